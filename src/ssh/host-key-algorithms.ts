@@ -1,0 +1,21 @@
+import type { ServerHostKeyAlgorithm } from 'ssh2'
+
+/** Host key algorithms that we accept, best first. SHA-1 signatures (`ssh-rsa`) are not among them (RFC 9142 §3.1). */
+const accepted: readonly ServerHostKeyAlgorithm[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+]
+
+/**
+ * The host key algorithms to offer when the key is expected to be of one of these types; all accepted ones when no type is expected.
+ * A server with several keys picks by this list, so a list that is too wide makes it prove a key that nobody announced.
+ * An `ssh-rsa` key signs with SHA-2 (RFC 8332 §3).
+ */
+export function hostKeyAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
+  if (keyTypes.length === 0) return [...accepted]
+  return accepted.filter((algorithm) => keyTypes.includes(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm))
+}

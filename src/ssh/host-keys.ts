@@ -1,0 +1,75 @@
+import { mkdir, open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ParsedKey } from 'ssh2'
+import { generatePrivateKey } from './generate-private-key.js'
+import { parsePrivateKey, type PrivateKeyProblem } from './private-key.js'
+
+export type LoadedHostKeys =
+  | { readonly ok: true; readonly keys: readonly ParsedKey[]; readonly generated: readonly string[] }
+  | { readonly ok: false; readonly file: string; readonly problem: PrivateKeyProblem | UnreadableFile }
+
+type UnreadableFile = { readonly cause: 'unreadable-file'; readonly message: string; readonly hint: string }
+
+/** Ed25519 for those who know it, and ECDSA for older Java and Perl clients that do not. */
+const generatedKeys = [
+  { type: 'ed25519', name: 'ssh_host_ed25519_key' },
+  { type: 'ecdsa', name: 'ssh_host_ecdsa_key' },
+] as const
+
+/**
+ * The host keys that the bridge presents: the configured files, or its own ones in `directory`, which are made at the first start (mode 600).
+ * @returns also the files that were made just now
+ */
+export async function loadHostKeys(files: readonly string[], directory: string): Promise<LoadedHostKeys> {
+  const generated: string[] = []
+  if (files.length === 0) {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    for (const { type, name } of generatedKeys) {
+      const file = join(directory, name)
+      if (await createOnce(file, () => generatePrivateKey(type, 'homeport'))) generated.push(file)
+    }
+  }
+  const keys: ParsedKey[] = []
+  for (const file of files.length > 0 ? files : generatedKeys.map(({ name }) => join(directory, name))) {
+    const loaded = await loadPrivateKey(file)
+    if (!loaded.ok) return { ok: false, file, problem: loaded.problem }
+    keys.push(loaded.key)
+  }
+  return { ok: true, keys, generated }
+}
+
+/** Reads a private key file. */
+export async function loadPrivateKey(
+  file: string,
+  passphrase?: string,
+): Promise<
+  | { readonly ok: true; readonly key: ParsedKey }
+  | { readonly ok: false; readonly problem: PrivateKeyProblem | UnreadableFile }
+> {
+  try {
+    return parsePrivateKey(await readFile(file, 'utf8'), passphrase)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return {
+      ok: false,
+      problem: {
+        cause: 'unreadable-file',
+        message: code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`,
+        hint: 'give a private key file that the user of the bridge may read',
+      },
+    }
+  }
+}
+
+/** Writes a file that only its owner may read, unless there is one. Another process that does the same at this moment is no harm. */
+async function createOnce(file: string, content: () => string): Promise<boolean> {
+  try {
+    const handle = await open(file, 'wx', 0o600)
+    await handle.writeFile(content())
+    await handle.close()
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * The one file that knows ssh2's insides. Everything here leans on code that ssh2 does not promise to keep,
+ * so another version is refused at start instead of failing in the field.
+ */
+import { createRequire } from 'node:module'
+import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
+import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
+
+const require = createRequire(import.meta.url)
+const testedVersion = '1.17.0'
+
+interface Protocol {
+  _kexinit: unknown
+  readonly _handlers: Record<string, (protocol: Protocol, ...rest: never[]) => void>
+  channelData(id: number, data: Buffer): void
+  channelExtData(id: number, data: Buffer, type: number): void
+  channelEOF(id: number): void
+  channelClose(id: number): void
+  channelSuccess(id: number): void
+  channelFailure(id: number): void
+  serviceAccept(name: string): void
+  exitStatus(id: number, status: number): void
+  exitSignal(id: number, name: string, coreDumped: boolean, message: string): void
+  session(id: number, window: number, packetSize: number): void
+  subsystem(id: number, name: string, wantReply: boolean): void
+  exec(id: number, command: string, wantReply: boolean): void
+}
+
+interface ChannelInsides {
+  readonly _client: ConnectionInsides
+  readonly outgoing: { readonly id: number; window: number; readonly packetSize: number; state: string }
+  readonly incoming: { readonly id: number }
+  _callbacks: ((failed: boolean) => void)[]
+  _waitWindow: boolean
+  _chunk: Buffer | undefined
+  _chunkcb: (() => void) | undefined
+  readonly _readableState: { highWaterMark: number }
+  readonly _writableState: { highWaterMark: number }
+  subtype: string | undefined
+}
+
+type OpenedChannel = (error: (Error & { reason?: number | string }) | undefined, channel: ClientChannel) => void
+
+interface ConnectionInsides {
+  readonly _sock: Socket
+  readonly _protocol: Protocol
+  readonly _chanMgr: { add(opened: OpenedChannel & { type: string }): number }
+  readonly authenticated?: boolean
+  readonly _remoteVer?: string
+  on(event: 'handshake', listener: () => void): unknown
+}
+
+const inside = (connection: Client | Connection): ConnectionInsides => connection as unknown as ConnectionInsides
+const insideChannel = (channel: Channel): ChannelInsides => channel as unknown as ChannelInsides
+
+/** Throws when the installed ssh2 is not the version whose insides are described here. Called once at start. */
+export function assertSupportedSsh2(): void {
+  const { version } = require('ssh2/package.json') as { version: string }
+  if (version !== testedVersion)
+    throw new Error(`ssh2 ${version} is installed, but Homeport was built for ssh2 ${testedVersion}: run \`npm ci\``)
+}
+
+/** Whether ssh2 uses its compiled addon. Without it ciphers run in JavaScript, two to three times slower. */
+export function nativeCryptoAvailable(): boolean {
+  return (require('ssh2/lib/protocol/crypto.js') as { bindingAvailable: boolean }).bindingAvailable
+}
+
+/** The TCP socket below an SSH connection. */
+export function socketOf(connection: Client | Connection): Socket {
+  return inside(connection)._sock
+}
+
+/** The software version in the other side's SSH identification, such as `OpenSSH_9.2p1`. */
+export function remoteSoftwareOf(client: Client): string {
+  return inside(client)._remoteVer ?? 'unknown'
+}
+
+/**
+ * Lets a client repeat SERVICE_REQUEST before each authentication attempt, as paramiko and ncclient do and sshd allows.
+ * ssh2 disconnects on the second one, so that a second key or a password would never be tried.
+ */
+export function tolerateRepeatedServiceRequest(connection: Connection): void {
+  const { _protocol: protocol } = inside(connection)
+  const original = protocol._handlers['SERVICE_REQUEST'] as (protocol: Protocol, name: string) => void
+  let accepted = false
+  protocol._handlers['SERVICE_REQUEST'] = (p: Protocol, name: string) => {
+    if (accepted && name === 'ssh-userauth' && inside(connection).authenticated !== true) {
+      p.serviceAccept(name)
+      return
+    }
+    accepted = name === 'ssh-userauth'
+    original(p, name)
+  }
+}
+
+/** A channel whose request (subsystem, exec) was taken but not answered yet. */
+export interface HeldChannel {
+  readonly channel: ServerChannel
+  /** Tells the client that its request succeeded. */
+  confirm(): void
+  /** Tells the client that its request failed, and closes the channel. */
+  refuse(): void
+}
+
+/**
+ * Takes a client's request at once, because ssh2 drops what a client sends before that, but holds back the answer
+ * until it is known whether the device took the same request. Undefined when the channel has had its request already.
+ */
+export function holdAnswer(connection: Connection, accept: () => ServerChannel | undefined): HeldChannel | undefined {
+  const { _protocol: protocol } = inside(connection)
+  let pending: number | undefined
+  protocol.channelSuccess = (id) => {
+    pending = id
+  }
+  let channel: ServerChannel | undefined
+  try {
+    channel = accept()
+  } finally {
+    delete (protocol as Partial<Protocol>).channelSuccess
+  }
+  if (channel === undefined) return undefined
+  const { outgoing } = insideChannel(channel)
+  const answer = (send: (id: number) => void): void => {
+    if (pending !== undefined && outgoing.state !== 'closed' && !inside(connection)._sock.destroyed) send(pending)
+    pending = undefined
+  }
+  const held = channel
+  return {
+    channel,
+    confirm: () => answer((id) => protocol.channelSuccess(id)),
+    refuse: () => {
+      answer((id) => protocol.channelFailure(id))
+      held.close()
+    },
+  }
+}
+
+/** Sends EOF to the client and leaves the channel open, which ssh2's own `end()` does not. */
+export function sendEof(channel: ServerChannel): void {
+  const { outgoing, _client: connection } = insideChannel(channel)
+  if (outgoing.state !== 'open' || connection._sock.destroyed) return
+  outgoing.state = 'eof'
+  connection._protocol.channelEOF(outgoing.id)
+}
+
+/** How a command ended: a status, or the name of a signal without `SIG` (RFC 4254 §6.10). */
+export type Exit = { readonly status: number } | { readonly signal: string; readonly message: string }
+
+/** Sends exit-status or exit-signal, also after EOF, which ssh2's own `exit()` does not. */
+export function sendExit(channel: ServerChannel, exit: Exit): void {
+  const { outgoing, _client: connection } = insideChannel(channel)
+  if ((outgoing.state !== 'open' && outgoing.state !== 'eof') || connection._sock.destroyed) return
+  if ('status' in exit) connection._protocol.exitStatus(outgoing.id, exit.status)
+  else connection._protocol.exitSignal(outgoing.id, exit.signal, false, exit.message)
+}
+
+/** What a device's channel is opened for. */
+export type ChannelRequest =
+  | { readonly kind: 'subsystem'; readonly name: string }
+  | { readonly kind: 'exec'; readonly command: string }
+
+export type ChannelRefusal = { readonly step: 'open' | 'request'; readonly message: string }
+
+/**
+ * Opens a session channel on a link and makes the one request on it.
+ * ssh2's own `subsys()` forgets to close the channel when the request is refused, which uses up the device's sessions.
+ */
+export function openSessionChannel(
+  client: Client,
+  request: ChannelRequest,
+  done: (refusal: ChannelRefusal | undefined, channel: ClientChannel | undefined) => void,
+): void {
+  const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
+  if (socket.destroyed) return done({ step: 'open', message: 'the link is closed' }, undefined)
+  const opened = Object.assign(
+    ((error, channel) => {
+      if (error) return done({ step: 'open', message: error.message }, undefined)
+      const { outgoing, _callbacks: callbacks } = insideChannel(channel)
+      callbacks.push((failed) => {
+        if (!failed) return done(undefined, channel)
+        channel.resume()
+        channel.close()
+        done({ step: 'request', message: 'the device refused the request' }, undefined)
+      })
+      insideChannel(channel).subtype = request.kind
+      if (request.kind === 'subsystem') protocol.subsystem(outgoing.id, request.name, true)
+      else protocol.exec(outgoing.id, request.command, true)
+    }) satisfies OpenedChannel,
+    { type: 'session' },
+  )
+  const id = channels.add(opened)
+  if (id === -1) return done({ step: 'open', message: 'the link has no free channel number' }, undefined)
+  protocol.session(id, receiveWindow, receivePacketSize)
+}
+
+/** ssh2 counts on exactly these for the channels it makes (`lib/Channel.js`). */
+const receiveWindow = 2 * 1024 * 1024
+const receivePacketSize = 32 * 1024
+
+/** Octets that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
+const channelHighWaterMark = 256 * 1024
+
+const standardError = 1
+
+/**
+ * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its octets were handed to a socket
+ * that has room, outside a key re-exchange (during which ssh2 queues without bound). So `pipe()` stops the source of a peer that does not read.
+ * Standard error of a server's channel goes the same way, in order.
+ */
+export function governFlow(channel: ServerChannel | ClientChannel): void {
+  const insides = insideChannel(channel)
+  const { outgoing, _client: connection } = insides
+  const congestion = congestionOf(connection)
+  const pending: { data: Buffer; readonly extended: boolean; readonly done: () => void }[] = []
+
+  const pump = (): void => {
+    let write = pending[0]
+    while (write !== undefined) {
+      if (outgoing.state !== 'open' || connection._sock.destroyed) {
+        write.data = empty
+      } else if (write.data.length > 0) {
+        if (congestion.congested()) return congestion.whenRelieved(pump)
+        if (outgoing.window === 0) {
+          insides._chunk = undefined
+          insides._chunkcb = pump
+          insides._waitWindow = true
+          return
+        }
+        const size = Math.min(write.data.length, outgoing.window, Math.max(outgoing.packetSize, 1))
+        const slice = write.data.subarray(0, size)
+        outgoing.window -= size
+        if (write.extended) connection._protocol.channelExtData(outgoing.id, slice, standardError)
+        else connection._protocol.channelData(outgoing.id, slice)
+        write.data = write.data.subarray(size)
+      }
+      if (write.data.length === 0) {
+        pending.shift()
+        write.done()
+      }
+      write = pending[0]
+    }
+  }
+  const governed = (extended: boolean) => (data: Buffer, _encoding: string, done: () => void) => {
+    pending.push({ data, extended, done })
+    if (pending.length === 1) pump()
+  }
+
+  Object.assign(channel, { _write: governed(false) })
+  insides._readableState.highWaterMark = channelHighWaterMark
+  insides._writableState.highWaterMark = channelHighWaterMark
+  const stderr = channel.stderr as unknown as Writable | undefined
+  if (stderr !== undefined && '_write' in stderr) Object.assign(stderr, { _write: governed(true) })
+  const close = channel.close.bind(channel)
+  // Whoever waits for a write must hear of a close too, even when the peer's window never opens again.
+  channel.close = (...exit: unknown[]) => {
+    ;(close as (...exit: unknown[]) => void)(...exit)
+    congestion.forget(pump)
+    pump()
+  }
+  congestion.remember(pump)
+}
+
+const empty = Buffer.alloc(0)
+
+interface Congestion {
+  /** The socket holds more than it should, or a key re-exchange is under way. */
+  congested(): boolean
+  whenRelieved(resume: () => void): void
+  /** Keeps a pump until its channel closes: it is run when the connection is lost. */
+  remember(pump: () => void): void
+  forget(pump: () => void): void
+}
+
+const congestions = new WeakMap<ConnectionInsides, Congestion>()
+
+function congestionOf(connection: ConnectionInsides): Congestion {
+  const known = congestions.get(connection)
+  if (known !== undefined) return known
+  const { _sock: socket, _protocol: protocol } = connection
+  const pumps = new Set<() => void>()
+  let waiting: (() => void)[] = []
+  const wake = (): void => {
+    const ready = waiting
+    waiting = []
+    for (const resume of ready) resume()
+  }
+  socket.on('drain', wake)
+  socket.once('close', () => {
+    for (const pump of pumps) pump()
+    pumps.clear()
+  })
+  connection.on('handshake', wake)
+  const congestion: Congestion = {
+    congested: () => !socket.destroyed && (socket.writableNeedDrain || protocol._kexinit !== undefined),
+    whenRelieved: (resume) => {
+      if (!waiting.includes(resume)) waiting.push(resume)
+    },
+    remember: (pump) => pumps.add(pump),
+    forget: (pump) => pumps.delete(pump),
+  }
+  congestions.set(connection, congestion)
+  return congestion
+}

@@ -1,0 +1,15 @@
+/** An SSH `string`: its length in four octets, then its octets (RFC 4251 §5). */
+export function sshString(value: string | Buffer): Buffer {
+  const body = typeof value === 'string' ? Buffer.from(value, 'utf8') : value
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+/** An SSH `mpint` of an unsigned big-endian number (RFC 4251 §5). */
+export function sshMpint(magnitude: Buffer): Buffer {
+  const firstSet = magnitude.findIndex((octet) => octet !== 0)
+  const trimmed = firstSet === -1 ? Buffer.alloc(0) : magnitude.subarray(firstSet)
+  const negative = trimmed.length > 0 && (trimmed[0] ?? 0) >= 0x80
+  return sshString(negative ? Buffer.concat([Buffer.from([0]), trimmed]) : trimmed)
+}
