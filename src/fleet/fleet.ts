@@ -1,0 +1,266 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type AttachedLink, createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
+import type { ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
+import {
+  cancelled,
+  linkFull,
+  notConnected,
+  refusedByDevice,
+  type SessionRefusal,
+  shuttingDown,
+  unknownDevice,
+} from './session-refusal.js'
+import { createSessionSlots, type SessionSlots } from './session-slots.js'
+
+/** A device as the configuration knows it. */
+export interface Device {
+  readonly id: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly maxSessions: number
+}
+
+/** Bounds on what clients wait for; times in milliseconds. */
+export interface FleetLimits {
+  readonly maxQueuedSessions: number
+  readonly sessionWait: number
+  readonly reconnectWait: number
+  readonly reconnectWindow: number
+}
+
+export interface DeviceStatus extends Device {
+  readonly link?: AttachedLink & { readonly attachedAt: Date; readonly sessions: number; readonly queued: number }
+  readonly lastDetached?: { readonly at: Date; readonly end: LinkEnd }
+  readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
+}
+
+/** One session on a device. The device's own channel, and why it ended when the link did. */
+export interface DeviceSession {
+  readonly channel: DeviceChannel
+  readonly linkEnded: Promise<LinkEnd>
+}
+
+export type SessionOpening =
+  | { readonly ok: true; readonly session: DeviceSession }
+  | { readonly ok: false; readonly refusal: SessionRefusal }
+
+/**
+ * All devices that we know, with their links. The only way from a client to a device;
+ * asynchronous throughout, because a link may be on another node.
+ */
+export interface Fleet {
+  readonly events: FleetEmitter
+  device(id: string): Promise<DeviceStatus | undefined>
+  devices(): Promise<readonly DeviceStatus[]>
+  /** Takes a proven link; it replaces the device's older one at once (half-open connections are the commonest failure of call home). */
+  attach(link: Link): void
+  /** Keeps and tells that a call-home connection was refused. It never touches a link. */
+  refuse(refusal: LinkRefusal): void
+  openSession(deviceId: string, request: ChannelRequest, signal?: AbortSignal): Promise<SessionOpening>
+  /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
+  configure(devices: readonly Device[], limits: FleetLimits): void
+  /** Ends every link. */
+  close(): void
+}
+
+interface Attachment {
+  readonly link: Link
+  readonly slots: SessionSlots
+  readonly attachedAt: Date
+}
+
+interface Entry {
+  device: Device
+  attachment?: Attachment
+  lastDetached?: { readonly at: Date; readonly end: LinkEnd }
+  lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
+  readonly waiting: Set<() => void>
+}
+
+/** Milliseconds between attempts on a device that opens no further channel although our own count is below its limit. */
+const refusedChannelRetry = 100
+
+export function createFleet(options: {
+  readonly devices: readonly Device[]
+  readonly limits: FleetLimits
+  readonly now?: () => number
+}): Fleet {
+  const now = options.now ?? Date.now
+  const events = createFleetEmitter()
+  const entries = new Map<string, Entry>()
+  let limits = options.limits
+  let closed = false
+
+  const configure: Fleet['configure'] = (devices, nextLimits) => {
+    limits = nextLimits
+    const kept = new Set(devices.map(({ id }) => id))
+    for (const device of devices) {
+      const entry = entries.get(device.id)
+      if (entry === undefined) {
+        entries.set(device.id, { device, waiting: new Set() })
+        continue
+      }
+      entry.device = device
+      entry.attachment?.slots.limit({ maxSessions: device.maxSessions, maxQueued: limits.maxQueuedSessions })
+      if (entry.attachment?.link.stillProven() === false)
+        entry.attachment.link.end({
+          reason: 'no-longer-proven',
+          message: 'the new configuration no longer trusts its host key',
+        })
+    }
+    for (const [id, { attachment }] of entries) {
+      if (kept.has(id)) continue
+      attachment?.link.end({ reason: 'removed', message: 'the device was removed from the configuration' })
+      entries.delete(id)
+    }
+  }
+
+  const attach: Fleet['attach'] = (link) => {
+    const entry = entries.get(link.deviceId)
+    if (closed || entry === undefined)
+      return link.end(
+        closed
+          ? { reason: 'shutdown', message: 'the bridge is stopping' }
+          : { reason: 'removed', message: 'the device was removed from the configuration' },
+      )
+    const old = entry.attachment
+    const slots = createSessionSlots({
+      maxSessions: entry.device.maxSessions,
+      maxQueued: limits.maxQueuedSessions,
+    })
+    const attachment: Attachment = { link, slots, attachedAt: new Date(now()) }
+    entry.attachment = attachment
+    delete entry.lastDetached
+    void link.ended.then((end) => detach(entry, attachment, end))
+    if (old === undefined) events.emit('attached', described(link))
+    else {
+      events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions: old.slots.taken })
+      old.slots.close()
+      old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
+    }
+    for (const wake of entry.waiting) wake()
+  }
+
+  const detach = (entry: Entry, attachment: Attachment, end: LinkEnd): void => {
+    attachment.slots.close()
+    if (entry.attachment !== attachment) return
+    delete entry.attachment
+    entry.lastDetached = { at: new Date(now()), end }
+    events.emit('detached', { ...described(attachment.link), end })
+  }
+
+  /** Settles when the device attaches a link, or after `wait` milliseconds, or when the client gave up. */
+  const waitForLink = (entry: Entry, wait: number, signal: AbortSignal | undefined): Promise<void> =>
+    new Promise((resolve) => {
+      const wake = (): void => {
+        entry.waiting.delete(wake)
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, wait)
+      signal?.addEventListener('abort', wake)
+      entry.waiting.add(wake)
+    })
+
+  const openSession: Fleet['openSession'] = async (deviceId, request, signal) => {
+    const entry = entries.get(deviceId)
+    if (entry === undefined) return refused(unknownDevice(deviceId))
+    const began = now()
+    let lastRefusal = 'its sessions are all in use'
+    for (;;) {
+      if (signal?.aborted) return refused(cancelled)
+      if (closed) return refused(shuttingDown)
+      const attachment = entry.attachment
+      if (attachment === undefined) {
+        const left = reconnectTimeLeft(entry, began)
+        if (left <= 0 || entry.waiting.size >= limits.maxQueuedSessions)
+          return refused(notConnected(deviceId, { detached: entry.lastDetached, refusal: entry.lastRefusal }, now()))
+        await waitForLink(entry, left, signal)
+        continue
+      }
+      const { link, slots } = attachment
+      const left = began + limits.sessionWait - now()
+      const slot = await slots.acquire(Math.max(left, 0), signal)
+      if (!slot.ok) {
+        if (slot.cause === 'closed') continue
+        if (slot.cause === 'cancelled') return refused(cancelled)
+        return refused(
+          linkFull(
+            deviceId,
+            entry.device.maxSessions,
+            slot.cause === 'queue-full' ? 'and its queue is full' : lastRefusal,
+          ),
+        )
+      }
+      const opening = await link.openChannel(request)
+      if (opening.ok) {
+        void opening.channel.closed.then(slot.release)
+        return { ok: true, session: { channel: opening.channel, linkEnded: link.ended } }
+      }
+      slot.release()
+      if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))
+      if (opening.cause === 'link-closed') {
+        await link.ended
+        continue
+      }
+      lastRefusal = `the device opens no further channel (${opening.message})`
+      if (now() - began + refusedChannelRetry > limits.sessionWait)
+        return refused(linkFull(deviceId, entry.device.maxSessions, lastRefusal))
+      // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.
+      await delay(refusedChannelRetry, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
+    }
+  }
+
+  const reconnectTimeLeft = (entry: Entry, began: number): number => {
+    const lost = entry.lastDetached?.at.getTime()
+    if (lost === undefined || began - lost > limits.reconnectWindow) return 0
+    return began + limits.reconnectWait - now()
+  }
+
+  const statusOf = ({ device, attachment, lastDetached, lastRefusal }: Entry): DeviceStatus => ({
+    ...device,
+    ...(attachment === undefined
+      ? {}
+      : {
+          link: {
+            ...described(attachment.link),
+            attachedAt: attachment.attachedAt,
+            sessions: attachment.slots.taken,
+            queued: attachment.slots.queued,
+          },
+        }),
+    ...(lastDetached === undefined ? {} : { lastDetached }),
+    ...(lastRefusal === undefined ? {} : { lastRefusal }),
+  })
+
+  configure(options.devices, options.limits)
+  return {
+    events,
+    device: async (id) => {
+      const entry = entries.get(id)
+      return entry === undefined ? undefined : statusOf(entry)
+    },
+    devices: async () => [...entries.values()].map(statusOf),
+    attach,
+    refuse: (refusal) => {
+      const entry = refusal.deviceId === undefined ? undefined : entries.get(refusal.deviceId)
+      if (entry !== undefined) entry.lastRefusal = { at: new Date(now()), refusal }
+      events.emit('refused', refusal)
+    },
+    openSession,
+    configure,
+    close: () => {
+      closed = true
+      for (const { attachment, waiting } of entries.values()) {
+        attachment?.link.end({ reason: 'shutdown', message: 'the bridge is stopping' })
+        for (const wake of waiting) wake()
+      }
+    },
+  }
+}
+
+function described({ deviceId, source, hostKeyFingerprint, software }: Link): AttachedLink {
+  return { deviceId, source, hostKeyFingerprint, software }
+}
+
+const refused = (refusal: SessionRefusal): SessionOpening => ({ ok: false, refusal })

@@ -1,0 +1,46 @@
+import type { Duplex, Readable } from 'node:stream'
+
+/** What a session's channel is opened for on the device. */
+export type ChannelRequest =
+  | { readonly kind: 'subsystem'; readonly name: string }
+  | { readonly kind: 'exec'; readonly command: string }
+
+/** How a device's command ended (RFC 4254 §6.10). */
+export type Exit = { readonly status: number } | { readonly signal: string; readonly message: string }
+
+/** One channel on a link. Its streams honour back-pressure. */
+export interface DeviceChannel {
+  /** Octets from and to the device; ending it sends EOF and leaves the other direction open. */
+  readonly stream: Duplex
+  readonly standardError: Readable
+  /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
+  readonly closed: Promise<{ readonly exit?: Exit }>
+  close(): void
+}
+
+export type ChannelOpening =
+  | { readonly ok: true; readonly channel: DeviceChannel }
+  /** `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for. */
+  | { readonly ok: false; readonly cause: 'no-more-sessions' | 'request' | 'link-closed'; readonly message: string }
+
+export type LinkEndReason = 'lost' | 'replaced' | 'keepalive-timeout' | 'no-longer-proven' | 'removed' | 'shutdown'
+
+export interface LinkEnd {
+  readonly reason: LinkEndReason
+  readonly message: string
+}
+
+/** The authenticated transport over one call-home connection. Whoever made it has proven that it is `deviceId`'s. */
+export interface Link {
+  readonly deviceId: string
+  /** `address:port` that the device dialled from. */
+  readonly source: string
+  readonly hostKeyFingerprint: string
+  /** The device's SSH software version. */
+  readonly software: string
+  readonly ended: Promise<LinkEnd>
+  openChannel(request: ChannelRequest): Promise<ChannelOpening>
+  /** Whether what proved this link still proves it; asked after the configuration changed. */
+  stillProven(): boolean
+  end(end: LinkEnd): void
+}

@@ -1,0 +1,79 @@
+import type { LinkRefusal } from './events.js'
+import type { ChannelRequest, LinkEnd } from './link.js'
+
+export type SessionRefusalReason =
+  | 'unknown-device'
+  | 'not-connected'
+  | 'link-full'
+  | 'refused-by-device'
+  | 'cancelled'
+  | 'shutting-down'
+
+/** Why a client gets no session on a device. */
+export interface SessionRefusal {
+  readonly reason: SessionRefusalReason
+  readonly message: string
+  readonly hint: string
+}
+
+export const cancelled: SessionRefusal = {
+  reason: 'cancelled',
+  message: 'the client went away',
+  hint: 'nothing is to be done',
+}
+
+export const shuttingDown: SessionRefusal = {
+  reason: 'shutting-down',
+  message: 'the bridge is stopping',
+  hint: 'try again once it runs again',
+}
+
+export function unknownDevice(deviceId: string): SessionRefusal {
+  return {
+    reason: 'unknown-device',
+    message: `no device ${JSON.stringify(deviceId)} is known here`,
+    hint: 'the login name is user@device-id; check the spelling of the device id',
+  }
+}
+
+/** What is known of a device that has no link; times are given so that `now` (milliseconds) decides what is "ago". */
+export function notConnected(
+  deviceId: string,
+  last: {
+    readonly detached: { readonly at: Date; readonly end: LinkEnd } | undefined
+    readonly refusal: { readonly at: Date; readonly refusal: LinkRefusal } | undefined
+  },
+  now: number,
+): SessionRefusal {
+  const ago = (at: Date): string => `${Math.round((now - at.getTime()) / 1000)} s ago`
+  const seen =
+    last.detached === undefined
+      ? 'it has not called home since the bridge started'
+      : `its link ended ${ago(last.detached.at)} (${last.detached.end.message})`
+  const turnedAway =
+    last.refusal === undefined
+      ? ''
+      : `; a connection that claimed it was refused ${ago(last.refusal.at)} (${last.refusal.refusal.reason})`
+  return {
+    reason: 'not-connected',
+    message: `device ${JSON.stringify(deviceId)} is not connected: ${seen}${turnedAway}`,
+    hint: 'try again once it has called home',
+  }
+}
+
+export function linkFull(deviceId: string, maxSessions: number, why: string): SessionRefusal {
+  return {
+    reason: 'link-full',
+    message: `device ${JSON.stringify(deviceId)} has no free session (${maxSessions} at most): ${why}`,
+    hint: 'close sessions that are not needed, or raise max-sessions here and on the device',
+  }
+}
+
+export function refusedByDevice(deviceId: string, request: ChannelRequest, message: string): SessionRefusal {
+  const what = request.kind === 'subsystem' ? `subsystem ${request.name}` : `command ${JSON.stringify(request.command)}`
+  return {
+    reason: 'refused-by-device',
+    message: `device ${JSON.stringify(deviceId)} refused the ${what}: ${message}`,
+    hint: 'enable NETCONF over SSH on the device (Junos: `set system services netconf ssh`)',
+  }
+}

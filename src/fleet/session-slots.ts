@@ -1,0 +1,84 @@
+/** A place among the sessions of a link; given back once. */
+export type Release = () => void
+
+export type SlotRequest =
+  | { readonly ok: true; readonly release: Release }
+  | { readonly ok: false; readonly cause: 'queue-full' | 'timeout' | 'cancelled' | 'closed' }
+
+export interface SessionSlots {
+  readonly taken: number
+  readonly queued: number
+  /** Takes a place, waiting in order of arrival for at most `wait` milliseconds. */
+  acquire(wait: number, signal?: AbortSignal): Promise<SlotRequest>
+  /** Applies new limits; sessions that run are never ended for them. */
+  limit(limits: SlotLimits): void
+  /** Tells everybody who waits that no place will come. */
+  close(): void
+}
+
+export interface SlotLimits {
+  readonly maxSessions: number
+  readonly maxQueued: number
+}
+
+/** The sessions that one link may carry at a time, with a bounded queue before them. */
+export function createSessionSlots(initial: SlotLimits): SessionSlots {
+  let limits = initial
+  let taken = 0
+  let closed = false
+  const queue = new Set<(answer: SlotRequest) => void>()
+
+  const grant = (): SlotRequest => {
+    taken += 1
+    let released = false
+    return {
+      ok: true,
+      release: () => {
+        if (released) return
+        released = true
+        taken -= 1
+        admit()
+      },
+    }
+  }
+  const admit = (): void => {
+    for (const answer of queue) {
+      if (taken >= limits.maxSessions) return
+      answer(grant())
+    }
+  }
+
+  return {
+    get taken() {
+      return taken
+    },
+    get queued() {
+      return queue.size
+    },
+    acquire: (wait, signal) =>
+      new Promise((resolve) => {
+        if (closed) return resolve({ ok: false, cause: 'closed' })
+        if (signal?.aborted) return resolve({ ok: false, cause: 'cancelled' })
+        if (taken < limits.maxSessions) return resolve(grant())
+        if (queue.size >= limits.maxQueued) return resolve({ ok: false, cause: 'queue-full' })
+        const answer = (outcome: SlotRequest): void => {
+          queue.delete(answer)
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', cancel)
+          resolve(outcome)
+        }
+        const cancel = (): void => answer({ ok: false, cause: 'cancelled' })
+        const timer = setTimeout(() => answer({ ok: false, cause: 'timeout' }), wait)
+        signal?.addEventListener('abort', cancel)
+        queue.add(answer)
+      }),
+    limit: (next) => {
+      limits = next
+      admit()
+    },
+    close: () => {
+      closed = true
+      for (const answer of queue) answer({ ok: false, cause: 'closed' })
+    },
+  }
+}
