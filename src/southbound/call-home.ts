@@ -1,0 +1,55 @@
+import type { Socket } from 'node:net'
+import type { Fleet } from '../fleet/fleet.js'
+import type { Credentials } from '../trust/credentials.js'
+import { expectedKeyTypes } from '../trust/expected-key-types.js'
+import { judgeHostKey } from '../trust/judge-host-key.js'
+import type { KnownDevice } from '../trust/known-device.js'
+import { readClaim } from './initiation.js'
+import type { Refusal } from './refusal.js'
+import { openSshLink } from './ssh-link.js'
+
+/** What the configuration says of devices now; a reload changes what these give. */
+export interface CallHomeTrust {
+  readonly known: () => readonly KnownDevice[]
+  readonly credentialsFor: (deviceId: string) => Credentials | undefined
+}
+
+/** Bounds on one call-home connection; times in milliseconds. */
+export interface CallHomeLimits {
+  readonly initiationTimeout: number
+  readonly handshakeTimeout: number
+  readonly keepaliveInterval: number
+  readonly keepaliveCountMax: number
+}
+
+/**
+ * The way of a device in: read its claim, let key exchange prove a host key, judge it, log in with what is bound to that identity,
+ * and attach the link to the fleet. Whatever fails, the connection is closed and the refusal told.
+ */
+export async function receiveCall(
+  socket: Socket,
+  source: string,
+  fleet: Fleet,
+  trust: CallHomeTrust,
+  limits: CallHomeLimits,
+): Promise<void> {
+  const refuse = (refusal: Refusal, claimed?: string): void => {
+    socket.destroy()
+    const deviceId = refusal.deviceId ?? claimed
+    fleet.refuse({ ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) })
+  }
+  const reading = await readClaim(socket, limits.initiationTimeout)
+  if (!reading.ok) return refuse(reading.refusal)
+  const { claim } = reading
+  const opening = await openSshLink(socket, {
+    source,
+    keyTypes: expectedKeyTypes(claim, trust.known()),
+    judge: (key) => judgeHostKey(claim, key, trust.known()),
+    credentialsFor: trust.credentialsFor,
+    handshakeTimeout: limits.handshakeTimeout,
+    keepaliveInterval: limits.keepaliveInterval,
+    keepaliveCountMax: limits.keepaliveCountMax,
+  })
+  if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0])
+  fleet.attach(opening.link)
+}

@@ -1,0 +1,63 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Fleet } from '../fleet/fleet.js'
+import { sourceOf } from '../telemetry/source.js'
+import { type CallHomeLimits, type CallHomeTrust, receiveCall } from './call-home.js'
+
+export interface CallHomeListener {
+  readonly server: Server
+  /** Applies new limits to connections from now on. */
+  configure(limits: CallHomeListenerLimits): void
+  /** Takes no more calls and drops those that have not become links. */
+  close(): void
+}
+
+export interface CallHomeListenerLimits extends CallHomeLimits {
+  /** Call-home connections that have not become links yet; one more is closed at once. */
+  readonly maxHandshakes: number
+}
+
+/** Milliseconds of silence before TCP itself asks whether the device is there. */
+const tcpKeepaliveDelay = 30_000
+
+/** Octets that a socket holds before those who write to it wait. */
+const socketHighWaterMark = 256 * 1024
+
+/** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
+export function createCallHomeListener(
+  fleet: Fleet,
+  trust: CallHomeTrust,
+  initial: CallHomeListenerLimits,
+): CallHomeListener {
+  let limits = initial
+  const handshakes = new Set<Socket>()
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveDelay, highWaterMark: socketHighWaterMark },
+    (socket) => {
+      // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
+      socket.on('error', () => undefined)
+      const source = sourceOf(socket)
+      if (handshakes.size >= limits.maxHandshakes) {
+        socket.destroy()
+        fleet.refuse({
+          reason: 'too-many-handshakes',
+          message: `${handshakes.size} call-home connections are already in their handshake`,
+          hint: 'the device dials again by itself; raise call-home.max-handshakes if this lasts',
+          source,
+        })
+        return
+      }
+      handshakes.add(socket)
+      void receiveCall(socket, source, fleet, trust, limits).finally(() => handshakes.delete(socket))
+    },
+  )
+  return {
+    server,
+    configure: (next) => {
+      limits = next
+    },
+    close: () => {
+      server.close()
+      for (const socket of handshakes) socket.destroy()
+    },
+  }
+}

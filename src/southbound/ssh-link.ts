@@ -1,0 +1,207 @@
+import type { Socket } from 'node:net'
+import ssh2, { type Client, type ClientChannel } from 'ssh2'
+import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
+import { fingerprintOf } from '../ssh/public-key.js'
+import { governFlow, openSessionChannel, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
+import { hostKeyAlgorithmsFor } from '../ssh/host-key-algorithms.js'
+import type { Credentials } from '../trust/credentials.js'
+import type { Verdict } from '../trust/judge-host-key.js'
+import { loginWith } from './login.js'
+import type { Refusal } from './refusal.js'
+
+export interface SshLinkOptions {
+  readonly source: string
+  /** Key types that key exchange asks for; none means any. */
+  readonly keyTypes: readonly string[]
+  /** Judges a host key that key exchange has proven. Asked again when the configuration changes. */
+  readonly judge: (key: Buffer) => Verdict
+  /** The credentials bound to a proven device (RFC 8071 §3.1 C7). */
+  readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  /** Milliseconds for key exchange and login together. */
+  readonly handshakeTimeout: number
+  /** Milliseconds between probes, and how many may stay unanswered. */
+  readonly keepaliveInterval: number
+  readonly keepaliveCountMax: number
+}
+
+export type SshLinkOpening =
+  | { readonly ok: true; readonly link: Link }
+  | { readonly ok: false; readonly refusal: Refusal }
+
+/** Milliseconds that a device gets to answer a channel request. */
+const channelOpenTimeout = 30_000
+
+/**
+ * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange, judgement of the host key, login.
+ * No credentials are sent before the host key was judged to be the device's.
+ */
+export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<SshLinkOpening> {
+  return new Promise((resolve) => {
+    const client = new ssh2.Client()
+    let verdict: Verdict | undefined
+    let provenKey: Buffer | undefined
+    let failure: (Error & { level?: string }) | undefined
+
+    const settle = (opening: SshLinkOpening): void => {
+      client.off('close', onClose)
+      client.off('ready', onReady)
+      if (!opening.ok) {
+        client.on('error', () => undefined)
+        socket.destroy()
+      }
+      resolve(opening)
+    }
+    const onError = (error: Error & { level?: string }): void => {
+      failure ??= error
+      // ssh2 tells of a peer that closed during authentication by `close` alone, and of a failed login by `error` and a polite end.
+      if (error.level === 'client-authentication') onClose()
+    }
+    const onClose = (): void => settle({ ok: false, refusal: refusalOf(verdict, failure, options.handshakeTimeout) })
+    const onReady = (): void => {
+      if (verdict?.trusted !== true || provenKey === undefined) return onClose()
+      client.off('error', onError)
+      settle({ ok: true, link: createLink(client, socket, verdict.deviceId, provenKey, options) })
+    }
+
+    client.on('error', onError)
+    client.on('close', onClose)
+    client.on('ready', onReady)
+    client.connect({
+      sock: socket,
+      username: '',
+      authHandler: loginWith(() => {
+        const credentials = verdict?.trusted ? options.credentialsFor(verdict.deviceId) : undefined
+        // A verdict is given before the first attempt; ssh2 would have ended the handshake otherwise.
+        if (credentials === undefined) throw new Error('no credentials are bound to this device')
+        return credentials
+      }),
+      readyTimeout: options.handshakeTimeout,
+      keepaliveInterval: options.keepaliveInterval,
+      keepaliveCountMax: options.keepaliveCountMax,
+      algorithms: { serverHostKey: hostKeyAlgorithmsFor(options.keyTypes), compress: ['none'] },
+      // Must answer at once, and again in every key re-exchange, where only the same key will do.
+      hostVerifier: (key: Buffer) => {
+        if (provenKey !== undefined) return provenKey.equals(key)
+        const proven = Buffer.from(key)
+        verdict = options.judge(proven)
+        if (!verdict.trusted) return false
+        provenKey = proven
+        return true
+      },
+    })
+  })
+}
+
+function refusalOf(
+  verdict: Verdict | undefined,
+  failure: (Error & { level?: string }) | undefined,
+  handshakeTimeout: number,
+): Refusal {
+  if (verdict?.trusted === false) {
+    const { reason, message, hint, deviceId } = verdict
+    return { reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) }
+  }
+  const deviceId = verdict?.deviceId === undefined ? {} : { deviceId: verdict.deviceId }
+  const because = failure === undefined ? 'it closed the connection' : failure.message
+  if (failure?.level === 'client-timeout')
+    return {
+      reason: 'handshake-timeout',
+      message: `did not finish ${verdict === undefined ? 'key exchange' : 'login'} within ${handshakeTimeout / 1000} s`,
+      hint: 'look at the load of the device and at what is between it and the bridge',
+      ...deviceId,
+    }
+  if (verdict?.trusted)
+    return {
+      reason: 'login-failed',
+      message: `proved its identity, but the bridge could not log in: ${because}`,
+      hint: 'compare the credentials configured for it with the user account on the device',
+      ...deviceId,
+    }
+  return {
+    reason: 'handshake-failed',
+    message: `key exchange failed: ${because}`,
+    hint: 'if it offers only old algorithms or another type of host key than was announced or pinned, its SSH configuration must change',
+    ...deviceId,
+  }
+}
+
+function createLink(
+  client: Client,
+  socket: Socket,
+  deviceId: string,
+  provenKey: Buffer,
+  options: SshLinkOptions,
+): Link {
+  let end: LinkEnd | undefined
+  let over = false
+  let lastError: (Error & { level?: string }) | undefined
+  client.on('error', (error: Error & { level?: string }) => {
+    lastError ??= error
+  })
+  const ended = new Promise<LinkEnd>((resolve) => {
+    client.once('close', () => {
+      over = true
+      resolve(end ?? lossOf(lastError))
+    })
+  })
+  return {
+    deviceId,
+    source: options.source,
+    hostKeyFingerprint: fingerprintOf(provenKey),
+    software: remoteSoftwareOf(client),
+    ended,
+    openChannel: (request) => openChannel(client, () => over, request),
+    stillProven: () => {
+      const verdict = options.judge(provenKey)
+      return verdict.trusted && verdict.deviceId === deviceId
+    },
+    end: (reason) => {
+      end ??= reason
+      // The other side of a half-open connection never answers, so nothing is waited for.
+      client.end()
+      socket.destroy()
+    },
+  }
+}
+
+function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
+  if (error?.level === 'client-timeout')
+    return { reason: 'keepalive-timeout', message: 'the device answered no keepalive probe' }
+  return {
+    reason: 'lost',
+    message: error === undefined ? 'the device closed the connection' : `the connection was lost: ${error.message}`,
+  }
+}
+
+function openChannel(client: Client, over: () => boolean, request: ChannelRequest): Promise<ChannelOpening> {
+  return new Promise((resolve) => {
+    let abandoned = false
+    const timer = setTimeout(() => {
+      abandoned = true
+      resolve({ ok: false, cause: 'request', message: `it did not answer for ${channelOpenTimeout / 1000} s` })
+    }, channelOpenTimeout)
+    openSessionChannel(client, request, (refusal, channel) => {
+      clearTimeout(timer)
+      if (channel !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(channel) })
+      channel?.resume()
+      channel?.close()
+      // The end of a link answers every pending request as if the device had refused it.
+      if (over()) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
+      const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
+      resolve({ ok: false, cause, message: refusal?.message ?? 'the device refused' })
+    })
+  })
+}
+
+function deviceChannel(channel: ClientChannel): DeviceChannel {
+  governFlow(channel)
+  let exit: Exit | undefined
+  channel.once('exit', (status: number | null, signal?: string, _dump?: unknown, description?: string) => {
+    if (typeof status === 'number') exit = { status }
+    else if (signal !== undefined) exit = { signal: signal.replace(/^SIG/, ''), message: description ?? '' }
+  })
+  const closed = new Promise<{ exit?: Exit }>((resolve) => {
+    channel.once('close', () => resolve(exit === undefined ? {} : { exit }))
+  })
+  return { stream: channel, standardError: channel.stderr, closed, close: () => channel.close() }
+}
