@@ -1,0 +1,17 @@
+/** A public key that a user may log in with: its SSH type and its wire form. */
+export interface AuthorizedKey {
+  readonly type: string
+  readonly blob: Buffer
+}
+
+/** Somebody who may log in as a client. */
+export interface User {
+  readonly name: string
+  /** A hash as `hashPassword` makes it; without one no password is ever right. */
+  readonly passwordHash?: string
+  readonly authorizedKeys: readonly AuthorizedKey[]
+  /** Names of roles. */
+  readonly roles: readonly string[]
+  /** The device that the plain user name stands for, for clients that cannot send `user@device-id`. */
+  readonly device?: string
+}

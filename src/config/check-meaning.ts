@@ -1,0 +1,122 @@
+import type { Fault } from './fault.js'
+import type { LocatedTree } from './located-tree.js'
+import { nearestName } from './nearest-name.js'
+import { printable } from './printable.js'
+import { isWritten, listAt, mappingAt, textAt } from './raw-shape.js'
+import type { ValuePath } from './value-path.js'
+
+/**
+ * What a schema cannot say: names that must differ, names that must exist, keys that need each other.
+ * It reads the tree rather than the checked configuration, so that one run tells everything that is wrong.
+ */
+export function checkMeaning(tree: LocatedTree): readonly Fault[] {
+  return [
+    ...duplicates(tree, 'devices', 'id', 'device id'),
+    ...duplicates(tree, 'users', 'name', 'user name'),
+    ...credentialsFaults(tree),
+    ...deviceFaults(tree),
+    ...userFaults(tree),
+    ...roleFaults(tree),
+  ]
+}
+
+function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly Fault[] {
+  const first = new Map<string, { readonly line: number; readonly name: string }>()
+  return listAt(tree.value, listName).flatMap((item, at): readonly Fault[] => {
+    const name = textAt(item, key)
+    if (name === undefined || name === '') return []
+    const path = [listName, at, key]
+    const earlier = first.get(name.toLowerCase())
+    if (earlier === undefined) {
+      first.set(name.toLowerCase(), { line: tree.placeOf(path).line, name })
+      return []
+    }
+    const difference = earlier.name === name ? '' : ', which differs only in upper and lower case'
+    return [
+      {
+        path,
+        message: `a second ${what}${shown(tree, path, name)}, the first is on line ${earlier.line}${difference}`,
+      },
+    ]
+  })
+}
+
+function credentialsFaults(tree: LocatedTree): readonly Fault[] {
+  return Object.entries(mappingAt(tree.value, 'credentials')).flatMap(([name, item]): readonly Fault[] => {
+    const path = ['credentials', name]
+    const hasKey = isWritten(item, 'private-key')
+    if (!hasKey && !isWritten(item, 'password'))
+      return [{ path, message: 'neither a password nor a private key', hint: 'add `password` or `private-key`' }]
+    if (!hasKey && isWritten(item, 'passphrase'))
+      return [
+        { path: [...path, 'passphrase'], message: 'a passphrase without a private key', hint: 'add `private-key`' },
+      ]
+    return []
+  })
+}
+
+function deviceFaults(tree: LocatedTree): readonly Fault[] {
+  const known = Object.keys(mappingAt(tree.value, 'credentials'))
+  return listAt(tree.value, 'devices').flatMap((item, at): readonly Fault[] => {
+    const path = ['devices', at]
+    const faults: Fault[] = []
+    if (!isWritten(item, 'secret') && !isWritten(item, 'host-keys'))
+      faults.push({
+        path,
+        message: 'nothing could prove that a connection comes from this device',
+        hint: 'add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`)',
+      })
+    const name = textAt(item, 'credentials')
+    if (name === undefined && !isWritten(item, 'credentials') && !known.includes('default'))
+      faults.push({
+        path,
+        message: 'no credentials to log in to this device with',
+        hint: 'add `credentials: { default: … }` at the top level, or name others here with `credentials`',
+      })
+    if (name !== undefined && !known.includes(name))
+      faults.push(unknownName(tree, [...path, 'credentials'], 'credentials', name, known))
+    return faults
+  })
+}
+
+function userFaults(tree: LocatedTree): readonly Fault[] {
+  const known = isWritten(tree.value, 'roles') ? Object.keys(mappingAt(tree.value, 'roles')) : ['operator']
+  const deviceIds = listAt(tree.value, 'devices').flatMap((item) => textAt(item, 'id') ?? [])
+  return listAt(tree.value, 'users').flatMap((item, at) => {
+    const device = textAt(item, 'device')
+    return [
+      ...listAt(item, 'roles').flatMap((name, index): readonly Fault[] =>
+        typeof name !== 'string' || known.includes(name)
+          ? []
+          : [unknownName(tree, ['users', at, 'roles', index], 'role', name, known)],
+      ),
+      ...(device === undefined || deviceIds.includes(device)
+        ? []
+        : [unknownName(tree, ['users', at, 'device'], 'device', device, deviceIds)]),
+    ]
+  })
+}
+
+function roleFaults(tree: LocatedTree): readonly Fault[] {
+  return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
+    ['devices', 'operations'].flatMap((key): readonly Fault[] =>
+      isWritten(item, key)
+        ? []
+        : [{ path: ['roles', name, key], message: 'is missing or empty', hint: `for all of them write ${key}: ["*"]` }],
+    ),
+  )
+}
+
+function unknownName(tree: LocatedTree, path: ValuePath, what: string, name: string, known: readonly string[]): Fault {
+  const near = nearestName(name, known)
+  const suggestion = near === undefined ? '' : `; did you mean \`${printable(near)}\`?`
+  const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`
+  if (near !== undefined) return { path, message }
+  const names = known.map(printable).join(', ')
+  return { path, message, hint: known.length === 0 ? `this file defines no ${what}` : `this file defines ${names}` }
+}
+
+/** A name in a message, unless it came from the environment. */
+function shown(tree: LocatedTree, path: ValuePath, name: string): string {
+  return tree.placeOf(path).fromEnvironment ? '' : ` \`${printable(name)}\``
+}

@@ -1,0 +1,102 @@
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { readDuration } from './duration.js'
+import { nearestName } from './nearest-name.js'
+import { accepted, type Reading } from './reading.js'
+import { scalar } from './section.js'
+
+/** Any text that is not empty. */
+export function text() {
+  return scalar((written): Reading<string> => (written === '' ? empty : accepted(written)))
+}
+
+/** A whole number within bounds. */
+export function integer(least: number, most: number) {
+  return scalar((written): Reading<number> => {
+    const value = /^-?\d+$/.test(written) ? Number(written) : Number.NaN
+    return value >= least && value <= most
+      ? accepted(value)
+      : { ok: false, message: `expected a whole number from ${least} to ${most}` }
+  })
+}
+
+/** A duration such as `10s`, read as milliseconds. */
+export function duration(least: '0s' | '1ms' = '1ms') {
+  return scalar((written): Reading<number> => readDuration(written, least === '0s' ? 0 : 1))
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly string[]>(...words: Words) {
+  return scalar((written): Reading<Words[number]> => {
+    const word = words.find((known) => known === written)
+    if (word !== undefined) return accepted(word)
+    const near = nearestName(written, words)
+    const hint = near === undefined ? {} : { hint: `did you mean \`${near}\`?` }
+    return { ok: false, message: `expected one of ${words.join(', ')}`, ...hint }
+  })
+}
+
+/** An address or host name to listen on. */
+export function listenAddress() {
+  return scalar((written): Reading<string> => {
+    if (isIP(written) !== 0 || /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written))
+      return accepted(written)
+    const hint = written.startsWith('[')
+      ? 'write an IPv6 address without brackets'
+      : 'for every address of this machine write "::"'
+    return { ok: false, message: 'expected an IP address or a host name to listen on', hint }
+  })
+}
+
+/** A path relative to `directory`, read as an absolute one. */
+export function path(directory: string) {
+  return scalar((written): Reading<string> => (written === '' ? empty : accepted(resolve(directory, written))))
+}
+
+/** A device id: free text as Junos has it, but the login name is split at the last `@`, and it must fit one line of a log. */
+export function deviceId() {
+  return scalar((written): Reading<string> => {
+    if (written === '') return empty
+    if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a device id has at most 255 bytes' }
+    if (/[\p{C}\p{Zl}\p{Zp}]/u.test(written)) return { ok: false, message: 'a device id has printable characters only' }
+    if (written.trim() !== written) return { ok: false, message: 'a device id does not start or end with a space' }
+    if (written.includes('@'))
+      return {
+        ok: false,
+        message: 'a device id has no `@`',
+        hint: 'a login name `user@device-id` is split at its last `@`',
+      }
+    return accepted(written)
+  })
+}
+
+/** A user name: `@` is allowed in it, because a login name is split at the last one. */
+export function userName() {
+  return scalar((written): Reading<string> => {
+    if (written === '') return empty
+    if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a user name has at most 255 bytes' }
+    if (/[\p{C}\p{Z}]/u.test(written)) return { ok: false, message: 'a user name has no spaces or control characters' }
+    return accepted(written)
+  })
+}
+
+/** `*` and `?` match a device id; `label=value` matches devices with that label. */
+export function deviceSelector() {
+  return scalar((written): Reading<string> => {
+    if (written === '') return empty
+    if (written.startsWith('='))
+      return { ok: false, message: 'a selector by label lacks the name of the label', hint: 'write `label=value`' }
+    return accepted(written)
+  })
+}
+
+/** The only rule on operations that this version can enforce: all of them. */
+export function everyOperation() {
+  return scalar((written): Reading<'*'> => {
+    if (written === '*') return accepted('*')
+    const hint = 'write operations: ["*"], and give the role only to users who may do everything on its devices'
+    return { ok: false, message: 'operation rules are not supported by this version', hint }
+  })
+}
+
+const empty = { ok: false, message: 'is empty' } as const

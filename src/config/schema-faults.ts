@@ -1,0 +1,35 @@
+import type * as z from 'zod'
+import type { Fault } from './fault.js'
+import type { LocatedTree } from './located-tree.js'
+import { nearestName } from './nearest-name.js'
+import type { ValuePath } from './value-path.js'
+
+/** What the schema refused, in our words. */
+export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly Fault[] {
+  return error.issues.flatMap((issue): readonly Fault[] => {
+    const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol')
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => unknownKey([...path, key], key, issue.message.split(' '), tree))
+    const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined
+    return [{ path, message: issue.message, ...(typeof hint === 'string' ? { hint } : {}) }]
+  })
+}
+
+/** An unknown key may be the remains of an unquoted secret, so it is shown only when it looks like a key. */
+function unknownKey(path: ValuePath, key: string, known: readonly string[], tree: LocatedTree): Fault {
+  const place = tree.placeOf(path)
+  const around = path.slice(0, -1)
+  if (place.bare)
+    return {
+      path: around,
+      place,
+      message: 'a key without a value',
+      hint: 'inside { } quote a value that holds a comma',
+    }
+  const near = nearestName(key, known)
+  const suggestion = near === undefined ? '' : `; did you mean \`${near}\`?`
+  const hint = near === undefined ? { hint: `known here: ${known.join(', ')}` } : {}
+  return /^[A-Za-z][\w.-]{0,63}$/.test(key)
+    ? { path, message: `unknown key \`${key}\`${suggestion}`, ...hint }
+    : { path: around, place, message: `an unknown key that is not a word${suggestion}`, ...hint }
+}

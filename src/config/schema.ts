@@ -1,0 +1,118 @@
+import type * as z from 'zod'
+import { readPasswordHash } from './password-hash-form.js'
+import { readPublicKeyLine } from './public-key-line.js'
+import {
+  deviceId,
+  deviceSelector,
+  duration,
+  everyOperation,
+  integer,
+  listenAddress,
+  oneOf,
+  path,
+  text,
+  userName,
+} from './scalars.js'
+import { list, named, scalar, section } from './section.js'
+
+/** All that a configuration file may hold, with every default. Durations are milliseconds, paths absolute, keys camelCase. */
+export type Config = z.output<ReturnType<typeof configSchema>>
+export type DeviceConfig = Config['devices'][number]
+export type UserConfig = Config['users'][number]
+export type CredentialsConfig = MapValue<Config['credentials']>
+export type RoleConfig = MapValue<Config['roles']>
+
+type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
+
+const MANY = 1_000_000
+
+/** The role that exists when the file names none. */
+const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
+
+function keepalives(interval: number) {
+  return {
+    'keepalive-interval': duration().default(interval),
+    'keepalive-count-max': integer(1, 100).default(3),
+  }
+}
+
+/** The schema of a file in `directory` (absolute), where relative paths start. */
+export function configSchema(directory: string) {
+  const publicKey = scalar(readPublicKeyLine)
+
+  const callHome = section({
+    ssh: section({
+      address: listenAddress().default('::'),
+      port: integer(0, 65_535).default(4334),
+    }).prefault({}),
+    'initiation-timeout': duration().default(10_000),
+    'handshake-timeout': duration().default(20_000),
+    'max-handshakes': integer(1, MANY).default(64),
+  })
+
+  const endpoint = section({
+    ssh: section({
+      address: listenAddress().default('::'),
+      port: integer(0, 65_535).default(830),
+      'host-keys': list(path(directory)),
+      'login-timeout': duration().default(60_000),
+      'max-login-attempts': integer(6, 1000).default(10),
+      'max-connections': integer(1, MANY).default(1000),
+      'max-sessions-per-connection': integer(1, MANY).default(10),
+      ...keepalives(30_000),
+    }).prefault({}),
+  })
+
+  const link = section({
+    ...keepalives(15_000),
+    'max-sessions': integer(1, MANY).default(10),
+    'max-queued-sessions': integer(0, MANY).default(32),
+    'session-wait': duration('0s').default(10_000),
+    'reconnect-wait': duration('0s').default(15_000),
+    'reconnect-window': duration('0s').default(120_000),
+  })
+
+  const credentials = section({
+    username: text(),
+    password: text().optional(),
+    'private-key': path(directory).optional(),
+    passphrase: text().optional(),
+  })
+
+  const device = section({
+    id: deviceId(),
+    secret: text().optional(),
+    'host-keys': list(publicKey),
+    credentials: text().default('default'),
+    labels: named(text()).transform((labels): Readonly<Record<string, string>> => Object.fromEntries(labels)),
+    'max-sessions': integer(1, MANY).optional(),
+  })
+
+  const user = section({
+    name: userName(),
+    'password-hash': scalar(readPasswordHash).optional(),
+    'authorized-keys': list(publicKey),
+    roles: list(text()),
+    device: deviceId().optional(),
+  })
+
+  const role = section({
+    devices: list(deviceSelector()),
+    operations: list(everyOperation()),
+  })
+
+  return section({
+    'call-home': callHome.prefault({}),
+    endpoint: endpoint.prefault({}),
+    link: link.prefault({}),
+    credentials: named(credentials),
+    devices: list(device),
+    users: list(user),
+    roles: named(role, BUILT_IN_ROLES),
+    'data-dir': path(directory).prefault('data'),
+    log: section({
+      level: oneOf('trace', 'debug', 'info', 'warn', 'error').default('info'),
+      format: oneOf('auto', 'json', 'pretty').default('auto'),
+    }).prefault({}),
+  })
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'dotenv'
+import { describe, expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/load.js'
+import { configOf, problemsOf } from './parse-text.js'
+
+const root = join(import.meta.dirname, '../..')
+const text = readFileSync(join(root, 'config/homeport.example.yaml'), 'utf8')
+const variables = parse(readFileSync(join(root, 'config/.env.example')))
+
+describe('config/homeport.example.yaml', () => {
+  it('is valid with the variables of .env.example, without a warning', () => {
+    expect(loadConfig({ path: 'config/homeport.example.yaml', cwd: root, env: variables })).toMatchObject({
+      ok: true,
+      warnings: [],
+    })
+  })
+
+  it('is valid with the keys that are commented out, but for their files', () => {
+    const whole = text.replace(/^( *)# (host-keys:|  - keys|private-key:|passphrase:)/gm, '$1$2')
+    expect(problemsOf(whole, { ...variables, DEVICE_KEY_PASSPHRASE: 'x' })).toEqual([
+      expect.stringMatching(/endpoint\.ssh\.host-keys\[0\]: \/srv\/config\/keys\/ssh_host_ed25519_key cannot be read/),
+      expect.stringMatching(/credentials\.default\.private-key: \/srv\/config\/keys\/id_ed25519 cannot be read/),
+    ])
+  })
+
+  it('shows the true defaults', () => {
+    const { devices: _, users: __, credentials: ___, roles, ...shown } = configOf(text, variables)
+    const { devices: ____, users: _____, credentials: ______, roles: builtIn, ...defaults } = configOf('')
+    expect(shown).toEqual(defaults)
+    expect(roles.get('operator')).toEqual(builtIn.get('operator'))
+  })
+
+  it('names every key that the reference names, and the other way round', () => {
+    const reference = readFileSync(join(root, 'docs/configuration.md'), 'utf8')
+    const table = reference.slice(reference.indexOf('## Keys'), reference.indexOf('## Environment'))
+    const named = new Set([...table.matchAll(/^\| `([^`]+)`/gm)].map(([, key = '']) => key.split('.').at(-1) ?? ''))
+    const written = new Set([...text.matchAll(/(?:^|[{,]) *(?:# *|- )*([a-z-]+):(?= |$)/gm)].map(([, key = '']) => key))
+    for (const key of named) expect(written, key).toContain(key)
+    const names = ['default', 'lab', 'operator', 'tokyo', 'site', 'rack', 'call-home', 'ssh', 'endpoint', 'link']
+    const sections = ['credentials', 'devices', 'users', 'roles', 'log', 'labels']
+    for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
+  })
+})

@@ -1,0 +1,233 @@
+import { describe, expect, it } from 'vitest'
+import { configOf, parseText, printed, problemsOf } from './parse-text.js'
+import { ED25519, OTHER_ED25519 } from './keys.js'
+
+const credentials = 'credentials: { default: { username: netconf, password: x } }\n'
+const device = (fields: string): string => `${credentials}devices:\n  - ${fields}\n`
+
+describe('devices', () => {
+  it('have ids that differ, also in more than case', () => {
+    expect(
+      problemsOf(
+        `${credentials}devices:\n  - { id: a, secret: x }\n  - { id: A, secret: y }\n  - { id: a, secret: z }\n`,
+      ),
+    ).toEqual([
+      '4:7: devices[1].id: a second device id `A`, the first is on line 3, which differs only in upper and lower case',
+      '5:7: devices[2].id: a second device id `a`, the first is on line 3',
+    ])
+  })
+
+  it.each(['router 1', 'a/b', 'rack-7:slot 3 (spare)', 'JN1234AFB', 'ルーター', 'a=b', "'0'"])(
+    'may be called %s',
+    (id) => {
+      expect(problemsOf(device(`{ id: ${id}, secret: x }`))).toEqual([])
+    },
+  )
+
+  it.each([
+    ['a@b', 'a device id has no `@`'],
+    ['"a\\tb"', 'a device id has printable characters only'],
+    ['"a\\u202Eb"', 'a device id has printable characters only'],
+    ['"a "', 'a device id does not start or end with a space'],
+    ['é'.repeat(128), 'a device id has at most 255 bytes'],
+  ])('may not be called %s', (id, problem) => {
+    expect(problemsOf(device(`{ id: ${id}, secret: x }`))).toEqual([`3:7: devices[0].id: ${problem}`])
+  })
+
+  it('without an id are told at the item', () => {
+    expect(problemsOf(device('secret: x'))).toEqual(['3:5: devices[0].id: is missing'])
+  })
+
+  it('that nothing could prove are refused', () => {
+    expect(printed(device('{ id: a, host-keys: [] }'))).toBe(
+      'config/homeport.yaml:3:5: devices[0]: nothing could prove that a connection comes from this device\n' +
+        '    add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`)',
+    )
+  })
+
+  it('without credentials, or with unknown ones, are refused', () => {
+    expect(problemsOf('devices:\n  - { id: a, secret: x }\n')).toEqual([
+      '2:5: devices[0]: no credentials to log in to this device with',
+    ])
+    expect(problemsOf(device('{ id: a, secret: x, credentials: defualt }'))).toEqual([
+      '3:25: devices[0].credentials: unknown credentials `defualt`; did you mean `default`?',
+    ])
+    expect(problemsOf(device('{ id: a, secret: x, credentials: toString }'))).toEqual([
+      '3:25: devices[0].credentials: unknown credentials `toString`',
+    ])
+  })
+
+  it('may have a limit and labels of their own', () => {
+    const config = configOf(device('{ id: a, secret: x, max-sessions: 3, labels: { constructor: b } }'))
+    expect(config.devices).toEqual([
+      { id: 'a', secret: 'x', hostKeys: [], credentials: 'default', labels: { constructor: 'b' }, maxSessions: 3 },
+    ])
+  })
+})
+
+describe('credentials', () => {
+  it.each([
+    ['{ username: a }', '1:16: credentials.a: neither a password nor a private key'],
+    ['{ password: a }', '1:16: credentials.a.username: is missing'],
+    [
+      '{ username: a, password: b, passphrase: c }',
+      '1:47: credentials.a.passphrase: a passphrase without a private key',
+    ],
+    ['{ username: a, private-key: k }', '1:34: credentials.a.private-key: /srv/config/k cannot be read (ENOENT)'],
+    ['{ username: a, private-key: / }', '1:34: credentials.a.private-key: / cannot be read (not a file)'],
+  ])('%s', (text, problem) => {
+    expect(problemsOf(`credentials: { a: ${text} }`)).toEqual([problem])
+  })
+})
+
+describe('users', () => {
+  it('have names that differ, without spaces', () => {
+    expect(
+      problemsOf('users:\n  - name: ops@example.net\n  - name: OPS@example.net\n  - name: a b\n  - name: "a\\n"\n'),
+    ).toEqual([
+      '3:5: users[1].name: a second user name `OPS@example.net`, the first is on line 2, which differs only in upper and lower case',
+      '4:5: users[2].name: a user name has no spaces or control characters',
+      '5:5: users[3].name: a user name has no spaces or control characters',
+    ])
+  })
+
+  it('have roles that exist', () => {
+    const text = 'users:\n  - name: a\n    roles: [operator, viewer]\n'
+    expect(problemsOf(text)).toEqual(['3:23: users[0].roles[1]: unknown role `viewer`'])
+    const roles = 'roles: { Viewer: { devices: ["*"], operations: ["*"] } }\n'
+    expect(problemsOf(roles + text)).toEqual([
+      '4:13: users[0].roles[0]: unknown role `operator`',
+      '4:23: users[0].roles[1]: unknown role `viewer`; did you mean `Viewer`?',
+    ])
+  })
+
+  it('are warned about when they can do nothing', () => {
+    const parsed = parseText('users:\n  - name: a\n')
+    expect(parsed.ok && parsed.warnings.map(({ line, key, message }) => [line, key, message]).slice(1)).toEqual([
+      [2, 'users[0]', 'this user can never log in'],
+      [2, 'users[0]', 'this user may open no device'],
+    ])
+  })
+
+  it.each([
+    ['x', 'not a password hash'],
+    ['$2b$10$abcdefghijklmnopqrstuv', 'only scrypt hashes are supported'],
+    ['"$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$aGFzaA"', 'only scrypt hashes are supported'],
+    [
+      '"$scrypt$ln=31,r=8,p=1$aaaaaaaaaaaaaaaa$aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"',
+      'the cost of this password hash is out of bounds',
+    ],
+    ['"$scrypt$ln=15,r=8,p=1$aaaaaaaaaaaaaaaa$"', 'not a password hash'],
+  ])('have a hash of ours, not %s', (hash, problem) => {
+    expect(problemsOf(`users:\n  - name: a\n    password-hash: ${hash}\n`)).toEqual([
+      `3:5: users[0].password-hash: ${problem}`,
+    ])
+  })
+})
+
+describe('roles', () => {
+  it('take no rule on operations, so that nobody believes in one', () => {
+    expect(problemsOf('roles:\n  viewer:\n    devices: ["site=tokyo"]\n    operations: [get, get-config]\n')).toEqual([
+      '4:18: roles.viewer.operations[0]: operation rules are not supported by this version',
+      '4:23: roles.viewer.operations[1]: operation rules are not supported by this version',
+    ])
+  })
+
+  it('say all they allow', () => {
+    expect(
+      problemsOf(
+        'roles:\n  a: { devices: [], operations: [] }\n  b: {}\n  c: { devices: ["=x"], operations: ["*"] }\n',
+      ),
+    ).toEqual([
+      '2:8: roles.a.devices: is missing or empty',
+      '2:21: roles.a.operations: is missing or empty',
+      '3:3: roles.b.devices: is missing or empty',
+      '3:3: roles.b.operations: is missing or empty',
+      '4:18: roles.c.devices[0]: a selector by label lacks the name of the label',
+    ])
+  })
+})
+
+/** The problems of a host key line of a device. */
+const problemOf = (line: string): readonly string[] =>
+  problemsOf(device(`id: a\n    host-keys:\n      - ${JSON.stringify(line)}`)).map((text) =>
+    text.replace('5:9: devices[0].host-keys[0]: ', ''),
+  )
+
+/** A key in its wire form, in base64. */
+const wire = (...fields: readonly (string | Buffer)[]): string =>
+  Buffer.concat(
+    fields.flatMap((field) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(Buffer.from(field).length)
+      return [length, Buffer.from(field)]
+    }),
+  ).toString('base64')
+
+describe('public key lines', () => {
+  const [type = '', base64 = ''] = ED25519.split(' ')
+  it('are parsed', () => {
+    const config = configOf(device(`id: a\n    host-keys:\n      - "${ED25519} in rack 7"\n      - ${OTHER_ED25519}`))
+    expect(config.devices[0]?.hostKeys).toEqual([
+      { type, blob: Buffer.from(base64, 'base64'), comment: 'router1 in rack 7' },
+      { type, blob: Buffer.from(OTHER_ED25519.split(' ')[1] ?? '', 'base64'), comment: '' },
+    ])
+  })
+
+  it.each([
+    `ecdsa-sha2-nistp256 ${wire('ecdsa-sha2-nistp256', 'nistp256', 'point')}`,
+    `ssh-rsa ${wire('ssh-rsa', 'e', 'n')} old`,
+    `ssh-dss ${wire('ssh-dss', 'p', 'q', 'g', 'y')}`,
+  ])('%s', (line) => {
+    expect(problemOf(line)).toEqual([])
+  })
+
+  it.each([
+    ['ssh-ed25519', 'expected one OpenSSH public key line'],
+    [`${ED25519}\n${ED25519}`, 'expected one OpenSSH public key line'],
+    [`ssh-ed25519 ${base64.slice(0, -8)}`, 'the key is cut off or damaged'],
+    [`ssh-ed25519 ${wire('ssh-ed25519', 'short')}`, 'the key is cut off or damaged'],
+    [`ssh-rsa ${wire('ssh-rsa', 'e')}`, 'the key is cut off or damaged'],
+    ['ssh-ed25519 AAAA', 'the key is cut off or damaged'],
+    ['ssh-ed25519 A…A', 'the key is not base64'],
+    [`ssh-rsa ${base64}`, 'the type before the key is not the type inside it'],
+    [`router1 ${ED25519}`, 'something stands before the key type'],
+    [`from="10.0.0.1" ${ED25519}`, 'something stands before the key type'],
+    [`command="a b" ${ED25519}`, 'options before a key are not supported by this version'],
+    [`cert-authority ${ED25519}`, 'certificate authorities are not supported by this version'],
+    [`@cert-authority * ${ED25519}`, 'certificate authorities are not supported by this version'],
+    [`ssh-ed25519-cert-v01@openssh.com ${base64}`, 'certificates are not supported by this version'],
+    ['sk-ssh-ed25519@openssh.com AAAA', 'keys of security tokens (sk-…) are not supported by this version'],
+    ['constructor AAAA', 'not a known key type'],
+  ])('not %s', (line, problem) => {
+    expect(problemOf(line)).toEqual([problem])
+  })
+})
+
+describe('many problems', () => {
+  it('are all told, in file order, whatever finds them', () => {
+    expect(
+      problemsOf(`users:
+  - name: a b
+    roles: [oprator]
+endpont: {}
+devices:
+  - id: a
+  - { id: a, secret: \${NONE} }
+link: { max-sessions: 0 }
+link: {}
+`),
+    ).toEqual([
+      '2:5: users[0].name: a user name has no spaces or control characters',
+      '3:13: users[0].roles[0]: unknown role `oprator`; did you mean `operator`?',
+      '4:1: endpont: unknown key `endpont`; did you mean `endpoint`?',
+      '6:5: devices[0]: nothing could prove that a connection comes from this device',
+      '6:5: devices[0]: no credentials to log in to this device with',
+      '7:5: devices[1]: no credentials to log in to this device with',
+      '7:7: devices[1].id: a second device id `a`, the first is on line 6',
+      '7:14: devices[1].secret: the environment variable NONE is not set',
+      '8:9: link.max-sessions: expected a whole number from 1 to 1000000',
+      '9:1: link: the key `link` is here a second time, it is already on line 8',
+    ])
+  })
+})

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import { ED25519 } from './keys.js'
+import { configOf, problemsOf } from './parse-text.js'
+
+const credentials = 'credentials: { default: { username: netconf, password: x } }\n'
+
+describe('durations', () => {
+  it.each([
+    ['500ms', 500],
+    ['10s', 10_000],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['24h', 86_400_000],
+  ])('%s', (text, milliseconds) => {
+    expect(configOf(`call-home: { initiation-timeout: ${text} }`).callHome.initiationTimeout).toBe(milliseconds)
+  })
+
+  it.each(['10', '1.5s', '-1s', '10 s', '1h30m', 'soon', '""', '[1s]', '0s', '25h', '9999999999999h'])(
+    'not %s',
+    (text) => {
+      expect(problemsOf(`call-home:\n  initiation-timeout: ${text}`)).toEqual([
+        expect.stringMatching(/^2:3: call-home\.initiation-timeout: expected /),
+      ])
+    },
+  )
+
+  it('of nothing, where waiting may be switched off', () => {
+    expect(configOf('link: { session-wait: 0s }').link.sessionWait).toBe(0)
+  })
+})
+
+describe('numbers', () => {
+  it.each(['0', '830', '"830"', '65535'])('port %s', (text) => {
+    expect(configOf(`endpoint: { ssh: { port: ${text} } }`).endpoint.ssh.port).toBe(Number(text.replaceAll('"', '')))
+  })
+
+  it.each(['-1', '65536', '1e3', '0x10', '8_30', 'http', '830.0', '" 830"'])('not port %s', (text) => {
+    expect(problemsOf(`endpoint: { ssh: { port: ${text} } }`)).toEqual([
+      '1:20: endpoint.ssh.port: expected a whole number from 0 to 65535',
+    ])
+  })
+
+  it('leaves ncclient its tries', () => {
+    expect(problemsOf('endpoint: { ssh: { max-login-attempts: 5 } }')).toEqual([
+      '1:20: endpoint.ssh.max-login-attempts: expected a whole number from 6 to 1000',
+    ])
+  })
+})
+
+describe('listen addresses', () => {
+  it.each(['"::"', '0.0.0.0', '"2001:db8::1"', 'fe80::1%eth0', 'localhost', 'bridge.example.net'])('%s', (text) => {
+    expect(problemsOf(`call-home: { ssh: { address: ${text} } }`)).toEqual([])
+  })
+
+  it.each(['"*"', '"[::]"', '"a b"', '"10.0.0.1:22"', '-x'])('not %s', (text) => {
+    expect(problemsOf(`call-home:\n  ssh:\n    address: ${text}\n`)).toEqual([
+      '3:5: call-home.ssh.address: expected an IP address or a host name to listen on',
+    ])
+  })
+
+  it('refuses one port for devices and clients', () => {
+    expect(problemsOf('endpoint: { ssh: { port: 4334, address: 127.0.0.1 } }')).toEqual([
+      '1:20: endpoint.ssh.port: devices call home on port 4334 already',
+    ])
+    const apart = 'endpoint: { ssh: { port: 4334, address: 127.0.0.1 } }\ncall-home: { ssh: { address: 127.0.0.2 } }'
+    expect(problemsOf(apart)).toEqual([])
+    expect(problemsOf('endpoint: { ssh: { port: 0 } }\ncall-home: { ssh: { port: 0 } }')).toEqual([])
+  })
+})
+
+describe('words', () => {
+  it('are one of a few, with the nearest named', () => {
+    expect(problemsOf('log:\n  level: wran\n  format: xml\n')).toEqual([
+      '2:3: log.level: expected one of trace, debug, info, warn, error',
+      '3:3: log.format: expected one of auto, json, pretty',
+    ])
+  })
+})
+
+describe('texts', () => {
+  it('keep what was written, whatever YAML 1.1 would make of it', () => {
+    const config = configOf(`${credentials}devices:
+  - { id: 007, secret: 0123, labels: { rack: 1_2, up: yes, none: "null", version: 1.10 } }
+`)
+    expect(config.devices[0]).toMatchObject({
+      id: '007',
+      secret: '0123',
+      labels: { rack: '1_2', up: 'yes', none: 'null', version: '1.10' },
+    })
+  })
+
+  it.each(['', ' ~', ' null'])('a key without a value is an error: secret:%s', (nothing) => {
+    expect(
+      problemsOf(`${credentials}devices:\n  - id: a\n    host-keys: [${ED25519}]\n    secret:${nothing}\n`),
+    ).toEqual(['5:5: devices[0].secret: has no value'])
+  })
+
+  it('an empty text is an error', () => {
+    expect(problemsOf(`${credentials}devices:\n  - id: ""\n    secret: ''\n`)).toEqual([
+      '3:5: devices[0].id: is empty',
+      '4:5: devices[0].secret: is empty',
+    ])
+  })
+})
+
+describe('paths', () => {
+  it('are relative to the file', () => {
+    expect(configOf('data-dir: ../state').dataDir).toBe('/srv/state')
+    expect(configOf('data-dir: /var/lib/homeport').dataDir).toBe('/var/lib/homeport')
+  })
+})
+
+describe('kinds', () => {
+  it.each([
+    ['devices: router1', '1:1: devices: expected a list such as [a, b], found a single value'],
+    ['devices: { id: router1 }', '1:1: devices: expected a list such as [a, b], found keys and values'],
+    ['devices: [router1]', '1:11: devices[0]: expected keys and values, found a single value'],
+    ['link: [10]', '1:1: link: expected keys and values, found a list'],
+    ['credentials: []', '1:1: credentials: expected names and what they stand for, found a list'],
+    ['data-dir: { a: b }', '1:1: data-dir: expected a single value, found keys and values'],
+    ['- a\n- b', 'expected keys and values, found a list'],
+    ['homeport', 'expected keys and values, found a single value'],
+  ])('%j', (text, problem) => {
+    expect(problemsOf(text)[0]).toBe(problem)
+  })
+})
