@@ -1,0 +1,192 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import ssh2, { type Connection, type ParsedKey, type ServerConfig } from 'ssh2'
+import { mayOpenSession } from '../../access/may-open-session.js'
+import type { Roles } from '../../access/role.js'
+import type { Fleet } from '../../fleet/fleet.js'
+import { unknownDevice } from '../../fleet/session-refusal.js'
+import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
+import type { Log } from '../../telemetry/log.js'
+import { sourceOf } from '../../telemetry/source.js'
+import { type Authenticated, authenticate, type Users } from './authentication.js'
+import { serveSession, type SessionRefusalText } from './session.js'
+
+/** Bounds on clients; times in milliseconds. */
+export interface SshEndpointLimits {
+  readonly loginTimeout: number
+  readonly maxLoginAttempts: number
+  readonly maxConnections: number
+  readonly maxSessionsPerConnection: number
+  readonly keepaliveInterval: number
+  readonly keepaliveCountMax: number
+}
+
+/** Who may do what now; a reload changes what these give. */
+export interface Access extends Users {
+  readonly roles: () => Roles
+}
+
+export interface SshEndpoint {
+  readonly server: Server
+  /** Applies new limits to connections from now on. */
+  configure(limits: SshEndpointLimits): void
+  /** Takes no more clients and closes the connections of those that are here. */
+  close(): void
+}
+
+/** Milliseconds of silence before TCP itself asks whether the client is there. */
+const tcpKeepaliveDelay = 30_000
+
+/** Octets that a socket holds before those who write to it wait. */
+const socketHighWaterMark = 256 * 1024
+
+/** Milliseconds that a client gets to read why its connection is closed. */
+const farewellTimeout = 1_000
+
+/**
+ * The bridge's SSH NETCONF endpoint (RFC 6242): a client authenticates as `user@device-id`, and each of its sessions is a channel on that device's link.
+ * The caller makes the server listen.
+ */
+export function createSshEndpoint(
+  fleet: Fleet,
+  access: Access,
+  hostKeys: readonly ParsedKey[],
+  initial: SshEndpointLimits,
+  log: Log,
+): SshEndpoint {
+  let limits = initial
+  const clients = new Map<Socket, NodeJS.Timeout>()
+  const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
+    keepaliveInterval,
+    keepaliveCountMax,
+  })
+  const options: ServerConfig = {
+    // ssh2 takes keys that it has parsed itself, though its types do not say so.
+    hostKeys: hostKeys.map((key) => ({ key: key as unknown as Buffer })),
+    ident: 'Homeport',
+    // Without group exchange, which lets a client make the server compute at will, and without compression, which costs memory for every client.
+    algorithms: { kex: [...keyExchanges], compress: ['none'] },
+    ...clientKeepalive(initial),
+  }
+  const ssh = new ssh2.Server(options)
+  ssh.on('connection', (connection) => {
+    tolerateRepeatedServiceRequest(connection)
+    const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
+    serveClient(connection, fleet, access, limits, log, onAuthenticated)
+  })
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveDelay, highWaterMark: socketHighWaterMark },
+    (socket) => {
+      socket.on('error', () => undefined)
+      if (clients.size >= limits.maxConnections) {
+        log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+        socket.destroy()
+        return
+      }
+      // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
+      const timer = setTimeout(() => {
+        log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
+        socket.destroy()
+      }, limits.loginTimeout)
+      socket.once('close', () => {
+        clients.delete(socket)
+        clearTimeout(timer)
+      })
+      clients.set(socket, timer)
+      ssh.injectSocket(socket)
+    },
+  )
+  return {
+    server,
+    configure: (next) => {
+      limits = next
+      // ssh2 reads these anew for each connection.
+      Object.assign(options, clientKeepalive(next))
+    },
+    close: () => {
+      server.close()
+      for (const socket of clients.keys()) socket.destroy()
+    },
+  }
+}
+
+const keyExchanges = [
+  'curve25519-sha256',
+  'curve25519-sha256@libssh.org',
+  'ecdh-sha2-nistp256',
+  'ecdh-sha2-nistp384',
+  'ecdh-sha2-nistp521',
+  'diffie-hellman-group14-sha256',
+  'diffie-hellman-group16-sha512',
+  'diffie-hellman-group18-sha512',
+] as const
+
+function serveClient(
+  connection: Connection,
+  fleet: Fleet,
+  access: Access,
+  limits: SshEndpointLimits,
+  serverLog: Log,
+  onAuthenticated: () => void,
+): void {
+  const socket = socketOf(connection)
+  const source = sourceOf(socket)
+  const log = serverLog.child({ source })
+  const connectionGone = new Promise<void>((resolve) => connection.once('close', resolve))
+  connection.on('error', (error: Error & { level?: string }) => {
+    log.debug({ err: error }, 'client connection failed')
+    // ssh2 ends such a connection politely, which a client that reads nothing never notices.
+    if (error.level === 'client-timeout') socket.destroy()
+  })
+  const onTooMany = (): void => {
+    connection.end()
+    setTimeout(() => socket.destroy(), farewellTimeout).unref()
+  }
+  void authenticate(connection, access, limits.maxLoginAttempts, log, onTooMany).then((authenticated) => {
+    onAuthenticated()
+    serveAuthenticated(connection, authenticated, fleet, access, limits, log, connectionGone)
+  })
+}
+
+function serveAuthenticated(
+  connection: Connection,
+  { login, method }: Authenticated,
+  fleet: Fleet,
+  access: Access,
+  limits: SshEndpointLimits,
+  connectionLog: Log,
+  connectionGone: Promise<void>,
+): void {
+  const { user, deviceId } = login
+  const log = connectionLog.child({ user, deviceId })
+  log.info({ method }, 'client authenticated')
+  void connectionGone.then(() => log.info('client disconnected'))
+  const denial = async (): Promise<SessionRefusalText | undefined> => {
+    const account = access.find(user)
+    const device = await fleet.device(deviceId)
+    if (account === undefined) return noRights(user, 'the user was removed')
+    // Rights come first, so that nobody learns which device ids exist beyond their own.
+    const decision = mayOpenSession(account, access.roles(), device ?? { id: deviceId, labels: {} })
+    if (!decision.allowed) return noRights(user, decision.reason)
+    return device === undefined ? unknownDevice(deviceId) : undefined
+  }
+  let sessions = 0
+  connection.on('session', (accept, reject) => {
+    if (sessions >= limits.maxSessionsPerConnection) {
+      log.warn({ sessions }, 'session refused: too many sessions on this connection')
+      reject()
+      return
+    }
+    sessions += 1
+    serveSession(connection, accept(), { fleet, deviceId, denial, log, connectionGone }, () => {
+      sessions -= 1
+    })
+  })
+}
+
+function noRights(user: string, why: string): SessionRefusalText {
+  return {
+    reason: 'no-rights',
+    message: `user ${JSON.stringify(user)} has no rights here: ${why}`,
+    hint: 'ask whoever runs the bridge for a role that includes the device',
+  }
+}
