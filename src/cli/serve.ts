@@ -1,0 +1,69 @@
+import { Command } from 'commander'
+import { type LoadedConfig, loadConfig } from '../config/load.js'
+import { formatProblem } from '../config/problem.js'
+import { createLog, type Log } from '../telemetry/log.js'
+import { type Bridge, startBridge } from './bridge.js'
+import { StartProblem } from './start-problem.js'
+
+/** `homeport serve`: runs the bridge until SIGTERM or SIGINT, and reads its configuration again on SIGHUP. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('run the bridge')
+    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .action(async ({ config: path }: { config?: string }) => {
+      const load = (): LoadedConfig => loadConfig({ path, cwd: process.cwd(), env: process.env })
+      const loaded = load()
+      if (!loaded.ok) {
+        process.stderr.write(`${loaded.problems.map(formatProblem).join('\n')}\n`)
+        process.exitCode = 2
+        return
+      }
+      const log = createLog(loaded.config.log)
+      for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+      try {
+        await run(loaded, log, load)
+      } catch (error) {
+        if (!(error instanceof StartProblem)) throw error
+        process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
+        process.exitCode = 1
+      }
+    })
+}
+
+type Usable = Extract<LoadedConfig, { ok: true }>
+
+async function run({ config, file }: Usable, log: Log, load: () => LoadedConfig): Promise<void> {
+  const bridge = await startBridge(config, log)
+  const { addresses } = bridge
+  log.info({ ...addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
+  const reload = (): void => void reloadConfig(bridge, load, log)
+  process.on('SIGHUP', reload)
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGTERM', resolve)
+    process.once('SIGINT', resolve)
+  })
+  log.info({ signal }, 'stopping')
+  process.off('SIGHUP', reload)
+  await bridge.stop()
+}
+
+/** A file that cannot be used changes nothing: the bridge runs on with what it has. */
+async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log): Promise<void> {
+  const loaded = load()
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) log.error(formatProblem(problem))
+    log.error('configuration not reloaded: the bridge goes on with the one it has')
+    return
+  }
+  try {
+    await bridge.configure(loaded.config)
+    log.level = loaded.config.log.level
+    log.info(
+      { config: loaded.file ?? 'built-in defaults', devices: loaded.config.devices.length },
+      'configuration reloaded; addresses, ports, host-keys and data-dir change at the next start',
+    )
+  } catch (error) {
+    if (!(error instanceof StartProblem)) throw error
+    log.error({ hint: error.hint }, `configuration not reloaded: ${error.message}`)
+  }
+}

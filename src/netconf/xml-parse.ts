@@ -1,0 +1,158 @@
+import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from 'saxes'
+import { failed, type Result, succeeded } from './result.js'
+import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
+
+/** Why a document was not taken; `cause` names line and column where there is one. */
+export interface XmlError {
+  readonly kind: 'not-utf8' | 'not-well-formed' | 'doctype' | 'too-deep' | 'too-big'
+  readonly cause: string
+  readonly hint: string
+}
+
+/** Bounds on a document: bytes (or characters of a string) and levels of elements. */
+export interface XmlLimits {
+  readonly maxSize?: number
+  readonly maxDepth?: number
+}
+
+const DEFAULT_MAX_SIZE = 64 * 1024 * 1024
+const DEFAULT_MAX_DEPTH = 256
+const ROOT_TAG_SLICE = 4096
+
+/** Parses a document, namespaces resolved. DOCTYPE is refused, so there are no entities but XML's own five. */
+export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Result<XmlElement, XmlError> {
+  const maxSize = limits.maxSize ?? DEFAULT_MAX_SIZE
+  if (document.length > maxSize) return failed(xmlError('too-big', `the document is larger than ${maxSize}`))
+  const text = decodeText(document)
+  if (!text.ok) return text
+  const builder = createTreeBuilder(limits.maxDepth ?? DEFAULT_MAX_DEPTH)
+  try {
+    builder.parser.write(text.value).close()
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return failed(thrown.error)
+    throw thrown
+  }
+  const root = builder.root()
+  return root === undefined ? failed(xmlError('not-well-formed', 'there is no root element')) : succeeded(root)
+}
+
+/**
+ * Reads no further than the root's start tag: who a message is for without parsing what it holds.
+ * The element has no children, and the rest of the document is not checked.
+ */
+export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlError> {
+  const builder = createTreeBuilder(DEFAULT_MAX_DEPTH, (root) => {
+    throw new RootSeen(root)
+  })
+  const decoder = new TextDecoder()
+  let begun = false
+  try {
+    for (let at = 0; at < document.length; at += ROOT_TAG_SLICE) {
+      const part: Buffer | string = document.slice(at, at + ROOT_TAG_SLICE)
+      const text = typeof part === 'string' ? part : decoder.decode(part, { stream: true })
+      const wanted: string = begun ? text : text.trimStart()
+      begun ||= wanted !== ''
+      builder.parser.write(wanted)
+    }
+    return failed(xmlError('not-well-formed', 'there is no root element'))
+  } catch (thrown) {
+    if (thrown instanceof RootSeen) return succeeded(thrown.root)
+    if (thrown instanceof Refusal) return failed(thrown.error)
+    throw thrown
+  }
+}
+
+function decodeText(document: Buffer | string): Result<string, XmlError> {
+  try {
+    const text = typeof document === 'string' ? document : new TextDecoder('utf-8', { fatal: true }).decode(document)
+    // Peers put line feeds between messages; a prolog must come first all the same.
+    return succeeded(text.trimStart())
+  } catch {
+    return failed(xmlError('not-utf8', 'the document is not UTF-8'))
+  }
+}
+
+function createTreeBuilder(maxDepth: number, onRoot?: (root: XmlElement) => void) {
+  const parser = new SaxesParser({ xmlns: true })
+  const open: { readonly tag: XmlElement; readonly children: XmlNode[] }[] = []
+  let root: XmlElement | undefined
+
+  const addText = (text: string): void => {
+    const parent = open.at(-1)
+    if (parent === undefined) return
+    const last = parent.children.at(-1)
+    if (typeof last === 'string') parent.children[parent.children.length - 1] = last + text
+    else parent.children.push(text)
+  }
+
+  parser.on('error', (error) => {
+    throw new Refusal(xmlError('not-well-formed', error.message))
+  })
+  parser.on('doctype', () => {
+    throw new Refusal(xmlError('doctype', 'the document has a DOCTYPE'))
+  })
+  parser.on('xmldecl', (declaration) => {
+    if (declaration.encoding !== undefined && !/^(utf-8|us-ascii)$/i.test(declaration.encoding)) {
+      throw new Refusal(xmlError('not-utf8', `the document says it is ${declaration.encoding}`))
+    }
+  })
+  parser.on('opentag', (tag) => {
+    if (open.length >= maxDepth) {
+      throw new Refusal(xmlError('too-deep', `elements are nested deeper than ${maxDepth}`))
+    }
+    const opened = toElement(tag)
+    if (open.length === 0) onRoot?.(opened)
+    open.push({ tag: opened, children: [] })
+  })
+  parser.on('text', addText)
+  parser.on('cdata', addText)
+  parser.on('closetag', () => {
+    const closed = open.pop()
+    if (closed === undefined) return
+    const finished: XmlElement = { ...closed.tag, children: closed.children }
+    const parent = open.at(-1)
+    if (parent === undefined) root = finished
+    else parent.children.push(finished)
+  })
+  return { parser, root: () => root }
+}
+
+function toElement(tag: SaxesTagNS): XmlElement {
+  const attributes: XmlAttribute[] = []
+  const declarations: Record<string, string> = {}
+  for (const found of Object.values(tag.attributes)) {
+    if (isDeclaration(found)) declarations[found.prefix === '' ? '' : found.local] = found.value
+    else attributes.push({ namespace: found.uri, name: found.local, prefix: found.prefix, value: found.value })
+  }
+  const bare = { namespace: tag.uri, name: tag.local, prefix: tag.prefix, attributes, children: [] }
+  return Object.keys(declarations).length === 0 ? bare : { ...bare, declarations }
+}
+
+function isDeclaration(candidate: SaxesAttributeNS): boolean {
+  return candidate.prefix === 'xmlns' || candidate.name === 'xmlns'
+}
+
+function xmlError(kind: XmlError['kind'], cause: string): XmlError {
+  const hints: Record<XmlError['kind'], string> = {
+    'not-utf8': 'NETCONF messages are UTF-8 (RFC 6241 §3)',
+    'not-well-formed': 'send well-formed XML with its namespaces declared',
+    doctype: 'NETCONF messages have no document type (RFC 6241 §3.2)',
+    'too-deep': 'flatten the document or raise the bound',
+    'too-big': 'ask for less, or raise the bound',
+  }
+  return { kind, cause, hint: hints[kind] }
+}
+
+/** Carries a typed error out of the parser's callbacks. */
+class Refusal extends Error {
+  constructor(readonly error: XmlError) {
+    super(error.cause)
+  }
+}
+
+/** Stops the parser at the root's start tag. */
+class RootSeen extends Error {
+  constructor(readonly root: XmlElement) {
+    super('root seen')
+  }
+}

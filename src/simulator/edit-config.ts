@@ -1,0 +1,143 @@
+import { NETCONF_NS } from '../netconf/namespaces.js'
+import type { RpcError } from '../netconf/rpc-error.js'
+import { attributeOf, elementsOf, textOf, withChildren, type XmlElement } from '../netconf/xml-tree.js'
+import { deviceElement, SCHEMA, type SchemaChildren, type SchemaNode } from './data-model.js'
+import { pathOf, sameInstance } from './data-node.js'
+import { badOperation, contentProblem, dataError, nameProblem } from './edit-problem.js'
+
+/** The roots of a configuration; shared, never changed. */
+export type Config = readonly XmlElement[]
+
+export type EditOperation = 'merge' | 'replace' | 'create' | 'delete' | 'remove' | 'none'
+export type ErrorOption = 'stop-on-error' | 'continue-on-error' | 'rollback-on-error'
+
+/** The configuration after an edit, and what went wrong in it; under `rollback-on-error` it is then the old one. */
+export interface EditOutcome {
+  readonly config: Config
+  readonly errors: readonly RpcError[]
+}
+
+const OPERATIONS: readonly EditOperation[] = ['merge', 'replace', 'create', 'delete', 'remove']
+
+/** Applies the content of an `<edit-config>` (RFC 6241 §7.2). */
+export function applyEdit(
+  config: Config,
+  edits: readonly XmlElement[],
+  options: { readonly defaultOperation: 'merge' | 'replace' | 'none'; readonly errorOption: ErrorOption },
+): EditOutcome {
+  const errors: RpcError[] = []
+  const edit: Edit = {
+    errors,
+    stopped: () => options.errorOption !== 'continue-on-error' && errors.length > 0,
+  }
+  // Under a default of replace, what the edit does not mention goes.
+  const kept =
+    options.defaultOperation === 'replace'
+      ? config.filter((root) => edits.some((one) => one.name === root.name && one.namespace === root.namespace))
+      : config
+  const edited = applyChildren(kept, edits, SCHEMA, options.defaultOperation, '', edit)
+  return { config: options.errorOption === 'rollback-on-error' && errors.length > 0 ? config : edited, errors }
+}
+
+/**
+ * What is wrong with an edit whatever it is applied to: names, keys and values. What depends on the target
+ * (`data-exists`, `data-missing`) is not.
+ */
+export function checkEdit(config: Config, edits: readonly XmlElement[]): readonly RpcError[] {
+  const options = { defaultOperation: 'merge', errorOption: 'continue-on-error' } as const
+  return applyEdit(config, edits, options).errors.filter((error) => !error.tag.startsWith('data-'))
+}
+
+interface Edit {
+  readonly errors: RpcError[]
+  readonly stopped: () => boolean
+}
+
+function applyChildren(
+  siblings: Config,
+  edits: readonly XmlElement[],
+  schemas: SchemaChildren,
+  inherited: EditOperation,
+  parentPath: string,
+  edit: Edit,
+): Config {
+  let current = siblings
+  for (const one of edits) {
+    if (edit.stopped()) break
+    current = applyNode(current, one, schemas, inherited, parentPath, edit)
+  }
+  return current
+}
+
+function applyNode(
+  siblings: Config,
+  node: XmlElement,
+  schemas: SchemaChildren,
+  inherited: EditOperation,
+  parentPath: string,
+  edit: Edit,
+): Config {
+  const schema = Object.hasOwn(schemas, node.name) ? schemas[node.name] : undefined
+  const problem = nameProblem(node, schema, parentPath) ?? contentProblem(node, schema, parentPath)
+  const operation = operationOf(node, inherited)
+  if (problem !== undefined || schema === undefined || operation === undefined) {
+    edit.errors.push(problem ?? badOperation(node, parentPath))
+    return siblings
+  }
+  const path = pathOf(parentPath, node, schema)
+  const at = siblings.findIndex((sibling) => sameInstance(sibling, node, schema))
+  const existing = siblings[at]
+
+  if (operation === 'delete' || operation === 'remove') {
+    if (existing !== undefined) return siblings.filter((sibling) => sibling !== existing)
+    if (operation === 'delete') edit.errors.push(dataError('data-missing', 'there is nothing to delete', path))
+    return siblings
+  }
+  if (operation === 'create' && existing !== undefined) {
+    edit.errors.push(dataError('data-exists', 'it exists already', path))
+    return siblings
+  }
+  if (operation === 'none' && existing === undefined && schema.kind !== 'container') {
+    edit.errors.push(dataError('data-missing', 'it does not exist', path))
+    return siblings
+  }
+  const edited = editedNode(operation === 'replace' ? undefined : existing, node, schema, operation, path, edit)
+  return placed(siblings, at, edited)
+}
+
+/** The node as it will be; undefined for a container that holds nothing, which is as good as none. */
+function editedNode(
+  existing: XmlElement | undefined,
+  node: XmlElement,
+  schema: SchemaNode,
+  operation: EditOperation,
+  path: string,
+  edit: Edit,
+): XmlElement | undefined {
+  if (schema.kind === 'leaf' || schema.kind === 'leaf-list') {
+    return operation === 'none' && existing !== undefined ? existing : deviceElement(node.name, textOf(node).trim())
+  }
+  const keys = schema.kind === 'list' ? schema.keys : []
+  const isKey = (child: XmlElement): boolean => keys.includes(child.name)
+  const before =
+    existing ??
+    deviceElement(
+      node.name,
+      elementsOf(node)
+        .filter(isKey)
+        .map((key) => deviceElement(key.name, textOf(key).trim())),
+    )
+  const edits = elementsOf(node).filter((child) => !isKey(child))
+  const children = applyChildren(elementsOf(before), edits, schema.children, operation, path, edit)
+  return children.length === 0 ? undefined : withChildren(before, children)
+}
+
+function placed(siblings: Config, at: number, edited: XmlElement | undefined): Config {
+  if (at === -1) return edited === undefined ? siblings : [...siblings, edited]
+  return edited === undefined ? siblings.toSpliced(at, 1) : siblings.with(at, edited)
+}
+
+function operationOf(node: XmlElement, inherited: EditOperation): EditOperation | undefined {
+  const asked = attributeOf(node, 'operation', NETCONF_NS)
+  return asked === undefined ? inherited : OPERATIONS.find((known) => known === asked)
+}

@@ -1,0 +1,65 @@
+import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/namespaces.js'
+import { rpcOf } from '../netconf/rpc.js'
+import { errorInfo } from '../netconf/rpc-error.js'
+import type { XmlAttribute, XmlElement } from '../netconf/xml-tree.js'
+import { TEST_NS } from './data-model.js'
+import { DATASTORE_OPERATIONS } from './datastore-operations.js'
+import { JUNOS_OPERATIONS } from './junos-operations.js'
+import type { Manner } from './manner.js'
+import { refuse, type ServerAnswer, type ServerCall, type ServerOperation } from './server-call.js'
+import {
+  MONITORING_OPERATIONS,
+  NOTIFICATION_OPERATIONS,
+  SESSION_OPERATIONS,
+  TEST_OPERATIONS,
+} from './session-operations.js'
+
+/** A request's answer and the attributes that its reply repeats. */
+export interface AnsweredRpc {
+  readonly answer: ServerAnswer
+  readonly attributes: readonly XmlAttribute[]
+}
+
+const OPERATIONS: Readonly<Record<string, Readonly<Record<string, ServerOperation>>>> = {
+  [NETCONF_NS]: { ...DATASTORE_OPERATIONS, ...SESSION_OPERATIONS },
+  [MONITORING_NS]: MONITORING_OPERATIONS,
+  [NOTIFICATION_NS]: NOTIFICATION_OPERATIONS,
+  [TEST_NS]: TEST_OPERATIONS,
+}
+
+/** Carries out a request; undefined when the message is no `<rpc>` at all. */
+export function answerRpc(
+  root: XmlElement,
+  context: Omit<ServerCall, 'operation'> & { readonly manner: Manner; readonly interleave: boolean },
+): AnsweredRpc | undefined {
+  const rpc = rpcOf(context.manner.understand(root))
+  if (rpc === undefined) return undefined
+  const answered = (answer: ServerAnswer): AnsweredRpc => ({ answer, attributes: rpc.attributes })
+  if (rpc.messageId === undefined && context.manner.requiresMessageId) {
+    const info = [errorInfo.badAttribute('message-id'), errorInfo.badElement('rpc')]
+    return answered(refuse('missing-attribute', 'the <rpc> has no message-id', info, 'rpc'))
+  }
+  const [operation, surplus] = rpc.operations
+  if (operation === undefined) return answered(refuse('missing-element', 'the <rpc> holds no operation', [], 'rpc'))
+  if (surplus !== undefined) {
+    const info = [errorInfo.badElement(surplus.name)]
+    return answered(refuse('unknown-element', 'the <rpc> holds more than one operation', info, 'rpc'))
+  }
+  const known = operationNamed(operation, context.manner)
+  if (known === undefined) {
+    const info = [errorInfo.badElement(operation.name)]
+    return answered(refuse('operation-not-supported', `there is no operation <${operation.name}> here`, info))
+  }
+  const closing = operation.namespace === NETCONF_NS && operation.name === 'close-session'
+  if (context.subscription.active() && !context.interleave && !closing) {
+    return answered(refuse('operation-failed', 'this session is subscribed, and the server cannot interleave'))
+  }
+  return answered(known({ ...context, operation }))
+}
+
+function operationNamed(operation: XmlElement, manner: Manner): ServerOperation | undefined {
+  const table = Object.hasOwn(OPERATIONS, operation.namespace) ? OPERATIONS[operation.namespace] : undefined
+  if (table !== undefined && Object.hasOwn(table, operation.name)) return table[operation.name]
+  const junos = manner.name === 'junos' && Object.hasOwn(JUNOS_OPERATIONS, operation.name)
+  return junos ? JUNOS_OPERATIONS[operation.name] : undefined
+}
