@@ -10,7 +10,10 @@ export function logFleetEvents(events: FleetEmitter, log: Log): void {
     log.warn({ deviceId, source, oldSource, sessions }, 'link replaced by a newer one of the same device'),
   )
   events.on('detached', ({ deviceId, source, end }) =>
-    log.warn({ deviceId, source, reason: end.reason }, `link detached: ${end.message}`),
+    log[end.reason === 'shutdown' ? 'info' : 'warn'](
+      { deviceId, source, reason: end.reason },
+      `link detached: ${end.message}`,
+    ),
   )
   events.on('refused', ({ deviceId, source, reason, message, hint }) =>
     log.warn(

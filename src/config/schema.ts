@@ -47,7 +47,7 @@ export function configSchema(directory: string) {
     }).prefault({}),
     'initiation-timeout': duration().default(10_000),
     'handshake-timeout': duration().default(20_000),
-    'max-handshakes': integer(1, MANY).default(64),
+    'max-handshakes': integer(1, MANY).default(512),
   })
 
   const endpoint = section({

@@ -10,7 +10,7 @@ import {
   shuttingDown,
   unknownDevice,
 } from './session-refusal.js'
-import { createSessionSlots, type SessionSlots } from './session-slots.js'
+import { createSessionSlots, type SessionSlots, type SlotLimits } from './session-slots.js'
 
 /** A device as the configuration knows it. */
 export interface Device {
@@ -33,14 +33,9 @@ export interface DeviceStatus extends Device {
   readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
 }
 
-/** One session on a device. The device's own channel, and why it ended when the link did. */
-export interface DeviceSession {
-  readonly channel: DeviceChannel
-  readonly linkEnded: Promise<LinkEnd>
-}
-
+/** A session on a device is the device's own channel. */
 export type SessionOpening =
-  | { readonly ok: true; readonly session: DeviceSession }
+  | { readonly ok: true; readonly channel: DeviceChannel }
   | { readonly ok: false; readonly refusal: SessionRefusal }
 
 /**
@@ -90,6 +85,11 @@ export function createFleet(options: {
   let limits = options.limits
   let closed = false
 
+  const slotLimits = (device: Device, { heldSessions }: Link): SlotLimits => ({
+    maxSessions: Math.max(device.maxSessions - heldSessions, 1),
+    maxQueued: limits.maxQueuedSessions,
+  })
+
   const configure: Fleet['configure'] = (devices, nextLimits) => {
     limits = nextLimits
     const kept = new Set(devices.map(({ id }) => id))
@@ -100,7 +100,7 @@ export function createFleet(options: {
         continue
       }
       entry.device = device
-      entry.attachment?.slots.limit({ maxSessions: device.maxSessions, maxQueued: limits.maxQueuedSessions })
+      if (entry.attachment !== undefined) entry.attachment.slots.limit(slotLimits(device, entry.attachment.link))
       if (entry.attachment?.link.stillProven() === false)
         entry.attachment.link.end({
           reason: 'no-longer-proven',
@@ -123,10 +123,7 @@ export function createFleet(options: {
           : { reason: 'removed', message: 'the device was removed from the configuration' },
       )
     const old = entry.attachment
-    const slots = createSessionSlots({
-      maxSessions: entry.device.maxSessions,
-      maxQueued: limits.maxQueuedSessions,
-    })
+    const slots = createSessionSlots(slotLimits(entry.device, link))
     const attachment: Attachment = { link, slots, attachedAt: new Date(now()) }
     entry.attachment = attachment
     delete entry.lastDetached
@@ -195,7 +192,7 @@ export function createFleet(options: {
       const opening = await link.openChannel(request)
       if (opening.ok) {
         void opening.channel.closed.then(slot.release)
-        return { ok: true, session: { channel: opening.channel, linkEnded: link.ended } }
+        return { ok: true, channel: opening.channel }
       }
       slot.release()
       if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))

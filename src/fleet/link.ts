@@ -15,6 +15,8 @@ export interface DeviceChannel {
   readonly standardError: Readable
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
   readonly closed: Promise<{ readonly exit?: Exit }>
+  /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
+  linkEnd(): LinkEnd | undefined
   close(): void
 }
 
@@ -38,6 +40,8 @@ export interface Link {
   readonly hostKeyFingerprint: string
   /** The device's SSH software version. */
   readonly software: string
+  /** How many of the device's sessions the bridge keeps open for itself, for devices that drop a connection without one. */
+  readonly heldSessions: number
   readonly ended: Promise<LinkEnd>
   openChannel(request: ChannelRequest): Promise<ChannelOpening>
   /** Whether what proved this link still proves it; asked after the configuration changed. */

@@ -4,6 +4,7 @@ import type { Credentials } from '../trust/credentials.js'
 import { expectedKeyTypes } from '../trust/expected-key-types.js'
 import { judgeHostKey } from '../trust/judge-host-key.js'
 import type { KnownDevice } from '../trust/known-device.js'
+import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink } from './ssh-link.js'
@@ -41,6 +42,8 @@ export async function receiveCall(
   const reading = await readClaim(socket, limits.initiationTimeout)
   if (!reading.ok) return refuse(reading.refusal)
   const { claim } = reading
+  // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
+  const wantsHeldSession = claim.form === 'none'
   const opening = await openSshLink(socket, {
     source,
     keyTypes: expectedKeyTypes(claim, trust.known()),
@@ -49,7 +52,9 @@ export async function receiveCall(
     handshakeTimeout: limits.handshakeTimeout,
     keepaliveInterval: limits.keepaliveInterval,
     keepaliveCountMax: limits.keepaliveCountMax,
+    heldSessions: wantsHeldSession ? 1 : 0,
   })
   if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0])
   fleet.attach(opening.link)
+  if (wantsHeldSession) void holdSession(opening.link)
 }

@@ -22,6 +22,8 @@ export interface SshLinkOptions {
   /** Milliseconds between probes, and how many may stay unanswered. */
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
+  /** Sessions that the bridge will hold on this link for itself. */
+  readonly heldSessions: number
 }
 
 export type SshLinkOpening =
@@ -133,15 +135,15 @@ function createLink(
   options: SshLinkOptions,
 ): Link {
   let end: LinkEnd | undefined
-  let over = false
+  let over: LinkEnd | undefined
   let lastError: (Error & { level?: string }) | undefined
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
   const ended = new Promise<LinkEnd>((resolve) => {
     client.once('close', () => {
-      over = true
-      resolve(end ?? lossOf(lastError))
+      over = end ?? lossOf(lastError)
+      resolve(over)
     })
   })
   return {
@@ -149,6 +151,7 @@ function createLink(
     source: options.source,
     hostKeyFingerprint: fingerprintOf(provenKey),
     software: remoteSoftwareOf(client),
+    heldSessions: options.heldSessions,
     ended,
     openChannel: (request) => openChannel(client, () => over, request),
     stillProven: () => {
@@ -173,7 +176,11 @@ function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
   }
 }
 
-function openChannel(client: Client, over: () => boolean, request: ChannelRequest): Promise<ChannelOpening> {
+function openChannel(
+  client: Client,
+  linkEnd: () => LinkEnd | undefined,
+  request: ChannelRequest,
+): Promise<ChannelOpening> {
   return new Promise((resolve) => {
     let abandoned = false
     const timer = setTimeout(() => {
@@ -182,18 +189,18 @@ function openChannel(client: Client, over: () => boolean, request: ChannelReques
     }, channelOpenTimeout)
     openSessionChannel(client, request, (refusal, channel) => {
       clearTimeout(timer)
-      if (channel !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(channel) })
+      if (channel !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(channel, linkEnd) })
       channel?.resume()
       channel?.close()
       // The end of a link answers every pending request as if the device had refused it.
-      if (over()) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
+      if (linkEnd() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
       const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
       resolve({ ok: false, cause, message: refusal?.message ?? 'the device refused' })
     })
   })
 }
 
-function deviceChannel(channel: ClientChannel): DeviceChannel {
+function deviceChannel(channel: ClientChannel, linkEnd: () => LinkEnd | undefined): DeviceChannel {
   governFlow(channel)
   let exit: Exit | undefined
   channel.once('exit', (status: number | null, signal?: string, _dump?: unknown, description?: string) => {
@@ -203,5 +210,5 @@ function deviceChannel(channel: ClientChannel): DeviceChannel {
   const closed = new Promise<{ exit?: Exit }>((resolve) => {
     channel.once('close', () => resolve(exit === undefined ? {} : { exit }))
   })
-  return { stream: channel, standardError: channel.stderr, closed, close: () => channel.close() }
+  return { stream: channel, standardError: channel.stderr, closed, linkEnd, close: () => channel.close() }
 }

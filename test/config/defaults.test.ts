@@ -10,7 +10,7 @@ describe('an empty configuration', () => {
           ssh: { address: '::', port: 4334 },
           initiationTimeout: 10_000,
           handshakeTimeout: 20_000,
-          maxHandshakes: 64,
+          maxHandshakes: 512,
         },
         endpoint: {
           ssh: {

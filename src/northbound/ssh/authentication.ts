@@ -69,8 +69,9 @@ export function authenticate(
       }
       if (context.method === 'password') {
         void users.checkPassword(user, context.password).then((verdict) => {
-          if (!verdict.ok) return fail(context, context.username, verdict.cause)
+          // A malformed name was checked all the same, so that it takes as long as a wrong password.
           if (!name.ok) return fail(context, context.username, name.message)
+          if (!verdict.ok) return fail(context, context.username, verdict.cause)
           return succeed(context, name.login, 'password')
         })
         return

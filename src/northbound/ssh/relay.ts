@@ -1,7 +1,6 @@
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
-import type { DeviceSession } from '../../fleet/fleet.js'
-import type { Exit, LinkEnd } from '../../fleet/link.js'
+import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 
 /** How a relay ended, and the octets it carried each way. */
@@ -24,7 +23,7 @@ const lastOctetsTimeout = 5_000
  */
 export async function relay(
   client: ServerChannel,
-  { channel: device, linkEnded }: DeviceSession,
+  device: DeviceChannel,
   clientGone: Promise<void>,
   explain: (end: LinkEnd) => string,
 ): Promise<RelayEnd> {
@@ -39,12 +38,8 @@ export async function relay(
     fromDevice += octets.length
   })
   device.standardError.pipe(client.stderr, { end: false })
-  const link: { end?: LinkEnd } = {}
-  void linkEnded.then((end) => {
-    link.end = end
-  })
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
-  device.stream.once('end', () => void allFlushed(client).then(() => link.end ?? sendEof(client)))
+  device.stream.once('end', () => void allFlushed(client).then(() => device.linkEnd() ?? sendEof(client)))
 
   const first = await Promise.race([
     device.closed.then((closing) => ({ by: 'device' as const, ...closing })),
@@ -64,7 +59,7 @@ export async function relay(
   client.unpipe(device.stream)
   client.resume()
   await Promise.race([allFlushed(client), clientGone])
-  const { end: lost } = link
+  const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
     client.stderr.write(explain(lost))
     await Promise.race([allFlushed(client), clientGone])

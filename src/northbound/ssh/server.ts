@@ -131,7 +131,7 @@ function serveClient(
   const socket = socketOf(connection)
   const source = sourceOf(socket)
   const log = serverLog.child({ source })
-  const connectionGone = new Promise<void>((resolve) => connection.once('close', resolve))
+  connection.setMaxListeners(0)
   connection.on('error', (error: Error & { level?: string }) => {
     log.debug({ err: error }, 'client connection failed')
     // ssh2 ends such a connection politely, which a client that reads nothing never notices.
@@ -143,7 +143,7 @@ function serveClient(
   }
   void authenticate(connection, access, limits.maxLoginAttempts, log, onTooMany).then((authenticated) => {
     onAuthenticated()
-    serveAuthenticated(connection, authenticated, fleet, access, limits, log, connectionGone)
+    serveAuthenticated(connection, authenticated, fleet, access, limits, log)
   })
 }
 
@@ -154,12 +154,11 @@ function serveAuthenticated(
   access: Access,
   limits: SshEndpointLimits,
   connectionLog: Log,
-  connectionGone: Promise<void>,
 ): void {
   const { user, deviceId } = login
   const log = connectionLog.child({ user, deviceId })
   log.info({ method }, 'client authenticated')
-  void connectionGone.then(() => log.info('client disconnected'))
+  connection.once('close', () => log.info('client disconnected'))
   const denial = async (): Promise<SessionRefusalText | undefined> => {
     const account = access.find(user)
     const device = await fleet.device(deviceId)
@@ -177,7 +176,7 @@ function serveAuthenticated(
       return
     }
     sessions += 1
-    serveSession(connection, accept(), { fleet, deviceId, denial, log, connectionGone }, () => {
+    serveSession(connection, accept(), { fleet, deviceId, denial, log }, () => {
       sessions -= 1
     })
   })

@@ -14,8 +14,6 @@ export interface SessionContext {
   /** Why this user gets no session on this device, or undefined when there are rights. Asked anew for each session. */
   readonly denial: () => Promise<SessionRefusalText | undefined>
   readonly log: Log
-  /** Settles when the client's connection is gone. */
-  readonly connectionGone: Promise<void>
 }
 
 export type SessionRefusalText = Pick<SessionRefusal, 'message' | 'hint'> & { readonly reason: string }
@@ -33,8 +31,7 @@ export function serveSession(
   context: SessionContext,
   done: () => void,
 ): void {
-  const channelGone = new Promise<void>((resolve) => session.once('close', resolve))
-  const clientGone = Promise.race([channelGone, context.connectionGone])
+  const clientGone = closeOf(session, connection)
   void clientGone.then(done)
 
   session.on('env', (accept) => accept?.())
@@ -66,6 +63,19 @@ export function serveSession(
   }
 }
 
+/** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
+function closeOf(session: Session, connection: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      session.off('close', settle)
+      connection.off('close', settle)
+      resolve()
+    }
+    session.once('close', settle)
+    connection.once('close', settle)
+  })
+}
+
 async function runSession(
   held: HeldChannel,
   request: ChannelRequest,
@@ -88,10 +98,10 @@ async function runSession(
   const began = Date.now()
   held.confirm()
   log.info({ request: request.kind === 'subsystem' ? request.name : request.command }, 'session opened')
-  opening.session.channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
+  opening.channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
   const end = await relay(
     held.channel,
-    opening.session,
+    opening.channel,
     clientGone,
     ({ message }) => `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}\n`,
   )

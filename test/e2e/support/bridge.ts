@@ -1,0 +1,138 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { collectLines, type Lines } from '../parts/lines.js'
+import { makeTempDir } from '../parts/temp-dir.js'
+
+const main = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
+
+/** A configuration in the words of its file. */
+export type ConfigFile = Readonly<Record<string, unknown>>
+
+/** A line of the bridge's log. */
+export type LogLine = Readonly<Record<string, unknown>> & { readonly level: string; readonly msg: string }
+
+export type RunningBridge = {
+  readonly host: '127.0.0.1'
+  readonly callHomePort: number
+  readonly endpointPort: number
+  readonly directory: string
+  readonly process: ChildProcess
+  readonly lines: Lines
+  /** All log lines so far. */
+  readonly log: () => readonly LogLine[]
+  /** The first log line, past or future, whose message matches and whose fields equal these. */
+  readonly logged: (
+    message: RegExp,
+    fields?: Readonly<Record<string, unknown>>,
+    options?: { from?: number; timeoutMs?: number },
+  ) => Promise<LogLine>
+  /** Writes another configuration and sends SIGHUP; listeners keep their ports. */
+  readonly reload: (config: ConfigFile | string) => Promise<void>
+  /** Resident memory of the process in octets. */
+  readonly residentMemory: () => Promise<number>
+  /** What is alive in the process after a full collection; only when it was started with `report-on-signal.mjs`. */
+  readonly report: () => Promise<Report>
+  readonly stop: () => Promise<void>
+}
+
+/** Octets of heap in use, and how many timers, sockets and so on are active. */
+export type Report = { readonly heapUsed: number; readonly resources: Readonly<Record<string, number>> }
+
+/** Runs `homeport serve` on free ports of the loopback address, and waits until it is ready. */
+export async function startBridge(
+  config: ConfigFile,
+  options: { nodeArguments?: readonly string[] } = {},
+): Promise<RunningBridge> {
+  const directory = await makeTempDir('bridge')
+  const file = join(directory.path, 'homeport.yaml')
+  const write = (content: ConfigFile | string): Promise<void> =>
+    writeFile(file, typeof content === 'string' ? content : JSON.stringify(withFreePorts(content)))
+  await write(config)
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), main, 'serve', '--config', file], {
+    cwd: directory.path,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const lines = collectLines('the bridge')
+  lines.add(child.stderr)
+  const exited = once(child, 'exit')
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM')
+    await exited
+    await directory.remove()
+  }
+  const log = (): readonly LogLine[] => lines.all.flatMap((line) => asLogLine(line) ?? [])
+  try {
+    await Promise.race([
+      lines.match(/"msg":"ready"/),
+      exited.then(() => Promise.reject(new Error(`it ended: ${lines.all.join('\n')}`))),
+    ])
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const ready = log().find(({ msg }) => msg === 'ready')
+  return {
+    host: '127.0.0.1',
+    callHomePort: portOf(ready?.['callHome']),
+    endpointPort: portOf(ready?.['endpoint']),
+    directory: directory.path,
+    process: child,
+    lines,
+    log,
+    logged: async (message, fields = {}, { from = 0, timeoutMs = 10_000 } = {}) => {
+      const wanted = { test: (line: string) => matches(asLogLine(line), message, fields) }
+      const line = await lines.match(wanted as RegExp, { from, timeoutMs })
+      return asLogLine(line) as LogLine
+    },
+    reload: async (next) => {
+      const from = lines.all.length
+      await write(next)
+      child.kill('SIGHUP')
+      await lines.match(/configuration (not )?reloaded/, { from })
+    },
+    report: async () => {
+      const from = lines.all.length
+      child.kill('SIGUSR2')
+      return JSON.parse(await lines.match(/"msg":"report"/, { from })) as Report
+    },
+    residentMemory: async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
+      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    },
+    stop,
+  }
+}
+
+function withFreePorts(config: ConfigFile): ConfigFile {
+  const endpoint = config['endpoint'] as Record<string, object> | undefined
+  const callHome = config['call-home'] as Record<string, object> | undefined
+  const free = { address: '127.0.0.1', port: 0 }
+  return {
+    'data-dir': 'data',
+    log: { level: 'debug', format: 'json' },
+    ...config,
+    'call-home': { ...callHome, ssh: { ...free, ...callHome?.['ssh'] } },
+    endpoint: { ...endpoint, ssh: { ...free, ...endpoint?.['ssh'] } },
+  }
+}
+
+function asLogLine(line: string): LogLine | undefined {
+  try {
+    return JSON.parse(line) as LogLine
+  } catch {
+    return undefined
+  }
+}
+
+function matches(line: LogLine | undefined, message: RegExp, fields: Readonly<Record<string, unknown>>): boolean {
+  return (
+    line !== undefined && message.test(line.msg) && Object.entries(fields).every(([key, value]) => line[key] === value)
+  )
+}
+
+function portOf(address: unknown): number {
+  return Number(String(address).split(':').at(-1))
+}

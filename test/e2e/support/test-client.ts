@@ -1,0 +1,51 @@
+import { once } from 'node:events'
+import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2'
+import type { RunningBridge } from './bridge.js'
+import { ops } from './users.js'
+
+/** Logs in at the bridge with ssh2, for tests that look at single octets; tests of behaviour use the real clients. */
+export async function login(
+  bridge: RunningBridge,
+  deviceId: string,
+  options: Partial<ConnectConfig> = {},
+): Promise<Client & { readonly stop: () => void }> {
+  const client = new ssh2.Client()
+  const ready = once(client, 'ready')
+  client.connect({
+    host: bridge.host,
+    port: bridge.endpointPort,
+    username: `${ops.name}@${deviceId}`,
+    password: ops.password,
+    ...options,
+  })
+  await ready
+  client.setNoDelay(true)
+  client.on('error', () => undefined)
+  return Object.assign(client, { stop: () => void client.end() })
+}
+
+/** Opens the subsystem `netconf`. */
+export function openNetconf(client: Client): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    client.subsys('netconf', (error, channel) => (error ? reject(error) : resolve(channel)))
+  })
+}
+
+/** Runs a command, such as `netconf`. */
+export function openCommand(client: Client, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => (error ? reject(error) : resolve(channel)))
+  })
+}
+
+/** Reads a channel to its end. */
+export async function readAll(
+  channel: ClientChannel,
+): Promise<{ readonly output: Buffer; readonly errors: string; readonly status: number | null | undefined }> {
+  const output: Buffer[] = []
+  const errors: Buffer[] = []
+  channel.on('data', (octets: Buffer) => output.push(octets))
+  channel.stderr.on('data', (octets: Buffer) => errors.push(octets))
+  const [status] = (await once(channel, 'close')) as [number | null | undefined]
+  return { output: Buffer.concat(output), errors: Buffer.concat(errors).toString(), status }
+}
