@@ -57,6 +57,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
 
   try {
+    // After it listens, an error is one failed accept, for want of file descriptors say: the next one may succeed.
+    for (const { server } of [callHome, endpoint])
+      server.on('error', (error: NodeJS.ErrnoException) => {
+        if (server.listening)
+          log.error({ code: error.code, hint: 'raise LimitNOFILE' }, `connection not accepted: ${error.message}`)
+      })
     const addresses = {
       endpoint: await listen(endpoint.server, {
         key: 'endpoint.ssh',

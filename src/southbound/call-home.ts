@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Credentials } from '../trust/credentials.js'
+import { hostKeyAlgorithmsFor } from '../ssh/host-key-algorithms.js'
 import { expectedKeyTypes } from '../trust/expected-key-types.js'
 import { judgeHostKey } from '../trust/judge-host-key.js'
 import type { KnownDevice } from '../trust/known-device.js'
@@ -44,9 +45,12 @@ export async function receiveCall(
   const { claim } = reading
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
+  const keyTypes = expectedKeyTypes(claim, trust.known())
+  const hostKeyAlgorithms = hostKeyAlgorithmsFor(keyTypes)
+  if (hostKeyAlgorithms.length === 0) return refuse(unsupportedHostKey(keyTypes), claim.deviceIds[0])
   const opening = await openSshLink(socket, {
     source,
-    keyTypes: expectedKeyTypes(claim, trust.known()),
+    hostKeyAlgorithms,
     judge: (key) => judgeHostKey(claim, key, trust.known()),
     credentialsFor: trust.credentialsFor,
     handshakeTimeout: limits.handshakeTimeout,
@@ -57,4 +61,12 @@ export async function receiveCall(
   if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0])
   fleet.attach(opening.link)
   if (wantsHeldSession) void holdSession(opening.link)
+}
+
+function unsupportedHostKey(keyTypes: readonly string[]): Refusal {
+  return {
+    reason: 'unsupported-host-key',
+    message: `announced or pinned is a host key of type ${keyTypes.join(', ')}, which is not accepted`,
+    hint: 'give the device an Ed25519, ECDSA or RSA host key',
+  }
 }

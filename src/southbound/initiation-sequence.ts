@@ -26,10 +26,12 @@ export function readInitiation(octets: Buffer): Initiation {
   const stranger = recogniseStranger(octets)
   if (stranger !== undefined) return { state: 'refused', refusal: stranger }
   const identification = startOfIdentification(octets)
-  if (identification !== undefined && identification <= maxInitiationLength) return complete(octets, identification)
   const identityEnd = endOfCalixIdentity(octets)
-  if (identityEnd !== undefined) return calixIdentity(octets, identityEnd)
-  if (octets.length > maxInitiationLength)
+  // Whichever comes first counts, so that the answer does not depend on how the octets were split.
+  if (identityEnd !== undefined && identityEnd <= Math.min(identification ?? Infinity, maxInitiationLength))
+    return calixIdentity(octets, identityEnd)
+  if (identification !== undefined && identification <= maxInitiationLength) return complete(octets, identification)
+  if (octets.length >= maxInitiationLength + sshDash.length)
     return refuse(
       'initiation-too-long',
       `sent ${maxInitiationLength} octets without an SSH identification`,
@@ -70,8 +72,10 @@ function valuesOf(preamble: string, key: string): string[] {
   return preamble
     .split('\n')
     .map((line) => line.replaceAll('\0', '').replaceAll('\r', '').trim())
-    .map((line) => /^([A-Za-z-]+)\s*:[:\s]*(.*)$/.exec(line))
-    .flatMap((match) => (match?.[1]?.toUpperCase() === key && match[2] ? [match[2]] : []))
+    .map((line) => [line.indexOf(':'), line] as const)
+    .filter(([colon, line]) => line.slice(0, Math.max(colon, 0)).trimEnd().toUpperCase() === key)
+    .map(([colon, line]) => line.slice(colon).replace(/^[:\s]+/, ''))
+    .filter((value) => value !== '')
 }
 
 function announcedHostKey(value: string | undefined): ParsedPublicKey | undefined {
@@ -103,7 +107,8 @@ function endOfCalixIdentity(octets: Buffer): number | undefined {
 function calixIdentity(octets: Buffer, length: number): Initiation {
   const identity = decodeUtf8(octets.subarray(0, length)) ?? ''
   const deviceIds = ['serial-number', 'mac']
-    .map((tag) => new RegExp(`<${tag}>\\s*([^<]*?)\\s*</${tag}>`).exec(identity)?.[1])
+    // Spaces are trimmed outside the expression, which must not take long over an identity that is made of them.
+    .map((tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(identity)?.[1]?.trim())
     .filter((id): id is string => id !== undefined && id !== '' && faultOfDeviceId(id) === undefined)
   if (deviceIds.length === 0)
     return refuse(

@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net'
-import ssh2, { type Client, type ClientChannel } from 'ssh2'
+import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import { fingerprintOf } from '../ssh/public-key.js'
-import { governFlow, openSessionChannel, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
-import { hostKeyAlgorithmsFor } from '../ssh/host-key-algorithms.js'
+import { boundUnreadAnswers, governFlow, openSessionChannel, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
 import type { Credentials } from '../trust/credentials.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { loginWith } from './login.js'
@@ -11,8 +10,8 @@ import type { Refusal } from './refusal.js'
 
 export interface SshLinkOptions {
   readonly source: string
-  /** Key types that key exchange asks for; none means any. */
-  readonly keyTypes: readonly string[]
+  /** What key exchange asks the device to prove; never empty. */
+  readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
   /** Judges a host key that key exchange has proven. Asked again when the configuration changes. */
   readonly judge: (key: Buffer) => Verdict
   /** The credentials bound to a proven device (RFC 8071 §3.1 C7). */
@@ -80,7 +79,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       readyTimeout: options.handshakeTimeout,
       keepaliveInterval: options.keepaliveInterval,
       keepaliveCountMax: options.keepaliveCountMax,
-      algorithms: { serverHostKey: hostKeyAlgorithmsFor(options.keyTypes), compress: ['none'] },
+      algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
       // Must answer at once, and again in every key re-exchange, where only the same key will do.
       hostVerifier: (key: Buffer) => {
         if (provenKey !== undefined) return provenKey.equals(key)
@@ -91,6 +90,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
         return true
       },
     })
+    boundUnreadAnswers(client)
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
 
 const require = createRequire(import.meta.url)
@@ -12,6 +12,8 @@ const testedVersion = '1.17.0'
 
 interface Protocol {
   _kexinit: unknown
+  /** Packets held back during a key re-exchange. */
+  readonly _queue?: readonly unknown[]
   readonly _handlers: Record<string, (protocol: Protocol, ...rest: never[]) => void>
   channelData(id: number, data: Buffer): void
   channelExtData(id: number, data: Buffer, type: number): void
@@ -30,7 +32,7 @@ interface Protocol {
 interface ChannelInsides {
   readonly _client: ConnectionInsides
   readonly outgoing: { readonly id: number; window: number; readonly packetSize: number; state: string }
-  readonly incoming: { readonly id: number }
+  readonly incoming: { readonly id: number; readonly window: number }
   _callbacks: ((failed: boolean) => void)[]
   _waitWindow: boolean
   _chunk: Buffer | undefined
@@ -259,6 +261,37 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
     pump()
   }
   congestion.remember(pump)
+  refuseBeyondWindow(channel)
+}
+
+/** Ends the connection of a peer that sends more than the window allows; ssh2 would keep all of it. */
+function refuseBeyondWindow(channel: ServerChannel | ClientChannel): void {
+  const { incoming, _client: connection } = insideChannel(channel)
+  const guard = (stream: Readable): void => {
+    const push = stream.push.bind(stream)
+    stream.push = (data: Buffer | null) => {
+      if (data === null || incoming.window >= 0) return push(data)
+      connection._sock.destroy()
+      return false
+    }
+  }
+  guard(channel)
+  if ('_read' in channel.stderr) guard(channel.stderr as Readable)
+}
+
+/** Octets, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
+const maxUnreadOctets = 4 * 1024 * 1024
+const maxHeldPackets = 10_000
+
+/**
+ * Ends the connection of a peer that makes us answer without reading the answers (to global requests, say):
+ * channel data is governed, but ssh2 writes every other answer whether or not the socket has room.
+ */
+export function boundUnreadAnswers(connection: Client | Connection): void {
+  const { _sock: socket, _protocol: protocol } = inside(connection)
+  socket.on('data', () => {
+    if (socket.writableLength > maxUnreadOctets || (protocol._queue?.length ?? 0) > maxHeldPackets) socket.destroy()
+  })
 }
 
 const empty = Buffer.alloc(0)

@@ -34,6 +34,7 @@ export function authenticate(
 ): Promise<Authenticated> {
   return new Promise((resolve) => {
     let failures = 0
+    let askedForMethods = false
     const fail = (context: AuthContext, loginName: string, why: string): void => {
       failures += 1
       log.info({ login: loginName, method: context.method }, `authentication failed: ${why}`)
@@ -49,8 +50,11 @@ export function authenticate(
     }
 
     connection.on('authentication', (context) => {
-      // Every client may ask for the methods first (RFC 4252 §5.2): that is no failure.
-      if (context.method === 'none') return context.reject(methods)
+      // Every client may ask for the methods first (RFC 4252 §5.2): that is no failure, once.
+      if (context.method === 'none' && !askedForMethods) {
+        askedForMethods = true
+        return context.reject(methods)
+      }
       const name = parseLoginName(context.username, (user) => users.find(user)?.device)
       const user = name.ok ? users.find(name.login.user) : undefined
       if (context.method === 'publickey') {
@@ -68,12 +72,19 @@ export function authenticate(
         return succeed(context, name.login, 'publickey')
       }
       if (context.method === 'password') {
-        void users.checkPassword(user, context.password).then((verdict) => {
-          // A malformed name was checked all the same, so that it takes as long as a wrong password.
-          if (!name.ok) return fail(context, context.username, name.message)
-          if (!verdict.ok) return fail(context, context.username, verdict.cause)
-          return succeed(context, name.login, 'password')
-        })
+        users
+          .checkPassword(user, context.password)
+          .then((verdict) => {
+            // A malformed name was checked all the same, so that it takes as long as a wrong password.
+            if (!name.ok) return fail(context, context.username, name.message)
+            if (!verdict.ok) return fail(context, context.username, verdict.cause)
+            return succeed(context, name.login, 'password')
+          })
+          // ssh2 throws where a client that did not wait for an answer has mixed up the order of its attempts.
+          .catch((error: unknown) => {
+            log.warn({ err: error }, 'connection closed: authentication attempts out of order')
+            onTooMany()
+          })
         return
       }
       fail(context, context.username, 'the method is not served here')

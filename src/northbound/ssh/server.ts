@@ -4,7 +4,7 @@ import { mayOpenSession } from '../../access/may-open-session.js'
 import type { Roles } from '../../access/role.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { unknownDevice } from '../../fleet/session-refusal.js'
-import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
+import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
@@ -70,6 +70,7 @@ export function createSshEndpoint(
   const ssh = new ssh2.Server(options)
   ssh.on('connection', (connection) => {
     tolerateRepeatedServiceRequest(connection)
+    boundUnreadAnswers(connection)
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
     serveClient(connection, fleet, access, limits, log, onAuthenticated)
   })

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2'
 import type { RunningBridge } from './bridge.js'
 import { ops } from './users.js'
@@ -22,6 +22,11 @@ export async function login(
   client.setNoDelay(true)
   client.on('error', () => undefined)
   return Object.assign(client, { stop: () => void client.end() })
+}
+
+/** Settles when the connection is gone, however it went; `once` of events would take an error for a failure. */
+export function closeOf(client: EventEmitter): Promise<void> {
+  return new Promise((resolve) => client.once('close', () => resolve()))
 }
 
 /** Opens the subsystem `netconf`. */
