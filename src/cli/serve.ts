@@ -19,7 +19,7 @@ export function serveCommand(): Command {
         return
       }
       const log = createLog(loaded.config.log)
-      for (const warning of loaded.warnings) log.warn(formatProblem(warning))
+      for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
       try {
         await run(loaded, log, load)
       } catch (error) {
@@ -51,7 +51,7 @@ async function run({ config, file }: Usable, log: Log, load: () => LoadedConfig)
 async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log): Promise<void> {
   const loaded = load()
   if (!loaded.ok) {
-    for (const problem of loaded.problems) log.error(formatProblem(problem))
+    for (const { hint, ...problem } of loaded.problems) log.error({ hint }, formatProblem(problem))
     log.error('configuration not reloaded: the bridge goes on with the one it has')
     return
   }

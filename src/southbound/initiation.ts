@@ -64,7 +64,7 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       () =>
         refuse(
           'initiation-timeout',
-          `sent ${octets.length === 0 ? 'nothing' : 'no SSH identification'} for ${timeout / 1000} s`,
+          `sent ${octets.length === 0 && calix === undefined ? 'nothing' : 'no SSH identification'} for ${timeout / 1000} s`,
           'look whether something between the device and the bridge holds back data',
         ),
       timeout,

@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { collectLines, type Lines } from './parts/lines.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
+import { byteSubsystem } from './parts/byte-subsystem.js'
+import { deviceLogin, startAttachedDevice } from './support/attached-device.js'
 import { startBridge } from './support/bridge.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf } from './support/test-client.js'
@@ -171,6 +173,34 @@ describe('SIGHUP', () => {
     expect(bridge.lines.all.join('\n')).toMatch(/homeport\.yaml:1:\d+: .*unknown key.*did you mean `name`/)
     expect(bridge.log().at(-1)?.msg).toMatch(/^configuration not reloaded/)
     own(await login(bridge, 'router1'))
+  })
+})
+
+describe('SIGHUP with a live link', () => {
+  it('keeps the link and its sessions, and ends them when the device is removed', async () => {
+    const attached = own(await startAttachedDevice({ netconf: byteSubsystem.echo() }))
+    const { bridge, secret, hostKey } = attached
+    const client = own(await login(bridge, 'router1'))
+    const channel = await openNetconf(client)
+    const credentials = { default: { username: deviceLogin.user, password: deviceLogin.password } }
+    const router1 = { id: 'router1', secret, 'host-keys': [hostKey.publicKey] }
+
+    await bridge.reload({ credentials, devices: [router1, { id: 'router2', secret: 'x' }], users: [opsUser()] })
+    const echoed = once(channel, 'data')
+    channel.write('over the reload')
+    expect(String(await echoed)).toBe('over the reload')
+    expect(bridge.log().filter(({ msg }) => msg.startsWith('link detached'))).toEqual([])
+
+    const told = once(channel.stderr, 'data')
+    await bridge.reload({ credentials, devices: [{ id: 'router2', secret: 'x' }], users: [opsUser()] })
+    expect(String(await told)).toMatch(/the device was removed from the configuration/)
+  })
+
+  it('ends a link that the new configuration no longer trusts', async () => {
+    const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.echo() }))
+    const credentials = { default: { username: deviceLogin.user, password: deviceLogin.password } }
+    await bridge.reload({ credentials, devices: [{ id: 'router1', secret: 'another' }], users: [opsUser()] })
+    await bridge.logged(/^link detached/, { deviceId: 'router1', reason: 'no-longer-proven' })
   })
 })
 

@@ -92,6 +92,29 @@ describe('a device calls home in any form', () => {
     await keys.remove()
   })
 
+  it('over IPv4 to the dual-stack listener, and is logged by its IPv4 address', async () => {
+    const keys = await makeTempDir('form')
+    const hostKey = await makeSshKey(keys.path, 'ed25519')
+    const bridge = own(
+      await startBridge({
+        credentials,
+        devices: [{ id: 'router1', 'host-keys': [hostKey.publicKey] }],
+        'call-home': { ssh: { address: '::' } },
+      }),
+    )
+    own(
+      await startSshdDevice({
+        deviceId: 'router1',
+        bridge: { host: '127.0.0.1', port: bridge.callHomePort },
+        hostKeys: [hostKey],
+        login: deviceLogin,
+        subsystems: {},
+      }),
+    )
+    expect((await bridge.logged(/^link attached/))['source']).toMatch(/^127\.0\.0\.1:\d+$/)
+    await keys.remove()
+  })
+
   it.each(['00:02:5d:d9:21:47', 'E7-1234'])(
     'a Calix identity, which waits for its acknowledgement, as %s',
     async (id) => {
