@@ -6,7 +6,7 @@ import { runSsh, startSsh } from './parts/clients.js'
 import { startAttachedDevice } from './support/attached-device.js'
 import { clientLogin } from './support/client-login.js'
 import { endAfterEach } from './support/resources.js'
-import { login, openNetconf, readAll } from './support/test-client.js'
+import { login, openCommand, openNetconf, readAll } from './support/test-client.js'
 
 const MiB = 1024 * 1024
 const own = endAfterEach()
@@ -73,10 +73,12 @@ describe('octets between a client and its device', () => {
     },
   )
 
-  it('a signal that ended the device’s subsystem reaches the client as a signal', async () => {
-    const { bridge } = own(await startAttachedDevice({ netconf: 'kill -TERM $$' }))
+  it('a signal that ended the device’s command reaches the client as a signal', async () => {
+    const { bridge } = own(
+      await startAttachedDevice({ netconf: 'false', device: { config: ['ForceCommand kill -TERM $$'] } }),
+    )
     const client = own(await login(bridge, 'router1'))
-    const channel = await openNetconf(client)
+    const channel = await openCommand(client, 'netconf')
     const exit = once(channel, 'exit')
     channel.resume()
     expect((await exit).slice(0, 2)).toEqual([null, 'SIGTERM'])

@@ -62,7 +62,6 @@ describe('a client that gets no session is told why, and never hangs', () => {
     ['no user before the @', '@router1', 'pw-ops'],
     ['a name of 300 characters', `${'a'.repeat(300)}@router1`, 'pw-ops'],
     ['a device id of 300 characters', `ops@${'r'.repeat(300)}@x`, 'pw-ops'],
-    ['a space', 'o ps@router1', 'pw-ops'],
     ['slashes', 'ops/../../etc@router1', 'pw-ops'],
   ])('login with %s fails like any other, and leaks nothing', async (_name, user, password) => {
     const from = attached.bridge.lines.all.length
@@ -74,6 +73,7 @@ describe('a client that gets no session is told why, and never hangs', () => {
   })
 
   it.each([
+    ['a space', 'o ps@router1', /^authentication failed: wrong-password/],
     ['a newline', 'ops\n@router1', /^authentication failed: it holds control characters/],
     ['octets that are not UTF-8', notUtf8, /^authentication failed: it is not UTF-8/],
   ])('login with %s fails', async (_name, username, line) => {

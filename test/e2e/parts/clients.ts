@@ -79,6 +79,8 @@ export type SshRun = {
 /** Starts OpenSSH's `ssh -p PORT -s USER@HOST netconf` with no configuration, known hosts, agent or keys but the given ones. */
 export function startSsh(login: Login, { args = [], ask = { subsystem: 'netconf' } }: SshOptions = {}): SshRun {
   const options = {
+    Port: String(login.port),
+    User: login.user,
     UserKnownHostsFile: '/dev/null',
     GlobalKnownHostsFile: '/dev/null',
     StrictHostKeyChecking: 'no',
@@ -92,10 +94,10 @@ export function startSsh(login: Login, { args = [], ask = { subsystem: 'netconf'
     LogLevel: 'ERROR',
   }
   const command = [
-    ...(login.password === undefined ? [] : ['sshpass', '-e']),
-    ...['ssh', '-F', 'none', '-p', String(login.port), '-l', login.user],
+    ...(login.password === undefined ? ['ssh'] : ['sshpass', '-e', 'ssh']),
     ...args,
     ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
+    '-Fnone',
     ...('subsystem' in ask ? ['-s', login.host, ask.subsystem] : [login.host, ask.exec]),
   ]
   return run(command, { SSHPASS: login.password ?? '' })

@@ -39,7 +39,10 @@ export async function startCrossover(): Promise<Crossover> {
     const device = { socket, sent: [] as Buffer[] }
     let seen: Buffer = Buffer.alloc(0)
     socket.on('data', (chunk) => {
-      if (devices.includes(device)) return void device.sent.push(chunk)
+      if (devices.includes(device)) {
+        device.sent.push(chunk)
+        return
+      }
       seen = Buffer.concat([seen, chunk])
       const start = seen.indexOf('SSH-')
       if (start < 0) return

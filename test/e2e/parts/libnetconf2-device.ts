@@ -34,10 +34,10 @@ export async function startLibnetconf2Device(options: Libnetconf2DeviceOptions):
   const { bridge, hostKey, login } = options
   const [command, args] = dyingWithUs([
     program,
-    ...['-h', bridge.host, '-p', String(bridge.port), '-k', hostKey.path, '-u', login.user],
-    ...(login.password === undefined ? [] : ['-w', login.password]),
-    ...(login.authorizedKey === undefined ? [] : ['-a', `${login.authorizedKey.path}.pub`]),
-    ...['-m', '/usr/share/yuma/modules/ietf', '-m', ownModules],
+    ...Object.entries({ h: bridge.host, p: String(bridge.port), k: hostKey.path, u: login.user }).flatMap(option),
+    ...(login.password === undefined ? [] : option(['w', login.password])),
+    ...(login.authorizedKey === undefined ? [] : option(['a', `${login.authorizedKey.path}.pub`])),
+    ...['/usr/share/yuma/modules/ietf', ownModules].flatMap((path) => option(['m', path])),
   ])
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const log = collectLines('libnetconf2-device')
@@ -51,4 +51,8 @@ export async function startLibnetconf2Device(options: Libnetconf2DeviceOptions):
     throw error
   }
   return { log, stop }
+}
+
+function option([name, value]: readonly [string, string]): string[] {
+  return [`-${name}`, value]
 }

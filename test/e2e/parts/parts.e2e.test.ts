@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { byteSubsystem, deterministicBytes, expectedHash, type SinkReport } from './byte-subsystem.js'
@@ -41,7 +43,7 @@ beforeEach(async () => {
   crossover = await using(startCrossover())
 })
 afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
 })
 
 /** Has `part` stopped after the test. */
@@ -150,6 +152,18 @@ describe('the sshd device', () => {
     await device.stop()
     expect((await ssh.ended()).status).toBe(255)
   })
+
+  it.each([{ proxied: false }, { proxied: true }])(
+    'dials again when the connection is reset after its first bytes: %o',
+    async ({ proxied }) => {
+      const rude = createServer((socket) => socket.once('data', () => socket.resetAndDestroy())).listen(0, '127.0.0.1')
+      await once(rude, 'listening')
+      const bridge = { host: '127.0.0.1', port: (rude.address() as AddressInfo).port }
+      const device = await sshdDevice({ bridge, proxied, redialDelay: 1 })
+      await device.dialled(5)
+      rude.close()
+    },
+  )
 
   it('keeps dialling where nobody listens yet', async () => {
     const away = await startCrossover()

@@ -70,10 +70,20 @@ export async function startSshdDevice(options: SshdDeviceOptions): Promise<SshdD
       events.emit('refused', error as Error)
       return redialLater()
     }
-    if (stopped) return void socket.destroy()
+    // Who hangs up while we write shows as a destroyed socket.
+    socket.on('error', () => {})
     socket.setNoDelay(true)
     for (const chunk of preambleChunks(options)) await written(socket, chunk)
+    if (stopped) {
+      socket.destroy()
+      return
+    }
     const number = ++dials
+    if (socket.destroyed) {
+      events.emit('dialled', number)
+      events.emit('closed', number)
+      return redialLater()
+    }
     const entry: Dial = { number, socket, sshd: options.proxied ? pump(sshd, socket) : handOver(sshd, socket) }
     live.push(entry)
     entry.sshd.once('exit', () => {
@@ -167,7 +177,7 @@ function pump(sshd: Sshd, socket: Socket): ChildProcess {
   socket.pipe(child.stdin)
   child.stdout.pipe(socket)
   // A connection or an sshd that is gone takes the other with it; the errors say nothing more.
-  for (const stream of [socket, child.stdin, child.stdout]) stream.on('error', () => {})
+  for (const stream of [child.stdin, child.stdout]) stream.on('error', () => {})
   socket.once('close', () => child.stdin.destroy())
   return child
 }
@@ -183,6 +193,5 @@ function preambleChunks(options: SshdDeviceOptions): readonly (Buffer | string)[
 }
 
 async function written(socket: Socket, chunk: Buffer | string): Promise<void> {
-  // A bridge that hangs up in the middle of the preamble shows as sshd's early end.
   await new Promise<void>((resolve) => socket.write(chunk, () => resolve()))
 }

@@ -52,6 +52,7 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
   // Scripts, because sshd_config takes quotes apart in its own way.
   const subsystemScript = (name: string) => file(`subsystem-${name}`)
   const { user, password, authorizedKeys } = options.login
+  const setEnv = `SetEnv ${mark.name}=${mark.value}`
 
   await chmod(dir.path, 0o755)
   for (const [name, command] of Object.entries(options.subsystems)) {
@@ -67,7 +68,10 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
     `root:*:19000:0:99999:7:::\n${user}:${await hashPassword(password)}:19000:0:99999:7:::\n`,
   )
   await writeFile(file('authorized_keys'), (authorizedKeys ?? []).map((line) => `${line}\n`).join(''))
-  await writeFile(file('sshd_config'), [...(options.config ?? []), ...baseConfig()].map((line) => `${line}\n`).join(''))
+  await writeFile(
+    file('sshd_config'),
+    [setEnv, ...(options.config ?? []), ...baseConfig()].map((line) => `${line}\n`).join(''),
+  )
 
   function baseConfig(): string[] {
     return [
@@ -83,7 +87,6 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
       'PrintMotd no',
       'UseDNS no',
       'LogLevel DEBUG1',
-      `SetEnv ${mark.name}=${mark.value}`,
     ]
   }
 
