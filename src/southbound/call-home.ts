@@ -59,8 +59,8 @@ export async function receiveCall(
     heldSessions: wantsHeldSession ? 1 : 0,
   })
   if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0])
+  if (wantsHeldSession) await holdSession(opening.link)
   fleet.attach(opening.link)
-  if (wantsHeldSession) void holdSession(opening.link)
 }
 
 function unsupportedHostKey(keyTypes: readonly string[]): Refusal {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Link } from '../fleet/link.js'
+import type { ChannelOpening, Link } from '../fleet/link.js'
 
 /** Milliseconds before a held session that ended is opened again. */
 const reopenDelay = 1_000
@@ -11,22 +11,32 @@ const greeting =
 /**
  * Keeps one NETCONF session of our own open on a link, as RFC 8071 §3.1 C8 has the client start one:
  * libnetconf2 (and so netopeer2) takes a connection without a session for dead after ten seconds, hangs up and dials again.
- * It ends with the link, and is given up when the device refuses it.
+ * It also dials again when the first session of a connection ends, so that one has to be ours.
+ * Settles when the device has answered the first time; afterwards the session is opened anew whenever it ended, until the link ends or the device refuses it.
  */
 export async function holdSession(link: Link): Promise<void> {
-  for (;;) {
-    const opening = await link.openChannel({ kind: 'subsystem', name: 'netconf' })
-    if (!opening.ok && opening.cause !== 'no-more-sessions') return
+  const first = await openHeldSession(link)
+  void keepOpen(link, first)
+}
+
+async function keepOpen(link: Link, first: ChannelOpening): Promise<void> {
+  for (let opening = first; opening.ok || opening.cause === 'no-more-sessions'; opening = await openHeldSession(link)) {
     if (opening.ok) {
-      const { channel } = opening
-      channel.stream.on('error', () => undefined)
-      channel.stream.resume()
-      channel.standardError.resume()
-      channel.stream.write(greeting)
-      await channel.closed
-      channel.stream.end()
-      if (channel.linkEnd() !== undefined) return
+      await opening.channel.closed
+      opening.channel.stream.end()
+      if (opening.channel.linkEnd() !== undefined) return
     }
     await delay(reopenDelay, undefined, { ref: false })
   }
+}
+
+async function openHeldSession(link: Link): Promise<ChannelOpening> {
+  const opening = await link.openChannel({ kind: 'subsystem', name: 'netconf' })
+  if (!opening.ok) return opening
+  const { stream, standardError } = opening.channel
+  stream.on('error', () => undefined)
+  stream.resume()
+  standardError.resume()
+  stream.write(greeting)
+  return opening
 }
