@@ -10,8 +10,6 @@ export default defineConfig({
           include: ['test/e2e/**/*.e2e.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // The counterparts are real processes on two cores: files one after another keep their timing honest.
-          fileParallelism: false,
         },
       },
     ],

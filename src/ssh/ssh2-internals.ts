@@ -276,7 +276,7 @@ function refuseBeyondWindow(channel: ServerChannel | ClientChannel): void {
     }
   }
   guard(channel)
-  if ('_read' in channel.stderr) guard(channel.stderr as Readable)
+  if ('_read' in channel.stderr) guard(channel.stderr)
 }
 
 /** Octets, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
