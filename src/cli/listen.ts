@@ -50,7 +50,7 @@ export function inheritedDescriptor(
 ): number | undefined {
   if (env['LISTEN_PID'] !== String(pid)) return undefined
   const at = (env['LISTEN_FDNAMES'] ?? '').split(':').indexOf(name)
-  return at === -1 || at >= Number(env['LISTEN_FDS'] ?? 0) ? undefined : firstInheritedDescriptor + at
+  return at !== -1 && at < Number(env['LISTEN_FDS'] ?? 0) ? firstInheritedDescriptor + at : undefined
 }
 
 function bind(server: Server, options: { fd: number } | { host: string; port: number }): Promise<void> {

@@ -107,10 +107,11 @@ export function createFleet(options: {
           message: 'the new configuration no longer trusts its host key',
         })
     }
-    for (const [id, { attachment }] of entries) {
+    for (const [id, { attachment, waiting }] of entries) {
       if (kept.has(id)) continue
       attachment?.link.end({ reason: 'removed', message: 'the device was removed from the configuration' })
       entries.delete(id)
+      for (const wake of waiting) wake()
     }
   }
 
@@ -167,6 +168,7 @@ export function createFleet(options: {
     for (;;) {
       if (signal?.aborted) return refused(cancelled)
       if (closed) return refused(shuttingDown)
+      if (entries.get(deviceId) !== entry) return refused(unknownDevice(deviceId))
       const attachment = entry.attachment
       if (attachment === undefined) {
         const left = reconnectTimeLeft(entry, began)

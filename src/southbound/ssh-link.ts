@@ -207,8 +207,10 @@ function deviceChannel(channel: ClientChannel, linkEnd: () => LinkEnd | undefine
     if (typeof status === 'number') exit = { status }
     else if (signal !== undefined) exit = { signal: signal.replace(/^SIG/, ''), message: description ?? '' }
   })
-  const closed = new Promise<{ exit?: Exit }>((resolve) => {
-    channel.once('close', () => resolve(exit === undefined ? {} : { exit }))
-  })
+  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come last.
+  const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
+  const closed = Promise.all([closeOf(channel), closeOf(channel.stderr)]).then(() =>
+    exit === undefined ? {} : { exit },
+  )
   return { stream: channel, standardError: channel.stderr, closed, linkEnd, close: () => channel.close() }
 }

@@ -11,14 +11,12 @@ const accepted: readonly ServerHostKeyAlgorithm[] = [
 ]
 
 /**
- * The host key algorithms to offer when the key is expected to be of one of these types; all accepted ones when none of these is.
+ * The host key algorithms to offer when the key is expected to be of one of these types; all accepted ones when no type is expected.
  * A server with several keys picks by this list, so a list that is too wide makes it prove a key that nobody announced.
- * An `ssh-rsa` key signs with SHA-2 (RFC 8332 §3).
+ * An `ssh-rsa` key signs with SHA-2 (RFC 8332 §3). Empty when none of the types is accepted: ssh2 must not get that list,
+ * for it would offer its own one instead, which has SHA-1 in it.
  */
 export function hostKeyAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
-  const fitting = accepted.filter((algorithm) =>
-    keyTypes.includes(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm),
-  )
-  // ssh2 takes an empty list for its own one, which has `ssh-rsa` in it.
-  return fitting.length === 0 ? [...accepted] : fitting
+  if (keyTypes.length === 0) return [...accepted]
+  return accepted.filter((algorithm) => keyTypes.includes(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm))
 }

@@ -10,7 +10,7 @@ export type ParsedPrivateKey =
   | { readonly ok: true; readonly key: ParsedKey }
   | { readonly ok: false; readonly problem: PrivateKeyProblem }
 
-/** Reads a private key in OpenSSH, PEM or PKCS#8 text. The passphrase is never part of a problem. */
+/** Reads a private key in OpenSSH or traditional PEM text (not PKCS#8). The passphrase is never part of a problem. */
 export function parsePrivateKey(text: string, passphrase?: string): ParsedPrivateKey {
   const parsed = ssh2.utils.parseKey(text, passphrase)
   const key = Array.isArray(parsed) ? parsed[0] : parsed

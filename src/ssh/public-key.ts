@@ -19,7 +19,7 @@ export type ParsedPublicKey =
  */
 export function parsePublicKeyLine(line: string): ParsedPublicKey {
   // A device sends such a line before it has proven anything, so no two parts of the expression may match the same spaces.
-  const match = /^([a-z0-9@.-]+)\s+([A-Za-z0-9+/]+={0,2})(?:\s+(\S.*))?$/.exec(line.trim())
+  const match = /^([a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+(\S.*))?$/.exec(line.trim())
   const [, type, base64, comment] = match ?? []
   if (type === undefined || base64 === undefined) return malformed('it is not of the form `type base64 [comment]`')
   const blob = Buffer.from(base64, 'base64')

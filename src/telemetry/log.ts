@@ -9,8 +9,20 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'pretty'
 }
 
-/** Keys whose values never reach the log, wherever they stand. */
-const secretKeys = ['password', 'passphrase', 'secret', 'privateKey', 'passwordHash', 'hmac']
+/** Keys whose values never reach the log, in the words of the code and of the configuration file. */
+const secretKeys = [
+  'password',
+  'passphrase',
+  'secret',
+  'privateKey',
+  'private-key',
+  'passwordHash',
+  'password-hash',
+  'hmac',
+]
+
+/** At the top of a line, and below that in objects and lists. */
+const secretPaths = secretKeys.flatMap((key) => ['', '*', '*.*', '*.*.*'].map((path) => `${path}["${key}"]`))
 
 /** The log of a node: one line for each thing that an operator would ask about, on standard error. */
 export function createLog(
@@ -24,7 +36,7 @@ export function createLog(
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: '[secret]' },
+      redact: { paths: secretPaths, censor: '[secret]' },
     },
     readable
       ? pretty({

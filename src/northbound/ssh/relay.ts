@@ -39,7 +39,9 @@ export async function relay(
   })
   device.standardError.pipe(client.stderr, { end: false })
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
-  device.stream.once('end', () => void allFlushed(client).then(() => device.linkEnd() ?? sendEof(client)))
+  void Promise.all([endOf(device.stream), endOf(device.standardError)])
+    .then(() => allFlushed(client))
+    .then(() => device.linkEnd() ?? sendEof(client))
 
   const first = await Promise.race([
     device.closed.then((closing) => ({ by: 'device' as const, ...closing })),
@@ -74,6 +76,11 @@ export async function relay(
     fromClient,
     fromDevice,
   }
+}
+
+/** Settles once everything that a stream will ever give was read. */
+function endOf(stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve) => stream.once('end', resolve))
 }
 
 async function allFlushed(client: ServerChannel): Promise<void> {

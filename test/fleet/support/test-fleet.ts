@@ -1,0 +1,49 @@
+import {
+  createFleet,
+  type Device,
+  type Fleet,
+  type FleetLimits,
+  type SessionOpening,
+} from '../../../src/fleet/fleet.js'
+import type { FleetEvents } from '../../../src/fleet/events.js'
+
+export const limits: FleetLimits = {
+  maxQueuedSessions: 2,
+  sessionWait: 1_000,
+  reconnectWait: 5_000,
+  reconnectWindow: 60_000,
+}
+
+export const router = (id: string, maxSessions = 2): Device => ({ id, labels: {}, maxSessions })
+
+export const netconf = { kind: 'subsystem', name: 'netconf' } as const
+
+export interface TestFleet {
+  readonly fleet: Fleet
+  /** The names of the events so far. */
+  readonly told: (keyof FleetEvents)[]
+  /** Asks for the NETCONF session of a device. */
+  readonly open: (id?: string, signal?: AbortSignal) => Promise<SessionOpening>
+}
+
+/** A fleet of `router1`, two sessions at a time. Its clock is the fake one where a test has it. */
+export function makeFleet(
+  devices: readonly Device[] = [router('router1')],
+  changed: Partial<FleetLimits> = {},
+): TestFleet {
+  const fleet = createFleet({ devices, limits: { ...limits, ...changed } })
+  const told: (keyof FleetEvents)[] = []
+  for (const event of ['attached', 'replaced', 'detached', 'refused'] as const)
+    fleet.events.on(event, () => told.push(event))
+  return { fleet, told, open: (id = 'router1', signal) => fleet.openSession(id, netconf, signal) }
+}
+
+/** What a client is told: `ok`, or why it gets no session. */
+export function answerOf(opening: SessionOpening): string {
+  return opening.ok ? 'ok' : opening.refusal.reason
+}
+
+/** Lets everything happen that waits for nothing outside. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+}

@@ -1,0 +1,185 @@
+import { once } from 'node:events'
+import { Readable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { governFlow, sendEof, sendExit } from '../../../src/ssh/ssh2-internals.js'
+import { endAfterEach } from '../../e2e/support/resources.js'
+import { grant } from '../../ssh/support/ssh-pair.js'
+import { openRelayedSession, readToClose } from './support/relayed-session.js'
+
+const own = endAfterEach()
+const MiB = 1024 * 1024
+
+describe('the end of what a client sends', () => {
+  it('reaches the device, whose answer still comes', async () => {
+    const { client, device, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    const heard: Buffer[] = []
+    device.on('data', (octets: Buffer) => heard.push(octets))
+    const eof = once(device, 'end')
+    client.end('<rpc/>')
+    await eof
+    expect(Buffer.concat(heard).toString()).toBe('<rpc/>')
+    device.write('<rpc-reply/>', () => {
+      sendExit(device, { status: 0 })
+      device.close()
+    })
+    const { output, exit } = await read
+    expect(output.toString()).toBe('<rpc-reply/>')
+    expect(exit).toEqual([0])
+    expect(await end).toEqual({ by: 'device', exit: { status: 0 }, fromClient: 6, fromDevice: 12 })
+  })
+})
+
+describe('the end of what a device sends', () => {
+  it('reaches the client, who may still send', async () => {
+    const { client, device } = own(await openRelayedSession())
+    client.resume()
+    const eof = once(client, 'end')
+    sendEof(device)
+    await eof
+    const heard = once(device, 'data')
+    client.write('still here')
+    expect(String(await heard)).toBe('still here')
+  })
+
+  it.each([
+    ['a status', { status: 7 }, [7]],
+    ['a signal', { signal: 'KILL', message: 'no memory' }, [null, 'SIGKILL', false, 'no memory']],
+  ] as const)('is told with %s', async (_name, exit, told) => {
+    const { client, device, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    sendExit(device, exit)
+    device.close()
+    expect((await read).exit).toEqual(told)
+    expect(await end).toEqual({ by: 'device', exit, fromClient: 0, fromDevice: 0 })
+  })
+
+  it('is told without a status where the device told none', async () => {
+    const { client, device, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    device.write('bye', () => device.close())
+    expect(await read).toMatchObject({ exit: [] })
+    expect(await end).toEqual({ by: 'device', fromClient: 0, fromDevice: 3 })
+  })
+
+  it('comes after all that it wrote, to a client that takes it slowly', async () => {
+    const { client, clientSide, device } = own(await openRelayedSession({ clientWindow: 0 }))
+    const read = readToClose(client)
+    governFlow(device)
+    device.stderr.write(Buffer.alloc(10_000, 'e'))
+    device.write(Buffer.alloc(MiB, 'o'), () => {
+      sendExit(device, { status: 0 })
+      device.close()
+    })
+    for (let granted = 0; granted < MiB + 10_000; granted += 50_000) {
+      grant(clientSide.client, client, 50_000)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const { output, errors, exit } = await read
+    expect([output.length, errors.length, exit]).toEqual([MiB, 10_000, [0]])
+  })
+
+  it('comes after all that it wrote to standard error, also when that is more than a window', async () => {
+    const { client, clientSide, device } = own(await openRelayedSession({ clientWindow: 0 }))
+    const read = readToClose(client)
+    governFlow(device)
+    device.resume()
+    const closed = once(device, 'close')
+    device.stderr.write(Buffer.alloc(3.5 * MiB, 'e'), () => {
+      sendExit(device, { status: 1 })
+      device.close()
+    })
+    // The device has sent everything and closed before the client takes any of it, and then only part of it.
+    await closed
+    let taken = 0
+    const half = new Promise<void>((resolve) => {
+      client.stderr.on('data', (octets: Buffer) => {
+        taken += octets.length
+        if (taken === 2 * MiB) resolve()
+      })
+    })
+    grant(clientSide.client, client, 2 * MiB)
+    await half
+    grant(clientSide.client, client, 2 * MiB)
+    const { errors, exit } = await read
+    expect([errors.length, exit]).toEqual([3.5 * MiB, [1]])
+  })
+})
+
+describe('the end of a link', () => {
+  it('is explained to the client on standard error, with a status of failure', async () => {
+    const { client, device, deviceSocket, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    const heard = once(client, 'data')
+    device.write('<rpc-re')
+    await heard
+    deviceSocket.resetAndDestroy()
+    const { output, errors, exit } = await read
+    expect(output.toString()).toBe('<rpc-re')
+    expect(errors.toString()).toMatch(/^the link ended: .+\n$/)
+    expect(exit).toEqual([1])
+    expect(await end).toMatchObject({ by: 'link', linkEnd: { reason: 'lost' } })
+  })
+
+  it('is explained by what the bridge ended it for', async () => {
+    const { client, link, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    link.end({ reason: 'replaced', message: 'the device dialled in again from x' })
+    expect((await read).errors.toString()).toBe('the link ended: the device dialled in again from x\n')
+    expect(await end).toMatchObject({ by: 'link', linkEnd: { reason: 'replaced' } })
+  })
+
+  it('is not explained in a session that has told its exit', async () => {
+    const { client, device, deviceSocket, end } = own(await openRelayedSession())
+    const read = readToClose(client)
+    const eof = once(client, 'end')
+    sendExit(device, { status: 0 })
+    sendEof(device)
+    await eof
+    deviceSocket.destroy()
+    const { errors, exit } = await read
+    expect(errors.length).toBe(0)
+    expect(exit).toEqual([0])
+    expect(await end).toMatchObject({ exit: { status: 0 } })
+  })
+})
+
+describe('a client that leaves', () => {
+  it.each([
+    ['by closing its channel', 'channel'],
+    ['by dropping its connection', 'connection'],
+  ])('%s takes its session on the device with it, which gets what it had sent', async (_name, what) => {
+    const { client, clientSide, device, end } = own(await openRelayedSession())
+    const heard: Buffer[] = []
+    device.on('data', (octets: Buffer) => heard.push(octets))
+    const [eof, closed] = [once(device, 'end'), once(device, 'close')]
+    const got = once(device, 'data')
+    client.write('last words')
+    await got
+    if (what === 'channel') client.close()
+    else clientSide.stop()
+    await eof
+    await closed
+    expect(Buffer.concat(heard).toString()).toBe('last words')
+    expect(await end).toEqual({ by: 'client', fromClient: 10, fromDevice: 0 })
+  })
+
+  it('while the device sends without end holds nobody up', async () => {
+    const { client, device, end } = own(await openRelayedSession())
+    governFlow(device)
+    const endless = new Readable({
+      read() {
+        setImmediate(() => this.push(Buffer.alloc(64 * 1024)))
+      },
+    })
+    own({ stop: () => void endless.destroy() })
+    endless.pipe(device)
+    device.resume()
+    const closed = once(device, 'close')
+    const heard = once(client, 'data')
+    await heard
+    client.close()
+    await closed
+    expect(await end).toMatchObject({ by: 'client' })
+  })
+})

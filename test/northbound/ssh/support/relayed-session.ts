@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import ssh2, { type ClientChannel, type Connection, type ServerChannel } from 'ssh2'
+import type { Link } from '../../../../src/fleet/link.js'
+import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
+import { openSshLink } from '../../../../src/southbound/ssh-link.js'
+import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
+import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
+import { governFlow } from '../../../../src/ssh/ssh2-internals.js'
+import { openSocketPair } from '../../../southbound/support/socket-pair.js'
+import { openSshPair, type SshPair } from '../../../ssh/support/ssh-pair.js'
+
+/** A relay with a real client at its one end and a real device at its other. */
+export interface RelayedSession {
+  readonly client: ClientChannel
+  readonly clientSide: SshPair
+  readonly device: ServerChannel
+  readonly deviceSocket: Socket
+  readonly link: Link
+  readonly end: Promise<RelayEnd>
+  readonly stop: () => void
+}
+
+export interface RelayedSessionOptions {
+  /** Octets that the client takes before it grants more. */
+  readonly clientWindow?: number
+}
+
+export async function openRelayedSession({ clientWindow }: RelayedSessionOptions = {}): Promise<RelayedSession> {
+  const sockets = await openSocketPair()
+  const sessions = deviceOn(sockets.device)
+  const opening = await openSshLink(sockets.bridge, {
+    source: 'test',
+    hostKeyAlgorithms: hostKeyAlgorithmsFor([]),
+    judge: () => ({ trusted: true, deviceId: 'router1', because: 'pin' }),
+    credentialsFor: () => ({ username: 'netconf', password: 'any' }),
+    handshakeTimeout: 10_000,
+    keepaliveInterval: 0,
+    keepaliveCountMax: 3,
+    heldSessions: 0,
+  })
+  if (!opening.ok) throw new Error(opening.refusal.message)
+  const { link } = opening
+  const clientSide = await openSshPair()
+  const { server, client } = await clientSide.open(clientWindow)
+  governFlow(server)
+  server.on('error', () => undefined)
+  const opened = await link.openChannel({ kind: 'subsystem', name: 'netconf' })
+  if (!opened.ok) throw new Error(opened.message)
+  opened.channel.stream.on('error', () => undefined)
+  const gone = new Promise<void>((resolve) => {
+    server.once('close', () => resolve())
+    clientSide.connection.once('close', () => resolve())
+  })
+  return {
+    client,
+    clientSide,
+    device: await sessions,
+    deviceSocket: sockets.device,
+    link,
+    end: relay(server, opened.channel, gone, ({ message }) => `the link ended: ${message}\n`),
+    stop: () => {
+      clientSide.stop()
+      sockets.stop()
+    },
+  }
+}
+
+const hostKey = generatePrivateKey('ed25519', 'device')
+
+/** Runs an SSH server on a socket, as a device does that calls home; resolves with its first session. */
+function deviceOn(socket: Socket): Promise<ServerChannel> {
+  const server = new ssh2.Server({ hostKeys: [hostKey] })
+  return new Promise((resolve) => {
+    server.on('connection', (connection: Connection) => {
+      connection.on('error', () => undefined)
+      connection.on('authentication', (context) => context.accept())
+      connection.on('session', (accept) => {
+        accept().on('subsystem', (take) => {
+          const channel = take()
+          channel.on('error', () => undefined)
+          resolve(channel)
+        })
+      })
+    })
+    server.injectSocket(socket)
+  })
+}
+
+/** All that a client gets, in the end. */
+export async function readToClose(
+  channel: ClientChannel,
+): Promise<{ readonly output: Buffer; readonly errors: Buffer; readonly exit: unknown[] }> {
+  const output: Buffer[] = []
+  const errors: Buffer[] = []
+  let exit: unknown[] = []
+  channel.on('data', (octets: Buffer) => output.push(octets))
+  channel.stderr.on('data', (octets: Buffer) => errors.push(octets))
+  channel.on('exit', (...told: unknown[]) => {
+    exit = told
+  })
+  await once(channel, 'close')
+  return { output: Buffer.concat(output), errors: Buffer.concat(errors), exit }
+}

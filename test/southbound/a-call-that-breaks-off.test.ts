@@ -1,0 +1,101 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import type { LinkRefusal } from '../../src/fleet/events.js'
+import { createFleet } from '../../src/fleet/fleet.js'
+import { createCallHomeListener } from '../../src/southbound/listener.js'
+import { endAfterEach } from '../e2e/support/resources.js'
+
+const own = endAfterEach()
+const limits = {
+  initiationTimeout: 10_000,
+  handshakeTimeout: 10_000,
+  keepaliveInterval: 0,
+  keepaliveCountMax: 3,
+  maxHandshakes: 2,
+}
+
+/** A call-home listener with no devices, on a free port. */
+async function startListener() {
+  const fleet = createFleet({
+    devices: [{ id: 'router1', labels: {}, maxSessions: 10 }],
+    limits: { maxQueuedSessions: 0, sessionWait: 0, reconnectWait: 0, reconnectWindow: 0 },
+  })
+  const listener = createCallHomeListener(fleet, { known: () => [], credentialsFor: () => undefined }, limits)
+  listener.server.listen(0, '127.0.0.1')
+  await once(listener.server, 'listening')
+  own({ stop: () => listener.close() })
+  const { port } = listener.server.address() as { port: number }
+  const dial = async (): Promise<Socket> => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    socket.on('error', () => undefined)
+    own({ stop: () => void socket.destroy() })
+    await once(socket, 'connect')
+    return socket
+  }
+  const refused = async (): Promise<LinkRefusal> => ((await once(fleet.events, 'refused')) as [LinkRefusal])[0]
+  return { fleet, listener, dial, refused }
+}
+
+describe('a call that breaks off', () => {
+  it('by a reset after its claim was read is refused once and throws nothing', async () => {
+    const { fleet, dial, refused } = await startListener()
+    const refusals: LinkRefusal[] = []
+    fleet.events.on('refused', (refusal) => refusals.push(refusal))
+    const device = await dial()
+    device.write('DEVICE-ID: router1\r\nSSH-2.0-x\r\n')
+    // The bridge has started SSH: its claim is read.
+    await once(device, 'data')
+    const refusal = refused()
+    device.resetAndDestroy()
+    expect(await refusal).toMatchObject({ reason: 'handshake-failed', deviceId: 'router1' })
+    expect((await fleet.device('router1'))?.lastRefusal?.refusal).toMatchObject({ reason: 'handshake-failed' })
+    const next = refused()
+    ;(await dial()).end()
+    await next
+    expect(refusals.map(({ reason }) => reason)).toEqual(['handshake-failed', 'closed-early'])
+  })
+
+  it('frees its place among the handshakes', async () => {
+    const { dial, refused } = await startListener()
+    const held = [await dial(), await dial()]
+    const surplus = refused()
+    const closed = await dial()
+    expect(await surplus).toMatchObject({ reason: 'too-many-handshakes' })
+    if (!closed.destroyed) {
+      closed.resume()
+      await new Promise((done) => closed.once('close', done))
+    }
+    for (const socket of held) {
+      const freed = refused()
+      socket.end()
+      expect(await freed).toMatchObject({ reason: 'closed-early' })
+    }
+    const served = await dial()
+    served.write('SSH-2.0-x\r\n')
+    expect(String(await once(served, 'data'))).toMatch(/^SSH-2\.0-/)
+  })
+
+  it('because the bridge takes no key of the announced type is refused before key exchange', async () => {
+    const { dial, refused } = await startListener()
+    const type = Buffer.from('ssh-dss')
+    const blob = Buffer.concat([Buffer.from([0, 0, 0, type.length]), type, Buffer.alloc(40)]).toString('base64')
+    const device = await dial()
+    const refusal = refused()
+    device.write(`DEVICE-ID: router1\r\nHOST-KEY: ssh-dss ${blob}\r\nSSH-2.0-x\r\n`)
+    expect(await refusal).toMatchObject({ reason: 'unsupported-host-key', deviceId: 'router1' })
+  })
+
+  it('because the bridge stops closes the connection', async () => {
+    const { listener, dial, refused } = await startListener()
+    const device = await dial()
+    device.write('DEVICE-ID: router1\r\nSSH-2.0-x\r\n')
+    await once(device, 'data')
+    const refusal = refused()
+    const closed = new Promise((done) => device.once('close', done))
+    device.resume()
+    listener.close()
+    expect(await refusal).toMatchObject({ deviceId: 'router1' })
+    await closed
+  })
+})

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import ssh2, { type Client, type ClientChannel, type ConnectConfig, type Connection, type ServerChannel } from 'ssh2'
+import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
+import { socketOf } from '../../../src/ssh/ssh2-internals.js'
+
+/** A channel seen from both sides. */
+export interface ChannelPair {
+  readonly server: ServerChannel
+  readonly client: ClientChannel
+}
+
+/** What a server does with a request for a subsystem: takes it, or turns it down. */
+export type Serve = (
+  connection: Connection,
+  accept: () => ServerChannel,
+  reject: () => void,
+  name: string,
+) => ServerChannel | undefined
+
+export interface SshPair {
+  readonly connection: Connection
+  readonly client: Client
+  /** Opens a channel; with a window and a packet size where other ones than ssh2's own are wanted. */
+  readonly open: (window?: number, packetSize?: number) => Promise<ChannelPair>
+  readonly stop: () => void
+}
+
+export interface SshPairOptions {
+  readonly serve?: Serve
+  readonly onConnection?: (connection: Connection) => void
+  readonly connect?: (client: Client) => Partial<ConnectConfig>
+}
+
+/** What tests must know of ssh2 to play a peer that ssh2 itself never is. */
+export interface Insides {
+  readonly _chanMgr: { add(opened: (error: Error | undefined, channel: ClientChannel) => void): number }
+  readonly _protocol: {
+    rekey(): void
+    service(name: string): void
+    subsystem(id: number, name: string, wantReply: boolean): void
+    session(id: number, window: number, packetSize: number): void
+    channelWindowAdjust(id: number, octets: number): void
+  }
+}
+
+export const insidesOf = (connection: Client | Connection): Insides => connection as unknown as Insides
+
+const hostKey = generatePrivateKey('ed25519', 'test')
+
+/** An ssh2 server and an ssh2 client that has logged in there, on the loopback address. */
+export async function openSshPair(options: SshPairOptions = {}): Promise<SshPair> {
+  const serve: Serve = options.serve ?? ((_connection, accept) => accept())
+  const served: ServerChannel[] = []
+  const server = new ssh2.Server({ hostKeys: [hostKey] })
+  const connected = new Promise<Connection>((resolve) => {
+    server.on('connection', (connection) => {
+      connection.on('error', () => undefined)
+      connection.on('authentication', (context) => context.accept())
+      connection.on('session', (accept) => {
+        accept().on('subsystem', (take, reject, { name }) => {
+          const channel = serve(connection, take, reject, name)
+          if (channel !== undefined) served.push(channel)
+        })
+      })
+      options.onConnection?.(connection)
+      resolve(connection)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = new ssh2.Client()
+  const stop = (): void => {
+    socketOf(client).destroy()
+    server.close()
+  }
+  const ready = once(client, 'ready')
+  const { port } = server.address() as { port: number }
+  client.connect({ port, host: '127.0.0.1', username: 'test', password: 'any', ...options.connect?.(client) })
+  const connection = await connected
+  try {
+    await ready
+  } catch (error) {
+    stop()
+    throw error
+  }
+  client.on('error', () => undefined)
+  return {
+    connection,
+    client,
+    open: async (window, packetSize) => {
+      const far = await openSubsystem(client, window, packetSize)
+      const near = served.find((channel) => numbersOf(channel).outgoing.id === numbersOf(far).incoming.id)
+      if (near === undefined) throw new Error('the server took no channel')
+      return { server: near, client: far }
+    },
+    stop,
+  }
+}
+
+/** The numbers that either side has given a channel. */
+function numbersOf(channel: ServerChannel | ClientChannel) {
+  return channel as unknown as {
+    readonly incoming: { readonly id: number }
+    readonly outgoing: { readonly id: number }
+  }
+}
+
+/** The octets that a peer may be sent from the start, and the largest packet, as ssh2 has them. */
+const usual = { window: 2 * 1024 * 1024, packetSize: 32 * 1024 }
+
+function openSubsystem(client: Client, window = usual.window, packetSize = usual.packetSize): Promise<ClientChannel> {
+  const { _protocol: protocol, _chanMgr: channels } = insidesOf(client)
+  return new Promise((resolve, reject) => {
+    const opened = (error: Error | undefined, channel: ClientChannel): void => {
+      if (error !== undefined) return reject(error)
+      const { _callbacks: callbacks } = channel as unknown as { readonly _callbacks: ((failed: boolean) => void)[] }
+      callbacks.push((failed) => (failed ? reject(new Error('the request was refused')) : resolve(channel)))
+      protocol.subsystem(numbersOf(channel).outgoing.id, 'any', true)
+    }
+    protocol.session(channels.add(Object.assign(opened, { type: 'session' })), window, packetSize)
+  })
+}
+
+/** Grants the server so many octets more on a channel. */
+export function grant(client: Client, channel: ClientChannel, octets: number): void {
+  const { _protocol: protocol } = insidesOf(client)
+  protocol.channelWindowAdjust(numbersOf(channel).outgoing.id, octets)
+}
+
+/** Starts a new key exchange from one side. */
+export function rekey(side: Client | Connection): void {
+  const { _protocol: protocol } = insidesOf(side)
+  protocol.rekey()
+}
