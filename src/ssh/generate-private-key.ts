@@ -4,12 +4,17 @@ import { sshMpint, sshString } from './wire.js'
 /** The blocks of the unencrypted format are padded to this size (OpenSSH PROTOCOL.key). */
 const blockSize = 8
 
+/** What ssh-keygen makes when nobody asks for another size. */
+const rsaBits = 3072
+
+export type GeneratedKeyType = 'ed25519' | 'ecdsa' | 'rsa'
+
 /**
- * Makes a private key in OpenSSH text form, as `ssh-keygen -t ed25519` or `-t ecdsa -b 256` does without a passphrase.
+ * Makes a private key in OpenSSH text form, as `ssh-keygen -t ed25519`, `-t ecdsa -b 256` or `-t rsa` does without a passphrase.
  * Written here because one in about two hundred Ed25519 keys of ssh2's own generator can be read by nobody.
  */
-export function generatePrivateKey(type: 'ed25519' | 'ecdsa', comment: string): string {
-  const { type: keyType, publicFields, privateFields } = type === 'ed25519' ? ed25519Fields() : ecdsaFields()
+export function generatePrivateKey(type: GeneratedKeyType, comment: string): string {
+  const { type: keyType, publicFields, privateFields } = fieldsOf[type]()
   const check = randomBytes(4)
   const secret = Buffer.concat([check, check, sshString(keyType), ...privateFields, sshString(comment)])
   const padding = Buffer.from(
@@ -34,6 +39,12 @@ interface KeyFields {
   readonly privateFields: readonly Buffer[]
 }
 
+const fieldsOf: Readonly<Record<GeneratedKeyType, () => KeyFields>> = {
+  ed25519: ed25519Fields,
+  ecdsa: ecdsaFields,
+  rsa: rsaFields,
+}
+
 function ed25519Fields(): KeyFields {
   const { privateKey } = generateKeyPairSync('ed25519')
   const jwk = privateKey.export({ format: 'jwk' })
@@ -53,6 +64,15 @@ function ecdsaFields(): KeyFields {
     sshString(Buffer.concat([Buffer.from([4]), octets(jwk.x), octets(jwk.y)])),
   ]
   return { type: 'ecdsa-sha2-nistp256', publicFields, privateFields: [...publicFields, sshMpint(octets(jwk.d))] }
+}
+
+function rsaFields(): KeyFields {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: rsaBits })
+  const { n, e, d, qi, p, q } = privateKey.export({ format: 'jwk' })
+  const numbers = (...values: readonly (string | undefined)[]): Buffer[] =>
+    values.map((value) => sshMpint(octets(value)))
+  // The public half begins with the exponent, the private half with the modulus.
+  return { type: 'ssh-rsa', publicFields: numbers(e, n), privateFields: numbers(n, e, d, qi, p, q) }
 }
 
 function octets(base64url: string | undefined): Buffer {

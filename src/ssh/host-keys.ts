@@ -16,6 +16,11 @@ const generatedKeys = [
   { type: 'ecdsa', name: 'ssh_host_ecdsa_key' },
 ] as const
 
+/** The files of the host keys that the bridge makes for itself in its directory. */
+export function ownHostKeyFiles(directory: string): readonly string[] {
+  return generatedKeys.map(({ name }) => join(directory, name))
+}
+
 /**
  * The host keys that the bridge presents: the configured files, or its own ones in `directory`, which are made at the first start (mode 600).
  * @returns also the files that were made just now
@@ -30,7 +35,7 @@ export async function loadHostKeys(files: readonly string[], directory: string):
     }
   }
   const keys: ParsedKey[] = []
-  for (const file of files.length > 0 ? files : generatedKeys.map(({ name }) => join(directory, name))) {
+  for (const file of files.length > 0 ? files : ownHostKeyFiles(directory)) {
     const loaded = await loadPrivateKey(file)
     if (!loaded.ok) return { ok: false, file, problem: loaded.problem }
     keys.push(loaded.key)

@@ -1,6 +1,7 @@
 /**
- * The one file that knows ssh2's insides. Everything here leans on code that ssh2 does not promise to keep,
- * so another version is refused at start instead of failing in the field.
+ * The one place that knows ssh2's insides. Everything here leans on code that ssh2 does not promise to keep,
+ * so another version is refused at start instead of failing in the field. Split by idea: connections and channels here,
+ * certificates in key exchange and login in `ssh2-internals-certificates.ts`, key objects in `ssh2-internals-keys.ts`.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'

@@ -13,3 +13,17 @@ export function sshMpint(magnitude: Buffer): Buffer {
   const negative = trimmed.length > 0 && (trimmed[0] ?? 0) >= 0x80
   return sshString(negative ? Buffer.concat([Buffer.from([0]), trimmed]) : trimmed)
 }
+
+/** An SSH `uint32` (RFC 4251 §5). */
+export function sshUint32(value: number): Buffer {
+  const octets = Buffer.alloc(4)
+  octets.writeUInt32BE(value)
+  return octets
+}
+
+/** An SSH `uint64` (RFC 4251 §5). */
+export function sshUint64(value: bigint): Buffer {
+  const octets = Buffer.alloc(8)
+  octets.writeBigUInt64BE(value)
+  return octets
+}

@@ -1,0 +1,159 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
+import { sshMpint, sshString } from './wire.js'
+import { createWireReader, type WireReader } from './wire-reader.js'
+
+/** A public key that can verify signatures. */
+export interface VerifyingKey {
+  readonly type: VerifyingKeyType
+  /** The plain key as on the wire (RFC 4253 §6.6), never a certificate; always written in the one shortest way. */
+  readonly blob: Buffer
+  readonly keyObject: KeyObject
+  /** Octets of a signature: the modulus of an RSA key, a coordinate of an elliptic curve, or 64 of Ed25519. */
+  readonly size: number
+}
+
+export type VerifyingKeyType = 'ssh-ed25519' | 'ssh-rsa' | CurveType
+type CurveType = 'ecdsa-sha2-nistp256' | 'ecdsa-sha2-nistp384' | 'ecdsa-sha2-nistp521'
+
+export type KeyProblem = {
+  readonly cause: 'malformed-key' | 'unsupported-key' | 'weak-key'
+  readonly message: string
+  readonly hint: string
+}
+
+export type ParsedVerifyingKey =
+  | { readonly ok: true; readonly key: VerifyingKey }
+  | { readonly ok: false; readonly problem: KeyProblem }
+
+const curves: Readonly<Record<CurveType, { readonly name: string; readonly crv: string; readonly size: number }>> = {
+  'ecdsa-sha2-nistp256': { name: 'nistp256', crv: 'P-256', size: 32 },
+  'ecdsa-sha2-nistp384': { name: 'nistp384', crv: 'P-384', size: 48 },
+  'ecdsa-sha2-nistp521': { name: 'nistp521', crv: 'P-521', size: 66 },
+}
+
+/** Bits of an RSA modulus: NIST SP 800-131A takes no shorter ones, OpenSSH no longer ones. */
+const rsaBits = { least: 2048, most: 16384 }
+
+/** OpenSSL takes longer exponents only with short moduli, and they make verification slow. */
+const longestRsaExponent = 8
+
+const ed25519KeySize = 32
+const ed25519SignatureSize = 64
+
+/** Reads a plain public key blob: Ed25519, ECDSA on the three NIST curves, or RSA of 2048 bits and more. A certificate is no such key. */
+export function parseVerifyingKey(blob: Buffer): ParsedVerifyingKey {
+  const reader = createWireReader(blob)
+  const parsed = readKeyFields(reader, reader.text())
+  const failure = reader.failureAtEnd()
+  return parsed.ok && failure !== undefined ? malformed(failure) : parsed
+}
+
+/**
+ * A plain key blob in the one shortest way, so that a key is known again however it was written: with zeros before its numbers,
+ * or with octets after its end, which ssh2 overlooks. What cannot be read is left as it is.
+ */
+export function canonicalKey(blob: Buffer): Buffer {
+  const reader = createWireReader(blob)
+  const parsed = readKeyFields(reader, reader.text())
+  return parsed.ok ? parsed.key.blob : blob
+}
+
+/**
+ * Reads the fields that follow the type in a public key, and the nonce in a certificate (OpenSSH PROTOCOL.certkeys).
+ * @param type the plain key type
+ */
+export function readKeyFields(reader: WireReader, type: string): ParsedVerifyingKey {
+  if (type === 'ssh-ed25519') {
+    const x = reader.string()
+    if (x.length !== ed25519KeySize) return malformed(reader.failure() ?? 'an Ed25519 key has 32 octets')
+    return verifyingKey(type, [sshString(x)], { kty: 'OKP', crv: 'Ed25519', x: base64url(x) }, ed25519SignatureSize)
+  }
+  if (isCurveType(type)) {
+    const { name, crv, size } = curves[type]
+    const curve = reader.text()
+    const point = reader.string()
+    if (reader.failure() !== undefined || curve !== name)
+      return malformed(reader.failure() ?? `a ${type} key is on the curve ${name}`)
+    // Only uncompressed points are used with SSH (RFC 5656 §3.1).
+    if (point.length !== 1 + 2 * size || point[0] !== 4) return malformed('its point is not an uncompressed one')
+    const [x, y] = [point.subarray(1, 1 + size), point.subarray(1 + size)]
+    return verifyingKey(
+      type,
+      [sshString(curve), sshString(point)],
+      { kty: 'EC', crv, x: base64url(x), y: base64url(y) },
+      size,
+    )
+  }
+  if (type === 'ssh-rsa') {
+    const e = reader.mpint()
+    const n = reader.mpint()
+    if (reader.failure() !== undefined) return malformed(reader.failure() ?? '')
+    const bits = n.length * 8 - Math.clz32(n[0] ?? 0) + 24
+    if (bits < rsaBits.least) return weak(`its RSA modulus has ${Math.max(bits, 0)} bits`)
+    if (bits > rsaBits.most) return malformed(`its RSA modulus has ${bits} bits`)
+    const odd = ((e.at(-1) ?? 0) & 1) === 1
+    if (!odd || e.length > longestRsaExponent || (e.length === 1 && (e[0] ?? 0) < 3))
+      return malformed('its RSA exponent is not usable')
+    return verifyingKey(type, [sshMpint(e), sshMpint(n)], { kty: 'RSA', e: base64url(e), n: base64url(n) }, n.length)
+  }
+  return {
+    ok: false,
+    problem: {
+      cause: reader.failure() === undefined ? 'unsupported-key' : 'malformed-key',
+      message:
+        reader.failure() === undefined
+          ? `keys of the type ${printable(type)} are not supported`
+          : `not an OpenSSH public key: ${reader.failure()}`,
+      hint: 'use a plain Ed25519, ECDSA or RSA key',
+    },
+  }
+}
+
+function verifyingKey(
+  type: VerifyingKeyType,
+  fields: readonly Buffer[],
+  jwk: JsonWebKey,
+  size: number,
+): ParsedVerifyingKey {
+  try {
+    const keyObject = createPublicKey({ key: jwk, format: 'jwk' })
+    return { ok: true, key: { type, blob: Buffer.concat([sshString(type), ...fields]), keyObject, size } }
+  } catch {
+    return malformed('its numbers are no key')
+  }
+}
+
+function isCurveType(type: string): type is CurveType {
+  return Object.hasOwn(curves, type)
+}
+
+function base64url(octets: Buffer): string {
+  return octets.toString('base64url')
+}
+
+/** What a stranger wrote, made fit for a message. */
+function printable(text: string): string {
+  return JSON.stringify(text.slice(0, 64))
+}
+
+function malformed(why: string): ParsedVerifyingKey {
+  return {
+    ok: false,
+    problem: {
+      cause: 'malformed-key',
+      message: `not an OpenSSH public key: ${why}`,
+      hint: 'copy the key again from its .pub file',
+    },
+  }
+}
+
+function weak(why: string): ParsedVerifyingKey {
+  return {
+    ok: false,
+    problem: {
+      cause: 'weak-key',
+      message: `the key is too weak: ${why}`,
+      hint: `make a new key, best with \`ssh-keygen -t ed25519\`; RSA needs ${rsaBits.least} bits and more`,
+    },
+  }
+}

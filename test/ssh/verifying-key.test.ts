@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { nothingRevoked, revokedPart } from '../../src/ssh/revocation.js'
+import { signatureAlgorithmsOf, signatureBlob, verifySignature } from '../../src/ssh/signature.js'
+import { canonicalKey, parseVerifyingKey } from '../../src/ssh/verifying-key.js'
+import { sshString } from '../../src/ssh/wire.js'
+import { createWireReader } from '../../src/ssh/wire-reader.js'
+import { type KeyPair, type KeyRoom, keyKinds, makeKeyRoom } from './ssh-keygen.js'
+
+let room: KeyRoom
+beforeAll(async () => {
+  room = await makeKeyRoom()
+})
+afterAll(() => room.remove())
+
+function verifying({ publicKey }: KeyPair) {
+  const parsed = parseVerifyingKey(publicKey.blob)
+  if (!parsed.ok) throw new Error(parsed.problem.message)
+  return parsed.key
+}
+
+/** The same RSA key, with zeros before its modulus and an octet after its end. */
+function otherwiseWritten(blob: Buffer): Buffer {
+  const reader = createWireReader(blob)
+  const [type, e, n] = [reader.string(), reader.string(), reader.string()]
+  return Buffer.concat(
+    [type, e, Buffer.concat([Buffer.alloc(2), n])].map((field) => sshString(field)).concat(Buffer.alloc(1)),
+  )
+}
+
+it.each(keyKinds)('verifies what a %s key signed, and nothing else', async (kind) => {
+  const pair = await room.key('key', kind)
+  const key = verifying(pair)
+  const data = Buffer.from('signed')
+  for (const algorithm of signatureAlgorithmsOf(key.type)) {
+    const signature = signatureBlob(pair.privateKey, algorithm, data)
+    expect(verifySignature(key, data, signature)).toBe('holds')
+    expect(verifySignature(key, Buffer.from('forged'), signature)).toBe('does-not-hold')
+    for (let length = 0; length < signature.length; length += 7)
+      expect(verifySignature(key, data, signature.subarray(0, length))).toBe('does-not-hold')
+    expect(verifySignature(key, data, Buffer.concat([signature, Buffer.alloc(1)]))).toBe('does-not-hold')
+    expect(verifySignature(key, data, signature, [])).toBe('refused-algorithm')
+  }
+})
+
+it('refuses keys that are none', async () => {
+  const { blob } = (await room.key('key', 'ecdsa-256')).publicKey
+  const offCurve = Buffer.from(blob)
+  offCurve[offCurve.length - 1] = (offCurve.at(-1) ?? 0) ^ 1
+  const cause = (input: Buffer) => {
+    const parsed = parseVerifyingKey(input)
+    return parsed.ok ? 'read' : parsed.problem.cause
+  }
+  expect(cause(blob)).toBe('read')
+  expect(cause(offCurve)).toBe('malformed-key')
+  expect(cause(Buffer.concat([blob, Buffer.alloc(1)]))).toBe('malformed-key')
+  expect(cause(sshString('ssh-dss'))).toBe('unsupported-key')
+  for (let length = 0; length < blob.length; length++) expect(cause(blob.subarray(0, length))).not.toBe('read')
+})
+
+it('refuses RSA keys whose exponent makes signatures worthless or slow', async () => {
+  const reader = createWireReader((await room.key('key', 'rsa')).publicKey.blob)
+  const [type, , n] = [reader.string(), reader.string(), reader.string()]
+  const withExponent = (...octets: readonly number[]) =>
+    parseVerifyingKey(Buffer.concat([type, Buffer.from(octets), n].map((field) => sshString(field)))).ok
+  expect(withExponent(1, 0, 1)).toBe(true)
+  for (const octets of [[], [1], [2], [1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 1]])
+    expect(withExponent(...octets), octets.join(' ')).toBe(false)
+})
+
+it('knows a key again however it was written', async () => {
+  const { blob } = (await room.key('key', 'rsa')).publicKey
+  expect(otherwiseWritten(blob)).not.toEqual(blob)
+  expect(canonicalKey(otherwiseWritten(blob))).toEqual(blob)
+  expect(revokedPart({ ...nothingRevoked, keys: [blob] }, otherwiseWritten(blob))).toBe('the key')
+  expect(canonicalKey(Buffer.from('no key'))).toEqual(Buffer.from('no key'))
+})
