@@ -1,0 +1,80 @@
+import { type Enrolment, newestAddresses, type Seen, type Sighting, withSighting } from './enrolment.js'
+
+/** Devices that were seen, not yet written: each device once an interval at most, all of an interval together. */
+export interface Sightings {
+  readonly note: (deviceId: string, sighting: Sighting) => void
+  readonly waitsFor: (deviceId: string) => boolean
+  /** An enrolment as it is with the sightings of its device that still wait. */
+  readonly apply: (enrolment: Enrolment) => Enrolment
+  /** To be called when those of a device are written, or are of no use any more. */
+  readonly drop: (deviceId: string) => void
+  /** Writes all that wait, and stops. Throws what writing throws. */
+  readonly stop: () => void
+}
+
+export interface SightingsOptions {
+  /** Milliseconds between a device's first sighting and its being written. */
+  readonly interval: number
+  /** Writes the sightings of some devices together and drops each, or throws and leaves them waiting for the next interval. */
+  readonly write: (deviceIds: readonly string[]) => void
+  /** Told when writing by interval threw. */
+  readonly onError: (error: unknown) => void
+}
+
+// One transaction of so many takes some milliseconds; the event loop turns in between.
+const BATCH = 250
+
+/** Collects sightings and has them written by interval. */
+export function collectSightings({ interval, write, onError }: SightingsOptions): Sightings {
+  const waiting = new Map<string, Required<Seen>>()
+  let timer: NodeJS.Timeout | undefined
+  let stopped = false
+
+  const schedule = (): void => {
+    if (timer !== undefined || stopped || waiting.size === 0) return
+    timer = setTimeout(() => writeFrom([...waiting.keys()]), interval)
+    // Closing writes them; they alone shall not keep a process alive.
+    timer.unref()
+  }
+  const writeFrom = (due: readonly string[]): void => {
+    if (stopped) return
+    const batch = due.slice(0, BATCH).filter((deviceId) => waiting.has(deviceId))
+    try {
+      if (batch.length > 0) write(batch)
+    } catch (error) {
+      onError(error)
+      timer = undefined
+      return schedule()
+    }
+    if (due.length > BATCH) return void setImmediate(() => writeFrom(due.slice(BATCH)))
+    timer = undefined
+    schedule()
+  }
+
+  return {
+    note: (deviceId, sighting) => {
+      waiting.set(deviceId, withSighting<Seen>(waiting.get(deviceId) ?? { addresses: [] }, sighting))
+      schedule()
+    },
+    waitsFor: (deviceId) => waiting.has(deviceId),
+    apply: (enrolment) => {
+      const seen = waiting.get(enrolment.deviceId)
+      return seen === undefined ? enrolment : withSeen(enrolment, seen)
+    },
+    drop: (deviceId) => void waiting.delete(deviceId),
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+      if (waiting.size > 0) write([...waiting.keys()])
+    },
+  }
+}
+
+function withSeen(enrolment: Enrolment, { firstSeen, lastSeen, addresses }: Required<Seen>): Enrolment {
+  return {
+    ...enrolment,
+    firstSeen: enrolment.firstSeen ?? firstSeen,
+    lastSeen,
+    addresses: newestAddresses([...addresses, ...enrolment.addresses]),
+  }
+}

@@ -1,0 +1,68 @@
+import { type SqliteDatabase, transaction } from './sqlite-database.js'
+
+/** The schema's history: the first makes version 1 of nothing. What was released is never edited, only added to. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE enrolment (
+    device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> ''),
+    standing TEXT NOT NULL CHECK (standing IN ('pending', 'approved', 'rejected')),
+    decision_by TEXT,
+    decision_at INTEGER,
+    decision_how TEXT CHECK (decision_how IN ('operator', 'hmac', 'first-use', 'onboarding', 'certificate')),
+    first_seen INTEGER,
+    last_seen INTEGER,
+    refusal_reason TEXT,
+    refusal_message TEXT,
+    refusal_source TEXT,
+    refusal_at INTEGER,
+    presented_type TEXT,
+    presented_blob BLOB,
+    presented_at INTEGER,
+    presented_by TEXT,
+    secret TEXT,
+    labels TEXT NOT NULL,
+    vendor TEXT,
+    credentials TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX enrolment_standing ON enrolment (standing, device_id);
+
+  CREATE TABLE pin (
+    device_id TEXT NOT NULL REFERENCES enrolment ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    blob BLOB NOT NULL,
+    added_at INTEGER NOT NULL,
+    added_by TEXT NOT NULL,
+    PRIMARY KEY (device_id, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX pin_blob ON pin (blob);
+
+  CREATE TABLE address (
+    device_id TEXT NOT NULL REFERENCES enrolment ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    PRIMARY KEY (device_id, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX address_address ON address (address);
+  `,
+]
+
+/** What became of the schema; a newer one than ours is left as it is. */
+export type Migrated = { readonly ok: true } | { readonly ok: false; readonly newer: number; readonly known: number }
+
+/** Brings the schema up to date in one transaction. Also where a database that cannot be written shows itself. */
+export function migrate(database: SqliteDatabase, steps: readonly string[] = migrations): Migrated {
+  return transaction(database, () => {
+    const version = schemaVersion(database)
+    if (version > steps.length) return { ok: false, newer: version, known: steps.length }
+    for (const step of steps.slice(version)) database.exec(step)
+    if (version < steps.length) database.exec(`PRAGMA user_version = ${steps.length}`)
+    return { ok: true }
+  })
+}
+
+/** How many migrations a database has had. */
+export function schemaVersion(database: SqliteDatabase): number {
+  const [row] = database.prepare('PRAGMA user_version').all() as { readonly user_version: number }[]
+  return row?.user_version ?? 0
+}

@@ -1,0 +1,54 @@
+import type { Enrolment, Sighting, Standing } from './enrolment.js'
+
+/**
+ * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all the
+ * same rejects with an error whose `cause` is the `StoreProblem`. Writes answer a `StoreResult`.
+ */
+export interface Store {
+  readonly enrolments: Enrolments
+  /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
+  readonly close: () => Promise<StoreResult<undefined>>
+}
+
+export interface Enrolments {
+  readonly get: (deviceId: string) => Promise<Enrolment | undefined>
+  /** By device id in the order of its octets, all of them unless limited. What changes meanwhile is in it or not. */
+  readonly list: (options?: ListOptions) => Promise<readonly Enrolment[]>
+  /** Those that a key is pinned to: how a device that says no id is found. */
+  readonly withPin: (blob: Buffer) => Promise<readonly Enrolment[]>
+  readonly count: (standing?: Standing) => Promise<number>
+  /** How many pending device ids called from a source address, as far as their addresses remember. */
+  readonly pendingFrom: (address: string) => Promise<number>
+  /**
+   * Changes one enrolment in one transaction and answers what is stored now. `change` gets what is stored and gives what
+   * shall be; undefined removes it, the same object leaves it. It must be pure: a store may call it more than once.
+   */
+  readonly update: (
+    deviceId: string,
+    change: (current: Enrolment | undefined) => Enrolment | undefined,
+  ) => Promise<StoreResult<Enrolment | undefined>>
+  /**
+   * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a process
+   * that is killed before loses it. A device id without enrolment is passed over.
+   */
+  readonly touch: (deviceId: string, sighting: Sighting) => void
+}
+
+export interface ListOptions {
+  readonly standing?: Standing | undefined
+  readonly limit?: number | undefined
+  /** Begins after this device id, which need not exist. */
+  readonly after?: string | undefined
+}
+
+export type StoreResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: StoreProblem }
+
+/** Why the store could not do it. Nothing was changed then. Never holds a secret. */
+export interface StoreProblem {
+  readonly cause: 'disk-full' | 'read-only' | 'corrupt' | 'locked' | 'io'
+  readonly message: string
+  /** What to do about it. */
+  readonly hint: string
+}
