@@ -21,6 +21,12 @@ export interface AttachedLink {
 
 /** What happens in the fleet, by name of the event. */
 export interface FleetEvents {
+  /** A device that nothing vouches for waits for an operator. */
+  pending: [{ readonly deviceId: string; readonly source: string; readonly hostKeyFingerprint: string }]
+  /** Somebody decided on a device's enrolment. */
+  decided: [
+    { readonly deviceId: string; readonly standing: 'approved' | 'rejected' | 'forgotten'; readonly by: string },
+  ]
   attached: [AttachedLink]
   replaced: [AttachedLink & { readonly oldSource: string; readonly sessions: number }]
   detached: [AttachedLink & { readonly end: LinkEnd }]

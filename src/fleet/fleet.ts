@@ -51,6 +51,8 @@ export interface Fleet {
   /** Keeps and tells that a call-home connection was refused. It never touches a link. */
   refuse(refusal: LinkRefusal): void
   openSession(deviceId: string, request: ChannelRequest, signal?: AbortSignal): Promise<SessionOpening>
+  /** Takes in a device that was enrolled; one that is known stays as it is. */
+  add(device: Device): void
   /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
   configure(devices: readonly Device[], limits: FleetLimits): void
   /** Ends every link. */
@@ -77,10 +79,11 @@ const refusedChannelRetry = 100
 export function createFleet(options: {
   readonly devices: readonly Device[]
   readonly limits: FleetLimits
+  readonly events?: FleetEmitter
   readonly now?: () => number
 }): Fleet {
   const now = options.now ?? Date.now
-  const events = createFleetEmitter()
+  const events = options.events ?? createFleetEmitter()
   const entries = new Map<string, Entry>()
   let limits = options.limits
   let closed = false
@@ -96,7 +99,7 @@ export function createFleet(options: {
     for (const device of devices) {
       const entry = entries.get(device.id)
       if (entry === undefined) {
-        entries.set(device.id, { device, waiting: new Set() })
+        add(device)
         continue
       }
       entry.device = device
@@ -113,6 +116,10 @@ export function createFleet(options: {
       entries.delete(id)
       for (const wake of waiting) wake()
     }
+  }
+
+  const add: Fleet['add'] = (device) => {
+    if (!entries.has(device.id)) entries.set(device.id, { device, waiting: new Set() })
   }
 
   const attach: Fleet['attach'] = (link) => {
@@ -240,6 +247,7 @@ export function createFleet(options: {
       return entry === undefined ? undefined : statusOf(entry)
     },
     devices: async () => [...entries.values()].map(statusOf),
+    add,
     attach,
     refuse: (refusal) => {
       const entry = refusal.deviceId === undefined ? undefined : entries.get(refusal.deviceId)

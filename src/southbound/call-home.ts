@@ -1,19 +1,27 @@
 import type { Socket } from 'node:net'
+import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
+import type { Log } from '../telemetry/log.js'
+import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
-import { hostKeyAlgorithmsFor } from '../ssh/host-key-algorithms.js'
-import { expectedKeyTypes } from '../trust/expected-key-types.js'
 import { judgeHostKey } from '../trust/judge-host-key.js'
-import type { KnownDevice } from '../trust/known-device.js'
+import { loginKeysFor } from '../trust/login-keys.js'
+import type { TrustAnchors } from '../trust/trust-anchors.js'
+import { wantedHostKeys } from '../trust/wanted-host-keys.js'
 import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
+import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink } from './ssh-link.js'
 
-/** What the configuration says of devices now; a reload changes what these give. */
-export interface CallHomeTrust {
-  readonly known: () => readonly KnownDevice[]
+/** Whom a call-home connection may turn out to be, and what becomes of it. */
+export interface CallHome {
+  readonly fleet: Fleet
+  readonly desk: EnrolmentDesk
+  /** What vouches for host keys now; a reload changes what this gives. */
+  readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  readonly log: Log
 }
 
 /** Bounds on one call-home connection; times in milliseconds. */
@@ -25,48 +33,64 @@ export interface CallHomeLimits {
 }
 
 /**
- * The way of a device in: read its claim, let key exchange prove a host key, judge it, log in with what is bound to that identity,
- * and attach the link to the fleet. Whatever fails, the connection is closed and the refusal told.
+ * The way of a device in: read its claim, let key exchange prove a host key, judge it (and wait for an operator, where it is pending),
+ * log in with what is bound to that identity, and attach the link to the fleet. Whatever fails, the connection is closed and the refusal told.
  */
 export async function receiveCall(
   socket: Socket,
   source: string,
-  fleet: Fleet,
-  trust: CallHomeTrust,
+  { fleet, desk, anchors, credentialsFor, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
-  const refuse = (refusal: Refusal, claimed?: string): void => {
+  const refuse = (refusal: Refusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
     const deviceId = refusal.deviceId ?? claimed
-    fleet.refuse({ ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) })
+    const told = { ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) }
+    desk.refused(told, key)
+    fleet.refuse(told)
   }
   const reading = await readClaim(socket, limits.initiationTimeout)
   if (!reading.ok) return refuse(reading.refusal)
   const { claim } = reading
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
-  const keyTypes = expectedKeyTypes(claim, trust.known())
-  const hostKeyAlgorithms = hostKeyAlgorithmsFor(keyTypes)
-  if (hostKeyAlgorithms.length === 0) return refuse(unsupportedHostKey(keyTypes), claim.deviceIds[0])
+  const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
+  if (hostKeyAlgorithms.length === 0) return refuse(unsupportedHostKey(claim), claim.deviceIds[0])
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
-    judge: (key) => judgeHostKey(claim, key, trust.known()),
-    credentialsFor: trust.credentialsFor,
+    judge: (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date()),
+    decision: (pending, key, gone) => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone),
+    login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
     handshakeTimeout: limits.handshakeTimeout,
     keepaliveInterval: limits.keepaliveInterval,
     keepaliveCountMax: limits.keepaliveCountMax,
     heldSessions: wantsHeldSession ? 1 : 0,
   })
-  if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0])
-  if (wantsHeldSession) await holdSession(opening.link)
-  fleet.attach(opening.link)
+  if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0], opening.key)
+  const { link, verdict, key } = opening
+  if (verdict.pin && (verdict.because === 'hmac' || verdict.because === 'first-use'))
+    await desk.bind(verdict.deviceId, key, verdict.because)
+  if (verdict.because === 'certificate') await desk.admit(verdict.deviceId, 'certificate')
+  desk.seen(verdict.deviceId, source)
+  if (wantsHeldSession) await holdSession(link)
+  log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
+  fleet.attach(link)
 }
 
-function unsupportedHostKey(keyTypes: readonly string[]): Refusal {
+async function loginFor(deviceId: string, credentials: Credentials | undefined, log: Log): Promise<Login> {
+  if (credentials === undefined) throw new Error('no credentials are bound to this device')
+  const { keys, problems } = await loginKeysFor(credentials, deviceId, new Date())
+  for (const problem of problems) log.warn({ deviceId }, `credentials not used: ${problem}`)
+  const { username, password } = credentials
+  return { username, keys, ...(password === undefined ? {} : { password }) }
+}
+
+function unsupportedHostKey(claim: Claim): Refusal {
+  const announced = claim.form === 'junos' ? claim.hostKey?.type : undefined
   return {
     reason: 'unsupported-host-key',
-    message: `announced or pinned is a host key of type ${keyTypes.join(', ')}, which is not accepted`,
+    message: `announced a host key of type ${announced ?? 'unknown'}, which is not accepted`,
     hint: 'give the device an Ed25519, ECDSA or RSA host key',
   }
 }

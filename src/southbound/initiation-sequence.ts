@@ -1,12 +1,10 @@
 import { type ParsedPublicKey, parsePublicKeyLine } from '../ssh/public-key.js'
 import type { Claim } from '../trust/claim.js'
+import { faultOfDeviceId } from '../trust/device-id.js'
 import type { Refusal } from './refusal.js'
 
 /** No initiation sequence is longer than this many octets. */
 export const maxInitiationLength = 8 * 1024
-
-/** A device id is no longer than this many octets. */
-const maxDeviceIdLength = 255
 
 /** What the octets that a device has sent so far amount to. */
 export type Initiation =
@@ -80,12 +78,6 @@ function valuesOf(preamble: string, key: string): string[] {
 
 function announcedHostKey(value: string | undefined): ParsedPublicKey | undefined {
   return value === undefined ? undefined : parsePublicKeyLine(value)
-}
-
-function faultOfDeviceId(id: string): string | undefined {
-  if (Buffer.byteLength(id) > maxDeviceIdLength) return `is longer than ${maxDeviceIdLength} octets`
-  if (/\p{Cc}/u.test(id)) return 'holds control characters'
-  return undefined
 }
 
 /** The offset of a line that starts with `SSH-`. */

@@ -1,7 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import type { Fleet } from '../fleet/fleet.js'
 import { sourceOf } from '../telemetry/source.js'
-import { type CallHomeLimits, type CallHomeTrust, receiveCall } from './call-home.js'
+import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
 
 export interface CallHomeListener {
   readonly server: Server
@@ -23,11 +22,7 @@ const tcpKeepaliveDelay = 30_000
 const socketHighWaterMark = 256 * 1024
 
 /** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
-export function createCallHomeListener(
-  fleet: Fleet,
-  trust: CallHomeTrust,
-  initial: CallHomeListenerLimits,
-): CallHomeListener {
+export function createCallHomeListener(callHome: CallHome, initial: CallHomeListenerLimits): CallHomeListener {
   let limits = initial
   const handshakes = new Set<Socket>()
   const server = createServer(
@@ -38,7 +33,7 @@ export function createCallHomeListener(
       const source = sourceOf(socket)
       if (handshakes.size >= limits.maxHandshakes) {
         socket.destroy()
-        fleet.refuse({
+        callHome.fleet.refuse({
           reason: 'too-many-handshakes',
           message: `${handshakes.size} call-home connections are already in their handshake`,
           hint: 'the device dials again by itself; raise call-home.max-handshakes if this lasts',
@@ -47,7 +42,7 @@ export function createCallHomeListener(
         return
       }
       handshakes.add(socket)
-      void receiveCall(socket, source, fleet, trust, limits).finally(() => handshakes.delete(socket))
+      void receiveCall(socket, source, callHome, limits).finally(() => handshakes.delete(socket))
     },
   )
   return {

@@ -1,28 +1,39 @@
-import type { AuthHandlerMiddleware, AuthenticationType, NextAuthHandler } from 'ssh2'
-import type { Credentials } from '../trust/credentials.js'
+import type { AuthHandlerMiddleware, AuthenticationType, NextAuthHandler, ParsedKey } from 'ssh2'
+
+/** What to log into a device with, made ready. */
+export interface Login {
+  readonly username: string
+  readonly keys: readonly ParsedKey[]
+  readonly password?: string
+}
 
 /**
- * Offers credentials to a device one after the other: public key, then password, then the same password for keyboard-interactive.
+ * Offers credentials to a device one after the other: certificates and keys, then the password, then the same password for keyboard-interactive.
  * A method that the device has said it does not take is left out, so that its count of failed attempts is not used up.
- * @param credentials asked for at the first attempt, which is after the host key was judged
+ * @param prepare asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device
  */
-export function loginWith(credentials: () => Credentials): AuthHandlerMiddleware {
+export function loginWith(prepare: () => Promise<Login>, onFailure: (error: Error) => void): AuthHandlerMiddleware {
   let attempts: AuthenticationAttempt[] | undefined
   return (methodsLeft, _partialSuccess, next) => {
-    attempts ??= attemptsFor(credentials())
     const taken = methodsLeft as AuthenticationType[] | null
-    let attempt = attempts.shift()
-    while (attempt !== undefined && taken !== null && !taken.includes(attempt.type)) attempt = attempts.shift()
-    // ssh2 takes `false` for "nothing is left"; its types do not say so.
-    next(attempt ?? (false as unknown as AuthenticationAttempt))
+    const proceed = (): void => {
+      let attempt = attempts?.shift()
+      while (attempt !== undefined && taken !== null && !taken.includes(attempt.type)) attempt = attempts?.shift()
+      // ssh2 takes `false` for "nothing is left"; its types do not say so.
+      next(attempt ?? (false as unknown as AuthenticationAttempt))
+    }
+    if (attempts !== undefined) return proceed()
+    prepare().then((login) => {
+      attempts = attemptsFor(login)
+      proceed()
+    }, onFailure)
   }
 }
 
 type AuthenticationAttempt = Exclude<Parameters<NextAuthHandler>[0], string>
 
-function attemptsFor({ username, privateKey, password }: Credentials): AuthenticationAttempt[] {
-  const attempts: AuthenticationAttempt[] = []
-  if (privateKey !== undefined) attempts.push({ type: 'publickey', username, key: privateKey })
+function attemptsFor({ username, keys, password }: Login): AuthenticationAttempt[] {
+  const attempts: AuthenticationAttempt[] = keys.map((key) => ({ type: 'publickey', username, key }))
   if (password !== undefined) {
     attempts.push({ type: 'password', username, password })
     attempts.push({

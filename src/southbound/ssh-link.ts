@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
-import { fingerprintOf } from '../ssh/public-key.js'
+import type { PendingOutcome } from '../fleet/enrolment-desk.js'
+import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, governFlow, openSessionChannel, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
-import type { Credentials } from '../trust/credentials.js'
 import type { Verdict } from '../trust/judge-host-key.js'
-import { loginWith } from './login.js'
+import { shownKey } from '../trust/shown-key.js'
+import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 
 export interface SshLinkOptions {
@@ -14,8 +15,13 @@ export interface SshLinkOptions {
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
   /** Judges a host key that key exchange has proven. Asked again when the configuration changes. */
   readonly judge: (key: Buffer) => Verdict
-  /** The credentials bound to a proven device (RFC 8071 §3.1 C7). */
-  readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  /**
+   * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
+   * Nothing has been sent to the device meanwhile that it could learn anything from.
+   */
+  readonly decision: (pending: Refusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
+  /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
+  readonly login: (deviceId: string) => Promise<Login>
   /** Milliseconds for key exchange and login together. */
   readonly handshakeTimeout: number
   /** Milliseconds between probes, and how many may stay unanswered. */
@@ -26,27 +32,32 @@ export interface SshLinkOptions {
 }
 
 export type SshLinkOpening =
-  | { readonly ok: true; readonly link: Link }
-  | { readonly ok: false; readonly refusal: Refusal }
+  | { readonly ok: true; readonly link: Link; readonly verdict: Trusted; readonly key: Buffer }
+  | { readonly ok: false; readonly refusal: Refusal; readonly key?: Buffer }
+
+type Trusted = Extract<Verdict, { trusted: true }>
 
 /** Milliseconds that a device gets to answer a channel request. */
 const channelOpenTimeout = 30_000
 
 /**
  * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange, judgement of the host key, login.
- * No credentials are sent before the host key was judged to be the device's.
+ * No credentials are sent before the host key was judged to be the device's. A pending device is held in key exchange.
  */
 export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<SshLinkOpening> {
   return new Promise((resolve) => {
     const client = new ssh2.Client()
+    const gone = new AbortController()
     let verdict: Verdict | undefined
-    let provenKey: Buffer | undefined
+    let presented: Buffer | undefined
     let failure: (Error & { level?: string }) | undefined
 
     const settle = (opening: SshLinkOpening): void => {
+      clearTimeout(timer)
       client.off('close', onClose)
       client.off('ready', onReady)
       if (!opening.ok) {
+        gone.abort()
         client.on('error', () => undefined)
         socket.destroy()
       }
@@ -57,41 +68,101 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       // ssh2 tells of a peer that closed during authentication by `close` alone, and of a failed login by `error` and a polite end.
       if (error.level === 'client-authentication') onClose()
     }
-    const onClose = (): void => settle({ ok: false, refusal: refusalOf(verdict, failure, options.handshakeTimeout) })
+    const onClose = (): void =>
+      settle({
+        ok: false,
+        refusal: refusalOf(verdict, failure, options.handshakeTimeout),
+        ...(presented === undefined ? {} : { key: presented }),
+      })
     const onReady = (): void => {
-      if (verdict?.trusted !== true || provenKey === undefined) return onClose()
+      if (verdict?.trusted !== true || presented === undefined) return onClose()
       client.off('error', onError)
-      settle({ ok: true, link: createLink(client, socket, verdict.deviceId, provenKey, options) })
+      settle({
+        ok: true,
+        link: createLink(client, socket, verdict.deviceId, presented, options),
+        verdict,
+        key: presented,
+      })
+    }
+    const onTimeout = (): void => {
+      failure = Object.assign(new Error('timeout'), { level: 'client-timeout' })
+      onClose()
+    }
+    let timer = setTimeout(onTimeout, options.handshakeTimeout)
+
+    /** True or false is an answer to ssh2; undefined says that it comes later, which only the first key exchange may. */
+    const judge = (key: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
+      const proven = Buffer.from(key)
+      presented = proven
+      const first = options.judge(proven)
+      verdict = first
+      if (first.trusted || first.reason !== 'pending') return first.trusted
+      clearTimeout(timer)
+      options.decision(first, proven, gone.signal).then(
+        (outcome) => {
+          if (gone.signal.aborted) return
+          const again = options.judge(proven)
+          verdict = again.trusted ? again : pendingStill(again, outcome)
+          timer = setTimeout(onTimeout, options.handshakeTimeout)
+          answer(verdict.trusted)
+        },
+        (error: Error) => {
+          failure ??= error
+          onClose()
+        },
+      )
+      return undefined
     }
 
+    let answered: Buffer | undefined
     client.on('error', onError)
     client.on('close', onClose)
     client.on('ready', onReady)
-    client.connect({
+    socket.once('close', () => gone.abort())
+    connectClient(client, {
       sock: socket,
       username: '',
-      authHandler: loginWith(() => {
-        const credentials = verdict?.trusted ? options.credentialsFor(verdict.deviceId) : undefined
-        // A verdict is given before the first attempt; ssh2 would have ended the handshake otherwise.
-        if (credentials === undefined) throw new Error('no credentials are bound to this device')
-        return credentials
-      }),
-      readyTimeout: options.handshakeTimeout,
+      authHandler: loginWith(
+        () =>
+          verdict?.trusted === true ? options.login(verdict.deviceId) : Promise.reject(new Error('it is not proven')),
+        (error) => {
+          failure ??= error
+          onClose()
+        },
+      ),
+      readyTimeout: 0,
       keepaliveInterval: options.keepaliveInterval,
       keepaliveCountMax: options.keepaliveCountMax,
       algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
-      // Must answer at once, and again in every key re-exchange, where only the same key will do.
-      hostVerifier: (key: Buffer) => {
-        if (provenKey !== undefined) return provenKey.equals(key)
-        const proven = Buffer.from(key)
-        verdict = options.judge(proven)
-        if (!verdict.trusted) return false
-        provenKey = proven
-        return true
+      // In a key re-exchange only the same key will do, and the answer must come at once.
+      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => {
+        if (answered !== undefined) return answered.equals(key)
+        answered = Buffer.from(key)
+        return judge(answered, answer) as boolean
       },
     })
     boundUnreadAnswers(client)
   })
+}
+
+/** The refusal of a device that was pending, once its connection is not held any longer. */
+function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { readonly trusted: false } {
+  const told = { trusted: false as const, ...refusal }
+  if (outcome === 'another-key-pending')
+    return {
+      ...told,
+      reason: 'another-key-pending',
+      message: `${refusal.message}; another host key waits for approval under this device id`,
+      hint: `compare both fingerprints with the device; if the waiting one is not its: homeport devices forget ${refusal.deviceId ?? ''}`,
+    }
+  if (outcome === 'too-many-pending')
+    return {
+      ...told,
+      reason: 'too-many-pending',
+      message: `${refusal.message}; as many device ids as may are pending already`,
+      hint: 'decide on those that are pending (homeport devices list), or raise trust.max-pending or trust.max-pending-per-source',
+    }
+  return told
 }
 
 function refusalOf(
@@ -149,7 +220,7 @@ function createLink(
   return {
     deviceId,
     source: options.source,
-    hostKeyFingerprint: fingerprintOf(provenKey),
+    hostKeyFingerprint: shownKey(provenKey).fingerprint,
     software: remoteSoftwareOf(client),
     heldSessions: options.heldSessions,
     ended,

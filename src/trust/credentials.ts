@@ -1,8 +1,18 @@
 import type { ParsedKey } from 'ssh2'
 
-/** What Homeport logs into a device with. Only ever given out for a device whose host key was proven (RFC 8071 §3.1 C7). */
+/** What Homeport logs into a device with. Only ever used on a device whose host key was proven (RFC 8071 §3.1 C7). */
 export interface Credentials {
   readonly username: string
-  readonly privateKey?: ParsedKey
   readonly password?: string
+  readonly privateKey?: ParsedKey
+  /** The `-cert.pub` file of the private key; read at each login, so that a renewed one is used at once. */
+  readonly certificateFile?: string
+  /** Path of an ssh-agent's socket: its keys and certificates are offered. */
+  readonly agent?: string
+  /** A user CA of our own, which makes a fresh key and certificate for each login. */
+  readonly userCa?: {
+    readonly key: ParsedKey
+    readonly principals: readonly string[]
+    readonly lifetimeMinutes: number
+  }
 }

@@ -1,98 +1,187 @@
+import { type Certificate, parseCertificate } from '../ssh/certificate.js'
+import { type CertificateRefusal, judgeCertificate } from '../ssh/judge-certificate.js'
 import { fingerprintOf, keyTypeOf, publicKeyLine } from '../ssh/public-key.js'
+import { canonicalKey } from '../ssh/verifying-key.js'
+import { revokedPart, revokedPartOf } from '../ssh/revocation.js'
 import type { Claim } from './claim.js'
+import { identifyDevice, namesOf } from './identify-device.js'
 import { hmacVouches } from './initiation-hmac.js'
 import type { KnownDevice } from './known-device.js'
+import { casOf, knownHostsFor } from './known-hosts-for.js'
+import type { TrustAnchors } from './trust-anchors.js'
 
-export type VerdictReason =
-  | 'unknown-device'
-  | 'unknown-host-key'
-  | 'ambiguous-host-key'
-  | 'missing-hmac'
-  | 'wrong-hmac'
-  | 'announced-key-not-presented'
-  | 'host-key-not-pinned'
-  | 'nothing-proves-it'
+export type Evidence = 'certificate' | 'pin' | 'known-hosts' | 'hmac' | 'first-use'
 
 /** Whether a host key that key exchange has proven makes a claim an identity, and why or why not. */
 export type Verdict =
-  | { readonly trusted: true; readonly deviceId: string; readonly because: 'pin' | 'hmac' | 'pin-and-hmac' }
-  | {
-      readonly trusted: false
-      readonly reason: VerdictReason
-      readonly deviceId?: string
-      readonly message: string
-      readonly hint: string
-    }
+  /** `pin`: the key shall be kept, so that the next call is judged by it. */
+  { readonly trusted: true; readonly deviceId: string; readonly because: Evidence; readonly pin: boolean } | Refusal
 
-type Refusal = Extract<Verdict, { trusted: false }>
+export interface Refusal {
+  readonly trusted: false
+  /** A stable word. `pending`: nothing speaks against it, and an operator may approve it. */
+  readonly reason: string
+  readonly deviceId?: string
+  readonly message: string
+  readonly hint: string
+}
 
 /**
- * Judges the host key that a device proved in key exchange (RFC 8071 §3.1 C5), by its pins and by the HMAC of its secret.
- * A device id alone proves nothing. Whatever is configured for a device must hold: a secret asks for a fitting HMAC, pins for one of those keys.
- * @param key the public key blob from key exchange
+ * Judges the host key, plain or a certificate, that a device proved in key exchange (RFC 8071 §3.1 C5). A device id alone proves nothing.
+ * In order: what is revoked or was rejected is refused, whatever else vouches for it; a configured secret asks for its HMAC; then a certificate of a trusted CA,
+ * a pin, known_hosts, the HMAC, and last the first-use policy. A key other than the pinned one is refused and never pends.
+ * @param presented the blob from key exchange
  */
-export function judgeHostKey(claim: Claim, key: Buffer, known: readonly KnownDevice[]): Verdict {
-  const found = findDevice(claim, key, known)
-  if ('trusted' in found) return found
-  const device = found
-  const vouched = device.secret === undefined ? undefined : judgeHmac(claim, key, device.id, device.secret)
-  if (vouched !== undefined && vouched !== 'vouched') return vouched
-  const pinned = device.pins.some((pin) => pin.blob.equals(key))
-  if (device.pins.length > 0 && !pinned)
-    return refuse('host-key-not-pinned', device.id, {
-      message: `presented ${described(key)}, which is not among its configured host-keys`,
-      hint: 'if the device was replaced or got a new key, compare the fingerprint with the device and put the new key into its host-keys; otherwise someone else claims this device id',
+export function judgeHostKey(
+  claim: Claim,
+  presented: Buffer,
+  known: readonly KnownDevice[],
+  anchors: TrustAnchors,
+  now: Date,
+): Verdict {
+  const parsed = parseCertificate(presented)
+  const certificate = parsed.ok ? parsed.certificate : undefined
+  // One key has several blobs, and a revoked one must not pass in another.
+  const key = canonicalKey(certificate?.key.blob ?? presented)
+
+  const identification = identifyDevice(claim, key, certificate, known, anchors)
+  if (!identification.found) return ambiguous(key, identification.owners)
+  const { device } = identification
+  const entries = knownHostsFor(anchors.knownHosts, [device.id, ...device.aliases])
+
+  const revoked = revokedPart(anchors.revocations, presented) ?? revokedByKnownHosts(key, certificate, anchors)
+  if (revoked !== undefined)
+    return refuse('revoked', device.id, {
+      message: `presented ${described(key)}, of which ${revoked} is revoked`,
+      hint: 'make a new host key on the device; nothing brings a revoked one back',
     })
-  if (pinned) return { trusted: true, deviceId: device.id, because: vouched === undefined ? 'pin' : 'pin-and-hmac' }
-  if (vouched === 'vouched') return { trusted: true, deviceId: device.id, because: 'hmac' }
-  return refuse('nothing-proves-it', device.id, {
-    message: `neither a secret nor host-keys are configured for it; it presented ${described(key)}`,
-    hint: `compare the fingerprint with the device, then add the key to its host-keys: ${publicKeyLine({ type: keyTypeOf(key) ?? 'unknown', blob: key })}`,
+  if (device.rejected)
+    return refuse('rejected', device.id, {
+      message: `an operator has rejected it; it presented ${described(key)}`,
+      hint: `if that was a mistake: homeport devices approve ${device.id}`,
+    })
+
+  const vouched = judgeHmac(claim, key, device)
+  if (vouched !== 'vouched' && vouched !== 'not-asked') return vouched
+
+  const certified =
+    certificate === undefined ? undefined : judgeHostCertificate(certificate, device, entries, anchors, now)
+  if (certified?.accepted === true) return { trusted: true, deviceId: device.id, because: 'certificate', pin: false }
+
+  if (device.pins.some((pin) => pin.blob.equals(key)))
+    return { trusted: true, deviceId: device.id, because: 'pin', pin: false }
+  const listed = entries.filter(({ marker }) => marker === undefined)
+  if (listed.some((entry) => entry.key.blob.equals(key)))
+    return { trusted: true, deviceId: device.id, because: 'known-hosts', pin: false }
+  if (device.pins.length > 0 || listed.length > 0)
+    return refuse('host-key-not-pinned', device.id, {
+      message: `presented ${described(key)}, which is none of the host keys that it is bound to`,
+      hint: `if the device was replaced or got a new key, compare the fingerprint with the device, then: homeport devices repin ${device.id} (or change its host-keys); otherwise someone else claims this device id`,
+    })
+  if (certified !== undefined && certified.reason !== 'untrusted-ca')
+    return refuse(`certificate-${certified.reason}`, device.id, {
+      message: `presented a host certificate that is refused: ${certified.message}`,
+      hint: certified.hint,
+    })
+  if (vouched === 'vouched') return byHmacAlone(device, known)
+  return firstUse(device.id, key, certified, identification, anchors)
+}
+
+function firstUse(
+  deviceId: string,
+  key: Buffer,
+  certified: CertificateRefusal | undefined,
+  { known, named }: { readonly known: boolean; readonly named: boolean },
+  { firstUse: policy }: TrustAnchors,
+): Verdict {
+  if (policy === 'accept' && named) return { trusted: true, deviceId, because: 'first-use', pin: true }
+  const who = named ? '' : 'sent no device id and '
+  const signer = certified === undefined ? '' : `, certified by a CA that is not trusted (${certified.message})`
+  const message = `${who}presented ${described(key)}${signer}, which nothing vouches for`
+  const compare = 'compare the fingerprint with the device, then'
+  if (policy === 'refuse')
+    return refuse(
+      known ? 'nothing-proves-it' : named ? 'unknown-device' : 'unknown-host-key',
+      named ? deviceId : undefined,
+      {
+        message,
+        hint: `${compare} add it under \`devices\` with \`host-keys: ["${publicKeyLine({ type: keyTypeOf(key) ?? 'unknown', blob: key })}"]\``,
+      },
+    )
+  return refuse('pending', deviceId, {
+    message,
+    hint: named
+      ? `${compare}: homeport devices approve ${deviceId}`
+      : `${compare}: homeport devices approve ${deviceId} --as DEVICE-ID`,
   })
 }
 
-function findDevice(claim: Claim, key: Buffer, known: readonly KnownDevice[]): KnownDevice | Refusal {
-  if (claim.form !== 'none') {
-    const device = known.find(({ id }) => claim.deviceIds.includes(id))
-    if (device !== undefined) return device
-    return refuse('unknown-device', claim.deviceIds[0], {
-      message: `no device of this id is configured; it presented ${described(key)}`,
-      hint: 'add it under `devices` with its secret or its host-keys',
-    })
-  }
-  const owners = known.filter(({ pins }) => pins.some((pin) => pin.blob.equals(key)))
-  const [owner, another] = owners
-  if (owner === undefined)
-    return refuse('unknown-host-key', undefined, {
-      message: `sent no initiation sequence, and ${described(key)} is no configured device's host key`,
-      hint: `if it is yours, add the key to the device's host-keys: ${publicKeyLine({ type: keyTypeOf(key) ?? 'unknown', blob: key })}`,
-    })
-  if (another !== undefined)
-    return refuse('ambiguous-host-key', undefined, {
-      message: `sent no initiation sequence, and ${described(key)} is the host key of ${owners.map(({ id }) => id).join(', ')}`,
-      hint: 'give each device its own host key',
-    })
-  return owner
+function judgeHostCertificate(
+  certificate: Certificate,
+  device: KnownDevice,
+  entries: ReturnType<typeof knownHostsFor>,
+  { revocations }: TrustAnchors,
+  now: Date,
+) {
+  const names = namesOf(device)
+  return judgeCertificate(certificate, {
+    role: 'host',
+    trustedCas: casOf(entries),
+    now,
+    acceptsPrincipals: (principals) => principals.some((principal) => names.includes(principal.toLowerCase())),
+    revocation: (judged) => revokedPartOf(revocations, judged),
+  })
 }
 
-function judgeHmac(claim: Claim, key: Buffer, deviceId: string, secret: string): 'vouched' | Refusal {
+/** `@revoked` counts whatever host it is written for: a key that was stolen from one device is no good for another. */
+function revokedByKnownHosts(
+  key: Buffer,
+  certificate: Certificate | undefined,
+  { knownHosts }: TrustAnchors,
+): string | undefined {
+  const revoked = (blob: Buffer): boolean =>
+    knownHosts.some((entry) => entry.marker === 'revoked' && entry.key.blob.equals(blob))
+  if (revoked(key)) return 'the key'
+  if (certificate !== undefined && revoked(certificate.ca.blob)) return 'its CA'
+  return undefined
+}
+
+function judgeHmac(claim: Claim, key: Buffer, { id, secret }: KnownDevice): 'vouched' | 'not-asked' | Refusal {
+  if (secret === undefined) return 'not-asked'
   const { hostKey, hmac } = claim.form === 'junos' ? claim : {}
   if (hostKey === undefined || hmac === undefined)
-    return refuse('missing-hmac', deviceId, {
+    return refuse('missing-hmac', id, {
       message: 'a secret is configured for it, but its initiation sequence has no HOST-KEY and HMAC',
       hint: 'set the same secret on the device (`set system services outbound-ssh client … secret`), or take it out of the configuration',
     })
   if (!hmacVouches(secret, publicKeyLine(hostKey), hmac))
-    return refuse('wrong-hmac', deviceId, {
-      message: 'the HMAC of its initiation sequence does not fit its configured secret',
-      hint: 'the secret on the device and the one configured here differ; set both anew',
+    return refuse('wrong-hmac', id, {
+      message: 'the HMAC of its initiation sequence does not fit its secret',
+      hint: 'the secret on the device and the one here differ; set both anew',
     })
   if (!hostKey.blob.equals(key))
-    return refuse('announced-key-not-presented', deviceId, {
+    return refuse('announced-key-not-presented', id, {
       message: `announced ${described(hostKey.blob)}, but proved ${described(key)} in key exchange`,
       hint: 'the initiation sequence may be a replayed one; nothing is to be done unless the device itself is refused again and again',
     })
   return 'vouched'
+}
+
+/** The device id is not part of what the HMAC covers, so by the HMAC alone devices that share a secret cannot be told apart. */
+function byHmacAlone({ id, secret }: KnownDevice, known: readonly KnownDevice[]): Verdict {
+  const sharing = known.filter((other) => other.id !== id && other.secret === secret)
+  if (sharing.length === 0) return { trusted: true, deviceId: id, because: 'hmac', pin: true }
+  return refuse('shared-secret', id, {
+    message: `its secret is also that of ${sharing.map((other) => other.id).join(', ')}, so the HMAC does not tell which of them it is`,
+    hint: 'give each device a secret of its own, or add its host key to its host-keys',
+  })
+}
+
+function ambiguous(key: Buffer, owners: readonly string[]): Refusal {
+  return refuse('ambiguous-host-key', undefined, {
+    message: `sent no device id, and ${described(key)} is the host key of ${owners.join(', ')}`,
+    hint: 'give each device its own host key',
+  })
 }
 
 function described(key: Buffer): string {
@@ -100,7 +189,7 @@ function described(key: Buffer): string {
 }
 
 function refuse(
-  reason: VerdictReason,
+  reason: string,
   deviceId: string | undefined,
   { message, hint }: { readonly message: string; readonly hint: string },
 ): Refusal {

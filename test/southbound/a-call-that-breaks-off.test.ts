@@ -1,40 +1,14 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { LinkRefusal } from '../../src/fleet/events.js'
-import { createFleet } from '../../src/fleet/fleet.js'
-import { createCallHomeListener } from '../../src/southbound/listener.js'
 import { endAfterEach } from '../e2e/support/resources.js'
+import { configuredDevice, openCallHome } from './support/call-home.js'
 
 const own = endAfterEach()
-const limits = {
-  initiationTimeout: 10_000,
-  handshakeTimeout: 10_000,
-  keepaliveInterval: 0,
-  keepaliveCountMax: 3,
-  maxHandshakes: 2,
-}
 
-/** A call-home listener with no devices, on a free port. */
+/** A call-home listener that knows `router1` and nothing that proves it, on a free port. */
 async function startListener() {
-  const fleet = createFleet({
-    devices: [{ id: 'router1', labels: {}, maxSessions: 10 }],
-    limits: { maxQueuedSessions: 0, sessionWait: 0, reconnectWait: 0, reconnectWindow: 0 },
-  })
-  const listener = createCallHomeListener(fleet, { known: () => [], credentialsFor: () => undefined }, limits)
-  listener.server.listen(0, '127.0.0.1')
-  await once(listener.server, 'listening')
-  own({ stop: () => listener.close() })
-  const { port } = listener.server.address() as { port: number }
-  const dial = async (): Promise<Socket> => {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-    socket.on('error', () => undefined)
-    own({ stop: () => void socket.destroy() })
-    await once(socket, 'connect')
-    return socket
-  }
-  const refused = async (): Promise<LinkRefusal> => ((await once(fleet.events, 'refused')) as [LinkRefusal])[0]
-  return { fleet, listener, dial, refused }
+  return own(await openCallHome({ configured: [configuredDevice('router1')], maxHandshakes: 2 }))
 }
 
 describe('a call that breaks off', () => {

@@ -4,7 +4,9 @@ import type { Claim } from '../../src/trust/claim.js'
 import { initiationHmac } from '../../src/trust/initiation-hmac.js'
 import { judgeHostKey, type Verdict } from '../../src/trust/judge-host-key.js'
 import type { KnownDevice } from '../../src/trust/known-device.js'
+import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { hostKey } from './support/host-keys.js'
+import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
 
 const secret = 'very-secret-9876'
 const presented = hostKey(1)
@@ -31,8 +33,9 @@ const junos = (announced: keyof typeof claimBy): Claim => ({
   ...claimBy[announced],
 })
 
-/** The word that a verdict comes down to. */
-const wordOf = (verdict: Verdict): string => (verdict.trusted ? `trusted by ${verdict.because}` : verdict.reason)
+/** What is judged where neither known_hosts nor revocations say anything. */
+const judge = (claim: Claim, blob: Buffer, known: readonly KnownDevice[], firstUse: FirstUse = 'refuse'): Verdict =>
+  judgeHostKey(claim, blob, known, anchorsWith({ firstUse }), new Date())
 
 type Row = readonly [
   secret: boolean,
@@ -61,7 +64,7 @@ const rows: readonly Row[] = [
   ]),
   ...(['right', 'right, in upper case'] as const).flatMap((announced): Row[] => [
     [true, 'none', announced, 'trusted by hmac'],
-    [true, 'match', announced, 'trusted by pin-and-hmac'],
+    [true, 'match', announced, 'trusted by pin'],
     [true, 'other', announced, 'host-key-not-pinned'],
   ]),
 ]
@@ -69,24 +72,25 @@ const rows: readonly Row[] = [
 describe('the host key of a device that claims an id', () => {
   it.each(rows)('with a secret: %s, pins: %s, HMAC: %s: %s', (hasSecret, pins, announced, word) => {
     const known: KnownDevice[] = [
-      { id: 'router0', pins: [presented], secret },
-      { id: 'router1', pins: pinsBy[pins], ...(hasSecret ? { secret } : {}) },
+      knownDevice('router0', { pins: [presented], secret: 'another-secret-5432' }),
+      knownDevice('router1', { pins: pinsBy[pins], ...(hasSecret ? { secret } : {}) }),
     ]
-    const verdict = judgeHostKey(junos(announced), presented.blob, known)
+    const verdict = judge(junos(announced), presented.blob, known)
     expect(wordOf(verdict)).toBe(word)
     expect(verdict.deviceId).toBe('router1')
-    if (verdict.trusted) return
+    // Only what nothing but its HMAC vouched for needs to be kept.
+    if (verdict.trusted) return expect(verdict.pin).toBe(verdict.because === 'hmac')
     expect(verdict.message).not.toBe('')
     expect(verdict.hint).not.toBe('')
     // An HMAC is a secret as well: whoever has it may claim the id.
-    const told = verdict.message + verdict.hint
+    const told = toldBy(verdict)
     expect(told).not.toContain(secret)
     for (const { hmac } of [claimBy.right, claimBy.wrong, claimBy['for another key']])
       expect(told.toLowerCase()).not.toContain(hmac)
   })
 
   it('whose id is not configured is told with the fingerprint', () => {
-    expect(judgeHostKey(junos('right'), presented.blob, [{ id: 'Router1', pins: [presented] }])).toMatchObject({
+    expect(judge(junos('right'), presented.blob, [knownDevice('Router1', { pins: [presented] })])).toMatchObject({
       trusted: false,
       reason: 'unknown-device',
       deviceId: 'router1',
@@ -95,20 +99,20 @@ describe('the host key of a device that claims an id', () => {
   })
 
   it('which nothing proves is told with the line to configure', () => {
-    expect(judgeHostKey(junos('none'), presented.blob, [{ id: 'router1', pins: [] }])).toMatchObject({
+    expect(judge(junos('none'), presented.blob, [knownDevice('router1', { pins: [] })])).toMatchObject({
       reason: 'nothing-proves-it',
-      hint: expect.stringMatching(new RegExp(`: ${publicKeyLine(presented).replaceAll('+', '\\+')}$`)) as string,
+      hint: `compare the fingerprint with the device, then add it under \`devices\` with \`host-keys: ["${publicKeyLine(presented)}"]\``,
     })
   })
 
   it('which is another than was announced is told with both fingerprints', () => {
-    const verdict = judgeHostKey(junos('for another key'), presented.blob, [{ id: 'router1', pins: [], secret }])
+    const verdict = judge(junos('for another key'), presented.blob, [knownDevice('router1', { pins: [], secret })])
     expect(verdict.trusted ? '' : verdict.message).toContain(fingerprintOf(presented.blob))
     expect(verdict.trusted ? '' : verdict.message).toContain(fingerprintOf(other.blob))
   })
 
   it('that cannot be read is refused like any other', () => {
-    const verdict = judgeHostKey(junos('none'), Buffer.from('??'), [{ id: 'router1', pins: [presented] }])
+    const verdict = judge(junos('none'), Buffer.from('??'), [knownDevice('router1', { pins: [presented] })])
     expect(verdict).toMatchObject({
       reason: 'host-key-not-pinned',
       message: expect.stringMatching(/an unreadable key SHA256:/) as string,
@@ -120,36 +124,35 @@ describe('the host key of a device that sends no initiation sequence', () => {
   const claim: Claim = { form: 'none', deviceIds: [] }
 
   it('that nobody owns is refused with the line to configure', () => {
-    expect(judgeHostKey(claim, presented.blob, [{ id: 'router1', pins: [other] }])).toEqual({
+    expect(judge(claim, presented.blob, [knownDevice('router1', { pins: [other] })])).toEqual({
       trusted: false,
       reason: 'unknown-host-key',
       message: expect.stringContaining(fingerprintOf(presented.blob)) as string,
       hint: expect.stringContaining(publicKeyLine(presented)) as string,
     })
-    expect(wordOf(judgeHostKey(claim, presented.blob, []))).toBe('unknown-host-key')
+    expect(wordOf(judge(claim, presented.blob, []))).toBe('unknown-host-key')
   })
 
   it('that one device owns makes it that device', () => {
-    const known = [
-      { id: 'router1', pins: [other] },
-      { id: 'router2', pins: [other, presented] },
-    ]
-    expect(judgeHostKey(claim, presented.blob, known)).toEqual({ trusted: true, deviceId: 'router2', because: 'pin' })
+    const known = [knownDevice('router1', { pins: [other] }), knownDevice('router2', { pins: [other, presented] })]
+    expect(judge(claim, presented.blob, known)).toEqual({
+      trusted: true,
+      deviceId: 'router2',
+      because: 'pin',
+      pin: false,
+    })
   })
 
   it('that two devices own makes it neither', () => {
-    const known = [
-      { id: 'router1', pins: [presented] },
-      { id: 'router2', pins: [presented] },
-    ]
-    const verdict = judgeHostKey(claim, presented.blob, known)
+    const known = [knownDevice('router1', { pins: [presented] }), knownDevice('router2', { pins: [presented] })]
+    const verdict = judge(claim, presented.blob, known)
     expect(verdict).toMatchObject({ trusted: false, reason: 'ambiguous-host-key' })
     expect(verdict.deviceId).toBeUndefined()
     expect(verdict.trusted ? '' : verdict.message).toContain('router1, router2')
   })
 
   it('is not enough for a device that has a secret', () => {
-    expect(judgeHostKey(claim, presented.blob, [{ id: 'router1', pins: [presented], secret }])).toMatchObject({
+    expect(judge(claim, presented.blob, [knownDevice('router1', { pins: [presented], secret })])).toMatchObject({
       reason: 'missing-hmac',
       deviceId: 'router1',
     })
@@ -160,25 +163,26 @@ describe('the host key of a Calix device', () => {
   const claim: Claim = { form: 'calix', deviceIds: ['071904926728', '00:02:5d:d9:21:5e'] }
 
   it.each([['071904926728'], ['00:02:5d:d9:21:5e']])('is judged by the pins of the id that is configured: %s', (id) => {
-    expect(judgeHostKey(claim, presented.blob, [{ id, pins: [presented] }])).toEqual({
+    expect(judge(claim, presented.blob, [knownDevice(id, { pins: [presented] })])).toEqual({
       trusted: true,
       deviceId: id,
       because: 'pin',
+      pin: false,
     })
-    expect(judgeHostKey(claim, presented.blob, [{ id, pins: [other] }])).toMatchObject({
+    expect(judge(claim, presented.blob, [knownDevice(id, { pins: [other] })])).toMatchObject({
       reason: 'host-key-not-pinned',
       deviceId: id,
     })
   })
 
   it('is not enough where a secret is configured, for it sends no HMAC', () => {
-    expect(judgeHostKey(claim, presented.blob, [{ id: '071904926728', pins: [presented], secret }])).toMatchObject({
+    expect(judge(claim, presented.blob, [knownDevice('071904926728', { pins: [presented], secret })])).toMatchObject({
       reason: 'missing-hmac',
     })
   })
 
   it('is that of an unknown device where neither id is configured', () => {
-    expect(judgeHostKey(claim, presented.blob, [{ id: 'router1', pins: [presented] }])).toMatchObject({
+    expect(judge(claim, presented.blob, [knownDevice('router1', { pins: [presented] })])).toMatchObject({
       reason: 'unknown-device',
       deviceId: '071904926728',
     })

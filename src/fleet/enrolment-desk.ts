@@ -1,0 +1,359 @@
+import type { Enrolment, Pin } from '../store/enrolment.js'
+import type { Store, StoreProblem } from '../store/store.js'
+import type { KnownDevice } from '../trust/known-device.js'
+import { pinOf, shownKey } from '../trust/shown-key.js'
+import { type ConfiguredDevice, isProven, storedDevice, viewOf, withStored } from './enrolled-device.js'
+import type { AddedDevice, EnrolmentChange, EnrolmentProblem, Enrolments } from './enrolment.js'
+import type { FleetEmitter, LinkRefusal } from './events.js'
+import type { Device } from './fleet.js'
+
+export interface EnrolmentLimits {
+  readonly maxPending: number
+  readonly maxPendingPerSource: number
+  /** Milliseconds that a pending device's connection is held for a decision. */
+  readonly pendingTimeout: number
+}
+
+export interface PendingCall {
+  readonly deviceId: string
+  readonly key: Buffer
+  readonly source: string
+}
+
+/** `decided`: judge again, something has changed. The others end the connection. */
+export type PendingOutcome = 'decided' | 'timeout' | 'too-many-pending' | 'another-key-pending' | 'given-up'
+
+/** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
+export interface EnrolmentDesk extends Enrolments {
+  /** What can prove each device; read for every call. */
+  known(): readonly KnownDevice[]
+  /** The devices that clients may reach. */
+  devices(): readonly Device[]
+  /** The name of the credentials that a device was enrolled with, where one was given. */
+  credentialsOf(deviceId: string): string | undefined
+  configure(configured: readonly ConfiguredDevice[], limits: EnrolmentLimits, defaultMaxSessions: number): void
+  /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
+  pend(call: PendingCall, signal: AbortSignal): Promise<PendingOutcome>
+  /** Binds a device id to a key that its HMAC, a certificate or the first-use policy vouched for. */
+  bind(deviceId: string, key: Buffer, how: 'hmac' | 'first-use'): Promise<void>
+  /** Enrols a device that a certificate vouched for and that nobody had heard of. */
+  admit(deviceId: string, how: 'certificate'): Promise<void>
+  /** Notes a device that attached. */
+  seen(deviceId: string, source: string): void
+  /** Notes a refused call, and the key that it presented where that is another than the pinned one. */
+  refused(refusal: LinkRefusal, presented?: Buffer): void
+}
+
+/** Milliseconds between two writes of a device's last refusal: a stranger may call ten times a second. */
+const refusalInterval = 10_000
+
+export async function createEnrolmentDesk(options: {
+  readonly store: Store
+  readonly events: FleetEmitter
+  readonly configured: readonly ConfiguredDevice[]
+  readonly limits: EnrolmentLimits
+  readonly defaultMaxSessions: number
+  /** A device was enrolled that clients may reach from now on. */
+  readonly added: (device: Device) => void
+  /** Devices were turned away, or what proves them has changed. */
+  readonly changed: () => void
+  /** Something could not be written; the bridge goes on with what it has. */
+  readonly onStoreProblem: (problem: StoreProblem, deviceId: string) => void
+  readonly now?: () => number
+}): Promise<EnrolmentDesk> {
+  const { store, events, added, changed, onStoreProblem } = options
+  const now = (): Date => new Date((options.now ?? Date.now)())
+  let configured = new Map(options.configured.map((device) => [device.id, device]))
+  let { limits, defaultMaxSessions } = options
+  const stored = new Map((await store.enrolments.list()).map((enrolment) => [enrolment.deviceId, enrolment]))
+  const waiting = new Map<string, (outcome: PendingOutcome) => void>()
+  const refusalsWritten = new Map<string, number>()
+  let knownNow: readonly KnownDevice[] | undefined
+
+  /** What is in memory counts: it stays right when the disk is full. */
+  const update = async (deviceId: string, change: (current: Enrolment) => Enrolment | undefined): Promise<boolean> => {
+    const next = change(stored.get(deviceId) ?? blank(deviceId))
+    if (next === undefined) stored.delete(deviceId)
+    else stored.set(deviceId, next)
+    knownNow = undefined
+    const result = await store.enrolments.update(deviceId, (current) => change(current ?? blank(deviceId)))
+    if (!result.ok) onStoreProblem(result.problem, deviceId)
+    return result.ok
+  }
+  const admitted = (deviceId: string): void => {
+    const enrolment = stored.get(deviceId)
+    if (enrolment !== undefined && !configured.has(deviceId)) added(reachable(enrolment))
+    waiting.get(deviceId)?.('decided')
+  }
+  const reachable = ({ deviceId, labels }: Enrolment): Device => ({
+    id: deviceId,
+    labels,
+    maxSessions: defaultMaxSessions,
+  })
+  const decided = (deviceId: string): void => {
+    changed()
+    waiting.get(deviceId)?.('decided')
+  }
+
+  const known = (): readonly KnownDevice[] => {
+    knownNow ??= [
+      ...[...configured.values()].map((device) => withStored(device, stored.get(device.id))),
+      ...[...stored.values()].filter(({ deviceId }) => !configured.has(deviceId)).map(storedDevice),
+    ]
+    return knownNow
+  }
+
+  const pend: EnrolmentDesk['pend'] = async ({ deviceId, key, source }, signal) => {
+    const address = addressOf(source)
+    const current = stored.get(deviceId)
+    const pin = pinOf(key)
+    if (current?.standing === 'pending' && current.presented !== undefined && !current.presented.blob.equals(pin.blob))
+      return 'another-key-pending'
+    if (current?.standing !== 'pending') {
+      const pending = [...stored.values()].filter(({ standing }) => standing === 'pending')
+      const fromHere = pending.filter(({ addresses }) => addresses.includes(address))
+      if (pending.length >= limits.maxPending || fromHere.length >= limits.maxPendingPerSource)
+        return 'too-many-pending'
+      // Not waited for: what is in memory counts, and a second connection may be here before the disk is.
+      void update(deviceId, (enrolment) => ({
+        ...enrolment,
+        standing: 'pending',
+        presented: { ...pin, addedAt: now(), by: source },
+        firstSeen: enrolment.firstSeen ?? now(),
+        lastSeen: now(),
+        addresses: [address],
+      }))
+    } else store.enrolments.touch(deviceId, { at: now(), address })
+    events.emit('pending', { deviceId, source, hostKeyFingerprint: shownKey(key).fingerprint })
+    // One connection is held for an id: the newest, because the older one may be half-open.
+    waiting.get(deviceId)?.('given-up')
+    return new Promise((resolve) => {
+      const settle = (outcome: PendingOutcome): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', giveUp)
+        if (waiting.get(deviceId) === settle) waiting.delete(deviceId)
+        resolve(outcome)
+      }
+      const giveUp = (): void => settle('given-up')
+      const timer = setTimeout(() => settle('timeout'), limits.pendingTimeout)
+      signal.addEventListener('abort', giveUp)
+      waiting.set(deviceId, settle)
+      if (signal.aborted) giveUp()
+    })
+  }
+
+  const changeOf = async (deviceId: string, written: boolean): Promise<EnrolmentChange> =>
+    written
+      ? { ok: true, enrolment: await get(deviceId) }
+      : refuseChange(
+          'not-written',
+          `what was decided on ${JSON.stringify(deviceId)} holds until the bridge stops, but could not be written`,
+          'look at the log and at the disk of data-dir, then decide again',
+        )
+
+  const get: Enrolments['get'] = async (deviceId) => {
+    const current = (await store.enrolments.get(deviceId).catch(() => undefined)) ?? stored.get(deviceId)
+    const device = configured.get(deviceId)
+    return current === undefined && device === undefined ? undefined : viewOf(deviceId, device, current)
+  }
+
+  const approve: Enrolments['approve'] = async (deviceId, by, as = deviceId) => {
+    const current = stored.get(deviceId)
+    if (current === undefined && !configured.has(deviceId)) return unknown(deviceId)
+    if (current?.presented === undefined || current.standing === 'approved')
+      return refuseChange(
+        'nothing-presented',
+        `${JSON.stringify(deviceId)} has shown no key that waits for approval`,
+        'it must call home first; `homeport devices show` tells what is known of it',
+      )
+    if (as !== deviceId && (configured.get(as)?.pins.length || stored.get(as)?.pins.length))
+      return refuseChange(
+        'already-known',
+        `${JSON.stringify(as)} is already bound to a host key`,
+        `if the device was replaced: homeport devices repin ${as}`,
+      )
+    const pin = boundBy(current.presented, by, now())
+    const seen = {
+      firstSeen: current.firstSeen ?? now(),
+      lastSeen: current.lastSeen ?? now(),
+      addresses: current.addresses,
+    }
+    if (as !== deviceId) await update(deviceId, () => undefined)
+    const written = await update(as, ({ presented: _shown, ...enrolment }) => ({
+      ...enrolment,
+      ...seen,
+      standing: 'approved',
+      pins: [pin],
+      decision: { by, at: now(), how: 'operator' },
+    }))
+    events.emit('decided', { deviceId: as, standing: 'approved', by })
+    admitted(as)
+    waiting.get(deviceId)?.('decided')
+    return changeOf(as, written)
+  }
+
+  const reject: Enrolments['reject'] = async (deviceId, by) => {
+    if (configured.has(deviceId) && isProven(configured.get(deviceId))) return byConfiguration(deviceId)
+    if (!stored.has(deviceId) && !configured.has(deviceId)) return unknown(deviceId)
+    const written = await update(deviceId, (enrolment) => ({
+      ...enrolment,
+      standing: 'rejected',
+      decision: { by, at: now(), how: 'operator' },
+    }))
+    events.emit('decided', { deviceId, standing: 'rejected', by })
+    decided(deviceId)
+    return changeOf(deviceId, written)
+  }
+
+  const forget: Enrolments['forget'] = async (deviceId, by) => {
+    if (!stored.has(deviceId)) return configured.has(deviceId) ? byConfiguration(deviceId) : unknown(deviceId)
+    const written = await update(deviceId, () => undefined)
+    refusalsWritten.delete(deviceId)
+    events.emit('decided', { deviceId, standing: 'forgotten', by })
+    decided(deviceId)
+    return changeOf(deviceId, written)
+  }
+
+  const repin: Enrolments['repin'] = async (deviceId, by) => {
+    const current = stored.get(deviceId)
+    if (configured.get(deviceId)?.pins.length) return byConfiguration(deviceId)
+    if (current === undefined) return unknown(deviceId)
+    if (current.presented === undefined)
+      return refuseChange(
+        'nothing-presented',
+        `${JSON.stringify(deviceId)} has shown no other key than those it is bound to`,
+        'it must call home with its new key first',
+      )
+    const pin = boundBy(current.presented, by, now())
+    const written = await update(deviceId, ({ presented: _shown, ...enrolment }) => ({
+      ...enrolment,
+      standing: 'approved',
+      pins: [pin],
+      decision: { by, at: now(), how: 'operator' },
+    }))
+    events.emit('decided', { deviceId, standing: 'approved', by })
+    decided(deviceId)
+    return changeOf(deviceId, written)
+  }
+
+  const add: Enrolments['add'] = async ({ deviceId, ...device }: AddedDevice, by) => {
+    if (configured.has(deviceId)) return byConfiguration(deviceId)
+    const current = stored.get(deviceId)
+    if (current !== undefined && current.standing !== 'pending')
+      return refuseChange(
+        'already-known',
+        `${JSON.stringify(deviceId)} is enrolled already`,
+        `to begin anew: homeport devices forget ${deviceId}`,
+      )
+    const written = await update(deviceId, (enrolment) => ({
+      ...enrolment,
+      ...device,
+      labels: device.labels ?? {},
+      standing: 'approved',
+      decision: { by, at: now(), how: 'onboarding' },
+    }))
+    events.emit('decided', { deviceId, standing: 'approved', by })
+    admitted(deviceId)
+    return changeOf(deviceId, written)
+  }
+
+  return {
+    known,
+    devices: () => [
+      ...configured.values(),
+      ...[...stored.values()]
+        .filter(({ deviceId, standing }) => standing === 'approved' && !configured.has(deviceId))
+        .map(reachable),
+    ],
+    credentialsOf: (deviceId) => stored.get(deviceId)?.credentials,
+    configure: (nextConfigured, nextLimits, nextMaxSessions) => {
+      configured = new Map(nextConfigured.map((device) => [device.id, device]))
+      limits = nextLimits
+      defaultMaxSessions = nextMaxSessions
+      knownNow = undefined
+      changed()
+      for (const settle of waiting.values()) settle('decided')
+    },
+    pend,
+    bind: async (deviceId, key, how) => {
+      const pin = boundBy(pinOf(key), how, now())
+      await update(deviceId, (enrolment) => ({
+        ...enrolment,
+        standing: 'approved',
+        pins: [pin],
+        decision: enrolment.decision ?? { by: how, at: now(), how },
+      }))
+      admitted(deviceId)
+    },
+    admit: async (deviceId, how) => {
+      if (configured.has(deviceId) || stored.get(deviceId)?.standing === 'approved') return
+      await update(deviceId, (enrolment) => ({
+        ...enrolment,
+        standing: 'approved',
+        decision: { by: how, at: now(), how },
+      }))
+      admitted(deviceId)
+    },
+    seen: (deviceId, source) => {
+      if (stored.has(deviceId)) store.enrolments.touch(deviceId, { at: now(), address: addressOf(source) })
+    },
+    refused: (refusal, presented) => {
+      const { deviceId, reason, message, source } = refusal
+      if (deviceId === undefined || !(stored.has(deviceId) || configured.has(deviceId))) return
+      const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
+      if (!due) return
+      refusalsWritten.set(deviceId, now().getTime())
+      const changedKey = reason === 'host-key-not-pinned' && presented !== undefined
+      void update(deviceId, (enrolment) => ({
+        ...enrolment,
+        ...(changedKey ? { presented: { ...pinOf(presented), addedAt: now(), by: source } } : {}),
+        lastRefusal: { reason, message, source, at: now() },
+      }))
+    },
+    list: async () => {
+      const fromStore = await store.enrolments.list().catch(() => [...stored.values()])
+      const current = new Map(fromStore.map((enrolment) => [enrolment.deviceId, enrolment]))
+      const ids = new Set([...configured.keys(), ...current.keys()])
+      return [...ids].toSorted().map((id) => viewOf(id, configured.get(id), current.get(id)))
+    },
+    get,
+    approve,
+    reject,
+    forget,
+    repin,
+    add,
+  }
+}
+
+function blank(deviceId: string): Enrolment {
+  return { deviceId, standing: 'approved', pins: [], addresses: [], labels: {} }
+}
+
+function boundBy({ type, blob }: Pick<Pin, 'type' | 'blob'>, by: string, addedAt: Date): Pin {
+  return { type, blob, addedAt, by }
+}
+
+/** The address of `address:port`. */
+function addressOf(source: string): string {
+  return source.replace(/:\d+$/, '')
+}
+
+function refuseChange(cause: EnrolmentProblem['cause'], message: string, hint: string): EnrolmentChange {
+  return { ok: false, problem: { cause, message, hint } }
+}
+
+function unknown(deviceId: string): EnrolmentChange {
+  return refuseChange(
+    'unknown-device',
+    `no device ${JSON.stringify(deviceId)} is known here`,
+    '`homeport devices list` shows those that are',
+  )
+}
+
+function byConfiguration(deviceId: string): EnrolmentChange {
+  return refuseChange(
+    'decided-by-configuration',
+    `${JSON.stringify(deviceId)} is decided by the configuration file`,
+    'change it there, then reload with SIGHUP',
+  )
+}

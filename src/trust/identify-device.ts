@@ -1,0 +1,78 @@
+import type { Certificate } from '../ssh/certificate.js'
+import { fingerprintOf } from '../ssh/public-key.js'
+import { verifySignature } from '../ssh/signature.js'
+import type { Claim } from './claim.js'
+import type { KnownDevice } from './known-device.js'
+import { faultOfDeviceId } from './device-id.js'
+import { casOf, knownHostsFor } from './known-hosts-for.js'
+import type { TrustAnchors } from './trust-anchors.js'
+
+export type Identification =
+  /** Whom the connection is judged as. `named` is false for a device that said no id, and goes by its fingerprint until it is given one. */
+  | { readonly found: true; readonly device: KnownDevice; readonly known: boolean; readonly named: boolean }
+  | { readonly found: false; readonly owners: readonly string[] }
+
+/**
+ * Finds out which device a connection is to be judged as: the one of the claimed device id; without one the owner of the pinned key,
+ * the principal or key id of a certificate whose CA is trusted, or whoever has the key in known_hosts. Never the source address.
+ * Nothing is believed by this: the judgement comes after.
+ */
+export function identifyDevice(
+  claim: Claim,
+  key: Buffer,
+  certificate: Certificate | undefined,
+  known: readonly KnownDevice[],
+  anchors: TrustAnchors,
+): Identification {
+  if (claim.form !== 'none') {
+    const device = claim.deviceIds
+      .map((claimed) => known.find(({ id }) => id === claimed))
+      .find((found) => found !== undefined)
+    if (device !== undefined) return { found: true, device, known: true, named: true }
+    return { found: true, device: stranger(claim.deviceIds[0] ?? fingerprintOf(key)), known: false, named: true }
+  }
+  const byPin = known.filter(({ pins }) => pins.some((pin) => pin.blob.equals(key)))
+  if (byPin.length > 0) return oneOf(byPin)
+  const names = certificate === undefined ? [] : certificateNames(certificate, anchors)
+  const byCertificate = known.filter((device) => namesOf(device).some((name) => names.includes(name)))
+  if (byCertificate.length > 0) return oneOf(byCertificate)
+  const [name] = names
+  if (name !== undefined) return { found: true, device: stranger(name), known: false, named: true }
+  const byKnownHosts = known.filter((device) =>
+    knownHostsFor(anchors.knownHosts, [device.id, ...device.aliases]).some((entry) => entry.key.blob.equals(key)),
+  )
+  if (byKnownHosts.length > 0) return oneOf(byKnownHosts)
+  const byFingerprint = known.find(({ id }) => id === fingerprintOf(key))
+  if (byFingerprint !== undefined) return { found: true, device: byFingerprint, known: true, named: false }
+  return { found: true, device: stranger(fingerprintOf(key)), known: false, named: false }
+}
+
+/** The names that a device's certificate may carry, as OpenSSH compares them. */
+export function namesOf({ id, aliases }: KnownDevice): string[] {
+  return [id, ...aliases].map((name) => name.toLowerCase())
+}
+
+/**
+ * The names that a host certificate gives, as far as its CA, whose signature holds, may certify them. Anybody can write a certificate that names
+ * a CA and a device, so nothing else of it counts.
+ */
+function certificateNames(certificate: Certificate, { knownHosts }: TrustAnchors): string[] {
+  const { principals, keyId, ca, role, signed, signature } = certificate
+  if (role !== 'host' || verifySignature(ca, signed, signature) !== 'holds') return []
+  // A certificate is for its principals; its key id tells which of several is meant.
+  const names = principals.includes(keyId) ? [keyId] : principals
+  return names
+    .map((name) => name.toLowerCase())
+    .filter((name) => faultOfDeviceId(name) === undefined)
+    .filter((name) => casOf(knownHostsFor(knownHosts, [name])).some((trusted) => trusted.equals(ca.blob)))
+}
+
+function oneOf(devices: readonly KnownDevice[]): Identification {
+  const [device, another] = devices
+  if (device === undefined || another !== undefined) return { found: false, owners: devices.map(({ id }) => id) }
+  return { found: true, device, known: true, named: true }
+}
+
+function stranger(id: string): KnownDevice {
+  return { id, aliases: [], pins: [], rejected: false }
+}

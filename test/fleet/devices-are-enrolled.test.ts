@@ -1,0 +1,246 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ConfiguredDevice } from '../../src/fleet/enrolled-device.js'
+import { createEnrolmentDesk, type EnrolmentDesk } from '../../src/fleet/enrolment-desk.js'
+import { createFleetEmitter } from '../../src/fleet/events.js'
+import type { Device } from '../../src/fleet/fleet.js'
+import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
+import { parsePrivateKey } from '../../src/ssh/private-key.js'
+import { openSqliteStore } from '../../src/store/sqlite-store.js'
+import type { Store } from '../../src/store/store.js'
+import { shownKey } from '../../src/trust/shown-key.js'
+
+const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000 }
+const never = new AbortController().signal
+
+function newKey(): Buffer {
+  const parsed = parsePrivateKey(generatePrivateKey('ed25519', ''))
+  if (!parsed.ok) throw new Error(parsed.problem.message)
+  return parsed.key.getPublicSSH()
+}
+
+describe('the enrolment of devices', () => {
+  let directory: string
+  let store: Store
+  let added: Device[]
+  let changes: number
+
+  async function open(): Promise<void> {
+    const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
+    if (!opened.ok) throw new Error(opened.problem.message)
+    store = opened.store
+  }
+
+  function desk(configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
+    return createEnrolmentDesk({
+      store,
+      events: createFleetEmitter(),
+      configured,
+      limits,
+      defaultMaxSessions: 10,
+      added: (device) => added.push(device),
+      changed: () => {
+        changes += 1
+      },
+      onStoreProblem: () => undefined,
+    })
+  }
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'homeport-desk-'))
+    added = []
+    changes = 0
+    await open()
+  })
+  afterEach(async () => {
+    vi.useRealTimers()
+    await store.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const call = (deviceId: string, key: Buffer, source = '192.0.2.1:1000') => ({ deviceId, key, source })
+
+  it('a pending device is held until it is approved, bound to the key that it showed, and then known', async () => {
+    const open = await desk()
+    const key = newKey()
+    const held = open.pend(call('router1', key), never)
+    expect(await open.get('router1')).toMatchObject({
+      standing: 'pending',
+      presented: shownKey(key),
+      addresses: ['192.0.2.1'],
+    })
+    expect(open.devices()).toEqual([])
+    const change = await open.approve('router1', 'alice')
+    expect(change).toMatchObject({
+      ok: true,
+      enrolment: { standing: 'approved', decision: { by: 'alice', how: 'operator' } },
+    })
+    expect(await held).toBe('decided')
+    expect(
+      open
+        .known()
+        .find(({ id }) => id === 'router1')
+        ?.pins.map(({ blob }) => blob),
+    ).toEqual([key])
+    expect(added).toEqual([{ id: 'router1', labels: {}, maxSessions: 10 }])
+  })
+
+  it('what was decided is there after a restart', async () => {
+    const first = await desk()
+    const key = newKey()
+    const held = first.pend(call('router1', key), never)
+    await first.approve('router1', 'alice')
+    await held
+    await store.close()
+    await open()
+    const second = await desk()
+    expect(second.devices().map(({ id }) => id)).toEqual(['router1'])
+    expect(second.known()[0]?.pins[0]?.blob).toEqual(key)
+  })
+
+  it('a rejected device is let go, and is known as rejected', async () => {
+    const open = await desk()
+    const held = open.pend(call('router1', newKey()), never)
+    await open.reject('router1', 'alice')
+    expect(await held).toBe('decided')
+    expect(open.known()).toMatchObject([{ id: 'router1', rejected: true }])
+    expect(open.devices()).toEqual([])
+  })
+
+  it('a device that goes by its fingerprint gets a device id of its own with its approval', async () => {
+    const open = await desk()
+    const key = newKey()
+    const { fingerprint } = shownKey(key)
+    const held = open.pend(call(fingerprint, key), never)
+    expect(await open.approve(fingerprint, 'alice', 'switch1')).toMatchObject({
+      ok: true,
+      enrolment: { deviceId: 'switch1' },
+    })
+    expect(await held).toBe('decided')
+    expect((await open.list()).map(({ deviceId }) => deviceId)).toEqual(['switch1'])
+  })
+
+  it('another key under a pending device id changes nothing of it', async () => {
+    const open = await desk()
+    const key = newKey()
+    const held = open.pend(call('router1', key), never)
+    expect(await open.pend(call('router1', newKey()), never)).toBe('another-key-pending')
+    expect((await open.get('router1'))?.presented).toEqual(shownKey(key))
+    await open.reject('router1', 'alice')
+    await held
+  })
+
+  it('one connection is held for a pending device id: the newest', async () => {
+    const open = await desk()
+    const key = newKey()
+    const first = open.pend(call('router1', key), never)
+    const second = open.pend(call('router1', key, '192.0.2.1:1001'), never)
+    expect(await first).toBe('given-up')
+    await open.approve('router1', 'alice')
+    expect(await second).toBe('decided')
+  })
+
+  it('no more device ids are pending than may, from one source and in all', async () => {
+    const open = await desk()
+    const gone = new AbortController()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
+    const held = [pend('a', '192.0.2.1:1'), pend('b', '192.0.2.1:2')]
+    expect(await pend('c', '192.0.2.1:3')).toBe('too-many-pending')
+    held.push(pend('c', '[2001:db8::1]:1'), pend('d', '192.0.2.3:1'))
+    expect(await pend('e', '192.0.2.4:1')).toBe('too-many-pending')
+    gone.abort()
+    expect(await Promise.all(held)).toEqual(['given-up', 'given-up', 'given-up', 'given-up'])
+  })
+
+  it('a pending device is held for a bounded time', async () => {
+    const open = await desk()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const held = open.pend(call('router1', newKey()), never)
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0))
+    await vi.advanceTimersByTimeAsync(limits.pendingTimeout)
+    expect(await held).toBe('timeout')
+  })
+
+  it('a changed key is kept for the operator, who binds the device to it', async () => {
+    const open = await desk()
+    const [old, fresh] = [newKey(), newKey()]
+    const held = open.pend(call('router1', old), never)
+    await open.approve('router1', 'alice')
+    await held
+    open.refused(
+      { reason: 'host-key-not-pinned', message: 'another key', hint: '', source: '192.0.2.1:1', deviceId: 'router1' },
+      fresh,
+    )
+    expect(await open.repin('router1', 'bob')).toMatchObject({
+      ok: true,
+      enrolment: { pins: [{ ...shownKey(fresh), by: 'bob' }] },
+    })
+    expect(open.known()[0]?.pins.map(({ blob }) => blob)).toEqual([fresh])
+  })
+
+  it('refusals are written now and then, however often a stranger calls', async () => {
+    const open = await desk()
+    const held = open.pend(call('router1', newKey()), never)
+    await open.approve('router1', 'alice')
+    await held
+    const update = vi.spyOn(store.enrolments, 'update')
+    for (let at = 0; at < 1000; at += 1)
+      open.refused({ reason: 'missing-hmac', message: '', hint: '', source: `192.0.2.9:${at}`, deviceId: 'router1' })
+    expect(update).toHaveBeenCalledTimes(1)
+    update.mockRestore()
+  })
+
+  describe('of configured devices', () => {
+    const pin = newKey()
+    const configured: ConfiguredDevice = {
+      id: 'router1',
+      aliases: [],
+      labels: {},
+      maxSessions: 5,
+      pins: [{ type: 'ssh-ed25519', blob: pin, comment: '' }],
+    }
+
+    it('the file decides: they cannot be rejected, forgotten or bound to another key', async () => {
+      const open = await desk([configured])
+      for (const change of [
+        await open.reject('router1', 'a'),
+        await open.forget('router1', 'a'),
+        await open.repin('router1', 'a'),
+      ])
+        expect(change).toMatchObject({ ok: false, problem: { cause: 'decided-by-configuration' } })
+      expect(await open.get('router1')).toMatchObject({
+        standing: 'configured',
+        pins: [{ ...shownKey(pin), by: 'configuration' }],
+      })
+    })
+
+    it('a key that the HMAC vouched for binds one that the file binds to none', async () => {
+      const open = await desk([{ ...configured, pins: [], secret: 's' }])
+      const key = newKey()
+      await open.bind('router1', key, 'hmac')
+      expect(open.known()[0]).toMatchObject({ secret: 's', rejected: false })
+      expect(open.known()[0]?.pins.map(({ blob }) => blob)).toEqual([key])
+    })
+
+    it('one that leaves the file, and was never enrolled, is gone', async () => {
+      const open = await desk([configured])
+      open.configure([], limits, 10)
+      expect(open.devices()).toEqual([])
+      expect(changes).toBe(1)
+    })
+  })
+
+  it('nothing that it shows holds a secret', async () => {
+    const open = await desk()
+    await open.add({ deviceId: 'router1', secret: 'very-secret-indeed' }, 'alice')
+    expect(JSON.stringify([await open.list(), await open.get('router1')])).not.toContain('very-secret-indeed')
+    expect(open.known()[0]?.secret).toBe('very-secret-indeed')
+  })
+
+  it.each(['approve', 'reject', 'forget', 'repin'] as const)('%s of an unknown device says so', async (verb) => {
+    const open = await desk()
+    expect(await open[verb]('nobody', 'alice')).toMatchObject({ ok: false, problem: { cause: 'unknown-device' } })
+  })
+})

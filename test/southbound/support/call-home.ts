@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
+import type { ConfiguredDevice } from '../../../src/fleet/enrolled-device.js'
+import type { LinkRefusal } from '../../../src/fleet/events.js'
+import { createFleet, type Fleet } from '../../../src/fleet/fleet.js'
+import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
+import { openSqliteStore } from '../../../src/store/sqlite-store.js'
+import { createLog } from '../../../src/telemetry/log.js'
+import type { Credentials } from '../../../src/trust/credentials.js'
+import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
+import { anchorsWith } from '../../trust/support/known-devices.js'
+
+export interface CallHomeRoom {
+  readonly fleet: Fleet
+  readonly desk: EnrolmentDesk
+  readonly listener: CallHomeListener
+  /** Dials in; nothing has been sent on the connection yet. */
+  readonly dial: () => Promise<Socket>
+  /** The next refusal. */
+  readonly refused: () => Promise<LinkRefusal>
+  /** What was logged so far. */
+  readonly logged: readonly string[]
+  readonly stop: () => Promise<void>
+}
+
+export interface CallHomeRoomOptions {
+  readonly configured?: readonly ConfiguredDevice[]
+  readonly anchors?: TrustAnchors
+  readonly credentials?: Credentials
+  readonly enrolment?: Partial<EnrolmentLimits>
+  readonly maxHandshakes?: number
+}
+
+/** A device of the configuration file that nothing is said of beside its id. */
+export function configuredDevice(id: string, rest: Partial<ConfiguredDevice> = {}): ConfiguredDevice {
+  return { id, labels: {}, maxSessions: 10, aliases: [], pins: [], ...rest }
+}
+
+/** The whole southbound side on a free port, with an enrolment desk on a real store. */
+export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<CallHomeRoom> {
+  const { configured = [], anchors = anchorsWith(), credentials, enrolment, maxHandshakes = 10 } = options
+  const logged: string[] = []
+  const directory = await mkdtemp(join(tmpdir(), 'homeport-southbound-'))
+  const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
+  if (!opened.ok) throw new Error(opened.problem.message)
+  const fleetLimits = { maxQueuedSessions: 0, sessionWait: 0, reconnectWait: 0, reconnectWindow: 0 }
+  const fleet = createFleet({ devices: [], limits: fleetLimits })
+  const desk: EnrolmentDesk = await createEnrolmentDesk({
+    store: opened.store,
+    events: fleet.events,
+    configured,
+    limits: { maxPending: 4, maxPendingPerSource: 4, pendingTimeout: 60_000, ...enrolment },
+    defaultMaxSessions: 10,
+    added: (device) => fleet.add(device),
+    changed: () => fleet.configure(desk.devices(), fleetLimits),
+    onStoreProblem: ({ message }) => logged.push(message),
+  })
+  fleet.configure(desk.devices(), fleetLimits)
+
+  const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
+  const listener = createCallHomeListener(
+    { fleet, desk, anchors: () => anchors, credentialsFor: () => credentials, log },
+    {
+      initiationTimeout: 10_000,
+      handshakeTimeout: 10_000,
+      keepaliveInterval: 0,
+      keepaliveCountMax: 3,
+      maxHandshakes,
+    },
+  )
+  listener.server.listen(0, '127.0.0.1')
+  await once(listener.server, 'listening')
+  const { port } = listener.server.address() as { port: number }
+  const dialled: Socket[] = []
+  return {
+    fleet,
+    desk,
+    listener,
+    logged,
+    dial: async () => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+      socket.on('error', () => undefined)
+      dialled.push(socket)
+      await once(socket, 'connect')
+      return socket
+    },
+    refused: async () => ((await once(fleet.events, 'refused')) as [LinkRefusal])[0],
+    stop: async () => {
+      for (const socket of dialled) socket.destroy()
+      fleet.close()
+      listener.close()
+      await opened.store.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
