@@ -10,6 +10,8 @@ export interface User {
   /** A hash as `hashPassword` makes it; without one no password is ever right. */
   readonly passwordHash?: string
   readonly authorizedKeys: readonly AuthorizedKey[]
+  /** Names in a user certificate that are this user's. */
+  readonly principals: readonly string[]
   /** Names of roles. */
   readonly roles: readonly string[]
   /** The device that the plain user name stands for, for clients that cannot send `user@device-id`. */

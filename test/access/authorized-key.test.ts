@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { isAuthorizedKey } from '../../src/access/authorized-key.js'
 
 const key = { type: 'ssh-ed25519', blob: Buffer.from('one') }
-const user = { name: 'ops', roles: [], authorizedKeys: [{ type: 'ssh-rsa', blob: Buffer.from('other') }, key] }
+const user = {
+  name: 'ops',
+  principals: [],
+  roles: [],
+  authorizedKeys: [{ type: 'ssh-rsa', blob: Buffer.from('other') }, key],
+}
 
 describe('an authorized key', () => {
   it('is one of the user, of the same type', () => {

@@ -1,16 +1,27 @@
-import type { AuthContext, AuthenticationType, Connection } from 'ssh2'
+import type { AuthContext, AuthenticationType, Connection, PublicKeyAuthContext } from 'ssh2'
 import { isAuthorizedKey } from '../../access/authorized-key.js'
 import type { PasswordCheck } from '../../access/password-check.js'
 import type { User } from '../../access/user.js'
 import { fingerprintOf } from '../../ssh/public-key.js'
-import { signatureHolds } from '../../ssh/verify-signature.js'
+import { revokedPart, revokedPartOf, type Revocations } from '../../ssh/revocation.js'
+import { judgeUserCertificate } from '../../ssh/user-certificate.js'
+import { offeredCertificate, signatureHolds } from '../../ssh/verify-signature.js'
 import type { Log } from '../../telemetry/log.js'
 import { type LoginName, parseLoginName } from './addressing.js'
+import { netconfRequest } from './channel-request.js'
 
 /** Who may log in now; a reload changes what this gives. */
 export interface Users {
   readonly find: (name: string) => User | undefined
   readonly checkPassword: PasswordCheck
+  readonly certificates: () => UserCertificateTrust
+}
+
+/** Which certificates users may log in with, and what of them is revoked. */
+export interface UserCertificateTrust {
+  /** Public key blobs of the user CAs. */
+  readonly trustedCas: readonly Buffer[]
+  readonly revocations: Revocations
 }
 
 /** Somebody who has proven to be a user, and the device that was asked for. */
@@ -28,6 +39,7 @@ const methods: AuthenticationType[] = ['publickey', 'password']
 export function authenticate(
   connection: Connection,
   users: Users,
+  remoteAddress: string,
   maxAttempts: number,
   log: Log,
   onTooMany: () => void,
@@ -58,14 +70,10 @@ export function authenticate(
       const name = parseLoginName(context.username, (user) => users.find(user)?.device)
       const user = name.ok ? users.find(name.login.user) : undefined
       if (context.method === 'publickey') {
-        const { key, signature } = context
+        const { signature } = context
         if (!name.ok) return fail(context, context.username, name.message)
-        if (!isAuthorizedKey(user, { type: key.algo, blob: key.data }))
-          return fail(
-            context,
-            context.username,
-            `${key.algo} ${fingerprintOf(key.data)} is not an authorized key of the user`,
-          )
+        const refusal = refusalOfKey(context, user, users.certificates(), remoteAddress)
+        if (refusal !== undefined) return fail(context, context.username, refusal)
         // Without a signature the client only asks whether the key would do.
         if (signature === undefined) return context.accept()
         if (!signatureHolds(context)) return fail(context, context.username, 'the signature does not fit the key')
@@ -90,4 +98,32 @@ export function authenticate(
       fail(context, context.username, 'the method is not served here')
     })
   })
+}
+
+/** Why a key or certificate does not let this user in, or undefined when it does. Whether the client holds it, its signature tells. */
+function refusalOfKey(
+  { key }: PublicKeyAuthContext,
+  user: User | undefined,
+  { trustedCas, revocations }: UserCertificateTrust,
+  remoteAddress: string,
+): string | undefined {
+  const offered = offeredCertificate(key)
+  if (offered === undefined) {
+    if (!isAuthorizedKey(user, { type: key.algo, blob: key.data }))
+      return `${key.algo} ${fingerprintOf(key.data)} is not an authorized key of the user`
+    return revokedPart(revocations, key.data) === undefined
+      ? undefined
+      : `${key.algo} ${fingerprintOf(key.data)} is revoked`
+  }
+  if (!offered.ok) return `the certificate is refused: ${offered.problem.message}`
+  const verdict = judgeUserCertificate(offered.certificate, {
+    trustedCas,
+    now: new Date(),
+    // A user who does not exist has no principals, and is refused like one whose principals are others.
+    principals: user?.principals ?? [],
+    remoteAddress,
+    runs: (command) => netconfRequest({ kind: 'exec', command }) !== undefined,
+    revocation: (certificate) => revokedPartOf(revocations, certificate),
+  })
+  return verdict.accepted ? undefined : `the certificate is refused (${verdict.reason}): ${verdict.message}`
 }

@@ -1,9 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import ssh2, { type Connection, type ParsedKey, type ServerConfig } from 'ssh2'
+import ssh2, { type Connection, type ServerConfig } from 'ssh2'
 import { mayOpenSession } from '../../access/may-open-session.js'
 import type { Roles } from '../../access/role.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { unknownDevice } from '../../fleet/session-refusal.js'
+import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import { sourceOf } from '../../telemetry/source.js'
@@ -49,7 +50,7 @@ const farewellTimeout = 1_000
 export function createSshEndpoint(
   fleet: Fleet,
   access: Access,
-  hostKeys: readonly ParsedKey[],
+  hostKeys: ServerConfig['hostKeys'],
   initial: SshEndpointLimits,
   log: Log,
 ): SshEndpoint {
@@ -60,8 +61,7 @@ export function createSshEndpoint(
     keepaliveCountMax,
   })
   const options: ServerConfig = {
-    // ssh2 takes keys that it has parsed itself, though its types do not say so.
-    hostKeys: hostKeys.map((key) => ({ key: key as unknown as Buffer })),
+    hostKeys,
     ident: 'Homeport',
     // Without group exchange, which lets a client make the server compute at will, and without compression, which costs memory for every client.
     algorithms: { kex: [...keyExchanges], compress: ['none'] },
@@ -69,6 +69,7 @@ export function createSshEndpoint(
   }
   const ssh = new ssh2.Server(options)
   ssh.on('connection', (connection) => {
+    acceptClient(connection)
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
@@ -142,10 +143,12 @@ function serveClient(
     connection.end()
     setTimeout(() => socket.destroy(), farewellTimeout).unref()
   }
-  void authenticate(connection, access, limits.maxLoginAttempts, log, onTooMany).then((authenticated) => {
-    onAuthenticated()
-    serveAuthenticated(connection, authenticated, fleet, access, limits, log)
-  })
+  void authenticate(connection, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
+    (authenticated) => {
+      onAuthenticated()
+      serveAuthenticated(connection, authenticated, fleet, access, limits, log)
+    },
+  )
 }
 
 function serveAuthenticated(

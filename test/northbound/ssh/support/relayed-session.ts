@@ -32,8 +32,9 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
   const opening = await openSshLink(sockets.bridge, {
     source: 'test',
     hostKeyAlgorithms: hostKeyAlgorithmsFor([]),
-    judge: () => ({ trusted: true, deviceId: 'router1', because: 'pin' }),
-    credentialsFor: () => ({ username: 'netconf', password: 'any' }),
+    judge: () => ({ trusted: true, deviceId: 'router1', because: 'pin', pin: false }),
+    decision: () => Promise.reject(new Error('nothing is pending')),
+    login: () => Promise.resolve({ username: 'netconf', keys: [], password: 'any' }),
     handshakeTimeout: 10_000,
     keepaliveInterval: 0,
     keepaliveCountMax: 3,

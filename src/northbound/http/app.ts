@@ -1,0 +1,48 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import type { Log } from '../../telemetry/log.js'
+import type { Api, Ports } from './api.js'
+import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
+import { logRequests } from './log-requests.js'
+import { answerProblem } from './problem.js'
+import { registerAddDevice } from './routes/devices/add.js'
+import { registerApproveDevice } from './routes/devices/approve.js'
+import { registerForgetDevice } from './routes/devices/forget.js'
+import { registerGetDevice } from './routes/devices/get.js'
+import { registerListDevices } from './routes/devices/list.js'
+import { registerRejectDevice } from './routes/devices/reject.js'
+import { registerRepinDevice } from './routes/devices/repin.js'
+import { registerHealth } from './routes/health.js'
+import { registerOpenApi } from './routes/openapi.js'
+
+/** Octets; a device with all that it may have fits many times. */
+const longestBody = 64 * 1024
+
+/** The HTTP API, without sockets. Whoever can send it a request is the operator. */
+export function createApp({ log, ...ports }: Ports & { readonly log: Log }): Api {
+  const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
+  app.onError(handleErrors(log))
+  app.notFound(handleUnknownPath)
+  app.use(logRequests(log))
+  app.use(
+    bodyLimit({
+      maxSize: longestBody,
+      onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longestBody} octets` }),
+    }),
+  )
+  app.use((c, next) => {
+    c.set('operator', 'operator')
+    return next()
+  })
+
+  registerHealth(app)
+  registerListDevices(app, ports)
+  registerAddDevice(app, ports)
+  registerGetDevice(app, ports)
+  registerForgetDevice(app, ports)
+  registerApproveDevice(app, ports)
+  registerRejectDevice(app, ports)
+  registerRepinDevice(app, ports)
+  registerOpenApi(app)
+  return app
+}

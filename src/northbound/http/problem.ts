@@ -1,0 +1,91 @@
+import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+
+/** The stable words for what goes wrong: the end of a problem's `type`, with its status and title. */
+const causes = {
+  'malformed-json': { status: 400, title: 'Malformed JSON' },
+  'unknown-path': { status: 404, title: 'Unknown path' },
+  'unknown-device': { status: 404, title: 'Unknown device' },
+  'nothing-presented': { status: 409, title: 'The device has presented no key' },
+  'decided-by-configuration': { status: 409, title: 'The configuration decides for this device' },
+  'already-known': { status: 409, title: 'The device is known already' },
+  'body-too-large': { status: 413, title: 'Body too large' },
+  'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
+  'invalid-request': { status: 422, title: 'Invalid request' },
+  'internal-error': { status: 500, title: 'Internal error' },
+  // RFC 4918 §11.5: the server is unable to store what the request would change.
+  'not-written': { status: 507, title: 'The change could not be stored' },
+} as const
+
+export type ProblemCause = keyof typeof causes
+type StatusOf<Cause extends ProblemCause> = (typeof causes)[Cause]['status']
+
+/** A problem detail (RFC 9457), with what to do about it, and the fields at fault where a request is invalid. */
+export const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: 'urn:homeport:problem:unknown-device' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    hint: z.string().optional().openapi({ description: 'what to do about it' }),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().openapi({ description: 'JSON pointer into the request body', example: '#/labels/site' }),
+          detail: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .openapi('Problem')
+
+export type Problem = z.infer<typeof problemSchema>
+
+/** What a problem says besides its cause. */
+export interface ProblemWords {
+  readonly message: string
+  readonly hint?: string
+  readonly errors?: { readonly pointer: string; readonly detail: string }[]
+}
+
+/** Answers a request with a problem detail. */
+export function answerProblem<Cause extends ProblemCause>(
+  c: Context,
+  cause: Cause,
+  { message, hint, errors }: ProblemWords,
+) {
+  const { title } = causes[cause]
+  const status: StatusOf<Cause> = causes[cause].status
+  const problem: Problem = {
+    type: `urn:homeport:problem:${cause}`,
+    title,
+    status,
+    detail: message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(errors === undefined ? {} : { errors }),
+  }
+  return c.json(problem, status, { 'Content-Type': 'application/problem+json' })
+}
+
+const content = { 'application/problem+json': { schema: problemSchema } }
+
+/** What a route declares of the problems that it answers with; any other one is described by `default`. */
+export function problemResponses<Cause extends ProblemCause>(...answered: readonly Cause[]) {
+  const described = new Map<number, Cause[]>()
+  for (const cause of answered) {
+    const { status } = causes[cause]
+    described.set(status, [...(described.get(status) ?? []), cause])
+  }
+  const responses = [...described].map(([status, those]) => [
+    status,
+    { description: those.map((cause) => `\`${cause}\``).join(', '), content },
+  ])
+  return { ...(Object.fromEntries(responses) as ProblemResponses<Cause>), default: anyProblem }
+}
+
+type ProblemResponses<Cause extends ProblemCause> = Record<
+  StatusOf<Cause>,
+  { readonly description: string; readonly content: typeof content }
+>
+
+const anyProblem = { description: 'any other problem', content }

@@ -1,0 +1,62 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { AddedDevice } from '../../../../fleet/enrolment.js'
+import type { Api, Ports } from '../../api.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { answerUnknownDevice, deviceContent } from './change.js'
+import { describeDevice } from './device.js'
+import { newDeviceIdSchema } from './device-id.js'
+
+const word = z.string().min(1).max(255)
+
+const newDeviceSchema = z
+  .strictObject({
+    id: newDeviceIdSchema,
+    secret: z.string().min(1).max(1024).optional().openapi({
+      description: 'of its initiation sequence, which vouches for its host key; no answer ever holds it',
+      format: 'password',
+      writeOnly: true,
+    }),
+    labels: z.record(word, word).optional(),
+    vendor: word.optional().openapi({ example: 'junos' }),
+    credentials: word.optional().openapi({ description: 'the name of a credentials profile of the configuration' }),
+  })
+  .openapi('NewDevice')
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/devices',
+  operationId: 'addDevice',
+  tags: ['devices'],
+  summary: 'Adds a device that has not called yet',
+  request: { body: { required: true, content: { 'application/json': { schema: newDeviceSchema } } } },
+  responses: {
+    201: {
+      description: 'the device, added',
+      headers: z.object({ Location: z.string().openapi({ description: 'the path of the device' }) }),
+      content: deviceContent,
+    },
+    ...problemResponses('already-known', 'decided-by-configuration', 'invalid-request', 'not-written'),
+  },
+})
+
+export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void {
+  api.openapi(route, async (c) => {
+    const device = addedDevice(c.req.valid('json'))
+    const { deviceId } = device
+    const change = await enrolments.add(device, c.var.operator)
+    if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
+    if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)
+    c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}`)
+    return c.json(describeDevice(deviceId, change.enrolment, await fleet.device(deviceId)), 201)
+  })
+}
+
+function addedDevice({ id, secret, labels, vendor, credentials }: z.output<typeof newDeviceSchema>): AddedDevice {
+  return {
+    deviceId: id,
+    ...(secret === undefined ? {} : { secret }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(vendor === undefined ? {} : { vendor }),
+    ...(credentials === undefined ? {} : { credentials }),
+  }
+}

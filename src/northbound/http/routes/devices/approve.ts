@@ -1,0 +1,38 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { answerChanged, changeProblems, deviceContent } from './change.js'
+import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
+
+const approvalSchema = z
+  .strictObject({
+    as: newDeviceIdSchema
+      .optional()
+      .openapi({ description: 'another device id, for one that was found by its fingerprint alone' }),
+  })
+  .openapi('Approval')
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/devices/{id}/approve',
+  operationId: 'approveDevice',
+  tags: ['devices'],
+  summary: 'Binds the device id to the key that it showed last; a device that waits for it attaches by itself',
+  request: {
+    params: deviceIdParameter,
+    body: { required: false, content: { 'application/json': { schema: approvalSchema } } },
+  },
+  responses: {
+    200: { description: 'the device, approved', content: deviceContent },
+    ...problemResponses(...changeProblems, 'already-known', 'invalid-request'),
+  },
+})
+
+export function registerApproveDevice(api: Api, ports: Ports): void {
+  api.openapi(route, async (c) => {
+    const { id } = c.req.valid('param')
+    const { as } = c.req.valid('json')
+    const change = await ports.enrolments.approve(id, c.var.operator, as)
+    return answerChanged(c, id, change, ports)
+  })
+}

@@ -1,0 +1,31 @@
+import type { Context } from 'hono'
+import type { EnrolmentChange } from '../../../../fleet/enrolment.js'
+import type { Ports } from '../../api.js'
+import { answerProblem } from '../../problem.js'
+import { describeDevice, deviceSchema } from './device.js'
+
+/** What every change of an enrolment may run into. */
+export const changeProblems = [
+  'unknown-device',
+  'nothing-presented',
+  'decided-by-configuration',
+  'not-written',
+] as const
+
+/** A device in an answer. */
+export const deviceContent = { 'application/json': { schema: deviceSchema } }
+
+export function answerUnknownDevice(c: Context, id: string) {
+  return answerProblem(c, 'unknown-device', {
+    message: `no device ${JSON.stringify(id)} is known here`,
+    hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
+  })
+}
+
+/** Answers with the device as the change left it. */
+export async function answerChanged(c: Context, id: string, change: EnrolmentChange, { fleet }: Ports) {
+  if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
+  if (change.enrolment === undefined) return answerUnknownDevice(c, id)
+  const { deviceId } = change.enrolment
+  return c.json(describeDevice(deviceId, change.enrolment, await fleet.device(deviceId)), 200)
+}

@@ -1,0 +1,118 @@
+import { z } from '@hono/zod-openapi'
+import type { EnrolmentView } from '../../../../fleet/enrolment.js'
+import type { DeviceStatus } from '../../../../fleet/fleet.js'
+
+const time = z.iso.datetime()
+
+const shownKey = z
+  .object({
+    type: z.string().openapi({ example: 'ssh-ed25519' }),
+    fingerprint: z.string().openapi({ example: 'SHA256:uNiVztksCsDhcc0u9e8BrfXWIwGt9S1Qd0k4JcmH0uE' }),
+  })
+  .openapi('Key')
+
+/** A device id with its enrolment and its link: all that may be known of it outside, nothing secret. */
+export const deviceSchema = z
+  .object({
+    id: z.string(),
+    standing: z.enum(['configured', 'approved', 'pending', 'rejected']),
+    pins: z
+      .array(shownKey.extend({ addedAt: time.nullable(), by: z.string() }))
+      .openapi({ description: 'the keys that the device id is bound to' }),
+    presented: shownKey
+      .nullable()
+      .openapi({ description: 'the key that it showed last, where nobody has decided on it' }),
+    decision: z.object({ by: z.string(), at: time, how: z.string() }).nullable(),
+    firstSeen: time.nullable(),
+    lastSeen: time.nullable(),
+    lastRefusal: z
+      .object({ reason: z.string(), message: z.string(), source: z.string(), at: time })
+      .nullable()
+      .openapi({ description: 'why a connection that claimed this id was refused last' }),
+    addresses: z.array(z.string()).openapi({ description: 'where it called from, the newest first' }),
+    hasSecret: z.boolean(),
+    labels: z.record(z.string(), z.string()),
+    link: z
+      .object({
+        source: z.string(),
+        attachedAt: time,
+        fingerprint: z.string().openapi({ description: 'of the host key that this link was proven with' }),
+        software: z.string(),
+        sessions: z.int(),
+        queued: z.int(),
+      })
+      .nullable(),
+    lastDetached: z.object({ at: time, reason: z.string(), message: z.string() }).nullable(),
+  })
+  .openapi('Device')
+
+export type DeviceView = z.infer<typeof deviceSchema>
+
+/** Who a device id is (its enrolment) and how it is connected (its place in the fleet), in one. */
+export function describeDevice(
+  id: string,
+  enrolment: EnrolmentView | undefined,
+  status: DeviceStatus | undefined,
+): DeviceView {
+  return {
+    id,
+    // Without an enrolment, only the configuration can have brought a device into the fleet.
+    standing: enrolment?.standing ?? 'configured',
+    pins: (enrolment?.pins ?? []).map(({ type, fingerprint, addedAt, by }) => ({
+      type,
+      fingerprint,
+      addedAt: written(addedAt),
+      by,
+    })),
+    presented: enrolment?.presented === undefined ? null : keyOf(enrolment.presented),
+    decision: enrolment?.decision === undefined ? null : decisionOf(enrolment.decision),
+    firstSeen: written(enrolment?.firstSeen),
+    lastSeen: written(enrolment?.lastSeen),
+    lastRefusal: lastRefusalOf(enrolment, status),
+    addresses: [...(enrolment?.addresses ?? [])],
+    hasSecret: enrolment?.hasSecret ?? false,
+    labels: { ...status?.labels },
+    link: status?.link === undefined ? null : linkOf(status.link),
+    lastDetached: status?.lastDetached === undefined ? null : detachedOf(status.lastDetached),
+  }
+}
+
+function keyOf({ type, fingerprint }: NonNullable<EnrolmentView['presented']>) {
+  return { type, fingerprint }
+}
+
+function decisionOf({ by, at, how }: NonNullable<EnrolmentView['decision']>) {
+  return { by, at: at.toISOString(), how }
+}
+
+function linkOf({
+  source,
+  attachedAt,
+  hostKeyFingerprint,
+  software,
+  sessions,
+  queued,
+}: NonNullable<DeviceStatus['link']>) {
+  return { source, attachedAt: attachedAt.toISOString(), fingerprint: hostKeyFingerprint, software, sessions, queued }
+}
+
+function detachedOf({ at, end }: NonNullable<DeviceStatus['lastDetached']>) {
+  return { at: at.toISOString(), reason: end.reason, message: end.message }
+}
+
+/** The enrolment keeps refusals over a restart, the fleet knows those that touched no enrolment: the newest is shown. */
+function lastRefusalOf(enrolment: EnrolmentView | undefined, status: DeviceStatus | undefined) {
+  const stored = enrolment?.lastRefusal
+  const seen =
+    status?.lastRefusal === undefined ? undefined : { ...status.lastRefusal.refusal, at: status.lastRefusal.at }
+  const newest = [stored, seen]
+    .filter((refusal) => refusal !== undefined)
+    .toSorted((a, b) => b.at.getTime() - a.at.getTime())[0]
+  if (newest === undefined) return null
+  const { reason, message, source, at } = newest
+  return { reason, message, source, at: at.toISOString() }
+}
+
+function written(time: Date | undefined): string | null {
+  return time === undefined ? null : time.toISOString()
+}

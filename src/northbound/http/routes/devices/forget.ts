@@ -1,0 +1,26 @@
+import { createRoute } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { changeProblems } from './change.js'
+import { deviceIdParameter } from './device-id.js'
+
+const route = createRoute({
+  method: 'delete',
+  path: '/api/v1/devices/{id}',
+  operationId: 'forgetDevice',
+  tags: ['devices'],
+  summary: 'Removes all that is stored of the device id, and ends its link unless the configuration knows it',
+  request: { params: deviceIdParameter },
+  responses: {
+    204: { description: 'forgotten' },
+    ...problemResponses(...changeProblems),
+  },
+})
+
+export function registerForgetDevice(api: Api, { enrolments }: Ports): void {
+  api.openapi(route, async (c) => {
+    const { id } = c.req.valid('param')
+    const change = await enrolments.forget(id, c.var.operator)
+    return change.ok ? c.body(null, 204) : answerProblem(c, change.problem.cause, change.problem)
+  })
+}

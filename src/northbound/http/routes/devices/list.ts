@@ -1,0 +1,29 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { describeDevice, deviceSchema } from './device.js'
+
+/** All devices, sorted by id. */
+export const deviceListSchema = z.object({ devices: z.array(deviceSchema) }).openapi('DeviceList')
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/v1/devices',
+  operationId: 'listDevices',
+  tags: ['devices'],
+  summary: 'All device ids that are configured, enrolled or were seen',
+  responses: {
+    200: { description: 'sorted by id', content: { 'application/json': { schema: deviceListSchema } } },
+    ...problemResponses(),
+  },
+})
+
+export function registerListDevices(api: Api, { fleet, enrolments }: Ports): void {
+  api.openapi(route, async (c) => {
+    const [known, enrolled] = await Promise.all([fleet.devices(), enrolments.list()])
+    const statuses = new Map(known.map((status) => [status.id, status]))
+    const views = new Map(enrolled.map((enrolment) => [enrolment.deviceId, enrolment]))
+    const ids = [...new Set([...statuses.keys(), ...views.keys()])].toSorted()
+    return c.json({ devices: ids.map((id) => describeDevice(id, views.get(id), statuses.get(id))) }, 200)
+  })
+}

@@ -1,0 +1,26 @@
+import { createRoute } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { answerChanged, changeProblems, deviceContent } from './change.js'
+import { deviceIdParameter } from './device-id.js'
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/devices/{id}/reject',
+  operationId: 'rejectDevice',
+  tags: ['devices'],
+  summary: 'Refuses whoever claims this device id, until it is approved or forgotten',
+  request: { params: deviceIdParameter },
+  responses: {
+    200: { description: 'the device, rejected', content: deviceContent },
+    ...problemResponses(...changeProblems),
+  },
+})
+
+export function registerRejectDevice(api: Api, ports: Ports): void {
+  api.openapi(route, async (c) => {
+    const { id } = c.req.valid('param')
+    const change = await ports.enrolments.reject(id, c.var.operator)
+    return answerChanged(c, id, change, ports)
+  })
+}

@@ -1,0 +1,21 @@
+import type { Api } from '../api.js'
+
+/** `/openapi.json`: made from the definitions that the routes check requests with, so it cannot differ from them. */
+export function registerOpenApi(api: Api): void {
+  api.get('/openapi.json', (c) =>
+    c.json(
+      api.getOpenAPI31Document({
+        openapi: '3.1.0',
+        info: {
+          title: 'Homeport',
+          version: 'v1',
+          description: 'Devices that call home. Errors are problem details (RFC 9457) with a `hint`.',
+          license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+        },
+        // Relative: the API answers wherever it is reached, over a Unix socket too.
+        servers: [{ url: '/' }],
+        tags: [{ name: 'bridge' }, { name: 'devices' }],
+      }),
+    ),
+  )
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { createApp } from '../../../src/northbound/http/app.js'
+import { attached, enrolment, fleetInMemory, keyA } from './fleet-in-memory.js'
+import { recordedLog } from './recorded-log.js'
+
+function setUp() {
+  const { log, lines } = recordedLog()
+  const room = fleetInMemory({
+    statuses: [attached('live')],
+    enrolments: [
+      enrolment('new/1', 'pending', { presented: keyA }),
+      enrolment('live', 'approved', { presented: keyA }),
+      enrolment('silent', 'approved'),
+      enrolment('fixed', 'configured'),
+    ],
+  })
+  const app = createApp({ ...room, log })
+  const send = (method: string, path: string, body?: unknown) =>
+    app.request(path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } }),
+    })
+  return { ...room, send, lines }
+}
+
+describe('approve', () => {
+  it('binds the device id to the key that it showed', async () => {
+    const { send, calls } = setUp()
+    const answer = await send('POST', '/api/v1/devices/new%2F1/approve')
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ id: 'new/1', standing: 'approved', pins: [keyA], presented: null })
+    expect(calls).toEqual([['approve', 'new/1', 'operator', undefined]])
+  })
+
+  it('gives it another id', async () => {
+    const { send, calls } = setUp()
+    const answer = await send('POST', '/api/v1/devices/new%2F1/approve', { as: 'router1' })
+    expect(await answer.json()).toMatchObject({ id: 'router1', standing: 'approved' })
+    expect(calls).toEqual([['approve', 'new/1', 'operator', 'router1']])
+  })
+
+  it.each([
+    ['{}', 200],
+    ['{"as":""}', 422],
+    ['{"as":"a@b"}', 422],
+    ['{"as":".."}', 422],
+    ['{"as":1}', 422],
+    ['{"to":"x"}', 422],
+    ['[]', 422],
+    ['{"as":', 400],
+    ['', 400],
+  ])('answers the body %j with %d', async (body, status) => {
+    const { log } = recordedLog()
+    const room = fleetInMemory({ enrolments: [enrolment('r', 'pending', { presented: keyA })] })
+    const answer = await createApp({ ...room, log }).request('/api/v1/devices/r/approve', {
+      method: 'POST',
+      body,
+      headers: { 'Content-Type': 'application/json' },
+    })
+    expect(answer.status).toBe(status)
+    expect(room.calls).toHaveLength(status === 200 ? 1 : 0)
+  })
+})
+
+describe('the other decisions', () => {
+  it('rejects', async () => {
+    const { send, calls } = setUp()
+    const answer = await send('POST', '/api/v1/devices/new%2F1/reject')
+    expect(await answer.json()).toMatchObject({ id: 'new/1', standing: 'rejected' })
+    expect(calls).toEqual([['reject', 'new/1', 'operator']])
+  })
+
+  it('pins anew, and shows the link', async () => {
+    const { send } = setUp()
+    const answer = await send('POST', '/api/v1/devices/live/repin')
+    expect(await answer.json()).toMatchObject({ id: 'live', pins: [keyA], link: { source: '192.0.2.1:40000' } })
+  })
+
+  it('forgets', async () => {
+    const { send } = setUp()
+    const answer = await send('DELETE', '/api/v1/devices/new%2F1')
+    expect([answer.status, await answer.text()]).toEqual([204, ''])
+    expect((await send('GET', '/api/v1/devices/new%2F1')).status).toBe(404)
+  })
+
+  it.each([
+    ['POST', '/api/v1/devices/none/approve', 404, 'unknown-device'],
+    ['POST', '/api/v1/devices/silent/approve', 409, 'nothing-presented'],
+    ['POST', '/api/v1/devices/fixed/reject', 409, 'decided-by-configuration'],
+    ['POST', '/api/v1/devices/none/repin', 404, 'unknown-device'],
+    ['DELETE', '/api/v1/devices/none', 404, 'unknown-device'],
+  ])('%s %s is refused with %d %s', async (method, path, status, cause) => {
+    const { send } = setUp()
+    const answer = await send(method, path)
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+    expect(await answer.json()).toMatchObject({
+      type: `urn:homeport:problem:${cause}`,
+      status,
+      hint: `what to do about ${cause}`,
+    })
+    expect(answer.status).toBe(status)
+  })
+
+  it('are told in the log, one line each', async () => {
+    const { send, lines } = setUp()
+    await send('GET', '/api/v1/devices')
+    await send('POST', '/api/v1/devices/new%2F1/reject')
+    expect(lines()).toMatchObject([
+      { level: 'debug', method: 'GET', path: '/api/v1/devices', status: 200 },
+      { level: 'info', method: 'POST', path: '/api/v1/devices/new%2F1/reject', status: 200 },
+    ])
+  })
+})
+
+describe('add', () => {
+  it('takes all that a device may have, and never tells the secret', async () => {
+    const { send, added, lines } = setUp()
+    const device = { id: 'a b/c', secret: 'hunter2', labels: { site: 'x' }, vendor: 'junos', credentials: 'lab' }
+    const answer = await send('POST', '/api/v1/devices', device)
+    expect([answer.status, answer.headers.get('location')]).toEqual([201, '/api/v1/devices/a%20b%2Fc'])
+    const text = await answer.text()
+    expect(JSON.parse(text)).toMatchObject({ id: 'a b/c', hasSecret: true, labels: { site: 'x' } })
+    const { id, ...rest } = device
+    expect(added).toEqual([{ deviceId: id, ...rest }])
+    expect(text + JSON.stringify(lines())).not.toContain('hunter2')
+    expect((await send('GET', '/api/v1/devices/a%20b%2Fc')).status).toBe(200)
+  })
+
+  it('takes an id alone', async () => {
+    const { send, added } = setUp()
+    expect((await send('POST', '/api/v1/devices', { id: 'r' })).status).toBe(201)
+    expect(added).toEqual([{ deviceId: 'r' }])
+  })
+
+  it.each([
+    ['already-known', 409, 'live'],
+    ['not-written', 507, 'disk-full'],
+  ])('is refused with %s', async (cause, status, id) => {
+    const { send } = setUp()
+    const answer = await send('POST', '/api/v1/devices', { id })
+    expect(await answer.json()).toMatchObject({ type: `urn:homeport:problem:${cause}`, status })
+  })
+})

@@ -1,0 +1,119 @@
+import type {
+  AddedDevice,
+  EnrolmentChange,
+  EnrolmentProblem,
+  Enrolments,
+  EnrolmentView,
+} from '../../../src/fleet/enrolment.js'
+import type { DeviceStatus } from '../../../src/fleet/fleet.js'
+import type { Ports } from '../../../src/northbound/http/api.js'
+
+export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
+export const keyB = { type: 'ecdsa-sha2-nistp256', fingerprint: `SHA256:${'B'.repeat(43)}` }
+
+/** An enrolment with nothing in it but its id and standing, and what is given. */
+export function enrolment(
+  deviceId: string,
+  standing: EnrolmentView['standing'],
+  more: Partial<EnrolmentView> = {},
+): EnrolmentView {
+  return { deviceId, standing, pins: [], addresses: [], hasSecret: false, ...more }
+}
+
+/** A device with a link. */
+export function attached(id: string, more: Partial<DeviceStatus> = {}): DeviceStatus {
+  return {
+    id,
+    labels: {},
+    maxSessions: 10,
+    link: {
+      deviceId: id,
+      source: '192.0.2.1:40000',
+      hostKeyFingerprint: keyA.fingerprint,
+      software: 'OpenSSH_9.2',
+      attachedAt: new Date('2025-06-01T10:00:00Z'),
+      sessions: 2,
+      queued: 0,
+    },
+    ...more,
+  }
+}
+
+/** What the HTTP room asks of the fleet, in memory; it keeps what it was called with. */
+export function fleetInMemory(given: {
+  readonly statuses?: readonly DeviceStatus[]
+  readonly enrolments?: readonly EnrolmentView[]
+}): Ports & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
+  const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
+  const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
+  const calls: unknown[][] = []
+  const added: AddedDevice[] = []
+
+  const keep = (view: EnrolmentView): EnrolmentChange => {
+    views.set(view.deviceId, view)
+    return { ok: true, enrolment: view }
+  }
+  const bind = (deviceId: string, by: string, as = deviceId): EnrolmentChange => {
+    const view = views.get(deviceId)
+    if (view === undefined) return unknownDevice(deviceId)
+    if (view.presented === undefined) return refused('nothing-presented', `device "${deviceId}" has shown no key`)
+    if (as !== deviceId && views.has(as)) return refused('already-known', `device "${as}" is known already`)
+    const { presented, ...rest } = view
+    views.delete(deviceId)
+    const at = new Date('2025-06-02T08:00:00Z')
+    return keep({
+      ...rest,
+      deviceId: as,
+      standing: 'approved',
+      pins: [{ ...presented, by, addedAt: at }],
+      decision: { by, at, how: 'approved' },
+    })
+  }
+
+  const enrolments: Enrolments = {
+    list: async () => [...views.values()],
+    get: async (deviceId) => views.get(deviceId),
+    approve: async (...call) => {
+      calls.push(['approve', ...call])
+      return bind(...call)
+    },
+    reject: async (deviceId, by) => {
+      calls.push(['reject', deviceId, by])
+      const view = views.get(deviceId)
+      if (view === undefined) return unknownDevice(deviceId)
+      if (view.standing === 'configured')
+        return refused('decided-by-configuration', `device "${deviceId}" stands in the configuration`)
+      return keep({ ...view, standing: 'rejected' })
+    },
+    forget: async (deviceId, by) => {
+      calls.push(['forget', deviceId, by])
+      return views.delete(deviceId) ? { ok: true, enrolment: undefined } : unknownDevice(deviceId)
+    },
+    repin: async (deviceId, by) => {
+      calls.push(['repin', deviceId, by])
+      return bind(deviceId, by)
+    },
+    add: async (device, by) => {
+      calls.push(['add', device.deviceId, by])
+      if (device.deviceId === 'disk-full') return refused('not-written', 'the store is full')
+      if (views.has(device.deviceId)) return refused('already-known', `device "${device.deviceId}" is known already`)
+      added.push(device)
+      statuses.set(device.deviceId, { id: device.deviceId, labels: device.labels ?? {}, maxSessions: 10 })
+      return keep(enrolment(device.deviceId, 'approved', { hasSecret: device.secret !== undefined }))
+    },
+  }
+  return {
+    calls,
+    added,
+    enrolments,
+    fleet: { devices: async () => [...statuses.values()], device: async (id) => statuses.get(id) },
+  }
+}
+
+function unknownDevice(deviceId: string): EnrolmentChange {
+  return refused('unknown-device', `no device ${JSON.stringify(deviceId)} is known here`)
+}
+
+function refused(cause: EnrolmentProblem['cause'], message: string): EnrolmentChange {
+  return { ok: false, problem: { cause, message, hint: `what to do about ${cause}` } }
+}

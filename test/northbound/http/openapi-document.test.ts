@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { createApp } from '../../../src/northbound/http/app.js'
+import { fleetInMemory } from './fleet-in-memory.js'
+import { recordedLog } from './recorded-log.js'
+
+interface Operation {
+  readonly operationId?: string
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
+  readonly responses: Readonly<Record<string, { readonly description?: string }>>
+}
+
+interface Document {
+  readonly openapi: string
+  readonly info: { readonly title: string; readonly version: string }
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+const app = createApp({ ...fleetInMemory({}), log: recordedLog().log })
+const answer = await app.request('/openapi.json')
+const text = await answer.text()
+const document = JSON.parse(text) as Document
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+)
+
+describe('/openapi.json', () => {
+  it('is OpenAPI 3.1', () => {
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Homeport', version: 'v1' } })
+  })
+
+  it('has every route that the app answers, and no other', () => {
+    const served = app.routes
+      .filter(({ method, path }) => method !== 'ALL' && path !== '/openapi.json')
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+    expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(
+      [...new Set(served)].toSorted(),
+    )
+    expect(operations).toHaveLength(8)
+  })
+
+  it('refers only to what it holds', () => {
+    const references = [...text.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference = '']) => reference)
+    expect(references.length).toBeGreaterThan(10)
+    for (const reference of new Set(references)) {
+      expect(reference).toMatch(/^#\//)
+      const found = reference
+        .slice(2)
+        .split('/')
+        .reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], document)
+      expect(found, reference).toBeTypeOf('object')
+    }
+  })
+
+  it('describes every operation: an id of its own, its path parameters, its answers', () => {
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length)
+    for (const { path, operation } of operations) {
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const declared = (operation.parameters ?? []).filter((parameter) => parameter.in === 'path')
+      expect(declared.map(({ name }) => name)).toEqual(named)
+      expect(declared.every(({ required }) => required === true)).toBe(true)
+      for (const [status, response] of Object.entries(operation.responses)) {
+        expect(status).toMatch(/^([2-5]\d\d|default)$/)
+        expect(response.description).not.toBe('')
+      }
+    }
+  })
+
+  it('uses no keyword of OpenAPI 3.0 that 3.1 dropped', () => {
+    expect(text).not.toContain('"nullable"')
+  })
+
+  it('shows a time that may be missing, and the secret as written only', () => {
+    expect(document).toMatchObject({
+      components: {
+        schemas: {
+          Device: { properties: { lastSeen: { type: ['string', 'null'], format: 'date-time' } } },
+          NewDevice: { additionalProperties: false, properties: { secret: { writeOnly: true } } },
+        },
+      },
+    })
+  })
+})
