@@ -7,19 +7,14 @@ import { printable } from './printable.js'
 import { listAt, mappingAt, textAt } from './raw-shape.js'
 import type { ValuePath } from './value-path.js'
 
+interface NamedFile {
+  readonly path: ValuePath
+  readonly file: string | undefined
+}
+
 /** The files that a configuration names must be there before it may replace a working one. */
 export function checkFiles(tree: LocatedTree, directory: string): readonly Fault[] {
-  const named: { readonly path: ValuePath; readonly file: string | undefined }[] = [
-    ...Object.entries(mappingAt(tree.value, 'credentials')).map(([name, item]) => ({
-      path: ['credentials', name, 'private-key'],
-      file: textAt(item, 'private-key'),
-    })),
-    ...listAt(mappingAt(mappingAt(tree.value, 'endpoint'), 'ssh'), 'host-keys').map((file, at) => ({
-      path: ['endpoint', 'ssh', 'host-keys', at],
-      file: typeof file === 'string' ? file : undefined,
-    })),
-  ]
-  return named.flatMap(({ path, file }): readonly Fault[] => {
+  return filesNamedIn(tree.value).flatMap(({ path, file }): readonly Fault[] => {
     if (file === undefined || file === '') return []
     const problem = whyUnreadable(resolve(directory, file))
     if (problem === undefined) return []
@@ -27,6 +22,32 @@ export function checkFiles(tree: LocatedTree, directory: string): readonly Fault
     const hint = 'paths are relative to the configuration file'
     return [{ path, message: `${shown} cannot be read (${problem})`, ...(problem === 'ENOENT' ? { hint } : {}) }]
   })
+}
+
+/** All of them but the sockets of agents, which come and go while Homeport runs. */
+function filesNamedIn(value: unknown): readonly NamedFile[] {
+  const trust = mappingAt(value, 'trust')
+  const ssh = mappingAt(mappingAt(value, 'endpoint'), 'ssh')
+  return [
+    { path: ['trust', 'known-hosts'], file: textAt(trust, 'known-hosts') },
+    ...filesOfList(trust, ['trust', 'revoked']),
+    ...Object.entries(mappingAt(value, 'credentials')).flatMap(([name, item]) =>
+      ['private-key', 'certificate', 'user-ca'].map((key) => ({
+        path: ['credentials', name, key],
+        file: textAt(item, key),
+      })),
+    ),
+    ...['host-keys', 'host-certificates', 'trusted-user-ca-keys', 'revoked-keys'].flatMap((key) =>
+      filesOfList(ssh, ['endpoint', 'ssh', key]),
+    ),
+  ]
+}
+
+function filesOfList(holder: unknown, path: readonly string[]): readonly NamedFile[] {
+  return listAt(holder, path.at(-1) ?? '').map((file, at) => ({
+    path: [...path, at],
+    file: typeof file === 'string' ? file : undefined,
+  }))
 }
 
 function whyUnreadable(file: string): string | undefined {

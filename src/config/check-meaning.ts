@@ -13,6 +13,7 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
   return [
     ...duplicates(tree, 'devices', 'id', 'device id'),
     ...duplicates(tree, 'users', 'name', 'user name'),
+    ...aliasFaults(tree),
     ...credentialsFaults(tree),
     ...deviceFaults(tree),
     ...userFaults(tree),
@@ -41,30 +42,87 @@ function duplicates(tree: LocatedTree, listName: string, key: string, what: stri
   })
 }
 
+/** The names in a host certificate that say it is this device's; two devices of one name could each pose as the other. */
+function aliasFaults(tree: LocatedTree): readonly Fault[] {
+  const devices = listAt(tree.value, 'devices')
+  const holders = new Map<string, number>()
+  devices.forEach((item, at) => {
+    const id = textAt(item, 'id')?.toLowerCase() ?? ''
+    if (id !== '' && !holders.has(id)) holders.set(id, at)
+  })
+  return devices.flatMap((item, at) =>
+    listAt(item, 'aliases').flatMap((alias, index): readonly Fault[] => {
+      if (typeof alias !== 'string' || alias === '') return []
+      const holder = holders.get(alias.toLowerCase())
+      if (holder === undefined) holders.set(alias.toLowerCase(), at)
+      if (holder === undefined || holder === at) return []
+      const path = ['devices', at, 'aliases', index]
+      const { line } = tree.placeOf(['devices', holder, 'id'])
+      const message = `the name${shown(tree, path, alias)} is that of another device already, the one on line ${line}`
+      return [{ path, message, hint: 'a host certificate with this name would prove either of them' }]
+    }),
+  )
+}
+
+/** Keys of credentials that mean nothing without one of others. */
+const NEEDS = [
+  {
+    key: 'certificate',
+    one: ['private-key', 'agent'],
+    message: 'a certificate without its private key',
+    hint: 'add the `private-key`, or `agent: true` where an ssh-agent holds it',
+  },
+  {
+    key: 'passphrase',
+    one: ['private-key'],
+    message: 'a passphrase without a private key',
+    hint: 'add `private-key`',
+  },
+  {
+    key: 'user-ca-passphrase',
+    one: ['user-ca'],
+    message: 'a passphrase without a user CA',
+    hint: 'add `user-ca`',
+  },
+  {
+    key: 'principals',
+    one: ['user-ca'],
+    message: 'principals without a user CA that certifies them',
+    hint: 'add `user-ca`; a certificate from a file has its own',
+  },
+  {
+    key: 'certificate-lifetime',
+    one: ['user-ca'],
+    message: 'a lifetime without a user CA that certifies it',
+    hint: 'add `user-ca`; a certificate from a file has its own',
+  },
+] as const
+
 function credentialsFaults(tree: LocatedTree): readonly Fault[] {
   return Object.entries(mappingAt(tree.value, 'credentials')).flatMap(([name, item]): readonly Fault[] => {
     const path = ['credentials', name]
-    const hasKey = isWritten(item, 'private-key')
-    if (!hasKey && !isWritten(item, 'password'))
-      return [{ path, message: 'neither a password nor a private key', hint: 'add `password` or `private-key`' }]
-    if (!hasKey && isWritten(item, 'passphrase'))
-      return [
-        { path: [...path, 'passphrase'], message: 'a passphrase without a private key', hint: 'add `private-key`' },
-      ]
-    return []
+    const lacking = NEEDS.filter(({ key, one }) => isWritten(item, key) && !one.some((each) => isWritten(item, each)))
+    if (lacking.length > 0) return lacking.map(({ key, message, hint }) => ({ path: [...path, key], message, hint }))
+    if (['password', 'private-key', 'agent', 'user-ca'].some((key) => isWritten(item, key))) return []
+    const hint = 'add `private-key`, `agent`, `user-ca` or `password`'
+    return [{ path, message: 'nothing to log in with, neither a key nor a password', hint }]
   })
 }
 
 function deviceFaults(tree: LocatedTree): readonly Fault[] {
   const known = Object.keys(mappingAt(tree.value, 'credentials'))
+  const trust = mappingAt(tree.value, 'trust')
+  const onlyItsOwnProof = textAt(trust, 'first-use') === 'refuse' && !isWritten(trust, 'known-hosts')
   return listAt(tree.value, 'devices').flatMap((item, at): readonly Fault[] => {
     const path = ['devices', at]
     const faults: Fault[] = []
-    if (!isWritten(item, 'secret') && !isWritten(item, 'host-keys'))
+    if (onlyItsOwnProof && !isWritten(item, 'secret') && !isWritten(item, 'host-keys'))
       faults.push({
         path,
         message: 'nothing could prove that a connection comes from this device',
-        hint: 'add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`)',
+        hint:
+          'add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`), ' +
+          'or set `trust.known-hosts`, or `trust.first-use: pend` to approve its key when it calls',
       })
     const name = textAt(item, 'credentials')
     if (name === undefined && !isWritten(item, 'credentials') && !known.includes('default'))

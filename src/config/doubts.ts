@@ -1,29 +1,23 @@
 import type { Fault } from './fault.js'
-import type { Config } from './schema.js'
+import type { Config, TrustConfig } from './schema.js'
 
 /** What is allowed and yet hardly meant. */
 export function doubtsAbout(config: Config): readonly Fault[] {
+  const certificatesTrusted = config.endpoint.ssh.trustedUserCaKeys.length > 0
   return [
-    ...(config.devices.length > 0
-      ? []
-      : [
-          {
-            path: [],
-            message: 'no devices are configured, so every call-home connection is refused',
-            hint: 'add `devices`',
-          },
-        ]),
+    ...(config.devices.length > 0 ? [] : [noDevices(config.trust)]),
+    ...(config.trust.firstUse === 'accept' ? [believingFirstUse] : []),
     ...(config.users.length > 0
       ? []
       : [{ path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }]),
     ...config.users.flatMap((user, at): readonly Fault[] => [
-      ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0
+      ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0 || certificatesTrusted
         ? []
         : [
             {
               path: ['users', at],
               message: 'this user can never log in',
-              hint: 'add `password-hash` or `authorized-keys`',
+              hint: 'add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
             },
           ]),
       ...(user.roles.length > 0
@@ -33,6 +27,28 @@ export function doubtsAbout(config: Config): readonly Fault[] {
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
   ]
+}
+
+/** What happens to a device that nobody configured. */
+const FIRST_USE = {
+  refuse: 'are refused unless they were approved before',
+  pend: 'are pending until approved',
+  accept: 'are believed at their first call',
+}
+
+function noDevices({ firstUse, knownHosts }: TrustConfig): Fault {
+  const which = knownHosts === undefined ? '' : ' and are not in known-hosts'
+  return {
+    path: [],
+    message: `no devices are configured, so devices that call${which} ${FIRST_USE[firstUse]}`,
+    hint: firstUse === 'pend' ? 'add `devices`, or approve with `homeport devices approve ID`' : 'add `devices`',
+  }
+}
+
+const believingFirstUse: Fault = {
+  path: ['trust', 'first-use'],
+  message: 'whoever calls first with a device id is believed, and gets credentials to log in with',
+  hint: 'for a lab; `pend` waits for your approval instead',
 }
 
 /** Who knows the proof of two devices can speak for either; told once for each proof, a fleet may share it on purpose. */

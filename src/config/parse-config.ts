@@ -30,7 +30,7 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
   const tree = locateTree(yaml.document, yaml.lines, environment, Math.max(100_000, text.length * 10))
-  const parsed = configSchema(directory).safeParse(tree.value)
+  const parsed = configSchema(directory, environment).safeParse(tree.value)
   const faults = [
     ...(parsed.success ? checkListeners(parsed.data) : schemaFaults(parsed.error, tree)),
     ...checkMeaning(tree),

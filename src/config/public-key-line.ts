@@ -19,13 +19,16 @@ const FIELDS: Readonly<Record<string, number>> = {
 
 const PASTE = 'paste the line of the .pub file: `ssh-ed25519 AAAA… comment`'
 
+const CERTIFY =
+  'name a file with the CA at `trust.known-hosts` (of devices) or `endpoint.ssh.trusted-user-ca-keys` (of users)'
+
 /** Reads `type base64 [comment]`; the type inside the base64 must be the same, and nothing may be cut off. */
 export function readPublicKeyLine(line: string): Reading<PublicKey> {
   const [first, second, ...rest] = line.trim().split(/[ \t]+/)
   if (first === undefined || second === undefined || /[\r\n]/.test(line.trim()))
     return refused('expected one OpenSSH public key line', PASTE)
   if (first.includes('-cert-v01@'))
-    return refused('certificates are not supported by this version', 'write the plain public key')
+    return refused('a certificate instead of a public key', `write the plain public key, or ${CERTIFY}`)
   const fields = Object.hasOwn(FIELDS, first) ? FIELDS[first] : undefined
   if (fields === undefined) return refused(...whyNotAKeyType(first, second))
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(second) || second.length % 4 === 1) return refused('the key is not base64', PASTE)
@@ -40,8 +43,12 @@ export function readPublicKeyLine(line: string): Reading<PublicKey> {
 }
 
 function whyNotAKeyType(first: string, second: string): [message: string, hint: string] {
-  if (first === '@cert-authority' || first === '@revoked' || first.includes('cert-authority'))
-    return ['certificate authorities are not supported by this version', 'write the plain public key']
+  if (first === '@revoked')
+    return [
+      'a revoked key does not belong here',
+      'put it into a file of `trust.revoked` or `endpoint.ssh.revoked-keys`',
+    ]
+  if (first.includes('cert-authority')) return ['a certificate authority does not belong here', CERTIFY]
   if (first.startsWith('sk-'))
     return ['keys of security tokens (sk-…) are not supported by this version', 'use an ed25519 key']
   if (Object.hasOwn(FIELDS, second))

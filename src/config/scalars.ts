@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { readDuration } from './duration.js'
+import { type Duration, readDuration } from './duration.js'
+import type { Environment } from './environment.js'
 import { nearestName } from './nearest-name.js'
 import { accepted, type Reading } from './reading.js'
 import { scalar } from './section.js'
@@ -21,8 +22,8 @@ export function integer(least: number, most: number) {
 }
 
 /** A duration such as `10s`, read as milliseconds. */
-export function duration(least: '0s' | '1ms' = '1ms') {
-  return scalar((written): Reading<number> => readDuration(written, least === '0s' ? 0 : 1))
+export function duration(least: Duration = '1ms', most: Duration = '24h') {
+  return scalar((written): Reading<number> => readDuration(written, least, most))
 }
 
 /** One of a few words. */
@@ -53,6 +54,45 @@ export function path(directory: string) {
   return scalar((written): Reading<string> => (written === '' ? empty : accepted(resolve(directory, written))))
 }
 
+/** The socket of an ssh-agent: a path, or `true` for the one that SSH_AUTH_SOCK names, looked up as `${SSH_AUTH_SOCK}` is. */
+export function agentSocket(directory: string, environment: Environment) {
+  return scalar((written): Reading<string> => {
+    if (written === '') return empty
+    if (written === 'true') return environmentsAgent(directory, environment)
+    if (/^(true|false|yes|no|on|off)$/i.test(written)) {
+      const hint = 'write `true` for the agent of SSH_AUTH_SOCK, and leave the key out for none'
+      return { ok: false, message: 'expected `true` or the path of a socket', hint }
+    }
+    return accepted(resolve(directory, written))
+  })
+}
+
+function environmentsAgent(directory: string, environment: Environment): Reading<string> {
+  const found = environment.lookup('SSH_AUTH_SOCK')
+  if (found.kind === 'unreadable')
+    return {
+      ok: false,
+      message: `${found.variable} names a file that cannot be read (${found.code})`,
+      hint: found.hint,
+    }
+  if (found.kind === 'value' && found.value !== '') return accepted(resolve(directory, found.value))
+  const hint = 'set it in the environment or in .env, or write the path of the socket instead of `true`'
+  return { ok: false, message: 'the environment variable SSH_AUTH_SOCK is not set', hint }
+}
+
+/** A name in a certificate; it is compared as it stands, and OpenSSH separates such names by commas and spaces. */
+export function principal() {
+  return scalar((written): Reading<string> => {
+    if (written === '') return empty
+    if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a name in a certificate has at most 255 bytes' }
+    if (/[,\p{C}\p{Z}]/u.test(written)) {
+      const message = 'a name in a certificate has no commas, spaces or control characters'
+      return { ok: false, message, hint: 'write several as a list: [a, b]' }
+    }
+    return accepted(written)
+  })
+}
+
 /** A device id: free text as Junos has it, but the login name is split at the last `@`, and it must fit one line of a log. */
 export function deviceId() {
   return scalar((written): Reading<string> => {
@@ -60,6 +100,8 @@ export function deviceId() {
     if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a device id has at most 255 bytes' }
     if (/[\p{C}\p{Zl}\p{Zp}]/u.test(written)) return { ok: false, message: 'a device id has printable characters only' }
     if (written.trim() !== written) return { ok: false, message: 'a device id does not start or end with a space' }
+    if (written === '.' || written === '..')
+      return { ok: false, message: `a device id is not \`${written}\``, hint: 'no URL can name it' }
     if (written.includes('@'))
       return {
         ok: false,

@@ -1,7 +1,9 @@
 import type * as z from 'zod'
+import type { Environment } from './environment.js'
 import { readPasswordHash } from './password-hash-form.js'
 import { readPublicKeyLine } from './public-key-line.js'
 import {
+  agentSocket,
   deviceId,
   deviceSelector,
   duration,
@@ -10,6 +12,7 @@ import {
   listenAddress,
   oneOf,
   path,
+  principal,
   text,
   userName,
 } from './scalars.js'
@@ -20,6 +23,7 @@ export type Config = z.output<ReturnType<typeof configSchema>>
 export type DeviceConfig = Config['devices'][number]
 export type UserConfig = Config['users'][number]
 export type CredentialsConfig = MapValue<Config['credentials']>
+export type TrustConfig = Config['trust']
 export type RoleConfig = MapValue<Config['roles']>
 
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
@@ -36,8 +40,8 @@ function keepalives(interval: number) {
   }
 }
 
-/** The schema of a file in `directory` (absolute), where relative paths start. */
-export function configSchema(directory: string) {
+/** The schema of a file in `directory` (absolute), where relative paths start; `environment` knows where the ssh-agent is. */
+export function configSchema(directory: string, environment: Environment) {
   const publicKey = scalar(readPublicKeyLine)
 
   const callHome = section({
@@ -55,6 +59,9 @@ export function configSchema(directory: string) {
       address: listenAddress().default('::'),
       port: integer(0, 65_535).default(830),
       'host-keys': list(path(directory)),
+      'host-certificates': list(path(directory)),
+      'trusted-user-ca-keys': list(path(directory)),
+      'revoked-keys': list(path(directory)),
       'login-timeout': duration().default(60_000),
       'max-login-attempts': integer(6, 1000).default(10),
       'max-connections': integer(1, MANY).default(1000),
@@ -72,15 +79,31 @@ export function configSchema(directory: string) {
     'reconnect-window': duration('0s').default(120_000),
   })
 
+  const trust = section({
+    'known-hosts': path(directory).optional(),
+    revoked: list(path(directory)),
+    'first-use': oneOf('refuse', 'pend', 'accept').default('pend'),
+    'pending-timeout': duration().default(60_000),
+    'max-pending': integer(1, MANY).default(256),
+    'max-pending-per-source': integer(1, MANY).default(16),
+  })
+
   const credentials = section({
     username: text(),
     password: text().optional(),
     'private-key': path(directory).optional(),
     passphrase: text().optional(),
-  })
+    certificate: path(directory).optional(),
+    agent: agentSocket(directory, environment).optional(),
+    'user-ca': path(directory).optional(),
+    'user-ca-passphrase': text().optional(),
+    principals: list(principal()),
+    'certificate-lifetime': duration('1m', '1h').default(300_000),
+  }).transform((written) => withPrincipals(written, written.username))
 
   const device = section({
     id: deviceId(),
+    aliases: list(principal()),
     secret: text().optional(),
     'host-keys': list(publicKey),
     credentials: text().default('default'),
@@ -92,9 +115,10 @@ export function configSchema(directory: string) {
     name: userName(),
     'password-hash': scalar(readPasswordHash).optional(),
     'authorized-keys': list(publicKey),
+    principals: list(principal()),
     roles: list(text()),
     device: deviceId().optional(),
-  })
+  }).transform((written) => withPrincipals(written, written.name))
 
   const role = section({
     devices: list(deviceSelector()),
@@ -105,6 +129,7 @@ export function configSchema(directory: string) {
     'call-home': callHome.prefault({}),
     endpoint: endpoint.prefault({}),
     link: link.prefault({}),
+    trust: trust.prefault({}),
     credentials: named(credentials),
     devices: list(device),
     users: list(user),
@@ -115,4 +140,9 @@ export function configSchema(directory: string) {
       format: oneOf('auto', 'json', 'pretty').default('auto'),
     }).prefault({}),
   })
+}
+
+/** Who writes no principals means the own name. */
+function withPrincipals<T extends { readonly principals: readonly string[] }>(written: T, name: string): T {
+  return written.principals.length > 0 ? written : { ...written, principals: [name] }
 }

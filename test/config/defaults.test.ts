@@ -17,6 +17,9 @@ describe('an empty configuration', () => {
             address: '::',
             port: 830,
             hostKeys: [],
+            hostCertificates: [],
+            trustedUserCaKeys: [],
+            revokedKeys: [],
             loginTimeout: 60_000,
             maxLoginAttempts: 10,
             maxConnections: 1000,
@@ -34,6 +37,13 @@ describe('an empty configuration', () => {
           reconnectWait: 15_000,
           reconnectWindow: 120_000,
         },
+        trust: {
+          revoked: [],
+          firstUse: 'pend',
+          pendingTimeout: 60_000,
+          maxPending: 256,
+          maxPendingPerSource: 16,
+        },
         credentials: new Map(),
         devices: [],
         users: [],
@@ -44,13 +54,37 @@ describe('an empty configuration', () => {
     },
   )
 
-  it('warns that it is good for nobody', () => {
+  it('warns that nobody is known yet', () => {
     expect(parseText('')).toMatchObject({
       ok: true,
       warnings: [
-        { key: '', message: expect.stringContaining('no devices') },
-        { key: '', message: expect.stringContaining('no users') },
+        {
+          key: '',
+          message: 'no devices are configured, so devices that call are pending until approved',
+          hint: 'add `devices`, or approve with `homeport devices approve ID`',
+        },
+        { key: '', message: 'no users are configured, so nobody can log in' },
       ],
     })
+  })
+})
+
+describe('what is derived from other keys', () => {
+  it('are the principals of credentials, and how long their certificates are good for', () => {
+    const config = configOf('credentials: { default: { username: netconf, password: x } }')
+    expect(config.credentials.get('default')).toEqual({
+      username: 'netconf',
+      password: 'x',
+      principals: ['netconf'],
+      certificateLifetime: 300_000,
+    })
+  })
+
+  it('are the principals of a user', () => {
+    const users = 'users:\n  - { name: ops@example.net, principals: [] }\n  - { name: b, principals: [netadmin, b] }\n'
+    expect(configOf(users).users).toEqual([
+      { name: 'ops@example.net', authorizedKeys: [], principals: ['ops@example.net'], roles: [] },
+      { name: 'b', authorizedKeys: [], principals: ['netadmin', 'b'], roles: [] },
+    ])
   })
 })

@@ -18,10 +18,19 @@ describe('config/homeport.example.yaml', () => {
   })
 
   it('is valid with the keys that are commented out, but for their files', () => {
-    const whole = text.replace(/^( *)# (host-keys:|  - keys|private-key:|passphrase:)/gm, '$1$2')
-    expect(problemsOf(whole, { ...variables, DEVICE_KEY_PASSPHRASE: 'x' })).toEqual([
-      expect.stringMatching(/endpoint\.ssh\.host-keys\[0\]: \/srv\/config\/keys\/ssh_host_ed25519_key cannot be read/),
-      expect.stringMatching(/credentials\.default\.private-key: \/srv\/config\/keys\/id_ed25519 cannot be read/),
+    const whole = text.replace(/^( *)# ( *(?:[a-z-]+:(?= |$)|- [a-z]))/gm, '$1$2')
+    const commentedOut = { DEVICE_KEY_PASSPHRASE: 'x', USER_CA_PASSPHRASE: 'x', SSH_AUTH_SOCK: '/run/agent' }
+    const problems = problemsOf(whole, { ...variables, ...commentedOut })
+    expect(problems.map((problem) => problem.replace(/^\d+:\d+: /, ''))).toEqual([
+      'endpoint.ssh.host-keys[0]: /srv/config/keys/ssh_host_ed25519_key cannot be read (ENOENT)',
+      'endpoint.ssh.host-certificates[0]: /srv/config/keys/ssh_host_ed25519_key-cert.pub cannot be read (ENOENT)',
+      'endpoint.ssh.trusted-user-ca-keys[0]: /srv/config/keys/user_ca.pub cannot be read (ENOENT)',
+      'endpoint.ssh.revoked-keys[0]: /srv/config/keys/revoked_user_keys cannot be read (ENOENT)',
+      'trust.known-hosts: /srv/config/known_hosts cannot be read (ENOENT)',
+      'trust.revoked[0]: /srv/config/keys/revoked_host_keys cannot be read (ENOENT)',
+      'credentials.default.private-key: /srv/config/keys/id_ed25519 cannot be read (ENOENT)',
+      'credentials.default.certificate: /srv/config/keys/id_ed25519-cert.pub cannot be read (ENOENT)',
+      'credentials.fresh.user-ca: /srv/config/keys/user_ca cannot be read (ENOENT)',
     ])
   })
 
@@ -38,8 +47,20 @@ describe('config/homeport.example.yaml', () => {
     const named = new Set([...table.matchAll(/^\| `([^`]+)`/gm)].map(([, key = '']) => key.split('.').at(-1) ?? ''))
     const written = new Set([...text.matchAll(/(?:^|[{,]) *(?:# *|- )*([a-z-]+):(?= |$)/gm)].map(([, key = '']) => key))
     for (const key of named) expect(written, key).toContain(key)
-    const names = ['default', 'lab', 'operator', 'tokyo', 'site', 'rack', 'call-home', 'ssh', 'endpoint', 'link']
-    const sections = ['credentials', 'devices', 'users', 'roles', 'log', 'labels']
+    const names = [
+      'default',
+      'lab',
+      'fresh',
+      'operator',
+      'tokyo',
+      'site',
+      'rack',
+      'call-home',
+      'ssh',
+      'endpoint',
+      'link',
+    ]
+    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'log', 'labels']
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

@@ -38,7 +38,10 @@ describe('${NAME}', () => {
 
   it('works inside { } without quotes, as in every example', () => {
     const text = 'credentials: { default: { username: ${U}, password: ${P} } }'
-    expect(configOf(text, { U: 'a', P: 'b' }).credentials.get('default')).toEqual({ username: 'a', password: 'b' })
+    expect(configOf(text, { U: 'a', P: 'b' }).credentials.get('default')).toMatchObject({
+      username: 'a',
+      password: 'b',
+    })
   })
 
   it('gives numbers, durations and lists of texts their values', () => {

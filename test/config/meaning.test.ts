@@ -39,10 +39,41 @@ describe('devices', () => {
   })
 
   it('that nothing could prove are refused', () => {
-    expect(printed(device('{ id: a, host-keys: [] }'))).toBe(
+    expect(printed(`${device('{ id: a, host-keys: [] }')}trust: { first-use: refuse }`)).toBe(
       'config/homeport.yaml:3:5: devices[0]: nothing could prove that a connection comes from this device\n' +
-        '    add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`)',
+        '    add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`), ' +
+        'or set `trust.known-hosts`, or `trust.first-use: pend` to approve its key when it calls',
     )
+  })
+
+  it.each(['', 'trust: { first-use: pend }', 'trust: { first-use: accept }'])(
+    'that are judged at their first call need no proof of their own: %j',
+    (trust) => {
+      expect(problemsOf(`${device('{ id: a }')}${trust}`)).toEqual([])
+    },
+  )
+
+  it('that a known_hosts file may prove need no proof of their own', () => {
+    const trust = 'trust: { first-use: refuse, known-hosts: /dev/null }'
+    expect(problemsOf(`${device('{ id: a }')}${trust}`)).toEqual([
+      '4:29: trust.known-hosts: /dev/null cannot be read (not a file)',
+    ])
+  })
+
+  it('have aliases that no other device has', () => {
+    expect(
+      problemsOf(
+        `${credentials}devices:
+  - { id: a, aliases: [a, a.example.net, B, shared] }
+  - { id: b, aliases: [Shared, "\${NAME}", own] }
+`,
+        { NAME: 'a.example.net' },
+      ),
+    ).toEqual([
+      '3:42: devices[0].aliases[2]: the name `B` is that of another device already, the one on line 4',
+      '4:24: devices[1].aliases[0]: the name `Shared` is that of another device already, the one on line 3',
+      '4:32: devices[1].aliases[1]: the name is that of another device already, the one on line 3',
+    ])
   })
 
   it('without credentials, or with unknown ones, are refused', () => {
@@ -60,14 +91,22 @@ describe('devices', () => {
   it('may have a limit and labels of their own', () => {
     const config = configOf(device('{ id: a, secret: x, max-sessions: 3, labels: { constructor: b } }'))
     expect(config.devices).toEqual([
-      { id: 'a', secret: 'x', hostKeys: [], credentials: 'default', labels: { constructor: 'b' }, maxSessions: 3 },
+      {
+        id: 'a',
+        aliases: [],
+        secret: 'x',
+        hostKeys: [],
+        credentials: 'default',
+        labels: { constructor: 'b' },
+        maxSessions: 3,
+      },
     ])
   })
 })
 
 describe('credentials', () => {
   it.each([
-    ['{ username: a }', '1:16: credentials.a: neither a password nor a private key'],
+    ['{ username: a }', '1:16: credentials.a: nothing to log in with, neither a key nor a password'],
     ['{ password: a }', '1:16: credentials.a.username: is missing'],
     [
       '{ username: a, password: b, passphrase: c }',
@@ -75,8 +114,100 @@ describe('credentials', () => {
     ],
     ['{ username: a, private-key: k }', '1:34: credentials.a.private-key: /srv/config/k cannot be read (ENOENT)'],
     ['{ username: a, private-key: / }', '1:34: credentials.a.private-key: / cannot be read (not a file)'],
+    ['{ username: a, user-ca: k }', '1:34: credentials.a.user-ca: /srv/config/k cannot be read (ENOENT)'],
+    [
+      '{ username: a, agent: /s, certificate: k }',
+      '1:45: credentials.a.certificate: /srv/config/k cannot be read (ENOENT)',
+    ],
+    [
+      '{ username: a, password: b, user-ca-passphrase: c }',
+      '1:47: credentials.a.user-ca-passphrase: a passphrase without a user CA',
+    ],
+    [
+      '{ username: a, agent: /s, principals: [c] }',
+      '1:45: credentials.a.principals: principals without a user CA that certifies them',
+    ],
+    [
+      '{ username: a, agent: /s, certificate-lifetime: 1m }',
+      '1:45: credentials.a.certificate-lifetime: a lifetime without a user CA that certifies it',
+    ],
   ])('%s', (text, problem) => {
     expect(problemsOf(`credentials: { a: ${text} }`)).toEqual([problem])
+  })
+
+  it.each(['', 'password: x', 'user-ca: keys/user_ca'])('with a certificate need its private key: %j', (others) => {
+    expect(problemsOf(`credentials:\n  a: { username: a, certificate: /etc/passwd, ${others} }`)[0]).toBe(
+      '2:21: credentials.a.certificate: a certificate without its private key',
+    )
+  })
+
+  it.each(['agent: /run/agent', 'agent: true', 'password: x'])('are good with one way to log in: %s', (way) => {
+    expect(problemsOf(`credentials: { a: { username: a, ${way} } }`, { SSH_AUTH_SOCK: '/run/other' })).toEqual([])
+  })
+
+  it('may have an agent that is not there yet', () => {
+    const text = 'credentials: { a: { username: a, agent: ../agent }, b: { username: b, agent: true } }'
+    const config = configOf(text, { SSH_AUTH_SOCK: '/run/user/agent' })
+    expect([...config.credentials.values()].map(({ agent }) => agent)).toEqual(['/srv/agent', '/run/user/agent'])
+  })
+
+  it.each([{}, { SSH_AUTH_SOCK: '' }])('need the environment to name the agent: %j', (variables) => {
+    expect(printed('credentials:\n  a:\n    username: a\n    agent: true\n', variables)).toBe(
+      'config/homeport.yaml:4:5: credentials.a.agent: the environment variable SSH_AUTH_SOCK is not set\n' +
+        '    set it in the environment or in .env, or write the path of the socket instead of `true`',
+    )
+  })
+})
+
+describe('trust', () => {
+  it('names files that can be read', () => {
+    expect(problemsOf('trust:\n  known-hosts: known_hosts\n  revoked: [/, revoked_keys]\n')).toEqual([
+      '2:3: trust.known-hosts: /srv/config/known_hosts cannot be read (ENOENT)',
+      '3:13: trust.revoked[0]: / cannot be read (not a file)',
+      '3:16: trust.revoked[1]: /srv/config/revoked_keys cannot be read (ENOENT)',
+    ])
+  })
+
+  it('is doubted when it believes everybody', () => {
+    const parsed = parseText('trust:\n  first-use: accept\n')
+    expect(parsed.ok && parsed.warnings.map(({ line, key, message }) => [line, key, message]).slice(0, 3)).toEqual([
+      [undefined, '', 'no devices are configured, so devices that call are believed at their first call'],
+      [undefined, '', 'no users are configured, so nobody can log in'],
+      [2, 'trust.first-use', 'whoever calls first with a device id is believed, and gets credentials to log in with'],
+    ])
+  })
+
+  it('says what becomes of devices that nobody configured', () => {
+    const warnings = (text: string): readonly string[] => {
+      const parsed = parseText(text)
+      return parsed.ok ? parsed.warnings.map(({ message }) => message) : []
+    }
+    expect(warnings('trust: { first-use: refuse }')).toContain(
+      'no devices are configured, so devices that call are refused unless they were approved before',
+    )
+    expect(warnings(`trust: { known-hosts: ${import.meta.filename} }`)).toContain(
+      'no devices are configured, so devices that call and are not in known-hosts are pending until approved',
+    )
+  })
+})
+
+describe('the endpoint', () => {
+  it('names files that can be read', () => {
+    expect(
+      problemsOf(`endpoint:
+  ssh:
+    host-keys: [a]
+    host-certificates: [b]
+    trusted-user-ca-keys: [c]
+    revoked-keys:
+      - d
+`),
+    ).toEqual([
+      '3:17: endpoint.ssh.host-keys[0]: /srv/config/a cannot be read (ENOENT)',
+      '4:25: endpoint.ssh.host-certificates[0]: /srv/config/b cannot be read (ENOENT)',
+      '5:28: endpoint.ssh.trusted-user-ca-keys[0]: /srv/config/c cannot be read (ENOENT)',
+      '7:9: endpoint.ssh.revoked-keys[0]: /srv/config/d cannot be read (ENOENT)',
+    ])
   })
 })
 
@@ -107,6 +238,12 @@ describe('users', () => {
       [2, 'users[0]', 'this user can never log in'],
       [2, 'users[0]', 'this user may open no device'],
     ])
+  })
+
+  it('may log in with certificates alone', () => {
+    const endpoint = `endpoint: { ssh: { trusted-user-ca-keys: [${import.meta.filename}] } }\n`
+    const parsed = parseText(`${endpoint}users:\n  - name: a\n    roles: [operator]\n`)
+    expect(parsed.ok && parsed.warnings.filter(({ key }) => key !== '')).toEqual([])
   })
 
   it.each([
@@ -194,9 +331,10 @@ describe('public key lines', () => {
     [`router1 ${ED25519}`, 'something stands before the key type'],
     [`from="10.0.0.1" ${ED25519}`, 'something stands before the key type'],
     [`command="a b" ${ED25519}`, 'options before a key are not supported by this version'],
-    [`cert-authority ${ED25519}`, 'certificate authorities are not supported by this version'],
-    [`@cert-authority * ${ED25519}`, 'certificate authorities are not supported by this version'],
-    [`ssh-ed25519-cert-v01@openssh.com ${base64}`, 'certificates are not supported by this version'],
+    [`cert-authority ${ED25519}`, 'a certificate authority does not belong here'],
+    [`@cert-authority * ${ED25519}`, 'a certificate authority does not belong here'],
+    [`@revoked * ${ED25519}`, 'a revoked key does not belong here'],
+    [`ssh-ed25519-cert-v01@openssh.com ${base64}`, 'a certificate instead of a public key'],
     ['sk-ssh-ed25519@openssh.com AAAA', 'keys of security tokens (sk-…) are not supported by this version'],
     ['constructor AAAA', 'not a known key type'],
   ])('not %s', (line, problem) => {
@@ -216,6 +354,7 @@ devices:
   - { id: a, secret: \${NONE} }
 link: { max-sessions: 0 }
 link: {}
+trust: { first-use: refuse }
 `),
     ).toEqual([
       '2:5: users[0].name: a user name has no spaces or control characters',

@@ -20,6 +20,8 @@ describe('no problem and no warning shows a secret', () => {
     ['with a bad escape', `credentials:\n  default:\n    username: a\n    password: "\\${SECRET}"\n`],
     ['with a bad ${', `credentials:\n  default:\n    username: a\n    password: 'x\${${SECRET}'\n`],
     ['on the next line', `credentials:\n  default:\n    username: a\n    password:\n    ${SECRET}\n`],
+    ['of a user CA', `credentials: { a: { username: a, password: b, user-ca-passphrase: ${SECRET} } }`],
+    ['of a user CA in another kind', `credentials: { a: { username: a, user-ca-passphrase: [${SECRET}] } }`],
     ['as a hash', `users: [{ name: a, password-hash: ${SECRET} }]`],
     ['as a hash of another kind', `users: [{ name: a, password-hash: $2b$10$${SECRET} }]`],
     ['as a key line', `devices: [{ id: a, host-keys: [${SECRET}, ssh-rsa ${SECRET}, ${SECRET} ssh-rsa] }]`],
@@ -35,6 +37,11 @@ describe('no problem and no warning shows a secret', () => {
     'users: [{ name: ${S}, roles: [${S}] }, { name: ${S}, password-hash: ${S}, authorized-keys: ["${S}"] }]',
     'roles: { a: { devices: ["=${S}"], operations: [${S}] } }',
     'credentials: { default: { username: a, private-key: ${S}, passphrase: ${S} } }',
+    'credentials: { default: { username: a, user-ca: ${S}, user-ca-passphrase: ${S}, certificate: ${S} } }',
+    'credentials: { default: { username: a, user-ca: x, certificate-lifetime: ${S}, principals: ["${S},"] } }',
+    'trust: { known-hosts: ${S}, revoked: ["${S}"], first-use: ${S}, pending-timeout: ${S}, max-pending: ${S} }',
+    'endpoint: { ssh: { host-certificates: ["${S}"], trusted-user-ca-keys: ["${S}"], revoked-keys: ["${S}"] } }',
+    'devices: [{ id: ${S} }, { id: b, aliases: ["${S}", "${S} x"] }]',
     'devices: ${S}\nlink: ${S}\ncredentials: ${S}',
   ])('that came from the environment: %s', (text) => {
     expectHidden(text)

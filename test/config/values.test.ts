@@ -3,6 +3,7 @@ import { ED25519 } from './keys.js'
 import { configOf, problemsOf } from './parse-text.js'
 
 const credentials = 'credentials: { default: { username: netconf, password: x } }\n'
+const account = (fields: string): string => `credentials: { default: { username: netconf, ${fields} } }\n`
 
 describe('durations', () => {
   it.each([
@@ -23,6 +24,24 @@ describe('durations', () => {
       ])
     },
   )
+
+  it.each([
+    ['1m', 60_000],
+    ['90s', 90_000],
+    ['1h', 3_600_000],
+  ])('%s of a certificate', (text, milliseconds) => {
+    const config = configOf(account(`user-ca: ${import.meta.filename}, certificate-lifetime: ${text}`))
+    expect(config.credentials.get('default')).toMatchObject({ certificateLifetime: milliseconds })
+  })
+
+  it.each([
+    ['59s', 'at least 1m'],
+    ['61m', 'at most 1h'],
+  ])('not %s of a certificate', (text, bound) => {
+    expect(problemsOf(account(`certificate-lifetime: ${text}, user-ca: ${import.meta.filename}`))).toEqual([
+      `1:46: credentials.default.certificate-lifetime: expected a duration of ${bound}`,
+    ])
+  })
 
   it('of nothing, where waiting may be switched off', () => {
     expect(configOf('link: { session-wait: 0s }').link.sessionWait).toBe(0)
@@ -70,9 +89,33 @@ describe('listen addresses', () => {
 
 describe('words', () => {
   it('are one of a few, with the nearest named', () => {
-    expect(problemsOf('log:\n  level: wran\n  format: xml\n')).toEqual([
+    expect(problemsOf('log:\n  level: wran\n  format: xml\ntrust:\n  first-use: pending\n')).toEqual([
       '2:3: log.level: expected one of trace, debug, info, warn, error',
       '3:3: log.format: expected one of auto, json, pretty',
+      '5:3: trust.first-use: expected one of refuse, pend, accept',
+    ])
+  })
+})
+
+describe('agents', () => {
+  it.each(['false', 'True', 'yes', 'off', '""', '[a]'])('are true or a path, not %s', (text) => {
+    expect(problemsOf(account(`agent: ${text}`), { SSH_AUTH_SOCK: '/run/agent' })).toEqual([
+      expect.stringMatching(/^1:46: credentials\.default\.agent: (expected|is empty)/),
+    ])
+  })
+})
+
+describe('names in certificates', () => {
+  it.each(['ops@example.net', 'router-1.example.net', 'ルーター', "'0'"])('%s', (name) => {
+    const config = configOf(`users: [{ name: a, principals: [${name}] }]`)
+    expect(config.users[0]?.principals).toEqual([name.replaceAll("'", '')])
+  })
+
+  it.each(['"a,b"', '"a b"', '"a\\n"', '""', '[a]', 'x'.repeat(256)])('not %s', (name) => {
+    const text = `${credentials}devices:\n  - { id: a, aliases: [${name}] }\nusers:\n  - { name: a, principals: [${name}] }\n`
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/^3:24: devices\[0\]\.aliases\[0\]: /),
+      expect.stringMatching(/^5:29: users\[0\]\.principals\[0\]: /),
     ])
   })
 })

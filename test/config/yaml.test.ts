@@ -49,8 +49,8 @@ devices:
 `
   it('and merges work', () => {
     const config = configOf(text)
-    expect(config.credentials.get('lab')).toEqual({ username: 'netconf', password: 'y' })
-    expect(config.credentials.get('all')).toEqual({ username: 'first', password: 'x' })
+    expect(config.credentials.get('lab')).toMatchObject({ username: 'netconf', password: 'y' })
+    expect(config.credentials.get('all')).toMatchObject({ username: 'first', password: 'x' })
     expect(config.devices.map(({ id, labels }) => [id, labels])).toEqual([
       ['router1', { site: 'tokyo' }],
       ['router2', { site: 'tokyo' }],
