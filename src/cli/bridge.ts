@@ -1,19 +1,31 @@
+import type { ServerConfig } from 'ssh2'
 import type { Config } from '../config/schema.js'
+import { createEnrolmentDesk, type EnrolmentDesk } from '../fleet/enrolment-desk.js'
+import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
+import type { Api } from '../northbound/http/api.js'
+import { createApp } from '../northbound/http/app.js'
+import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
+import { loadCertificate } from '../ssh/certificate-file.js'
 import { loadHostKeys } from '../ssh/host-keys.js'
 import { fingerprintOf, publicKeyLine } from '../ssh/public-key.js'
 import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2-internals.js'
+import { serverHostKeys } from '../ssh/ssh2-internals-keys.js'
+import { openSqliteStore } from '../store/sqlite-store.js'
+import type { Store, StoreProblem } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
+import { bridgeSocketIn } from './bridge-socket.js'
 import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
-import { accessFrom, settingsFrom, trustFrom } from './settings.js'
+import { accessFrom, credentialsFor, settingsFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 
 /** A running bridge. */
 export interface Bridge {
   readonly fleet: Fleet
+  readonly desk: EnrolmentDesk
   /** `address:port` that devices dial, and that clients dial. */
   readonly addresses: { readonly callHome: string; readonly endpoint: string }
   /** The host keys that clients see, as `known_hosts` holds them. */
@@ -22,6 +34,9 @@ export interface Bridge {
   configure(config: Config): Promise<void>
   stop(): Promise<void>
 }
+
+/** Milliseconds between two writes of when devices were seen. */
+const touchInterval = 30_000
 
 /** Builds the rooms of a node and starts them in order. Throws `StartProblem`. */
 export async function startBridge(config: Config, log: Log): Promise<Bridge> {
@@ -34,26 +49,49 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     )
 
   let settings = await settingsFrom(config)
-  const fleet = createFleet({ devices: settings.devices, limits: settings.fleetLimits })
-  logFleetEvents(fleet.events, log)
+  const hostKeys = await hostKeysOf(config, log)
+  const store = await openStore(config, log)
+  const events = createFleetEmitter()
+  logFleetEvents(events, log)
+  const fleet: Fleet = createFleet({ devices: [], limits: settings.fleetLimits, events })
+  const desk: EnrolmentDesk = await createEnrolmentDesk({
+    store,
+    events,
+    configured: settings.devices,
+    limits: settings.enrolmentLimits,
+    defaultMaxSessions: settings.maxSessions,
+    added: (device) => fleet.add(device),
+    changed: () => fleet.configure(desk.devices(), settings.fleetLimits),
+    onStoreProblem: ({ message, hint }, deviceId) =>
+      log.error({ deviceId, hint }, `not written to the store: ${message}`),
+  })
+  fleet.configure(desk.devices(), settings.fleetLimits)
 
   const callHome = createCallHomeListener(
-    fleet,
-    trustFrom(() => settings),
+    {
+      fleet,
+      desk,
+      anchors: () => settings.anchors,
+      credentialsFor: (deviceId) => credentialsFor(settings, deviceId, desk.credentialsOf(deviceId)),
+      log,
+    },
     settings.callHomeLimits,
   )
-  const hostKeys = await hostKeysOf(config, log)
   const endpoint = createSshEndpoint(
     fleet,
     accessFrom(() => settings),
-    hostKeys,
+    hostKeys.presented,
     settings.endpointLimits,
     log,
   )
+  const operator = await serveOperator(config, createApp({ fleet, enrolments: desk, log }), log)
   const stop = async (): Promise<void> => {
+    await operator.close()
     callHome.close()
     endpoint.close()
     fleet.close()
+    const closing = await store.close()
+    if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
   }
 
   try {
@@ -77,13 +115,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     }
     return {
       fleet,
+      desk,
       addresses,
-      hostKeys: hostKeys.map((key) => publicKeyLine({ type: key.type, blob: key.getPublicSSH() })),
+      hostKeys: hostKeys.lines,
       configure: async (next) => {
         settings = await settingsFrom(next)
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
-        fleet.configure(settings.devices, settings.fleetLimits)
+        desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
       },
       stop,
     }
@@ -93,7 +132,25 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
 }
 
-async function hostKeysOf({ endpoint, dataDir }: Config, log: Log) {
+/** Whoever may open the socket in data-dir is the operator. */
+async function serveOperator({ dataDir }: Config, app: Api, log: Log): Promise<ServedSocket> {
+  const serving = await serveOnSocket(app, { path: bridgeSocketIn(dataDir), log })
+  if (!serving.ok) throw new StartProblem(`data-dir: ${serving.problem.message}`, serving.problem.hint)
+  return serving.served
+}
+
+async function openStore({ dataDir }: Config, log: Log): Promise<Store> {
+  const onProblem = ({ message, hint }: StoreProblem): void =>
+    log.error({ hint }, `not written to the store: ${message}`)
+  const opened = await openSqliteStore({ directory: dataDir, touchInterval, onProblem })
+  if (!opened.ok) throw new StartProblem(`data-dir: ${opened.problem.message}`, opened.problem.hint)
+  return opened.store
+}
+
+async function hostKeysOf(
+  { endpoint, dataDir }: Config,
+  log: Log,
+): Promise<{ readonly presented: ServerConfig['hostKeys']; readonly lines: readonly string[] }> {
   const loaded = await loadHostKeys(endpoint.ssh.hostKeys, dataDir).catch((error: NodeJS.ErrnoException) => {
     throw new StartProblem(
       `data-dir: cannot write the bridge's host keys to ${dataDir} (${error.code ?? error.message})`,
@@ -102,8 +159,36 @@ async function hostKeysOf({ endpoint, dataDir }: Config, log: Log) {
   })
   if (!loaded.ok)
     throw new StartProblem(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
+  const certificates = await Promise.all(
+    endpoint.ssh.hostCertificates.map(async (file) => {
+      const read = await loadCertificate(file)
+      if (read.ok) return { file, certificate: read.certificate }
+      throw new StartProblem(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
+    }),
+  )
+  for (const { file, certificate } of certificates)
+    if (!loaded.keys.some((key) => key.getPublicSSH().equals(certificate.key.blob)))
+      throw new StartProblem(
+        `endpoint.ssh.host-certificates: ${file} is for none of the bridge's host keys`,
+        'sign the .pub file of one of endpoint.ssh.host-keys',
+      )
+  const presented = serverHostKeys(
+    loaded.keys.map((key) => ({
+      key,
+      certificates: certificates
+        .filter(({ certificate }) => certificate.key.blob.equals(key.getPublicSSH()))
+        .map(({ certificate }) => certificate),
+    })),
+  )
+  if (!presented.ok)
+    throw new StartProblem(`endpoint.ssh.host-keys: ${presented.problem.message}`, presented.problem.hint)
   for (const file of loaded.generated) log.info({ file }, 'host key generated')
   for (const key of loaded.keys)
     log.info({ type: key.type, fingerprint: fingerprintOf(key.getPublicSSH()) }, 'host key')
-  return loaded.keys
+  for (const { certificate } of certificates)
+    log.info({ keyId: certificate.keyId, principals: certificate.principals }, 'host certificate')
+  return {
+    presented: presented.hostKeys,
+    lines: loaded.keys.map((key) => publicKeyLine({ type: key.type, blob: key.getPublicSSH() })),
+  }
 }

@@ -15,6 +15,13 @@ export function logFleetEvents(events: FleetEmitter, log: Log): void {
       `link detached: ${end.message}`,
     ),
   )
+  events.on('pending', ({ deviceId, source, hostKeyFingerprint }) =>
+    log.warn(
+      { deviceId, source, hostKeyFingerprint, hint: `homeport devices approve ${deviceId}` },
+      'device pending: compare its fingerprint, then approve or reject it',
+    ),
+  )
+  events.on('decided', ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`))
   events.on('refused', ({ deviceId, source, reason, message, hint }) =>
     log.warn(
       { ...(deviceId === undefined ? {} : { claimed: deviceId }), source, reason, hint },

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { caCommand } from './ca.js'
 import { checkConfigCommand } from './check-config.js'
 import { demoCommand } from './demo.js'
+import { devicesCommand } from './devices.js'
+import { onboardCommand } from './onboard.js'
 import { serveCommand } from './serve.js'
 import { simulateCommand } from './simulate.js'
 import { userCommand } from './user.js'
@@ -20,7 +23,10 @@ export function createProgram(): Command {
     .addCommand(demoCommand())
     .addCommand(simulateCommand())
     .addCommand(checkConfigCommand())
+    .addCommand(devicesCommand())
+    .addCommand(onboardCommand())
     .addCommand(userCommand())
+    .addCommand(caCommand())
   exitWithTwoOnWrongUsage(program)
   return program
 }

@@ -1,51 +1,68 @@
+import { readFile } from 'node:fs/promises'
 import { createPasswordCheck } from '../access/password-check.js'
 import type { Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
-import type { Config } from '../config/schema.js'
-import type { Device, FleetLimits } from '../fleet/fleet.js'
+import type { Config, CredentialsConfig } from '../config/schema.js'
+import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
+import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
+import type { FleetLimits } from '../fleet/fleet.js'
+import type { UserCertificateTrust } from '../northbound/ssh/authentication.js'
 import type { Access, SshEndpointLimits } from '../northbound/ssh/server.js'
-import type { CallHomeTrust } from '../southbound/call-home.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
 import { loadPrivateKey } from '../ssh/host-keys.js'
+import { parseKnownHosts } from '../ssh/known-hosts.js'
+import { parsePublicKeyLine } from '../ssh/public-key.js'
+import { joinRevocations, type Revocations } from '../ssh/revocation.js'
+import { parseRevocations } from '../ssh/revocation-file.js'
 import type { Credentials } from '../trust/credentials.js'
-import type { KnownDevice } from '../trust/known-device.js'
+import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { StartProblem } from './start-problem.js'
 
 /** The configuration in the terms of the rooms. A reload makes a new one, and the rooms look at the newest. */
 export interface Settings {
-  readonly devices: readonly Device[]
-  readonly known: readonly KnownDevice[]
+  readonly devices: readonly ConfiguredDevice[]
+  readonly maxSessions: number
+  readonly anchors: TrustAnchors
+  readonly enrolmentLimits: EnrolmentLimits
+  /** Profiles by name, and the name that each configured device has. */
   readonly credentials: ReadonlyMap<string, Credentials>
+  readonly profileOf: ReadonlyMap<string, string>
   readonly users: ReadonlyMap<string, User>
+  readonly userCertificates: UserCertificateTrust
   readonly roles: Roles
   readonly fleetLimits: FleetLimits
   readonly callHomeLimits: CallHomeListenerLimits
   readonly endpointLimits: SshEndpointLimits
 }
 
-/** Turns a configuration into what the rooms need, and reads the private keys that it names. */
+/** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
 export async function settingsFrom(config: Config): Promise<Settings> {
-  const profiles = new Map<string, Credentials>()
-  for (const [name, profile] of config.credentials) profiles.set(name, await credentialsFrom(name, profile))
-  const { callHome, endpoint, link } = config
+  const credentials = new Map<string, Credentials>()
+  for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
+  const { callHome, endpoint, link, trust } = config
   return {
-    devices: config.devices.map(({ id, labels, maxSessions }) => ({
+    devices: config.devices.map(({ id, aliases, secret, hostKeys, labels, maxSessions }) => ({
       id,
+      aliases,
       labels,
-      maxSessions: maxSessions ?? link.maxSessions,
-    })),
-    known: config.devices.map(({ id, secret, hostKeys }) => ({
-      id,
       pins: hostKeys,
+      maxSessions: maxSessions ?? link.maxSessions,
       ...(secret === undefined ? {} : { secret }),
     })),
-    credentials: new Map(
-      config.devices.flatMap(({ id, credentials }) => {
-        const profile = profiles.get(credentials)
-        return profile === undefined ? [] : [[id, profile] as const]
-      }),
-    ),
+    maxSessions: link.maxSessions,
+    anchors: {
+      knownHosts: trust.knownHosts === undefined ? [] : await knownHostsFrom(trust.knownHosts),
+      revocations: await revocationsFrom('trust.revoked', trust.revoked),
+      firstUse: trust.firstUse,
+    },
+    enrolmentLimits: trust,
+    credentials,
+    profileOf: new Map(config.devices.map(({ id, credentials: name }) => [id, name])),
     users: new Map(config.users.map((user) => [user.name, user])),
+    userCertificates: {
+      trustedCas: await publicKeysFrom('endpoint.ssh.trusted-user-ca-keys', endpoint.ssh.trustedUserCaKeys),
+      revocations: await revocationsFrom('endpoint.ssh.revoked-keys', endpoint.ssh.revokedKeys),
+    },
     roles: config.roles,
     fleetLimits: link,
     callHomeLimits: {
@@ -57,32 +74,13 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   }
 }
 
-async function credentialsFrom(
-  name: string,
-  {
-    username,
-    password,
-    privateKey,
-    passphrase,
-  }: Config['credentials'] extends ReadonlyMap<string, infer Profile> ? Profile : never,
-): Promise<Credentials> {
-  const given = { username, ...(password === undefined ? {} : { password }) }
-  if (privateKey === undefined) return given
-  const loaded = await loadPrivateKey(privateKey, passphrase)
-  if (!loaded.ok)
-    throw new StartProblem(
-      `credentials.${name}.private-key: ${privateKey}: ${loaded.problem.message}`,
-      loaded.problem.hint,
-    )
-  return { ...given, privateKey: loaded.key }
-}
-
-/** What southbound asks of the newest settings. */
-export function trustFrom(settings: () => Settings): CallHomeTrust {
-  return {
-    known: () => settings().known,
-    credentialsFor: (deviceId) => settings().credentials.get(deviceId),
-  }
+/** The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else `default`. */
+export function credentialsFor(
+  { profileOf, credentials }: Settings,
+  deviceId: string,
+  enrolled: string | undefined,
+): Credentials | undefined {
+  return credentials.get(profileOf.get(deviceId) ?? enrolled ?? 'default')
 }
 
 /** What northbound asks of the newest settings. */
@@ -90,6 +88,83 @@ export function accessFrom(settings: () => Settings): Access {
   return {
     find: (name) => settings().users.get(name),
     checkPassword: createPasswordCheck(),
+    certificates: () => settings().userCertificates,
     roles: () => settings().roles,
+  }
+}
+
+const minute = 60_000
+
+async function credentialsFrom(name: string, profile: CredentialsConfig): Promise<Credentials> {
+  const { username, password, privateKey, passphrase, certificate, agent, userCa, userCaPassphrase } = profile
+  return {
+    username,
+    ...(password === undefined ? {} : { password }),
+    ...(privateKey === undefined
+      ? {}
+      : { privateKey: await keyFrom(`credentials.${name}.private-key`, privateKey, passphrase) }),
+    ...(certificate === undefined ? {} : { certificateFile: certificate }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(userCa === undefined
+      ? {}
+      : {
+          userCa: {
+            key: await keyFrom(`credentials.${name}.user-ca`, userCa, userCaPassphrase),
+            principals: profile.principals,
+            lifetimeMinutes: profile.certificateLifetime / minute,
+          },
+        }),
+  }
+}
+
+async function keyFrom(key: string, file: string, passphrase: string | undefined) {
+  const loaded = await loadPrivateKey(file, passphrase)
+  if (!loaded.ok) throw new StartProblem(`${key}: ${file}: ${loaded.problem.message}`, loaded.problem.hint)
+  return loaded.key
+}
+
+async function knownHostsFrom(file: string) {
+  const { entries, problems } = parseKnownHosts((await contentOf('trust.known-hosts', file)).toString('utf8'))
+  const [problem] = problems
+  // A line that cannot be read may be the one that revokes a key.
+  if (problem !== undefined)
+    throw new StartProblem(`trust.known-hosts: ${file}:${problem.line}: ${problem.message}`, problem.hint)
+  return entries
+}
+
+async function revocationsFrom(key: string, files: readonly string[]): Promise<Revocations> {
+  const lists: Revocations[] = []
+  for (const file of files) {
+    const parsed = parseRevocations(await contentOf(key, file))
+    if (!parsed.ok) throw new StartProblem(`${key}: ${file}: ${parsed.problem.message}`, parsed.problem.hint)
+    lists.push(parsed.revocations)
+  }
+  return joinRevocations(lists)
+}
+
+async function publicKeysFrom(key: string, files: readonly string[]): Promise<Buffer[]> {
+  const keys: Buffer[] = []
+  for (const file of files) {
+    const lines = (await contentOf(key, file)).toString('utf8').split('\n')
+    for (const [index, line] of lines.entries()) {
+      if (line.trim() === '' || line.trim().startsWith('#')) continue
+      const parsed = parsePublicKeyLine(line)
+      if (!parsed.ok)
+        throw new StartProblem(`${key}: ${file}:${index + 1}: ${parsed.problem.message}`, parsed.problem.hint)
+      keys.push(parsed.key.blob)
+    }
+  }
+  return keys
+}
+
+async function contentOf(key: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new StartProblem(
+      `${key}: ${file} cannot be read (${code ?? String(error)})`,
+      'give a file that the user of the bridge may read',
+    )
   }
 }

@@ -30,7 +30,7 @@ describe('check-config', () => {
     expect(await check()).toMatchObject({
       stdout: 'config/homeport.yaml: ok (2 devices, 1 user)\n',
       stderr:
-        'config/homeport.yaml:4:9: users[0]: warning: this user can never log in\n    add `password-hash` or `authorized-keys`\n',
+        'config/homeport.yaml:4:9: users[0]: warning: this user can never log in\n    add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`\n',
       status: 0,
     })
   })

@@ -1,0 +1,151 @@
+import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import { problemSchema } from '../northbound/http/problem.js'
+import type { CommandProblem } from './command-problem.js'
+import type { BridgeLocation } from './find-bridge.js'
+import { ownerOf } from './owner-of.js'
+
+/** What a running bridge answered: the text is JSON, as it came. */
+export type BridgeAnswer =
+  | { readonly ok: true; readonly text: string }
+  /** `text` is there when the bridge itself refused: its problem detail. */
+  | { readonly ok: false; readonly problem: CommandProblem; readonly text?: string }
+
+/** A request to a running bridge; `path` starts with `/`. */
+export interface BridgeRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly path: string
+  readonly body?: unknown
+  /** Milliseconds. */
+  readonly timeout?: number
+}
+
+const usualTimeout = 30_000
+/** Octets; thousands of devices are some megabytes. */
+const longestAnswer = 64 * 1024 * 1024
+
+/** Asks a running bridge. Never throws: whatever is wrong is a problem that can be shown to the operator. */
+export async function askBridge(location: BridgeLocation, asked: BridgeRequest): Promise<BridgeAnswer> {
+  try {
+    const { status, text } = await exchange(location, asked)
+    return status >= 200 && status < 300 ? { ok: true, text } : refusal(location, status, text)
+  } catch (error) {
+    return { ok: false, problem: await notReached(location, error as NodeJS.ErrnoException) }
+  }
+}
+
+/** The path of a device; ids may hold what means something else in a path. */
+export function devicePath(id: string): string {
+  return `/api/v1/devices/${encodeURIComponent(id)}`
+}
+
+function exchange(
+  location: BridgeLocation,
+  { method, path, body, timeout = usualTimeout }: BridgeRequest,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
+  const options: RequestOptions = {
+    method,
+    agent: false,
+    signal: AbortSignal.timeout(timeout),
+    headers: {
+      Accept: 'application/json',
+      ...(sent === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': sent.length }),
+      ...(location.kind === 'url' && location.token !== undefined ? { Authorization: `Bearer ${location.token}` } : {}),
+    },
+  }
+  return new Promise((resolve, reject) => {
+    const answered = (answer: IncomingMessage): void => {
+      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject)
+    }
+    const request =
+      location.kind === 'socket'
+        ? requestHttp({ ...options, socketPath: location.path, path }, answered)
+        : (location.url.protocol === 'https:' ? requestHttps : requestHttp)(
+            new URL(location.url.pathname.replace(/\/$/, '') + path, location.url),
+            options,
+            answered,
+          )
+    request.once('error', reject)
+    request.end(sent)
+  })
+}
+
+async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > longestAnswer) throw new Error(`it answers with more than ${longestAnswer} octets`)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** What the bridge says is wrong, or what stands between it and us. */
+function refusal(location: BridgeLocation, status: number, text: string): BridgeAnswer {
+  const problem = problemSchema.safeParse(parsed(text))
+  if (problem.success) {
+    const { detail, hint } = problem.data
+    return {
+      ok: false,
+      text,
+      problem: { message: detail, status: status === 422 ? 2 : 1, ...(hint === undefined ? {} : { hint }) },
+    }
+  }
+  return {
+    ok: false,
+    problem: {
+      message: `${nameOf(location)} answers with status ${status}`,
+      hint:
+        status === 401 || status === 403
+          ? 'give a token that has the rights in HOMEPORT_TOKEN'
+          : 'is it a bridge, of this version, that answers there?',
+      status: 1,
+    },
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Why nothing was answered. */
+export async function notReached(
+  location: BridgeLocation,
+  { code, name, message }: NodeJS.ErrnoException,
+): Promise<CommandProblem> {
+  const where = nameOf(location)
+  if (name === 'AbortError' || name === 'TimeoutError')
+    return {
+      message: `the bridge on ${where} does not answer in time`,
+      hint: 'look at its log and its load',
+      status: 1,
+    }
+  if (location.kind === 'socket') {
+    if (code === 'ENOENT' || code === 'ECONNREFUSED')
+      return { message: `no bridge answers on ${where}: start it with homeport serve`, status: 1 }
+    if (code === 'EACCES' || code === 'EPERM') {
+      const owner = await ownerOf(location.path)
+      return {
+        message: `not permitted to open ${where}: ${owner.path === location.path ? 'it' : owner.path} belongs to ${owner.name}`,
+        hint: `run the command as that user: sudo -u ${owner.user ?? 'USER'} homeport …`,
+        status: 1,
+      }
+    }
+  }
+  return {
+    message: `no bridge answers on ${where}: ${code ?? message}`,
+    hint:
+      location.kind === 'url' ? 'check HOMEPORT_URL, and that the bridge runs' : 'is it a bridge that listens there?',
+    status: 1,
+  }
+}
+
+function nameOf(location: BridgeLocation): string {
+  return location.kind === 'socket' ? location.path : location.url.href
+}

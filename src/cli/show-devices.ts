@@ -1,0 +1,100 @@
+import { printable } from '../config/printable.js'
+import type { DeviceView } from '../northbound/http/routes/devices/device.js'
+
+/** A table of devices for people, one a line. */
+export function deviceTable(devices: readonly DeviceView[]): string {
+  if (devices.length === 0) return 'no devices: none is configured, and none has called\n'
+  return table([
+    ['ID', 'STANDING', 'LINK', 'LAST SEEN', 'FINGERPRINT'],
+    ...devices.map((device) => [
+      device.id,
+      device.standing,
+      device.link === null ? '-' : 'attached',
+      device.lastSeen === null ? '-' : shortTime(device.lastSeen),
+      keysInShort(device),
+    ]),
+  ])
+}
+
+/** All that is known of one device, a line for each thing. */
+export function deviceSheet(device: DeviceView): string {
+  const { pins, presented, decision, link, lastDetached, lastRefusal, addresses, labels } = device
+  const lines: (readonly [string, string] | undefined)[] = [
+    ['id', device.id],
+    ['standing', device.standing],
+    link === null
+      ? ['link', 'none']
+      : [
+          'link',
+          `from ${link.source} since ${shortTime(link.attachedAt)}, ${link.software}, ${counted(link.sessions, 'session')}, ${link.queued} queued`,
+        ],
+    link === null ? undefined : ['link key', link.fingerprint],
+    lastDetached === null ? undefined : ['last link ended', `${shortTime(lastDetached.at)}: ${lastDetached.message}`],
+    ...pins.map(
+      ({ type, fingerprint, by, addedAt }) =>
+        ['pin', `${type} ${fingerprint} (by ${by}${addedAt === null ? '' : `, ${shortTime(addedAt)}`})`] as const,
+    ),
+    presented === null ? undefined : ['presented', `${presented.type} ${presented.fingerprint}`],
+    decision === null ? undefined : ['decision', `${decision.how} by ${decision.by}, ${shortTime(decision.at)}`],
+    ['secret', device.hasSecret ? 'yes' : 'no'],
+    ['first seen', device.firstSeen === null ? 'never' : shortTime(device.firstSeen)],
+    ['last seen', device.lastSeen === null ? 'never' : shortTime(device.lastSeen)],
+    addresses.length === 0 ? undefined : ['addresses', addresses.join(', ')],
+    lastRefusal === null
+      ? undefined
+      : [
+          'last refusal',
+          `${shortTime(lastRefusal.at)} from ${lastRefusal.source}: ${lastRefusal.reason}: ${lastRefusal.message}`,
+        ],
+    ...Object.entries(labels).map(([name, value]) => ['label', `${name}=${value}`] as const),
+  ]
+  return table(lines.filter((line) => line !== undefined))
+}
+
+/** What a device id is bound to now, to be compared with the device. */
+export function boundKeys({ id, pins }: DeviceView): string {
+  if (pins.length === 0) return `${printable(id)} is bound to no key\n`
+  return pins.map(({ type, fingerprint }) => `${printable(`${id} is bound to ${type} ${fingerprint}`)}\n`).join('')
+}
+
+/** What it is bound to, and what it shows instead. */
+function keysInShort({ pins: [pin, ...more], presented, link }: DeviceView): string {
+  if (pin === undefined) return presented?.fingerprint ?? link?.fingerprint ?? '-'
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`
+  const known = [pin, ...more].some(({ fingerprint }) => fingerprint === presented?.fingerprint)
+  return `${pin.fingerprint}${others}${presented === null || known ? '' : `, shows ${presented.fingerprint}`}`
+}
+
+/** Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a command. */
+function table(rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(printable))
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ''))))
+  return cells
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => padded(cell, widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}
+
+function padded(cell: string, to: number): string {
+  return cell + ' '.repeat(to - width(cell))
+}
+
+function width(cell: string): number {
+  return [...characters.segment(cell)].length
+}
+
+const characters = new Intl.Segmenter()
+
+/** `2025-06-01 10:00:00Z`: sortable, and the same for whoever reads it. */
+function shortTime(written: string): string {
+  return written.replace('T', ' ').replace(/\.\d+(?=Z)/, '')
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
