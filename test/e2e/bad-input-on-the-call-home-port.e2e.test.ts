@@ -17,7 +17,10 @@ describe('bad input on the call-home port is refused with its reason, and everyt
   beforeAll(async () => {
     attached = await startAttachedDevice({
       netconf: byteSubsystem.echo(),
-      config: { 'call-home': { 'initiation-timeout': '1s', 'handshake-timeout': '1s' } },
+      config: {
+        'call-home': { 'initiation-timeout': '1s', 'handshake-timeout': '1s' },
+        trust: { 'first-use': 'refuse' },
+      },
     })
   })
   afterAll(() => attached?.stop())
