@@ -117,8 +117,9 @@ describe('a device that nothing vouches for', () => {
     expect(await devices(running)).toMatchObject([
       { id: 'router1', standing: 'rejected', lastRefusal: { reason: 'rejected' } },
     ])
+    const from = running.lines.all.length
     expect((await operate(running, 'devices', 'forget', 'router1')).status).toBe(0)
-    await running.logged(/^device pending/, {}, { from: running.lines.all.length })
+    await running.logged(/^device pending/, {}, { from })
   })
 
   it('without a device id goes by its fingerprint, until it is approved under a name', async () => {
@@ -170,8 +171,9 @@ describe('a device after a hardware swap', () => {
     const fresh = await call(running, await newKey())
     await running.logged(/^call refused/, { reason: 'host-key-not-pinned' })
     expect(await devices(running)).toMatchObject([{ lastRefusal: { reason: 'host-key-not-pinned' } }])
+    const from = running.lines.all.length
     expect((await operate(running, 'devices', 'repin', 'router1')).status).toBe(0)
-    await running.logged(/^link attached/, {}, { from: running.lines.all.length })
+    await running.logged(/^link attached/, {}, { from })
     expect(fresh.dials()).toBeGreaterThan(1)
   })
 })
