@@ -46,6 +46,7 @@ export function deviceSheet(device: DeviceView): string {
           'last refusal',
           `${shortTime(lastRefusal.at)} from ${lastRefusal.source}: ${lastRefusal.reason}: ${lastRefusal.message}`,
         ],
+    ...Object.entries(device.refusals).map(([reason, count]) => ['refused', `${count} × ${reason}`] as const),
     ...Object.entries(labels).map(([name, value]) => ['label', `${name}=${value}`] as const),
   ]
   return table(lines.filter((line) => line !== undefined))

@@ -3,7 +3,7 @@ import type { Store, StoreProblem } from '../store/store.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
 import { type ConfiguredDevice, isProven, storedDevice, viewOf, withStored } from './enrolled-device.js'
-import type { AddedDevice, EnrolmentChange, EnrolmentProblem, Enrolments } from './enrolment.js'
+import type { AddedDevice, EnrolmentChange, EnrolmentProblem, Enrolments, EnrolmentView } from './enrolment.js'
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
 
@@ -68,6 +68,7 @@ export async function createEnrolmentDesk(options: {
   const stored = new Map((await store.enrolments.list()).map((enrolment) => [enrolment.deviceId, enrolment]))
   const waiting = new Map<string, (outcome: PendingOutcome) => void>()
   const refusalsWritten = new Map<string, number>()
+  const refusalCounts = new Map<string, Record<string, number>>()
   let knownNow: readonly KnownDevice[] | undefined
 
   /** What is in memory counts: it stays right when the disk is full. */
@@ -151,10 +152,15 @@ export async function createEnrolmentDesk(options: {
           'look at the log and at the disk of data-dir, then decide again',
         )
 
+  const shown = (deviceId: string, enrolment: Enrolment | undefined): EnrolmentView => {
+    const refusals = refusalCounts.get(deviceId)
+    return { ...viewOf(deviceId, configured.get(deviceId), enrolment), ...(refusals === undefined ? {} : { refusals }) }
+  }
+
   const get: Enrolments['get'] = async (deviceId) => {
     const current = (await store.enrolments.get(deviceId).catch(() => undefined)) ?? stored.get(deviceId)
     const device = configured.get(deviceId)
-    return current === undefined && device === undefined ? undefined : viewOf(deviceId, device, current)
+    return current === undefined && device === undefined ? undefined : shown(deviceId, current)
   }
 
   const approve: Enrolments['approve'] = async (deviceId, by, as = deviceId) => {
@@ -209,6 +215,7 @@ export async function createEnrolmentDesk(options: {
     if (!stored.has(deviceId)) return configured.has(deviceId) ? byConfiguration(deviceId) : unknown(deviceId)
     const written = await update(deviceId, () => undefined)
     refusalsWritten.delete(deviceId)
+    refusalCounts.delete(deviceId)
     events.emit('decided', { deviceId, standing: 'forgotten', by })
     decided(deviceId)
     return changeOf(deviceId, written)
@@ -300,6 +307,8 @@ export async function createEnrolmentDesk(options: {
     refused: (refusal, presented) => {
       const { deviceId, reason, message, source } = refusal
       if (deviceId === undefined || !(stored.has(deviceId) || configured.has(deviceId))) return
+      const counts = refusalCounts.get(deviceId) ?? {}
+      refusalCounts.set(deviceId, { ...counts, [reason]: (counts[reason] ?? 0) + 1 })
       const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
       if (!due) return
       refusalsWritten.set(deviceId, now().getTime())
@@ -314,7 +323,7 @@ export async function createEnrolmentDesk(options: {
       const fromStore = await store.enrolments.list().catch(() => [...stored.values()])
       const current = new Map(fromStore.map((enrolment) => [enrolment.deviceId, enrolment]))
       const ids = new Set([...configured.keys(), ...current.keys()])
-      return [...ids].toSorted().map((id) => viewOf(id, configured.get(id), current.get(id)))
+      return [...ids].toSorted().map((id) => shown(id, current.get(id)))
     },
     get,
     approve,

@@ -21,6 +21,8 @@ export interface EnrolmentView {
     readonly source: string
     readonly at: Date
   }
+  /** How often connections that claimed it were refused since the bridge started, by reason; none when absent. */
+  readonly refusals?: Readonly<Record<string, number>>
   /** Where it called from, the newest first. */
   readonly addresses: readonly string[]
   readonly hasSecret: boolean

@@ -180,7 +180,7 @@ describe('the enrolment of devices', () => {
     expect(open.known()[0]?.pins.map(({ blob }) => blob)).toEqual([fresh])
   })
 
-  it('refusals are written now and then, however often a stranger calls', async () => {
+  it('refusals are counted, and written now and then, however often a stranger calls', async () => {
     const open = await desk()
     const held = open.pend(call('router1', newKey()), never)
     await open.approve('router1', 'alice')
@@ -190,6 +190,7 @@ describe('the enrolment of devices', () => {
       open.refused({ reason: 'missing-hmac', message: '', hint: '', source: `192.0.2.9:${at}`, deviceId: 'router1' })
     expect(update).toHaveBeenCalledTimes(1)
     update.mockRestore()
+    expect((await open.get('router1'))?.refusals).toEqual({ 'missing-hmac': 1000 })
   })
 
   describe('of configured devices', () => {

@@ -49,6 +49,7 @@ describe('GET /api/v1/devices/{id}', () => {
       firstSeen: at(0),
       lastSeen: at(3),
       lastRefusal: { reason: 'wrong-hmac', message: 'the two secrets differ', source: '192.0.2.9:1', at: at(2) },
+      refusals: { 'wrong-hmac': 2 },
       addresses: ['192.0.2.1', '192.0.2.9'],
       hasSecret: true,
     })
@@ -78,6 +79,7 @@ describe('GET /api/v1/devices/{id}', () => {
         source: '192.0.2.9:1',
         at: '2025-06-01T02:00:00.000Z',
       },
+      refusals: { 'wrong-hmac': 2 },
       addresses: ['192.0.2.1', '192.0.2.9'],
       hasSecret: true,
       labels: { site: 'tokyo' },

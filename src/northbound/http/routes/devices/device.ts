@@ -29,6 +29,9 @@ export const deviceSchema = z
       .object({ reason: z.string(), message: z.string(), source: z.string(), at: time })
       .nullable()
       .openapi({ description: 'why a connection that claimed this id was refused last' }),
+    refusals: z
+      .record(z.string(), z.int())
+      .openapi({ description: 'how often such connections were refused since the bridge started, by reason' }),
     addresses: z.array(z.string()).openapi({ description: 'where it called from, the newest first' }),
     hasSecret: z.boolean(),
     labels: z.record(z.string(), z.string()),
@@ -69,6 +72,7 @@ export function describeDevice(
     firstSeen: written(enrolment?.firstSeen),
     lastSeen: written(enrolment?.lastSeen),
     lastRefusal: lastRefusalOf(enrolment, status),
+    refusals: { ...enrolment?.refusals },
     addresses: [...(enrolment?.addresses ?? [])],
     hasSecret: enrolment?.hasSecret ?? false,
     labels: { ...status?.labels },
