@@ -65,7 +65,7 @@ function kindOf(input: unknown): string {
 
 function camelKeys<T extends object>(value: T): CamelKeys<T> {
   const pairs = Object.entries(value).filter(([, held]) => held !== undefined)
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type does to the keys what this line does
+  // The type does to the keys what this line does.
   return Object.fromEntries(pairs.map(([key, held]) => [camelCase(key), held])) as CamelKeys<T>
 }
 
