@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { sshListenerOptions } from '../ssh/listener-options.js'
 import { sourceOf } from '../telemetry/source.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
 
@@ -15,36 +16,27 @@ export interface CallHomeListenerLimits extends CallHomeLimits {
   readonly maxHandshakes: number
 }
 
-/** Milliseconds of silence before TCP itself asks whether the device is there. */
-const tcpKeepaliveDelay = 30_000
-
-/** Octets that a socket holds before those who write to it wait. */
-const socketHighWaterMark = 256 * 1024
-
 /** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
 export function createCallHomeListener(callHome: CallHome, initial: CallHomeListenerLimits): CallHomeListener {
   let limits = initial
   const handshakes = new Set<Socket>()
-  const server = createServer(
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveDelay, highWaterMark: socketHighWaterMark },
-    (socket) => {
-      // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
-      socket.on('error', () => undefined)
-      const source = sourceOf(socket)
-      if (handshakes.size >= limits.maxHandshakes) {
-        socket.destroy()
-        callHome.fleet.refuse({
-          reason: 'too-many-handshakes',
-          message: `${handshakes.size} call-home connections are already in their handshake`,
-          hint: 'the device dials again by itself; raise call-home.max-handshakes if this lasts',
-          source,
-        })
-        return
-      }
-      handshakes.add(socket)
-      void receiveCall(socket, source, callHome, limits).finally(() => handshakes.delete(socket))
-    },
-  )
+  const server = createServer(sshListenerOptions, (socket) => {
+    // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
+    socket.on('error', () => undefined)
+    const source = sourceOf(socket)
+    if (handshakes.size >= limits.maxHandshakes) {
+      socket.destroy()
+      callHome.fleet.refuse({
+        reason: 'too-many-handshakes',
+        message: `${handshakes.size} call-home connections are already in their handshake`,
+        hint: 'the device dials again by itself; raise call-home.max-handshakes if this lasts',
+        source,
+      })
+      return
+    }
+    handshakes.add(socket)
+    void receiveCall(socket, source, callHome, limits).finally(() => handshakes.delete(socket))
+  })
   return {
     server,
     configure: (next) => {

@@ -84,6 +84,10 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
         key: presented,
       })
     }
+    const fail = (error: Error): void => {
+      failure ??= error
+      onClose()
+    }
     const onTimeout = (): void => {
       failure = Object.assign(new Error('timeout'), { level: 'client-timeout' })
       onClose()
@@ -91,30 +95,21 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     let timer = setTimeout(onTimeout, options.handshakeTimeout)
 
     /** True or false is an answer to ssh2; undefined says that it comes later, which only the first key exchange may. */
-    const judge = (key: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
-      const proven = Buffer.from(key)
-      presented = proven
+    const judge = (proven: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
       const first = options.judge(proven)
       verdict = first
       if (first.trusted || first.reason !== 'pending') return first.trusted
       clearTimeout(timer)
-      options.decision(first, proven, gone.signal).then(
-        (outcome) => {
-          if (gone.signal.aborted) return
-          const again = options.judge(proven)
-          verdict = again.trusted ? again : pendingStill(again, outcome)
-          timer = setTimeout(onTimeout, options.handshakeTimeout)
-          answer(verdict.trusted)
-        },
-        (error: Error) => {
-          failure ??= error
-          onClose()
-        },
-      )
+      options.decision(first, proven, gone.signal).then((outcome) => {
+        if (gone.signal.aborted) return
+        const again = options.judge(proven)
+        verdict = again.trusted ? again : pendingStill(again, outcome)
+        timer = setTimeout(onTimeout, options.handshakeTimeout)
+        answer(verdict.trusted)
+      }, fail)
       return undefined
     }
 
-    let answered: Buffer | undefined
     client.on('error', onError)
     client.on('close', onClose)
     client.on('ready', onReady)
@@ -125,10 +120,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       authHandler: loginWith(
         () =>
           verdict?.trusted === true ? options.login(verdict.deviceId) : Promise.reject(new Error('it is not proven')),
-        (error) => {
-          failure ??= error
-          onClose()
-        },
+        fail,
       ),
       readyTimeout: 0,
       keepaliveInterval: options.keepaliveInterval,
@@ -136,9 +128,9 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
       // In a key re-exchange only the same key will do, and the answer must come at once.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => {
-        if (answered !== undefined) return answered.equals(key)
-        answered = Buffer.from(key)
-        return judge(answered, answer) as boolean
+        if (presented !== undefined) return presented.equals(key)
+        presented = Buffer.from(key)
+        return judge(presented, answer) as boolean
       },
     })
     boundUnreadAnswers(client)

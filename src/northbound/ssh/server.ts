@@ -7,6 +7,7 @@ import { unknownDevice } from '../../fleet/session-refusal.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
+import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import { serveSession, type SessionRefusalText } from './session.js'
@@ -33,12 +34,6 @@ export interface SshEndpoint {
   /** Takes no more clients and closes the connections of those that are here. */
   close(): void
 }
-
-/** Milliseconds of silence before TCP itself asks whether the client is there. */
-const tcpKeepaliveDelay = 30_000
-
-/** Octets that a socket holds before those who write to it wait. */
-const socketHighWaterMark = 256 * 1024
 
 /** Milliseconds that a client gets to read why its connection is closed. */
 const farewellTimeout = 1_000
@@ -75,28 +70,25 @@ export function createSshEndpoint(
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
     serveClient(connection, fleet, access, limits, log, onAuthenticated)
   })
-  const server = createServer(
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveDelay, highWaterMark: socketHighWaterMark },
-    (socket) => {
-      socket.on('error', () => undefined)
-      if (clients.size >= limits.maxConnections) {
-        log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
-        socket.destroy()
-        return
-      }
-      // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
-      const timer = setTimeout(() => {
-        log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
-        socket.destroy()
-      }, limits.loginTimeout)
-      socket.once('close', () => {
-        clients.delete(socket)
-        clearTimeout(timer)
-      })
-      clients.set(socket, timer)
-      ssh.injectSocket(socket)
-    },
-  )
+  const server = createServer(sshListenerOptions, (socket) => {
+    socket.on('error', () => undefined)
+    if (clients.size >= limits.maxConnections) {
+      log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+      socket.destroy()
+      return
+    }
+    // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
+    const timer = setTimeout(() => {
+      log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
+      socket.destroy()
+    }, limits.loginTimeout)
+    socket.once('close', () => {
+      clients.delete(socket)
+      clearTimeout(timer)
+    })
+    clients.set(socket, timer)
+    ssh.injectSocket(socket)
+  })
   return {
     server,
     configure: (next) => {
