@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { createPasswordCheck } from '../access/password-check.js'
-import type { Roles } from '../access/role.js'
+import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
-import type { Config, CredentialsConfig } from '../config/schema.js'
+import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
@@ -63,7 +63,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
       trustedCas: await publicKeysFrom('endpoint.ssh.trusted-user-ca-keys', endpoint.ssh.trustedUserCaKeys),
       revocations: await revocationsFrom('endpoint.ssh.revoked-keys', endpoint.ssh.revokedKeys),
     },
-    roles: config.roles,
+    roles: new Map([...config.roles].map(([name, role]) => [name, roleFrom(role)])),
     fleetLimits: link,
     callHomeLimits: {
       ...callHome,
@@ -94,6 +94,10 @@ export function accessFrom(settings: () => Settings): Access {
 }
 
 const minute = 60_000
+
+function roleFrom({ devices, operations }: RoleConfig): Role {
+  return { devices, operations: operations.map((name) => ({ effect: 'allow', name })), channels: ['netconf'] }
+}
 
 async function credentialsFrom(name: string, profile: CredentialsConfig): Promise<Credentials> {
   const { username, password, privateKey, passphrase, certificate, agent, userCa, userCaPassphrase } = profile

@@ -10,6 +10,7 @@ import {
   shuttingDown,
   unknownDevice,
 } from './session-refusal.js'
+import type { SessionClient } from './session-client.js'
 import { createSessionSlots, type SessionSlots, type SlotLimits } from './session-slots.js'
 
 /** A device as the configuration knows it. */
@@ -50,7 +51,12 @@ export interface Fleet {
   attach(link: Link): void
   /** Keeps and tells that a call-home connection was refused. It never touches a link. */
   refuse(refusal: LinkRefusal): void
-  openSession(deviceId: string, request: ChannelRequest, signal?: AbortSignal): Promise<SessionOpening>
+  openSession(
+    deviceId: string,
+    request: ChannelRequest,
+    client: SessionClient,
+    signal?: AbortSignal,
+  ): Promise<SessionOpening>
   /** Takes in a device that was enrolled; one that is known stays as it is. */
   add(device: Device): void
   /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
@@ -167,7 +173,7 @@ export function createFleet(options: {
       entry.waiting.add(wake)
     })
 
-  const openSession: Fleet['openSession'] = async (deviceId, request, signal) => {
+  const openSession: Fleet['openSession'] = async (deviceId, request, _client, signal) => {
     const entry = entries.get(deviceId)
     if (entry === undefined) return refused(unknownDevice(deviceId))
     const began = now()

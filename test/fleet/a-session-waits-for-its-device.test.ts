@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ChannelOpening } from '../../src/fleet/link.js'
 import { makeLink } from './support/hand-made-link.js'
-import { answerOf, limits, makeFleet, router, settled } from './support/test-fleet.js'
+import { answerOf, client, limits, makeFleet, router, settled } from './support/test-fleet.js'
 
 const lost = { reason: 'lost', message: 'the device closed the connection' } as const
 
@@ -252,7 +252,7 @@ describe('a device that refuses what the channel is for', () => {
         message: 'device "router1" refused the subsystem netconf: the device refused the request',
       },
     })
-    expect(await fleet.openSession('router1', { kind: 'exec', command: 'netconf\n' })).toMatchObject({
+    expect(await fleet.openSession('router1', { kind: 'exec', command: 'netconf\n' }, client)).toMatchObject({
       refusal: { message: expect.stringContaining('refused the command "netconf\\n"') as string },
     })
     expect(link.requests.length).toBe(2)

@@ -1,16 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import ssh2, { type Connection, type ServerConfig } from 'ssh2'
-import { mayOpenSession } from '../../access/may-open-session.js'
-import type { Roles } from '../../access/role.js'
 import type { Fleet } from '../../fleet/fleet.js'
-import { unknownDevice } from '../../fleet/session-refusal.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
+import { type Accounts, authorise } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
-import { serveSession, type SessionRefusalText } from './session.js'
+import { serveSession } from './session.js'
 
 /** Bounds on clients; times in milliseconds. */
 export interface SshEndpointLimits {
@@ -23,9 +21,7 @@ export interface SshEndpointLimits {
 }
 
 /** Who may do what now; a reload changes what these give. */
-export interface Access extends Users {
-  readonly roles: () => Roles
-}
+export interface Access extends Users, Accounts {}
 
 export interface SshEndpoint {
   readonly server: Server
@@ -152,18 +148,10 @@ function serveAuthenticated(
   connectionLog: Log,
 ): void {
   const { user, deviceId } = login
+  const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, deviceId })
   log.info({ method }, 'client authenticated')
   connection.once('close', () => log.info('client disconnected'))
-  const denial = async (): Promise<SessionRefusalText | undefined> => {
-    const account = access.find(user)
-    const device = await fleet.device(deviceId)
-    if (account === undefined) return noRights(user, 'the user was removed')
-    // Rights come first, so that nobody learns which device ids exist beyond their own.
-    const decision = mayOpenSession(account, access.roles(), device ?? { id: deviceId, labels: {} })
-    if (!decision.allowed) return noRights(user, decision.reason)
-    return device === undefined ? unknownDevice(deviceId) : undefined
-  }
   let sessions = 0
   connection.on('session', (accept, reject) => {
     if (sessions >= limits.maxSessionsPerConnection) {
@@ -172,16 +160,13 @@ function serveAuthenticated(
       return
     }
     sessions += 1
-    serveSession(connection, accept(), { fleet, deviceId, denial, log }, () => {
-      sessions -= 1
-    })
+    serveSession(
+      connection,
+      accept(),
+      { fleet, deviceId, client, authorise: () => authorise(fleet, access, user, deviceId), log },
+      () => {
+        sessions -= 1
+      },
+    )
   })
-}
-
-function noRights(user: string, why: string): SessionRefusalText {
-  return {
-    reason: 'no-rights',
-    message: `user ${JSON.stringify(user)} has no rights here: ${why}`,
-    hint: 'ask whoever runs the bridge for a role that includes the device',
-  }
 }

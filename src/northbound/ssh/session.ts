@@ -1,9 +1,10 @@
 import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelRequest } from '../../fleet/link.js'
-import type { SessionRefusal } from '../../fleet/session-refusal.js'
+import type { SessionClient } from '../../fleet/session-client.js'
 import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
+import type { Authorisation, SessionRefusalText } from '../authorise.js'
 import { netconfRequest } from './channel-request.js'
 import { relay } from './relay.js'
 
@@ -11,12 +12,11 @@ import { relay } from './relay.js'
 export interface SessionContext {
   readonly fleet: Fleet
   readonly deviceId: string
-  /** Why this user gets no session on this device, or undefined when there are rights. Asked anew for each session. */
-  readonly denial: () => Promise<SessionRefusalText | undefined>
+  readonly client: SessionClient
+  /** What this user may do on this device, asked anew for each session. */
+  readonly authorise: () => Promise<Authorisation>
   readonly log: Log
 }
-
-export type SessionRefusalText = Pick<SessionRefusal, 'message' | 'hint'> & { readonly reason: string }
 
 /** The exit status of a session that the bridge itself refuses. */
 const refusedStatus = 1
@@ -57,8 +57,8 @@ export function serveSession(
     if (held === undefined) return
     const request = netconfRequest(asked)
     if (request === undefined) return turnAway(held, notNetconf(asked), context, clientGone)
-    const denial = await context.denial()
-    if (denial !== undefined) return turnAway(held, denial, context, clientGone)
+    const authorisation = await context.authorise()
+    if (!authorisation.allowed) return turnAway(held, authorisation.refusal, context, clientGone)
     await runSession(held, request, context, clientGone)
   }
 }
@@ -82,10 +82,10 @@ async function runSession(
   context: SessionContext,
   clientGone: Promise<void>,
 ): Promise<void> {
-  const { fleet, deviceId, log } = context
+  const { fleet, deviceId, client, log } = context
   const cancel = new AbortController()
   void clientGone.then(() => cancel.abort())
-  const opening = await fleet.openSession(deviceId, request, cancel.signal)
+  const opening = await fleet.openSession(deviceId, request, client, cancel.signal)
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {

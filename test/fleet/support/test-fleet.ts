@@ -18,6 +18,8 @@ export const router = (id: string, maxSessions = 2): Device => ({ id, labels: {}
 
 export const netconf = { kind: 'subsystem', name: 'netconf' } as const
 
+export const client = { user: 'ops', source: '192.0.2.1:40000', via: 'ssh' } as const
+
 export interface TestFleet {
   readonly fleet: Fleet
   /** The names of the events so far. */
@@ -35,7 +37,7 @@ export function makeFleet(
   const told: (keyof FleetEvents)[] = []
   for (const event of ['attached', 'replaced', 'detached', 'refused'] as const)
     fleet.events.on(event, () => told.push(event))
-  return { fleet, told, open: (id = 'router1', signal) => fleet.openSession(id, netconf, signal) }
+  return { fleet, told, open: (id = 'router1', signal) => fleet.openSession(id, netconf, client, signal) }
 }
 
 /** What a client is told: `ok`, or why it gets no session. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { selectsDevice } from '../../src/access/device-selector.js'
 import { matchesGlob } from '../../src/access/glob.js'
-import { mayOpenSession } from '../../src/access/may-open-session.js'
+import { permissionOn } from '../../src/access/permission.js'
+import type { Role } from '../../src/access/role.js'
 
 const router1 = { id: 'router1', labels: { site: 'Tokyo', rack: '12' } }
 
@@ -55,25 +56,51 @@ describe('a glob', () => {
   })
 })
 
-describe('mayOpenSession', () => {
+describe('a permission', () => {
+  const role = (devices: readonly string[], more: Partial<Role> = {}): Role => ({
+    devices,
+    operations: [{ effect: 'allow', name: '*' }],
+    channels: ['netconf'],
+    ...more,
+  })
+  const get = [{ effect: 'allow', name: 'get' }] as const
   const roles = new Map([
-    ['operator', { devices: ['*'] }],
-    ['tokyo', { devices: ['lab-*', 'site=tokyo'] }],
-    ['osaka', { devices: ['site=osaka'] }],
-    ['nothing', { devices: [] }],
+    ['operator', role(['*'])],
+    ['tokyo', role(['lab-*', 'site=tokyo'])],
+    ['osaka', role(['site=osaka'])],
+    ['nothing', role([])],
+    ['viewer', role(['*'], { operations: get })],
+    ['shell', role(['*'], { operations: [], channels: ['shell'] })],
   ])
+  const decide = (names: readonly string[]) => permissionOn({ name: 'ops', roles: names }, roles, router1)
 
   it.each([
-    [['operator'], 'operator'],
-    [['osaka', 'tokyo'], 'tokyo'],
-  ])('%j may', (names, role) => {
-    expect(mayOpenSession({ name: 'ops', roles: names }, roles, router1)).toEqual({ allowed: true, role })
+    [['operator'], ['operator']],
+    [['osaka', 'tokyo'], ['tokyo']],
+    [
+      ['tokyo', 'operator'],
+      ['tokyo', 'operator'],
+    ],
+  ])('%j may by %j', (names, selecting) => {
+    expect(decide(names)).toMatchObject({
+      allowed: true,
+      permission: { roles: selecting, operations: { kind: 'all' } },
+    })
   })
 
   it.each([[[]], [['osaka']], [['nothing']], [['unknown']], [['constructor']]])('%j may not', (names) => {
-    expect(mayOpenSession({ name: 'ops', roles: names }, roles, router1)).toEqual({
-      allowed: false,
-      reason: 'no role of user ops includes device router1',
+    expect(decide(names)).toEqual({ allowed: false, reason: 'no role of user ops includes device router1' })
+  })
+
+  it('joins the rules and the channels of its roles', () => {
+    expect(decide(['viewer', 'shell'])).toEqual({
+      allowed: true,
+      permission: {
+        roles: ['viewer', 'shell'],
+        operations: { kind: 'rules', roles: [get, []] },
+        channels: new Set(['netconf', 'shell']),
+      },
     })
+    expect(decide(['viewer', 'operator'])).toMatchObject({ permission: { operations: { kind: 'all' } } })
   })
 })

@@ -1,0 +1,47 @@
+import { type Permission, permissionOn } from '../access/permission.js'
+import type { Roles } from '../access/role.js'
+import type { User } from '../access/user.js'
+import type { DeviceStatus, Fleet } from '../fleet/fleet.js'
+import { type SessionRefusal, unknownDevice } from '../fleet/session-refusal.js'
+
+/** Why a client gets no session, as it is told. */
+export type SessionRefusalText = Pick<SessionRefusal, 'message' | 'hint'> & { readonly reason: string }
+
+export type Authorisation =
+  | { readonly allowed: true; readonly permission: Permission; readonly device: DeviceStatus }
+  | { readonly allowed: false; readonly refusal: SessionRefusalText }
+
+/** Who exists now and what roles there are; a reload changes what these give. */
+export interface Accounts {
+  readonly find: (name: string) => User | undefined
+  readonly roles: () => Roles
+}
+
+/**
+ * What a user may do on a device, decided anew for each session, the same over SSH and HTTP.
+ * Rights come first, so that nobody learns which device ids exist beyond their own.
+ */
+export async function authorise(
+  fleet: Pick<Fleet, 'device'>,
+  accounts: Accounts,
+  user: string,
+  deviceId: string,
+): Promise<Authorisation> {
+  const account = accounts.find(user)
+  const device = await fleet.device(deviceId)
+  if (account === undefined) return refused(noRights(user, 'the user was removed'))
+  const decision = permissionOn(account, accounts.roles(), device ?? { id: deviceId, labels: {} })
+  if (!decision.allowed) return refused(noRights(user, decision.reason))
+  if (device === undefined) return refused(unknownDevice(deviceId))
+  return { allowed: true, permission: decision.permission, device }
+}
+
+function noRights(user: string, why: string): SessionRefusalText {
+  return {
+    reason: 'no-rights',
+    message: `user ${JSON.stringify(user)} has no rights here: ${why}`,
+    hint: 'ask whoever runs the bridge for a role that includes the device',
+  }
+}
+
+const refused = (refusal: SessionRefusalText): Authorisation => ({ allowed: false, refusal })
