@@ -1,4 +1,5 @@
 import type { OperationRules } from './operation-rule.js'
+import type { Scope } from './scope.js'
 
 /** What a session's channel may be for; all but `netconf` are off unless a role allows them. */
 export const CHANNEL_KINDS = ['netconf', 'exec', 'shell', 'sftp'] as const
@@ -11,6 +12,8 @@ export interface Role {
   readonly devices: readonly string[]
   readonly operations: OperationRules
   readonly channels: readonly ChannelKind[]
+  /** What its users may ask of the HTTP API about these devices; `admin` is off unless a role allows it. */
+  readonly api: readonly Scope[]
 }
 
 /** The roles by name. */

@@ -5,6 +5,7 @@ import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
+import { operatorCaller } from '../northbound/http/caller.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
@@ -84,7 +85,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     settings.endpointLimits,
     log,
   )
-  const operator = await serveOperator(config, createApp({ fleet, enrolments: desk, log }), log)
+  const operator = await serveOperator(
+    config,
+    createApp({ fleet, enrolments: desk, log, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
+    log,
+  )
   const stop = async (): Promise<void> => {
     await operator.close()
     callHome.close()

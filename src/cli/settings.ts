@@ -95,8 +95,8 @@ export function accessFrom(settings: () => Settings): Access {
 
 const minute = 60_000
 
-function roleFrom({ devices, operations }: RoleConfig): Role {
-  return { devices, operations: operations.map((name) => ({ effect: 'allow', name })), channels: ['netconf'] }
+function roleFrom({ devices, operations, api }: RoleConfig): Role {
+  return { devices, operations: operations.map((name) => ({ effect: 'allow', name })), channels: ['netconf'], api }
 }
 
 async function credentialsFrom(name: string, profile: CredentialsConfig): Promise<Credentials> {

@@ -123,6 +123,7 @@ export function configSchema(directory: string, environment: Environment) {
   const role = section({
     devices: list(deviceSelector()),
     operations: list(everyOperation()),
+    api: list(oneOf('read', 'rpc', 'admin')).prefault(['read', 'rpc']),
   })
 
   return section({

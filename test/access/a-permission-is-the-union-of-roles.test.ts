@@ -61,6 +61,7 @@ describe('a permission', () => {
     devices,
     operations: [{ effect: 'allow', name: '*' }],
     channels: ['netconf'],
+    api: [],
     ...more,
   })
   const get = [{ effect: 'allow', name: 'get' }] as const

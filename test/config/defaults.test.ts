@@ -47,7 +47,7 @@ describe('an empty configuration', () => {
         credentials: new Map(),
         devices: [],
         users: [],
-        roles: new Map([['operator', { devices: ['*'], operations: ['*'] }]]),
+        roles: new Map([['operator', { devices: ['*'], operations: ['*'], api: ['read', 'rpc'] }]]),
         dataDir: '/srv/config/data',
         log: { level: 'info', format: 'auto' },
       })

@@ -1,6 +1,9 @@
+import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import type { Caller } from './caller.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
@@ -8,5 +11,23 @@ export interface Ports {
   readonly enrolments: Enrolments
 }
 
-/** The app that routes are registered on. Whoever authenticates a request says who it is by setting `operator`. */
-export type Api = OpenAPIHono<{ Variables: { operator: string } }>
+/** Who calls, or the answer to somebody who has not proven to be anybody. */
+export type Identified =
+  | { readonly ok: true; readonly caller: Caller }
+  | { readonly ok: false; readonly response: Response }
+
+/** Finds out who calls; each way in has its own. */
+export type Identify = (c: Context<ApiEnv>) => Identified | Promise<Identified>
+
+export type ApiEnv = {
+  /** Node's request and response, where there is a connection below: a test may call the app without. */
+  Bindings: Partial<HttpBindings>
+  Variables: {
+    /** Who calls. Set for routes that state a scope (`needs` in require-scope.ts), and only there. */
+    caller: Caller
+    identify: Identify
+  }
+}
+
+/** The app that routes are registered on. */
+export type Api = OpenAPIHono<ApiEnv>

@@ -1,7 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
-import type { Api, Ports } from './api.js'
+import type { Api, Identify, Ports } from './api.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
 import { logRequests } from './log-requests.js'
 import { answerProblem } from './problem.js'
@@ -18,8 +18,14 @@ import { registerOpenApi } from './routes/openapi.js'
 /** Octets; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
 
-/** The HTTP API, without sockets. Whoever can send it a request is the operator. */
-export function createApp({ log, ...ports }: Ports & { readonly log: Log }): Api {
+export interface AppOptions extends Ports {
+  readonly log: Log
+  /** Who calls; asked by routes that state a scope. */
+  readonly identify: Identify
+}
+
+/** The HTTP API, without sockets. */
+export function createApp({ log, identify, ...ports }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
@@ -31,7 +37,7 @@ export function createApp({ log, ...ports }: Ports & { readonly log: Log }): Api
     }),
   )
   app.use((c, next) => {
-    c.set('operator', 'operator')
+    c.set('identify', identify)
     return next()
   })
 

@@ -4,6 +4,8 @@ import type { Context } from 'hono'
 /** The stable words for what goes wrong: the end of a problem's `type`, with its status and title. */
 const causes = {
   'malformed-json': { status: 400, title: 'Malformed JSON' },
+  'out-of-scope': { status: 403, title: 'Out of scope' },
+  'no-rights': { status: 403, title: 'No rights on the device' },
   'unknown-path': { status: 404, title: 'Unknown path' },
   'unknown-device': { status: 404, title: 'Unknown device' },
   'nothing-presented': { status: 409, title: 'The device has presented no key' },

@@ -6,7 +6,8 @@ import type {
   EnrolmentView,
 } from '../../../src/fleet/enrolment.js'
 import type { DeviceStatus } from '../../../src/fleet/fleet.js'
-import type { Ports } from '../../../src/northbound/http/api.js'
+import type { Identify, Ports } from '../../../src/northbound/http/api.js'
+import { operatorCaller } from '../../../src/northbound/http/caller.js'
 
 export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
 export const keyB = { type: 'ecdsa-sha2-nistp256', fingerprint: `SHA256:${'B'.repeat(43)}` }
@@ -39,11 +40,11 @@ export function attached(id: string, more: Partial<DeviceStatus> = {}): DeviceSt
   }
 }
 
-/** What the HTTP room asks of the fleet, in memory; it keeps what it was called with. */
+/** What the HTTP room asks of the fleet, in memory; it keeps what it was called with. Who calls is the operator. */
 export function fleetInMemory(given: {
   readonly statuses?: readonly DeviceStatus[]
   readonly enrolments?: readonly EnrolmentView[]
-}): Ports & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
+}): Ports & { readonly identify: Identify; readonly calls: unknown[][]; readonly added: AddedDevice[] } {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
   const calls: unknown[][] = []
@@ -102,11 +103,13 @@ export function fleetInMemory(given: {
       return keep(enrolment(device.deviceId, 'approved', { hasSecret: device.secret !== undefined }))
     },
   }
+  const fleet = { devices: async () => [...statuses.values()], device: async (id: string) => statuses.get(id) }
   return {
     calls,
     added,
     enrolments,
-    fleet: { devices: async () => [...statuses.values()], device: async (id) => statuses.get(id) },
+    fleet,
+    identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
   }
 }
 

@@ -6,6 +6,7 @@ import { recordedLog } from './recorded-log.js'
 interface Operation {
   readonly operationId?: string
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
+  readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
   readonly responses: Readonly<Record<string, { readonly description?: string }>>
 }
 
@@ -64,6 +65,14 @@ describe('/openapi.json', () => {
         expect(response.description).not.toBe('')
       }
     }
+  })
+
+  it('says of every operation but those on health what scope it needs', () => {
+    const open = operations.filter(({ operation }) => operation.security === undefined).map(({ path }) => path)
+    expect(open).toEqual(['/healthz'])
+    for (const { operation } of operations)
+      for (const scopes of (operation.security ?? []).flatMap(Object.values))
+        expect([['read'], ['rpc'], ['admin']]).toContainEqual(scopes)
   })
 
   it('uses no keyword of OpenAPI 3.0 that 3.1 dropped', () => {

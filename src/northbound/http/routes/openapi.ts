@@ -2,6 +2,16 @@ import type { Api } from '../api.js'
 
 /** `/openapi.json`: made from the definitions that the routes check requests with, so it cannot differ from them. */
 export function registerOpenApi(api: Api): void {
+  api.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'a token of `homeport token create`, or a JWT of the configured issuer',
+  })
+  api.openAPIRegistry.registerComponent('securitySchemes', 'password', {
+    type: 'http',
+    scheme: 'basic',
+    description: 'a user of the configuration, over TLS or on the loopback address',
+  })
   api.get('/openapi.json', (c) =>
     c.json(
       api.getOpenAPI31Document({

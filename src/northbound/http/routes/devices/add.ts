@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { AddedDevice } from '../../../../fleet/enrolment.js'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
+import { needs } from '../../require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
 import { describeDevice } from './device.js'
 import { newDeviceIdSchema } from './device-id.js'
@@ -25,6 +26,7 @@ const newDeviceSchema = z
 const route = createRoute({
   method: 'post',
   path: '/api/v1/devices',
+  ...needs('admin'),
   operationId: 'addDevice',
   tags: ['devices'],
   summary: 'Adds a device that has not called yet',
@@ -43,7 +45,7 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void 
   api.openapi(route, async (c) => {
     const device = addedDevice(c.req.valid('json'))
     const { deviceId } = device
-    const change = await enrolments.add(device, c.var.operator)
+    const change = await enrolments.add(device, c.var.caller.user)
     if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
     if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)
     c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}`)

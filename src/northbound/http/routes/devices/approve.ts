@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
 
@@ -15,6 +16,7 @@ const approvalSchema = z
 const route = createRoute({
   method: 'post',
   path: '/api/v1/devices/{id}/approve',
+  ...needsOnDevice('admin'),
   operationId: 'approveDevice',
   tags: ['devices'],
   summary: 'Binds the device id to the key that it showed last; a device that waits for it attaches by itself',
@@ -32,7 +34,7 @@ export function registerApproveDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const { as } = c.req.valid('json')
-    const change = await ports.enrolments.approve(id, c.var.operator, as)
+    const change = await ports.enrolments.approve(id, c.var.caller.user, as)
     return answerChanged(c, id, change, ports)
   })
 }

@@ -1,12 +1,14 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
 import { changeProblems } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
   method: 'delete',
   path: '/api/v1/devices/{id}',
+  ...needsOnDevice('admin'),
   operationId: 'forgetDevice',
   tags: ['devices'],
   summary: 'Removes all that is stored of the device id, and ends its link unless the configuration knows it',
@@ -20,7 +22,7 @@ const route = createRoute({
 export function registerForgetDevice(api: Api, { enrolments }: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await enrolments.forget(id, c.var.operator)
+    const change = await enrolments.forget(id, c.var.caller.user)
     return change.ok ? c.body(null, 204) : answerProblem(c, change.problem.cause, change.problem)
   })
 }

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
 import { describeDevice } from './device.js'
 import { deviceIdParameter } from './device-id.js'
@@ -8,6 +9,7 @@ import { deviceIdParameter } from './device-id.js'
 const route = createRoute({
   method: 'get',
   path: '/api/v1/devices/{id}',
+  ...needsOnDevice('read'),
   operationId: 'getDevice',
   tags: ['devices'],
   summary: 'One device',

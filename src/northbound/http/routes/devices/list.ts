@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
+import { needs } from '../../require-scope.js'
 import { describeDevice, deviceSchema } from './device.js'
 
 /** All devices, sorted by id. */
@@ -9,9 +10,10 @@ export const deviceListSchema = z.object({ devices: z.array(deviceSchema) }).ope
 const route = createRoute({
   method: 'get',
   path: '/api/v1/devices',
+  ...needs('read'),
   operationId: 'listDevices',
   tags: ['devices'],
-  summary: 'All device ids that are configured, enrolled or were seen',
+  summary: 'All device ids that are configured, enrolled or were seen, as far as the caller may see them',
   responses: {
     200: { description: 'sorted by id', content: { 'application/json': { schema: deviceListSchema } } },
     ...problemResponses(),
@@ -23,7 +25,9 @@ export function registerListDevices(api: Api, { fleet, enrolments }: Ports): voi
     const [known, enrolled] = await Promise.all([fleet.devices(), enrolments.list()])
     const statuses = new Map(known.map((status) => [status.id, status]))
     const views = new Map(enrolled.map((enrolment) => [enrolment.deviceId, enrolment]))
-    const ids = [...new Set([...statuses.keys(), ...views.keys()])].toSorted()
+    const ids = [...new Set([...statuses.keys(), ...views.keys()])]
+      .filter((id) => c.var.caller.sees({ id, labels: statuses.get(id)?.labels ?? {} }))
+      .toSorted()
     return c.json({ devices: ids.map((id) => describeDevice(id, views.get(id), statuses.get(id))) }, 200)
   })
 }

@@ -1,12 +1,14 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
   method: 'post',
   path: '/api/v1/devices/{id}/reject',
+  ...needsOnDevice('admin'),
   operationId: 'rejectDevice',
   tags: ['devices'],
   summary: 'Refuses whoever claims this device id, until it is approved or forgotten',
@@ -20,7 +22,7 @@ const route = createRoute({
 export function registerRejectDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.reject(id, c.var.operator)
+    const change = await ports.enrolments.reject(id, c.var.caller.user)
     return answerChanged(c, id, change, ports)
   })
 }

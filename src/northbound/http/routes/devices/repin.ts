@@ -1,12 +1,14 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
   method: 'post',
   path: '/api/v1/devices/{id}/repin',
+  ...needsOnDevice('admin'),
   operationId: 'repinDevice',
   tags: ['devices'],
   summary: 'Binds the device id to the key that it showed last instead of those before, after a hardware swap',
@@ -20,7 +22,7 @@ const route = createRoute({
 export function registerRepinDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.repin(id, c.var.operator)
+    const change = await ports.enrolments.repin(id, c.var.caller.user)
     return answerChanged(c, id, change, ports)
   })
 }

@@ -1,0 +1,101 @@
+import { type SelectableDevice, selectsDevice } from '../../access/device-selector.js'
+import { CHANNEL_KINDS } from '../../access/role.js'
+import type { Scope } from '../../access/scope.js'
+import type { Fleet } from '../../fleet/fleet.js'
+import { unknownDevice } from '../../fleet/session-refusal.js'
+import { type Accounts, type Authorisation, authorise, type SessionRefusalText } from '../authorise.js'
+
+/** Who asks the HTTP API, and what of it is allowed to them. A removed user or a changed role counts from the next question on. */
+export interface Caller {
+  /** The operator opened the Unix socket in data-dir and may do everything. */
+  readonly kind: 'operator' | 'user'
+  readonly user: string
+  /** `address:port` that the call came from, `local` on the Unix socket. */
+  readonly source: string
+  /** Whether there is any device on which the caller may ask for this. */
+  may(scope: Scope): boolean
+  /** Whether the caller may ask for this about a device; its labels are those that the fleet knows. */
+  mayOn(scope: Scope, deviceId: string): Promise<boolean>
+  /** Whether lists and event streams show a device to the caller: `read` on it. */
+  sees(device: SelectableDevice): boolean
+  /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
+  authorise(deviceId: string): Promise<Authorisation>
+}
+
+type Devices = Pick<Fleet, 'device'>
+
+/** Whoever opened the Unix socket. */
+export function operatorCaller(fleet: Devices): Caller {
+  return {
+    kind: 'operator',
+    user: 'operator',
+    source: 'local',
+    may: () => true,
+    mayOn: async () => true,
+    sees: () => true,
+    authorise: async (deviceId) => {
+      const device = await fleet.device(deviceId)
+      if (device === undefined) return { allowed: false, refusal: unknownDevice(deviceId) }
+      const permission = { roles: ['operator'], operations: { kind: 'all' as const }, channels: new Set(CHANNEL_KINDS) }
+      return { allowed: true, permission, device }
+    },
+  }
+}
+
+/** A user who proved to be one, and what the proof itself leaves of the user's rights. */
+export interface ProvenUser {
+  readonly user: string
+  readonly source: string
+  /** Absent for all scopes of the user's roles. */
+  readonly scopes?: readonly Scope[]
+  /** Selectors; absent for all devices of the user's roles. */
+  readonly devices?: readonly string[]
+}
+
+/** A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it. */
+export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
+  const { user, source } = proven
+  const rolesWith = (scope: Scope): readonly string[] => {
+    if (proven.scopes?.includes(scope) === false) return []
+    const roles = accounts.roles()
+    return (accounts.find(user)?.roles ?? []).filter((name) => roles.get(name)?.api.includes(scope))
+  }
+  const included = (device: SelectableDevice): boolean =>
+    proven.devices?.some((selector) => selectsDevice(selector, device)) ?? true
+  const grants = (scope: Scope, device: SelectableDevice): boolean =>
+    included(device) &&
+    rolesWith(scope).some((name) =>
+      accounts
+        .roles()
+        .get(name)
+        ?.devices.some((selector) => selectsDevice(selector, device)),
+    )
+  return {
+    kind: 'user',
+    user,
+    source,
+    may: (scope) => rolesWith(scope).length > 0,
+    mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
+    sees: (device) => grants('read', device),
+    authorise: async (deviceId) => {
+      const device = (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }
+      if (!included(device)) return { allowed: false, refusal: notIncluded(user, deviceId) }
+      const withRpc: Accounts = {
+        find: (name) => {
+          const account = accounts.find(name)
+          return account && { ...account, roles: rolesWith('rpc') }
+        },
+        roles: accounts.roles,
+      }
+      return authorise(fleet, withRpc, user, deviceId)
+    },
+  }
+}
+
+function notIncluded(user: string, deviceId: string): SessionRefusalText {
+  return {
+    reason: 'no-rights',
+    message: `user ${JSON.stringify(user)} has no rights here: the token does not include device ${deviceId}`,
+    hint: 'ask whoever runs the bridge for a token that includes the device',
+  }
+}

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import type { Role } from '../../../src/access/role.js'
+import type { Scope } from '../../../src/access/scope.js'
+import { createApp } from '../../../src/northbound/http/app.js'
+import { type Caller, type ProvenUser, userCaller } from '../../../src/northbound/http/caller.js'
+import { attached, enrolment, fleetInMemory, keyA } from './fleet-in-memory.js'
+import { recordedLog } from './recorded-log.js'
+
+const role = (devices: readonly string[], api: readonly Scope[]): Role => ({
+  devices,
+  operations: [{ effect: 'allow', name: '*' }],
+  channels: ['netconf'],
+  api,
+})
+const roles = new Map([
+  ['tokyo-admin', role(['site=tokyo'], ['read', 'admin'])],
+  ['everything-rpc', role(['*'], ['rpc'])],
+  ['edge', role(['edge-*'], ['read', 'rpc'])],
+])
+const room = () =>
+  fleetInMemory({
+    statuses: [
+      attached('t1', { labels: { site: 'tokyo' } }),
+      attached('o1', { labels: { site: 'osaka' } }),
+      attached('edge-1'),
+    ],
+    enrolments: [enrolment('t1', 'approved', { presented: keyA }), enrolment('edge-new', 'pending')],
+  })
+
+function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}) {
+  const inMemory = room()
+  let held = given
+  const accounts = {
+    find: (name: string) => (name === 'ann' ? { name, authorizedKeys: [], principals: [], roles: held } : undefined),
+    roles: () => roles,
+  }
+  const caller = userCaller(inMemory.fleet, accounts, { user: 'ann', source: '192.0.2.7:1', ...narrowed })
+  const app = createApp({ ...inMemory, log: recordedLog().log, identify: () => ({ ok: true, caller }) })
+  return { caller, app, calls: inMemory.calls, become: (next: readonly string[]) => (held = next) }
+}
+
+async function problemOf(answer: Response): Promise<unknown> {
+  return [answer.status, ((await answer.json()) as { type: string }).type.split(':').at(-1)]
+}
+
+async function reaches(caller: Caller): Promise<Record<string, string>> {
+  const ids = ['t1', 'o1', 'edge-1', 'none']
+  const found = await Promise.all(ids.map((id) => caller.authorise(id)))
+  return Object.fromEntries(
+    ids.map((id, at) => [id, found[at]?.allowed ? 'allowed' : (found[at]?.refusal.reason ?? '')]),
+  )
+}
+
+describe('a scope counts on the devices of the roles that have it', () => {
+  it('read', async () => {
+    const { app } = callerWith(['tokyo-admin', 'everything-rpc', 'edge'])
+    expect(await (await app.request('/api/v1/devices')).json()).toMatchObject({
+      devices: [{ id: 'edge-1' }, { id: 'edge-new' }, { id: 't1' }],
+    })
+    expect((await app.request('/api/v1/devices/t1')).status).toBe(200)
+    for (const id of ['o1', 'none'])
+      expect(await problemOf(await app.request(`/api/v1/devices/${id}`))).toEqual([403, 'no-rights'])
+  })
+
+  it('admin', async () => {
+    const { app, calls } = callerWith(['tokyo-admin', 'edge'])
+    const approve = (id: string) => app.request(`/api/v1/devices/${id}/approve`, { method: 'POST' })
+    expect((await approve('t1')).status).toBe(200)
+    expect(await problemOf(await approve('edge-new'))).toEqual([403, 'no-rights'])
+    expect(calls).toEqual([['approve', 't1', 'ann', undefined]])
+  })
+
+  it('rpc', async () => {
+    expect(await reaches(callerWith(['edge', 'tokyo-admin']).caller)).toEqual({
+      t1: 'no-rights',
+      o1: 'no-rights',
+      'edge-1': 'allowed',
+      none: 'no-rights',
+    })
+    expect(await reaches(callerWith(['everything-rpc']).caller)).toMatchObject({
+      o1: 'allowed',
+      none: 'unknown-device',
+    })
+  })
+})
+
+describe('somebody without a scope', () => {
+  it('is told which one is missing, whatever the device', async () => {
+    const { app, calls } = callerWith(['everything-rpc'])
+    for (const path of ['/api/v1/devices', '/api/v1/devices/t1', '/api/v1/devices/none'])
+      expect(await problemOf(await app.request(path))).toEqual([403, 'out-of-scope'])
+    const added = await app.request('/api/v1/devices', { method: 'POST', body: 'no JSON' })
+    expect(await added.json()).toMatchObject({ detail: expect.stringContaining('`admin`') })
+    expect(calls).toEqual([])
+  })
+
+  it('includes a user who was removed meanwhile, or lost a role', async () => {
+    const { app, become } = callerWith(['edge'])
+    expect((await app.request('/api/v1/devices/edge-1')).status).toBe(200)
+    become([])
+    expect((await app.request('/api/v1/devices/edge-1')).status).toBe(403)
+  })
+})
+
+describe('what a proof leaves of the rights', () => {
+  it('are scopes', async () => {
+    const { caller } = callerWith(['edge', 'tokyo-admin'], { scopes: ['read'] })
+    expect((['read', 'rpc', 'admin'] as const).map((scope) => caller.may(scope))).toEqual([true, false, false])
+    expect(await reaches(caller)).toMatchObject({ 'edge-1': 'no-rights' })
+  })
+
+  it('are devices', async () => {
+    const { caller, app } = callerWith(['everything-rpc', 'edge'], { devices: ['edge-*'] })
+    expect(await reaches(caller)).toMatchObject({ 'edge-1': 'allowed', o1: 'no-rights' })
+    expect(await caller.mayOn('rpc', 'o1')).toBe(false)
+    expect(await (await app.request('/api/v1/devices')).json()).toMatchObject({
+      devices: [{ id: 'edge-1' }, { id: 'edge-new' }],
+    })
+  })
+
+  it('never adds to them', async () => {
+    const { caller } = callerWith(['edge'], { scopes: ['admin', 'read'], devices: ['*'] })
+    expect(caller.may('admin')).toBe(false)
+    expect(await caller.mayOn('read', 'o1')).toBe(false)
+  })
+})
