@@ -1,0 +1,69 @@
+import { type ByteQueue, createByteQueue } from './byte-queue.js'
+
+/** How a message that passes by begins and ends: a bounded look at it, never the message itself. */
+export interface MessageEdges {
+  /** Notes that the octets from `start` to `end` belong to the message. */
+  readonly note: (octets: Buffer, start: number, end: number) => void
+  /** Octets noted so far. */
+  readonly length: () => number
+  /** The octets of the beginning that were noted so far. */
+  readonly head: Pick<ByteQueue, 'length' | 'at'>
+  /** Hands out the edges of the message, of which the last `trailing` octets were no part, and begins anew. */
+  readonly take: (trailing: number) => {
+    readonly octets: number
+    readonly head: Buffer
+    readonly tail: Buffer
+  }
+  /** Bounds on the messages to come; the one under way keeps what was noted of its head. */
+  readonly keep: (headSize: number, tailSize: number) => void
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * @param maxTrailing the most octets that `take` may be told to leave out at the end
+ */
+export function createMessageEdges(maxTrailing: number): MessageEdges {
+  const head = createByteQueue()
+  let headSize = 0
+  let tailSize = 0
+  let length = 0
+  let tail = NOTHING
+  let tailLength = 0
+
+  const noteTail = (octets: Buffer, start: number, end: number): void => {
+    const room = tailSize + maxTrailing
+    if (tail.length < room) tail = Buffer.concat([tail], room)
+    const from = Math.max(start, end - room)
+    const added = end - from
+    const kept = Math.min(tailLength, room - added)
+    tail.copyWithin(0, tailLength - kept, tailLength)
+    octets.copy(tail, kept, from, end)
+    tailLength = kept + added
+  }
+
+  return {
+    note: (octets, start, end) => {
+      length += end - start
+      const beyondHead = Math.min(end, start + Math.max(0, headSize - head.length()))
+      if (beyondHead > start) head.append(octets.subarray(start, beyondHead))
+      if (end > beyondHead && tailSize > 0) noteTail(octets, beyondHead, end)
+    },
+    length: () => length,
+    head,
+    take: (trailing) => {
+      const octets = length - trailing
+      const begun = head.take(head.length()).subarray(0, octets)
+      const ended = tail.subarray(0, Math.max(0, tailLength - trailing)).subarray(-tailSize)
+      const edges = { octets, head: begun, tail: tailSize === 0 || octets <= begun.length ? NOTHING : ended }
+      length = 0
+      tail = NOTHING
+      tailLength = 0
+      return edges
+    },
+    keep: (nextHeadSize, nextTailSize) => {
+      headSize = nextHeadSize
+      tailSize = nextTailSize
+    },
+  }
+}

@@ -1,0 +1,190 @@
+import { type ChunkHeader, readChunkHeader } from './chunk-header.js'
+import { END_OF_MESSAGE, type Framing, type FramingError } from './framing.js'
+import { createMessageEdges } from './message-edges.js'
+
+/** A message that has passed. Its buffers are views: copy what you keep. */
+export interface ScannedMessage {
+  /** Its size without framing. */
+  readonly octets: number
+  /** Its first octets without framing, at most `headSize`. */
+  readonly head: Buffer
+  /** Its last octets that are not in `head`, at most `tailSize`. */
+  readonly tail: Buffer
+  /** Where it ended, framing included, in the buffer that was pushed: 1 to that buffer's length. */
+  readonly end: number
+}
+
+export interface MessageScannerOptions {
+  /** Octets of each message's beginning to hand out. */
+  readonly headSize: number
+  /** Octets of its end beyond that; default none. */
+  readonly tailSize?: number
+  readonly framing?: Framing
+  /** Told of each message as it ends. It may switch the framing for what follows in the same buffer, or pause. */
+  readonly onMessage: (message: ScannedMessage) => void
+  /** Told once, when octets are no framing; nothing is told after it. */
+  readonly onBroken?: (error: FramingError) => void
+}
+
+/**
+ * Finds where messages end in one direction of a NETCONF channel without holding or copying them, however the octets were segmented.
+ * A message may be of any size: memory is bounded by `headSize` and `tailSize`.
+ */
+export interface MessageScanner {
+  /** Looks at octets and returns how many: all of them, unless `onMessage` called `pause`. */
+  readonly push: (octets: Buffer) => number
+  /** From `onMessage`: leaves what follows that message to a later `push`. */
+  readonly pause: () => void
+  /** Changes the framing of what comes; between messages only, so from `onMessage` or at a boundary. */
+  readonly switchTo: (framing: Framing) => void
+  /** Changes how much of each message is handed out, from the next one on. */
+  readonly keep: (headSize: number, tailSize?: number) => void
+  readonly framing: () => Framing
+  /** Whether what was pushed so far ended with a message, so that another may be inserted here. */
+  readonly atBoundary: () => boolean
+  readonly broken: () => boolean
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** Room for a chunk header that straddles reads: two marks, ten digits, a line feed. */
+const MAX_HEADER = 13
+
+/** The longest run of line ends and blanks that still counts as lying between messages of `end-of-message` framing. */
+const MAX_BLANKS = 16
+
+/** A scanner of RFC 6242 framing; both peers start with `end-of-message`. */
+export function createMessageScanner({
+  headSize,
+  tailSize = 0,
+  framing: initial = 'end-of-message',
+  onMessage,
+  onBroken,
+}: MessageScannerOptions): MessageScanner {
+  const edges = createMessageEdges(END_OF_MESSAGE.length)
+  edges.keep(headSize, tailSize)
+  let framing = initial
+  let broken = false
+  let paused = false
+  /** Under `end-of-message`: the last octets seen, in which a delimiter may have begun. */
+  let carried: Buffer = NOTHING
+  /** Under `chunked`: the header octets of earlier reads, the octets that the current chunk lacks, and how many chunks there were. */
+  const header = { before: Buffer.alloc(MAX_HEADER), length: 0, octets: NOTHING as Buffer, from: 0 }
+  let chunkLeft = 0
+  let chunks = 0
+
+  const headerInput = {
+    at: (offset: number): number | undefined =>
+      offset < header.length ? header.before[offset] : header.octets[header.from + offset - header.length],
+  }
+
+  /** Scans up to the end of a message or of the octets; returns where it stopped. */
+  const seekDelimiter = (octets: Buffer, start: number): number => {
+    const end = endOfDelimiter(carried, octets, start)
+    if (end === -1) {
+      edges.note(octets, start, octets.length)
+      const last = octets.subarray(Math.max(start, octets.length - END_OF_MESSAGE.length + 1))
+      const wanted = END_OF_MESSAGE.length - 1 - last.length
+      carried = Buffer.concat([wanted > 0 ? carried.subarray(-wanted) : NOTHING, last])
+      return octets.length
+    }
+    edges.note(octets, start, end)
+    carried = NOTHING
+    onMessage({ ...edges.take(END_OF_MESSAGE.length), end })
+    return end
+  }
+
+  const nextHeader = (octets: Buffer, start: number): ChunkHeader => {
+    header.octets = octets
+    header.from = start
+    const found = readChunkHeader(headerInput)
+    header.octets = NOTHING
+    return found
+  }
+
+  /** Walks chunks up to the end of a message or of the octets; returns where it stopped. */
+  const walkChunks = (octets: Buffer, start: number): number => {
+    let at = start
+    while (at < octets.length) {
+      if (chunkLeft > 0) {
+        const end = Math.min(octets.length, at + chunkLeft)
+        edges.note(octets, at, end)
+        chunkLeft -= end - at
+        at = end
+        continue
+      }
+      const found = nextHeader(octets, at)
+      if (found.kind === 'incomplete') {
+        octets.copy(header.before, header.length, at)
+        header.length += octets.length - at
+        return octets.length
+      }
+      if (found.kind === 'invalid') return giveUp(found.cause, octets)
+      if (found.kind === 'end' && chunks === 0) return giveUp('the end of chunks came before any chunk', octets)
+      at += found.size - header.length
+      header.length = 0
+      if (found.kind === 'chunk') {
+        chunkLeft = found.length
+        chunks += 1
+      } else {
+        chunks = 0
+        onMessage({ ...edges.take(0), end: at })
+        return at
+      }
+    }
+    return at
+  }
+
+  const giveUp = (cause: string, octets: Buffer): number => {
+    broken = true
+    edges.take(0)
+    onBroken?.({ kind: 'invalid-chunk', cause, hint: 'RFC 6242 §4.2 requires the channel to be closed' })
+    return octets.length
+  }
+
+  const betweenDelimiters = (): boolean => {
+    const length = edges.length()
+    if (length > Math.min(MAX_BLANKS, edges.head.length())) return false
+    for (let at = 0; at < length; at += 1) if (!isBlank(edges.head.at(at))) return false
+    return true
+  }
+
+  return {
+    push: (octets) => {
+      let at = 0
+      paused = false
+      while (at < octets.length && !broken && !paused) {
+        at = framing === 'chunked' ? walkChunks(octets, at) : seekDelimiter(octets, at)
+      }
+      return paused ? at : octets.length
+    },
+    pause: () => {
+      paused = true
+    },
+    switchTo: (next) => {
+      framing = next
+      carried = NOTHING
+    },
+    keep: (nextHeadSize, nextTailSize = 0) => edges.keep(nextHeadSize, nextTailSize),
+    framing: () => framing,
+    atBoundary: () =>
+      !broken && (framing === 'chunked' ? chunks === 0 && chunkLeft === 0 && header.length === 0 : betweenDelimiters()),
+    broken: () => broken,
+  }
+}
+
+/** Where the first delimiter ends that begins in what was carried over or in the octets from `start` on; -1 for none. */
+function endOfDelimiter(carried: Buffer, octets: Buffer, start: number): number {
+  const { length } = END_OF_MESSAGE
+  if (carried.length > 0) {
+    const seam = Buffer.concat([carried, octets.subarray(start, start + length - 1)])
+    const at = seam.indexOf(END_OF_MESSAGE)
+    if (at !== -1) return start + at + length - carried.length
+  }
+  const at = octets.indexOf(END_OF_MESSAGE, start)
+  return at === -1 ? -1 : at + length
+}
+
+function isBlank(octet: number | undefined): boolean {
+  return octet === 0x20 || octet === 0x09 || octet === 0x0a || octet === 0x0d
+}
