@@ -1,6 +1,7 @@
 import { CAPABILITY, hasCapability } from './capabilities.js'
 import type { Framing } from './framing.js'
-import { parseHello } from './hello.js'
+import { type Hello, type HelloError, parseHello } from './hello.js'
+import type { Result } from './result.js'
 import { parseRootTag } from './xml-parse.js'
 
 /**
@@ -12,28 +13,33 @@ export interface SessionFraming {
   readonly serverHello: (message: Buffer) => void
   /** Undefined until it is known: after both hellos, or after the first that cannot chunk. */
   readonly agreed: () => Framing | undefined
+  /** What the server calls the session, once it has said so. */
+  readonly sessionId: () => number | undefined
 }
 
 export function createSessionFraming(): SessionFraming {
   let client: boolean | undefined
   let server: boolean | undefined
+  let sessionId: number | undefined
   return {
     clientHello: (message) => {
-      client ??= canChunk(message)
+      client ??= canChunk(message, parseHello(message))
     },
     serverHello: (message) => {
-      server ??= canChunk(message)
+      const hello = parseHello(message)
+      server ??= canChunk(message, hello)
+      sessionId ??= hello.ok ? hello.value.sessionId : undefined
     },
     agreed: () => {
       if (client === false || server === false) return 'end-of-message'
       return client === undefined || server === undefined ? undefined : 'chunked'
     },
+    sessionId: () => sessionId,
   }
 }
 
 /** Whether a first message announces base:1.1. Of a hello that we cannot parse the peers may make more. */
-function canChunk(message: Buffer): boolean {
-  const hello = parseHello(message)
+function canChunk(message: Buffer, hello: Result<Hello, HelloError>): boolean {
   if (hello.ok) return hasCapability(hello.value.capabilities, CAPABILITY.base11)
   return isHello(message) && message.includes('netconf:base:1.1')
 }

@@ -9,6 +9,8 @@ export type Side = 'client' | 'server'
 export interface SessionScanner {
   readonly fromClient: (octets: Buffer) => void
   readonly fromServer: (octets: Buffer) => void
+  /** What the server calls the session, once its hello was seen. */
+  readonly sessionId: () => number | undefined
 }
 
 export interface SessionScannerOptions {
@@ -88,5 +90,6 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
       server.push(octets)
       client.resume()
     },
+    sessionId: framing.sessionId,
   }
 }

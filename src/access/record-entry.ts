@@ -1,0 +1,67 @@
+import type { ChannelKind } from './role.js'
+
+/** Who did it, from where, on which device: part of every line of the record. */
+export interface Subject {
+  readonly user: string
+  /** `address:port` that the client dialled from, `local` on the Unix socket. */
+  readonly source: string
+  readonly via: 'ssh' | 'http'
+  readonly deviceId: string
+  /** The bridge's own name of the session; absent for a call that belongs to none. */
+  readonly sessionId?: string
+}
+
+/** A session that a client has begun, or wanted to. */
+export interface SessionInfo extends Subject {
+  readonly channel: ChannelKind
+  /** The subsystem or command that was asked for. */
+  readonly request: string
+  /** The roles that allow it. */
+  readonly roles: readonly string[]
+  /** How the client proved to be the user: `password`, `publickey`, … */
+  readonly method?: string
+}
+
+/**
+ * What came of an RPC: `ok`, the `error-tag` of its reply, `aborted` where the session ended before the reply, or `unknown` where the
+ * reply could not be made out.
+ */
+export type RpcOutcome = string
+
+/** One RPC, whichever way it came. Sizes are octets without framing. */
+export interface RpcEntry extends Subject {
+  readonly messageId?: string
+  /** Local name of the operation element; `unreadable` for a message that is no `<rpc>`. */
+  readonly operation: string
+  readonly namespace: string
+  readonly datastore?: string
+  /** Whether the request held further operations, which no client should send. */
+  readonly moreOperations?: true
+  readonly bytesFromClient: number
+  readonly bytesFromDevice: number
+  /** From the end of the request to the end of the reply. */
+  readonly durationSeconds: number
+  readonly outcome: RpcOutcome
+}
+
+/** How a session ended, and what it carried; octets with framing. */
+export interface SessionClose {
+  readonly endedBy: string
+  readonly bytesFromClient: number
+  readonly bytesFromDevice: number
+  readonly durationSeconds: number
+  /** RPCs that have a line of their own. */
+  readonly rpcs: number
+  /** What the device itself calls the NETCONF session. */
+  readonly netconfSessionId?: number
+  /** The sides whose framing broke, so that RPCs after it have no line. */
+  readonly unreadable?: readonly ('client' | 'device')[]
+}
+
+/** A line of the record; `time` is ISO 8601 in UTC. */
+export type RecordEntry = { readonly time: string } & (
+  | ({ readonly event: 'session-opened' } & SessionInfo)
+  | ({ readonly event: 'session-refused'; readonly reason: string } & SessionInfo)
+  | ({ readonly event: 'rpc' } & RpcEntry)
+  | ({ readonly event: 'session-closed'; readonly channel: ChannelKind } & Subject & SessionClose)
+)
