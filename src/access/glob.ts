@@ -3,8 +3,13 @@
  * Goes back to the last `*` only, so the work is bounded by the product of the lengths.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
-  const wanted = Array.from(pattern.toLowerCase())
-  const given = Array.from(text.toLowerCase())
+  return matchesGlobInCase(pattern.toLowerCase(), text.toLowerCase())
+}
+
+/** The same with regard to case. */
+export function matchesGlobInCase(pattern: string, text: string): boolean {
+  const wanted = Array.from(pattern)
+  const given = Array.from(text)
   let at = 0
   let read = 0
   let lastStar = -1

@@ -95,8 +95,10 @@ export function accessFrom(settings: () => Settings): Access {
 
 const minute = 60_000
 
-function roleFrom({ devices, operations, api }: RoleConfig): Role {
-  return { devices, operations: operations.map((name) => ({ effect: 'allow', name })), channels: ['netconf'], api }
+function roleFrom({ operations, deniedOperations, ...role }: RoleConfig): Role {
+  const rules = (effect: 'allow' | 'deny', patterns: RoleConfig['operations']) =>
+    patterns.map((pattern) => ({ effect, ...pattern }))
+  return { ...role, operations: [...rules('allow', operations), ...rules('deny', deniedOperations)] }
 }
 
 async function credentialsFrom(name: string, profile: CredentialsConfig): Promise<Credentials> {

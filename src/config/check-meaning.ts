@@ -157,12 +157,18 @@ function userFaults(tree: LocatedTree): readonly Fault[] {
 
 function roleFaults(tree: LocatedTree): readonly Fault[] {
   return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
-    ['devices', 'operations'].flatMap((key): readonly Fault[] =>
+    (speaksNetconf(item) ? ['devices', 'operations'] : ['devices']).flatMap((key): readonly Fault[] =>
       isWritten(item, key)
         ? []
         : [{ path: ['roles', name, key], message: 'is missing or empty', hint: `for all of them write ${key}: ["*"]` }],
     ),
   )
+}
+
+/** Whether a role has NETCONF channels, which are of no use without operations. */
+function speaksNetconf(role: unknown): boolean {
+  const written = typeof role === 'object' && role !== null && Object.hasOwn(role, 'channels')
+  return !written || listAt(role, 'channels').includes('netconf')
 }
 
 function unknownName(tree: LocatedTree, path: ValuePath, what: string, name: string, known: readonly string[]): Fault {

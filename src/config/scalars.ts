@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Duration, readDuration } from './duration.js'
 import type { Environment } from './environment.js'
 import { nearestName } from './nearest-name.js'
+import { readOperationPattern } from './operation-pattern.js'
 import { accepted, type Reading } from './reading.js'
 import { scalar } from './section.js'
 
@@ -132,13 +133,9 @@ export function deviceSelector() {
   })
 }
 
-/** The only rule on operations that this version can enforce: all of them. */
-export function everyOperation() {
-  return scalar((written): Reading<'*'> => {
-    if (written === '*') return accepted('*')
-    const hint = 'write operations: ["*"], and give the role only to users who may do everything on its devices'
-    return { ok: false, message: 'operation rules are not supported by this version', hint }
-  })
+/** `[{namespace-uri}]name[:datastore]` with `*` and `?` in the name. */
+export function operationPattern() {
+  return scalar(readOperationPattern)
 }
 
 const empty = { ok: false, message: 'is empty' } as const

@@ -7,10 +7,10 @@ import {
   deviceId,
   deviceSelector,
   duration,
-  everyOperation,
   integer,
   listenAddress,
   oneOf,
+  operationPattern,
   path,
   principal,
   text,
@@ -122,7 +122,9 @@ export function configSchema(directory: string, environment: Environment) {
 
   const role = section({
     devices: list(deviceSelector()),
-    operations: list(everyOperation()),
+    operations: list(operationPattern()),
+    'denied-operations': list(operationPattern()),
+    channels: list(oneOf('netconf', 'exec', 'shell', 'sftp')).prefault(['netconf']),
     api: list(oneOf('read', 'rpc', 'admin')).prefault(['read', 'rpc']),
   })
 

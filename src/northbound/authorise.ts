@@ -1,5 +1,5 @@
 import { type Permission, permissionOn } from '../access/permission.js'
-import type { Roles } from '../access/role.js'
+import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { DeviceStatus, Fleet } from '../fleet/fleet.js'
 import { type SessionRefusal, unknownDevice } from '../fleet/session-refusal.js'
@@ -34,6 +34,15 @@ export async function authorise(
   if (!decision.allowed) return refused(noRights(user, decision.reason))
   if (device === undefined) return refused(unknownDevice(deviceId))
   return { allowed: true, permission: decision.permission, device }
+}
+
+/** The same accounts, where the rules of a role count only if it has NETCONF channels: those of a role for files allow no operations over SSH. */
+export function accountsOverSsh(accounts: Accounts): Accounts {
+  const roleOverSsh = (role: Role): Role => (role.channels.includes('netconf') ? role : { ...role, operations: [] })
+  return {
+    find: accounts.find,
+    roles: () => new Map([...accounts.roles()].map(([name, role]) => [name, roleOverSsh(role)])),
+  }
 }
 
 function noRights(user: string, why: string): SessionRefusalText {

@@ -47,7 +47,18 @@ describe('an empty configuration', () => {
         credentials: new Map(),
         devices: [],
         users: [],
-        roles: new Map([['operator', { devices: ['*'], operations: ['*'], api: ['read', 'rpc'] }]]),
+        roles: new Map([
+          [
+            'operator',
+            {
+              devices: ['*'],
+              operations: [{ name: '*' }],
+              deniedOperations: [],
+              channels: ['netconf'],
+              api: ['read', 'rpc'],
+            },
+          ],
+        ]),
         dataDir: '/srv/config/data',
         log: { level: 'info', format: 'auto' },
       })

@@ -53,6 +53,8 @@ describe('config/homeport.example.yaml', () => {
       'fresh',
       'operator',
       'tokyo',
+      'viewer',
+      'editor',
       'site',
       'rack',
       'call-home',

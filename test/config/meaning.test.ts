@@ -263,10 +263,56 @@ describe('users', () => {
 })
 
 describe('roles', () => {
-  it('take no rule on operations, so that nobody believes in one', () => {
-    expect(problemsOf('roles:\n  viewer:\n    devices: ["site=tokyo"]\n    operations: [get, get-config]\n')).toEqual([
-      '4:18: roles.viewer.operations[0]: operation rules are not supported by this version',
-      '4:23: roles.viewer.operations[1]: operation rules are not supported by this version',
+  it('name operations by namespace, pattern and datastore', () => {
+    const text = `roles:
+  viewer:
+    devices: ["site=tokyo"]
+    operations: [get, edit-config:candidate, "{urn:acme:ns}reset-*", "*-config:url", "{urn:a:b}x:candidate", "*"]
+    denied-operations: [kill-session, "*:startup"]
+    channels: [netconf, exec]
+`
+    expect(configOf(text).roles.get('viewer')).toEqual({
+      devices: ['site=tokyo'],
+      operations: [
+        { name: 'get' },
+        { name: 'edit-config', datastore: 'candidate' },
+        { namespace: 'urn:acme:ns', name: 'reset-*' },
+        { name: '*-config', datastore: 'url' },
+        { namespace: 'urn:a:b', name: 'x', datastore: 'candidate' },
+        { name: '*' },
+      ],
+      deniedOperations: [{ name: 'kill-session' }, { name: '*', datastore: 'startup' }],
+      channels: ['netconf', 'exec'],
+      api: ['read', 'rpc'],
+    })
+  })
+
+  it.each([
+    ['""', 'is empty'],
+    ['"get config"', 'the name of the operation is missing or is no XML name'],
+    ['"<get/>"', 'the name of the operation is missing or is no XML name'],
+    ['"{urn:x}"', 'the name of the operation is missing or is no XML name'],
+    ['"{}get"', 'the namespace in `{}` is not a URI'],
+    ['"{urn:*}get"', 'the namespace in `{}` is not a URI'],
+    ['"{urn:x"', 'not an operation'],
+    ['"nc:get:running"', 'the datastore after `:` is missing or is no XML name'],
+    ['"nc:get"', 'this operation names no datastore, only '],
+    ['"edit-config:"', 'the datastore after `:` is missing or is no XML name'],
+    ['"edit-config:*"', 'the datastore after `:` is missing or is no XML name'],
+    ['"get:running"', 'this operation names no datastore, only '],
+    ['commit:running', 'this operation names no datastore, only '],
+  ])('cannot name %s', (written, problem) => {
+    for (const keys of [`operations: [${written}]`, `operations: [get], denied-operations: [${written}]`])
+      expect(problemsOf(`roles:\n  a: { devices: ["*"], ${keys} }\n`)).toEqual([expect.stringContaining(problem)])
+  })
+
+  it('need no operations where they have no NETCONF', () => {
+    expect(problemsOf('roles:\n  a: { devices: ["*"], channels: [sftp] }\n')).toEqual([])
+    expect(problemsOf('roles:\n  a: { devices: ["*"], channels: [sftp, netconf] }\n')).toEqual([
+      '2:3: roles.a.operations: is missing or empty',
+    ])
+    expect(problemsOf('roles:\n  a: { devices: ["*"], operations: [get], channels: [telnet] }\n')).toEqual([
+      '2:54: roles.a.channels[0]: expected one of netconf, exec, shell, sftp',
     ])
   })
 

@@ -35,7 +35,7 @@ describe('no problem and no warning shows a secret', () => {
     'devices: [{ id: "@${S}", credentials: ${S} }]',
     'devices: [{ id: ${S}, secret: x }, { id: ${S}, secret: x }]',
     'users: [{ name: ${S}, roles: [${S}] }, { name: ${S}, password-hash: ${S}, authorized-keys: ["${S}"] }]',
-    'roles: { a: { devices: ["=${S}"], operations: [${S}] } }',
+    'roles: { a: { devices: ["=${S}"], operations: ["<${S}"], denied-operations: ["{${S}}", "${S}:${S}:"], channels: [${S}] } }',
     'credentials: { default: { username: a, private-key: ${S}, passphrase: ${S} } }',
     'credentials: { default: { username: a, user-ca: ${S}, user-ca-passphrase: ${S}, certificate: ${S} } }',
     'credentials: { default: { username: a, user-ca: x, certificate-lifetime: ${S}, principals: ["${S},"] } }',

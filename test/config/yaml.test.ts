@@ -58,9 +58,9 @@ devices:
   })
 
   it('tell the place where the text stands, once', () => {
-    const config = 'roles:\n  a: &role { devices: ["*"], operations: [get] }\n  b: *role\n'
+    const config = 'roles:\n  a: &role { devices: ["*"], operations: [<get/>] }\n  b: *role\n'
     expect(problemsOf(config)).toEqual([
-      '2:43: roles.a.operations[0]: operation rules are not supported by this version',
+      '2:43: roles.a.operations[0]: the name of the operation is missing or is no XML name',
     ])
   })
 

@@ -6,7 +6,7 @@ import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '..
 import type { Log } from '../../telemetry/log.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
-import { type Accounts, authorise } from '../authorise.js'
+import { type Accounts, accountsOverSsh, authorise } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import { serveSession } from './session.js'
 
@@ -163,7 +163,7 @@ function serveAuthenticated(
     serveSession(
       connection,
       accept(),
-      { fleet, deviceId, client, authorise: () => authorise(fleet, access, user, deviceId), log },
+      { fleet, deviceId, client, authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId), log },
       () => {
         sessions -= 1
       },

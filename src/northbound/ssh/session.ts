@@ -59,6 +59,7 @@ export function serveSession(
     if (request === undefined) return turnAway(held, notNetconf(asked), context, clientGone)
     const authorisation = await context.authorise()
     if (!authorisation.allowed) return turnAway(held, authorisation.refusal, context, clientGone)
+    if (authorisation.permission.operations.kind === 'rules') return turnAway(held, noRulesYet, context, clientGone)
     await runSession(held, request, context, clientGone)
   }
 }
@@ -141,6 +142,12 @@ async function turnAway(
 function notNetconf(asked: ChannelRequest): SessionRefusalText {
   const what = asked.kind === 'subsystem' ? `subsystem ${JSON.stringify(asked.name)}` : 'this command'
   return { reason: 'not-netconf', message: `${what} is not served here, only NETCONF is`, hint: netconfHint }
+}
+
+const noRulesYet = {
+  reason: 'no-rights',
+  message: 'the roles here have rules on operations, which are not enforced over SSH',
+  hint: 'ask for a role with operations: ["*"]',
 }
 
 const netconfHint = 'ask for the subsystem netconf, as in `ssh -s … netconf`'
