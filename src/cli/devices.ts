@@ -2,16 +2,11 @@ import { Command } from 'commander'
 import { printable } from '../config/printable.js'
 import { type DeviceView, deviceSchema } from '../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../northbound/http/routes/devices/list.js'
-import { askBridge, type BridgeRequest, devicePath } from './bridge-client.js'
+import { type BridgeRequest, devicePath } from './bridge-client.js'
+import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from './command-io.js'
 import { exitWithProblem } from './command-problem.js'
-import { findBridge } from './find-bridge.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
-
-interface BridgeOptions {
-  readonly config?: string
-  readonly json?: true
-}
 
 /** What is asked of one device; without an action, the device itself. */
 type DeviceRequest = Omit<BridgeRequest, 'path'> & { readonly action?: 'approve' | 'reject' | 'repin' }
@@ -20,12 +15,12 @@ type DeviceRequest = Omit<BridgeRequest, 'path'> & { readonly action?: 'approve'
 export function devicesCommand(io: CommandIo = processIo()): Command {
   return new Command('devices')
     .description('the devices of the running bridge: who calls home, and who may')
-    .addHelpText('after', HELP)
+    .addHelpText('after', bridgeHelp)
     .addCommand(
       bridgeCommand('list')
         .description('all devices, with standing and link')
         .action((options: BridgeOptions) =>
-          run(io, options, { method: 'GET', path: '/api/v1/devices' }, (answer) =>
+          runOnBridge(io, options, { method: 'GET', path: '/api/v1/devices' }, (answer) =>
             deviceTable(deviceListSchema.parse(answer).devices),
           ),
         ),
@@ -86,17 +81,6 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
     )
 }
 
-const HELP = `
-The bridge is asked over the socket in its data-dir, which only its user may open; from elsewhere, over HTTP with
-HOMEPORT_URL and HOMEPORT_TOKEN. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
-
-/** A command that talks to a running bridge. */
-function bridgeCommand(name: string): Command {
-  return new Command(name)
-    .option('-c, --config <file>', 'configuration file of the bridge (default: config/homeport.yaml, else built-in)')
-    .option('--json', 'print what the bridge answers, as JSON')
-}
-
 function deviceCommand(name: string): Command {
   return bridgeCommand(name).argument('<id>', 'device id')
 }
@@ -114,40 +98,5 @@ async function runOnDevice(
   if (['', '.', '..'].includes(id))
     return exitWithProblem({ message: `${JSON.stringify(id)} is no device id`, status: 2 }, io)
   const path = action === undefined ? devicePath(id) : `${devicePath(id)}/${action}`
-  return run(io, options, { ...request, path }, show)
-}
-
-async function run(
-  io: CommandIo,
-  { config, json }: BridgeOptions,
-  request: BridgeRequest,
-  show: (answer: unknown) => string,
-): Promise<void> {
-  const found = findBridge(io, config)
-  if (!found.ok) return exitWithProblem(found.problem, io)
-  const answer = await askBridge(found.location, request)
-  if (!answer.ok && (json !== true || answer.text === undefined)) return exitWithProblem(answer.problem, io)
-  const shown = shownOrUndefined(answer.text ?? '', json === true ? asItIs : show)
-  if (shown === undefined)
-    return exitWithProblem(
-      {
-        message: 'the bridge answers what this command does not understand',
-        hint: 'are the command and the bridge of one version, and is it a bridge that answers there?',
-        status: 1,
-      },
-      io,
-    )
-  io.stdout.write(shown)
-  io.exit(answer.ok ? 0 : answer.problem.status)
-}
-
-/** The answer for programs, on a line of its own. */
-const asItIs = (answer: unknown): string => (answer === undefined ? '' : `${JSON.stringify(answer)}\n`)
-
-function shownOrUndefined(text: string, show: (answer: unknown) => string): string | undefined {
-  try {
-    return show(text === '' ? undefined : JSON.parse(text))
-  } catch {
-    return undefined
-  }
+  return runOnBridge(io, options, { ...request, path }, show)
 }

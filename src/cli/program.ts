@@ -6,6 +6,7 @@ import { demoCommand } from './demo.js'
 import { devicesCommand } from './devices.js'
 import { onboardCommand } from './onboard.js'
 import { serveCommand } from './serve.js'
+import { sessionsCommand } from './sessions.js'
 import { simulateCommand } from './simulate.js'
 import { userCommand } from './user.js'
 
@@ -24,6 +25,7 @@ export function createProgram(): Command {
     .addCommand(simulateCommand())
     .addCommand(checkConfigCommand())
     .addCommand(devicesCommand())
+    .addCommand(sessionsCommand())
     .addCommand(onboardCommand())
     .addCommand(userCommand())
     .addCommand(caCommand())

@@ -1,5 +1,6 @@
 import { printable } from '../config/printable.js'
 import type { DeviceView } from '../northbound/http/routes/devices/device.js'
+import { counted, shortTime, table } from './table.js'
 
 /** A table of devices for people, one a line. */
 export function deviceTable(devices: readonly DeviceView[]): string {
@@ -64,38 +65,4 @@ function keysInShort({ pins: [pin, ...more], presented, link }: DeviceView): str
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`
   const known = [pin, ...more].some(({ fingerprint }) => fingerprint === presented?.fingerprint)
   return `${pin.fingerprint}${others}${presented === null || known ? '' : `, shows ${presented.fingerprint}`}`
-}
-
-/** Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a command. */
-function table(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(printable))
-  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ''))))
-  return cells
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => padded(cell, widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('')
-}
-
-function padded(cell: string, to: number): string {
-  return cell + ' '.repeat(to - width(cell))
-}
-
-function width(cell: string): number {
-  return [...characters.segment(cell)].length
-}
-
-const characters = new Intl.Segmenter()
-
-/** `2025-06-01 10:00:00Z`: sortable, and the same for whoever reads it. */
-function shortTime(written: string): string {
-  return written.replace('T', ' ').replace(/\.\d+(?=Z)/, '')
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

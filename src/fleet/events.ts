@@ -1,5 +1,8 @@
 import { EventEmitter } from 'node:events'
 import type { LinkEnd } from './link.js'
+import type { LiveSession } from './live-session.js'
+import type { SessionClient } from './session-client.js'
+import type { SessionRefusal } from './session-refusal.js'
 
 /** Why a call-home connection did not become a link. */
 export interface LinkRefusal {
@@ -31,6 +34,11 @@ export interface FleetEvents {
   replaced: [AttachedLink & { readonly oldSource: string; readonly sessions: number }]
   detached: [AttachedLink & { readonly end: LinkEnd }]
   refused: [LinkRefusal]
+  'session-opened': [LiveSession]
+  /** A session is over; `killedBy` names the operator who ended it, where one did. */
+  'session-closed': [LiveSession & { readonly durationSeconds: number; readonly killedBy?: string }]
+  /** A client got no session on a device. */
+  'session-refused': [{ readonly deviceId: string; readonly client: SessionClient; readonly refusal: SessionRefusal }]
 }
 
 export type FleetEmitter = EventEmitter<FleetEvents>

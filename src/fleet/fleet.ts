@@ -5,12 +5,15 @@ import {
   cancelled,
   linkFull,
   notConnected,
+  queueFull,
   refusedByDevice,
   type SessionRefusal,
   shuttingDown,
   unknownDevice,
 } from './session-refusal.js'
 import type { SessionClient } from './session-client.js'
+import type { LiveSession, Octets } from './live-session.js'
+import { createSessionRegister, type SessionHandle } from './session-register.js'
 import { createSessionSlots, type SessionSlots, type SlotLimits } from './session-slots.js'
 
 /** A device as the configuration knows it. */
@@ -34,10 +37,20 @@ export interface DeviceStatus extends Device {
   readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
 }
 
-/** A session on a device is the device's own channel. */
+/** A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is killed. */
 export type SessionOpening =
-  | { readonly ok: true; readonly channel: DeviceChannel }
+  | { readonly ok: true; readonly channel: DeviceChannel; readonly session: SessionHandle }
   | { readonly ok: false; readonly refusal: SessionRefusal }
+
+/** What there is on this node now, for metrics. */
+export interface FleetCounts {
+  readonly links: number
+  readonly sessions: Readonly<Record<SessionClient['via'], number>>
+  /** Clients that wait for a session: for a free one on a link, or for a device that lost its link. */
+  readonly waiting: number
+  /** Carried since the start. */
+  readonly octets: Octets
+}
 
 /**
  * All devices that we know, with their links. The only way from a client to a device;
@@ -57,6 +70,11 @@ export interface Fleet {
     client: SessionClient,
     signal?: AbortSignal,
   ): Promise<SessionOpening>
+  /** The sessions that clients have on devices now, the oldest first. */
+  sessions(): Promise<readonly LiveSession[]>
+  /** Ends a session, and tells its client who did it. False when there is none of this id. */
+  endSession(id: string, by: string): Promise<boolean>
+  counts(): Promise<FleetCounts>
   /** Takes in a device that was enrolled; one that is known stays as it is. */
   add(device: Device): void
   /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
@@ -91,6 +109,7 @@ export function createFleet(options: {
   const now = options.now ?? Date.now
   const events = options.events ?? createFleetEmitter()
   const entries = new Map<string, Entry>()
+  const register = createSessionRegister(events, now)
   let limits = options.limits
   let closed = false
 
@@ -173,7 +192,13 @@ export function createFleet(options: {
       entry.waiting.add(wake)
     })
 
-  const openSession: Fleet['openSession'] = async (deviceId, request, _client, signal) => {
+  const openSession: Fleet['openSession'] = async (deviceId, request, client, signal) => {
+    const opening = await tryToOpen(deviceId, request, client, signal)
+    if (!opening.ok) events.emit('session-refused', { deviceId, client, refusal: opening.refusal })
+    return opening
+  }
+
+  const tryToOpen: Fleet['openSession'] = async (deviceId, request, client, signal) => {
     const entry = entries.get(deviceId)
     if (entry === undefined) return refused(unknownDevice(deviceId))
     const began = now()
@@ -196,18 +221,16 @@ export function createFleet(options: {
       if (!slot.ok) {
         if (slot.cause === 'closed') continue
         if (slot.cause === 'cancelled') return refused(cancelled)
+        const { maxSessions } = entry.device
         return refused(
-          linkFull(
-            deviceId,
-            entry.device.maxSessions,
-            slot.cause === 'queue-full' ? 'and its queue is full' : lastRefusal,
-          ),
+          slot.cause === 'queue-full' ? queueFull(deviceId, maxSessions) : linkFull(deviceId, maxSessions, lastRefusal),
         )
       }
       const opening = await link.openChannel(request)
       if (opening.ok) {
-        void opening.channel.closed.then(slot.release)
-        return { ok: true, channel: opening.channel }
+        const { channel } = opening
+        void channel.closed.then(slot.release)
+        return { ok: true, channel, session: register.open({ deviceId, client, request }, channel) }
       }
       slot.release()
       if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))
@@ -261,6 +284,17 @@ export function createFleet(options: {
       events.emit('refused', refusal)
     },
     openSession,
+    sessions: async () => register.list(),
+    endSession: async (id, by) => register.kill(id, by),
+    counts: async () => {
+      const all = [...entries.values()]
+      return {
+        links: all.filter(({ attachment }) => attachment !== undefined).length,
+        sessions: { ...register.live },
+        waiting: all.reduce((sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued ?? 0), 0),
+        octets: { ...register.octets },
+      }
+    },
     configure,
     close: () => {
       closed = true

@@ -5,6 +5,7 @@ export type SessionRefusalReason =
   | 'unknown-device'
   | 'not-connected'
   | 'link-full'
+  | 'session-queue-full'
   | 'refused-by-device'
   | 'cancelled'
   | 'shutting-down'
@@ -66,6 +67,13 @@ export function linkFull(deviceId: string, maxSessions: number, why: string): Se
     reason: 'link-full',
     message: `device ${JSON.stringify(deviceId)} has no free session (${maxSessions} at most): ${why}`,
     hint: 'close sessions that are not needed, or raise max-sessions here and on the device',
+  }
+}
+
+export function queueFull(deviceId: string, maxSessions: number): SessionRefusal {
+  return {
+    ...linkFull(deviceId, maxSessions, 'and its queue is full'),
+    reason: 'session-queue-full',
   }
 }
 

@@ -99,7 +99,7 @@ describe('a new configuration', () => {
     expect((await fleet.device('router1'))?.link?.sessions).toBe(2)
     link.closeChannel(0)
     await settled()
-    expect(answerOf(await open())).toBe('link-full')
+    expect(answerOf(await open())).toBe('session-queue-full')
     link.closeChannel(1)
     await settled()
     expect(answerOf(await open())).toBe('ok')

@@ -176,7 +176,7 @@ describe('a session on a link that is full', () => {
     const waiting = [open(), open()]
     await settled()
     expect(await open()).toMatchObject({
-      refusal: { reason: 'link-full', message: expect.stringContaining('and its queue is full') as string },
+      refusal: { reason: 'session-queue-full', message: expect.stringContaining('and its queue is full') as string },
     })
     fleet.close()
     expect((await Promise.all(waiting)).map(answerOf)).toEqual(['shutting-down', 'shutting-down'])

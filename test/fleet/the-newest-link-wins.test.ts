@@ -110,9 +110,9 @@ describe('a link', () => {
   it('leaves the sessions that the bridge holds on it out of those for clients, but never the last one', async () => {
     const { fleet, open } = makeFleet(undefined, { maxQueuedSessions: 0 })
     fleet.attach(makeLink({ heldSessions: 1 }))
-    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'link-full'])
+    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'session-queue-full'])
     fleet.attach(makeLink({ heldSessions: 2 }))
-    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'link-full'])
+    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'session-queue-full'])
   })
 })
 

@@ -7,7 +7,7 @@ import type { Caller } from './caller.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
-  readonly fleet: Pick<Fleet, 'device' | 'devices'>
+  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'sessions' | 'endSession'>
   readonly enrolments: Enrolments
 }
 

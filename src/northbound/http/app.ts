@@ -14,6 +14,8 @@ import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerHealth } from './routes/health.js'
 import { registerOpenApi } from './routes/openapi.js'
+import { registerKillSession } from './routes/sessions/kill.js'
+import { registerListSessions } from './routes/sessions/list.js'
 
 /** Octets; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
@@ -49,6 +51,8 @@ export function createApp({ log, identify, ...ports }: AppOptions): Api {
   registerApproveDevice(app, ports)
   registerRejectDevice(app, ports)
   registerRepinDevice(app, ports)
+  registerListSessions(app, ports)
+  registerKillSession(app, ports)
   registerOpenApi(app)
   return app
 }

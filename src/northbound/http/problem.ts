@@ -8,6 +8,7 @@ const causes = {
   'no-rights': { status: 403, title: 'No rights on the device' },
   'unknown-path': { status: 404, title: 'Unknown path' },
   'unknown-device': { status: 404, title: 'Unknown device' },
+  'unknown-session': { status: 404, title: 'Unknown session' },
   'nothing-presented': { status: 409, title: 'The device has presented no key' },
   'decided-by-configuration': { status: 409, title: 'The configuration decides for this device' },
   'already-known': { status: 409, title: 'The device is known already' },

@@ -1,42 +1,49 @@
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
+import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 
 /** How a relay ended, and the octets it carried each way. */
 export interface RelayEnd {
-  readonly by: 'device' | 'client' | 'link'
+  readonly by: 'device' | 'client' | 'link' | 'operator'
   readonly exit?: Exit
   readonly linkEnd?: LinkEnd
+  /** The operator who killed the session. */
+  readonly killedBy?: string
   readonly fromClient: number
   readonly fromDevice: number
+}
+
+/** What the client is told, on standard error, when its session ends otherwise than by the device or by itself. */
+export interface RelayWords {
+  readonly linkEnded: (end: LinkEnd) => string
+  readonly killed: (by: string) => string
 }
 
 /** Milliseconds that a device gets to take what a client that left had still sent. */
 const lastOctetsTimeout = 5_000
 
+/** Milliseconds that a client gets to take why its session was killed. */
+const lastWordsTimeout = 1_000
+
 /**
  * Carries octets between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
+ * @param session counts the octets, and tells when an operator kills it
  * @param clientGone settles when the client closed its channel or its connection was lost
- * @param explain tells the client, on standard error, why the link under its session ended
  */
 export async function relay(
   client: ServerChannel,
   device: DeviceChannel,
+  session: Pick<SessionHandle, 'octets' | 'carried' | 'killed'>,
   clientGone: Promise<void>,
-  explain: (end: LinkEnd) => string,
+  words: RelayWords,
 ): Promise<RelayEnd> {
-  let fromClient = 0
-  let fromDevice = 0
   client.pipe(device.stream)
-  client.on('data', (octets: Buffer) => {
-    fromClient += octets.length
-  })
+  client.on('data', (octets: Buffer) => session.carried('fromClient', octets.length))
   device.stream.pipe(client, { end: false })
-  device.stream.on('data', (octets: Buffer) => {
-    fromDevice += octets.length
-  })
+  device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
   device.standardError.pipe(client.stderr, { end: false })
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
   void Promise.all([endOf(device.stream), endOf(device.standardError)])
@@ -46,24 +53,33 @@ export async function relay(
   const first = await Promise.race([
     device.closed.then((closing) => ({ by: 'device' as const, ...closing })),
     clientGone.then(() => ({ by: 'client' as const })),
+    session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
   ])
 
   if (first.by === 'client') {
-    device.stream.unpipe(client)
-    device.stream.resume()
-    device.standardError.unpipe(client.stderr)
-    device.standardError.resume()
+    leave(device, client)
     await within(lastOctetsTimeout, finished(device.stream, { readable: false }))
     device.close()
-    return { by: 'client', fromClient, fromDevice }
+    return { by: 'client', ...session.octets }
   }
 
   client.unpipe(device.stream)
   client.resume()
+  if (first.by === 'operator') {
+    leave(device, client)
+    client.stderr.write(words.killed(first.killedBy))
+    // A client that reads nothing does not hold up its end.
+    await within(lastWordsTimeout, Promise.race([allFlushed(client), clientGone]))
+    sendExit(client, { status: 1 })
+    sendEof(client)
+    client.close()
+    return { by: 'operator', killedBy: first.killedBy, ...session.octets }
+  }
+
   await Promise.race([allFlushed(client), clientGone])
   const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
-    client.stderr.write(explain(lost))
+    client.stderr.write(words.linkEnded(lost))
     await Promise.race([allFlushed(client), clientGone])
     sendExit(client, { status: 1 })
   } else if (first.exit !== undefined) sendExit(client, first.exit)
@@ -73,9 +89,16 @@ export async function relay(
     by: lost === undefined ? 'device' : 'link',
     ...(first.exit === undefined ? {} : { exit: first.exit }),
     ...(lost === undefined ? {} : { linkEnd: lost }),
-    fromClient,
-    fromDevice,
+    ...session.octets,
   }
+}
+
+/** Lets whatever a device still sends run dry, so that its channel can close. */
+function leave(device: DeviceChannel, client: ServerChannel): void {
+  device.stream.unpipe(client)
+  device.stream.resume()
+  device.standardError.unpipe(client.stderr)
+  device.standardError.resume()
 }
 
 /** Settles once everything that a stream will ever give was read. */

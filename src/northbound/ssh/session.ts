@@ -97,18 +97,22 @@ async function runSession(
     return turnAway(held, opening.refusal, context, clientGone)
   }
   const began = Date.now()
+  const { session } = opening
   held.confirm()
-  log.info({ request: request.kind === 'subsystem' ? request.name : request.command }, 'session opened')
-  opening.channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
-  const end = await relay(
-    held.channel,
-    opening.channel,
-    clientGone,
-    ({ message }) => `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}\n`,
+  log.info(
+    { sessionId: session.id, request: request.kind === 'subsystem' ? request.name : request.command },
+    'session opened',
   )
+  opening.channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
+  const end = await relay(held.channel, opening.channel, session, clientGone, {
+    linkEnded: ({ message }) => `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}\n`,
+    killed: (by) => `homeport: session killed by ${by}\n`,
+  })
   log.info(
     {
+      sessionId: session.id,
       endedBy: end.by,
+      ...(end.killedBy === undefined ? {} : { killedBy: end.killedBy }),
       ...(end.exit === undefined ? {} : { exit: end.exit }),
       ...(end.linkEnd === undefined ? {} : { linkEnd: end.linkEnd.reason }),
       bytesFromClient: end.fromClient,

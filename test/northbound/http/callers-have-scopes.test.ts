@@ -3,7 +3,7 @@ import type { Role } from '../../../src/access/role.js'
 import type { Scope } from '../../../src/access/scope.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { type Caller, type ProvenUser, userCaller } from '../../../src/northbound/http/caller.js'
-import { attached, enrolment, fleetInMemory, keyA } from './fleet-in-memory.js'
+import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
 const role = (devices: readonly string[], api: readonly Scope[]): Role => ({
@@ -25,6 +25,7 @@ const room = () =>
       attached('edge-1'),
     ],
     enrolments: [enrolment('t1', 'approved', { presented: keyA }), enrolment('edge-new', 'pending')],
+    sessions: ['t1', 'o1', 'edge-1'].map((deviceId) => session(`on-${deviceId}`, { deviceId })),
   })
 
 function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}) {
@@ -122,5 +123,21 @@ describe('what a proof leaves of the rights', () => {
     const { caller } = callerWith(['edge'], { scopes: ['admin', 'read'], devices: ['*'] })
     expect(caller.may('admin')).toBe(false)
     expect(await caller.mayOn('read', 'o1')).toBe(false)
+  })
+})
+
+describe('sessions', () => {
+  it('are seen on the devices that the caller may read, and killed on those of the scope admin', async () => {
+    const { app, calls } = callerWith(['tokyo-admin', 'everything-rpc', 'edge'])
+    expect(await (await app.request('/api/v1/sessions')).json()).toMatchObject({
+      sessions: [{ device: 't1' }, { device: 'edge-1' }],
+    })
+    const kill = (id: string) => app.request(`/api/v1/sessions/${id}`, { method: 'DELETE' })
+    expect(await problemOf(await kill('on-edge-1'))).toEqual([404, 'unknown-session'])
+    expect((await kill('on-t1')).status).toBe(204)
+    expect(calls).toEqual([['endSession', 'on-t1', 'ann']])
+    expect(await problemOf(await callerWith(['edge']).app.request('/api/v1/sessions/x', { method: 'DELETE' }))).toEqual(
+      [403, 'out-of-scope'],
+    )
   })
 })

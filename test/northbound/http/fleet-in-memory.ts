@@ -6,6 +6,7 @@ import type {
   EnrolmentView,
 } from '../../../src/fleet/enrolment.js'
 import type { DeviceStatus } from '../../../src/fleet/fleet.js'
+import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { Identify, Ports } from '../../../src/northbound/http/api.js'
 import { operatorCaller } from '../../../src/northbound/http/caller.js'
 
@@ -40,13 +41,28 @@ export function attached(id: string, more: Partial<DeviceStatus> = {}): DeviceSt
   }
 }
 
+/** A session of `ops` on `router1`. */
+export function session(id: string, more: Partial<LiveSession> = {}): LiveSession {
+  return {
+    id,
+    deviceId: 'router1',
+    client: { user: 'ops', source: '192.0.2.5:50000', via: 'ssh' },
+    request: { kind: 'subsystem', name: 'netconf' },
+    openedAt: new Date('2025-06-01T10:00:00Z'),
+    octets: { fromClient: 812, fromDevice: 1_440_000 },
+    ...more,
+  }
+}
+
 /** What the HTTP room asks of the fleet, in memory; it keeps what it was called with. Who calls is the operator. */
 export function fleetInMemory(given: {
   readonly statuses?: readonly DeviceStatus[]
   readonly enrolments?: readonly EnrolmentView[]
+  readonly sessions?: readonly LiveSession[]
 }): Ports & { readonly identify: Identify; readonly calls: unknown[][]; readonly added: AddedDevice[] } {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
+  const sessions = new Map((given.sessions ?? []).map((session) => [session.id, session]))
   const calls: unknown[][] = []
   const added: AddedDevice[] = []
 
@@ -103,7 +119,15 @@ export function fleetInMemory(given: {
       return keep(enrolment(device.deviceId, 'approved', { hasSecret: device.secret !== undefined }))
     },
   }
-  const fleet = { devices: async () => [...statuses.values()], device: async (id: string) => statuses.get(id) }
+  const fleet: Ports['fleet'] = {
+    devices: async () => [...statuses.values()],
+    device: async (id) => statuses.get(id),
+    sessions: async () => [...sessions.values()],
+    endSession: async (...call) => {
+      calls.push(['endSession', ...call])
+      return sessions.delete(call[0])
+    },
+  }
   return {
     calls,
     added,

@@ -183,3 +183,34 @@ describe('a client that leaves', () => {
     expect(await end).toMatchObject({ by: 'client' })
   })
 })
+
+describe('a session that an operator kills', () => {
+  it('is closed on the device, and its client told who did it, after what the device had sent', async () => {
+    const { client, device, end, kill } = own(await openRelayedSession())
+    const read = readToClose(client)
+    const closed = once(device, 'close')
+    device.resume()
+    const heard = once(client, 'data')
+    device.write('<rpc-re')
+    await heard
+    kill('alice')
+    const { output, errors, exit } = await read
+    expect([output.toString(), errors.toString(), exit]).toEqual(['<rpc-re', 'killed by alice\n', [1]])
+    await closed
+    expect(await end).toEqual({ by: 'operator', killedBy: 'alice', fromClient: 0, fromDevice: 7 })
+  })
+
+  it('ends on the device although its client reads nothing', async () => {
+    const { client, device, end, kill } = own(await openRelayedSession({ clientWindow: 0 }))
+    device.resume()
+    const closed = once(device, 'close')
+    governFlow(device)
+    device.write(Buffer.alloc(MiB))
+    kill('alice')
+    await closed
+    const gone = once(client, 'close')
+    client.resume()
+    expect(await end).toMatchObject({ by: 'operator' })
+    await gone
+  })
+})

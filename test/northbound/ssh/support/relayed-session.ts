@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import ssh2, { type ClientChannel, type Connection, type ServerChannel } from 'ssh2'
+import { createFleetEmitter } from '../../../../src/fleet/events.js'
 import type { Link } from '../../../../src/fleet/link.js'
+import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
@@ -18,6 +20,8 @@ export interface RelayedSession {
   readonly deviceSocket: Socket
   readonly link: Link
   readonly end: Promise<RelayEnd>
+  /** Kills the session, as an operator does. */
+  readonly kill: (by: string) => void
   readonly stop: () => void
 }
 
@@ -53,13 +57,21 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
     server.once('close', () => resolve())
     clientSide.connection.once('close', () => resolve())
   })
+  const request = { kind: 'subsystem', name: 'netconf' } as const
+  const asked = { deviceId: 'router1', client: { user: 'ops', source: 'test', via: 'ssh' } as const, request }
+  const register = createSessionRegister(createFleetEmitter(), Date.now)
+  const session = register.open(asked, opened.channel)
   return {
     client,
     clientSide,
     device: await sessions,
     deviceSocket: sockets.device,
     link,
-    end: relay(server, opened.channel, gone, ({ message }) => `the link ended: ${message}\n`),
+    end: relay(server, opened.channel, session, gone, {
+      linkEnded: ({ message }) => `the link ended: ${message}\n`,
+      killed: (by) => `killed by ${by}\n`,
+    }),
+    kill: (by) => void register.kill(session.id, by),
     stop: () => {
       clientSide.stop()
       sockets.stop()

@@ -1,0 +1,19 @@
+import type { ChannelRequest } from './link.js'
+import type { SessionClient } from './session-client.js'
+
+/** Octets carried each way. */
+export interface Octets {
+  readonly fromClient: number
+  readonly fromDevice: number
+}
+
+/** A session that a client has on a device. */
+export interface LiveSession {
+  /** Eight characters that nobody guesses, easy to read out and to type. */
+  readonly id: string
+  readonly deviceId: string
+  readonly client: SessionClient
+  readonly request: ChannelRequest
+  readonly openedAt: Date
+  readonly octets: Octets
+}

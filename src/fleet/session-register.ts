@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import type { FleetEmitter } from './events.js'
+import type { DeviceChannel } from './link.js'
+import type { LiveSession, Octets } from './live-session.js'
+import type { SessionClient } from './session-client.js'
+
+/** A session in the hands of whoever carries it. */
+export interface SessionHandle {
+  readonly id: string
+  readonly octets: Octets
+  /** Counts octets that were carried; called for every one that passes. */
+  carried(direction: keyof Octets, octets: number): void
+  /** Settles with the name of whoever killed the session, and never otherwise. */
+  readonly killed: Promise<string>
+}
+
+/** The sessions that clients have through this node. The bridge's own ones (see `Link.heldSessions`) are not among them: nobody may kill those. */
+export interface SessionRegister {
+  /** Registers a session until its channel is closed. */
+  open(session: Pick<LiveSession, 'deviceId' | 'client' | 'request'>, channel: DeviceChannel): SessionHandle
+  /** The oldest first. */
+  list(): readonly LiveSession[]
+  /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
+  kill(id: string, by: string): boolean
+  /** How many there are now, by the way their clients came. */
+  readonly live: Readonly<Record<SessionClient['via'], number>>
+  /** Of all sessions since the start. */
+  readonly octets: Octets
+}
+
+interface Entry {
+  readonly session: LiveSession
+  readonly end: (killedBy?: string) => void
+}
+
+export function createSessionRegister(events: FleetEmitter, now: () => number): SessionRegister {
+  const entries = new Map<string, Entry>()
+  const live = { ssh: 0, http: 0 }
+  const octets = { fromClient: 0, fromDevice: 0 }
+
+  const open: SessionRegister['open'] = (asked, channel) => {
+    const own = { fromClient: 0, fromDevice: 0 }
+    const session: LiveSession = { id: freeId(entries), ...asked, openedAt: new Date(now()), octets: own }
+    let tellKilled: (by: string) => void = () => undefined
+    const killed = new Promise<string>((resolve) => {
+      tellKilled = resolve
+    })
+    const end = (killedBy?: string): void => {
+      if (!entries.delete(session.id)) return
+      live[session.client.via] -= 1
+      const durationSeconds = (now() - session.openedAt.getTime()) / 1000
+      events.emit('session-closed', { ...session, durationSeconds, ...(killedBy === undefined ? {} : { killedBy }) })
+      if (killedBy === undefined) return
+      // In this order: whoever carries the session hears why before the channel is closed.
+      tellKilled(killedBy)
+      channel.close()
+    }
+    entries.set(session.id, { session, end })
+    live[session.client.via] += 1
+    void channel.closed.then(() => end())
+    events.emit('session-opened', session)
+    return {
+      id: session.id,
+      octets: own,
+      carried: (direction, count) => {
+        own[direction] += count
+        octets[direction] += count
+      },
+      killed,
+    }
+  }
+
+  return {
+    open,
+    list: () => [...entries.values()].map(({ session }) => ({ ...session, octets: { ...session.octets } })),
+    kill: (id, by) => {
+      const entry = entries.get(id)
+      entry?.end(by)
+      return entry !== undefined
+    },
+    live,
+    octets,
+  }
+}
+
+function freeId(taken: ReadonlyMap<string, unknown>): string {
+  const id = sessionId()
+  return taken.has(id) ? freeId(taken) : id
+}
+
+/** Lower case, without the letters that look like a digit or each other (Crockford's base 32). */
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+
+function sessionId(): string {
+  return Array.from(randomBytes(8), (octet) => alphabet[octet % alphabet.length]).join('')
+}

@@ -1,0 +1,32 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { needs } from '../../require-scope.js'
+
+const route = createRoute({
+  method: 'delete',
+  path: '/api/v1/sessions/{sid}',
+  ...needs('admin'),
+  operationId: 'killSession',
+  tags: ['sessions'],
+  summary: 'Ends one session; its client is told who did it',
+  request: { params: z.object({ sid: z.string().openapi({ param: { name: 'sid', in: 'path' } }) }) },
+  responses: {
+    204: { description: 'ended' },
+    ...problemResponses('unknown-session'),
+  },
+})
+
+export function registerKillSession(api: Api, { fleet }: Ports): void {
+  api.openapi(route, async (c) => {
+    const { sid } = c.req.valid('param')
+    const session = (await fleet.sessions()).find(({ id }) => id === sid)
+    // Whoever may not end it does not learn that it exists.
+    const allowed = session !== undefined && (await c.var.caller.mayOn('admin', session.deviceId))
+    if (allowed && (await fleet.endSession(sid, c.var.caller.user))) return c.body(null, 204)
+    return answerProblem(c, 'unknown-session', {
+      message: `there is no session ${JSON.stringify(sid)}`,
+      hint: 'it may have ended by itself; GET /api/v1/sessions (homeport sessions list) has all of them',
+    })
+  })
+}
