@@ -1,0 +1,70 @@
+/* `npm run bench`: every figure beside what people would use instead. Prints tables; writes JSON and plots where it is told to. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { type Benchmark, type Figure, isKept } from './figure.js'
+import { bulkStream } from './figures/bulk-stream.js'
+import { newSession } from './figures/new-session.js'
+import { sharedLink } from './figures/shared-link.js'
+import { smallRpcs } from './figures/small-rpcs.js'
+import { describeMachine } from './machine.js'
+import { plotFigure } from './plot.js'
+import { printFigure } from './print.js'
+
+const benchmarks: readonly Benchmark[] = [newSession, smallRpcs, bulkStream, sharedLink]
+
+/** In the short form a ratio may be this many times worse than promised before it counts as a failure. */
+const quickSlack = 2
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+})
+process.exitCode = await main(positionals, values.quick, values.out)
+
+async function main(names: readonly string[], quick: boolean, out: string | undefined): Promise<number> {
+  const unknown = names.filter((name) => !benchmarks.some((one) => one.name === name))
+  if (values.list || unknown.length > 0) {
+    if (unknown.length > 0) process.stderr.write(`no benchmark ${unknown.join(', ')}; there are:\n`)
+    process.stdout.write(benchmarks.map(({ name, about }) => `${name.padEnd(16)}${about}\n`).join(''))
+    return unknown.length > 0 ? 2 : 0
+  }
+  const chosen = benchmarks.filter((one) => (names.length > 0 ? names.includes(one.name) : !quick || one.quick))
+  const figures: (Figure & { readonly benchmark: string })[] = []
+  for (const benchmark of chosen) {
+    const began = performance.now()
+    for (const figure of await benchmark.run({ quick, rounds: quick ? 3 : 5 })) {
+      figures.push({ benchmark: benchmark.name, ...figure })
+      process.stdout.write(`${printFigure(figure)}\n`)
+    }
+    process.stdout.write(`${benchmark.name} took ${((performance.now() - began) / 1000).toFixed(0)} s\n\n`)
+  }
+  if (out !== undefined) await writeResults(out, figures)
+  const broken = figures.flatMap(({ promised }) => promised.filter((one) => !isKept(one, quick ? quickSlack : 1)))
+  for (const one of broken)
+    process.stdout.write(
+      `out of range: ${one.what} is ${one.value.toFixed(2)}, ${one.bound} ${one.allowed} is promised\n`,
+    )
+  // The whole is an instrument: it tells. The short form is a gate: it fails.
+  return quick && broken.length > 0 ? 1 : 0
+}
+
+async function writeResults(
+  directory: string,
+  figures: readonly (Figure & { readonly benchmark: string })[],
+): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const machine = await describeMachine()
+  await writeFile(`${directory}/results.json`, `${JSON.stringify({ machine, figures }, undefined, 2)}\n`)
+  for (const figure of figures) await writeFile(`${directory}/${fileName(figure.title)}.svg`, plotFigure(figure))
+}
+
+function fileName(title: string): string {
+  return title
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-|-$/g, '')
+}
