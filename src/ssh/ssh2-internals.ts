@@ -8,6 +8,8 @@ import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
 
+import { creditOf } from './ssh2-internals-window.js'
+
 const require = createRequire(import.meta.url)
 const testedVersion = '1.17.0'
 
@@ -176,9 +178,12 @@ export function openSessionChannel(
 ): void {
   const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
   if (socket.destroyed) return done({ step: 'open', message: 'the link is closed' }, undefined)
+  const credit = creditOf(client)
+  const asked = performance.now()
   const opened = Object.assign(
     ((error, channel) => {
       if (error) return done({ step: 'open', message: error.message }, undefined)
+      credit.add(channel, performance.now() - asked)
       const { outgoing, _callbacks: callbacks } = insideChannel(channel)
       callbacks.push((failed) => {
         if (!failed) return done(undefined, channel)
@@ -194,11 +199,10 @@ export function openSessionChannel(
   )
   const id = channels.add(opened)
   if (id === -1) return done({ step: 'open', message: 'the link has no free channel number' }, undefined)
-  protocol.session(id, receiveWindow, receivePacketSize)
+  protocol.session(id, credit.initialWindow, receivePacketSize)
 }
 
-/** ssh2 counts on exactly these for the channels it makes (`lib/Channel.js`). */
-const receiveWindow = 2 * 1024 * 1024
+/** ssh2 counts on exactly this for the channels it makes (`lib/Channel.js`). */
 const receivePacketSize = 32 * 1024
 
 /** Octets that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
@@ -233,6 +237,7 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
         const size = Math.min(write.data.length, outgoing.window, Math.max(outgoing.packetSize, 1))
         const slice = write.data.subarray(0, size)
         outgoing.window -= size
+        congestion.gather()
         if (write.extended) connection._protocol.channelExtData(outgoing.id, slice, standardError)
         else connection._protocol.channelData(outgoing.id, slice)
         write.data = write.data.subarray(size)
@@ -301,6 +306,8 @@ interface Congestion {
   /** The socket holds more than it should, or a key re-exchange is under way. */
   congested(): boolean
   whenRelieved(resume: () => void): void
+  /** Lets what is written until the end of this turn of the event loop go out in one system call: the packets of many channels, say. */
+  gather(): void
   /** Keeps a pump until its channel closes: it is run when the connection is lost. */
   remember(pump: () => void): void
   forget(pump: () => void): void
@@ -325,7 +332,18 @@ function congestionOf(connection: ConnectionInsides): Congestion {
     pumps.clear()
   })
   connection.on('handshake', wake)
+  let gathering = false
+  const letGo = (): void => {
+    gathering = false
+    socket.uncork()
+  }
   const congestion: Congestion = {
+    gather: () => {
+      if (gathering) return
+      gathering = true
+      socket.cork()
+      setImmediate(letGo)
+    },
     congested: () => !socket.destroyed && (socket.writableNeedDrain || protocol._kexinit !== undefined),
     whenRelieved: (resume) => {
       if (!waiting.includes(resume)) waiting.push(resume)

@@ -9,6 +9,8 @@ packages=(
   openssh-server libnss-wrapper libuid-wrapper openssl netconfd libyuma-base
   # a device on a library that calls home by itself, built below
   gcc libc6-dev libnetconf2-dev libyang2-dev libssh-dev
+  # what the benchmarks compare with
+  haproxy socat
   # clients
   openssh-client sshpass python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc yangcli
 )
@@ -85,4 +87,5 @@ fi
 
 build libnetconf2-device libnetconf2-device.c -lnetconf2 -lyang
 build netconfd-session netconfd-session.c
+build rpc-responder ../bench/parts/rpc-responder.c
 build no-chroot.so no-chroot.c -shared -fPIC

@@ -22,19 +22,31 @@ export interface HomeportOptions {
   readonly config?: ConfigFile
   /** Roles of the user that clients log in as. */
   readonly roles?: readonly string[]
+  /** For a profile, say. */
+  readonly nodeArguments?: readonly string[]
 }
 
 /** Our bridge as it is configured by default, the record included, with a device that is `sshd -i` and calls home. */
 export async function homeportPath(lab: Lab, options: HomeportOptions = {}): Promise<HomeportPath> {
-  const { name = 'homeport', roundTripMs = 0, device = {}, config = {}, roles = ['operator'] } = options
+  const {
+    name = 'homeport',
+    roundTripMs = 0,
+    device = {},
+    config = {},
+    roles = ['operator'],
+    nodeArguments = [],
+  } = options
   const deviceId = 'router1'
-  const bridge = await startBridge({
-    log: { level: 'info', format: 'json' },
-    credentials: { default: { username: lab.user, 'private-key': lab.loginKey.path } },
-    devices: [{ id: deviceId, 'host-keys': [lab.hostKey.publicKey], 'max-sessions': 200, ...device }],
-    users: [{ name: 'bench', 'authorized-keys': [lab.loginKey.publicKey], roles }],
-    ...config,
-  })
+  const bridge = await startBridge(
+    {
+      log: { level: 'info', format: 'json' },
+      credentials: { default: { username: lab.user, 'private-key': lab.loginKey.path } },
+      devices: [{ id: deviceId, 'host-keys': [lab.hostKey.publicKey], 'max-sessions': 200, ...device }],
+      users: [{ name: 'bench', 'authorized-keys': [lab.loginKey.publicKey], roles }],
+      ...config,
+    },
+    { nodeArguments },
+  )
   lab.onEnd(bridge.stop)
   await callHome(lab, `${name.replaceAll(/\W+/g, '-')}-device`, deviceId, bridge.callHomePort, roundTripMs)
   await bridge.logged(/^link attached/, { deviceId })
