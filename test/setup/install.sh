@@ -87,5 +87,5 @@ fi
 
 build libnetconf2-device libnetconf2-device.c -lnetconf2 -lyang
 build netconfd-session netconfd-session.c
-build rpc-responder ../bench/parts/rpc-responder.c
+build rpc-responder ../../bench/parts/rpc-responder.c
 build no-chroot.so no-chroot.c -shared -fPIC
