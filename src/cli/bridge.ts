@@ -17,9 +17,12 @@ import { serverHostKeys } from '../ssh/ssh2-internals-keys.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
+import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
 import { bridgeSocketIn } from './bridge-socket.js'
+import { countFleetEvents } from './count-fleet-events.js'
 import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
+import { version } from './package-info.js'
 import { accessFrom, credentialsFor, settingsFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 
@@ -54,6 +57,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const store = await openStore(config, log)
   const events = createFleetEmitter()
   logFleetEvents(events, log)
+  const metrics: Metrics = createMetrics({ version, readings: () => readings() })
+  countFleetEvents(events, metrics.fleet)
   const fleet: Fleet = createFleet({ devices: [], limits: settings.fleetLimits, events })
   const desk: EnrolmentDesk = await createEnrolmentDesk({
     store,
@@ -74,6 +79,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       desk,
       anchors: () => settings.anchors,
       credentialsFor: (deviceId) => credentialsFor(settings, deviceId, desk.credentialsOf(deviceId)),
+      metrics: metrics.callHome,
       log,
     },
     settings.callHomeLimits,
@@ -84,10 +90,17 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     hostKeys.presented,
     settings.endpointLimits,
     log,
+    metrics.clients,
   )
+  const readings = async (): Promise<Readings> => ({
+    ...(await fleet.counts()),
+    clients: endpoint.connections,
+    handshakes: callHome.handshakes,
+    devices: desk.countByStanding(),
+  })
   const operator = await serveOperator(
     config,
-    createApp({ fleet, enrolments: desk, log, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
+    createApp({ fleet, enrolments: desk, log, metrics, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
     log,
   )
   const stop = async (): Promise<void> => {
@@ -95,6 +108,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     callHome.close()
     endpoint.close()
     fleet.close()
+    metrics.stop()
     const closing = await store.close()
     if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
   }

@@ -1,19 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { caCommand } from './ca.js'
 import { checkConfigCommand } from './check-config.js'
 import { demoCommand } from './demo.js'
 import { devicesCommand } from './devices.js'
 import { onboardCommand } from './onboard.js'
+import { description, version } from './package-info.js'
 import { serveCommand } from './serve.js'
 import { sessionsCommand } from './sessions.js'
 import { simulateCommand } from './simulate.js'
 import { userCommand } from './user.js'
-
-const { version, description } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string
-  description: string
-}
 
 /** The command line `homeport`. Wrong usage ends with status 2. */
 export function createProgram(): Command {

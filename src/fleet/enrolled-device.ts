@@ -1,7 +1,7 @@
 import type { Enrolment } from '../store/enrolment.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { shownKey } from '../trust/shown-key.js'
-import type { EnrolmentView } from './enrolment.js'
+import type { EnrolmentView, Standing } from './enrolment.js'
 import type { Device } from './fleet.js'
 
 /** A device of the configuration file, with what proves it. */
@@ -41,6 +41,12 @@ export function isProven(device: ConfiguredDevice | undefined): boolean {
   return device !== undefined && (device.secret !== undefined || device.pins.length > 0)
 }
 
+/** The standing of a device id, from its place in the configuration file and what the store holds. */
+export function standingOf(device: ConfiguredDevice | undefined, stored: Enrolment['standing'] | undefined): Standing {
+  const configured = device !== undefined && (isProven(device) || stored === undefined)
+  return configured ? 'configured' : (stored ?? 'pending')
+}
+
 /** What is known of a device id, as it may be shown: nothing secret is in it. */
 export function viewOf(
   deviceId: string,
@@ -48,10 +54,9 @@ export function viewOf(
   enrolment: Enrolment | undefined,
 ): EnrolmentView {
   const { standing, pins = [], presented, decision, firstSeen, lastSeen, lastRefusal, addresses = [] } = enrolment ?? {}
-  const configured = device !== undefined && (isProven(device) || standing === undefined)
   return {
     deviceId,
-    standing: configured ? 'configured' : (standing ?? 'pending'),
+    standing: standingOf(device, standing),
     pins: [
       ...(device?.pins ?? []).map(({ blob }) => ({ ...shownKey(blob), by: 'configuration' })),
       ...(device?.pins.length ? [] : pins.map(({ blob, addedAt, by }) => ({ ...shownKey(blob), addedAt, by }))),

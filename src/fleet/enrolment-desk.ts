@@ -2,8 +2,15 @@ import type { Enrolment, Pin } from '../store/enrolment.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
-import { type ConfiguredDevice, isProven, storedDevice, viewOf, withStored } from './enrolled-device.js'
-import type { AddedDevice, EnrolmentChange, EnrolmentProblem, Enrolments, EnrolmentView } from './enrolment.js'
+import { type ConfiguredDevice, isProven, standingOf, storedDevice, viewOf, withStored } from './enrolled-device.js'
+import type {
+  AddedDevice,
+  EnrolmentChange,
+  EnrolmentProblem,
+  Enrolments,
+  EnrolmentView,
+  Standing,
+} from './enrolment.js'
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
 
@@ -29,6 +36,8 @@ export interface EnrolmentDesk extends Enrolments {
   known(): readonly KnownDevice[]
   /** The devices that clients may reach. */
   devices(): readonly Device[]
+  /** How many device ids there are of each standing; from memory alone, for metrics. */
+  countByStanding(): Readonly<Record<Standing, number>>
   /** The name of the credentials that a device was enrolled with, where one was given. */
   credentialsOf(deviceId: string): string | undefined
   configure(configured: readonly ConfiguredDevice[], limits: EnrolmentLimits, defaultMaxSessions: number): void
@@ -272,6 +281,12 @@ export async function createEnrolmentDesk(options: {
         .filter(({ deviceId, standing }) => standing === 'approved' && !configured.has(deviceId))
         .map(reachable),
     ],
+    countByStanding: () => {
+      const counts = { configured: 0, approved: 0, pending: 0, rejected: 0 }
+      for (const device of configured.values()) counts[standingOf(device, stored.get(device.id)?.standing)] += 1
+      for (const { deviceId, standing } of stored.values()) if (!configured.has(deviceId)) counts[standing] += 1
+      return counts
+    },
     credentialsOf: (deviceId) => stored.get(deviceId)?.credentials,
     configure: (nextConfigured, nextLimits, nextMaxSessions) => {
       configured = new Map(nextConfigured.map((device) => [device.id, device]))

@@ -47,7 +47,7 @@ export interface FleetCounts {
   readonly links: number
   readonly sessions: Readonly<Record<SessionClient['via'], number>>
   /** Clients that wait for a session: for a free one on a link, or for a device that lost its link. */
-  readonly waiting: number
+  readonly waitingSessions: number
   /** Carried since the start. */
   readonly octets: Octets
 }
@@ -291,7 +291,10 @@ export function createFleet(options: {
       return {
         links: all.filter(({ attachment }) => attachment !== undefined).length,
         sessions: { ...register.live },
-        waiting: all.reduce((sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued ?? 0), 0),
+        waitingSessions: all.reduce(
+          (sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued ?? 0),
+          0,
+        ),
         octets: { ...register.octets },
       }
     },

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Log } from '../telemetry/log.js'
+import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
 import { judgeHostKey } from '../trust/judge-host-key.js'
@@ -13,6 +14,7 @@ import { readClaim } from './initiation.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink } from './ssh-link.js'
+import { stopwatch } from './stopwatch.js'
 
 /** Whom a call-home connection may turn out to be, and what becomes of it. */
 export interface CallHome {
@@ -21,6 +23,7 @@ export interface CallHome {
   /** What vouches for host keys now; a reload changes what this gives. */
   readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  readonly metrics: CallHomeMetrics
   readonly log: Log
 }
 
@@ -39,15 +42,17 @@ export interface CallHomeLimits {
 export async function receiveCall(
   socket: Socket,
   source: string,
-  { fleet, desk, anchors, credentialsFor, log }: CallHome,
+  { fleet, desk, anchors, credentialsFor, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
+  const handshake = stopwatch()
   const refuse = (refusal: Refusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
     const deviceId = refusal.deviceId ?? claimed
     const told = { ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) }
     desk.refused(told, key)
     fleet.refuse(told)
+    metrics.handshakeEnded('refused', handshake.seconds())
   }
   const reading = await readClaim(socket, limits.initiationTimeout)
   if (!reading.ok) return refuse(reading.refusal)
@@ -60,7 +65,8 @@ export async function receiveCall(
     source,
     hostKeyAlgorithms,
     judge: (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date()),
-    decision: (pending, key, gone) => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone),
+    decision: (pending, key, gone) =>
+      handshake.paused(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone)),
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
     handshakeTimeout: limits.handshakeTimeout,
     keepaliveInterval: limits.keepaliveInterval,
@@ -75,6 +81,7 @@ export async function receiveCall(
   desk.seen(verdict.deviceId, source)
   if (wantsHeldSession) await holdSession(link)
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
+  metrics.handshakeEnded('attached', handshake.seconds())
   fleet.attach(link)
 }
 

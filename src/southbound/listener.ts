@@ -5,6 +5,8 @@ import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
 
 export interface CallHomeListener {
   readonly server: Server
+  /** Call-home connections that have not become links yet. */
+  readonly handshakes: Readonly<Record<'running', number>>
   /** Applies new limits to connections from now on. */
   configure(limits: CallHomeListenerLimits): void
   /** Takes no more calls and drops those that have not become links. */
@@ -24,6 +26,7 @@ export function createCallHomeListener(callHome: CallHome, initial: CallHomeList
     // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
     socket.on('error', () => undefined)
     const source = sourceOf(socket)
+    callHome.metrics.connected()
     if (handshakes.size >= limits.maxHandshakes) {
       socket.destroy()
       callHome.fleet.refuse({
@@ -39,6 +42,9 @@ export function createCallHomeListener(callHome: CallHome, initial: CallHomeList
   })
   return {
     server,
+    get handshakes() {
+      return { running: handshakes.size }
+    },
     configure: (next) => {
       limits = next
     },

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SessionView } from '../../src/northbound/http/routes/sessions/session.js'
 import { type SimulatedDevices, startSimulatedDevices } from '../../src/simulator/simulated-devices.js'
@@ -102,4 +107,55 @@ describe('sessions', () => {
     await bystander.ended()
     expect(await askBridge(bridge, `/api/v1/sessions/${id}`, 'DELETE')).toMatchObject({ status: 404 })
   })
+
+  it('and all that happened are in the metrics, as Prometheus would read them', async () => {
+    const before = await metrics(bridge)
+    const ssh = await openSession('sim-1')
+    const stranger = connect(bridge.callHomePort, bridge.host)
+    own({ stop: () => void stranger.destroy() })
+    stranger.end('GET / HTTP/1.1\r\n\r\n')
+    await once(stranger, 'close')
+    const refused = await startSsh(clientLogin(bridge, 'nobody')).ended()
+    expect(refused.status).toBe(1)
+    const denied = await startSsh(clientLogin(bridge, 'sim-1', { password: 'wrong' })).ended()
+    expect(denied.status).toBe(255)
+
+    const during = await metrics(bridge)
+    const sent = ssh.stdout().length
+    const grown = (name: string): number => (during.get(name) ?? 0) - (before.get(name) ?? 0)
+    expect(during.get('homeport_links')).toBe(2)
+    expect(during.get('homeport_links_attached_total')).toBe(2)
+    expect(during.get('homeport_devices{standing="configured"}')).toBe(2)
+    expect(during.get('homeport_handshake_duration_seconds_count{outcome="attached"}')).toBe(2)
+    expect(during.get('homeport_sessions{via="ssh"}')).toBe(1)
+    expect(during.get('homeport_clients')).toBe(1)
+    expect(grown('homeport_call_home_connections_total')).toBe(1)
+    expect(grown('homeport_call_home_refusals_total{reason="not-ssh"}')).toBe(1)
+    expect(grown('homeport_sessions_opened_total{via="ssh",channel="netconf"}')).toBe(1)
+    expect(grown('homeport_sessions_refused_total{reason="unknown-device"}')).toBe(1)
+    expect(grown('homeport_relayed_bytes_total{direction="from-client"}')).toBe(hello.length)
+    expect(grown('homeport_relayed_bytes_total{direction="from-device"}')).toBe(sent)
+    expect(grown('homeport_logins_total{method="password",outcome="accepted"}')).toBe(2)
+    const late = ['0.5', '0.99', '1'].map((at) => during.get(`homeport_event_loop_delay_seconds{quantile="${at}"}`))
+    expect(late.every((delay) => delay !== undefined && delay >= 0 && delay < 10)).toBe(true)
+
+    const from = bridge.lines.all.length
+    ssh.end()
+    await ssh.ended()
+    await bridge.logged(/^session closed/, {}, { from })
+    await bridge.logged(/^client disconnected/, {}, { from })
+    const after = await metrics(bridge)
+    expect(after.get('homeport_sessions{via="ssh"}')).toBe(0)
+    expect(after.get('homeport_clients')).toBe(0)
+    const count = 'homeport_session_duration_seconds_count{via="ssh"}'
+    expect((after.get(count) ?? 0) - (during.get(count) ?? 0)).toBe(1)
+  })
 })
+
+/** What curl gets from the operator's socket: the value of each sample. */
+async function metrics({ directory }: RunningBridge): Promise<ReadonlyMap<string, number>> {
+  const socket = join(directory, 'data/homeport.sock')
+  const curl = promisify(execFile)('curl', ['-sSf', '--unix-socket', socket, 'http://homeport/metrics'])
+  const samples = (await curl).stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return new Map(samples.map((line) => [line.replace(/ [^ ]+$/, ''), Number(line.replace(/^.* /, ''))]))
+}

@@ -48,7 +48,7 @@ describe('a session', () => {
     expect(await fleet.counts()).toEqual({
       links: 1,
       sessions: { ssh: 0, http: 0 },
-      waiting: 0,
+      waitingSessions: 0,
       octets: { fromClient: 6, fromDevice: 8 },
     })
   })

@@ -12,7 +12,7 @@ packages=(
   # what the benchmarks compare with
   haproxy socat
   # clients
-  openssh-client sshpass python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc yangcli
+  openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc yangcli
 )
 privilege_separation_dir=/run/sshd
 

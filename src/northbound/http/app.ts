@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
+import type { Metrics } from '../../telemetry/metrics.js'
 import type { Api, Identify, Ports } from './api.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
 import { logRequests } from './log-requests.js'
@@ -13,6 +14,7 @@ import { registerListDevices } from './routes/devices/list.js'
 import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerHealth } from './routes/health.js'
+import { registerMetrics } from './routes/metrics.js'
 import { registerOpenApi } from './routes/openapi.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
@@ -22,12 +24,13 @@ const longestBody = 64 * 1024
 
 export interface AppOptions extends Ports {
   readonly log: Log
+  readonly metrics: Pick<Metrics, 'exposition'>
   /** Who calls; asked by routes that state a scope. */
   readonly identify: Identify
 }
 
 /** The HTTP API, without sockets. */
-export function createApp({ log, identify, ...ports }: AppOptions): Api {
+export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
@@ -44,6 +47,7 @@ export function createApp({ log, identify, ...ports }: AppOptions): Api {
   })
 
   registerHealth(app)
+  registerMetrics(app, metrics)
   registerListDevices(app, ports)
   registerAddDevice(app, ports)
   registerGetDevice(app, ports)

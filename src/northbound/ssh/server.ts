@@ -4,6 +4,7 @@ import type { Fleet } from '../../fleet/fleet.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
+import type { ClientMetrics } from '../../telemetry/metrics.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, authorise } from '../authorise.js'
@@ -25,6 +26,8 @@ export interface Access extends Users, Accounts {}
 
 export interface SshEndpoint {
   readonly server: Server
+  /** How many connections of clients there are. */
+  readonly connections: number
   /** Applies new limits to connections from now on. */
   configure(limits: SshEndpointLimits): void
   /** Takes no more clients and closes the connections of those that are here. */
@@ -44,6 +47,7 @@ export function createSshEndpoint(
   hostKeys: ServerConfig['hostKeys'],
   initial: SshEndpointLimits,
   log: Log,
+  metrics: ClientMetrics,
 ): SshEndpoint {
   let limits = initial
   const clients = new Map<Socket, NodeJS.Timeout>()
@@ -64,18 +68,20 @@ export function createSshEndpoint(
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
-    serveClient(connection, fleet, access, limits, log, onAuthenticated)
+    serveClient(connection, fleet, access, limits, log, metrics, onAuthenticated)
   })
   const server = createServer(sshListenerOptions, (socket) => {
     socket.on('error', () => undefined)
     if (clients.size >= limits.maxConnections) {
       log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+      metrics.connectionRefused('too-many-connections')
       socket.destroy()
       return
     }
     // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
     const timer = setTimeout(() => {
       log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
+      metrics.connectionRefused('login-timeout')
       socket.destroy()
     }, limits.loginTimeout)
     socket.once('close', () => {
@@ -87,6 +93,9 @@ export function createSshEndpoint(
   })
   return {
     server,
+    get connections() {
+      return clients.size
+    },
     configure: (next) => {
       limits = next
       // ssh2 reads these anew for each connection.
@@ -116,6 +125,7 @@ function serveClient(
   access: Access,
   limits: SshEndpointLimits,
   serverLog: Log,
+  metrics: ClientMetrics,
   onAuthenticated: () => void,
 ): void {
   const socket = socketOf(connection)
@@ -128,13 +138,14 @@ function serveClient(
     if (error.level === 'client-timeout') socket.destroy()
   })
   const onTooMany = (): void => {
+    metrics.connectionRefused('too-many-attempts')
     connection.end()
     setTimeout(() => socket.destroy(), farewellTimeout).unref()
   }
   void authenticate(connection, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       onAuthenticated()
-      serveAuthenticated(connection, authenticated, fleet, access, limits, log)
+      serveAuthenticated(connection, authenticated, fleet, access, limits, log, metrics)
     },
   )
 }
@@ -146,16 +157,19 @@ function serveAuthenticated(
   access: Access,
   limits: SshEndpointLimits,
   connectionLog: Log,
+  metrics: ClientMetrics,
 ): void {
   const { user, deviceId } = login
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, deviceId })
   log.info({ method }, 'client authenticated')
+  metrics.loggedIn(method)
   connection.once('close', () => log.info('client disconnected'))
   let sessions = 0
   connection.on('session', (accept, reject) => {
     if (sessions >= limits.maxSessionsPerConnection) {
       log.warn({ sessions }, 'session refused: too many sessions on this connection')
+      metrics.sessionRefused('too-many-sessions')
       reject()
       return
     }
@@ -163,7 +177,14 @@ function serveAuthenticated(
     serveSession(
       connection,
       accept(),
-      { fleet, deviceId, client, authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId), log },
+      {
+        fleet,
+        deviceId,
+        client,
+        authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId),
+        log,
+        metrics,
+      },
       () => {
         sessions -= 1
       },

@@ -4,6 +4,7 @@ import type { ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
+import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { Authorisation, SessionRefusalText } from '../authorise.js'
 import { netconfRequest } from './channel-request.js'
 import { relay } from './relay.js'
@@ -16,6 +17,7 @@ export interface SessionContext {
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
   readonly log: Log
+  readonly metrics: Pick<ClientMetrics, 'sessionRefused'>
 }
 
 /** The exit status of a session that the bridge itself refuses. */
@@ -43,7 +45,7 @@ export function serveSession(
   })
   session.on('shell', (accept) => {
     const held = take(accept)
-    if (held !== undefined) void turnAway(held, { reason: 'not-netconf', ...shellsAreNotServed }, context, clientGone)
+    if (held !== undefined) void refuse(held, { reason: 'not-netconf', ...shellsAreNotServed })
   })
 
   const take = (accept: () => ServerChannel): HeldChannel | undefined => {
@@ -52,14 +54,19 @@ export function serveSession(
     if (held !== undefined) governFlow(held.channel)
     return held
   }
+  /** Turns a client away before the fleet was asked. */
+  const refuse = (held: HeldChannel, refusal: SessionRefusalText): Promise<void> => {
+    context.metrics.sessionRefused(refusal.reason)
+    return turnAway(held, refusal, context, clientGone)
+  }
   const begin = async (accept: () => ServerChannel, asked: ChannelRequest): Promise<void> => {
     const held = take(accept)
     if (held === undefined) return
     const request = netconfRequest(asked)
-    if (request === undefined) return turnAway(held, notNetconf(asked), context, clientGone)
+    if (request === undefined) return refuse(held, notNetconf(asked))
     const authorisation = await context.authorise()
-    if (!authorisation.allowed) return turnAway(held, authorisation.refusal, context, clientGone)
-    if (authorisation.permission.operations.kind === 'rules') return turnAway(held, noRulesYet, context, clientGone)
+    if (!authorisation.allowed) return refuse(held, authorisation.refusal)
+    if (authorisation.permission.operations.kind === 'rules') return refuse(held, noRulesYet)
     await runSession(held, request, context, clientGone)
   }
 }

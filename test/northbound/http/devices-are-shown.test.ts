@@ -16,6 +16,17 @@ describe('GET /healthz', () => {
   })
 })
 
+describe('GET /metrics', () => {
+  it('answers with the media type of Prometheus', async () => {
+    const answer = await app({}).request('/metrics')
+    expect([answer.status, answer.headers.get('content-type'), await answer.text()]).toEqual([
+      200,
+      'text/plain; version=0.0.4',
+      'homeport_links 1\n',
+    ])
+  })
+})
+
 describe('GET /api/v1/devices', () => {
   it('merges enrolments and links, sorted by id', async () => {
     const answer = await app({

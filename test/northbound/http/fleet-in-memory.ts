@@ -7,7 +7,8 @@ import type {
 } from '../../../src/fleet/enrolment.js'
 import type { DeviceStatus } from '../../../src/fleet/fleet.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
-import type { Identify, Ports } from '../../../src/northbound/http/api.js'
+import type { Ports } from '../../../src/northbound/http/api.js'
+import type { AppOptions } from '../../../src/northbound/http/app.js'
 import { operatorCaller } from '../../../src/northbound/http/caller.js'
 
 export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
@@ -59,7 +60,7 @@ export function fleetInMemory(given: {
   readonly statuses?: readonly DeviceStatus[]
   readonly enrolments?: readonly EnrolmentView[]
   readonly sessions?: readonly LiveSession[]
-}): Ports & { readonly identify: Identify; readonly calls: unknown[][]; readonly added: AddedDevice[] } {
+}): Omit<AppOptions, 'log'> & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
   const sessions = new Map((given.sessions ?? []).map((session) => [session.id, session]))
@@ -134,6 +135,7 @@ export function fleetInMemory(given: {
     enrolments,
     fleet,
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
+    metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
 }
 

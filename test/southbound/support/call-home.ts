@@ -10,6 +10,7 @@ import { createFleet, type Fleet } from '../../../src/fleet/fleet.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
 import { openSqliteStore } from '../../../src/store/sqlite-store.js'
 import { createLog } from '../../../src/telemetry/log.js'
+import type { CallHomeMetrics } from '../../../src/telemetry/metrics.js'
 import type { Credentials } from '../../../src/trust/credentials.js'
 import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
 import { anchorsWith } from '../../trust/support/known-devices.js'
@@ -62,8 +63,9 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   fleet.configure(desk.devices(), fleetLimits)
 
   const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
+  const metrics: CallHomeMetrics = { connected: () => undefined, handshakeEnded: () => undefined }
   const listener = createCallHomeListener(
-    { fleet, desk, anchors: () => anchors, credentialsFor: () => credentials, log },
+    { fleet, desk, anchors: () => anchors, credentialsFor: () => credentials, metrics, log },
     {
       initiationTimeout: 10_000,
       handshakeTimeout: 10_000,

@@ -1,0 +1,19 @@
+/** Distinct values that one label may have. */
+const mostWords = 64
+
+/** What stands for any further word. */
+const otherWord = 'other'
+
+/**
+ * Keeps the values of a label few: reason words are made by code and are short, but should one ever hold what a peer sent,
+ * it must not become a time series of its own.
+ */
+export function boundedWords(): (word: string) => string {
+  const seen = new Set<string>()
+  return (word) => {
+    if (seen.has(word)) return word
+    if (seen.size >= mostWords || !/^[a-z][a-z0-9-]{0,47}$/.test(word)) return otherWord
+    seen.add(word)
+    return word
+  }
+}

@@ -1,0 +1,221 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { boundedWords } from './bounded-words.js'
+import { measureEventLoopDelay } from './event-loop-delay.js'
+
+/** The way that a client came. */
+type Via = 'ssh' | 'http'
+
+/** What happens in the fleet. A reason is one of the stable words that the log has as well. */
+export interface FleetMetrics {
+  linkAttached(): void
+  linkEnded(reason: string): void
+  callRefused(reason: string): void
+  sessionOpened(via: Via, channel: string): void
+  sessionClosed(via: Via, seconds: number): void
+  sessionRefused(reason: string): void
+}
+
+/** What happens to call-home connections. */
+export interface CallHomeMetrics {
+  connected(): void
+  /** Without the time that a pending device waited for an operator. */
+  handshakeEnded(outcome: 'attached' | 'refused', seconds: number): void
+}
+
+/** What happens to clients, whichever way they come. */
+export interface ClientMetrics {
+  loggedIn(method: string): void
+  loginFailed(method: string, reason: string): void
+  /** A connection was refused or closed before anybody had logged in on it. */
+  connectionRefused(reason: string): void
+  /** Refused before the fleet was asked, which tells of its own refusals. */
+  sessionRefused(reason: string): void
+}
+
+/** What happens to single operations. */
+export interface OperationMetrics {
+  rpcEnded(via: Via, outcome: string, seconds: number): void
+  /** A rule forbade an operation. */
+  denied(): void
+}
+
+/** What there is at a moment; asked whenever the metrics are read. */
+export interface Readings {
+  readonly links: number
+  readonly sessions: Readonly<Record<Via, number>>
+  /** Clients that wait for a session. */
+  readonly waitingSessions: number
+  /** Carried since the start. */
+  readonly octets: { readonly fromClient: number; readonly fromDevice: number }
+  /** Connections of clients to the SSH endpoint. */
+  readonly clients: number
+  /** Call-home connections that are no links yet, by state. */
+  readonly handshakes: Readonly<Record<string, number>>
+  /** Device ids by standing. */
+  readonly devices: Readonly<Record<string, number>>
+}
+
+export interface Exposition {
+  readonly contentType: string
+  readonly text: string
+}
+
+export interface Metrics {
+  readonly fleet: FleetMetrics
+  readonly callHome: CallHomeMetrics
+  readonly clients: ClientMetrics
+  readonly operations: OperationMetrics
+  /** All metrics in Prometheus' text format. */
+  exposition(): Promise<Exposition>
+  stop(): void
+}
+
+export interface MetricsOptions {
+  readonly version: string
+  readonly readings: () => Promise<Readings>
+}
+
+const linkEnds = ['lost', 'replaced', 'keepalive-timeout', 'no-longer-proven', 'removed', 'shutdown']
+const loginMethods = new Set(['none', 'publickey', 'password', 'keyboard-interactive', 'hostbased', 'token', 'basic'])
+
+/**
+ * The metrics of a node, in a registry of their own. No label ever names a device, a user or a source: 10,000 devices would be
+ * 10,000 time series each. Every metric stands in docs/monitoring.md.
+ */
+export function createMetrics({ version, readings }: MetricsOptions): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) => {
+    const made = new Counter({ name: `homeport_${name}`, help, labelNames, registers })
+    return made
+  }
+  const gauge = <Label extends string>(name: string, help: string, ...labelNames: Label[]) =>
+    new Gauge({ name: `homeport_${name}`, help, labelNames, registers })
+  const histogram = <Label extends string>(name: string, help: string, buckets: number[], ...labelNames: Label[]) =>
+    new Histogram({ name: `homeport_${name}`, help, buckets, labelNames, registers })
+
+  gauge('build_info', 'What runs here; always 1.', 'version', 'node').set({ version, node: process.version }, 1)
+
+  const links = gauge('links', 'Devices that are connected.')
+  const linksAttached = counter('links_attached_total', 'Links that were attached.')
+  const linksEnded = counter('links_ended_total', 'Links that ended, by reason.', 'reason')
+  for (const reason of linkEnds) linksEnded.inc({ reason }, 0)
+  const devices = gauge('devices', 'Device ids that are known, by standing.', 'standing')
+
+  const connections = counter('call_home_connections_total', 'TCP connections to the call-home port.')
+  const handshakes = gauge('handshakes', 'Call-home connections that are no links yet, by state.', 'state')
+  const handshakeDuration = histogram(
+    'handshake_duration_seconds',
+    'Time from the start of a handshake to the link or the refusal, without waiting for a place or for an operator.',
+    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    'outcome',
+  )
+  const callRefusals = counter('call_home_refusals_total', 'Call-home connections that were refused.', 'reason')
+
+  const sessions = gauge('sessions', 'Sessions that clients have on devices.', 'via')
+  const sessionsOpened = counter('sessions_opened_total', 'Sessions that were opened.', 'via', 'channel')
+  const sessionsRefused = counter('sessions_refused_total', 'Sessions that were refused.', 'reason')
+  const sessionDuration = histogram(
+    'session_duration_seconds',
+    'Time from the opening of a session to its end.',
+    [0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 21_600, 86_400],
+    'via',
+  )
+  const sessionQueue = gauge('session_queue', 'Clients that wait for a session.')
+  const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
+
+  const rpcDuration = histogram(
+    'rpc_duration_seconds',
+    'Time from a request to the end of its reply.',
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    'via',
+  )
+  const rpcs = counter('rpcs_total', 'Requests that were answered, or never were.', 'via', 'outcome')
+  const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
+
+  const clients = gauge('clients', 'Connections of clients to the SSH endpoint.')
+  const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
+  const loginRefusals = counter(
+    'login_refusals_total',
+    'Why attempts to log in, or connections for it, failed.',
+    'reason',
+  )
+
+  const eventLoop = measureEventLoopDelay()
+  const eventLoopDelay = gauge(
+    'event_loop_delay_seconds',
+    'How late the event loop came to what was due, since this was read last.',
+    'quantile',
+  )
+  collectDefaultMetrics({ register: registry })
+  // They go through every socket of the process, and homeport_links and process_open_fds say the same.
+  for (const name of ['nodejs_active_handles', 'nodejs_active_requests', 'nodejs_active_resources'])
+    for (const each of [name, `${name}_total`]) registry.removeSingleMetric(each)
+
+  const setAll = (metric: Gauge, label: string, values: Readonly<Record<string, number>>): void => {
+    for (const [value, count] of Object.entries(values)) metric.set({ [label]: value }, count)
+  }
+  const carried = { fromClient: 0, fromDevice: 0 }
+  const read = async (): Promise<void> => {
+    const now = await readings()
+    links.set(now.links)
+    clients.set(now.clients)
+    sessionQueue.set(now.waitingSessions)
+    setAll(sessions, 'via', now.sessions)
+    setAll(handshakes, 'state', now.handshakes)
+    setAll(devices, 'standing', now.devices)
+    relayed.inc({ direction: 'from-client' }, now.octets.fromClient - carried.fromClient)
+    relayed.inc({ direction: 'from-device' }, now.octets.fromDevice - carried.fromDevice)
+    Object.assign(carried, now.octets)
+    const { median, p99, longest } = eventLoop.read()
+    setAll(eventLoopDelay, 'quantile', { '0.5': median, '0.99': p99, '1': longest })
+  }
+
+  const [callReason, sessionReason, loginReason, linkReason, channelWord, outcomeWord] = Array.from(
+    { length: 6 },
+    boundedWords,
+  ) as [Word, Word, Word, Word, Word, Word]
+  const methodWord = (method: string): string => (loginMethods.has(method) ? method : 'other')
+  const sessionRefused = (reason: string): void => sessionsRefused.inc({ reason: sessionReason(reason) })
+
+  return {
+    fleet: {
+      linkAttached: () => linksAttached.inc(),
+      linkEnded: (reason) => linksEnded.inc({ reason: linkReason(reason) }),
+      callRefused: (reason) => callRefusals.inc({ reason: callReason(reason) }),
+      sessionOpened: (via, channel) => sessionsOpened.inc({ via, channel: channelWord(channel) }),
+      sessionClosed: (via, seconds) => sessionDuration.observe({ via }, seconds),
+      sessionRefused,
+    },
+    callHome: {
+      connected: () => connections.inc(),
+      handshakeEnded: (outcome, seconds) => handshakeDuration.observe({ outcome }, seconds),
+    },
+    clients: {
+      loggedIn: (method) => logins.inc({ method: methodWord(method), outcome: 'accepted' }),
+      loginFailed: (method, reason) => {
+        logins.inc({ method: methodWord(method), outcome: 'refused' })
+        loginRefusals.inc({ reason: loginReason(reason) })
+      },
+      connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
+      sessionRefused,
+    },
+    operations: {
+      rpcEnded: (via, outcome, seconds) => {
+        rpcs.inc({ via, outcome: outcomeWord(outcome) })
+        rpcDuration.observe({ via }, seconds)
+      },
+      denied: () => denied.inc(),
+    },
+    exposition: async () => {
+      await read()
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
+    stop: () => {
+      eventLoop.stop()
+      registry.clear()
+    },
+  }
+}
+
+type Word = ReturnType<typeof boundedWords>
