@@ -41,12 +41,13 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
   const { callHome, endpoint, link, trust } = config
   return {
-    devices: config.devices.map(({ id, aliases, secret, hostKeys, labels, maxSessions }) => ({
+    devices: config.devices.map(({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels }) => ({
       id,
       aliases,
       labels,
       pins: hostKeys,
       maxSessions: maxSessions ?? link.maxSessions,
+      spareChannels,
       ...(secret === undefined ? {} : { secret }),
     })),
     maxSessions: link.maxSessions,

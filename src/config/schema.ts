@@ -109,6 +109,7 @@ export function configSchema(directory: string, environment: Environment) {
     credentials: text().default('default'),
     labels: named(text()).transform((labels): Readonly<Record<string, string>> => Object.fromEntries(labels)),
     'max-sessions': integer(1, MANY).optional(),
+    'spare-channels': integer(0, 8).default(0),
   })
 
   const user = section({

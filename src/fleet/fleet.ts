@@ -11,6 +11,7 @@ import {
   shuttingDown,
   unknownDevice,
 } from './session-refusal.js'
+import { createSpareChannels, type SpareChannel, type SpareChannels } from './spare-channels.js'
 import type { SessionClient } from './session-client.js'
 import type { LiveSession, Octets } from './live-session.js'
 import { createSessionRegister, type SessionHandle } from './session-register.js'
@@ -21,6 +22,8 @@ export interface Device {
   readonly id: string
   readonly labels: Readonly<Record<string, string>>
   readonly maxSessions: number
+  /** Channels that are kept ready on its link for the next clients; none by default. */
+  readonly spareChannels?: number
 }
 
 /** Bounds on what clients wait for; times in milliseconds. */
@@ -86,6 +89,7 @@ export interface Fleet {
 interface Attachment {
   readonly link: Link
   readonly slots: SessionSlots
+  readonly spares: SpareChannels
   readonly attachedAt: Date
 }
 
@@ -118,6 +122,11 @@ export function createFleet(options: {
     maxQueued: limits.maxQueuedSessions,
   })
 
+  const adapt = ({ link, slots, spares }: Attachment, device: Device): void => {
+    slots.limit(slotLimits(device, link))
+    spares.keep(device.spareChannels ?? 0)
+  }
+
   const configure: Fleet['configure'] = (devices, nextLimits) => {
     limits = nextLimits
     const kept = new Set(devices.map(({ id }) => id))
@@ -128,7 +137,7 @@ export function createFleet(options: {
         continue
       }
       entry.device = device
-      if (entry.attachment !== undefined) entry.attachment.slots.limit(slotLimits(device, entry.attachment.link))
+      if (entry.attachment !== undefined) adapt(entry.attachment, device)
       if (entry.attachment?.link.stillProven() === false)
         entry.attachment.link.end({
           reason: 'no-longer-proven',
@@ -157,20 +166,24 @@ export function createFleet(options: {
       )
     const old = entry.attachment
     const slots = createSessionSlots(slotLimits(entry.device, link))
-    const attachment: Attachment = { link, slots, attachedAt: new Date(now()) }
+    const spares = createSpareChannels(link, slots, entry.device.spareChannels ?? 0)
+    const attachment: Attachment = { link, slots, spares, attachedAt: new Date(now()) }
     entry.attachment = attachment
     delete entry.lastDetached
     void link.ended.then((end) => detach(entry, attachment, end))
     if (old === undefined) events.emit('attached', described(link))
     else {
       events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions: old.slots.taken })
+      old.spares.close()
       old.slots.close()
       old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
     }
     for (const wake of entry.waiting) wake()
+    spares.fill()
   }
 
   const detach = (entry: Entry, attachment: Attachment, end: LinkEnd): void => {
+    attachment.spares.close()
     attachment.slots.close()
     if (entry.attachment !== attachment) return
     delete entry.attachment
@@ -201,6 +214,14 @@ export function createFleet(options: {
   const tryToOpen: Fleet['openSession'] = async (deviceId, request, client, signal) => {
     const entry = entries.get(deviceId)
     if (entry === undefined) return refused(unknownDevice(deviceId))
+    const admitted = ({ spares }: Attachment, { channel, release }: SpareChannel): SessionOpening => {
+      spares.fill()
+      void channel.closed.then(() => {
+        release()
+        spares.fill()
+      })
+      return { ok: true, channel, session: register.open({ deviceId, client, request }, channel) }
+    }
     const began = now()
     let lastRefusal = 'its sessions are all in use'
     for (;;) {
@@ -215,7 +236,10 @@ export function createFleet(options: {
         await waitForLink(entry, left, signal)
         continue
       }
-      const { link, slots } = attachment
+      const { link, slots, spares } = attachment
+      const spare = spares.take(request)
+      if (spare !== undefined) return admitted(attachment, spare)
+      if (slots.full) spares.giveUp()
       const left = began + limits.sessionWait - now()
       const slot = await slots.acquire(Math.max(left, 0), signal)
       if (!slot.ok) {
@@ -228,9 +252,7 @@ export function createFleet(options: {
       }
       const opening = await link.openChannel(request)
       if (opening.ok) {
-        const { channel } = opening
-        void channel.closed.then(slot.release)
-        return { ok: true, channel, session: register.open({ deviceId, client, request }, channel) }
+        return admitted(attachment, { channel: opening.channel, release: slot.release })
       }
       slot.release()
       if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))

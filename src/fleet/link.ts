@@ -15,6 +15,8 @@ export interface DeviceChannel {
   readonly standardError: Readable
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
   readonly closed: Promise<{ readonly exit?: Exit }>
+  /** Whether the device has ended its side already, also while not all that it sent was read. */
+  ended(): boolean
   /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
   linkEnd(): LinkEnd | undefined
   close(): void

@@ -8,8 +8,12 @@ export type SlotRequest =
 export interface SessionSlots {
   readonly taken: number
   readonly queued: number
+  /** Whether the next one would have to wait. */
+  readonly full: boolean
   /** Takes a place, waiting in order of arrival for at most `wait` milliseconds. */
   acquire(wait: number, signal?: AbortSignal): Promise<SlotRequest>
+  /** Takes a place where one is free and nobody waits; undefined otherwise. */
+  tryAcquire(): Release | undefined
   /** Applies new limits; sessions that run are never ended for them. */
   limit(limits: SlotLimits): void
   /** Tells everybody who waits that no place will come. */
@@ -28,17 +32,15 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
   let closed = false
   const queue = new Set<(answer: SlotRequest) => void>()
 
-  const grant = (): SlotRequest => {
+  const grant = (): SlotRequest => ({ ok: true, release: place() })
+  const place = (): Release => {
     taken += 1
     let released = false
-    return {
-      ok: true,
-      release: () => {
-        if (released) return
-        released = true
-        taken -= 1
-        admit()
-      },
+    return () => {
+      if (released) return
+      released = true
+      taken -= 1
+      admit()
     }
   }
   const admit = (): void => {
@@ -51,6 +53,9 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
   return {
     get taken() {
       return taken
+    },
+    get full() {
+      return taken >= limits.maxSessions
     },
     get queued() {
       return queue.size
@@ -72,6 +77,7 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
         signal?.addEventListener('abort', cancel)
         queue.add(answer)
       }),
+    tryAcquire: () => (closed || taken >= limits.maxSessions || queue.size > 0 ? undefined : place()),
     limit: (next) => {
       limits = next
       admit()

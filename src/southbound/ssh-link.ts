@@ -3,7 +3,13 @@ import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } fr
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
-import { boundUnreadAnswers, governFlow, openSessionChannel, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
+import {
+  boundUnreadAnswers,
+  governFlow,
+  openSessionChannel,
+  peerHasEnded,
+  remoteSoftwareOf,
+} from '../ssh/ssh2-internals.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
 import { type Login, loginWith } from './login.js'
@@ -275,5 +281,12 @@ function deviceChannel(channel: ClientChannel, linkEnd: () => LinkEnd | undefine
   const closed = Promise.all([closeOf(channel), closeOf(channel.stderr)]).then(() =>
     exit === undefined ? {} : { exit },
   )
-  return { stream: channel, standardError: channel.stderr, closed, linkEnd, close: () => channel.close() }
+  return {
+    stream: channel,
+    standardError: channel.stderr,
+    closed,
+    ended: () => peerHasEnded(channel),
+    linkEnd,
+    close: () => channel.close(),
+  }
 }

@@ -35,7 +35,7 @@ interface Protocol {
 interface ChannelInsides {
   readonly _client: ConnectionInsides
   readonly outgoing: { readonly id: number; window: number; readonly packetSize: number; state: string }
-  readonly incoming: { readonly id: number; readonly window: number }
+  readonly incoming: { readonly id: number; readonly window: number; readonly state: string }
   _callbacks: ((failed: boolean) => void)[]
   _waitWindow: boolean
   _chunk: Buffer | undefined
@@ -147,6 +147,11 @@ export function sendEof(channel: ServerChannel): void {
   if (outgoing.state !== 'open' || connection._sock.destroyed) return
   outgoing.state = 'eof'
   connection._protocol.channelEOF(outgoing.id)
+}
+
+/** Whether the other side has sent EOF or closed the channel, which ssh2 tells only once all before it was read. */
+export function peerHasEnded(channel: ClientChannel): boolean {
+  return insideChannel(channel).incoming.state !== 'open'
 }
 
 /** How a command ended: a status, or the name of a signal without `SIG` (RFC 4254 §6.10). */

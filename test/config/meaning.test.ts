@@ -95,6 +95,7 @@ describe('devices', () => {
         id: 'a',
         aliases: [],
         secret: 'x',
+        spareChannels: 0,
         hostKeys: [],
         credentials: 'default',
         labels: { constructor: 'b' },

@@ -36,6 +36,22 @@ describe('many sessions on one link', () => {
     expect(device.dials()).toBe(1)
   })
 
+  it('a spare one is the device’s own, and the next is ready when it was taken', async () => {
+    const device = { id: 'router1', 'spare-channels': 1 }
+    const { bridge, device: sshd } = own(
+      await startAttachedDevice({
+        netconf: netconfd.subsystem,
+        config: { devices: [device], trust: { 'first-use': 'accept' } },
+      }),
+    )
+    await sshd.log.match(/Starting session: subsystem 'netconf'/)
+    const sessions = [await openSession(bridge), await openSession(bridge), await openSession(bridge)]
+    expect(new Set(sessions.map(({ id }) => id)).size).toBe(3)
+    expect(
+      (await runNcclient(clientLogin(bridge, 'router1'))).replies.filter(({ error }) => error !== undefined),
+    ).toEqual([])
+  })
+
   it('kill-session from one ends the other, and only that one', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: netconfd.subsystem }))
     const victim = await openSession(bridge)

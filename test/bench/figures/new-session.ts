@@ -23,7 +23,9 @@ async function measure({ quick, rounds }: Effort, roundTripMs: number, allowed: 
     const paths = [
       directPath(lab, device),
       await homeportPath(lab, { roundTripMs }),
-      ...(far ? [await homeportPath(lab, { name: 'homeport, spare channel', roundTripMs, device: {} })] : []),
+      ...(far
+        ? [await homeportPath(lab, { name: 'homeport, spare channel', roundTripMs, device: { 'spare-channels': 1 } })]
+        : []),
       ...(quick ? [] : [await muxPath(lab, device), await reversePath(lab, device)]),
     ]
     for (const path of paths) await timeNewSession(path)

@@ -16,6 +16,8 @@ export interface HandMadeLinkOptions {
   readonly source?: string
   readonly heldSessions?: number
   readonly stillProven?: () => boolean
+  /** Whether the device has ended its side of a channel. */
+  readonly ended?: () => boolean
   /** Answers a request for a channel; a channel where it gives nothing. */
   readonly answer?: (request: ChannelRequest, link: HandMadeLink) => Promise<ChannelOpening> | undefined
 }
@@ -37,6 +39,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
         stream: new PassThrough(),
         standardError: new PassThrough(),
         closed,
+        ended: options.ended ?? (() => false),
         linkEnd: () => end,
         close: () => undefined,
       },

@@ -1,0 +1,99 @@
+import type { ChannelRequest, DeviceChannel, Link } from './link.js'
+import type { Release, SessionSlots } from './session-slots.js'
+
+/** A session's channel that was opened before anybody asked for it, and its place among the sessions of the link. */
+export interface SpareChannel {
+  readonly channel: DeviceChannel
+  readonly release: Release
+}
+
+/** The spare channels of one link: the device's `<hello>` has come already, so a client does not wait for the way to the device and back. */
+export interface SpareChannels {
+  /** One for this request, where one is ready and the device still holds its end. */
+  take(request: ChannelRequest): SpareChannel | undefined
+  /** Gives one up, so that its place is free for another request; false when there is none. */
+  giveUp(): boolean
+  /** Opens what is missing, as far as the link has places that nobody waits for. */
+  fill(): void
+  /** How many are to be ready from now on. */
+  keep(count: number): void
+  close(): void
+}
+
+/** What a spare channel is opened for: what nearly every client asks for. */
+const spareRequest = { kind: 'subsystem', name: 'netconf' } as const
+
+/** Milliseconds until a device that would not open a spare channel is asked again. */
+const retryDelay = 30_000
+
+/** Keeps so many channels ready on a link. They count as its sessions while they wait. */
+export function createSpareChannels(
+  link: Pick<Link, 'openChannel'>,
+  slots: SessionSlots,
+  initial: number,
+): SpareChannels {
+  let count = initial
+  let opening = 0
+  let retry: NodeJS.Timeout | undefined
+  let closed = false
+  const ready: SpareChannel[] = []
+
+  const drop = ({ channel, release }: SpareChannel): void => {
+    channel.stream.resume()
+    channel.standardError.resume()
+    channel.close()
+    release()
+  }
+
+  const openOne = async (): Promise<void> => {
+    const release = slots.tryAcquire()
+    if (release === undefined) return
+    opening += 1
+    const opened = await link.openChannel(spareRequest)
+    opening -= 1
+    if (!opened.ok) {
+      release()
+      if (opened.cause !== 'link-closed' && !closed) retry ??= setTimeout(tryAgain, retryDelay).unref()
+      return
+    }
+    const spare = { channel: opened.channel, release }
+    // A device that hangs up on a session that nobody uses would do so again at once: `fill` comes with the next client.
+    if (closed || ready.length >= count) return drop(spare)
+    ready.push(spare)
+  }
+  const tryAgain = (): void => {
+    retry = undefined
+    fill()
+  }
+  const fill = (): void => {
+    if (closed || retry !== undefined) return
+    for (let missing = count - ready.length - opening; missing > 0; missing -= 1) void openOne()
+  }
+
+  return {
+    take: (request) => {
+      if (request.kind !== 'subsystem' || request.name !== spareRequest.name) return undefined
+      for (let spare = ready.shift(); spare !== undefined; spare = ready.shift()) {
+        if (!spare.channel.ended()) return spare
+        drop(spare)
+      }
+      return undefined
+    },
+    giveUp: () => {
+      const spare = ready.pop()
+      if (spare !== undefined) drop(spare)
+      return spare !== undefined
+    },
+    fill,
+    keep: (next) => {
+      count = next
+      for (const spare of ready.splice(count)) drop(spare)
+      fill()
+    },
+    close: () => {
+      closed = true
+      clearTimeout(retry)
+      for (const spare of ready.splice(0)) drop(spare)
+    },
+  }
+}
