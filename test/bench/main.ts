@@ -3,14 +3,27 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type Benchmark, type Figure, isKept } from './figure.js'
 import { bulkStream } from './figures/bulk-stream.js'
+import { hostilePeers } from './figures/hostile-peers.js'
+import { manyDevices } from './figures/many-devices.js'
 import { newSession } from './figures/new-session.js'
+import { operationRules } from './figures/operation-rules.js'
 import { sharedLink } from './figures/shared-link.js'
 import { smallRpcs } from './figures/small-rpcs.js'
+import { start } from './figures/start.js'
 import { describeMachine } from './machine.js'
 import { plotFigure } from './plot.js'
 import { printFigure } from './print.js'
 
-const benchmarks: readonly Benchmark[] = [newSession, smallRpcs, bulkStream, sharedLink]
+const benchmarks: readonly Benchmark[] = [
+  newSession,
+  smallRpcs,
+  bulkStream,
+  sharedLink,
+  operationRules,
+  hostilePeers,
+  start,
+  manyDevices,
+]
 
 /** In the short form a ratio may be this many times worse than promised before it counts as a failure. */
 const quickSlack = 2

@@ -1,0 +1,87 @@
+import { once } from 'node:events'
+import ssh2 from 'ssh2'
+import { openWithHugeWindow, stopReading } from '../../e2e/support/huge-window.js'
+import { openNetconf } from '../../e2e/support/test-client.js'
+import type { Benchmark } from '../figure.js'
+import { type Lab, openLab } from '../parts/lab.js'
+import { openPipe } from '../parts/netconf-pipe.js'
+import { type HomeportPath, homeportPath } from '../paths/homeport-path.js'
+
+const hello =
+  '<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]>'
+
+export const hostilePeers: Benchmark = {
+  name: 'hostile-peers',
+  about:
+    'memory of the bridge with a client that grants a huge window and reads nothing, and a device that reads nothing',
+  quick: false,
+  run: async ({ rounds }) => {
+    const lab = await openLab()
+    try {
+      const path = await homeportPath(lab)
+      // What a bulk reply needs it keeps: growth counts from there.
+      const pipe = await openPipe(path.ssh)
+      lab.onEnd(pipe.stop)
+      const pull = (): Promise<void> => pipe.rpc('<get octets="200000000"/>')
+      for (let warm = 0; warm < 4; warm += 1) await pull()
+      const subjects = [
+        { name: 'client reads nothing', grow: async () => stall(await logIn(lab, path)) },
+        { name: 'device reads nothing', grow: async () => flood(await logIn(lab, path)) },
+      ]
+      const measured = []
+      for (const { name, grow } of subjects) {
+        const samples: number[] = []
+        for (let round = 0; round < rounds; round += 1) {
+          const before = await path.bridge.residentMemory()
+          const stop = await grow()
+          await pull()
+          samples.push(((await path.bridge.residentMemory()) - before) / 1e6)
+          stop()
+        }
+        measured.push({ path: name, value: Math.max(...samples), samples })
+      }
+      return [
+        {
+          title: 'Growth of the bridge for a peer that does not read, worst',
+          unit: 'MB',
+          measured,
+          promised: measured.map(({ path: what, value }) => ({ what, value, bound: 'at most' as const, allowed: 16 })),
+        },
+      ]
+    } finally {
+      await lab.end()
+    }
+  },
+}
+
+async function logIn({ loginKeyText }: Lab, { login }: HomeportPath): Promise<InstanceType<typeof ssh2.Client>> {
+  const client = new ssh2.Client()
+  client.on('error', () => undefined)
+  client.connect({ ...login, privateKey: loginKeyText })
+  await once(client, 'ready')
+  return client
+}
+
+/** Asks for a gigabyte, grants all of it, and reads no more than its beginning. */
+async function stall(client: InstanceType<typeof ssh2.Client>): Promise<() => void> {
+  const channel = await openWithHugeWindow(client)
+  channel.write(`${hello}<rpc message-id="1"><get octets="1000000000"/></rpc>]]>]]>`)
+  await once(channel, 'data')
+  stopReading(client)
+  return () => client.destroy()
+}
+
+/** Sends requests whose replies it does not read, until the device, which answers before it reads on, takes no more of them. */
+async function flood(client: InstanceType<typeof ssh2.Client>): Promise<() => void> {
+  const channel = await openNetconf(client)
+  channel.write(`${hello}<rpc message-id="1"><get octets="1000000000"/></rpc>]]>]]>`)
+  await once(channel, 'data')
+  channel.pause()
+  const padding = Buffer.alloc(64 * 1024, ' ')
+  let sent = 0
+  while (sent < 64 * 1024 * 1024) {
+    if (!channel.write(padding)) break
+    sent += padding.length
+  }
+  return () => client.destroy()
+}

@@ -1,0 +1,63 @@
+import type { Benchmark } from '../figure.js'
+import { openLab } from '../parts/lab.js'
+import { openPipe } from '../parts/netconf-pipe.js'
+import { takeTurns, valueOf } from '../parts/take-turns.js'
+import { homeportPath } from '../paths/homeport-path.js'
+
+const sessions = 16
+
+export const operationRules: Benchmark = {
+  name: 'operation-rules',
+  about: 'small RPCs a second of a role with operation rules, beside one without',
+  quick: true,
+  run: async ({ quick, rounds }) => {
+    const lab = await openLab()
+    try {
+      const roles = {
+        operator: { devices: ['*'], operations: ['*'] },
+        viewer: { devices: ['*'], operations: ['get', 'get-config', 'get-schema', 'edit-config:candidate'] },
+      }
+      const limits = { link: { 'max-queued-sessions': 100 } }
+      const paths = [
+        await homeportPath(lab, { name: 'homeport', config: { ...limits, roles } }),
+        await homeportPath(lab, { name: 'homeport, rules', config: { ...limits, roles }, roles: ['viewer'] }),
+      ]
+      const opened = []
+      for (const path of paths) {
+        const pipes = await Promise.all(Array.from({ length: sessions }, () => openPipe(path.ssh)))
+        for (const pipe of pipes) lab.onEnd(pipe.stop)
+        opened.push({ name: path.name, pipes })
+      }
+      const measured = await takeTurns(opened, rounds, async ({ pipes }) => {
+        const began = performance.now()
+        let count = 0
+        await Promise.all(
+          pipes.map(async (pipe) => {
+            while (performance.now() - began < (quick ? 1500 : 4000)) {
+              await pipe.rpc('<get/>')
+              count += 1
+            }
+          }),
+        )
+        return count / ((performance.now() - began) / 1000)
+      })
+      return [
+        {
+          title: `Small RPCs, ${sessions} sessions, with and without operation rules`,
+          unit: 'RPC/s',
+          measured,
+          promised: [
+            {
+              what: 'with rules / without',
+              value: valueOf(measured, 'homeport, rules') / valueOf(measured, 'homeport'),
+              bound: 'at least',
+              allowed: 0.9,
+            },
+          ],
+        },
+      ]
+    } finally {
+      await lab.end()
+    }
+  },
+}
