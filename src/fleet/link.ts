@@ -1,12 +1,41 @@
 import type { Duplex, Readable } from 'node:stream'
 
 /** What a session's channel is opened for on the device. */
-export type ChannelRequest =
+export type ChannelPurpose =
   | { readonly kind: 'subsystem'; readonly name: string }
   | { readonly kind: 'exec'; readonly command: string }
+  | { readonly kind: 'shell' }
+
+/** The size of a terminal in characters and, where not 0, in pixels (RFC 4254 §6.2). */
+export interface WindowSize {
+  readonly columns: number
+  readonly rows: number
+  readonly width: number
+  readonly height: number
+}
+
+/** A terminal that a client wants its session on. */
+export interface Terminal extends WindowSize {
+  /** What the variable TERM shall be. */
+  readonly type: string
+  /** Encoded as RFC 4254 §8 has it. */
+  readonly modes: Buffer
+}
+
+export interface EnvironmentVariable {
+  readonly name: string
+  readonly value: string
+}
+
+export type ChannelRequest = ChannelPurpose & {
+  readonly terminal?: Terminal
+  readonly environment?: readonly EnvironmentVariable[]
+}
 
 /** How a device's command ended (RFC 4254 §6.10). */
-export type Exit = { readonly status: number } | { readonly signal: string; readonly message: string }
+export type Exit =
+  | { readonly status: number }
+  | { readonly signal: string; readonly message: string; readonly coreDumped?: true }
 
 /** One channel on a link. Its streams honour back-pressure. */
 export interface DeviceChannel {
@@ -17,6 +46,13 @@ export interface DeviceChannel {
   readonly closed: Promise<{ readonly exit?: Exit }>
   /** Whether the device has ended its side already, also while not all that it sent was read. */
   ended(): boolean
+  /** Whether the device opened the channel without the terminal that was asked for. */
+  readonly terminalRefused: boolean
+  resize(size: WindowSize): void
+  /** Signals the device's process; the name is without `SIG` (RFC 4254 §6.9). */
+  signal(name: string): void
+  /** A break of so many milliseconds on the device's terminal (RFC 4335). */
+  sendBreak(milliseconds: number): void
   /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
   linkEnd(): LinkEnd | undefined
   close(): void

@@ -78,10 +78,22 @@ export function queueFull(deviceId: string, maxSessions: number): SessionRefusal
 }
 
 export function refusedByDevice(deviceId: string, request: ChannelRequest, message: string): SessionRefusal {
-  const what = request.kind === 'subsystem' ? `subsystem ${request.name}` : `command ${JSON.stringify(request.command)}`
   return {
     reason: 'refused-by-device',
-    message: `device ${JSON.stringify(deviceId)} refused the ${what}: ${message}`,
-    hint: 'enable NETCONF over SSH on the device (Junos: `set system services netconf ssh`)',
+    message: `device ${JSON.stringify(deviceId)} refused ${inWords(request)}: ${message}`,
+    hint: hintFor(request),
   }
+}
+
+/** A request for a log and a person; commands may hold secrets. */
+function inWords(request: ChannelRequest): string {
+  if (request.kind === 'subsystem') return `the subsystem ${request.name}`
+  return request.kind === 'exec' ? 'the command' : 'a shell'
+}
+
+function hintFor(request: ChannelRequest): string {
+  if (request.kind === 'shell') return 'give the account that the bridge logs in with a shell on the device'
+  if (request.kind === 'exec') return 'let the account that the bridge logs in with run commands on the device'
+  if (request.name === 'sftp') return 'enable SFTP on the device (Junos: `set system services ssh sftp-server`)'
+  return 'enable NETCONF over SSH on the device (Junos: `set system services netconf ssh`)'
 }

@@ -72,7 +72,8 @@ export function createSpareChannels(
 
   return {
     take: (request) => {
-      if (request.kind !== 'subsystem' || request.name !== spareRequest.name) return undefined
+      if (request.kind !== 'subsystem' || request.name !== spareRequest.name || request.terminal !== undefined)
+        return undefined
       for (let spare = ready.shift(); spare !== undefined; spare = ready.shift()) {
         if (!spare.channel.ended()) return spare
         drop(spare)

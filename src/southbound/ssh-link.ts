@@ -1,15 +1,17 @@
 import type { Socket } from 'node:net'
-import ssh2, { type Client, type ClientChannel, type ServerHostKeyAlgorithm } from 'ssh2'
+import ssh2, { type Client, type ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import {
   boundUnreadAnswers,
   governFlow,
+  type OpenedSession,
   openSessionChannel,
   peerHasEnded,
   remoteSoftwareOf,
 } from '../ssh/ssh2-internals.js'
+import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
 import { type Login, loginWith } from './login.js'
@@ -140,6 +142,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       },
     })
     boundUnreadAnswers(client)
+    answerAfterExit(client)
   })
 }
 
@@ -256,11 +259,11 @@ function openChannel(
       abandoned = true
       resolve({ ok: false, cause: 'request', message: `it did not answer for ${channelOpenTimeout / 1000} s` })
     }, channelOpenTimeout)
-    openSessionChannel(client, request, (refusal, channel) => {
+    openSessionChannel(client, request, (refusal, opened) => {
       clearTimeout(timer)
-      if (channel !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(channel, linkEnd) })
-      channel?.resume()
-      channel?.close()
+      if (opened !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(opened, linkEnd) })
+      opened?.channel.resume()
+      opened?.channel.close()
       // The end of a link answers every pending request as if the device had refused it.
       if (linkEnd() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
       const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
@@ -269,12 +272,17 @@ function openChannel(
   })
 }
 
-function deviceChannel(channel: ClientChannel, linkEnd: () => LinkEnd | undefined): DeviceChannel {
+function deviceChannel({ channel, terminalRefused }: OpenedSession, linkEnd: () => LinkEnd | undefined): DeviceChannel {
   governFlow(channel)
   let exit: Exit | undefined
-  channel.once('exit', (status: number | null, signal?: string, _dump?: unknown, description?: string) => {
+  channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
     if (typeof status === 'number') exit = { status }
-    else if (signal !== undefined) exit = { signal: signal.replace(/^SIG/, ''), message: description ?? '' }
+    else if (signal !== undefined)
+      exit = {
+        signal: signal.replace(/^SIG/, ''),
+        message: description ?? '',
+        ...(coreDumped === true ? { coreDumped } : {}),
+      }
   })
   // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come last.
   const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
@@ -286,6 +294,8 @@ function deviceChannel(channel: ClientChannel, linkEnd: () => LinkEnd | undefine
     standardError: channel.stderr,
     closed,
     ended: () => peerHasEnded(channel),
+    terminalRefused,
+    ...controlsOf(channel),
     linkEnd,
     close: () => channel.close(),
   }

@@ -7,6 +7,7 @@ import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, certificateAlgorithms } from './certificate-algorithms.js'
 import { parseCertificate } from './certificate.js'
 import { type LoginMeans, loginMeansOf } from './ssh2-internals-keys.js'
+import { type PacketProtocol, sendPayload } from './ssh2-internals-packet.js'
 import { sshString, sshUint32 } from './wire.js'
 
 const require = createRequire(import.meta.url)
@@ -31,18 +32,11 @@ type AuthPk = (
   sign?: (data: Buffer, done: SendSignature) => void,
 ) => void
 
-interface Protocol {
+interface Protocol extends PacketProtocol {
   _kex: KeyExchange | undefined
   readonly _handlers: Record<string, ((protocol: Protocol, ...rest: unknown[]) => void) | undefined>
   readonly _authsQueue: string[]
   readonly _destruct: unknown
-  readonly _packetRW: {
-    readonly write: {
-      readonly allocStart: number
-      alloc(size: number): Buffer
-      finalize(packet: Buffer): Buffer
-    }
-  }
   authPK: AuthPk
 }
 
@@ -51,9 +45,6 @@ const protocolOf = (connection: Client | Connection): Protocol =>
 
 const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = require('ssh2/lib/protocol/constants.js') as {
   readonly SUPPORTED_SERVER_HOST_KEY: string[]
-}
-const { sendPacket } = require('ssh2/lib/protocol/utils.js') as {
-  readonly sendPacket: (protocol: Protocol, packet: Buffer) => void
 }
 
 /**
@@ -92,7 +83,7 @@ export function acceptClient(connection: Connection): void {
   })
   // The next packet after the first NEWKEYS, as RFC 8308 §2.4 asks.
   connection.once('handshake', () => {
-    if (clientListens) send(protocol, extInfo)
+    if (clientListens) sendPayload(protocol, extInfo)
   })
 }
 
@@ -206,7 +197,7 @@ function loginWithMeans(protocol: Protocol, fail: (error: unknown) => void): voi
         (signature) => {
           if (isOver(protocol)) return
           protocol._authsQueue.push('publickey')
-          send(protocol, Buffer.concat([request, sshString(signature)]))
+          sendPayload(protocol, Buffer.concat([request, sshString(signature)]))
         },
         () => {
           // As if the server had refused the key, so that the next method is tried.
@@ -239,12 +230,4 @@ function chooseAlgorithm(
 
 function isOver({ _destruct: destruct }: Protocol): boolean {
   return destruct === undefined
-}
-
-function send(protocol: Protocol, payload: Buffer): void {
-  const { write } = protocol._packetRW
-  const start = write.allocStart
-  const packet = write.alloc(payload.length)
-  packet.set(payload, start)
-  sendPacket(protocol, write.finalize(packet))
 }

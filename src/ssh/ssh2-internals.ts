@@ -1,19 +1,22 @@
 /**
  * The one place that knows ssh2's insides. Everything here leans on code that ssh2 does not promise to keep,
  * so another version is refused at start instead of failing in the field. Split by idea: connections and channels here,
- * certificates in key exchange and login in `ssh2-internals-certificates.ts`, key objects in `ssh2-internals-keys.ts`.
+ * terminals, signals and what else is asked on a channel in `ssh2-internals-requests.ts`, certificates in key exchange and login in
+ * `ssh2-internals-certificates.ts`, key objects in `ssh2-internals-keys.ts`, packets of our own making in `ssh2-internals-packet.ts`.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
+import { type PacketProtocol, sendChannelRequest } from './ssh2-internals-packet.js'
+import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
 
 const require = createRequire(import.meta.url)
 const testedVersion = '1.17.0'
 
-interface Protocol {
+interface Protocol extends PacketProtocol {
   _kexinit: unknown
   /** Packets held back during a key re-exchange. */
   readonly _queue?: readonly unknown[]
@@ -26,10 +29,11 @@ interface Protocol {
   channelFailure(id: number): void
   serviceAccept(name: string): void
   exitStatus(id: number, status: number): void
-  exitSignal(id: number, name: string, coreDumped: boolean, message: string): void
   session(id: number, window: number, packetSize: number): void
   subsystem(id: number, name: string, wantReply: boolean): void
   exec(id: number, command: string, wantReply: boolean): void
+  shell(id: number, wantReply: boolean): void
+  env(id: number, name: string, value: string, wantReply: boolean): void
 }
 
 interface ChannelInsides {
@@ -50,14 +54,17 @@ type OpenedChannel = (error: (Error & { reason?: number | string }) | undefined,
 interface ConnectionInsides {
   readonly _sock: Socket
   readonly _protocol: Protocol
-  readonly _chanMgr: { add(opened: OpenedChannel & { type: string }): number }
+  readonly _chanMgr: {
+    add(opened: OpenedChannel & { type: string }): number
+    get(id: number): unknown
+  }
   readonly authenticated?: boolean
   readonly _remoteVer?: string
   on(event: 'handshake', listener: () => void): unknown
 }
 
-const inside = (connection: Client | Connection): ConnectionInsides => connection as unknown as ConnectionInsides
-const insideChannel = (channel: Channel): ChannelInsides => channel as unknown as ChannelInsides
+export const inside = (connection: Client | Connection): ConnectionInsides => connection as unknown as ConnectionInsides
+export const insideChannel = (channel: Channel): ChannelInsides => channel as unknown as ChannelInsides
 
 /** Throws when the installed ssh2 is not the version whose insides are described here. Called once at start. */
 export function assertSupportedSsh2(): void {
@@ -155,31 +162,67 @@ export function peerHasEnded(channel: ClientChannel): boolean {
 }
 
 /** How a command ended: a status, or the name of a signal without `SIG` (RFC 4254 §6.10). */
-export type Exit = { readonly status: number } | { readonly signal: string; readonly message: string }
+export type Exit = { readonly status: number } | ExitSignal
+type ExitSignal = { readonly signal: string; readonly message: string; readonly coreDumped?: true }
 
 /** Sends exit-status or exit-signal, also after EOF, which ssh2's own `exit()` does not. */
 export function sendExit(channel: ServerChannel, exit: Exit): void {
   const { outgoing, _client: connection } = insideChannel(channel)
   if ((outgoing.state !== 'open' && outgoing.state !== 'eof') || connection._sock.destroyed) return
   if ('status' in exit) connection._protocol.exitStatus(outgoing.id, exit.status)
-  else connection._protocol.exitSignal(outgoing.id, exit.signal, false, exit.message)
+  else sendExitSignal(connection._protocol, outgoing.id, exit)
+}
+
+/** ssh2's own `exitSignal()` throws for a name that is not on its list (`SYS`, `name@domain`). */
+function sendExitSignal(protocol: Protocol, id: number, { signal, message, coreDumped }: ExitSignal): void {
+  const language = ''
+  const fields = [sshString(signal), Buffer.of(coreDumped ? 1 : 0), sshString(message), sshString(language)]
+  sendChannelRequest(protocol, id, 'exit-signal', false, ...fields)
+}
+
+/** The size of a terminal in characters and, where not 0, in pixels (RFC 4254 §6.2). */
+export interface WindowSize {
+  readonly columns: number
+  readonly rows: number
+  readonly width: number
+  readonly height: number
+}
+
+/** A terminal that a client asks for. */
+export interface Terminal extends WindowSize {
+  /** What the variable TERM shall be. */
+  readonly type: string
+  /** As they came (RFC 4254 §8). */
+  readonly modes: Buffer
 }
 
 /** What a device's channel is opened for. */
-export type ChannelRequest =
+export type ChannelPurpose =
   | { readonly kind: 'subsystem'; readonly name: string }
   | { readonly kind: 'exec'; readonly command: string }
+  | { readonly kind: 'shell' }
+
+export type ChannelRequest = ChannelPurpose & {
+  readonly terminal?: Terminal
+  readonly environment?: readonly { readonly name: string; readonly value: string }[]
+}
 
 export type ChannelRefusal = { readonly step: 'open' | 'request'; readonly message: string }
 
+/** A channel that a device opened; whether it refused the terminal, which does not hinder what the channel is for. */
+export interface OpenedSession {
+  readonly channel: ClientChannel
+  readonly terminalRefused: boolean
+}
+
 /**
- * Opens a session channel on a link and makes the one request on it.
+ * Opens a session channel on a link and makes on it the request that it is for, after those for its environment and its terminal.
  * ssh2's own `subsys()` forgets to close the channel when the request is refused, which uses up the device's sessions.
  */
 export function openSessionChannel(
   client: Client,
   request: ChannelRequest,
-  done: (refusal: ChannelRefusal | undefined, channel: ClientChannel | undefined) => void,
+  done: (refusal: ChannelRefusal | undefined, opened: OpenedSession | undefined) => void,
 ): void {
   const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
   if (socket.destroyed) return done({ step: 'open', message: 'the link is closed' }, undefined)
@@ -190,21 +233,36 @@ export function openSessionChannel(
       if (error) return done({ step: 'open', message: error.message }, undefined)
       credit.add(channel, performance.now() - asked)
       const { outgoing, _callbacks: callbacks } = insideChannel(channel)
+      let terminalRefused = false
+      for (const { name, value } of request.environment ?? []) protocol.env(outgoing.id, name, value, false)
+      if (request.terminal !== undefined) {
+        callbacks.push((failed) => {
+          terminalRefused = failed
+        })
+        sendTerminal(protocol, outgoing.id, request.terminal)
+      }
       callbacks.push((failed) => {
-        if (!failed) return done(undefined, channel)
+        if (!failed) return done(undefined, { channel, terminalRefused })
         channel.resume()
         channel.close()
         done({ step: 'request', message: 'the device refused the request' }, undefined)
       })
       insideChannel(channel).subtype = request.kind
       if (request.kind === 'subsystem') protocol.subsystem(outgoing.id, request.name, true)
-      else protocol.exec(outgoing.id, request.command, true)
+      else if (request.kind === 'exec') protocol.exec(outgoing.id, request.command, true)
+      else protocol.shell(outgoing.id, true)
     }) satisfies OpenedChannel,
     { type: 'session' },
   )
   const id = channels.add(opened)
   if (id === -1) return done({ step: 'open', message: 'the link has no free channel number' }, undefined)
   protocol.session(id, credit.initialWindow, receivePacketSize)
+}
+
+function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: Terminal): void {
+  const { columns, rows, width, height } = size
+  const fields = [sshString(type), ...[columns, rows, width, height].map(sshUint32), sshString(modes)]
+  sendChannelRequest(protocol, id, 'pty-req', true, ...fields)
 }
 
 /** ssh2 counts on exactly this for the channels it makes (`lib/Channel.js`). */
@@ -307,7 +365,7 @@ export function boundUnreadAnswers(connection: Client | Connection): void {
 
 const empty = Buffer.alloc(0)
 
-interface Congestion {
+export interface Congestion {
   /** The socket holds more than it should, or a key re-exchange is under way. */
   congested(): boolean
   whenRelieved(resume: () => void): void
@@ -320,7 +378,7 @@ interface Congestion {
 
 const congestions = new WeakMap<ConnectionInsides, Congestion>()
 
-function congestionOf(connection: ConnectionInsides): Congestion {
+export function congestionOf(connection: ConnectionInsides): Congestion {
   const known = congestions.get(connection)
   if (known !== undefined) return known
   const { _sock: socket, _protocol: protocol } = connection

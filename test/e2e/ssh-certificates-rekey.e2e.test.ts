@@ -45,10 +45,10 @@ async function hashOf(stream: Readable, each: (octets: number) => void = () => u
 
 function openNetconf({ client }: Dialled): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
-    openSessionChannel(client, { kind: 'subsystem', name: 'netconf' }, (refusal, channel) => {
-      if (channel === undefined) return reject(new Error(refusal?.message))
-      governFlow(channel)
-      resolve(channel)
+    openSessionChannel(client, { kind: 'subsystem', name: 'netconf' }, (refusal, opened) => {
+      if (opened === undefined) return reject(new Error(refusal?.message))
+      governFlow(opened.channel)
+      resolve(opened.channel)
     })
   })
 }

@@ -8,7 +8,7 @@ import { judgeUserCertificate } from '../../ssh/user-certificate.js'
 import { offeredCertificate, signatureHolds } from '../../ssh/verify-signature.js'
 import type { Log } from '../../telemetry/log.js'
 import { type LoginName, parseLoginName } from './addressing.js'
-import { netconfRequest } from './channel-request.js'
+import { isNetconfCommand } from './channel-request.js'
 
 /** Who may log in now; a reload changes what this gives. */
 export interface Users {
@@ -28,7 +28,18 @@ export interface UserCertificateTrust {
 export interface Authenticated {
   readonly login: LoginName
   readonly method: 'password' | 'publickey'
+  readonly restriction: LoginRestriction
 }
+
+/** What a login's own proof takes away, whatever the user's roles allow: the options of an OpenSSH certificate. */
+export interface LoginRestriction {
+  /** `force-command` of a command for NETCONF. */
+  readonly netconfOnly: boolean
+  /** No `permit-pty`. */
+  readonly noTerminal: boolean
+}
+
+export const unrestricted: LoginRestriction = { netconfOnly: false, noTerminal: false }
 
 const methods: AuthenticationType[] = ['publickey', 'password']
 
@@ -56,9 +67,14 @@ export function authenticate(
         onTooMany()
       }
     }
-    const succeed = (context: AuthContext, login: LoginName, method: Authenticated['method']): void => {
+    const succeed = (
+      context: AuthContext,
+      login: LoginName,
+      method: Authenticated['method'],
+      restriction: LoginRestriction = unrestricted,
+    ): void => {
       context.accept()
-      resolve({ login, method })
+      resolve({ login, method, restriction })
     }
 
     connection.on('authentication', (context) => {
@@ -72,12 +88,12 @@ export function authenticate(
       if (context.method === 'publickey') {
         const { signature } = context
         if (!name.ok) return fail(context, context.username, name.message)
-        const refusal = refusalOfKey(context, user, users.certificates(), remoteAddress)
-        if (refusal !== undefined) return fail(context, context.username, refusal)
+        const verdict = judgeKey(context, user, users.certificates(), remoteAddress)
+        if (!verdict.ok) return fail(context, context.username, verdict.cause)
         // Without a signature the client only asks whether the key would do.
         if (signature === undefined) return context.accept()
         if (!signatureHolds(context)) return fail(context, context.username, 'the signature does not fit the key')
-        return succeed(context, name.login, 'publickey')
+        return succeed(context, name.login, 'publickey', verdict.restriction)
       }
       if (context.method === 'password') {
         users
@@ -100,30 +116,40 @@ export function authenticate(
   })
 }
 
-/** Why a key or certificate does not let this user in, or undefined when it does. Whether the client holds it, its signature tells. */
-function refusalOfKey(
+type KeyVerdict =
+  | { readonly ok: true; readonly restriction: LoginRestriction }
+  | { readonly ok: false; readonly cause: string }
+
+/** Whether a key or certificate lets this user in, and what for. Whether the client holds it, its signature tells. */
+function judgeKey(
   { key }: PublicKeyAuthContext,
   user: User | undefined,
   { trustedCas, revocations }: UserCertificateTrust,
   remoteAddress: string,
-): string | undefined {
+): KeyVerdict {
+  const refused = (cause: string): KeyVerdict => ({ ok: false, cause })
   const offered = offeredCertificate(key)
   if (offered === undefined) {
+    const shown = `${key.algo} ${fingerprintOf(key.data)}`
     if (!isAuthorizedKey(user, { type: key.algo, blob: key.data }))
-      return `${key.algo} ${fingerprintOf(key.data)} is not an authorized key of the user`
-    return revokedPart(revocations, key.data) === undefined
-      ? undefined
-      : `${key.algo} ${fingerprintOf(key.data)} is revoked`
+      return refused(`${shown} is not an authorized key of the user`)
+    if (revokedPart(revocations, key.data) !== undefined) return refused(`${shown} is revoked`)
+    return { ok: true, restriction: unrestricted }
   }
-  if (!offered.ok) return `the certificate is refused: ${offered.problem.message}`
+  if (!offered.ok) return refused(`the certificate is refused: ${offered.problem.message}`)
   const verdict = judgeUserCertificate(offered.certificate, {
     trustedCas,
     now: new Date(),
     // A user who does not exist has no principals, and is refused like one whose principals are others.
     principals: user?.principals ?? [],
     remoteAddress,
-    runs: (command) => netconfRequest({ kind: 'exec', command }) !== undefined,
+    runs: isNetconfCommand,
     revocation: (certificate) => revokedPartOf(revocations, certificate),
   })
-  return verdict.accepted ? undefined : `the certificate is refused (${verdict.reason}): ${verdict.message}`
+  if (!verdict.accepted) return refused(`the certificate is refused (${verdict.reason}): ${verdict.message}`)
+  const restriction = {
+    netconfOnly: verdict.forcedCommand !== undefined,
+    noTerminal: !verdict.certificate.extensions.has('permit-pty'),
+  }
+  return { ok: true, restriction }
 }

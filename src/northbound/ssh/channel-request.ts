@@ -1,12 +1,28 @@
-import type { ChannelRequest } from '../../fleet/link.js'
+import type { ChannelKind } from '../../access/role.js'
+import type { ChannelPurpose } from '../../fleet/link.js'
+import { isScpCommand } from './scp-command.js'
 
-/**
- * The ways in which NETCONF is asked for: the subsystem (RFC 6242 §3), and the commands that Junos takes instead,
- * which ncclient's Junos handler tries when the subsystem was refused.
- */
-export function netconfRequest(asked: ChannelRequest): ChannelRequest | undefined {
-  if (asked.kind === 'subsystem') return asked.name === 'netconf' ? asked : undefined
-  return netconfCommands.has(asked.command.trim().replaceAll(/\s+/g, ' ')) ? asked : undefined
+/** What a client's request comes to. */
+export interface ChannelUse {
+  readonly kind: ChannelKind
+  /** Each of these, among the channels that a user's roles allow, is enough. */
+  readonly allowedBy: readonly ChannelKind[]
+}
+
+/** What a request is for; undefined for a subsystem that is not carried to devices. */
+export function channelUse(asked: ChannelPurpose): ChannelUse | undefined {
+  if (asked.kind === 'subsystem' && asked.name === 'netconf') return { kind: 'netconf', allowedBy: ['netconf'] }
+  if (asked.kind === 'exec' && isNetconfCommand(asked.command)) return { kind: 'netconf', allowedBy: ['netconf'] }
+  if (asked.kind === 'shell') return { kind: 'shell', allowedBy: ['shell'] }
+  if (asked.kind === 'subsystem') return asked.name === 'sftp' ? { kind: 'sftp', allowedBy: ['sftp'] } : undefined
+  // The old scp does with a file what SFTP does; PyEZ still speaks it.
+  if (isScpCommand(asked.command)) return { kind: 'exec', allowedBy: ['exec', 'sftp'] }
+  return { kind: 'exec', allowedBy: ['exec'] }
+}
+
+/** Junos takes NETCONF as a command too, and ncclient's Junos handler tries that when the subsystem (RFC 6242 §3) was refused. */
+export function isNetconfCommand(command: string): boolean {
+  return netconfCommands.has(command.trim().replaceAll(/\s+/g, ' '))
 }
 
 const netconfCommands = new Set(['netconf', 'xml-mode netconf need-trailer'])

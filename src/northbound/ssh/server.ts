@@ -152,7 +152,7 @@ function serveClient(
 
 function serveAuthenticated(
   connection: Connection,
-  { login, method }: Authenticated,
+  { login, method, restriction }: Authenticated,
   fleet: Fleet,
   access: Access,
   limits: SshEndpointLimits,
@@ -181,6 +181,7 @@ function serveAuthenticated(
         fleet,
         deviceId,
         client,
+        restriction,
         authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId),
         log,
         metrics,

@@ -1,19 +1,30 @@
 import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { Fleet } from '../../fleet/fleet.js'
-import type { ChannelRequest } from '../../fleet/link.js'
+import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
+import { shownRequest } from '../../fleet/shown-request.js'
 import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { Authorisation, SessionRefusalText } from '../authorise.js'
-import { netconfRequest } from './channel-request.js'
+import type { LoginRestriction } from './authentication.js'
+import {
+  certificateForNetconf,
+  channelNotAllowed,
+  commandNotUtf8,
+  replacementCharacter,
+  unknownSubsystem,
+} from './channel-refusal.js'
+import { type ChannelUse, channelUse } from './channel-request.js'
 import { relay } from './relay.js'
+import { gatherSurroundings, type Surroundings } from './terminal.js'
 
 /** Whom a session is for, once authentication and the rights on the device were decided. */
 export interface SessionContext {
   readonly fleet: Fleet
   readonly deviceId: string
   readonly client: SessionClient
+  readonly restriction: LoginRestriction
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
   readonly log: Log
@@ -23,8 +34,16 @@ export interface SessionContext {
 /** The exit status of a session that the bridge itself refuses. */
 const refusedStatus = 1
 
+/** A client's channel with its request, whose answer is held until the device has answered. */
+interface Asked {
+  readonly held: HeldChannel
+  readonly request: ChannelRequest
+  readonly surroundings: Surroundings
+  readonly clientGone: Promise<void>
+}
+
 /**
- * Serves one session channel of a client: takes its request for NETCONF, opens a channel for it on the device's link, and relays.
+ * Serves one session channel of a client: takes the request for what it is to be, opens a channel for the same on the device's link, and relays.
  * `done` is called once, when the client's channel is closed.
  */
 export function serveSession(
@@ -36,7 +55,7 @@ export function serveSession(
   const clientGone = closeOf(session, connection)
   void clientGone.then(done)
 
-  session.on('env', (accept) => accept?.())
+  const surroundings = gatherSurroundings(connection, session, () => mayHaveTerminal(context))
   session.on('subsystem', (accept, _reject, { name }) => {
     void begin(accept, { kind: 'subsystem', name })
   })
@@ -44,31 +63,51 @@ export function serveSession(
     void begin(accept, { kind: 'exec', command })
   })
   session.on('shell', (accept) => {
-    const held = take(accept)
-    if (held !== undefined) void refuse(held, { reason: 'not-netconf', ...shellsAreNotServed })
+    void begin(accept, { kind: 'shell' })
   })
 
-  const take = (accept: () => ServerChannel): HeldChannel | undefined => {
+  const begin = async (accept: () => ServerChannel, purpose: ChannelPurpose): Promise<void> => {
     const held = holdAnswer(connection, accept)
-    held?.channel.on('error', (error: Error) => context.log.debug({ err: error }, 'client channel failed'))
-    if (held !== undefined) governFlow(held.channel)
-    return held
-  }
-  /** Turns a client away before the fleet was asked. */
-  const refuse = (held: HeldChannel, refusal: SessionRefusalText): Promise<void> => {
-    context.metrics.sessionRefused(refusal.reason)
-    return turnAway(held, refusal, context, clientGone)
-  }
-  const begin = async (accept: () => ServerChannel, asked: ChannelRequest): Promise<void> => {
-    const held = take(accept)
     if (held === undefined) return
-    const request = netconfRequest(asked)
-    if (request === undefined) return refuse(held, notNetconf(asked))
-    const authorisation = await context.authorise()
-    if (!authorisation.allowed) return refuse(held, authorisation.refusal)
-    if (authorisation.permission.operations.kind === 'rules') return refuse(held, noRulesYet)
-    await runSession(held, request, context, clientGone)
+    held.channel.on('error', (error: Error) => context.log.debug({ err: error }, 'client channel failed'))
+    governFlow(held.channel)
+    const terminal = await surroundings.terminal()
+    const request = { ...purpose, ...(terminal === undefined ? {} : { terminal }) }
+    const asked: Asked = { held, request, surroundings, clientGone }
+    const decision = await decide(purpose, context)
+    if ('refusal' in decision) {
+      // What the fleet refuses it counts itself.
+      context.metrics.sessionRefused(decision.refusal.reason)
+      return turnAway(asked, decision.refusal, context)
+    }
+    await runSession(asked, decision.use, context)
   }
+}
+
+/** Whether anything that this user may have on the device runs on a terminal. */
+async function mayHaveTerminal({ authorise, restriction }: SessionContext): Promise<boolean> {
+  const authorisation = await authorise()
+  if (!authorisation.allowed || restriction.noTerminal || restriction.netconfOnly) return false
+  const { channels } = authorisation.permission
+  return channels.has('shell') || channels.has('exec')
+}
+
+/** Whether a client gets what it asks for, as far as that is for the bridge to say. */
+async function decide(
+  purpose: ChannelPurpose,
+  { authorise, restriction, client, deviceId }: SessionContext,
+): Promise<{ readonly use: ChannelUse } | { readonly refusal: SessionRefusalText }> {
+  const authorisation = await authorise()
+  if (!authorisation.allowed) return authorisation
+  const { permission } = authorisation
+  const use = channelUse(purpose)
+  if (use === undefined) return { refusal: unknownSubsystem(purpose) }
+  if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
+    return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
+  if (use.kind === 'netconf' && permission.operations.kind === 'rules') return { refusal: noRulesYet }
+  if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: certificateForNetconf }
+  if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
+  return { use }
 }
 
 /** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
@@ -84,16 +123,14 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
   })
 }
 
-async function runSession(
-  held: HeldChannel,
-  request: ChannelRequest,
-  context: SessionContext,
-  clientGone: Promise<void>,
-): Promise<void> {
+async function runSession(asked: Asked, use: ChannelUse, context: SessionContext): Promise<void> {
+  const { held, request, surroundings, clientGone } = asked
   const { fleet, deviceId, client, log } = context
   const cancel = new AbortController()
   void clientGone.then(() => cancel.abort())
-  const opening = await fleet.openSession(deviceId, request, client, cancel.signal)
+  // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
+  const environment = use.kind === 'netconf' ? [] : surroundings.environment
+  const opening = await fleet.openSession(deviceId, { ...request, environment }, client, cancel.signal)
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {
@@ -101,23 +138,24 @@ async function runSession(
       held.channel.resume()
       return held.refuse()
     }
-    return turnAway(held, opening.refusal, context, clientGone)
+    return turnAway(asked, opening.refusal, context)
   }
+  const { channel, session } = opening
   const began = Date.now()
-  const { session } = opening
   held.confirm()
-  log.info(
-    { sessionId: session.id, request: request.kind === 'subsystem' ? request.name : request.command },
-    'session opened',
-  )
-  opening.channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
-  const end = await relay(held.channel, opening.channel, session, clientGone, {
-    linkEnded: ({ message }) => `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}\n`,
-    killed: (by) => `homeport: session killed by ${by}\n`,
+  log.info({ sessionId: session.id, channel: use.kind, request: shownRequest(request) }, 'session opened')
+  channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
+  surroundings.follow(channel)
+  if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
+  const end = await relay(held.channel, channel, session, clientGone, {
+    linkEnded: ({ message }) =>
+      `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
+    killed: (by) => `homeport: session killed by ${by}${lineEnd(request)}`,
   })
   log.info(
     {
       sessionId: session.id,
+      channel: use.kind,
       endedBy: end.by,
       ...(end.killedBy === undefined ? {} : { killedBy: end.killedBy }),
       ...(end.exit === undefined ? {} : { exit: end.exit }),
@@ -130,19 +168,23 @@ async function runSession(
   )
 }
 
+/** A client that has a terminal on its mind leaves carriage returns to the other side. */
+function lineEnd({ terminal }: ChannelRequest): string {
+  return terminal === undefined ? '\n' : '\r\n'
+}
+
 /** Tells a client why it gets no session: one line on standard error and an exit status. */
 async function turnAway(
-  held: HeldChannel,
+  { held, request, clientGone }: Asked,
   refusal: SessionRefusalText,
   { log }: SessionContext,
-  clientGone: Promise<void>,
 ): Promise<void> {
   const { channel } = held
   log.warn({ reason: refusal.reason, hint: refusal.hint }, `session refused: ${refusal.message}`)
   held.confirm()
   channel.resume()
   const told = new Promise<void>((resolve) => {
-    channel.stderr.write(`homeport: ${refusal.message}; ${refusal.hint}\n`, () => resolve())
+    channel.stderr.write(`homeport: ${refusal.message}; ${refusal.hint}${lineEnd(request)}`, () => resolve())
   })
   await Promise.race([told, clientGone])
   sendExit(channel, { status: refusedStatus })
@@ -150,17 +192,8 @@ async function turnAway(
   channel.close()
 }
 
-function notNetconf(asked: ChannelRequest): SessionRefusalText {
-  const what = asked.kind === 'subsystem' ? `subsystem ${JSON.stringify(asked.name)}` : 'this command'
-  return { reason: 'not-netconf', message: `${what} is not served here, only NETCONF is`, hint: netconfHint }
-}
-
-const noRulesYet = {
+const noRulesYet: SessionRefusalText = {
   reason: 'no-rights',
   message: 'the roles here have rules on operations, which are not enforced over SSH',
   hint: 'ask for a role with operations: ["*"]',
 }
-
-const netconfHint = 'ask for the subsystem netconf, as in `ssh -s … netconf`'
-
-const shellsAreNotServed = { message: 'there is no shell here, only NETCONF', hint: netconfHint }

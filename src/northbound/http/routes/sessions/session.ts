@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { LiveSession } from '../../../../fleet/live-session.js'
+import { shownRequest } from '../../../../fleet/shown-request.js'
 
 /** A session that a client has on a device. */
 export const sessionSchema = z
@@ -9,9 +10,10 @@ export const sessionSchema = z
     user: z.string(),
     source: z.string().openapi({ description: '`address:port` of the client, or `local`' }),
     via: z.enum(['ssh', 'http']),
-    request: z
-      .object({ kind: z.string(), name: z.string() })
-      .openapi({ description: 'what was asked of the device', example: { kind: 'subsystem', name: 'netconf' } }),
+    request: z.object({ kind: z.string(), name: z.string() }).openapi({
+      description: 'what was asked of the device; of a command the first word',
+      example: { kind: 'subsystem', name: 'netconf' },
+    }),
     openedAt: z.iso.datetime(),
     bytesFromClient: z.int(),
     bytesFromDevice: z.int(),
@@ -29,7 +31,7 @@ export function describeSession({ id, deviceId, client, request, openedAt, octet
     user,
     source,
     via,
-    request: { kind: request.kind, name: request.kind === 'subsystem' ? request.name : request.command },
+    request: { kind: request.kind, name: shownRequest(request) },
     openedAt: openedAt.toISOString(),
     bytesFromClient: octets.fromClient,
     bytesFromDevice: octets.fromDevice,
