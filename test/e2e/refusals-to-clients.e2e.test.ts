@@ -128,8 +128,21 @@ describe('a client that gets no session is told why, and never hangs', () => {
   })
 
   it.each([
-    ['another subsystem', { subsystem: 'sftp' }, /subsystem "sftp" is not served here, only NETCONF is/],
-    ['another command', { exec: 'show version' }, /this command is not served here, only NETCONF is/],
+    [
+      'SFTP',
+      { subsystem: 'sftp' },
+      /may not have the subsystem "sftp" on device "router1": the channels of role operator are netconf; it takes a role with `sftp`/,
+    ],
+    [
+      'a command',
+      { exec: 'show version' },
+      /may not have this command run on device "router1": .+; it takes a role with `exec`/,
+    ],
+    [
+      'another subsystem',
+      { subsystem: 'junoscript' },
+      /the subsystem "junoscript" is not carried to devices; .+ netconf/,
+    ],
   ])('%s is refused with the way to ask', async (_name, ask, line) => {
     const { stderr, status } = await runSsh(clientLogin(attached.bridge, 'router1'), '', { ask })
     expect(stderr).toMatch(line)
@@ -142,7 +155,9 @@ describe('a client that gets no session is told why, and never hangs', () => {
       client.shell(false, (error, opened) => (error ? reject(error) : resolve(opened)))
     })
     const told = once(channel.stderr, 'data')
-    expect(String(await told)).toMatch(/^homeport: there is no shell here, only NETCONF; ask for the subsystem netconf/)
+    expect(String(await told)).toMatch(
+      /^homeport: user "ops" may not have a shell on device "router1": .+; it takes a role with `shell` .+ ask for its subsystem/,
+    )
     client.end()
   })
 

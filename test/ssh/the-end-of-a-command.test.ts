@@ -25,6 +25,7 @@ describe('the end of a command', () => {
     ['no failure', { status: 0 }, [0]],
     ['the highest status', { status: 2 ** 32 - 1 }, [2 ** 32 - 1]],
     ['a signal', { signal: 'TERM', message: 'gone' }, [null, 'SIGTERM', false, 'gone']],
+    ['a signal of another name', { signal: 'SYS', message: '', coreDumped: true }, [null, 'SIGSYS', true, '']],
   ])('tells %s, also after EOF', async (_name, exit, told) => {
     const { open } = own(await openSshPair())
     const { server, client } = await open()

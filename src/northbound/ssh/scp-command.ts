@@ -9,8 +9,9 @@ export function isScpCommand(command: string): boolean {
 }
 
 /** `~` is a home directory. Patterns are not allowed: what they stand for may start with a dash. */
-const plain = String.raw`[A-Za-z0-9_@%+=:,./~][A-Za-z0-9_@%+=:,./~-]*`
+const plain = String.raw`[\w@%+=:,./~-]+`
 /** With `!` and `\` out of it, because csh, the shell of Junos' root, takes them even there. */
-const quoted = String.raw`'(?:[^'\\!\p{C}\p{Zl}\p{Zp}-][^'\\!\p{C}\p{Zl}\p{Zp}]*)'`
+const quoted = String.raw`'[^'\\!\p{C}\p{Zl}\p{Zp}]+'`
 const path = `(?:${plain}|${quoted})`
-const scpCommand = new RegExp(`^scp(?<flags>(?: -[rpdvqtf]+)+)(?: --)?(?: ${path})+$`, 'u')
+const notAnOption = String.raw`(?!'?-)`
+const scpCommand = new RegExp(`^scp(?<flags>(?: -[rpdvqtf]+)+)(?:(?: ${notAnOption}${path})+| --(?: ${path})+)$`, 'u')
