@@ -55,8 +55,8 @@ const defaultTimeout = 30_000
 export type SshOptions = {
   /** Options that go before the destination, such as `['-v']`. */
   readonly args?: readonly string[]
-  /** What to ask for: a subsystem (default `netconf`) or a command. */
-  readonly ask?: { readonly subsystem: string } | { readonly exec: string }
+  /** What to ask for: a subsystem (default `netconf`), a command or a shell. */
+  readonly ask?: { readonly subsystem: string } | { readonly exec: string } | 'shell'
 }
 
 export type SshRun = {
@@ -78,6 +78,26 @@ export type SshRun = {
 
 /** Starts OpenSSH's `ssh -p PORT -s USER@HOST netconf` with no configuration, known hosts, agent or keys but the given ones. */
 export function startSsh(login: Login, { args = [], ask = { subsystem: 'netconf' } }: SshOptions = {}): SshRun {
+  return run(sshCommand(login, { args, ask }), sshEnvironment(login))
+}
+
+/** The command line of that. */
+export function sshCommand(
+  login: Login,
+  { args = [], ask = { subsystem: 'netconf' } }: SshOptions = {},
+): readonly string[] {
+  const asked =
+    ask === 'shell' ? [login.host] : 'subsystem' in ask ? ['-s', login.host, ask.subsystem] : [login.host, ask.exec]
+  return openssh('ssh', login, [...args, '-Fnone'], asked)
+}
+
+/** One of OpenSSH's clients with no configuration, known hosts, agent or keys but the given ones. */
+export function openssh(
+  program: 'ssh' | 'scp' | 'sftp',
+  login: Login,
+  args: readonly string[],
+  rest: readonly string[],
+): readonly string[] {
   const options = {
     Port: String(login.port),
     User: login.user,
@@ -93,14 +113,16 @@ export function startSsh(login: Login, { args = [], ask = { subsystem: 'netconf'
     NumberOfPasswordPrompts: '1',
     LogLevel: 'ERROR',
   }
-  const command = [
-    ...(login.password === undefined ? ['ssh'] : ['sshpass', '-e', 'ssh']),
+  return [
+    ...(login.password === undefined ? [program] : ['sshpass', '-e', program]),
     ...args,
     ...Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]),
-    '-Fnone',
-    ...('subsystem' in ask ? ['-s', login.host, ask.subsystem] : [login.host, ask.exec]),
+    ...rest,
   ]
-  return run(command, { SSHPASS: login.password ?? '' })
+}
+
+export function sshEnvironment({ password }: Login): Readonly<Record<string, string>> {
+  return { SSHPASS: password ?? '' }
 }
 
 /** Runs ssh with the whole of `input` piped into it and standard input closed at once, as scripts do. */
@@ -164,7 +186,7 @@ export async function runPyez(
 const getRunning =
   '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source></get-config>'
 
-async function runPython(script: string, { key, ...login }: Login, task: object): Promise<unknown> {
+export async function runPython(script: string, { key, ...login }: Login, task: object): Promise<unknown> {
   const home = await makeTempDir('client')
   try {
     const path = fileURLToPath(new URL(`./clients/${script}`, import.meta.url))
@@ -209,7 +231,8 @@ export async function runYangcli(login: Login, commands: readonly string[]): Pro
 
 // --- all of them -----------------------------------------------------------------------------------------------------
 
-function run(command: readonly string[], environment: Readonly<Record<string, string>>): SshRun {
+/** Starts a client program, and gathers what it writes. */
+export function run(command: readonly string[], environment: Readonly<Record<string, string>>): SshRun {
   const [program, args] = dyingWithUs(command)
   const child = spawn(program, args, { env: { ...process.env, ...environment } })
   const out: Buffer[] = []

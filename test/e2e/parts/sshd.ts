@@ -22,6 +22,8 @@ export type SshdOptions = {
   }
   /** Shell command for each subsystem, such as `{ netconf: netconfd.subsystem }`. */
   readonly subsystems: Readonly<Record<string, string>>
+  /** What the user's shell reads when it is a login shell, `.profile`. */
+  readonly profile?: string
   /** More lines of sshd_config; they win over ours. */
   readonly config?: readonly string[]
 }
@@ -67,6 +69,7 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
     file('shadow'),
     `root:*:19000:0:99999:7:::\n${user}:${await hashPassword(password)}:19000:0:99999:7:::\n`,
   )
+  if (options.profile !== undefined) await writeFile(file('.profile'), options.profile)
   await writeFile(file('authorized_keys'), (authorizedKeys ?? []).map((line) => `${line}\n`).join(''))
   await writeFile(
     file('sshd_config'),
