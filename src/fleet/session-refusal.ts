@@ -1,5 +1,6 @@
 import type { LinkRefusal } from './events.js'
 import type { ChannelRequest, LinkEnd } from './link.js'
+import { shownRequest } from './shown-request.js'
 
 export type SessionRefusalReason =
   | 'unknown-device'
@@ -85,10 +86,9 @@ export function refusedByDevice(deviceId: string, request: ChannelRequest, messa
   }
 }
 
-/** A request for a log and a person; commands may hold secrets. */
 function inWords(request: ChannelRequest): string {
   if (request.kind === 'subsystem') return `the subsystem ${request.name}`
-  return request.kind === 'exec' ? 'the command' : 'a shell'
+  return request.kind === 'exec' ? `the command ${shownRequest(request)}` : 'a shell'
 }
 
 function hintFor(request: ChannelRequest): string {

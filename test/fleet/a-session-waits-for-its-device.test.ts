@@ -253,7 +253,7 @@ describe('a device that refuses what the channel is for', () => {
       },
     })
     expect(await fleet.openSession('router1', { kind: 'exec', command: 'netconf\n' }, client)).toMatchObject({
-      refusal: { message: expect.stringContaining('refused the command "netconf\\n"') as string },
+      refusal: { message: expect.stringContaining('refused the command netconf: the device') as string },
     })
     expect(link.requests.length).toBe(2)
     expect((await fleet.device('router1'))?.link?.sessions).toBe(0)
