@@ -1,13 +1,12 @@
-import { execFile } from 'node:child_process'
-import { appendFile, readdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite-database.js'
 import { migrate } from '../../src/store/sqlite-schema.js'
 import { openSqliteStore, STORE_FILE, storeOn } from '../../src/store/sqlite-store.js'
 import type { Store, StoreProblem } from '../../src/store/store.js'
 import { openInOtherProcess } from './other-process.js'
+import { fillDisk, mount, mountOwn, unmountOwn } from './own-file-system.js'
 import { full, makeStoreRoom, minutesAfterNoon, pinOf, put, type StoreRoom, written } from './store-room.js'
 
 let room: StoreRoom
@@ -32,11 +31,8 @@ describe('a store that may not grow', () => {
 })
 
 describe('on a file system of its own', () => {
-  beforeEach(() =>
-    mount('-t', 'tmpfs', '-o', `size=512k,mode=700,uid=${process.getuid?.() ?? 0}`, 'tmpfs', room.directory),
-  )
-  // Lazily, since a closed connection's descriptors live until they are collected.
-  afterEach(() => asRoot('umount', '--lazy', room.directory))
+  beforeEach(() => mountOwn(room.directory, '512k'))
+  afterEach(() => unmountOwn(room.directory))
 
   it('that is full: writes answer `disk-full`, reads go on, and writes go on once there is room', async () => {
     const store = await room.open()
@@ -94,24 +90,6 @@ describe('on a file system of its own', () => {
     expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, problem: { cause: 'read-only' } })
   }, 30_000)
 })
-
-function mount(...options: readonly string[]): Promise<void> {
-  return asRoot('mount', ...options)
-}
-
-/** Runs a command that only root may; others need a sudo that asks for no password. */
-async function asRoot(...command: readonly string[]): Promise<void> {
-  const [program = '', ...words] = process.getuid?.() === 0 ? command : ['sudo', '-n', ...command]
-  await promisify(execFile)(program, words).catch((error: Error) => {
-    throw new Error(`a file system of its own needs root, or a sudo without a password: ${error.message}`)
-  })
-}
-
-async function fillDisk(ballast: string): Promise<void> {
-  await writeFile(ballast, '')
-  const { bavail, bsize } = await statfs(ballast)
-  await appendFile(ballast, Buffer.alloc(bavail * bsize))
-}
 
 /** An enrolment that takes some pages of its own. */
 function large(deviceId: string): ReturnType<typeof full> {

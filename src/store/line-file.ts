@@ -1,0 +1,179 @@
+import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type FileProblem, fileProblem } from './file-problem.js'
+
+/** One file of lines that others may move away, with its older ones beside it: `FILE.1` is the newest of them. */
+export interface LineFile {
+  /** Opens the file, and takes away what a killed process left of a last line. Rejects with `FileFailure`. */
+  readonly prepare: () => Promise<void>
+  /**
+   * Appends as many of the lines as have room in the file, at least one, and answers how many.
+   * Rejects with `FileFailure` when it cannot; then none of them is in the file.
+   */
+  readonly append: (lines: readonly string[]) => Promise<number>
+  /** Lets go of the file; the next append opens what stands under its name then. */
+  readonly release: () => Promise<void>
+}
+
+/** Octets of a file before it is rotated, and how many rotated ones are kept. */
+export interface Rotation {
+  readonly maxSize: number
+  readonly maxFiles: number
+}
+
+/** Octets that are looked at for the last whole line. */
+const LONGEST_TAIL = 256 * 1024
+
+/** @param rotation asked anew for each append */
+export function createLineFile(path: string, rotation: () => Rotation): LineFile {
+  let handle: FileHandle | undefined
+  /** The size up to which the file is ours and whole; undefined when it has to be looked at. */
+  let whole: number | undefined
+
+  const release = async (): Promise<void> => {
+    const closing = handle
+    handle = undefined
+    whole = undefined
+    await closing?.close()
+  }
+
+  /** Opens the file unless it is open and still stands under its name. */
+  const hold = async (): Promise<FileHandle> => {
+    if (handle !== undefined) {
+      const [here, held] = await Promise.all([stat(path).catch(() => undefined), handle.stat()])
+      if (here?.ino === held.ino && here.dev === held.dev) return handle
+      await release()
+    }
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    handle = await open(path, 'a+', 0o600)
+    return handle
+  }
+
+  const rotate = async (): Promise<void> => {
+    await release()
+    const { maxFiles } = rotation()
+    for (let number = maxFiles + 1; await removed(`${path}.${number}`); number += 1);
+    let last = 0
+    while (last < maxFiles - 1 && (await exists(`${path}.${last + 1}`))) last += 1
+    for (let number = last; number >= 1; number -= 1) await moved(`${path}.${number}`, `${path}.${number + 1}`)
+    if (maxFiles > 0) await moved(path, `${path}.1`)
+    else await rm(path, { force: true })
+  }
+
+  const append = async (lines: readonly string[]): Promise<number> => {
+    if (lines.length === 0) return 0
+    let file = await hold()
+    let size = await sizeOfWholeLines(file, whole)
+    whole = size
+    let octets = Buffer.from(linesWithin(lines, rotation().maxSize - size))
+    if (octets.length === 0) {
+      await rotate()
+      file = await hold()
+      size = await sizeOfWholeLines(file, undefined)
+      octets = Buffer.from(linesWithin(lines, rotation().maxSize - size) || `${lines[0]}\n`)
+    }
+    try {
+      await writeAll(file, octets)
+      await file.datasync()
+      whole = size + octets.length
+      return countLines(octets)
+    } catch (error) {
+      // Room that was made a moment later must not find half a line here, nor the same lines twice.
+      whole = undefined
+      await file.truncate(size).catch(() => undefined)
+      throw error
+    }
+  }
+
+  const explained = (error: unknown): never => {
+    throw new FileFailure(fileProblem(error, path))
+  }
+  return {
+    prepare: () =>
+      hold()
+        .then((file) => sizeOfWholeLines(file, undefined))
+        .then((size) => {
+          whole = size
+        }, explained),
+    append: (lines) => append(lines).catch(explained),
+    release,
+  }
+}
+
+/** Carries a typed problem through a rejection. */
+export class FileFailure extends Error {
+  constructor(readonly problem: FileProblem) {
+    super(problem.message)
+  }
+}
+
+/** The lines, with their ends, that fit into so many octets. */
+function linesWithin(lines: readonly string[], room: number): string {
+  let fitting = 0
+  let octets = 0
+  for (const line of lines) {
+    octets += Buffer.byteLength(line) + 1
+    if (octets > room) break
+    fitting += 1
+  }
+  return fitting === 0 ? '' : `${lines.slice(0, fitting).join('\n')}\n`
+}
+
+function countLines(octets: Buffer): number {
+  let count = 0
+  for (let at = octets.indexOf(LINE_FEED); at !== -1; at = octets.indexOf(LINE_FEED, at + 1)) count += 1
+  return count
+}
+
+const LINE_FEED = 0x0a
+
+async function writeAll(file: FileHandle, octets: Buffer): Promise<void> {
+  for (let written = 0; written < octets.length; ) {
+    const { bytesWritten } = await file.write(octets, written)
+    written += bytesWritten
+  }
+}
+
+/** The size of a file after what a process that was killed left of its last line was taken away. */
+async function sizeOfWholeLines(file: FileHandle, known: number | undefined): Promise<number> {
+  const { size } = await file.stat()
+  if (size === 0 || size === known) return size
+  const length = Math.min(size, LONGEST_TAIL)
+  const tail = Buffer.alloc(length)
+  await file.read(tail, 0, length, size - length)
+  const end = tail.lastIndexOf(LINE_FEED) + 1
+  // A last line of this length is nothing of ours: it is left alone, and ended.
+  if (end === 0 && length < size) {
+    await writeAll(file, Buffer.from('\n'))
+    return size + 1
+  }
+  const whole = size - length + end
+  if (whole < size) await file.truncate(whole)
+  return whole
+}
+
+async function moved(from: string, to: string): Promise<void> {
+  await rename(from, to).catch(unlessMissing)
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Whether there was such a file. */
+async function removed(path: string): Promise<boolean> {
+  return rm(path).then(
+    () => true,
+    (error: unknown) => {
+      unlessMissing(error)
+      return false
+    },
+  )
+}
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+}
