@@ -6,6 +6,7 @@ import { nearestName } from './nearest-name.js'
 import { readOperationPattern } from './operation-pattern.js'
 import { accepted, type Reading } from './reading.js'
 import { scalar } from './section.js'
+import { readSize, type Size } from './size.js'
 
 /** Any text that is not empty. */
 export function text() {
@@ -25,6 +26,11 @@ export function integer(least: number, most: number) {
 /** A duration such as `10s`, read as milliseconds. */
 export function duration(least: Duration = '1ms', most: Duration = '24h') {
   return scalar((written): Reading<number> => readDuration(written, least, most))
+}
+
+/** A size such as `64MiB`, read as octets. */
+export function size(least: Size, most: Size = '1TiB') {
+  return scalar((written): Reading<number> => readSize(written, least, most))
 }
 
 /** One of a few words. */

@@ -13,6 +13,7 @@ import {
   operationPattern,
   path,
   principal,
+  size,
   text,
   userName,
 } from './scalars.js'
@@ -24,6 +25,7 @@ export type DeviceConfig = Config['devices'][number]
 export type UserConfig = Config['users'][number]
 export type CredentialsConfig = MapValue<Config['credentials']>
 export type TrustConfig = Config['trust']
+export type RecordConfig = Config['record']
 export type RoleConfig = MapValue<Config['roles']>
 
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
@@ -129,6 +131,17 @@ export function configSchema(directory: string, environment: Environment) {
     api: list(oneOf('read', 'rpc', 'admin')).prefault(['read', 'rpc']),
   })
 
+  const record = section({
+    file: path(directory).optional(),
+    'max-size': size('1KiB').default(64 * 1024 * 1024),
+    'max-files': integer(0, 10_000).default(10),
+    'flush-interval': duration('1ms', '500ms').default(250),
+    'max-waiting': size('64KiB', '1GiB').default(16 * 1024 * 1024),
+    'when-full': oneOf('refuse', 'continue').default('refuse'),
+    keep: duration('1h', '3650d').default(90 * 86_400_000),
+    'max-rows': integer(1000, 100_000_000).default(1_000_000),
+  })
+
   return section({
     'call-home': callHome.prefault({}),
     endpoint: endpoint.prefault({}),
@@ -138,6 +151,7 @@ export function configSchema(directory: string, environment: Environment) {
     devices: list(device),
     users: list(user),
     roles: named(role, BUILT_IN_ROLES),
+    record: record.prefault({}),
     'data-dir': path(directory).prefault('data'),
     log: section({
       level: oneOf('trace', 'debug', 'info', 'warn', 'error').default('info'),

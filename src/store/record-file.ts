@@ -39,7 +39,7 @@ const RETRY = 1000
 export function openRecordFile({ path, limits: initial, onState, onLost }: RecordFileOptions): RecordFile {
   let limits = initial
   const file = createLineFile(path, () => limits)
-  let waiting: string[] = []
+  const waiting: string[] = []
   let waitingOctets = 0
   let lost = 0
   let problem: FileProblem | undefined

@@ -59,6 +59,15 @@ describe('an empty configuration', () => {
             },
           ],
         ]),
+        record: {
+          maxSize: 64 * 1024 * 1024,
+          maxFiles: 10,
+          flushInterval: 250,
+          maxWaiting: 16 * 1024 * 1024,
+          whenFull: 'refuse',
+          keep: 90 * 24 * 3_600_000,
+          maxRows: 1_000_000,
+        },
         dataDir: '/srv/config/data',
         log: { level: 'info', format: 'auto' },
       })

@@ -62,7 +62,7 @@ describe('config/homeport.example.yaml', () => {
       'endpoint',
       'link',
     ]
-    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'log', 'labels']
+    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'log', 'labels']
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

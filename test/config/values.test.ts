@@ -43,8 +43,29 @@ describe('durations', () => {
     ])
   })
 
+  it('in days, where that makes sense', () => {
+    expect(configOf('record: { keep: 400d }').record.keep).toBe(400 * 86_400_000)
+  })
+
   it('of nothing, where waiting may be switched off', () => {
     expect(configOf('link: { session-wait: 0s }').link.sessionWait).toBe(0)
+  })
+})
+
+describe('sizes', () => {
+  it.each([
+    ['2048B', 2048],
+    ['1KiB', 1024],
+    ['3MiB', 3 * 1024 * 1024],
+    ['1GiB', 1024 ** 3],
+  ])('%s', (text, octets) => {
+    expect(configOf(`record: { max-size: ${text} }`).record.maxSize).toBe(octets)
+  })
+
+  it.each(['64', '64MB', '1.5GiB', '-1KiB', '64 MiB', 'large', '1023B', '2000TiB'])('not %s', (text) => {
+    expect(problemsOf(`record:\n  max-size: ${text}`)).toEqual([
+      expect.stringMatching(/^2:3: record\.max-size: expected a size /),
+    ])
   })
 })
 

@@ -1,0 +1,30 @@
+/** Which lines of the record are wanted: those that fit all that is given, the newest first. */
+export interface RecordQuery {
+  /** In upper or lower case. */
+  readonly deviceId?: string
+  readonly user?: string
+  readonly sessionId?: string
+  /** One of `session-opened`, `session-refused`, `session-closed`, `rpc`. */
+  readonly event?: string
+  readonly operation?: string
+  readonly outcome?: string
+  /** Not before this, and before that; milliseconds since 1970. */
+  readonly since?: number
+  readonly until?: number
+  readonly limit: number
+  /** Where an earlier answer ended. */
+  readonly after?: RecordPosition
+}
+
+/** A place between two lines of the record. */
+export interface RecordPosition {
+  readonly time: number
+  readonly row: number
+}
+
+export interface RecordPage {
+  /** The lines as they were written, each a JSON object. */
+  readonly lines: readonly string[]
+  /** Where the page ended; absent when there is nothing after it. */
+  readonly next?: RecordPosition
+}

@@ -1,0 +1,179 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
+import Database from 'libsql'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  openRecordIndex,
+  type RecordIndex,
+  type RecordIndexOptions,
+  type RecordThread,
+} from '../../src/store/record-index.js'
+import type { RecordQuery } from '../../src/store/record-query.js'
+import { serveRecords, type ThreadOptions } from '../../src/store/record-thread.js'
+import { waitFor } from '../e2e/parts/wait-for.js'
+
+const noon = Date.UTC(2026, 2, 1, 12)
+const day = 86_400_000
+const retention = { keep: 1_000_000 * day, maxRows: 1_000_000 }
+
+let directory: string
+let file: string
+let index: RecordIndex
+const states: (string | undefined)[] = []
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'homeport-index-'))
+  file = join(directory, 'record.db')
+  states.length = 0
+  index = open()
+})
+afterEach(async () => {
+  await index.close()
+  await rm(directory, { recursive: true, force: true })
+})
+
+function open(changed: Partial<RecordIndexOptions> = {}): RecordIndex {
+  return openRecordIndex({
+    file,
+    retention,
+    onState: (problem) => states.push(problem?.message),
+    start: startHere,
+    ...changed,
+  })
+}
+
+/** The very code of the thread, on this one. */
+function startHere(options: ThreadOptions): RecordThread {
+  const { port1, port2 } = new MessageChannel()
+  serveRecords(port2, options)
+  return port1
+}
+
+interface Line {
+  readonly n: number
+  readonly deviceId: string
+  readonly user: string
+}
+
+function add(n: number, more: object = {}): void {
+  index.append(
+    JSON.stringify({
+      time: new Date(noon + n).toISOString(),
+      event: 'rpc',
+      user: `user${n % 3}`,
+      deviceId: `router${n % 2}`,
+      operation: n % 5 === 0 ? 'commit' : 'get',
+      outcome: n % 7 === 0 ? 'lock-denied' : 'ok',
+      n,
+      ...more,
+    }),
+  )
+}
+
+async function found(query: Partial<RecordQuery>): Promise<readonly number[]> {
+  const { lines } = await index.find({ limit: 1000, ...query })
+  return lines.map((line) => (JSON.parse(line) as Line).n)
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
+
+describe('lines of the record', () => {
+  it('are found at once, the newest first', async () => {
+    for (const n of upTo(5)) add(n)
+    expect(await found({})).toEqual([4, 3, 2, 1, 0])
+  })
+
+  it.each([
+    ['a device, in any case', { deviceId: 'ROUTER1' }, (n: number) => n % 2 === 1],
+    ['a user', { user: 'user2' }, (n: number) => n % 3 === 2],
+    ['an operation and an outcome', { operation: 'commit', outcome: 'lock-denied' }, (n: number) => n % 35 === 0],
+    ['a time, to the millisecond', { since: noon + 10, until: noon + 20 }, (n: number) => n >= 10 && n < 20],
+    ['an event', { event: 'session-opened' }, () => false],
+    ['all of it', { deviceId: 'router0', user: 'user0', since: noon + 50 }, (n: number) => n % 6 === 0 && n >= 50],
+  ])('of %s', async (_, query, fits) => {
+    for (const n of upTo(100)) add(n)
+    expect(await found(query)).toEqual(upTo(100).filter(fits).toReversed())
+  })
+
+  it('are turned over page by page, also those of one millisecond', async () => {
+    for (const n of upTo(25)) add(n, { time: new Date(noon).toISOString() })
+    const seen: number[] = []
+    for (let query: RecordQuery | undefined = { limit: 10 }; query !== undefined; ) {
+      const page = await index.find(query)
+      seen.push(...page.lines.map((line) => (JSON.parse(line) as Line).n))
+      query = page.next === undefined ? undefined : { limit: 10, after: page.next }
+    }
+    expect(seen).toEqual(upTo(25).toReversed())
+  })
+
+  it('hold what a client made up without harm', async () => {
+    add(1, { user: `'; DROP TABLE record; --`, deviceId: '"\u{1F4A3}\\' })
+    expect(await found({ user: `'; DROP TABLE record; --`, deviceId: '"\u{1F4A3}\\' })).toEqual([1])
+  })
+
+  it('are there after a restart', async () => {
+    for (const n of upTo(2500)) add(n)
+    await index.close()
+    index = open()
+    expect(await found({ limit: 5000 })).toHaveLength(2500)
+  })
+})
+
+describe('what is kept', () => {
+  it('is not older than it shall be', async () => {
+    await index.close()
+    index = open({ retention: { keep: day, maxRows: 1_000_000 } })
+    add(0, { time: new Date(Date.now() - 2 * day).toISOString() })
+    add(1, { time: new Date().toISOString() })
+    await waitFor('the old line to go', async () => (await found({})).length === 1)
+    expect(await found({})).toEqual([1])
+  })
+
+  it('is not more than it shall be, and changes with the configuration', async () => {
+    for (const n of upTo(6000)) add(n)
+    expect(await found({ limit: 10_000 })).toHaveLength(6000)
+    index.retain({ ...retention, maxRows: 1000 })
+    add(6000)
+    await waitFor('the oldest lines to go', async () => (await found({ limit: 10_000 })).length === 1000)
+    expect((await found({ limit: 10_000 })).at(-1)).toBe(5001)
+  })
+})
+
+describe('when its file is of no use', () => {
+  it('that is told once, and again when it has become better', async () => {
+    await index.close()
+    await rm(directory, { recursive: true })
+    index = open()
+    add(0)
+    await expect(index.find({ limit: 1 })).rejects.toThrow(/record\.db/)
+    add(1)
+    await expect(index.find({ limit: 1 })).rejects.toThrow(/record\.db/)
+    await mkdir(directory)
+    add(2)
+    expect(await found({})).toEqual([2])
+    expect(states).toEqual([expect.stringContaining('record.db'), undefined])
+  })
+
+  it('because a newer version wrote it, it is left as it is', async () => {
+    await index.find({ limit: 1 })
+    await index.close()
+    const newer = new Database(file)
+    newer.exec('PRAGMA user_version = 99')
+    newer.close()
+    index = open()
+    await expect(index.find({ limit: 1 })).rejects.toThrow(/newer Homeport/)
+  })
+})
+
+it('lines that come faster than they can be written are left out, and that is told', async () => {
+  await index.close()
+  const asked: unknown[] = []
+  const never: RecordThread = { postMessage: (request) => asked.push(request), on: () => undefined }
+  const stuck = open({ start: () => never })
+  for (let n = 0; n < 52_000; n += 1) stuck.append('{}')
+  expect(asked.length).toBe(50)
+  expect(states).toEqual([expect.stringContaining('more lines come')])
+  index = open()
+})
