@@ -22,6 +22,9 @@ export interface SessionInfo extends Subject {
   readonly method?: string
 }
 
+/** A session that somebody was refused, as far as it was known what was wanted. */
+export type RefusedSession = Subject & Partial<Omit<SessionInfo, keyof Subject>>
+
 /**
  * What came of an RPC: `ok`, the `error-tag` of its reply, `aborted` where the session ended before the reply, or `unknown` where the
  * reply could not be made out.
@@ -61,7 +64,7 @@ export interface SessionClose {
 /** A line of the record; `time` is ISO 8601 in UTC. */
 export type RecordEntry = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
-  | ({ readonly event: 'session-refused'; readonly reason: string } & SessionInfo)
+  | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)
   | ({ readonly event: 'rpc' } & RpcEntry)
   | ({ readonly event: 'session-closed'; readonly channel: ChannelKind } & Subject & SessionClose)
 )

@@ -1,4 +1,4 @@
-import type { RecordEntry, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
+import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
 import { createRpcLog, type RpcLog } from './rpc-log.js'
 
 /** Who did what on which device: each session and each RPC becomes a line. It never holds what an operation carried. */
@@ -8,9 +8,11 @@ export interface Recorder {
   /** Records that a session begins; from then on its octets are followed. */
   readonly session: (info: SessionInfo) => SessionRecording
   /** Records that a session was refused, for whatever reason. */
-  readonly refused: (info: SessionInfo, reason: string) => void
+  readonly refused: (info: RefusedSession, reason: string) => void
   /** Records an RPC that nobody's octets tell of. */
   readonly rpc: (entry: RpcEntry) => void
+  /** Ends the record of every session that is open, for a bridge that stops. */
+  readonly close: () => void
 }
 
 export type SessionRecording =
@@ -68,6 +70,7 @@ export function createRecorder({
   now = () => performance.now(),
   date = () => new Date(),
 }: RecorderOptions): Recorder {
+  const open = new Set<SessionRecord>()
   const time = (): string => date().toISOString()
 
   const refusal = (): RecordRefusal | undefined => {
@@ -98,7 +101,6 @@ export function createRecorder({
       const observer = observe?.(info)
       let bytesFromClient = 0
       let bytesFromDevice = 0
-      let open = true
       let followed = true
       const follow = (octets: Buffer, side: 'fromClient' | 'fromDevice'): void => {
         if (!followed) return
@@ -121,8 +123,7 @@ export function createRecorder({
           follow(octets, 'fromDevice')
         },
         end: (endedBy) => {
-          if (!open) return
-          open = false
+          if (!open.delete(record)) return
           rpcs?.end()
           observer?.end()
           const close: SessionClose = {
@@ -136,7 +137,11 @@ export function createRecorder({
           sink.write({ time: time(), event: 'session-closed', channel: info.channel, ...subject, ...close })
         },
       }
+      open.add(record)
       return { ok: true, record }
+    },
+    close: () => {
+      for (const record of open) record.end('shutdown')
     },
   }
 }

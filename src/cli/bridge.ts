@@ -23,6 +23,7 @@ import { countFleetEvents } from './count-fleet-events.js'
 import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { version } from './package-info.js'
+import { startRecording } from './recording.js'
 import { accessFrom, credentialsFor, settingsFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 
@@ -73,6 +74,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   fleet.configure(desk.devices(), settings.fleetLimits)
 
+  const recording = await startRecording(config, log)
+
   const callHome = createCallHomeListener(
     {
       fleet,
@@ -87,6 +90,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const endpoint = createSshEndpoint(
     fleet,
     accessFrom(() => settings),
+    recording.recorder,
     hostKeys.presented,
     settings.endpointLimits,
     log,
@@ -109,6 +113,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     endpoint.close()
     fleet.close()
     metrics.stop()
+    await recording.close()
     const closing = await store.close()
     if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
   }
@@ -139,6 +144,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       hostKeys: hostKeys.lines,
       configure: async (next) => {
         settings = await settingsFrom(next)
+        recording.configure(next)
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)

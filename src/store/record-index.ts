@@ -35,13 +35,15 @@ export interface RecordThread {
 const GATHER = 200
 /** Lines that are handed over at once. */
 const BATCH = 1000
+/** Milliseconds that writing what waits may take at the end. */
+const CLOSE_TIMEOUT = 10_000
 /** Lines that the thread may be behind; more are left out. */
 const MAX_BEHIND = 50_000
 
 export function openRecordIndex({ onState, start = startThread, ...options }: RecordIndexOptions): RecordIndex {
   const thread = start(options)
   const finding = new Map<number, { resolve: (page: RecordPage) => void; reject: (error: Error) => void }>()
-  let waiting: string[] = []
+  const waiting: string[] = []
   let behind = 0
   let missing = 0
   let failing = false
@@ -117,7 +119,12 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
       handOver()
       if (ended !== undefined) return
       await new Promise<void>((resolve) => {
-        tellClosed = resolve
+        // The thread alone does not keep the process alive; and one that hangs does not keep it from ending.
+        const overdue = setTimeout(resolve, CLOSE_TIMEOUT)
+        tellClosed = () => {
+          clearTimeout(overdue)
+          resolve()
+        }
         thread.postMessage({ kind: 'close' })
       })
     },
@@ -125,7 +132,9 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
 }
 
 function startThread(options: ThreadOptions): RecordThread {
-  return new Worker(new URL('record-worker.js', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('record-worker.js', import.meta.url), { workerData: options })
+  worker.unref()
+  return worker
 }
 
 function lagging(file: string): StoreProblem {

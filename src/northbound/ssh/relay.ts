@@ -1,5 +1,6 @@
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
+import type { SessionRecord } from '../../access/record.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
@@ -31,19 +32,23 @@ const lastWordsTimeout = 1_000
  * Carries octets between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
  * @param session counts the octets, and tells when an operator kills it
+ * @param record sees every octet that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
  */
 export async function relay(
   client: ServerChannel,
   device: DeviceChannel,
   session: Pick<SessionHandle, 'octets' | 'carried' | 'killed'>,
+  record: Pick<SessionRecord, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
 ): Promise<RelayEnd> {
   client.pipe(device.stream)
   client.on('data', (octets: Buffer) => session.carried('fromClient', octets.length))
+  client.on('data', record.fromClient)
   device.stream.pipe(client, { end: false })
   device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
+  device.stream.on('data', record.fromDevice)
   device.standardError.pipe(client.stderr, { end: false })
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
   void Promise.all([endOf(device.stream), endOf(device.standardError)])

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import ssh2, { type Connection, type ServerConfig } from 'ssh2'
+import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
@@ -44,6 +45,7 @@ const farewellTimeout = 1_000
 export function createSshEndpoint(
   fleet: Fleet,
   access: Access,
+  recorder: Recorder,
   hostKeys: ServerConfig['hostKeys'],
   initial: SshEndpointLimits,
   log: Log,
@@ -68,7 +70,7 @@ export function createSshEndpoint(
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
-    serveClient(connection, fleet, access, limits, log, metrics, onAuthenticated)
+    serveClient(connection, fleet, access, recorder, limits, log, metrics, onAuthenticated)
   })
   const server = createServer(sshListenerOptions, (socket) => {
     socket.on('error', () => undefined)
@@ -123,6 +125,7 @@ function serveClient(
   connection: Connection,
   fleet: Fleet,
   access: Access,
+  recorder: Recorder,
   limits: SshEndpointLimits,
   serverLog: Log,
   metrics: ClientMetrics,
@@ -145,7 +148,7 @@ function serveClient(
   void authenticate(connection, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       onAuthenticated()
-      serveAuthenticated(connection, authenticated, fleet, access, limits, log, metrics)
+      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, log, metrics)
     },
   )
 }
@@ -155,6 +158,7 @@ function serveAuthenticated(
   { login, method, restriction }: Authenticated,
   fleet: Fleet,
   access: Access,
+  recorder: Recorder,
   limits: SshEndpointLimits,
   connectionLog: Log,
   metrics: ClientMetrics,
@@ -182,6 +186,8 @@ function serveAuthenticated(
         deviceId,
         client,
         restriction,
+        method,
+        recorder,
         authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId),
         log,
         metrics,

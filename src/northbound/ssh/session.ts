@@ -1,4 +1,5 @@
 import type { Connection, ServerChannel, Session } from 'ssh2'
+import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
@@ -7,7 +8,7 @@ import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { Authorisation, SessionRefusalText } from '../authorise.js'
-import type { LoginRestriction } from './authentication.js'
+import type { Authenticated, LoginRestriction } from './authentication.js'
 import {
   certificateForNetconf,
   channelNotAllowed,
@@ -25,6 +26,9 @@ export interface SessionContext {
   readonly deviceId: string
   readonly client: SessionClient
   readonly restriction: LoginRestriction
+  /** How the client proved to be the user. */
+  readonly method: Authenticated['method']
+  readonly recorder: Recorder
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
   readonly log: Log
@@ -80,7 +84,7 @@ export function serveSession(
       context.metrics.sessionRefused(decision.refusal.reason)
       return turnAway(asked, decision.refusal, context)
     }
-    await runSession(asked, decision.use, context)
+    await runSession(asked, decision, context)
   }
 }
 
@@ -92,11 +96,17 @@ async function mayHaveTerminal({ authorise, restriction }: SessionContext): Prom
   return channels.has('shell') || channels.has('exec')
 }
 
+/** What a client gets, and the roles that it owes it to. */
+interface Allowed {
+  readonly use: ChannelUse
+  readonly roles: readonly string[]
+}
+
 /** Whether a client gets what it asks for, as far as that is for the bridge to say. */
 async function decide(
   purpose: ChannelPurpose,
-  { authorise, restriction, client, deviceId }: SessionContext,
-): Promise<{ readonly use: ChannelUse } | { readonly refusal: SessionRefusalText }> {
+  { authorise, restriction, recorder, client, deviceId }: SessionContext,
+): Promise<Allowed | { readonly refusal: SessionRefusalText }> {
   const authorisation = await authorise()
   if (!authorisation.allowed) return authorisation
   const { permission } = authorisation
@@ -107,7 +117,8 @@ async function decide(
   if (use.kind === 'netconf' && permission.operations.kind === 'rules') return { refusal: noRulesYet }
   if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: certificateForNetconf }
   if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
-  return { use }
+  const notRecorded = recorder.refusal()
+  return notRecorded === undefined ? { use, roles: permission.roles } : { refusal: notRecorded }
 }
 
 /** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
@@ -123,9 +134,9 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
   })
 }
 
-async function runSession(asked: Asked, use: ChannelUse, context: SessionContext): Promise<void> {
+async function runSession(asked: Asked, { use, roles }: Allowed, context: SessionContext): Promise<void> {
   const { held, request, surroundings, clientGone } = asked
-  const { fleet, deviceId, client, log } = context
+  const { fleet, deviceId, client, method, recorder, log } = context
   const cancel = new AbortController()
   void clientGone.then(() => cancel.abort())
   // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
@@ -135,23 +146,32 @@ async function runSession(asked: Asked, use: ChannelUse, context: SessionContext
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {
       log.info({ reason: opening.refusal.reason }, `session refused: ${opening.refusal.message}`)
+      recorder.refused({ ...client, deviceId, method, request: shownRequest(request) }, opening.refusal.reason)
       held.channel.resume()
       return held.refuse()
     }
     return turnAway(asked, opening.refusal, context)
   }
   const { channel, session } = opening
+  const shown = { sessionId: session.id, channel: use.kind, request: shownRequest(request) }
+  const recording = recorder.session({ ...client, deviceId, ...shown, roles, method })
+  if (!recording.ok) {
+    channel.close()
+    return turnAway(asked, recording.refusal, context)
+  }
+  const { record } = recording
   const began = Date.now()
   held.confirm()
-  log.info({ sessionId: session.id, channel: use.kind, request: shownRequest(request) }, 'session opened')
+  log.info(shown, 'session opened')
   channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
   surroundings.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
-  const end = await relay(held.channel, channel, session, clientGone, {
+  const end = await relay(held.channel, channel, session, record, clientGone, {
     linkEnded: ({ message }) =>
       `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
     killed: (by) => `homeport: session killed by ${by}${lineEnd(request)}`,
   })
+  record.end(end.by)
   log.info(
     {
       sessionId: session.id,
@@ -177,10 +197,11 @@ function lineEnd({ terminal }: ChannelRequest): string {
 async function turnAway(
   { held, request, clientGone }: Asked,
   refusal: SessionRefusalText,
-  { log }: SessionContext,
+  { deviceId, client, method, recorder, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held
   log.warn({ reason: refusal.reason, hint: refusal.hint }, `session refused: ${refusal.message}`)
+  recorder.refused({ ...client, deviceId, method, request: shownRequest(request) }, refusal.reason)
   held.confirm()
   channel.resume()
   const told = new Promise<void>((resolve) => {

@@ -67,7 +67,7 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
     device: await sessions,
     deviceSocket: sockets.device,
     link,
-    end: relay(server, opened.channel, session, gone, {
+    end: relay(server, opened.channel, session, unrecorded, gone, {
       linkEnded: ({ message }) => `the link ended: ${message}\n`,
       killed: (by) => `killed by ${by}\n`,
     }),
@@ -78,6 +78,8 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
     },
   }
 }
+
+const unrecorded = { fromClient: () => undefined, fromDevice: () => undefined }
 
 const hostKey = generatePrivateKey('ed25519', 'device')
 
