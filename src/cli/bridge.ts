@@ -74,7 +74,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   fleet.configure(desk.devices(), settings.fleetLimits)
 
-  const recording = await startRecording(config, log)
+  const recording = await startRecording(config, log, metrics.operations)
 
   const callHome = createCallHomeListener(
     {

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.js'
 import { openRecordFile, type RecordFile } from '../store/record-file.js'
 import { openRecordIndex, type RecordIndex } from '../store/record-index.js'
 import type { Log } from '../telemetry/log.js'
+import type { OperationMetrics } from '../telemetry/metrics.js'
 import { StartProblem } from './start-problem.js'
 
 /** The record of a running bridge: who writes it, and who may search it. */
@@ -22,7 +23,11 @@ export function recordFileOf({ record, dataDir }: Config): string {
 }
 
 /** Opens the record's file and its database. Throws `StartProblem` where nobody will ever be able to write the file. */
-export async function startRecording(initial: Config, log: Log): Promise<Recording> {
+export async function startRecording(
+  initial: Config,
+  log: Log,
+  metrics: Pick<OperationMetrics, 'rpcEnded'>,
+): Promise<Recording> {
   let config = initial
   const file = openFile(initial, log)
   const problem = await file.prepare()
@@ -39,6 +44,7 @@ export async function startRecording(initial: Config, log: Log): Promise<Recordi
       problem: file.problem,
     },
     whenFull: () => config.record.whenFull,
+    onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
     onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
   })
   return {
