@@ -104,7 +104,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   const operator = await serveOperator(
     config,
-    createApp({ fleet, enrolments: desk, log, metrics, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
+    createApp({
+      fleet,
+      enrolments: desk,
+      findRecords: recording.find,
+      log,
+      metrics,
+      identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
+    }),
     log,
   )
   const stop = async (): Promise<void> => {

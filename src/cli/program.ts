@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { auditCommand } from './audit.js'
 import { caCommand } from './ca.js'
 import { checkConfigCommand } from './check-config.js'
 import { demoCommand } from './demo.js'
@@ -21,6 +22,7 @@ export function createProgram(): Command {
     .addCommand(checkConfigCommand())
     .addCommand(devicesCommand())
     .addCommand(sessionsCommand())
+    .addCommand(auditCommand())
     .addCommand(onboardCommand())
     .addCommand(userCommand())
     .addCommand(caCommand())

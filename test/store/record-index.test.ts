@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MessageChannel } from 'node:worker_threads'
 import Database from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -11,8 +10,8 @@ import {
   type RecordThread,
 } from '../../src/store/record-index.js'
 import type { RecordQuery } from '../../src/store/record-query.js'
-import { serveRecords, type ThreadOptions } from '../../src/store/record-thread.js'
 import { waitFor } from '../e2e/parts/wait-for.js'
+import { openIndexHere } from './support/index-on-this-thread.js'
 
 const noon = Date.UTC(2026, 2, 1, 12)
 const day = 86_400_000
@@ -34,21 +33,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-function open(changed: Partial<RecordIndexOptions> = {}): RecordIndex {
-  return openRecordIndex({
-    file,
-    retention,
-    onState: (problem) => states.push(problem?.message),
-    start: startHere,
-    ...changed,
-  })
-}
-
-/** The very code of the thread, on this one. */
-function startHere(options: ThreadOptions): RecordThread {
-  const { port1, port2 } = new MessageChannel()
-  serveRecords(port2, options)
-  return port1
+function open(changed: Partial<Omit<RecordIndexOptions, 'start'>> = {}): RecordIndex {
+  return openIndexHere({ file, retention, onState: (problem) => states.push(problem?.message), ...changed })
 }
 
 interface Line {
@@ -171,7 +157,8 @@ it('lines that come faster than they can be written are left out, and that is to
   await index.close()
   const asked: unknown[] = []
   const never: RecordThread = { postMessage: (request) => asked.push(request), on: () => undefined }
-  const stuck = open({ start: () => never })
+  const onState: RecordIndexOptions['onState'] = (problem) => states.push(problem?.message)
+  const stuck = openRecordIndex({ file, retention, onState, start: () => never })
   for (let n = 0; n < 52_000; n += 1) stuck.append('{}')
   expect(asked.length).toBe(50)
   expect(states).toEqual([expect.stringContaining('more lines come')])

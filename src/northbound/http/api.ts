@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { FindRecords } from '../../access/record-query.js'
 import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Caller } from './caller.js'
@@ -9,6 +10,7 @@ import type { Caller } from './caller.js'
 export interface Ports {
   readonly fleet: Pick<Fleet, 'device' | 'devices' | 'sessions' | 'endSession'>
   readonly enrolments: Enrolments
+  readonly findRecords: FindRecords
 }
 
 /** Who calls, or the answer to somebody who has not proven to be anybody. */

@@ -6,6 +6,7 @@ import type { Api, Identify, Ports } from './api.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
 import { logRequests } from './log-requests.js'
 import { answerProblem } from './problem.js'
+import { registerFindAuditLines } from './routes/audit/list.js'
 import { registerAddDevice } from './routes/devices/add.js'
 import { registerApproveDevice } from './routes/devices/approve.js'
 import { registerForgetDevice } from './routes/devices/forget.js'
@@ -57,6 +58,7 @@ export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api
   registerRepinDevice(app, ports)
   registerListSessions(app, ports)
   registerKillSession(app, ports)
+  registerFindAuditLines(app, ports)
   registerOpenApi(app)
   return app
 }

@@ -16,6 +16,7 @@ const causes = {
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   'invalid-request': { status: 422, title: 'Invalid request' },
   'internal-error': { status: 500, title: 'Internal error' },
+  'record-not-readable': { status: 503, title: 'The record cannot be searched' },
   // RFC 4918 §11.5: the server is unable to store what the request would change.
   'not-written': { status: 507, title: 'The change could not be stored' },
 } as const

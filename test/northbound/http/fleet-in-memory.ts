@@ -60,6 +60,7 @@ export function fleetInMemory(given: {
   readonly statuses?: readonly DeviceStatus[]
   readonly enrolments?: readonly EnrolmentView[]
   readonly sessions?: readonly LiveSession[]
+  readonly findRecords?: Ports['findRecords']
 }): Omit<AppOptions, 'log'> & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
@@ -134,6 +135,7 @@ export function fleetInMemory(given: {
     added,
     enrolments,
     fleet,
+    findRecords: given.findRecords ?? (async () => ({ lines: [] })),
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
