@@ -1,0 +1,44 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { waitFor } from '../parts/wait-for.js'
+import type { RunningBridge } from './bridge.js'
+
+/** A line of the bridge's record. */
+export type RecordLine = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
+
+/** The file of a bridge's record, unless its configuration names another. */
+export function recordOf(bridge: RunningBridge): string {
+  return join(bridge.directory, 'data', 'record.jsonl')
+}
+
+/** All lines of a record, the oldest first, from all its files. Fails on one that is not whole. */
+export async function recordLines(file: string): Promise<readonly RecordLine[]> {
+  const age = (name: string): number => Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
+  const names = (await readdir(dirname(file))).filter((name) => name.startsWith(basename(file)))
+  const texts = await Promise.all(
+    names.toSorted((a, b) => age(b) - age(a)).map((name) => readFile(join(dirname(file), name), 'utf8')),
+  )
+  return texts.flatMap((text) => {
+    if (text !== '' && !text.endsWith('\n')) throw new Error(`half a line: ${text.slice(-200)}`)
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as RecordLine)
+  })
+}
+
+/** The same once the record satisfies a condition; a line that is being written meanwhile does no harm. */
+export function recorded(
+  file: string,
+  what: string,
+  enough: (lines: readonly RecordLine[]) => boolean,
+): Promise<readonly RecordLine[]> {
+  return waitFor(
+    what,
+    async () => {
+      const lines = await recordLines(file).catch(() => [])
+      return enough(lines) ? lines : undefined
+    },
+    20_000,
+  )
+}
