@@ -59,8 +59,8 @@ describe('against the log of a real NETCONF server', () => {
       ),
     )
     const rpcs = lines.filter(({ event }) => event === 'rpc')
-    const ours = rpcs.map(
-      ({ sessionId, operation, messageId }) => `${numbers.get(sessionId)} ${operation} ${messageId}`,
+    const ours = rpcs.map(({ sessionId, operation, messageId }) =>
+      [numbers.get(sessionId), operation, messageId].join(' '),
     )
     const theirs = await waitFor('the log of netconfd', () => {
       const found = netconfd.log.all.flatMap((line) => {
