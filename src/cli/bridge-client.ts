@@ -1,5 +1,5 @@
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import { request as requestHttp, type IncomingMessage } from 'node:http'
+import { request as requestHttps, type RequestOptions } from 'node:https'
 import { problemSchema } from '../northbound/http/problem.js'
 import type { CommandProblem } from './command-problem.js'
 import type { BridgeLocation } from './find-bridge.js'
@@ -47,6 +47,7 @@ function exchange(
   const options: RequestOptions = {
     method,
     agent: false,
+    ...(location.kind === 'url' && location.ca !== undefined ? { ca: location.ca } : {}),
     signal: AbortSignal.timeout(timeout),
     headers: {
       Accept: 'application/json',
@@ -138,6 +139,14 @@ export async function notReached(
       }
     }
   }
+  if (code !== undefined && /CERT|SIGNATURE|ALTNAME/.test(code))
+    return {
+      message: `the certificate of ${where} is not trusted: ${code}`,
+      hint: code.includes('ALTNAME')
+        ? 'call the bridge by a name that its certificate has'
+        : 'name the file of its CA, or of its own certificate, in HOMEPORT_CA_FILE',
+      status: 1,
+    }
   return {
     message: `no bridge answers on ${where}: ${code ?? message}`,
     hint:

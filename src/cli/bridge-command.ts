@@ -18,7 +18,7 @@ export function bridgeCommand(name: string): Command {
 
 export const bridgeHelp = `
 The bridge is asked over the socket in its data-dir, which only its user may open; from elsewhere, over HTTP with
-HOMEPORT_URL and HOMEPORT_TOKEN. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
+HOMEPORT_URL, HOMEPORT_TOKEN and, for a certificate of a CA of your own, HOMEPORT_CA_FILE. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
 
 /** Asks the bridge, and prints what it answers: as `show` shows it, or as JSON. */
 export async function runOnBridge(

@@ -5,6 +5,7 @@ import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
+import { identifyByCredentials } from '../northbound/http/authentication.js'
 import { operatorCaller } from '../northbound/http/caller.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
@@ -20,24 +21,34 @@ import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
+import { healthOf } from './health.js'
+import { httpAuthenticatorsFrom, tokenDeskOn } from './http-access.js'
+import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
 import { accessFrom, credentialsFor, settingsFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
+import { within } from './within.js'
 
 /** A running bridge. */
 export interface Bridge {
   readonly fleet: Fleet
   readonly desk: EnrolmentDesk
-  /** `address:port` that devices dial, and that clients dial. */
-  readonly addresses: { readonly callHome: string; readonly endpoint: string }
+  /** `address:port` that devices dial, and that clients dial; the URL of the HTTP API, unless it is switched off. */
+  readonly addresses: { readonly callHome: string; readonly endpoint: string; readonly http?: string }
   /** The host keys that clients see, as `known_hosts` holds them. */
   readonly hostKeys: readonly string[]
   /** Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file that it names is of no use. */
   configure(config: Config): Promise<void>
-  stop(): Promise<void>
+  /**
+   * Takes no more devices, clients and calls, lets sessions and calls that are under way end for `drain-timeout`, and ends what is left:
+   * clients first, links last. `hurry` ends the waiting.
+   */
+  stop(hurry?: AbortSignal): Promise<void>
+  /** Milliseconds that `stop` waits at most. */
+  drainTimeout(): number
 }
 
 /** Milliseconds between two writes of when devices were seen. */
@@ -87,15 +98,35 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     },
     settings.callHomeLimits,
   )
+  const access = accessFrom(() => settings)
   const endpoint = createSshEndpoint(
     fleet,
-    accessFrom(() => settings),
+    access,
     recording.recorder,
     hostKeys.presented,
     settings.endpointLimits,
     log,
     metrics.clients,
   )
+
+  const draining = new AbortController()
+  let started = false
+  const tokens = tokenDeskOn(store.tokens, () => settings, log)
+  const ports = {
+    fleet,
+    enrolments: desk,
+    tokens,
+    findRecords: recording.find,
+    log,
+    metrics,
+    draining: draining.signal,
+    health: healthOf({
+      started: () => started,
+      draining: draining.signal,
+      store,
+      listening: { 'call-home.ssh': callHome.server, 'endpoint.ssh': endpoint.server },
+    }),
+  }
   const readings = async (): Promise<Readings> => ({
     ...(await fleet.counts()),
     clients: endpoint.connections,
@@ -104,20 +135,30 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   const operator = await serveOperator(
     config,
-    createApp({
-      fleet,
-      enrolments: desk,
-      findRecords: recording.find,
-      log,
-      metrics,
-      identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
-    }),
+    createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
     log,
   )
-  const stop = async (): Promise<void> => {
-    await operator.close()
+  const identify = identifyByCredentials(
+    fleet,
+    httpAuthenticatorsFrom(() => settings, access, tokens),
+    log,
+  )
+  let http: HttpEndpoint | undefined
+
+  /** Settles when nothing is under way any more. */
+  const quiet = async (): Promise<void> => {
+    await fleet.drain()
+    await http?.quiet()
+  }
+  const stop = async (hurry?: AbortSignal): Promise<void> => {
+    draining.abort()
     callHome.close()
+    endpoint.server.close()
+    const inTime = await within(settings.drainTimeout, quiet(), hurry)
+    if (!inTime) log.warn({ sessions: (await fleet.sessions()).length }, 'sessions and calls under way are cut off')
+    http?.close()
     endpoint.close()
+    await operator.close()
     fleet.close()
     metrics.stop()
     await recording.close()
@@ -126,8 +167,10 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
 
   try {
+    if (config.endpoint.http.port !== 'none')
+      http = await createHttpEndpoint(config, (network) => createApp({ ...ports, identify, network }), log)
     // After it listens, an error is one failed accept, for want of file descriptors say: the next one may succeed.
-    for (const { server } of [callHome, endpoint])
+    for (const { server } of [callHome, endpoint, ...(http === undefined ? [] : [http])])
       server.on('error', (error: NodeJS.ErrnoException) => {
         if (server.listening)
           log.error({ code: error.code, hint: 'raise LimitNOFILE' }, `connection not accepted: ${error.message}`)
@@ -143,7 +186,9 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         socketName: 'call-home-ssh',
         ...config.callHome.ssh,
       }),
+      ...(http === undefined ? {} : { http: await listenForHttp(http, config) }),
     }
+    started = true
     return {
       fleet,
       desk,
@@ -155,13 +200,28 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
+        await http?.configure(next)
       },
       stop,
+      drainTimeout: () => settings.drainTimeout,
     }
   } catch (error) {
-    await stop()
+    await stop(AbortSignal.abort())
     throw error
   }
+}
+
+/** @returns the URL to call it by */
+async function listenForHttp({ server, scheme }: HttpEndpoint, { endpoint: { http } }: Config): Promise<string> {
+  const { address, port } = http
+  const bound = await listen(server, {
+    key: 'endpoint.http',
+    socketName: 'endpoint-http',
+    address,
+    port: port === 'none' ? 0 : port,
+    off: 'endpoint.http.port: none',
+  })
+  return `${scheme}://${bound}`
 }
 
 /** Whoever may open the socket in data-dir is the operator. */

@@ -20,6 +20,7 @@ import { StartProblem } from './start-problem.js'
 /** Where clients of the demo connect, if nobody else does. */
 const usualEndpointPort = 8830
 const usualCallHomePort = 4334
+const usualHttpPort = 8080
 
 /** The demo listens on the loopback address alone, so its passwords are no secrets. */
 const user = { name: 'ops', password: 'demo' }
@@ -73,7 +74,11 @@ async function runDemo(directory: string, port: number): Promise<void> {
 async function demoConfig(directory: string, port: number, clientKey: string, routerKey: string): Promise<Config> {
   const file = {
     'call-home': { ssh: { address: '127.0.0.1', port: await usualOrFree(usualCallHomePort) } },
-    endpoint: { ssh: { address: '127.0.0.1', port } },
+    endpoint: {
+      ssh: { address: '127.0.0.1', port },
+      http: { address: '127.0.0.1', port: await usualOrFree(usualHttpPort) },
+    },
+    'drain-timeout': '0s',
     credentials: { default: deviceLogin },
     devices: [
       { id: 'router1', secret, labels: { site: 'demo' } },
@@ -128,6 +133,10 @@ A whole session at once:
 ncclient${python.found ? '' : ' (first: sudo apt-get install python3-ncclient)'}:
 
   ${ncclient}
+
+The HTTP API (its documentation is ${addresses.http ?? ''}/docs):
+
+  curl -u ${user.name}:${user.password} ${addresses.http ?? ''}/api/v1/devices
 
 Stop with Ctrl-C.
 `

@@ -9,6 +9,8 @@ export interface ListenTarget {
   readonly socketName: string
   readonly address: string
   readonly port: number
+  /** What switches this listener off, where it can be. */
+  readonly off?: string
 }
 
 /** The first file descriptor of sockets that systemd hands over (sd_listen_fds(3)). */
@@ -63,7 +65,7 @@ function bind(server: Server, options: { fd: number } | { host: string; port: nu
   })
 }
 
-function explain(error: unknown, { key, address, port, socketName }: ListenTarget): StartProblem {
+function explain(error: unknown, { key, address, port, socketName, off }: ListenTarget): StartProblem {
   const { code } = error as NodeJS.ErrnoException
   const where = hostAndPort(address, port)
   if (code === 'EACCES')
@@ -80,7 +82,7 @@ function explain(error: unknown, { key, address, port, socketName }: ListenTarge
   if (code === 'EADDRINUSE')
     return new StartProblem(
       `${key}: ${where} is already in use`,
-      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${key}.port to another one`,
+      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${key}.port to another one${off === undefined ? '' : `, or ${off} to do without`}`,
     )
   if (code === 'EADDRNOTAVAIL')
     return new StartProblem(

@@ -9,6 +9,7 @@ import { description, version } from './package-info.js'
 import { serveCommand } from './serve.js'
 import { sessionsCommand } from './sessions.js'
 import { simulateCommand } from './simulate.js'
+import { tokenCommand } from './tokens.js'
 import { userCommand } from './user.js'
 
 /** The command line `homeport`. Wrong usage ends with status 2. */
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     .addCommand(auditCommand())
     .addCommand(onboardCommand())
     .addCommand(userCommand())
+    .addCommand(tokenCommand())
     .addCommand(caCommand())
   exitWithTwoOnWrongUsage(program)
   return program

@@ -38,13 +38,29 @@ async function run({ config, file }: Usable, log: Log, load: () => LoadedConfig)
   log.info({ ...addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
   const reload = (): void => void reloadConfig(bridge, load, log)
   process.on('SIGHUP', reload)
-  const signal = await new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve)
-    process.once('SIGINT', resolve)
-  })
-  log.info({ signal }, 'stopping')
+  const signal = await nextSignal()
+  const { sessions } = await bridge.fleet.counts()
+  log.info({ signal, sessions, drainSeconds: bridge.drainTimeout() / 1000 }, 'stopping')
   process.off('SIGHUP', reload)
-  await bridge.stop()
+  const hurry = new AbortController()
+  void nextSignal().then((again) => {
+    log.info({ signal: again }, 'stopping at once')
+    hurry.abort()
+  })
+  await bridge.stop(hurry.signal)
+}
+
+/** The next SIGTERM or SIGINT. */
+function nextSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    const take = (signal: NodeJS.Signals): void => {
+      process.off('SIGTERM', take)
+      process.off('SIGINT', take)
+      resolve(signal)
+    }
+    process.on('SIGTERM', take)
+    process.on('SIGINT', take)
+  })
 }
 
 /** A file that cannot be used changes nothing: the bridge runs on with what it has. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createPasswordCheck } from '../access/password-check.js'
+import type { JwtIssuer } from '../access/jwt-check.js'
 import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
@@ -33,6 +34,12 @@ export interface Settings {
   readonly fleetLimits: FleetLimits
   readonly callHomeLimits: CallHomeListenerLimits
   readonly endpointLimits: SshEndpointLimits
+  /** Tokens of the HTTP API that are good at a time. */
+  readonly maxTokens: number
+  /** Whose JWTs the HTTP API takes. */
+  readonly jwtIssuer?: JwtIssuer
+  /** Milliseconds that sessions and calls have to finish when the bridge stops. */
+  readonly drainTimeout: number
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -72,6 +79,9 @@ export async function settingsFrom(config: Config): Promise<Settings> {
       keepaliveCountMax: link.keepaliveCountMax,
     },
     endpointLimits: endpoint.ssh,
+    maxTokens: endpoint.http.maxTokens,
+    ...(endpoint.http.oidc === undefined ? {} : { jwtIssuer: endpoint.http.oidc }),
+    drainTimeout: config.drainTimeout,
   }
 }
 

@@ -28,6 +28,7 @@ export function checkFiles(tree: LocatedTree, directory: string): readonly Fault
 function filesNamedIn(value: unknown): readonly NamedFile[] {
   const trust = mappingAt(value, 'trust')
   const ssh = mappingAt(mappingAt(value, 'endpoint'), 'ssh')
+  const http = mappingAt(mappingAt(value, 'endpoint'), 'http')
   return [
     { path: ['trust', 'known-hosts'], file: textAt(trust, 'known-hosts') },
     ...filesOfList(trust, ['trust', 'revoked']),
@@ -40,6 +41,10 @@ function filesNamedIn(value: unknown): readonly NamedFile[] {
     ...['host-keys', 'host-certificates', 'trusted-user-ca-keys', 'revoked-keys'].flatMap((key) =>
       filesOfList(ssh, ['endpoint', 'ssh', key]),
     ),
+    ...['certificate', 'key', 'client-ca'].map((key) => ({
+      path: ['endpoint', 'http', key],
+      file: textAt(http, key),
+    })),
   ]
 }
 

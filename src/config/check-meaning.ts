@@ -18,6 +18,7 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
     ...deviceFaults(tree),
     ...userFaults(tree),
     ...roleFaults(tree),
+    ...httpFaults(tree),
   ]
 }
 
@@ -153,6 +154,27 @@ function userFaults(tree: LocatedTree): readonly Fault[] {
         : [unknownName(tree, ['users', at, 'device'], 'device', device, deviceIds)]),
     ]
   })
+}
+
+function httpFaults(tree: LocatedTree): readonly Fault[] {
+  const http = mappingAt(mappingAt(tree.value, 'endpoint'), 'http')
+  const written = (key: string): boolean => isWritten(http, key)
+  const selfSigned = textAt(http, 'self-signed') === 'true'
+  const at = (key: string, message: string, hint: string): Fault => ({ path: ['endpoint', 'http', key], message, hint })
+  return [
+    ...(written('certificate') && !written('key')
+      ? [at('certificate', 'a certificate without its private key', 'add `key`')]
+      : []),
+    ...(written('key') && !written('certificate')
+      ? [at('key', 'a private key without its certificate', 'add `certificate`')]
+      : []),
+    ...(selfSigned && written('certificate')
+      ? [at('self-signed', 'there is a `certificate` already', 'choose one of the two')]
+      : []),
+    ...(written('client-ca') && !written('certificate') && !selfSigned
+      ? [at('client-ca', 'clients can show a certificate only over TLS', 'add `certificate` and `key`')]
+      : []),
+  ]
 }
 
 function roleFaults(tree: LocatedTree): readonly Fault[] {

@@ -24,6 +24,7 @@ export function doubtsAbout(config: Config): readonly Fault[] {
         ? []
         : [{ path: ['users', at], message: 'this user may open no device', hint: 'add `roles`' }]),
     ]),
+    ...httpDoubts(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
   ]
@@ -49,6 +50,20 @@ const believingFirstUse: Fault = {
   path: ['trust', 'first-use'],
   message: 'whoever calls first with a device id is believed, and gets credentials to log in with',
   hint: 'for a lab; `pend` waits for your approval instead',
+}
+
+/** Over plain HTTP from elsewhere nobody may give a password or a token, so nobody could ask for anything. */
+function httpDoubts({ endpoint: { http } }: Config): readonly Fault[] {
+  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(http.address)
+  if (http.port === 'none' || http.certificate !== undefined || http.selfSigned) return []
+  if (loopback || http.trustedProxies.length > 0) return []
+  return [
+    {
+      path: ['endpoint', 'http', 'address'],
+      message: 'the HTTP API is reached without TLS from other machines, which it refuses to authenticate',
+      hint: 'add `certificate` and `key`, or `self-signed: true`, or `trusted-proxies` for a proxy that speaks TLS',
+    },
+  ]
 }
 
 /** Who knows the proof of two devices can speak for either; told once for each proof, a fleet may share it on purpose. */

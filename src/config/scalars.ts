@@ -56,6 +56,63 @@ export function listenAddress() {
   })
 }
 
+/** A port to listen on, 0 for a free one, or `none` for not listening at all. */
+export function portOrNone() {
+  return scalar((written): Reading<number | 'none'> => {
+    if (written === 'none') return accepted('none')
+    const port = /^\d+$/.test(written) ? Number(written) : Number.NaN
+    return port <= 65_535
+      ? accepted(port)
+      : { ok: false, message: 'expected a whole number from 0 to 65535, or `none`' }
+  })
+}
+
+/** `true` or `false`. */
+export function yesOrNo() {
+  return scalar((written): Reading<boolean> => {
+    if (written === 'true' || written === 'false') return accepted(written === 'true')
+    return { ok: false, message: 'expected `true` or `false`' }
+  })
+}
+
+/** A host name as clients write it; in lower case, because host names have no case. */
+export function hostName() {
+  return scalar((written): Reading<string> => {
+    if (/^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written) && isIP(written) === 0)
+      return accepted(written.toLowerCase())
+    return { ok: false, message: 'expected a host name', hint: 'without a port; addresses need not be listed' }
+  })
+}
+
+/** An address or a network in CIDR form. */
+export function network() {
+  return scalar((written): Reading<string> => {
+    const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(written) ?? []
+    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
+    return bits !== -1 && (length === undefined || Number(length) <= bits)
+      ? accepted(written)
+      : { ok: false, message: 'expected an address or a network such as `10.0.0.0/8`' }
+  })
+}
+
+/** A URL that answers who issued a token: over TLS, or on this machine. */
+export function issuerUrl() {
+  return scalar((written): Reading<string> => {
+    const url = URL.canParse(written) ? new URL(written) : undefined
+    if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+      return { ok: false, message: 'expected an https: URL' }
+    if (url.protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+      return {
+        ok: false,
+        message: 'expected an https: URL',
+        hint: 'over plain HTTP anybody on the way could give keys of their own; it is allowed on the loopback address',
+      }
+    if (url.username !== '' || url.password !== '' || url.hash !== '')
+      return { ok: false, message: 'expected a URL without user, password and fragment' }
+    return accepted(written)
+  })
+}
+
 /** A path relative to `directory`, read as an absolute one. */
 export function path(directory: string) {
   return scalar((written): Reading<string> => (written === '' ? empty : accepted(resolve(directory, written))))

@@ -7,15 +7,20 @@ import {
   deviceId,
   deviceSelector,
   duration,
+  hostName,
   integer,
+  issuerUrl,
   listenAddress,
+  network,
   oneOf,
   operationPattern,
   path,
+  portOrNone,
   principal,
   size,
   text,
   userName,
+  yesOrNo,
 } from './scalars.js'
 import { list, named, scalar, section } from './section.js'
 
@@ -31,6 +36,20 @@ export type RoleConfig = MapValue<Config['roles']>
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 
 const MANY = 1_000_000
+
+/** Signatures of JWTs by public keys; a shared secret (HS256) would let whoever checks a token also make one. */
+const JWT_ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+] as const
 
 /** The role that exists when the file names none. */
 const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
@@ -56,6 +75,35 @@ export function configSchema(directory: string, environment: Environment) {
     'max-handshakes': integer(1, MANY).default(512),
   })
 
+  const oidc = section({
+    issuer: issuerUrl(),
+    audience: text(),
+    'jwks-uri': issuerUrl().optional(),
+    'user-claim': text().default('preferred_username'),
+    'roles-claim': text().default('roles'),
+    algorithms: list(oneOf(...JWT_ALGORITHMS)).prefault(['RS256', 'PS256', 'ES256', 'EdDSA']),
+    'clock-skew': duration('0s', '10m').default(30_000),
+    'fetch-timeout': duration().default(5_000),
+  })
+
+  const http = section({
+    address: listenAddress().default('127.0.0.1'),
+    port: portOrNone().default(8080),
+    names: list(hostName()),
+    certificate: path(directory).optional(),
+    key: path(directory).optional(),
+    'self-signed': yesOrNo().default(false),
+    'client-ca': path(directory).optional(),
+    'trusted-proxies': list(network()),
+    'proxy-header': oneOf('x-forwarded', 'forwarded').default('x-forwarded'),
+    'max-connections': integer(1, MANY).default(1000),
+    'request-timeout': duration().default(30_000),
+    'idle-timeout': duration().default(60_000),
+    metrics: oneOf('token', 'public').default('token'),
+    'max-tokens': integer(1, MANY).default(1000),
+    oidc: oidc.optional(),
+  })
+
   const endpoint = section({
     ssh: section({
       address: listenAddress().default('::'),
@@ -70,6 +118,7 @@ export function configSchema(directory: string, environment: Environment) {
       'max-sessions-per-connection': integer(1, MANY).default(10),
       ...keepalives(30_000),
     }).prefault({}),
+    http: http.prefault({}),
   })
 
   const link = section({
@@ -153,6 +202,7 @@ export function configSchema(directory: string, environment: Environment) {
     roles: named(role, BUILT_IN_ROLES),
     record: record.prefault({}),
     'data-dir': path(directory).prefault('data'),
+    'drain-timeout': duration('0s').default(30_000),
     log: section({
       level: oneOf('trace', 'debug', 'info', 'warn', 'error').default('info'),
       format: oneOf('auto', 'json', 'pretty').default('auto'),

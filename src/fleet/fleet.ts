@@ -82,6 +82,8 @@ export interface Fleet {
   add(device: Device): void
   /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
   configure(devices: readonly Device[], limits: FleetLimits): void
+  /** Opens no session any more, and settles once none is left. Links stay. */
+  drain(): Promise<void>
   /** Ends every link. */
   close(): void
 }
@@ -116,6 +118,7 @@ export function createFleet(options: {
   const register = createSessionRegister(events, now)
   let limits = options.limits
   let closed = false
+  let draining = false
 
   const slotLimits = (device: Device, { heldSessions }: Link): SlotLimits => ({
     maxSessions: Math.max(device.maxSessions - heldSessions, 1),
@@ -226,7 +229,7 @@ export function createFleet(options: {
     let lastRefusal = 'its sessions are all in use'
     for (;;) {
       if (signal?.aborted) return refused(cancelled)
-      if (closed) return refused(shuttingDown)
+      if (closed || draining) return refused(shuttingDown)
       if (entries.get(deviceId) !== entry) return refused(unknownDevice(deviceId))
       const attachment = entry.attachment
       if (attachment === undefined) {
@@ -249,6 +252,10 @@ export function createFleet(options: {
         return refused(
           slot.cause === 'queue-full' ? queueFull(deviceId, maxSessions) : linkFull(deviceId, maxSessions, lastRefusal),
         )
+      }
+      if (draining) {
+        slot.release()
+        continue
       }
       const opening = await link.openChannel(request)
       if (opening.ok) {
@@ -321,6 +328,11 @@ export function createFleet(options: {
       }
     },
     configure,
+    drain: async () => {
+      draining = true
+      for (const { waiting } of entries.values()) for (const wake of waiting) wake()
+      await register.empty()
+    },
     close: () => {
       closed = true
       for (const { attachment, waiting } of entries.values()) {

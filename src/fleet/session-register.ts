@@ -22,6 +22,8 @@ export interface SessionRegister {
   list(): readonly LiveSession[]
   /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
   kill(id: string, by: string): boolean
+  /** Settles once there is none. */
+  empty(): Promise<void>
   /** How many there are now, by the way their clients came. */
   readonly live: Readonly<Record<SessionClient['via'], number>>
   /** Of all sessions since the start. */
@@ -37,6 +39,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
   const entries = new Map<string, Entry>()
   const live = { ssh: 0, http: 0 }
   const octets = { fromClient: 0, fromDevice: 0 }
+  const whenEmpty = new Set<() => void>()
 
   const open: SessionRegister['open'] = (asked, channel) => {
     const own = { fromClient: 0, fromDevice: 0 }
@@ -50,6 +53,10 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       live[session.client.via] -= 1
       const durationSeconds = (now() - session.openedAt.getTime()) / 1000
       events.emit('session-closed', { ...session, durationSeconds, ...(killedBy === undefined ? {} : { killedBy }) })
+      if (entries.size === 0) {
+        for (const settle of whenEmpty) settle()
+        whenEmpty.clear()
+      }
       if (killedBy === undefined) return
       // In this order: whoever carries the session hears why before the channel is closed.
       tellKilled(killedBy)
@@ -78,6 +85,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       entry?.end(by)
       return entry !== undefined
     },
+    empty: () => (entries.size === 0 ? Promise.resolve() : new Promise((settle) => whenEmpty.add(settle))),
     live,
     octets,
   }

@@ -45,6 +45,22 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX address_address ON address (address);
   `,
+  `
+  CREATE TABLE token (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id <> ''),
+    user TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    scopes TEXT,
+    devices TEXT,
+    description TEXT,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    revoked_by TEXT,
+    last_used_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

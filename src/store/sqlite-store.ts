@@ -7,6 +7,7 @@ import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqli
 import { enrolmentTables } from './sqlite-enrolments.js'
 import { problemOf } from './sqlite-problem.js'
 import { migrate } from './sqlite-schema.js'
+import { tokenTable } from './sqlite-tokens.js'
 import type { Store, StoreProblem } from './store.js'
 
 export interface SqliteStoreOptions extends StoreOnOptions {
@@ -72,6 +73,7 @@ export function storeOn(
   { touchInterval, onProblem }: StoreOnOptions,
 ): Store {
   const tables = enrolmentTables(database)
+  const tokens = tokenTable(database)
   let open = true
 
   const problemIn = (error: unknown): StoreProblem => {
@@ -149,6 +151,26 @@ export function storeOn(
           if (sightings.waitsFor(deviceId) || tables.exists(deviceId)) sightings.note(deviceId, sighting)
         } catch (error) {
           onProblem(problemIn(error))
+        }
+      },
+    },
+    tokens: {
+      get: (id) => reading(() => tokens.read(id)),
+      list: () => reading(() => tokens.list()),
+      update: async (id, change) => {
+        if (!open) return { ok: false, problem: closed(file) }
+        try {
+          const value = transaction(database, () => {
+            const current = tokens.read(id)
+            const next = change(current)
+            if (next === current) return next
+            if (next === undefined) tokens.remove(id)
+            else tokens.write(next)
+            return next
+          })
+          return { ok: true, value }
+        } catch (error) {
+          return { ok: false, problem: problemIn(error) }
         }
       },
     },

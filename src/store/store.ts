@@ -1,4 +1,5 @@
 import type { Enrolment, Sighting, Standing } from './enrolment.js'
+import type { StoredToken } from './token.js'
 
 /**
  * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all the
@@ -6,6 +7,7 @@ import type { Enrolment, Sighting, Standing } from './enrolment.js'
  */
 export interface Store {
   readonly enrolments: Enrolments
+  readonly tokens: Tokens
   /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
   readonly close: () => Promise<StoreResult<undefined>>
 }
@@ -32,6 +34,18 @@ export interface Enrolments {
    * that is killed before loses it. A device id without enrolment is passed over.
    */
   readonly touch: (deviceId: string, sighting: Sighting) => void
+}
+
+/** The tokens of the HTTP API. */
+export interface Tokens {
+  readonly get: (id: string) => Promise<StoredToken | undefined>
+  /** The oldest first. */
+  readonly list: () => Promise<readonly StoredToken[]>
+  /** Changes one token in one transaction, as `Enrolments.update` does; undefined removes it. */
+  readonly update: (
+    id: string,
+    change: (current: StoredToken | undefined) => StoredToken | undefined,
+  ) => Promise<StoreResult<StoredToken | undefined>>
 }
 
 export interface ListOptions {

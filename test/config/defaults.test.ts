@@ -27,6 +27,19 @@ describe('an empty configuration', () => {
             keepaliveInterval: 30_000,
             keepaliveCountMax: 3,
           },
+          http: {
+            address: '127.0.0.1',
+            port: 8080,
+            names: [],
+            selfSigned: false,
+            trustedProxies: [],
+            proxyHeader: 'x-forwarded',
+            maxConnections: 1000,
+            requestTimeout: 30_000,
+            idleTimeout: 60_000,
+            metrics: 'token',
+            maxTokens: 1000,
+          },
         },
         link: {
           keepaliveInterval: 15_000,
@@ -69,6 +82,7 @@ describe('an empty configuration', () => {
           maxRows: 1_000_000,
         },
         dataDir: '/srv/config/data',
+        drainTimeout: 30_000,
         log: { level: 'info', format: 'auto' },
       })
     },
@@ -97,6 +111,19 @@ describe('what is derived from other keys', () => {
       password: 'x',
       principals: ['netconf'],
       certificateLifetime: 300_000,
+    })
+  })
+
+  it('are what is read of a JWT', () => {
+    const oidc = 'endpoint: { http: { oidc: { issuer: "https://idp.example.net/realms/a", audience: homeport } } }'
+    expect(configOf(oidc).endpoint.http.oidc).toEqual({
+      issuer: 'https://idp.example.net/realms/a',
+      audience: 'homeport',
+      userClaim: 'preferred_username',
+      rolesClaim: 'roles',
+      algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],
+      clockSkew: 30_000,
+      fetchTimeout: 5_000,
     })
   })
 

@@ -26,6 +26,9 @@ describe('config/homeport.example.yaml', () => {
       'endpoint.ssh.host-certificates[0]: /srv/config/keys/ssh_host_ed25519_key-cert.pub cannot be read (ENOENT)',
       'endpoint.ssh.trusted-user-ca-keys[0]: /srv/config/keys/user_ca.pub cannot be read (ENOENT)',
       'endpoint.ssh.revoked-keys[0]: /srv/config/keys/revoked_user_keys cannot be read (ENOENT)',
+      'endpoint.http.certificate: /srv/config/keys/http.crt cannot be read (ENOENT)',
+      'endpoint.http.key: /srv/config/keys/http.key cannot be read (ENOENT)',
+      'endpoint.http.client-ca: /srv/config/keys/http_clients_ca.crt cannot be read (ENOENT)',
       'trust.known-hosts: /srv/config/known_hosts cannot be read (ENOENT)',
       'trust.revoked[0]: /srv/config/keys/revoked_host_keys cannot be read (ENOENT)',
       'credentials.default.private-key: /srv/config/keys/id_ed25519 cannot be read (ENOENT)',
@@ -60,6 +63,8 @@ describe('config/homeport.example.yaml', () => {
       'call-home',
       'ssh',
       'endpoint',
+      'http',
+      'oidc',
       'link',
     ]
     const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'log', 'labels']

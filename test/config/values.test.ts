@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ED25519 } from './keys.js'
-import { configOf, problemsOf } from './parse-text.js'
+import { configOf, parseText, problemsOf } from './parse-text.js'
 
 const credentials = 'credentials: { default: { username: netconf, password: x } }\n'
 const account = (fields: string): string => `credentials: { default: { username: netconf, ${fields} } }\n`
@@ -66,6 +66,72 @@ describe('sizes', () => {
     expect(problemsOf(`record:\n  max-size: ${text}`)).toEqual([
       expect.stringMatching(/^2:3: record\.max-size: expected a size /),
     ])
+  })
+})
+
+describe('the HTTP API', () => {
+  const http = (fields: string) => `endpoint: { http: { ${fields} } }`
+
+  it.each([
+    ['port: none', { port: 'none' }],
+    ['port: 0', { port: 0 }],
+    ['self-signed: true', { selfSigned: true }],
+    ['names: [Bridge.Example.NET, b]', { names: ['bridge.example.net', 'b'] }],
+    ['trusted-proxies: [10.0.0.0/8, "::1", 192.0.2.7]', { trustedProxies: ['10.0.0.0/8', '::1', '192.0.2.7'] }],
+    ['proxy-header: forwarded', { proxyHeader: 'forwarded' }],
+  ])('%s', (fields, read) => {
+    expect(configOf(http(fields)).endpoint.http).toMatchObject(read)
+  })
+
+  it.each([
+    ['port: nothing', 'expected a whole number from 0 to 65535, or `none`'],
+    ['port: 65536', 'expected a whole number from 0 to 65535, or `none`'],
+    ['port: 4334', 'devices call home on port 4334 already'],
+    ['self-signed: maybe', 'expected `true` or `false`'],
+    ['names: ["b:8080"]', 'expected a host name'],
+    ['names: [127.0.0.1]', 'expected a host name'],
+    ['trusted-proxies: [10.0.0.0/33]', 'expected an address or a network such as `10.0.0.0/8`'],
+    ['trusted-proxies: [proxy]', 'expected an address or a network such as `10.0.0.0/8`'],
+    ['certificate: /etc/hostname', 'a certificate without its private key'],
+    ['key: /etc/hostname', 'a private key without its certificate'],
+    ['client-ca: /etc/hostname', 'clients can show a certificate only over TLS'],
+    ['certificate: /etc/hostname, key: /etc/hostname, self-signed: true', 'there is a `certificate` already'],
+    ['oidc: { audience: a, issuer: "http://idp.example.net" }', 'expected an https: URL'],
+    ['oidc: { audience: a, issuer: idp }', 'expected an https: URL'],
+    ['oidc: { issuer: "https://idp" }', 'is missing'],
+    ['oidc: { audience: a, issuer: "https://idp", algorithms: [HS256] }', 'expected one of RS256, RS384'],
+  ])('not %s', (fields, problem) => {
+    const address = fields === 'port: 4334' ? 'address: "::", ' : ''
+    expect(problemsOf(http(address + fields))).toEqual([expect.stringContaining(problem)])
+  })
+
+  it('takes an identity provider on this machine without TLS', () => {
+    const oidc = 'oidc: { audience: a, issuer: "http://127.0.0.1:9000/x" }'
+    expect(configOf(http(oidc)).endpoint.http.oidc?.issuer).toBe('http://127.0.0.1:9000/x')
+  })
+
+  it.each([
+    ['address: "::"', true],
+    ['address: "::", self-signed: true', false],
+    ['address: "::", port: none', false],
+    ['address: 10.0.0.1, trusted-proxies: [10.0.0.2]', false],
+    ['address: 127.0.0.9', false],
+  ])('%s: warned that nobody can log in: %s', (fields, warned) => {
+    const parsed = parseText(http(fields))
+    const keys = parsed.ok ? parsed.warnings.map(({ key }) => key) : []
+    expect(keys.includes('endpoint.http.address')).toBe(warned)
+  })
+})
+
+describe('what a role allows of the HTTP API', () => {
+  const api = (text: string) =>
+    configOf(`roles: { r: { devices: ["*"], operations: ["*"]${text} } }`).roles.get('r')?.api
+  it.each([
+    ['', ['read', 'rpc']],
+    [', api: [admin]', ['admin']],
+    [', api: []', []],
+  ])('%j', (text, scopes) => {
+    expect(api(text)).toEqual(scopes)
   })
 })
 

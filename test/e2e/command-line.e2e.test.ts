@@ -101,7 +101,7 @@ describe('homeport serve', () => {
 
   it('takes a socket that systemd hands over instead of binding one', async () => {
     const file = await configFile(
-      `{ call-home: { ssh: { address: 127.0.0.1, port: 0 } }, endpoint: { ssh: { port: 1 } }, data-dir: ${directory.path}/d, log: { format: json } }`,
+      `{ call-home: { ssh: { address: 127.0.0.1, port: 0 } }, endpoint: { ssh: { port: 1 }, http: { port: none } }, data-dir: ${directory.path}/d, log: { format: json } }`,
     )
     // What sd_listen_fds(3) describes: descriptor 3, its name, and the process id of whom it is for.
     const activate = [
@@ -127,7 +127,7 @@ describe('homeport serve', () => {
     await once(taken, 'listening')
     const { port } = taken.address() as { port: number }
     const file = await configFile(
-      `{ call-home: { ssh: { address: 127.0.0.1, port: ${port} } }, endpoint: { ssh: { port: 0 } }, data-dir: ${directory.path}/d }`,
+      `{ call-home: { ssh: { address: 127.0.0.1, port: ${port} } }, endpoint: { ssh: { port: 0 }, http: { port: none } }, data-dir: ${directory.path}/d }`,
     )
     const { status, stderr } = await homeport('serve', '--config', file)
     taken.close()
@@ -145,7 +145,7 @@ describe('homeport serve', () => {
 
   it('on a terminal the log is readable', async () => {
     const file = await configFile(
-      `{ call-home: { ssh: { address: 127.0.0.1, port: 0 } }, endpoint: { ssh: { address: 127.0.0.1, port: 0 } }, data-dir: ${directory.path}/d }`,
+      `{ call-home: { ssh: { address: 127.0.0.1, port: 0 } }, endpoint: { ssh: { address: 127.0.0.1, port: 0 }, http: { address: 127.0.0.1, port: 0 } }, data-dir: ${directory.path}/d }`,
     )
     const child = spawn('script', ['-qec', `${process.execPath} ${main} serve --config ${file}`, '/dev/null'], {
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -2,15 +2,18 @@ import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { FindRecords } from '../../access/record-query.js'
+import type { TokenDesk } from '../../access/token-desk.js'
 import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Caller } from './caller.js'
+import type { Peer } from './peer.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
   readonly fleet: Pick<Fleet, 'device' | 'devices' | 'sessions' | 'endSession'>
   readonly enrolments: Enrolments
   readonly findRecords: FindRecords
+  readonly tokens: TokenDesk
 }
 
 /** Who calls, or the answer to somebody who has not proven to be anybody. */
@@ -28,6 +31,12 @@ export type ApiEnv = {
     /** Who calls. Set for routes that state a scope (`needs` in require-scope.ts), and only there. */
     caller: Caller
     identify: Identify
+    /** Where the call comes from. */
+    peer: Peer
+    /** Names the call in the log, in the answer and in problem details. */
+    requestId: string
+    /** Aborted when the bridge is stopping: a stream without an end of its own, such as of events, ends then. */
+    draining: AbortSignal
   }
 }
 

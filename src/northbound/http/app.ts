@@ -2,11 +2,15 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
+import { type KnowsHost, refuseForeign, refuseWhileDraining } from './admission.js'
 import type { Api, Identify, Ports } from './api.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
+import type { Health } from './health.js'
 import { logRequests } from './log-requests.js'
+import { peerOf, type Peer, type ProxyTrust } from './peer.js'
 import { answerProblem } from './problem.js'
 import { registerFindAuditLines } from './routes/audit/list.js'
+import { nameRequests } from './request-id.js'
 import { registerAddDevice } from './routes/devices/add.js'
 import { registerApproveDevice } from './routes/devices/approve.js'
 import { registerForgetDevice } from './routes/devices/forget.js'
@@ -14,11 +18,16 @@ import { registerGetDevice } from './routes/devices/get.js'
 import { registerListDevices } from './routes/devices/list.js'
 import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
+import { registerDocs } from './routes/docs.js'
 import { registerHealth } from './routes/health.js'
 import { registerMetrics } from './routes/metrics.js'
 import { registerOpenApi } from './routes/openapi.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
+import { registerCreateToken } from './routes/tokens/create.js'
+import { registerListTokens } from './routes/tokens/list.js'
+import { registerRevokeToken } from './routes/tokens/revoke.js'
+import { setSecurityHeaders } from './security-headers.js'
 
 /** Octets; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
@@ -26,29 +35,54 @@ const longestBody = 64 * 1024
 export interface AppOptions extends Ports {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'exposition'>
+  readonly health: Health
+  /** Aborted when the bridge is stopping. */
+  readonly draining: AbortSignal
   /** Who calls; asked by routes that state a scope. */
   readonly identify: Identify
+  /** For calls over TCP; absent on the operator's socket, which only the operator's programs open. */
+  readonly network?: NetworkSide
 }
 
+/** What guards an app that the network reaches. A reload changes what these give. */
+export interface NetworkSide {
+  readonly proxies: () => ProxyTrust
+  readonly knowsHost: KnowsHost
+  readonly metricsArePublic: () => boolean
+}
+
+/** Where calls on the operator's socket come from. */
+const localPeer: Peer = { source: 'local', address: 'local', secure: true, proxied: false }
+
 /** The HTTP API, without sockets. */
-export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api {
+export function createApp({ log, health, draining, identify, metrics, network, ...ports }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
+  app.use(nameRequests())
+  app.use((c, next) => {
+    const { incoming } = c.env ?? {}
+    c.set('peer', network === undefined || incoming === undefined ? localPeer : peerOf(incoming, network.proxies()))
+    c.set('identify', identify)
+    c.set('draining', draining)
+    return next()
+  })
   app.use(logRequests(log))
+  app.use(setSecurityHeaders())
+  // Before what may refuse a call: load balancers ask by whatever name they know.
+  registerHealth(app, health)
+  app.use(async (c, next) => {
+    const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
+    return refusal ?? next()
+  })
   app.use(
     bodyLimit({
       maxSize: longestBody,
       onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longestBody} octets` }),
     }),
   )
-  app.use((c, next) => {
-    c.set('identify', identify)
-    return next()
-  })
 
-  registerHealth(app)
-  registerMetrics(app, metrics)
+  registerMetrics(app, metrics, network?.metricsArePublic ?? (() => false))
   registerListDevices(app, ports)
   registerAddDevice(app, ports)
   registerGetDevice(app, ports)
@@ -59,6 +93,10 @@ export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api
   registerListSessions(app, ports)
   registerKillSession(app, ports)
   registerFindAuditLines(app, ports)
+  registerListTokens(app, ports)
+  registerCreateToken(app, ports)
+  registerRevokeToken(app, ports)
   registerOpenApi(app)
+  registerDocs(app)
   return app
 }

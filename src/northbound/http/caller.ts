@@ -12,10 +12,16 @@ export interface Caller {
   readonly user: string
   /** `address:port` that the call came from, `local` on the Unix socket. */
   readonly source: string
+  /** What proved who it is. */
+  readonly method: 'socket' | 'password' | 'token' | 'jwt'
+  /** The id of the token, where it was one of ours. */
+  readonly token?: string
   /** Whether there is any device on which the caller may ask for this. */
   may(scope: Scope): boolean
-  /** Whether the caller may ask for this about a device; its labels are those that the fleet knows. */
+  /** Whether the caller may ask for this about a device, whose labels are those that the fleet knows. */
   mayOn(scope: Scope, deviceId: string): Promise<boolean>
+  /** The same about a device that is yet to be. */
+  mayOnNew(scope: Scope, device: SelectableDevice): boolean
   /** Whether lists and event streams show a device to the caller: `read` on it. */
   sees(device: SelectableDevice): boolean
   /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
@@ -30,8 +36,10 @@ export function operatorCaller(fleet: Devices): Caller {
     kind: 'operator',
     user: 'operator',
     source: 'local',
+    method: 'socket',
     may: () => true,
     mayOn: async () => true,
+    mayOnNew: () => true,
     sees: () => true,
     authorise: async (deviceId) => {
       const device = await fleet.device(deviceId)
@@ -46,6 +54,8 @@ export function operatorCaller(fleet: Devices): Caller {
 export interface ProvenUser {
   readonly user: string
   readonly source: string
+  readonly method: 'password' | 'token' | 'jwt'
+  readonly token?: string
   /** Absent for all scopes of the user's roles. */
   readonly scopes?: readonly Scope[]
   /** Selectors; absent for all devices of the user's roles. */
@@ -54,7 +64,7 @@ export interface ProvenUser {
 
 /** A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it. */
 export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
-  const { user, source } = proven
+  const { user, source, method, token } = proven
   const rolesWith = (scope: Scope): readonly string[] => {
     if (proven.scopes?.includes(scope) === false) return []
     const roles = accounts.roles()
@@ -74,8 +84,11 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     kind: 'user',
     user,
     source,
+    method,
+    ...(token === undefined ? {} : { token }),
     may: (scope) => rolesWith(scope).length > 0,
     mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
+    mayOnNew: grants,
     sees: (device) => grants('read', device),
     authorise: async (deviceId) => {
       const device = (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }

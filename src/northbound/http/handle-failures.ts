@@ -25,7 +25,8 @@ export function handleErrors(log: Log): ErrorHandler {
           hint: 'check its syntax',
         })
     }
-    log.error({ err: error, method: c.req.method, path: c.req.path }, 'request failed')
+    const requestId = c.get('requestId') as string | undefined
+    log.error({ err: error, method: c.req.method, path: c.req.path, requestId }, 'request failed')
     return answerProblem(c, 'internal-error', {
       message: 'the bridge could not answer this request',
       hint: 'its log says why',

@@ -53,10 +53,13 @@ function answerOutOfScope(c: Context<ApiEnv>, scope: Scope): Response {
   return answerProblem(c, 'out-of-scope', {
     message: `user ${JSON.stringify(c.var.caller.user)} may not do this: it needs the scope \`${scope}\``,
     hint: 'a role with this scope in its `api`, and a token that has it, would allow it',
+    // RFC 6750 §3.1.
+    headers: { 'WWW-Authenticate': `Bearer realm="homeport", error="insufficient_scope", scope="${scope}"` },
   })
 }
 
-function answerNoRights(c: Context<ApiEnv>, scope: Scope, deviceId: string): Response {
+/** Tells a caller that it has not got the scope on a device; a route may find that out later than its definition. */
+export function answerNoRights(c: Context<ApiEnv>, scope: Scope, deviceId: string) {
   const { user } = c.var.caller
   return answerProblem(c, 'no-rights', {
     message: `user ${JSON.stringify(user)} has no role with the scope \`${scope}\` on device ${JSON.stringify(deviceId)}`,

@@ -18,6 +18,8 @@ export type RunningBridge = {
   readonly host: '127.0.0.1'
   readonly callHomePort: number
   readonly endpointPort: number
+  /** Without a slash at its end; empty where it is switched off. */
+  readonly httpUrl: string
   readonly directory: string
   readonly process: ChildProcess
   readonly lines: Lines
@@ -78,6 +80,7 @@ export async function startBridge(
     host: '127.0.0.1',
     callHomePort: portOf(ready?.['callHome']),
     endpointPort: portOf(ready?.['endpoint']),
+    httpUrl: typeof ready?.['http'] === 'string' ? ready['http'] : '',
     directory: directory.path,
     process: child,
     lines,
@@ -112,10 +115,12 @@ function withFreePorts(config: ConfigFile): ConfigFile {
   const free = { address: '127.0.0.1', port: 0 }
   return {
     'data-dir': 'data',
+    // A test that ends has no time to wait for sessions.
+    'drain-timeout': '0s',
     log: { level: 'debug', format: 'json' },
     ...config,
     'call-home': { ...callHome, ssh: { ...free, ...callHome?.['ssh'] } },
-    endpoint: { ...endpoint, ssh: { ...free, ...endpoint?.['ssh'] } },
+    endpoint: { ...endpoint, ssh: { ...free, ...endpoint?.['ssh'] }, http: { ...free, ...endpoint?.['http'] } },
   }
 }
 

@@ -75,6 +75,7 @@ describe('other failures', () => {
       status: 500,
       detail: 'the bridge could not answer this request',
       hint: 'its log says why',
+      requestId: answer.headers.get('x-request-id'),
     })
     expect(lines()).toMatchObject([
       { level: 'error', err: { message: 'broken inside' }, path: '/api/v1/devices' },

@@ -35,7 +35,12 @@ function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}
     find: (name: string) => (name === 'ann' ? { name, authorizedKeys: [], principals: [], roles: held } : undefined),
     roles: () => roles,
   }
-  const caller = userCaller(inMemory.fleet, accounts, { user: 'ann', source: '192.0.2.7:1', ...narrowed })
+  const caller = userCaller(inMemory.fleet, accounts, {
+    user: 'ann',
+    source: '192.0.2.7:1',
+    method: 'token',
+    ...narrowed,
+  })
   const app = createApp({ ...inMemory, log: recordedLog().log, identify: () => ({ ok: true, caller }) })
   return { caller, app, calls: inMemory.calls, become: (next: readonly string[]) => (held = next) }
 }

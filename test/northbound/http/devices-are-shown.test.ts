@@ -140,6 +140,7 @@ describe('GET /api/v1/devices/{id}', () => {
       status: 404,
       detail: 'no device "a/b" is known here',
       hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
+      requestId: answer.headers.get('x-request-id'),
     })
   })
 })

@@ -1,3 +1,5 @@
+import type { ApiToken } from '../../../src/access/api-token.js'
+import { createTokenDesk, type TokenShelf } from '../../../src/access/token-desk.js'
 import type {
   AddedDevice,
   EnrolmentChange,
@@ -130,12 +132,21 @@ export function fleetInMemory(given: {
       return sessions.delete(call[0])
     },
   }
+  const tokens = createTokenDesk({
+    shelf: shelfInMemory(),
+    isUser: (name) => name !== 'nobody',
+    maxTokens: () => 3,
+    onProblem: () => undefined,
+  })
   return {
     calls,
+    tokens,
     added,
     enrolments,
     fleet,
     findRecords: given.findRecords ?? (async () => ({ lines: [] })),
+    draining: new AbortController().signal,
+    health: { started: () => true, unready: async () => [] },
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
@@ -147,4 +158,18 @@ function unknownDevice(deviceId: string): EnrolmentChange {
 
 function refused(cause: EnrolmentProblem['cause'], message: string): EnrolmentChange {
   return { ok: false, problem: { cause, message, hint: `what to do about ${cause}` } }
+}
+
+export function shelfInMemory(): TokenShelf {
+  const kept = new Map<string, ApiToken>()
+  return {
+    get: async (id) => kept.get(id),
+    list: async () => [...kept.values()],
+    update: async (id, change) => {
+      const next = change(kept.get(id))
+      if (next === undefined) kept.delete(id)
+      else kept.set(id, next)
+      return { ok: true, value: next }
+    },
+  }
 }

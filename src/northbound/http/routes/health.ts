@@ -1,20 +1,62 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api } from '../api.js'
+import type { Health } from '../health.js'
 
-const route = createRoute({
-  method: 'get',
-  path: '/healthz',
-  operationId: 'health',
-  tags: ['bridge'],
-  summary: 'Whether the bridge runs',
-  responses: {
-    200: {
-      description: 'it runs',
-      content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } },
-    },
-  },
+const healthy = { 'application/json': { schema: z.object({ status: z.literal('ok') }) } }
+
+const unready = z
+  .object({
+    status: z.literal('unready'),
+    unready: z.array(z.object({ part: z.string(), message: z.string() })),
+  })
+  .openapi('Unready')
+
+/** Open to everybody, as those who ask have no token. */
+const open = { method: 'get' as const, tags: ['bridge'] }
+
+const live = createRoute({
+  ...open,
+  path: '/livez',
+  operationId: 'live',
+  summary: 'Whether the bridge runs; one that does not answer is to be started anew',
+  responses: { 200: { description: 'it runs', content: healthy } },
 })
 
-export function registerHealth(api: Api): void {
-  api.openapi(route, (c) => c.json({ status: 'ok' as const }, 200))
+const health = createRoute({ ...live, path: '/healthz', operationId: 'health', summary: 'The same as /livez' })
+
+const readiness = {
+  200: { description: 'yes', content: healthy },
+  503: { description: 'not now, and why', content: { 'application/json': { schema: unready } } },
+}
+
+const ready = createRoute({
+  ...open,
+  path: '/readyz',
+  operationId: 'ready',
+  summary: 'Whether devices and clients should be sent here; not while the bridge is stopping',
+  responses: readiness,
+})
+
+const startup = createRoute({
+  ...open,
+  path: '/startupz',
+  operationId: 'startup',
+  summary: 'Whether the start is over: every listener was up once',
+  responses: readiness,
+})
+
+export function registerHealth(api: Api, bridge: Health): void {
+  api.openapi(live, (c) => c.json({ status: 'ok' as const }, 200))
+  api.openapi(health, (c) => c.json({ status: 'ok' as const }, 200))
+  api.openapi(ready, async (c) => {
+    const found = await bridge.unready()
+    return found.length === 0
+      ? c.json({ status: 'ok' as const }, 200)
+      : c.json({ status: 'unready' as const, unready: found.map(({ part, message }) => ({ part, message })) }, 503)
+  })
+  api.openapi(startup, (c) =>
+    bridge.started()
+      ? c.json({ status: 'ok' as const }, 200)
+      : c.json({ status: 'unready' as const, unready: [{ part: 'bridge', message: 'it is starting' }] }, 503),
+  )
 }

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { AddedDevice } from '../../../../fleet/enrolment.js'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { answerNoRights, needs } from '../../require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
 import { describeDevice } from './device.js'
 import { newDeviceIdSchema } from './device-id.js'
@@ -37,14 +37,15 @@ const route = createRoute({
       headers: z.object({ Location: z.string().openapi({ description: 'the path of the device' }) }),
       content: deviceContent,
     },
-    ...problemResponses('already-known', 'decided-by-configuration', 'invalid-request', 'not-written'),
+    ...problemResponses('no-rights', 'already-known', 'decided-by-configuration', 'invalid-request', 'not-written'),
   },
 })
 
 export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void {
   api.openapi(route, async (c) => {
     const device = addedDevice(c.req.valid('json'))
-    const { deviceId } = device
+    const { deviceId, labels = {} } = device
+    if (!c.var.caller.mayOnNew('admin', { id: deviceId, labels })) return answerNoRights(c, 'admin', deviceId)
     const change = await enrolments.add(device, c.var.caller.user)
     if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
     if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)

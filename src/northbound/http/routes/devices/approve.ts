@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { needsOnDevice } from '../../require-scope.js'
+import { answerNoRights, needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
 
@@ -26,7 +26,7 @@ const route = createRoute({
   },
   responses: {
     200: { description: 'the device, approved', content: deviceContent },
-    ...problemResponses(...changeProblems, 'already-known', 'invalid-request'),
+    ...problemResponses(...changeProblems, 'no-rights', 'already-known', 'invalid-request'),
   },
 })
 
@@ -34,6 +34,7 @@ export function registerApproveDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const { as } = c.req.valid('json')
+    if (as !== undefined && !(await c.var.caller.mayOn('admin', as))) return answerNoRights(c, 'admin', as)
     const change = await ports.enrolments.approve(id, c.var.caller.user, as)
     return answerChanged(c, id, change, ports)
   })

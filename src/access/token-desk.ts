@@ -1,0 +1,137 @@
+import { type ApiToken, drawToken, isExpired, judgeToken, readToken, type TokenChecked } from './api-token.js'
+
+/** Where tokens are kept. What it cannot do it answers with a problem, or throws where a read fails. */
+export interface TokenShelf {
+  get(id: string): Promise<ApiToken | undefined>
+  list(): Promise<readonly ApiToken[]>
+  update(id: string, change: (current: ApiToken | undefined) => ApiToken | undefined): Promise<Shelved>
+}
+
+export type Shelved =
+  | { readonly ok: true; readonly value: ApiToken | undefined }
+  | { readonly ok: false; readonly problem: { readonly message: string; readonly hint: string } }
+
+/** A token that shall be. */
+export type WantedToken = Pick<ApiToken, 'user' | 'scopes' | 'devices' | 'description' | 'expiresAt' | 'createdBy'>
+
+export interface TokenProblem<Cause extends string> {
+  readonly cause: Cause
+  readonly message: string
+  readonly hint: string
+}
+
+export type TokenCreated =
+  /** `text` is what the bearer shows; it is nowhere else, and never again. */
+  | { readonly ok: true; readonly token: ApiToken; readonly text: string }
+  | { readonly ok: false; readonly problem: TokenProblem<'unknown-user' | 'too-many-tokens' | 'not-written'> }
+
+export type TokenRevoked =
+  | { readonly ok: true; readonly token: ApiToken }
+  | { readonly ok: false; readonly problem: TokenProblem<'unknown-token' | 'not-written'> }
+
+/** The tokens of the HTTP API. */
+export interface TokenDesk {
+  create(wanted: WantedToken): Promise<TokenCreated>
+  /** The oldest first, with those that are not good any more. */
+  list(): Promise<readonly ApiToken[]>
+  /** From now on it is refused; one that is revoked already stays as it is. */
+  revoke(id: string, by: string): Promise<TokenRevoked>
+  /** Whether what a bearer shows is good. */
+  check(text: string): Promise<TokenChecked>
+}
+
+export interface TokenDeskOptions {
+  readonly shelf: TokenShelf
+  readonly isUser: (name: string) => boolean
+  /** Tokens that are good at a time. */
+  readonly maxTokens: () => number
+  /** Told when the time of the last use could not be written. */
+  readonly onProblem: (problem: { readonly message: string; readonly hint: string }) => void
+  readonly now?: () => Date
+}
+
+/** Milliseconds between two writes of when a token was used. */
+const usedInterval = 60_000
+/** Milliseconds that one that is not good any more is still listed. */
+const kept = 90 * 24 * 60 * 60 * 1000
+
+export function createTokenDesk({
+  shelf,
+  isUser,
+  maxTokens,
+  onProblem,
+  now = () => new Date(),
+}: TokenDeskOptions): TokenDesk {
+  const noteUse = async (token: ApiToken): Promise<void> => {
+    const at = now()
+    if (token.lastUsedAt !== undefined && at.getTime() - token.lastUsedAt.getTime() < usedInterval) return
+    const written = await shelf.update(token.id, (current) => current && { ...current, lastUsedAt: at })
+    if (!written.ok) onProblem(written.problem)
+  }
+
+  /** Removes what ended long ago, and counts what is good. */
+  const tidy = async (): Promise<number> => {
+    const at = now()
+    let good = 0
+    for (const token of await shelf.list()) {
+      const ended = token.revocation?.at ?? (isExpired(token, at) ? token.expiresAt : undefined)
+      if (ended === undefined) good += 1
+      else if (at.getTime() - ended.getTime() > kept) await shelf.update(token.id, () => undefined)
+    }
+    return good
+  }
+
+  return {
+    create: async (wanted) => {
+      if (!isUser(wanted.user)) return { ok: false, problem: unknownUser(wanted.user) }
+      const good = await tidy()
+      if (good >= maxTokens()) return { ok: false, problem: tooMany(good) }
+      const { text, id, hash } = drawToken()
+      const token: ApiToken = { id, hash, createdAt: now(), ...wanted }
+      const written = await shelf.update(id, () => token)
+      if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
+      return { ok: true, token, text }
+    },
+    list: () => shelf.list(),
+    revoke: async (id, by) => {
+      const revocation = { at: now(), by }
+      const written = await shelf.update(id, (current) =>
+        current === undefined || current.revocation !== undefined ? current : { ...current, revocation },
+      )
+      if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
+      if (written.value === undefined) return { ok: false, problem: unknownToken(id) }
+      return { ok: true, token: written.value }
+    },
+    check: async (text) => {
+      const shown = readToken(text)
+      if (shown === undefined) return { ok: false, fault: 'invalid-token' }
+      const checked = judgeToken(await shelf.get(shown.id), shown, now())
+      if (checked.ok) await noteUse(checked.token)
+      return checked
+    },
+  }
+}
+
+function unknownUser(name: string): TokenProblem<'unknown-user'> {
+  return {
+    cause: 'unknown-user',
+    message: `there is no user ${JSON.stringify(name)}`,
+    hint: 'a token acts as a user of the configuration; check the spelling',
+  }
+}
+
+function tooMany(good: number): TokenProblem<'too-many-tokens'> {
+  return {
+    cause: 'too-many-tokens',
+    message: `there are ${good} tokens already`,
+    hint: 'revoke those that nobody needs (homeport token list), or raise endpoint.http.max-tokens',
+  }
+}
+
+function unknownToken(id: string): TokenProblem<'unknown-token'> {
+  return {
+    cause: 'unknown-token',
+    message: `there is no token ${JSON.stringify(id)}`,
+    hint: 'the id is what stands between hp_ and the next _; homeport token list has all of them',
+  }
+}

@@ -1,0 +1,48 @@
+import { isDeepStrictEqual } from 'node:util'
+import { createJwtCheck, type JwtCheck, type JwtIssuer } from '../access/jwt-check.js'
+import { createTokenDesk, type TokenDesk } from '../access/token-desk.js'
+import type { HttpAuthenticators } from '../northbound/http/authentication.js'
+import type { Access } from '../northbound/ssh/server.js'
+import type { Tokens } from '../store/store.js'
+import type { Log } from '../telemetry/log.js'
+import type { Settings } from './settings.js'
+
+/** The tokens of the HTTP API, kept in the store. */
+export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log): TokenDesk {
+  return createTokenDesk({
+    shelf: tokens,
+    isUser: (name) => settings().users.has(name),
+    maxTokens: () => settings().maxTokens,
+    onProblem: ({ message, hint }) => log.error({ hint }, `not written to the store: ${message}`),
+  })
+}
+
+/** What callers of the HTTP API prove who they are by: the same users and passwords as over SSH, tokens, and the identity provider. */
+export function httpAuthenticatorsFrom(
+  settings: () => Settings,
+  { find, roles, checkPassword }: Access,
+  tokens: TokenDesk,
+): HttpAuthenticators {
+  return {
+    find,
+    roles,
+    tokens,
+    authenticatePassword: async ({ user, password }) => {
+      const verdict = await checkPassword(find(user), password)
+      return verdict.ok ? { ok: true, account: () => find(user) } : { ok: false, reason: verdict.cause }
+    },
+    checkJwt: keptJwtCheck(() => settings().jwtIssuer),
+  }
+}
+
+/** One check for as long as the issuer stays the same, because it keeps the issuer's keys. */
+function keptJwtCheck(issuer: () => JwtIssuer | undefined): () => JwtCheck | undefined {
+  let made: { readonly issuer: JwtIssuer; readonly check: JwtCheck } | undefined
+  return () => {
+    const wanted = issuer()
+    if (wanted === undefined) return undefined
+    if (made === undefined || !isDeepStrictEqual(made.issuer, wanted))
+      made = { issuer: wanted, check: createJwtCheck(wanted) }
+    return made.check
+  }
+}

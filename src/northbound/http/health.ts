@@ -1,0 +1,14 @@
+/** Why a part of the bridge is not ready. */
+export interface Unready {
+  /** Such as `store`, `endpoint.ssh`, `bridge`. */
+  readonly part: string
+  readonly message: string
+}
+
+/** How the bridge is, for whoever watches it or sends clients to it. */
+export interface Health {
+  /** Whether every listener was up once. */
+  started(): boolean
+  /** What keeps it from being ready; empty when it is. */
+  unready(): Promise<readonly Unready[]>
+}

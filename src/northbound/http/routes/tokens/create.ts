@@ -1,0 +1,75 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { WantedToken } from '../../../../access/token-desk.js'
+import type { Api, Ports } from '../../api.js'
+import type { Caller } from '../../caller.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { needs } from '../../require-scope.js'
+import { describeToken, scopeSchema, tokenSchema } from './token.js'
+
+const day = 24 * 60 * 60
+
+const newTokenSchema = z
+  .strictObject({
+    user: z.string().min(1).max(255).openapi({ description: 'whose rights it gives' }),
+    scopes: z.array(scopeSchema).min(1).max(3).optional(),
+    devices: z.array(z.string().min(1).max(255)).min(1).max(100).optional(),
+    description: z.string().min(1).max(255).optional(),
+    expiresIn: z
+      .int()
+      .min(1)
+      .max(3650 * day)
+      .optional()
+      .openapi({ description: 'seconds; without it the token is good until it is revoked' }),
+  })
+  .openapi('NewToken')
+
+/** A token with what its bearer shows. */
+export const createdTokenSchema = tokenSchema
+  .extend({ token: z.string().openapi({ description: 'what the bearer shows; no other answer ever holds it' }) })
+  .openapi('CreatedToken')
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/tokens',
+  ...needs('admin'),
+  operationId: 'createToken',
+  tags: ['tokens'],
+  summary: 'Makes a token that acts as a user; on the operator’s socket for any user, else with a password for oneself',
+  request: { body: { required: true, content: { 'application/json': { schema: newTokenSchema } } } },
+  responses: {
+    201: { description: 'the token', content: { 'application/json': { schema: createdTokenSchema } } },
+    ...problemResponses('not-for-others', 'unknown-user', 'too-many-tokens', 'invalid-request', 'not-written'),
+  },
+})
+
+export function registerCreateToken(api: Api, { tokens }: Ports): void {
+  api.openapi(route, async (c) => {
+    const asked = c.req.valid('json')
+    const { caller } = c.var
+    if (!mayMakeFor(caller, asked.user))
+      return answerProblem(c, 'not-for-others', {
+        message: `user ${JSON.stringify(caller.user)} may not make a token for ${JSON.stringify(asked.user)} this way`,
+        hint: 'use homeport token create on the host of the bridge, or your own password for a token of your own',
+      })
+    const created = await tokens.create(wantedToken(asked, caller.user))
+    if (!created.ok) return answerProblem(c, created.problem.cause, created.problem)
+    return c.json({ ...describeToken(created.token, new Date()), token: created.text }, 201)
+  })
+}
+
+/** Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's rights. */
+function mayMakeFor(caller: Caller, user: string): boolean {
+  return caller.kind === 'operator' || (caller.method === 'password' && caller.user === user)
+}
+
+function wantedToken(asked: z.output<typeof newTokenSchema>, createdBy: string): WantedToken {
+  const { user, scopes, devices, description, expiresIn } = asked
+  return {
+    user,
+    createdBy,
+    ...(scopes === undefined ? {} : { scopes: [...new Set(scopes)] }),
+    ...(devices === undefined ? {} : { devices }),
+    ...(description === undefined ? {} : { description }),
+    ...(expiresIn === undefined ? {} : { expiresAt: new Date(Date.now() + expiresIn * 1000) }),
+  }
+}
