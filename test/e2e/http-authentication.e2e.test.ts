@@ -61,10 +61,8 @@ describe('calls to a bridge on the loopback address', () => {
   /** As the operator makes it, without the time that a command takes to start. */
   async function token(user: string, more: object = {}): Promise<string> {
     const socket = join(bridge.directory, 'data', 'homeport.sock')
-    const made = await curl(
-      ...['--unix-socket', socket, '-H', 'Content-Type: application/json', '-d', JSON.stringify({ user, ...more })],
-      'http://bridge/api/v1/tokens',
-    )
+    const body = ['-H', 'Content-Type: application/json', '-d', JSON.stringify({ user, ...more })]
+    const made = await curl('--unix-socket', socket, ...body, 'http://bridge/api/v1/tokens')
     expect(made.status).toBe(201)
     return (JSON.parse(made.body) as { token: string }).token
   }

@@ -22,20 +22,16 @@ export async function makeTlsAuthority(directory: string, name: string): Promise
   })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   const ca = pair(name)
-  await run('openssl', [
-    ...['req', '-x509', ...key, '-days', '2', '-subj', `/CN=${name}`],
-    ...['-addext', 'basicConstraints=critical,CA:TRUE', '-keyout', ca.key, '-out', ca.certificate],
-  ])
+  const self = ['-x509', '-days', '2', '-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE']
+  await run('openssl', ['req', ...key, ...self, '-keyout', ca.key, '-out', ca.certificate])
   const issue: TlsAuthority['issue'] = async (file, names) => {
     const issued = pair(file)
     const request = join(directory, `${file}.csr`)
     const extensions = join(directory, `${file}.ext`)
     await writeFile(extensions, `subjectAltName=${names.join(',')}\nbasicConstraints=CA:FALSE\n`)
     await run('openssl', ['req', '-new', ...key, '-subj', `/CN=${file}`, '-keyout', issued.key, '-out', request])
-    await run('openssl', [
-      ...['x509', '-req', '-in', request, '-CA', ca.certificate, '-CAkey', ca.key, '-days', '2'],
-      ...['-extfile', extensions, '-out', issued.certificate],
-    ])
+    const signer = ['-CA', ca.certificate, '-CAkey', ca.key, '-days', '2', '-extfile', extensions]
+    await run('openssl', ['x509', '-req', '-in', request, ...signer, '-out', issued.certificate])
     return issued
   }
   return { certificate: ca.certificate, issue }
