@@ -17,6 +17,9 @@ export interface Operation {
   readonly unclear?: string
 }
 
+/** The children of an operation element that are looked at, in lower case. */
+export const DATASTORE_PARAMETERS: readonly string[] = ['source', 'target', 'datastore', 'url']
+
 /**
  * Reads an operation element. Only the datastore parameters of the operations of RFC 6241 and RFC 8526 are looked at, so the element may
  * lack its other children.

@@ -36,6 +36,7 @@ export type RoleConfig = MapValue<Config['roles']>
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 
 const MANY = 1_000_000
+const MIB = 1024 ** 2
 
 /** Signatures of JWTs by public keys; a shared secret (HS256) would let whoever checks a token also make one. */
 const JWT_ALGORITHMS = [
@@ -116,6 +117,9 @@ export function configSchema(directory: string, environment: Environment) {
       'max-login-attempts': integer(6, 1000).default(10),
       'max-connections': integer(1, MANY).default(1000),
       'max-sessions-per-connection': integer(1, MANY).default(10),
+      'max-inspected-request': size('1KiB', '1GiB').default(16 * MIB),
+      'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),
+      'max-waiting-refusals': integer(1, 10_000).default(100),
       ...keepalives(30_000),
     }).prefault({}),
     http: http.prefault({}),

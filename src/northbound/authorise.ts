@@ -1,4 +1,5 @@
-import { type Permission, permissionOn } from '../access/permission.js'
+import type { SelectableDevice } from '../access/device-selector.js'
+import { type Permission, type PermissionDecision, permissionOn } from '../access/permission.js'
 import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { DeviceStatus, Fleet } from '../fleet/fleet.js'
@@ -27,13 +28,18 @@ export async function authorise(
   user: string,
   deviceId: string,
 ): Promise<Authorisation> {
-  const account = accounts.find(user)
   const device = await fleet.device(deviceId)
-  if (account === undefined) return refused(noRights(user, 'the user was removed'))
-  const decision = permissionOn(account, accounts.roles(), device ?? { id: deviceId, labels: {} })
+  const decision = permissionNow(accounts, user, device ?? { id: deviceId, labels: {} })
   if (!decision.allowed) return refused(noRights(user, decision.reason))
   if (device === undefined) return refused(unknownDevice(deviceId))
   return { allowed: true, permission: decision.permission, device }
+}
+
+/** What a user may do on a device by the newest accounts. */
+export function permissionNow(accounts: Accounts, user: string, device: SelectableDevice): PermissionDecision {
+  const account = accounts.find(user)
+  if (account === undefined) return { allowed: false, reason: 'the user was removed' }
+  return permissionOn(account, accounts.roles(), device)
 }
 
 /** The same accounts, where the rules of a role count only if it has NETCONF channels: those of a role for files allow no operations over SSH. */

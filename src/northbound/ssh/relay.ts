@@ -1,17 +1,21 @@
+import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { SessionRecord } from '../../access/record.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
+import type { Breach } from './guarded-requests.js'
+import type { RequestGuard } from './request-guard.js'
 
 /** How a relay ended, and the octets it carried each way. */
 export interface RelayEnd {
-  readonly by: 'device' | 'client' | 'link' | 'operator'
+  readonly by: 'device' | 'client' | 'link' | 'operator' | 'guard'
   readonly exit?: Exit
   readonly linkEnd?: LinkEnd
   /** The operator who killed the session. */
   readonly killedBy?: string
+  readonly breach?: Breach
   readonly fromClient: number
   readonly fromDevice: number
 }
@@ -20,12 +24,13 @@ export interface RelayEnd {
 export interface RelayWords {
   readonly linkEnded: (end: LinkEnd) => string
   readonly killed: (by: string) => string
+  readonly breached: (breach: Breach) => string
 }
 
-/** Milliseconds that a device gets to take what a client that left had still sent. */
+/** Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still let pass. */
 const lastOctetsTimeout = 5_000
 
-/** Milliseconds that a client gets to take why its session was killed. */
+/** Milliseconds that a client gets to take why its session was ended. */
 const lastWordsTimeout = 1_000
 
 /**
@@ -34,6 +39,7 @@ const lastWordsTimeout = 1_000
  * @param session counts the octets, and tells when an operator kills it
  * @param record sees every octet that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
+ * @param guard what the octets pass through where rules on operations apply
  */
 export async function relay(
   client: ServerChannel,
@@ -42,16 +48,23 @@ export async function relay(
   record: Pick<SessionRecord, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
+  guard?: RequestGuard,
 ): Promise<RelayEnd> {
-  client.pipe(device.stream)
+  const requests = guard?.fromClient ?? device.stream
+  const replies = guard?.toClient ?? device.stream
+  if (guard !== undefined) {
+    guard.toDevice.pipe(device.stream)
+    device.stream.pipe(guard.fromDevice)
+  }
+  client.pipe(requests)
   client.on('data', (octets: Buffer) => session.carried('fromClient', octets.length))
   client.on('data', record.fromClient)
-  device.stream.pipe(client, { end: false })
+  replies.pipe(client, { end: false })
   device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
-  device.stream.on('data', record.fromDevice)
+  replies.on('data', record.fromDevice)
   device.standardError.pipe(client.stderr, { end: false })
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
-  void Promise.all([endOf(device.stream), endOf(device.standardError)])
+  void Promise.all([endOf(replies), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? sendEof(client))
 
@@ -59,28 +72,35 @@ export async function relay(
     device.closed.then((closing) => ({ by: 'device' as const, ...closing })),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
+    ...(guard === undefined ? [] : [guard.breached.then((breach) => ({ by: 'guard' as const, breach }))]),
   ])
 
   if (first.by === 'client') {
-    leave(device, client)
+    leave(device, replies, client)
+    guard?.clientGone()
     await within(lastOctetsTimeout, finished(device.stream, { readable: false }))
+    guard?.stop()
     device.close()
     return { by: 'client', ...session.octets }
   }
 
-  client.unpipe(device.stream)
+  guard?.stop()
+  client.unpipe(requests)
   client.resume()
-  if (first.by === 'operator') {
-    leave(device, client)
-    client.stderr.write(words.killed(first.killedBy))
+  if (first.by === 'operator' || first.by === 'guard') {
+    if (first.by === 'guard') await within(lastOctetsTimeout, Promise.race([passedOn(device, guard), clientGone]))
+    leave(device, replies, client)
+    client.stderr.write(first.by === 'operator' ? words.killed(first.killedBy) : words.breached(first.breach))
     // A client that reads nothing does not hold up its end.
     await within(lastWordsTimeout, Promise.race([allFlushed(client), clientGone]))
+    if (first.by === 'guard') device.close()
     sendExit(client, { status: 1 })
     sendEof(client)
     client.close()
-    return { by: 'operator', killedBy: first.killedBy, ...session.octets }
+    return { ...first, ...session.octets }
   }
 
+  await Promise.race([passedOn(device, guard), clientGone])
   await Promise.race([allFlushed(client), clientGone])
   const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
@@ -98,10 +118,20 @@ export async function relay(
   }
 }
 
-/** Lets whatever a device still sends run dry, so that its channel can close. */
-function leave(device: DeviceChannel, client: ServerChannel): void {
-  device.stream.unpipe(client)
+/** Settles once a guard has handed on all that it let pass to the client, and what it says itself. */
+async function passedOn(device: DeviceChannel, guard: RequestGuard | undefined): Promise<void> {
+  if (guard === undefined || guard.toClient.readableEnded) return
+  device.stream.unpipe(guard.fromDevice)
   device.stream.resume()
+  const ended = endOf(guard.toClient)
+  guard.fromDevice.end()
+  await ended
+}
+
+/** Lets whatever a device still sends run dry, so that its channel can close. */
+function leave(device: DeviceChannel, replies: Readable, client: ServerChannel): void {
+  replies.unpipe(client)
+  replies.resume()
   device.standardError.unpipe(client.stderr)
   device.standardError.resume()
 }

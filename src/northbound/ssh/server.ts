@@ -8,9 +8,11 @@ import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
-import { type Accounts, accountsOverSsh, authorise } from '../authorise.js'
+import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
+import { createHeldOctets, type HeldOctets } from './held-octets.js'
 import { serveSession } from './session.js'
+import type { GuardContext } from './session-guard.js'
 
 /** Bounds on clients; times in milliseconds. */
 export interface SshEndpointLimits {
@@ -20,6 +22,10 @@ export interface SshEndpointLimits {
   readonly maxSessionsPerConnection: number
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
+  /** Octets of one request under rules on operations, and of all that are held at a time. */
+  readonly maxInspectedRequest: number
+  readonly maxInspectedTotal: number
+  readonly maxWaitingRefusals: number
 }
 
 /** Who may do what now; a reload changes what these give. */
@@ -52,6 +58,7 @@ export function createSshEndpoint(
   metrics: ClientMetrics,
 ): SshEndpoint {
   let limits = initial
+  const held = createHeldOctets(() => limits.maxInspectedTotal)
   const clients = new Map<Socket, NodeJS.Timeout>()
   const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
     keepaliveInterval,
@@ -70,7 +77,7 @@ export function createSshEndpoint(
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
-    serveClient(connection, fleet, access, recorder, limits, log, metrics, onAuthenticated)
+    serveClient(connection, fleet, access, recorder, limits, held, log, metrics, onAuthenticated)
   })
   const server = createServer(sshListenerOptions, (socket) => {
     socket.on('error', () => undefined)
@@ -127,6 +134,7 @@ function serveClient(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
+  held: HeldOctets,
   serverLog: Log,
   metrics: ClientMetrics,
   onAuthenticated: () => void,
@@ -148,7 +156,7 @@ function serveClient(
   void authenticate(connection, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       onAuthenticated()
-      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, log, metrics)
+      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, held, log, metrics)
     },
   )
 }
@@ -160,10 +168,13 @@ function serveAuthenticated(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
+  held: HeldOctets,
   connectionLog: Log,
   metrics: ClientMetrics,
 ): void {
   const { user, deviceId } = login
+  const accounts = accountsOverSsh(access)
+  const rules: GuardContext = { limits, held, permissionNow: (device) => permissionNow(accounts, user, device) }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, deviceId })
   log.info({ method }, 'client authenticated')
@@ -188,7 +199,8 @@ function serveAuthenticated(
         restriction,
         method,
         recorder,
-        authorise: () => authorise(fleet, accountsOverSsh(access), user, deviceId),
+        authorise: () => authorise(fleet, accounts, user, deviceId),
+        rules,
         log,
         metrics,
       },

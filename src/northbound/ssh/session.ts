@@ -17,7 +17,9 @@ import {
   unknownSubsystem,
 } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
-import { relay } from './relay.js'
+import { relay, type RelayWords } from './relay.js'
+import type { RequestGuard } from './request-guard.js'
+import { type GuardContext, guardOf } from './session-guard.js'
 import { gatherSurroundings, type Surroundings } from './terminal.js'
 
 /** Whom a session is for, once authentication and the rights on the device were decided. */
@@ -31,6 +33,8 @@ export interface SessionContext {
   readonly recorder: Recorder
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
+  /** How rules on operations are enforced. */
+  readonly rules: GuardContext
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'sessionRefused'>
 }
@@ -100,12 +104,14 @@ async function mayHaveTerminal({ authorise, restriction }: SessionContext): Prom
 interface Allowed {
   readonly use: ChannelUse
   readonly roles: readonly string[]
+  /** What its requests pass through, where rules on operations apply. */
+  readonly guard?: RequestGuard
 }
 
 /** Whether a client gets what it asks for, as far as that is for the bridge to say. */
 async function decide(
   purpose: ChannelPurpose,
-  { authorise, restriction, recorder, client, deviceId }: SessionContext,
+  { authorise, restriction, recorder, rules, client, deviceId, log }: SessionContext,
 ): Promise<Allowed | { readonly refusal: SessionRefusalText }> {
   const authorisation = await authorise()
   if (!authorisation.allowed) return authorisation
@@ -114,11 +120,12 @@ async function decide(
   if (use === undefined) return { refusal: unknownSubsystem(purpose) }
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
     return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
-  if (use.kind === 'netconf' && permission.operations.kind === 'rules') return { refusal: noRulesYet }
   if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: certificateForNetconf }
   if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
   const notRecorded = recorder.refusal()
-  return notRecorded === undefined ? { use, roles: permission.roles } : { refusal: notRecorded }
+  if (notRecorded !== undefined) return { refusal: notRecorded }
+  const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, rules, log) : undefined
+  return { use, roles: permission.roles, ...(guard === undefined ? {} : { guard }) }
 }
 
 /** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
@@ -134,7 +141,7 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
   })
 }
 
-async function runSession(asked: Asked, { use, roles }: Allowed, context: SessionContext): Promise<void> {
+async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {
   const { held, request, surroundings, clientGone } = asked
   const { fleet, deviceId, client, method, recorder, log } = context
   const cancel = new AbortController()
@@ -166,12 +173,16 @@ async function runSession(asked: Asked, { use, roles }: Allowed, context: Sessio
   channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
   surroundings.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
-  const end = await relay(held.channel, channel, session, record, clientGone, {
+  const words: RelayWords = {
     linkEnded: ({ message }) =>
       `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
     killed: (by) => `homeport: session killed by ${by}${lineEnd(request)}`,
-  })
+    breached: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
+  }
+  const end = await relay(held.channel, channel, session, record, clientGone, words, guard)
   record.end(end.by)
+  if (end.breach !== undefined)
+    log.warn({ reason: end.breach.reason, hint: end.breach.hint }, `session ended: ${end.breach.message}`)
   log.info(
     {
       sessionId: session.id,
@@ -211,10 +222,4 @@ async function turnAway(
   sendExit(channel, { status: refusedStatus })
   sendEof(channel)
   channel.close()
-}
-
-const noRulesYet: SessionRefusalText = {
-  reason: 'no-rights',
-  message: 'the roles here have rules on operations, which are not enforced over SSH',
-  hint: 'ask for a role with operations: ["*"]',
 }

@@ -26,6 +26,8 @@ export const byteSubsystem = {
    * ended, then exits.
    */
   replies: (delay = 0): string => command('replies', delay),
+  /** Runs another subsystem's command, and appends all that it is given to a file before it gets it. */
+  record: (file: string, program: string): string => command('record', file, program),
 } as const
 
 /** SHA-256, in hexadecimal, of the first `bytes` bytes of the stream that `send` writes and `deterministicBytes` makes. */

@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
+import threading
 import time
 
 CHUNK = 65536
@@ -63,6 +65,25 @@ def replies(delay):
                 return
 
 
+def record(record_file, program):
+    child = subprocess.Popen(program, shell=True, stdin=subprocess.PIPE)
+
+    def carry():
+        with open(record_file, "ab", buffering=0) as file:
+            while data := os.read(0, CHUNK):
+                file.write(data)
+                try:
+                    child.stdin.write(data)
+                    child.stdin.flush()
+                except BrokenPipeError:
+                    return
+        child.stdin.close()
+
+    threading.Thread(target=carry, daemon=True).start()
+    # Its end is ours, although our own input may still be open.
+    os._exit(child.wait())
+
+
 if __name__ == "__main__":
-    modes = {"send": send, "sink": sink, "complain": complain, "replies": replies}
+    modes = {"record": record, "send": send, "sink": sink, "complain": complain, "replies": replies}
     modes[sys.argv[1]](*sys.argv[2:])

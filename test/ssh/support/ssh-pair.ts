@@ -7,6 +7,8 @@ import { socketOf } from '../../../src/ssh/ssh2-internals.js'
 export interface ChannelPair {
   readonly server: ServerChannel
   readonly client: ClientChannel
+  /** Settles when the client closed it, whatever of it is unread. */
+  readonly clientGone: Promise<void>
 }
 
 /** What a server does with a request for a subsystem: takes it, or turns it down. */
@@ -50,16 +52,18 @@ const hostKey = generatePrivateKey('ed25519', 'test')
 /** An ssh2 server and an ssh2 client that has logged in there, on the loopback address. */
 export async function openSshPair(options: SshPairOptions = {}): Promise<SshPair> {
   const serve: Serve = options.serve ?? ((_connection, accept) => accept())
-  const served: ServerChannel[] = []
+  const served: Omit<ChannelPair, 'client'>[] = []
   const server = new ssh2.Server({ hostKeys: [hostKey] })
   const connected = new Promise<Connection>((resolve) => {
     server.on('connection', (connection) => {
       connection.on('error', () => undefined)
       connection.on('authentication', (context) => context.accept())
       connection.on('session', (accept) => {
-        accept().on('subsystem', (take, reject, { name }) => {
-          const channel = serve(connection, take, reject, name)
-          if (channel !== undefined) served.push(channel)
+        const session = accept()
+        const clientGone = new Promise<void>((resolve) => session.once('close', () => resolve()))
+        session.on('subsystem', (take, reject, { name }) => {
+          const server = serve(connection, take, reject, name)
+          if (server !== undefined) served.push({ server, clientGone })
         })
       })
       options.onConnection?.(connection)
@@ -89,9 +93,9 @@ export async function openSshPair(options: SshPairOptions = {}): Promise<SshPair
     client,
     open: async (window, packetSize) => {
       const far = await openSubsystem(client, window, packetSize)
-      const near = served.find((channel) => numbersOf(channel).outgoing.id === numbersOf(far).incoming.id)
+      const near = served.find(({ server }) => numbersOf(server).outgoing.id === numbersOf(far).incoming.id)
       if (near === undefined) throw new Error('the server took no channel')
-      return { server: near, client: far }
+      return { ...near, client: far }
     },
     stop,
   }

@@ -5,6 +5,7 @@ import { createFleetEmitter } from '../../../../src/fleet/events.js'
 import type { Link } from '../../../../src/fleet/link.js'
 import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
+import type { RequestGuard } from '../../../../src/northbound/ssh/request-guard.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
 import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
@@ -28,9 +29,10 @@ export interface RelayedSession {
 export interface RelayedSessionOptions {
   /** Octets that the client takes before it grants more. */
   readonly clientWindow?: number
+  readonly guard?: RequestGuard
 }
 
-export async function openRelayedSession({ clientWindow }: RelayedSessionOptions = {}): Promise<RelayedSession> {
+export async function openRelayedSession({ clientWindow, guard }: RelayedSessionOptions = {}): Promise<RelayedSession> {
   const sockets = await openSocketPair()
   const sessions = deviceOn(sockets.device)
   const opening = await openSshLink(sockets.bridge, {
@@ -47,14 +49,14 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
   if (!opening.ok) throw new Error(opening.refusal.message)
   const { link } = opening
   const clientSide = await openSshPair()
-  const { server, client } = await clientSide.open(clientWindow)
+  const { server, client, clientGone } = await clientSide.open(clientWindow)
   governFlow(server)
   server.on('error', () => undefined)
   const opened = await link.openChannel({ kind: 'subsystem', name: 'netconf' })
   if (!opened.ok) throw new Error(opened.message)
   opened.channel.stream.on('error', () => undefined)
   const gone = new Promise<void>((resolve) => {
-    server.once('close', () => resolve())
+    void clientGone.then(resolve)
     clientSide.connection.once('close', () => resolve())
   })
   const request = { kind: 'subsystem', name: 'netconf' } as const
@@ -67,10 +69,19 @@ export async function openRelayedSession({ clientWindow }: RelayedSessionOptions
     device: await sessions,
     deviceSocket: sockets.device,
     link,
-    end: relay(server, opened.channel, session, unrecorded, gone, {
-      linkEnded: ({ message }) => `the link ended: ${message}\n`,
-      killed: (by) => `killed by ${by}\n`,
-    }),
+    end: relay(
+      server,
+      opened.channel,
+      session,
+      unrecorded,
+      gone,
+      {
+        linkEnded: ({ message }) => `the link ended: ${message}\n`,
+        killed: (by) => `killed by ${by}\n`,
+        breached: ({ reason }) => `breached: ${reason}\n`,
+      },
+      guard,
+    ),
     kill: (by) => void register.kill(session.id, by),
     stop: () => {
       clientSide.stop()

@@ -1,0 +1,134 @@
+import { once } from 'node:events'
+import { PassThrough, type Readable, Writable } from 'node:stream'
+import type { Framing } from '../../netconf/framing.js'
+import { createMessageScanner } from '../../netconf/message-scanner.js'
+import { walkTags } from '../../netconf/tag-walk.js'
+import type { ReplyOrder } from './reply-order.js'
+
+/** A device's octets on their way to the client, untouched, with replies of our own between its messages. */
+export interface GuardedReplies {
+  readonly input: Writable
+  readonly output: Readable
+  /** The framing after the hellos; nothing is inserted before it is known. */
+  readonly switchTo: (framing: Framing) => void
+  /** Lets out the replies whose turn has come, unless a message of the device is under way. */
+  readonly insertDue: () => void
+  /** Settles once the client has taken enough that more may be said. */
+  readonly room: () => Promise<void>
+}
+
+export interface GuardedRepliesOptions {
+  readonly order: ReplyOrder
+  /** Told of the device's first message, undefined where it is larger than any hello. */
+  readonly onHello: (message: Buffer | undefined) => void
+  /** Told when the octets are no framing, so that no message can be found any more. */
+  readonly onBroken: (cause: string) => void
+}
+
+/** Octets of a device's hello: one with many YANG modules has much to say. */
+const MAX_HELLO_SIZE = 1024 * 1024
+
+/** Octets of a message in which its root element is looked for. */
+const HEAD_SIZE = 4096
+
+/** Octets that a device may send behind its hello before the client has said its own. */
+const MAX_EARLY = 64 * 1024
+
+export function createGuardedReplies({ order, onHello, onBroken }: GuardedRepliesOptions): GuardedReplies {
+  const output = new PassThrough()
+  let state: 'greeting' | 'undecided' | 'decided' | 'broken' = 'greeting'
+  let early: Buffer[] = []
+  let passing: Buffer = Buffer.alloc(0)
+  let passed = 0
+
+  const passUpTo = (end: number): void => {
+    if (end > passed) output.write(passing.subarray(passed, end))
+    passed = end
+  }
+  const insert = (): void => {
+    for (const reply of order.takeDue()) output.write(reply)
+  }
+
+  const scanner = createMessageScanner({
+    headSize: MAX_HELLO_SIZE,
+    onMessage: ({ head, octets, end }) => {
+      passUpTo(end)
+      if (state === 'greeting') {
+        state = 'undecided'
+        scanner.keep(HEAD_SIZE)
+        onHello(head.length === octets ? head : undefined)
+        // Telling may have decided it.
+        if (isUndecided()) scanner.pause()
+        return
+      }
+      if (!isNotification(head)) order.answered()
+      insert()
+    },
+    onBroken: ({ cause }) => {
+      state = 'broken'
+      onBroken(cause)
+    },
+  })
+  const isUndecided = (): boolean => state === 'undecided'
+
+  const pass = (octets: Buffer): void => {
+    if (state === 'undecided') return hold(octets)
+    passing = octets
+    passed = 0
+    const scanned = scanner.push(octets)
+    passUpTo(scanned)
+    if (scanned < octets.length) hold(octets.subarray(scanned))
+  }
+  const hold = (octets: Buffer): void => {
+    early.push(octets)
+    if (early.reduce((sum, { length }) => sum + length, 0) > MAX_EARLY)
+      onBroken('it sent more than its <hello> before the client had sent one')
+  }
+  const release = (): void => {
+    for (const octets of early.splice(0)) pass(octets)
+  }
+
+  const input = new Writable({
+    write: (octets: Buffer, _encoding, done) => {
+      try {
+        pass(octets)
+      } catch (error) {
+        onBroken(`it could not be followed: ${String(error)}`)
+      }
+      if (output.writableNeedDrain) output.once('drain', () => done())
+      else done()
+    },
+    final: (done) => {
+      for (const octets of early) output.write(octets)
+      early = []
+      output.end()
+      done()
+    },
+  })
+
+  return {
+    input,
+    output,
+    switchTo: (framing) => {
+      state = 'decided'
+      scanner.switchTo(framing)
+      release()
+    },
+    insertDue: () => {
+      if (state === 'decided' && scanner.atBoundary() && !output.writableEnded) insert()
+    },
+    room: async () => {
+      if (output.writableNeedDrain) await once(output, 'drain')
+    },
+  }
+}
+
+/** Everything else that a server says answers a request, whatever it is. */
+function isNotification(head: Buffer): boolean {
+  let root: string | undefined
+  walkTags(head.toString(), ({ name }) => {
+    root = name
+    return false
+  })
+  return root === 'notification'
+}

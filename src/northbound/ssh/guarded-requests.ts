@@ -1,0 +1,206 @@
+import { once } from 'node:events'
+import { PassThrough, type Readable, Writable } from 'node:stream'
+import { DATASTORE_PARAMETERS, type Operation, operationOf } from '../../access/operation.js'
+import type { OperationDecision } from '../../access/operation-rule.js'
+import { createByteQueue } from '../../netconf/byte-queue.js'
+import { type ChunksClaim, readClientHello } from '../../netconf/certain-framing.js'
+import { encodeFrame, encodePart, endOfFrame } from '../../netconf/frame-encoder.js'
+import { createFrameReader, type FramePart } from '../../netconf/frame-reader.js'
+import type { Framing } from '../../netconf/framing.js'
+import {
+  createRequestReader,
+  type RequestFault,
+  type RequestReader,
+  type RequestRoot,
+} from '../../netconf/request-reader.js'
+import type { HeldOctets } from './held-octets.js'
+
+/** Why a session cannot go on, as the client is told and as the log has it. */
+export interface Breach {
+  readonly reason: string
+  readonly message: string
+  readonly hint: string
+}
+
+/** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no octet arrives. */
+export interface GuardedRequests {
+  readonly input: Writable
+  readonly output: Readable
+  /** Takes nothing more; what is held is given up. */
+  readonly stop: () => void
+}
+
+export interface GuardedRequestsOptions {
+  /** Octets of one request, and what all may hold together. */
+  readonly maxRequest: number
+  readonly held: HeldOctets
+  /** Told of the client's hello, which goes on to the device. Answers with the framing once the device's is known, too. */
+  readonly onHello: (claim: ChunksClaim) => Promise<Framing>
+  readonly decide: (operation: Operation) => OperationDecision
+  /** Told of a request before it goes to the device. */
+  readonly onForwarded: () => void
+  /** Answers a request in the device's stead; settles when the next may be looked at. */
+  readonly onDenied: (denied: DeniedRequest) => Promise<void>
+  /** Told once, of what nobody can make sense of or take; nothing after it is read. `root` where it was seen whose request it is. */
+  readonly onBreach: (breach: Breach, cause: BreachCause, root: RequestRoot | undefined) => void
+}
+
+export interface DeniedRequest {
+  readonly root: RequestRoot | undefined
+  /** Undefined where there is not one operation. */
+  readonly operation: Operation | undefined
+  readonly reason: string
+}
+
+export type BreachCause = 'bad-hello' | 'malformed' | 'too-big' | 'too-much-held'
+
+/** Octets of a client's hello, which has few capabilities. */
+const MAX_HELLO_SIZE = 64 * 1024
+
+/** Octets that go to the device in one piece. */
+const PIECE = 64 * 1024
+
+export function createGuardedRequests(options: GuardedRequestsOptions): GuardedRequests {
+  const output = new PassThrough()
+  const reader = createFrameReader()
+  const body = createByteQueue()
+  let framing: Framing | undefined
+  let greeting = true
+  let request: RequestReader | undefined
+  let over = false
+  /** Octets of the request at hand that count as held, until the device has taken it. */
+  let holding = 0
+
+  const release = (): void => {
+    options.held.release(holding)
+    holding = 0
+  }
+  const stop = (): void => {
+    over = true
+    release()
+    body.skip(body.length())
+  }
+  const breach = (cause: BreachCause, found: Breach): void => {
+    const root = request?.root()
+    stop()
+    options.onBreach(found, cause, root)
+  }
+
+  const take = async (octets: Buffer): Promise<void> => {
+    if (over) return
+    reader.push(octets)
+    for (let part = reader.next(); part !== undefined; part = reader.next()) {
+      if (greeting) await greet(part)
+      else await guard(part)
+      if (over) return
+    }
+  }
+
+  const greet = async (part: FramePart): Promise<void> => {
+    if (part.kind === 'octets') {
+      body.append(part.octets)
+      if (body.length() > MAX_HELLO_SIZE)
+        breach('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
+      return
+    }
+    const message = body.take(body.length())
+    const claim = readClientHello(message)
+    if (!claim.ok) return breach('bad-hello', badHello(`the client sent no usable <hello>: ${claim.error.cause}`))
+    await send(message, 'end-of-message')
+    framing = await options.onHello(claim.value)
+    greeting = false
+    reader.switchTo(framing)
+  }
+
+  const guard = async (part: FramePart): Promise<void> => {
+    if (part.kind === 'error') return breach('malformed', malformed(`the framing is broken: ${part.error.cause}`))
+    if (part.kind === 'octets') return hold(part.octets)
+    const read = (request ?? createRequestReader(DATASTORE_PARAMETERS)).end()
+    if (!read.ok) return breach(causeOf(read.error), breachOf(read.error))
+    const root = request?.root()
+    const { value } = read
+    const operation = value.kind === 'operation' ? operationOf(value.operation) : undefined
+    const decision = operation === undefined ? undefined : options.decide(operation)
+    const octets = body.take(body.length())
+    request = undefined
+    if (decision?.allowed === true) {
+      options.onForwarded()
+      await send(octets, reader.framing())
+      return release()
+    }
+    release()
+    const reason = decision?.reason ?? (value.kind === 'undecidable' ? value.cause : '')
+    await options.onDenied({ root, operation, reason })
+  }
+
+  const hold = (octets: Buffer): void => {
+    request ??= createRequestReader(DATASTORE_PARAMETERS)
+    const fault = request.write(octets)
+    if (fault !== undefined) return breach(causeOf(fault), breachOf(fault))
+    const length = holding + octets.length
+    if (length > options.maxRequest) return breach('too-big', tooBig(options.maxRequest))
+    if (!options.held.grow(holding, length)) return breach('too-much-held', tooMuchHeld)
+    holding = length
+    body.append(octets)
+  }
+
+  const send = async (message: Buffer, as: Framing): Promise<void> => {
+    if (message.length <= PIECE) return write(encodeFrame(as, message))
+    for (let at = 0; at < message.length; at += PIECE) await write(encodePart(as, message.subarray(at, at + PIECE)))
+    await write(endOfFrame(as))
+  }
+  const write = async (octets: Buffer): Promise<void> => {
+    if (!output.write(octets)) await once(output, 'drain')
+  }
+
+  const input = new Writable({
+    write: (octets: Buffer, _encoding, done) => {
+      void take(octets)
+        // What was not foreseen must not let anything pass either.
+        .catch((error: unknown) => breach('malformed', unforeseen(error)))
+        .then(() => done())
+    },
+    final: (done) => {
+      output.end()
+      done()
+    },
+  })
+  return { input, output, stop }
+}
+
+function causeOf({ kind }: RequestFault): BreachCause {
+  return kind === 'too-big' || kind === 'too-deep' ? 'too-big' : 'malformed'
+}
+
+function breachOf({ kind, cause }: RequestFault): Breach {
+  return causeOf({ kind, cause }) === 'too-big'
+    ? { reason: 'request-too-big', message: `the request is too big: ${cause}`, hint: 'split it' }
+    : malformed(`the message is no request that can be judged: ${cause}`)
+}
+
+function malformed(message: string): Breach {
+  const hint = 'send one <rpc> in well-formed UTF-8 XML a message; nothing after this can be trusted'
+  return { reason: 'malformed-request', message, hint }
+}
+
+function badHello(message: string): Breach {
+  return { reason: 'bad-hello', message, hint: 'begin with a <hello> that holds <capabilities> (RFC 6241 §8.1)' }
+}
+
+function tooBig(limit: number): Breach {
+  return {
+    reason: 'request-too-big',
+    message: `the request is larger than ${limit} octets, which is all that is looked at under rules`,
+    hint: 'split it, or raise endpoint.ssh.max-inspected-request',
+  }
+}
+
+function unforeseen(error: unknown): Breach {
+  return { ...malformed(`the request could not be judged: ${String(error)}`), reason: 'internal-error' }
+}
+
+const tooMuchHeld: Breach = {
+  reason: 'too-much-held',
+  message: 'the requests of all sessions under rules hold as much as they may',
+  hint: 'try again later, or raise endpoint.ssh.max-inspected-total',
+}

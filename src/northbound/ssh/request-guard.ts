@@ -1,0 +1,146 @@
+import type { Readable, Writable } from 'node:stream'
+import { formatOperation, type Operation } from '../../access/operation.js'
+import type { OperationDecision } from '../../access/operation-rule.js'
+import { certainFraming, type ChunksClaim, readServerHello } from '../../netconf/certain-framing.js'
+import type { Framing } from '../../netconf/framing.js'
+import type { RequestRoot } from '../../netconf/request-reader.js'
+import { createGuardedReplies } from './guarded-replies.js'
+import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
+import type { HeldOctets } from './held-octets.js'
+import { type Refusal, refusalReply } from './refusal-reply.js'
+import { createReplyOrder } from './reply-order.js'
+
+/**
+ * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here, in the device's order
+ * of replies and in the session's framing; of them the device gets no octet. Replies pass unread: only where a message ends is looked for.
+ */
+export interface RequestGuard {
+  readonly fromClient: Writable
+  readonly toDevice: Readable
+  readonly fromDevice: Writable
+  readonly toClient: Readable
+  /** Settles when the session must end, once the client was told why as far as NETCONF can. */
+  readonly breached: Promise<Breach>
+  /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
+  readonly clientGone: () => void
+  /** Gives up what is held. */
+  readonly stop: () => void
+}
+
+/** Bounds of a guard. */
+export interface RequestGuardLimits {
+  /** Octets of one request. */
+  readonly maxInspectedRequest: number
+  /** Refused requests whose answers may wait for earlier replies; more are not read. */
+  readonly maxWaitingRefusals: number
+}
+
+export interface RequestGuardOptions {
+  readonly limits: RequestGuardLimits
+  readonly held: HeldOctets
+  /** Decided anew for each request: a reload changes it. */
+  readonly decide: (operation: Operation) => OperationDecision
+  /** Whose rules these are, for the client to know whom to ask. */
+  readonly roles: readonly string[]
+  readonly onDenied: (denial: Denial) => void
+}
+
+/** A request that was refused. */
+export interface Denial {
+  /** Undefined where there was not one operation. */
+  readonly operation: Operation | undefined
+  readonly reason: string
+}
+
+export function createRequestGuard({ limits, held, decide, roles, onDenied }: RequestGuardOptions): RequestGuard {
+  const order = createReplyOrder()
+  const claims: { client?: ChunksClaim; server?: ChunksClaim } = {}
+  let framing: Framing | undefined
+  let agreed: (framing: Framing) => void = () => undefined
+  const agreement = new Promise<Framing>((resolve) => {
+    agreed = resolve
+  })
+  let breach: (breach: Breach) => void = () => undefined
+  const breached = new Promise<Breach>((resolve) => {
+    breach = resolve
+  })
+
+  const agree = (): void => {
+    if (claims.client === undefined || claims.server === undefined) return
+    const certain = certainFraming(claims.client, claims.server)
+    if (!certain.ok) return breach({ reason: 'bad-hello', message: certain.error.cause, hint: certain.error.hint })
+    framing = certain.value
+    replies.switchTo(framing)
+    agreed(framing)
+  }
+
+  const replies = createGuardedReplies({
+    order,
+    onHello: (message) => {
+      const claim = message === undefined ? undefined : readServerHello(message)
+      if (claim?.ok !== true)
+        return breach(deviceFault(`it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`))
+      claims.server = claim.value
+      agree()
+    },
+    onBroken: (cause) => breach(deviceFault(cause)),
+  })
+
+  const answer = (refusal: Refusal, root: RequestRoot | undefined, placed?: () => void): void => {
+    if (framing === undefined) return placed?.()
+    order.insert(refusalReply(refusal, root, framing), placed)
+    replies.insertDue()
+  }
+
+  const requests = createGuardedRequests({
+    maxRequest: limits.maxInspectedRequest,
+    held,
+    decide,
+    onHello: (claim) => {
+      claims.client = claim
+      agree()
+      return agreement
+    },
+    onForwarded: () => order.forwarded(),
+    onDenied: async (denied) => {
+      onDenied(denied)
+      answer(refusalOf(denied, roles), denied.root)
+      await order.fewerThan(limits.maxWaitingRefusals)
+      await replies.room()
+    },
+    onBreach: (found, cause, root) => {
+      if (cause === 'bad-hello') return breach(found)
+      answer({ ...errorOf[cause], message: `${found.message}; ${found.hint}` }, root, () => breach(found))
+    },
+  })
+
+  return {
+    fromClient: requests.input,
+    toDevice: requests.output,
+    fromDevice: replies.input,
+    toClient: replies.output,
+    breached,
+    clientGone: order.giveUp,
+    stop: requests.stop,
+  }
+}
+
+function refusalOf({ operation, reason }: DeniedRequest, roles: readonly string[]): Refusal {
+  const what = operation === undefined ? 'the request' : formatOperation(operation)
+  const whose = `${roles.length === 1 ? 'role' : 'roles'} ${roles.join(', ')}`
+  return { tag: 'access-denied', type: 'application', message: `${what} is not allowed to ${whose}: ${reason}` }
+}
+
+const errorOf: Readonly<Record<Exclude<BreachCause, 'bad-hello'>, Omit<Refusal, 'message'>>> = {
+  malformed: { tag: 'malformed-message', type: 'rpc' },
+  'too-big': { tag: 'too-big', type: 'rpc' },
+  'too-much-held': { tag: 'resource-denied', type: 'rpc' },
+}
+
+function deviceFault(cause: string): Breach {
+  return {
+    reason: 'device-framing',
+    message: `the device cannot be followed, as rules on operations need it: ${cause}`,
+    hint: 'look at the NETCONF of the device; who has operations: ["*"] gets its octets as they are',
+  }
+}

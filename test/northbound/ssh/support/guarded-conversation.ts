@@ -1,0 +1,150 @@
+import { decide, type OperationRule } from '../../../../src/access/operation-rule.js'
+import { readOperationPattern } from '../../../../src/config/operation-pattern.js'
+import { createFrameDecoder } from '../../../../src/netconf/frame-decoder.js'
+import { encodeFrame } from '../../../../src/netconf/frame-encoder.js'
+import type { Framing } from '../../../../src/netconf/framing.js'
+import { NETCONF_NS } from '../../../../src/netconf/namespaces.js'
+import { rpcErrorOf } from '../../../../src/netconf/rpc-error.js'
+import { parseXml } from '../../../../src/netconf/xml-parse.js'
+import { attributeOf, elementsOf } from '../../../../src/netconf/xml-tree.js'
+import { createHeldOctets } from '../../../../src/northbound/ssh/held-octets.js'
+import {
+  createRequestGuard,
+  type Denial,
+  type RequestGuard,
+  type RequestGuardOptions,
+} from '../../../../src/northbound/ssh/request-guard.js'
+
+const base = (version: '1.0' | '1.1'): string => `<capability>urn:ietf:params:netconf:base:${version}</capability>`
+
+/** A hello that announces what such framing needs. */
+export function helloFor(framing: Framing, more = ''): string {
+  const capabilities = framing === 'chunked' ? base('1.0') + base('1.1') : base('1.0')
+  return `<hello xmlns="${NETCONF_NS}"><capabilities>${capabilities}</capabilities>${more}</hello>`
+}
+
+export const serverHello = helloFor('chunked', '<session-id>7</session-id>')
+
+export const inEndOfMessage = (payload: string | Buffer): Buffer => encodeFrame('end-of-message', payload)
+
+/** Rules as a role has them: what it allows, and after `!` what it denies. */
+export function rulesOf(...written: readonly string[]): readonly OperationRule[] {
+  return written.map((text) => {
+    const read = readOperationPattern(text.replace(/^!/, ''))
+    if (!read.ok) throw new Error(read.message)
+    return { effect: text.startsWith('!') ? 'deny' : 'allow', ...read.value }
+  })
+}
+
+export interface GuardSetup extends Partial<RequestGuardOptions> {
+  readonly rules: readonly string[]
+}
+
+export function guardWith({ rules, ...more }: GuardSetup): RequestGuard & { readonly denials: readonly Denial[] } {
+  const denials: Denial[] = []
+  const guard = createRequestGuard({
+    limits: { maxInspectedRequest: 1024 * 1024, maxWaitingRefusals: 100 },
+    held: createHeldOctets(() => 16 * 1024 * 1024),
+    decide: (operation) => decide({ kind: 'rules', roles: [rulesOf(...rules)] }, operation),
+    roles: ['viewer'],
+    onDenied: (denial) => denials.push(denial),
+    ...more,
+  })
+  return { ...guard, denials }
+}
+
+/** What came of a conversation. */
+export interface Conversation {
+  /** What the device got after the client's hello, without framing. */
+  readonly device: readonly string[]
+  /** All octets that the device got. */
+  readonly octets: Buffer
+  /** What the client was told after the device's hello: `ok 1`, `access-denied 2`, with the message-id where there is one. */
+  readonly client: readonly string[]
+  /** Why the session was ended by the guard. */
+  readonly breach?: string
+}
+
+export interface ConversationOptions extends GuardSetup {
+  readonly framing: Framing
+  /** All that the client sends, hello included, as it is segmented. */
+  readonly sent: readonly Buffer[]
+  readonly serverHello?: string
+}
+
+/** Lets a client talk through a guard to a device that answers `<ok/>` to each message whatever it holds, until either side is done. */
+export async function converse({
+  framing,
+  sent,
+  serverHello: deviceHello = serverHello,
+  ...setup
+}: ConversationOptions): Promise<Conversation> {
+  const guard = guardWith(setup)
+  const got: Buffer[] = []
+  const told: Buffer[] = []
+  const device: string[] = []
+  const atDevice = createFrameDecoder()
+  let greeted = false
+  guard.toDevice.on('data', (octets: Buffer) => {
+    got.push(octets)
+    atDevice.push(octets)
+    for (let frame = atDevice.next(); frame !== undefined; frame = atDevice.next()) {
+      if (frame.kind === 'error') throw new Error(`the device got broken framing: ${frame.error.cause}`)
+      const message = frame.bytes.toString('latin1')
+      if (!greeted) {
+        greeted = true
+        atDevice.switchTo(framing)
+        continue
+      }
+      device.push(frame.bytes.toString())
+      const id = /message-id="([^"]*)"/.exec(message)?.[1]
+      const attributes = id === undefined ? '' : ` message-id="${id}"`
+      guard.fromDevice.write(encodeFrame(framing, `<rpc-reply xmlns="${NETCONF_NS}"${attributes}><ok/></rpc-reply>`))
+    }
+  })
+  guard.toDevice.once('end', () => guard.fromDevice.end())
+  guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+  const ended = new Promise<undefined>((resolve) => guard.toClient.once('end', () => resolve(undefined)))
+
+  guard.fromDevice.write(inEndOfMessage(deviceHello))
+  for (const octets of sent) guard.fromClient.write(octets)
+  guard.fromClient.end()
+  const breach = await Promise.race([guard.breached, ended])
+  if (breach !== undefined) {
+    guard.stop()
+    guard.fromDevice.end()
+    await ended
+  }
+  return {
+    device,
+    octets: Buffer.concat(got),
+    client: repliesIn(Buffer.concat(told), framing),
+    ...(breach === undefined ? {} : { breach: breach.reason }),
+  }
+}
+
+/** The replies that a client reads, shortly. */
+export function repliesIn(octets: Buffer, framing: Framing): readonly string[] {
+  const decoder = createFrameDecoder()
+  decoder.push(octets)
+  decoder.next()
+  decoder.switchTo(framing)
+  const replies: string[] = []
+  for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+    if (frame.kind === 'error') throw new Error(`the client got broken framing: ${frame.error.cause}`)
+    const parsed = parseXml(frame.bytes)
+    if (!parsed.ok) throw new Error(`the client got what is not XML: ${parsed.error.cause}`)
+    const [first] = elementsOf(parsed.value)
+    if (first === undefined) throw new Error('the client got an empty reply')
+    const id = attributeOf(parsed.value, 'message-id')
+    const what = first.name === 'rpc-error' ? rpcErrorOf(first).tag : first.name
+    replies.push(id === undefined ? what : `${what} ${id}`)
+  }
+  if (decoder.buffered() > 0) throw new Error('the client got half a message')
+  return replies
+}
+
+/** The octets one by one. */
+export function oneByOne(octets: Buffer): readonly Buffer[] {
+  return Array.from(octets, (octet) => Buffer.of(octet))
+}
