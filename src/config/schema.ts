@@ -31,6 +31,7 @@ export type RoleConfig = MapValue<Config['roles']>
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 
 const MANY = 1_000_000
+const MIB = 1024 * 1024
 
 /** The role that exists when the file names none. */
 const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
@@ -56,6 +57,26 @@ export function configSchema(directory: string, environment: Environment) {
     'max-handshakes': integer(1, MANY).default(512),
   })
 
+  /** Bounds on RPCs over HTTP. */
+  const calls = {
+    'rpc-timeout': duration().default(60_000),
+    'max-rpc-timeout': duration().default(3_600_000),
+    'max-request-size': size('1KiB', '1GiB').default(16 * MIB),
+    'max-json-reply-size': size('1KiB', '1GiB').default(8 * MIB),
+    'max-calls': integer(1, MANY).default(500),
+    'max-calls-per-device': integer(1, MANY).default(64),
+    'warm-sessions': integer(1, 100).default(2),
+    'warm-session-pipeline': integer(1, 32).default(4),
+    'warm-session-idle': duration().default(60_000),
+    'max-warm-sessions': integer(1, MANY).default(1000),
+    'session-idle': duration().default(300_000),
+    'session-lifetime': duration().default(3_600_000),
+    'max-sessions': integer(1, MANY).default(200),
+    'max-sessions-per-user': integer(1, MANY).default(8),
+    'idempotency-window': duration('10m', '1h').default(1_800_000),
+    'max-idempotency-keys': integer(1, MANY).default(1000),
+  }
+
   const endpoint = section({
     ssh: section({
       address: listenAddress().default('::'),
@@ -70,6 +91,7 @@ export function configSchema(directory: string, environment: Environment) {
       'max-sessions-per-connection': integer(1, MANY).default(10),
       ...keepalives(30_000),
     }).prefault({}),
+    http: section({ ...calls }).prefault({}),
   })
 
   const link = section({

@@ -58,6 +58,7 @@ describe('config/homeport.example.yaml', () => {
       'site',
       'rack',
       'call-home',
+      'http',
       'ssh',
       'endpoint',
       'link',
