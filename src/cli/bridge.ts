@@ -6,6 +6,7 @@ import { createFleet, type Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
 import { operatorCaller } from '../northbound/http/caller.js'
+import { createRpcDesk } from '../northbound/http/rpc/rpc-desk.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
@@ -102,13 +103,26 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     handshakes: callHome.handshakes,
     devices: desk.countByStanding(),
   })
+  const rpc = createRpcDesk({
+    fleet,
+    limits: () => settings.callLimits,
+    record: recording.recorder,
+  })
   const operator = await serveOperator(
     config,
-    createApp({ fleet, enrolments: desk, log, metrics, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
+    createApp({
+      fleet,
+      enrolments: desk,
+      rpc,
+      log,
+      metrics,
+      identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
+    }),
     log,
   )
   const stop = async (): Promise<void> => {
     await operator.close()
+    await rpc.close()
     callHome.close()
     endpoint.close()
     fleet.close()

@@ -6,6 +6,7 @@ import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
+import type { CallLimits } from '../northbound/http/rpc/call-limits.js'
 import type { UserCertificateTrust } from '../northbound/ssh/authentication.js'
 import type { Access, SshEndpointLimits } from '../northbound/ssh/server.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
@@ -33,6 +34,7 @@ export interface Settings {
   readonly fleetLimits: FleetLimits
   readonly callHomeLimits: CallHomeListenerLimits
   readonly endpointLimits: SshEndpointLimits
+  readonly callLimits: CallLimits
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -72,6 +74,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
       keepaliveCountMax: link.keepaliveCountMax,
     },
     endpointLimits: endpoint.ssh,
+    callLimits: endpoint.http,
   }
 }
 

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
@@ -15,6 +16,7 @@ import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerHealth } from './routes/health.js'
 import { registerMetrics } from './routes/metrics.js'
+import { registerOperations } from './routes/operations/register.js'
 import { registerOpenApi } from './routes/openapi.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
@@ -35,12 +37,10 @@ export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
   app.use(logRequests(log))
-  app.use(
-    bodyLimit({
-      maxSize: longestBody,
-      onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longestBody} octets` }),
-    }),
-  )
+  app.use((c, next) => {
+    const longest = carriesRpc(c.req.path) ? ports.rpc.limits().maxRequestSize : longestBody
+    return boundedBody(longest)(c, next)
+  })
   app.use((c, next) => {
     c.set('identify', identify)
     return next()
@@ -57,6 +57,21 @@ export function createApp({ log, identify, metrics, ...ports }: AppOptions): Api
   registerRepinDevice(app, ports)
   registerListSessions(app, ports)
   registerKillSession(app, ports)
+  registerOperations(app, ports)
   registerOpenApi(app)
   return app
+}
+
+/** Requests that carry what is for a device, and may be as long as configured. */
+function carriesRpc(path: string): boolean {
+  return /^\/api\/v1\/devices\/[^/]+\/(?:sessions\/[^/]+\/)?(?:rpc|transaction|edit-config|copy-config|get|get-config|validate)$/.test(
+    path,
+  )
+}
+
+function boundedBody(longest: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: longest,
+    onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longest} octets` }),
+  })
 }

@@ -26,6 +26,11 @@ export const byteSubsystem = {
    * ended, then exits.
    */
   replies: (delay = 0): string => command('replies', delay),
+  /**
+   * A NETCONF responder, in chunks where its client can, that does what an RPC says anywhere in it: waits `<wait>` milliseconds, then answers
+   * with `<token>` as it was given and `<text>` of `<size>` octets. Anything is answered, in order.
+   */
+  answers: (): string => command('answers'),
 } as const
 
 /** SHA-256, in hexadecimal, of the first `bytes` bytes of the stream that `send` writes and `deterministicBytes` makes. */

@@ -37,7 +37,7 @@ describe('/openapi.json', () => {
     expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(
       [...new Set(served)].toSorted(),
     )
-    expect(operations).toHaveLength(11)
+    expect(operations).toHaveLength(41)
   })
 
   it('refers only to what it holds', () => {

@@ -24,7 +24,7 @@ export function registerOpenApi(api: Api): void {
         },
         // Relative: the API answers wherever it is reached, over a Unix socket too.
         servers: [{ url: '/' }],
-        tags: [{ name: 'bridge' }, { name: 'devices' }, { name: 'sessions' }],
+        tags: [{ name: 'bridge' }, { name: 'devices' }, { name: 'operations' }, { name: 'sessions' }],
       }),
     ),
   )
