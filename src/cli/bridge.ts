@@ -7,6 +7,7 @@ import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/authentication.js'
 import { operatorCaller } from '../northbound/http/caller.js'
+import { createRpcDesk } from '../northbound/http/rpc/rpc-desk.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
@@ -112,9 +113,15 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const draining = new AbortController()
   let started = false
   const tokens = tokenDeskOn(store.tokens, () => settings, log)
+  const rpc = createRpcDesk({
+    fleet,
+    limits: () => settings.callLimits,
+    record: recording.recorder,
+  })
   const ports = {
     fleet,
     enrolments: desk,
+    rpc,
     tokens,
     findRecords: recording.find,
     log,
@@ -159,6 +166,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     http?.close()
     endpoint.close()
     await operator.close()
+    await rpc.close()
     fleet.close()
     metrics.stop()
     await recording.close()

@@ -7,6 +7,7 @@ import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
+import type { CallLimits } from '../northbound/http/rpc/call-limits.js'
 import type { UserCertificateTrust } from '../northbound/ssh/authentication.js'
 import type { Access, SshEndpointLimits } from '../northbound/ssh/server.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
@@ -40,6 +41,7 @@ export interface Settings {
   readonly jwtIssuer?: JwtIssuer
   /** Milliseconds that sessions and calls have to finish when the bridge stops. */
   readonly drainTimeout: number
+  readonly callLimits: CallLimits
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -82,6 +84,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     maxTokens: endpoint.http.maxTokens,
     ...(endpoint.http.oidc === undefined ? {} : { jwtIssuer: endpoint.http.oidc }),
     drainTimeout: config.drainTimeout,
+    callLimits: endpoint.http,
   }
 }
 

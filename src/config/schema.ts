@@ -87,6 +87,26 @@ export function configSchema(directory: string, environment: Environment) {
     'fetch-timeout': duration().default(5_000),
   })
 
+  /** Bounds on RPCs over HTTP. */
+  const calls = {
+    'rpc-timeout': duration().default(60_000),
+    'max-rpc-timeout': duration().default(3_600_000),
+    'max-request-size': size('1KiB', '1GiB').default(16 * MIB),
+    'max-json-reply-size': size('1KiB', '1GiB').default(8 * MIB),
+    'max-calls': integer(1, MANY).default(500),
+    'max-calls-per-device': integer(1, MANY).default(64),
+    'warm-sessions': integer(1, 100).default(2),
+    'warm-session-pipeline': integer(1, 32).default(4),
+    'warm-session-idle': duration().default(60_000),
+    'max-warm-sessions': integer(1, MANY).default(1000),
+    'session-idle': duration().default(300_000),
+    'session-lifetime': duration().default(3_600_000),
+    'max-sessions': integer(1, MANY).default(200),
+    'max-sessions-per-user': integer(1, MANY).default(8),
+    'idempotency-window': duration('10m', '1h').default(1_800_000),
+    'max-idempotency-keys': integer(1, MANY).default(1000),
+  }
+
   const http = section({
     address: listenAddress().default('127.0.0.1'),
     port: portOrNone().default(8080),
@@ -103,8 +123,8 @@ export function configSchema(directory: string, environment: Environment) {
     metrics: oneOf('token', 'public').default('token'),
     'max-tokens': integer(1, MANY).default(1000),
     oidc: oidc.optional(),
+    ...calls,
   })
-
   const endpoint = section({
     ssh: section({
       address: listenAddress().default('::'),

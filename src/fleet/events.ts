@@ -39,6 +39,8 @@ export interface FleetEvents {
   'session-closed': [LiveSession & { readonly durationSeconds: number; readonly killedBy?: string }]
   /** A client got no session on a device. */
   'session-refused': [{ readonly deviceId: string; readonly client: SessionClient; readonly refusal: SessionRefusal }]
+  /** A client has to wait for a session on a device whose sessions are all in use. */
+  crowded: [{ readonly deviceId: string }]
 }
 
 export type FleetEmitter = EventEmitter<FleetEvents>

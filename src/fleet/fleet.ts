@@ -244,6 +244,7 @@ export function createFleet(options: {
       if (spare !== undefined) return admitted(attachment, spare)
       if (slots.full) spares.giveUp()
       const left = began + limits.sessionWait - now()
+      if (slots.full) events.emit('crowded', { deviceId })
       const slot = await slots.acquire(Math.max(left, 0), signal)
       if (!slot.ok) {
         if (slot.cause === 'closed') continue
@@ -268,6 +269,7 @@ export function createFleet(options: {
         continue
       }
       lastRefusal = `the device opens no further channel (${opening.message})`
+      events.emit('crowded', { deviceId })
       if (now() - began + refusedChannelRetry > limits.sessionWait)
         return refused(linkFull(deviceId, entry.device.maxSessions, lastRefusal))
       // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.

@@ -1,11 +1,20 @@
 import type { Duplex } from 'node:stream'
 import { CAPABILITY } from './capabilities.js'
-import { createFrameDecoder, DEFAULT_MAX_MESSAGE_SIZE } from './frame-decoder.js'
+import { DEFAULT_MAX_MESSAGE_SIZE } from './frame-decoder.js'
 import { encodeFrame } from './frame-encoder.js'
+import { createFramePartDecoder } from './frame-parts.js'
 import type { Framing, FramingError } from './framing.js'
 import { agreeFraming, buildHello, parseHello } from './hello.js'
 import { isNotification, type Notification, notificationOf } from './notification.js'
-import { createRequestQueue, type ReceivedReply } from './request-queue.js'
+import { collectingSink, discardingSink, type StreamedReply, streamingSink } from './reply-sinks.js'
+import {
+  createRequestQueue,
+  type PendingRequest,
+  type ReceivedReply,
+  type ReplyHead,
+  type ReplySink,
+} from './request-queue.js'
+import { findRootStartTag } from './root-start-tag.js'
 import { buildRpc, operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
@@ -19,10 +28,27 @@ export interface ClientSessionOptions {
   readonly helloTimeout?: number
   /** For requests that give none of their own; undefined waits as long as the channel lives. */
   readonly replyTimeout?: number
+  /** Octets of a message that is held whole; a streamed reply has no bound. */
   readonly maxMessageSize?: number
+  /** Octets of a reply nobody wants any more that are read for the sake of the session; beyond them it ends. */
+  readonly maxDiscarded?: number
   /** Requests that may await their reply at once. */
   readonly maxPending?: number
   readonly onNotification?: (notification: Notification) => void
+  /** Told of the octets of each message that is sent, framing included. */
+  readonly onSent?: (octets: number) => void
+}
+
+/** How a reply is awaited. */
+export interface StreamOptions {
+  /** Milliseconds until it begins. */
+  readonly timeout?: number
+  /** Gives up on it; the session goes on. */
+  readonly signal?: AbortSignal
+  /** Called whenever the reply's reader is slower than the peer, and so holds up whatever comes after it. */
+  readonly onStall?: () => void
+  /** Called when a reply that was given up before it began has come all the same. */
+  readonly onDiscarded?: () => void
 }
 
 /** Our end of a NETCONF session. Requests are answered in order; several may be under way. */
@@ -32,8 +58,12 @@ export interface ClientSession {
   readonly framing: Framing
   /** Sends one operation and resolves with its reply; rejects with `NetconfSessionError` when there will be none. */
   readonly request: (operation: XmlElement, options?: { readonly timeout?: number }) => Promise<ReceivedReply>
+  /** The same, but resolves as soon as the reply begins; the rest is read from its body. */
+  readonly stream: (operation: XmlElement, options?: StreamOptions) => Promise<StreamedReply>
   /** Asks the server to close (`<close-session>`) and ends the channel, answered or not, within `timeout`. */
   readonly close: (timeout?: number) => Promise<void>
+  /** Ends the channel at once. */
+  readonly abort: (cause: string) => void
   /** Resolves with the reason once the session is over, whoever ended it. */
   readonly closed: Promise<NetconfSessionError>
 }
@@ -41,7 +71,11 @@ export interface ClientSession {
 const DEFAULT_HELLO_TIMEOUT = 60_000
 const DEFAULT_CLOSE_TIMEOUT = 5_000
 const DEFAULT_MAX_PENDING = 64
+const DEFAULT_MAX_DISCARDED = 1024 * 1024
 const DEFAULT_CAPABILITIES: readonly string[] = [CAPABILITY.base10, CAPABILITY.base11]
+/** Octets before the end of a message's first start tag: prolog, comments, attributes. */
+const MAX_HEAD_SIZE = 64 * 1024
+const MAX_HELLO_SIZE = 1024 * 1024
 
 /**
  * Exchanges hellos on a fresh channel and hands out the session.
@@ -49,8 +83,10 @@ const DEFAULT_CAPABILITIES: readonly string[] = [CAPABILITY.base10, CAPABILITY.b
  */
 export function openClientSession(channel: Duplex, options: ClientSessionOptions = {}): Promise<ClientSession> {
   const ours = options.capabilities ?? DEFAULT_CAPABILITIES
-  const decoder = createFrameDecoder({ maxMessageSize: options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE })
-  const requests = createRequestQueue(options.maxPending ?? DEFAULT_MAX_PENDING)
+  const maxMessageSize = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE
+  const decoder = createFramePartDecoder()
+  const maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
+  const requests = createRequestQueue(maxPending)
   let messages = 0
   let closing = false
   let over: NetconfSessionError | undefined
@@ -60,12 +96,16 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     const closed = new Promise<NetconfSessionError>((settle) => {
       tellClosed = settle
     })
+    /** The message under way: what there is of it before its root is known, then where the rest goes. */
+    let head: Buffer | undefined
+    let sink: ReplySink | undefined
 
     const end = (reason: NetconfSessionError): void => {
       if (over !== undefined) return
       over = reason
       clearTimeout(helloTimer)
       channel.off('data', onData)
+      sink?.fail(reason)
       requests.fail(reason)
       reject(reason)
       tellClosed?.(reason)
@@ -74,22 +114,90 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     }
 
     const send = (message: XmlElement): void => {
-      channel.write(encodeFrame(decoder.framing(), serialiseXml(message)))
+      const frame = encodeFrame(decoder.framing(), serialiseXml(message))
+      options.onSent?.(frame.length)
+      channel.write(frame)
     }
 
-    const request = (sent: XmlElement, timeout = options.replyTimeout): Promise<ReceivedReply> => {
-      if (over !== undefined) return Promise.reject(over)
+    const ask = (sent: XmlElement, pending: Omit<PendingRequest, 'messageId'>): void => {
+      if (over !== undefined) return pending.fail(over)
       messages += 1
       const messageId = String(messages)
-      const reply = requests.add(messageId, timeout)
-      if (reply.accepted) send(buildRpc(messageId, sent))
-      return reply.received
+      if (requests.add({ ...pending, messageId })) send(buildRpc(messageId, sent))
+      else pending.fail(tooMany(maxPending))
     }
+
+    const discarding = (done?: () => void): ReplySink =>
+      discardingSink(
+        options.maxDiscarded ?? DEFAULT_MAX_DISCARDED,
+        () => end(sessionClosed('a long reply was given up, and the session with it')),
+        done,
+      )
+
+    const request: ClientSession['request'] = (sent, { timeout = options.replyTimeout } = {}) =>
+      new Promise((answer, refuse) => {
+        let givenUp = false
+        const timer =
+          timeout === undefined
+            ? undefined
+            : setTimeout(() => {
+                givenUp = true
+                refuse(timedOut(timeout))
+              }, timeout)
+        const fail = (reason: NetconfSessionError): void => {
+          clearTimeout(timer)
+          refuse(reason)
+        }
+        ask(sent, {
+          fail,
+          begin: (reply) => {
+            if (givenUp) return discarding()
+            return collectingSink(reply, maxMessageSize, {
+              fail,
+              tooBig: () => end(tooBig(maxMessageSize)),
+              done: (bytes) => {
+                clearTimeout(timer)
+                answer({ ...(reply.messageId === undefined ? {} : { messageId: reply.messageId }), bytes })
+              },
+            })
+          },
+        })
+      })
+
+    const stream: ClientSession['stream'] = (sent, awaited = {}) =>
+      new Promise((answer, refuse) => {
+        const { timeout = options.replyTimeout, signal, onStall, onDiscarded } = awaited
+        let givenUp = false
+        const settled = (): void => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', cancel)
+        }
+        const giveUp = (reason: NetconfSessionError): void => {
+          givenUp = true
+          settled()
+          refuse(reason)
+        }
+        const cancel = (): void => giveUp(cancelled())
+        const timer = timeout === undefined ? undefined : setTimeout(() => giveUp(timedOut(timeout)), timeout)
+        if (signal?.aborted) return cancel()
+        signal?.addEventListener('abort', cancel)
+        ask(sent, {
+          fail: giveUp,
+          begin: (reply) => {
+            if (givenUp) return discarding(onDiscarded)
+            settled()
+            const flow = { pause: () => channel.pause(), resume: () => channel.resume() }
+            const streaming = streamingSink(flow, discarding(), onStall)
+            answer({ ...reply, body: streaming.body })
+            return streaming.sink
+          },
+        })
+      })
 
     const close = async (timeout = DEFAULT_CLOSE_TIMEOUT): Promise<void> => {
       closing = true
       // Whether the server answers is its own affair: the session ends either way.
-      await request(operation.closeSession(), timeout).catch(() => undefined)
+      await request(operation.closeSession(), { timeout }).catch(() => undefined)
       end(sessionClosed('the session was closed'))
     }
 
@@ -104,41 +212,94 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       if (!framing.ok) return end(new NetconfSessionError('no-common-base', framing.error.cause, framing.error.hint))
       clearTimeout(helloTimer)
       decoder.switchTo(framing.value)
-      take = received
+      begin = begun
       resolve({
         sessionId,
         capabilities,
         framing: framing.value,
-        request: (sent, more) => request(sent, more?.timeout ?? options.replyTimeout),
+        request,
+        stream,
         close,
+        abort: (cause) => end(sessionClosed(cause)),
         closed,
       })
     }
 
-    const received = (message: Buffer): void => {
-      const root = parseRootTag(message)
-      if (!root.ok) return end(new NetconfSessionError('malformed-message', root.error.cause, root.error.hint))
-      if (isReply(root.value)) {
-        const messageId = attributeOf(root.value, 'message-id')
-        const known = requests.answer({ ...(messageId === undefined ? {} : { messageId }), bytes: message })
-        if (!known) end(unexpected(`a reply to message-id "${messageId ?? ''}", which awaits none`))
-      } else if (isNotification(root.value)) {
-        const parsed = parseXml(message)
-        const notification = parsed.ok ? notificationOf(parsed.value) : undefined
-        if (notification !== undefined) options.onNotification?.(notification)
-      } else {
-        end(unexpected(`<${root.value.name}>`))
+    /** Where the hello goes. */
+    const greeting = (first: ReplyHead): ReplySink =>
+      collectingSink(first, MAX_HELLO_SIZE, {
+        done: greeted,
+        tooBig: () => end(new NetconfSessionError('bad-hello', 'the <hello> is too long', 'is it a NETCONF server?')),
+        fail: () => undefined,
+      })
+
+    /** Where a message goes, as its root tells; undefined where the session ended over it. */
+    const begun = (first: ReplyHead): ReplySink | undefined => {
+      if (isReply(first.root)) {
+        const pending = requests.take(first.messageId)
+        if (pending !== undefined) return pending.begin(first)
+        end(unexpected(`a reply to message-id "${first.messageId ?? ''}", which awaits none`))
+        return undefined
       }
+      if (isNotification(first.root))
+        return collectingSink(first, maxMessageSize, {
+          done: notified,
+          tooBig: () => end(tooBig(maxMessageSize)),
+          fail: () => undefined,
+        })
+      end(unexpected(`<${first.root.name}>`))
+      return undefined
     }
 
-    let take = greeted
+    const notified = (message: Buffer): void => {
+      const parsed = parseXml(message)
+      const notification = parsed.ok ? notificationOf(parsed.value) : undefined
+      if (notification !== undefined) options.onNotification?.(notification)
+    }
+
+    const malformed = (cause: string, hint = 'the peer is at fault'): void =>
+      end(new NetconfSessionError('malformed-message', cause, hint))
+
+    const takeOctets = (bytes: Buffer): void => {
+      if (sink !== undefined) return sink.write(bytes)
+      head = head === undefined ? bytes : Buffer.concat([head, bytes])
+      const tag = findRootStartTag(head)
+      if (tag.kind === 'malformed') return malformed(tag.cause)
+      if (tag.kind === 'incomplete') {
+        if (head.length > MAX_HEAD_SIZE) malformed(`there is no element in its first ${MAX_HEAD_SIZE} octets`)
+        return
+      }
+      const startTag = head.subarray(tag.start, tag.end)
+      const root = parseRootTag(startTag)
+      if (!root.ok) return malformed(root.error.cause, root.error.hint)
+      const messageId = attributeOf(root.value, 'message-id')
+      sink = begin({
+        root: root.value,
+        startTag,
+        selfClosing: tag.selfClosing,
+        ...(messageId === undefined ? {} : { messageId }),
+      })
+      const rest = head.subarray(tag.end)
+      head = undefined
+      if (rest.length > 0) sink?.write(rest)
+    }
+
+    const takeEnd = (): void => {
+      const ended = sink
+      sink = undefined
+      if (ended === undefined) malformed('a message without an element')
+      else ended.end()
+    }
+
+    let begin: (first: ReplyHead) => ReplySink | undefined = greeting
     const onData = (bytes: Buffer): void => {
       decoder.push(bytes)
       for (;;) {
-        const frame = over === undefined ? decoder.next() : undefined
-        if (frame === undefined) return
-        if (frame.kind === 'error') end(framingFailed(frame.error))
-        else take(frame.bytes)
+        const part = over === undefined ? decoder.next() : undefined
+        if (part === undefined) return
+        if (part.kind === 'octets') takeOctets(part.bytes)
+        else if (part.kind === 'end') takeEnd()
+        else end(framingFailed(part.error))
       }
     }
 
@@ -163,9 +324,26 @@ function unexpected(what: string): NetconfSessionError {
   return new NetconfSessionError('unexpected-message', `the peer sent ${what}`, 'the peer is at fault')
 }
 
-function framingFailed(error: FramingError): NetconfSessionError {
-  const code = error.kind === 'invalid-chunk' ? 'invalid-framing' : 'message-too-big'
-  return new NetconfSessionError(code, error.cause, error.hint)
+function framingFailed({ kind, cause, hint }: FramingError): NetconfSessionError {
+  return new NetconfSessionError(kind === 'invalid-chunk' ? 'invalid-framing' : 'message-too-big', cause, hint)
+}
+
+function tooBig(limit: number): NetconfSessionError {
+  const hint = 'raise the bound on message size, or ask for less with a filter'
+  return new NetconfSessionError('message-too-big', `a NETCONF message is larger than ${limit} bytes`, hint)
+}
+
+function tooMany(limit: number): NetconfSessionError {
+  return new NetconfSessionError('too-many-requests', `${limit} requests await their replies`, 'wait for some of them')
+}
+
+function timedOut(timeout: number): NetconfSessionError {
+  const hint = 'give the request more time, or close the session'
+  return new NetconfSessionError('reply-timeout', `no reply within ${timeout} ms`, hint)
+}
+
+function cancelled(): NetconfSessionError {
+  return new NetconfSessionError('cancelled', 'the request was given up', 'nothing is to be done')
 }
 
 function sessionClosed(cause: string): NetconfSessionError {

@@ -1,4 +1,5 @@
-import { NetconfSessionError } from './session-error.js'
+import type { NetconfSessionError } from './session-error.js'
+import type { XmlElement } from './xml-tree.js'
 
 /** A reply as it came, still to be parsed with `parseRpcReply` by whoever needs what is in it. */
 export interface ReceivedReply {
@@ -6,66 +7,59 @@ export interface ReceivedReply {
   readonly bytes: Buffer
 }
 
-/** Requests that await their reply, oldest first, as servers answer in order (RFC 6241 §4.5). */
-export interface RequestQueue {
-  /** Queues a request; `accepted` is false when the queue is full, and `received` then rejects. */
-  readonly add: (
-    messageId: string,
-    timeout: number | undefined,
-  ) => { readonly accepted: boolean; readonly received: Promise<ReceivedReply> }
-  /** Gives a reply to its request; false when none awaits it. */
-  readonly answer: (reply: ReceivedReply) => boolean
-  /** Rejects everything that waits. */
+/** The beginning of a reply, before the rest of it is there. */
+export interface ReplyHead {
+  readonly messageId?: string
+  /** `<rpc-reply>` with its attributes and declarations, without children. */
+  readonly root: XmlElement
+  /** The same as it came. */
+  readonly startTag: Buffer
+  /** `<rpc-reply/>`: nothing follows. */
+  readonly selfClosing: boolean
+}
+
+/** Takes what follows a head, part by part. Either `end` or `fail` is called last. */
+export interface ReplySink {
+  readonly write: (bytes: Buffer) => void
+  readonly end: () => void
   readonly fail: (reason: NetconfSessionError) => void
 }
 
-interface Pending {
+/** A request whose reply has not begun. */
+export interface PendingRequest {
   readonly messageId: string
-  readonly settle: (outcome: ReceivedReply | NetconfSessionError) => void
+  /** Its reply begins. */
+  readonly begin: (head: ReplyHead) => ReplySink
+  /** There will be none. */
+  readonly fail: (reason: NetconfSessionError) => void
+}
+
+/** Requests that await their reply, oldest first, as servers answer in order (RFC 6241 §4.5). */
+export interface RequestQueue {
+  /** Queues a request; false when the queue is full. */
+  readonly add: (request: PendingRequest) => boolean
+  /** Takes out the request that a reply is for: the one of that id, or without one the oldest. Undefined when none awaits it. */
+  readonly take: (messageId: string | undefined) => PendingRequest | undefined
+  /** Fails everything that waits. */
+  readonly fail: (reason: NetconfSessionError) => void
 }
 
 /** @param maxPending requests that may wait at once, those whose caller gave up included: their replies still come */
 export function createRequestQueue(maxPending: number): RequestQueue {
-  const pending: Pending[] = []
-
+  const pending: PendingRequest[] = []
   return {
-    add: (messageId, timeout) => {
-      if (pending.length >= maxPending) {
-        return { accepted: false, received: Promise.reject(tooMany(maxPending)) }
-      }
-      const received = new Promise<ReceivedReply>((resolve, reject) => {
-        const timer =
-          timeout === undefined ? undefined : setTimeout(() => reject(timedOut(messageId, timeout)), timeout)
-        const settle = (outcome: ReceivedReply | NetconfSessionError): void => {
-          clearTimeout(timer)
-          if (outcome instanceof NetconfSessionError) reject(outcome)
-          else resolve(outcome)
-        }
-        pending.push({ messageId, settle })
-      })
-      return { accepted: true, received }
+    add: (request) => {
+      if (pending.length >= maxPending) return false
+      pending.push(request)
+      return true
     },
-    answer: (reply) => {
+    take: (messageId) => {
       // A reply without message-id can only be told by its turn.
-      const at = reply.messageId === undefined ? 0 : pending.findIndex((one) => one.messageId === reply.messageId)
-      const [found] = at === -1 ? [] : pending.splice(at, 1)
-      found?.settle(reply)
-      return found !== undefined
+      const at = messageId === undefined ? 0 : pending.findIndex((one) => one.messageId === messageId)
+      return at === -1 ? undefined : pending.splice(at, 1)[0]
     },
     fail: (reason) => {
-      for (const one of pending.splice(0)) one.settle(reason)
+      for (const one of pending.splice(0)) one.fail(reason)
     },
   }
-}
-
-function tooMany(limit: number): NetconfSessionError {
-  return new NetconfSessionError('too-many-requests', `${limit} requests await their replies`, 'wait for some of them')
-}
-
-function timedOut(messageId: string, timeout: number): NetconfSessionError {
-  return new NetconfSessionError(
-    'reply-timeout',
-    `no reply to message-id ${messageId} within ${timeout} ms`,
-    'give the request more time, or close the session',
-  )
 }

@@ -4,6 +4,7 @@ export type SessionErrorCode =
   | 'bad-hello'
   | 'no-common-base'
   | 'reply-timeout'
+  | 'cancelled'
   | 'invalid-framing'
   | 'message-too-big'
   | 'malformed-message'

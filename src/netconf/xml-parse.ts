@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from 'saxes'
 import { failed, type Result, succeeded } from './result.js'
 import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
@@ -18,6 +19,8 @@ export interface XmlLimits {
 const DEFAULT_MAX_SIZE = 64 * 1024 * 1024
 const DEFAULT_MAX_DEPTH = 256
 const ROOT_TAG_SLICE = 4096
+/** Characters that are parsed at a stretch: some milliseconds. */
+const GENTLE_SLICE = 128 * 1024
 
 /** Parses a document, namespaces resolved. DOCTYPE is refused, so there are no entities but XML's own five. */
 export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Result<XmlElement, XmlError> {
@@ -28,6 +31,31 @@ export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Res
   const builder = createTreeBuilder(limits.maxDepth ?? DEFAULT_MAX_DEPTH)
   try {
     builder.parser.write(text.value).close()
+  } catch (thrown) {
+    if (thrown instanceof Refusal) return failed(thrown.error)
+    throw thrown
+  }
+  const root = builder.root()
+  return root === undefined ? failed(xmlError('not-well-formed', 'there is no root element')) : succeeded(root)
+}
+
+/** The same for a document that may be long: whatever else the process does goes on meanwhile. */
+export async function parseXmlGently(
+  document: Buffer | string,
+  limits: XmlLimits = {},
+): Promise<Result<XmlElement, XmlError>> {
+  if (document.length <= GENTLE_SLICE) return parseXml(document, limits)
+  const maxSize = limits.maxSize ?? DEFAULT_MAX_SIZE
+  if (document.length > maxSize) return failed(xmlError('too-big', `the document is larger than ${maxSize}`))
+  const text = decodeText(document)
+  if (!text.ok) return text
+  const builder = createTreeBuilder(limits.maxDepth ?? DEFAULT_MAX_DEPTH)
+  try {
+    for (let at = 0; at < text.value.length; at += GENTLE_SLICE) {
+      builder.parser.write(text.value.slice(at, at + GENTLE_SLICE))
+      await nextTurn()
+    }
+    builder.parser.close()
   } catch (thrown) {
     if (thrown instanceof Refusal) return failed(thrown.error)
     throw thrown

@@ -61,6 +61,7 @@ describe('config/homeport.example.yaml', () => {
       'site',
       'rack',
       'call-home',
+      'http',
       'ssh',
       'endpoint',
       'http',

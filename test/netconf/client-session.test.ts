@@ -7,6 +7,7 @@ import { createFrameDecoder } from '../../src/netconf/frame-decoder.js'
 import { encodeFrame } from '../../src/netconf/frame-encoder.js'
 import { buildHello } from '../../src/netconf/hello.js'
 import { NETCONF_NS } from '../../src/netconf/namespaces.js'
+import type { StreamedReply } from '../../src/netconf/reply-sinks.js'
 import { operation } from '../../src/netconf/rpc.js'
 import { serialiseXml } from '../../src/netconf/xml-serialise.js'
 
@@ -89,6 +90,74 @@ test('a late reply is rejected to its caller and still found when it comes', asy
   far.destroy()
 })
 
+test('a streamed reply resolves with its head, and its body is read as it comes', async () => {
+  const { session, far } = await openAgainst()
+  const streamed = session.stream(operation.get())
+  const next = session.request(operation.commit())
+  far.write(`\n<?xml version="1.0"?><!-- a > b --><n:rpc-reply xmlns:n="${NETCONF_NS}" message-id="1" a="/>"><n:da`)
+  const { root, startTag, body, messageId } = await streamed
+  expect(root).toMatchObject({ name: 'rpc-reply', prefix: 'n', namespace: NETCONF_NS })
+  expect(startTag.toString()).toBe(`<n:rpc-reply xmlns:n="${NETCONF_NS}" message-id="1" a="/>">`)
+  expect(messageId).toBe('1')
+  far.write(Buffer.concat([Buffer.from('ta/></n:rpc-reply>\n'), eom(''), eom(reply('message-id="2"'))]))
+  expect((await body.toArray()).join('')).toBe('<n:data/></n:rpc-reply>\n')
+  expect((await next).bytes.toString()).toBe(reply('message-id="2"'))
+  far.destroy()
+})
+
+test('an empty reply streams nothing', async () => {
+  const { session, far } = await openAgainst()
+  const streamed = session.stream(operation.get())
+  far.write(eom(`<rpc-reply message-id="1" xmlns="${NETCONF_NS}"/>`))
+  const { selfClosing, body } = await streamed
+  expect(selfClosing).toBe(true)
+  expect(await body.toArray()).toEqual([])
+  far.destroy()
+})
+
+test('who does not read a streamed reply slows the peer down, and what follows comes once it was read', async () => {
+  const { session, far } = await openAgainst()
+  let streamed: Promise<StreamedReply> | undefined
+  const stalled = new Promise<void>((resolve) => {
+    streamed = session.stream(operation.get(), { onStall: resolve })
+  })
+  const next = session.request(operation.commit())
+  far.write(`<rpc-reply xmlns="${NETCONF_NS}" message-id="1">`)
+  for (let part = 0; part < 20; part += 1) far.write(Buffer.alloc(64 * 1024, 'x'))
+  await stalled
+  expect(far.writableLength).toBeGreaterThan(512 * 1024)
+  far.write(Buffer.concat([eom('</rpc-reply>'), eom(reply('message-id="2"'))]))
+  expect((await streamed)?.body.resume().destroyed).toBe(false)
+  expect((await next).bytes.toString()).toContain('<ok/>')
+  far.destroy()
+})
+
+test('a reply that was given up is dropped, and one that is too long for that ends the session', async () => {
+  const { session, far } = await openAgainst({ maxDiscarded: 1000 })
+  const given = new AbortController()
+  const up = session.stream(operation.get(), { signal: given.signal })
+  given.abort()
+  await expect(up).rejects.toMatchObject({ code: 'cancelled' })
+  const late = session.stream(operation.get(), { timeout: 1 })
+  await expect(late).rejects.toMatchObject({ code: 'reply-timeout' })
+  const next = session.request(operation.commit())
+  far.write(Buffer.concat([eom(reply('message-id="1"')), eom(reply('')), eom(reply('message-id="3"', '<mine/>'))]))
+  expect((await next).bytes.toString()).toContain('<mine/>')
+  await expect(session.stream(operation.get(), { timeout: 1 })).rejects.toMatchObject({ code: 'reply-timeout' })
+  far.write(reply('message-id="4"', 'x'.repeat(2000)))
+  expect(await session.closed).toMatchObject({ code: 'session-closed', message: /given up/ })
+  far.destroy()
+})
+
+test('a session that ends in the middle of a streamed reply fails it', async () => {
+  const { session, far } = await openAgainst()
+  const streamed = session.stream(operation.get())
+  far.write(reply('message-id="1"', 'half').slice(0, -3))
+  const { body } = await streamed
+  far.end()
+  await expect(body.toArray()).rejects.toMatchObject({ code: 'session-closed' })
+})
+
 test('close asks the server, and ends whether it answers or not', async () => {
   const { session, requests, far } = await openAgainst()
   const closing = session.close(1)
@@ -104,6 +173,10 @@ test.each([
   ['unexpected-message', eom('<rpc/>')],
   ['unexpected-message', eom(reply('message-id="99"'))],
   ['malformed-message', eom('<rpc-reply')],
+  ['malformed-message', Buffer.from('x'.repeat(10))],
+  ['malformed-message', Buffer.from(`<!--${'x'.repeat(70_000)}`)],
+  ['malformed-message', eom('<!DOCTYPE a><rpc-reply/>')],
+  ['malformed-message', eom('')],
 ])('the session ends with %s', async (code, bytes) => {
   const { session, far } = await openAgainst()
   const waiting = session.request(operation.get())
@@ -126,7 +199,8 @@ test('invalid chunks and replies beyond the bound end the session', async () => 
   far.write(Buffer.concat([eom(hello(CAPABILITY.base11)), Buffer.from('\n#0\n')]))
   expect((await (await opening).closed).code).toBe('invalid-framing')
   const small = await openAgainst({ maxMessageSize: 1000 })
-  small.far.write(Buffer.alloc(2000, 'x'))
+  small.session.request(operation.get()).catch(() => undefined)
+  small.far.write(`<rpc-reply xmlns="${NETCONF_NS}" message-id="1">${'x'.repeat(2000)}`)
   expect((await small.session.closed).code).toBe('message-too-big')
 })
 

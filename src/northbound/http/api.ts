@@ -7,13 +7,15 @@ import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Caller } from './caller.js'
 import type { Peer } from './peer.js'
+import type { RpcDesk } from './rpc/rpc-desk.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
-  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'sessions' | 'endSession'>
+  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'openSession' | 'sessions' | 'endSession'>
   readonly enrolments: Enrolments
   readonly findRecords: FindRecords
   readonly tokens: TokenDesk
+  readonly rpc: RpcDesk
 }
 
 /** Who calls, or the answer to somebody who has not proven to be anybody. */

@@ -1,4 +1,5 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
@@ -21,6 +22,7 @@ import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerDocs } from './routes/docs.js'
 import { registerHealth } from './routes/health.js'
 import { registerMetrics } from './routes/metrics.js'
+import { registerOperations } from './routes/operations/register.js'
 import { registerOpenApi } from './routes/openapi.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
@@ -75,12 +77,10 @@ export function createApp({ log, health, draining, identify, metrics, network, .
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
     return refusal ?? next()
   })
-  app.use(
-    bodyLimit({
-      maxSize: longestBody,
-      onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longestBody} octets` }),
-    }),
-  )
+  app.use((c, next) => {
+    const longest = carriesRpc(c.req.path) ? ports.rpc.limits().maxRequestSize : longestBody
+    return boundedBody(longest)(c, next)
+  })
 
   registerMetrics(app, metrics, network?.metricsArePublic ?? (() => false))
   registerListDevices(app, ports)
@@ -96,7 +96,22 @@ export function createApp({ log, health, draining, identify, metrics, network, .
   registerListTokens(app, ports)
   registerCreateToken(app, ports)
   registerRevokeToken(app, ports)
+  registerOperations(app, ports)
   registerOpenApi(app)
   registerDocs(app)
   return app
+}
+
+/** Requests that carry what is for a device, and may be as long as configured. */
+function carriesRpc(path: string): boolean {
+  return /^\/api\/v1\/devices\/[^/]+\/(?:sessions\/[^/]+\/)?(?:rpc|transaction|edit-config|copy-config|get|get-config|validate)$/.test(
+    path,
+  )
+}
+
+function boundedBody(longest: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: longest,
+    onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longest} octets` }),
+  })
 }

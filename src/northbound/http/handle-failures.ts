@@ -16,8 +16,8 @@ export function handleErrors(log: Log): ErrorHandler {
     if (error instanceof HTTPException) {
       if (error.status === 415)
         return answerProblem(c, 'unsupported-media-type', {
-          message: 'the body is not declared as JSON',
-          hint: 'send it with `Content-Type: application/json`',
+          message: 'the body is not declared as what is taken here',
+          hint: 'send it with `Content-Type: application/json`, or `application/xml` where /openapi.json says so',
         })
       if (error.status === 400)
         return answerProblem(c, 'malformed-json', {
@@ -57,7 +57,7 @@ function faultsOf(issue: Issue): { pointer: string; detail: string }[] {
 }
 
 /** A JSON pointer as a URI fragment (RFC 6901 §6). JSON may name a field with half a character, which no URI can hold. */
-function pointerTo(path: readonly PropertyKey[]): string {
+export function pointerTo(path: readonly PropertyKey[]): string {
   const escaped = path.map((step) =>
     String(step)
       .replace(/\p{Cs}/gu, '\u{fffd}')

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
 
 /** The stable words for what goes wrong: the end of a problem's `type`, with its status and title. */
 const causes = {
@@ -14,6 +15,8 @@ const causes = {
   'out-of-scope': { status: 403, title: 'Out of scope' },
   'no-rights': { status: 403, title: 'No rights on the device' },
   'not-for-others': { status: 403, title: 'Not for others' },
+  'malformed-xml': { status: 400, title: 'Malformed XML' },
+  'operation-forbidden': { status: 403, title: 'Operation forbidden' },
   'unknown-path': { status: 404, title: 'Unknown path' },
   'unknown-device': { status: 404, title: 'Unknown device' },
   'unknown-session': { status: 404, title: 'Unknown session' },
@@ -22,7 +25,12 @@ const causes = {
   'decided-by-configuration': { status: 409, title: 'The configuration decides for this device' },
   'already-known': { status: 409, title: 'The device is known already' },
   'too-many-tokens': { status: 409, title: 'Too many tokens' },
+  'needs-session': { status: 409, title: 'The operation needs a session' },
+  'idempotency-key-in-use': { status: 409, title: 'The first request with this key is under way' },
+  'answer-not-kept': { status: 409, title: 'The request was carried out already' },
+  'session-ended': { status: 410, title: 'The session has ended' },
   'body-too-large': { status: 413, title: 'Body too large' },
+  'reply-too-large': { status: 413, title: 'The reply is too large for JSON' },
   'unsupported-media-type': { status: 415, title: 'Unsupported media type' },
   // RFC 9110 §15.5.20: this server does not answer for that name.
   'unknown-host': { status: 421, title: 'Unknown host name' },
@@ -33,12 +41,51 @@ const causes = {
   'record-not-readable': { status: 503, title: 'The record cannot be searched' },
   'identity-provider-unreachable': { status: 503, title: 'The identity provider does not answer' },
   'shutting-down': { status: 503, title: 'The bridge is stopping' },
+  'idempotency-key-reused': { status: 422, title: 'The key belongs to another request' },
+  'too-many-calls': { status: 429, title: 'Too many calls' },
+  'too-many-sessions': { status: 429, title: 'Too many sessions' },
+  // Its status is that of the first error, as RFC 8040 §7 maps it.
+  'rpc-error': { status: 500, title: 'The device answered with an error' },
+  'refused-by-device': { status: 502, title: 'The device refused a session' },
+  'no-session': { status: 502, title: 'The device gave no NETCONF session' },
+  'bad-reply': { status: 502, title: 'The device answered what is no reply' },
+  'outcome-unknown': { status: 502, title: 'The outcome is not known' },
+  'not-connected': { status: 503, title: 'The device is not connected' },
+  'link-full': { status: 503, title: 'The device has no free session' },
+  'link-lost': { status: 503, title: 'The device did not answer' },
+  'record-not-written': { status: 503, title: 'The call could not be recorded' },
+  'device-timeout': { status: 504, title: 'The device did not answer in time' },
   // RFC 4918 §11.5: the server is unable to store what the request would change.
   'not-written': { status: 507, title: 'The change could not be stored' },
 } as const
 
 export type ProblemCause = keyof typeof causes
 type StatusOf<Cause extends ProblemCause> = (typeof causes)[Cause]['status']
+
+/** One `<rpc-error>` (RFC 6241 §4.3). */
+export const rpcErrorSchema = z
+  .object({
+    type: z.string().openapi({ example: 'protocol' }),
+    tag: z.string().openapi({ example: 'lock-denied' }),
+    severity: z.string(),
+    'app-tag': z.string().optional(),
+    path: z.string().optional().openapi({ description: 'XPath' }),
+    'path-namespaces': z.record(z.string(), z.string()).optional(),
+    message: z.string().optional(),
+    info: z.record(z.string(), z.unknown()).optional().openapi({ description: 'XML as JSON' }),
+  })
+  .openapi('RpcError')
+
+/** What became of one operation of a transaction. */
+export const stepSchema = z
+  .object({
+    operation: z.string().openapi({ example: 'edit-config' }),
+    datastore: z.string().optional(),
+    outcome: z.string().openapi({ description: '`ok`, `rpc-error`, or the end of the `type` of a problem' }),
+    milliseconds: z.int(),
+    'rpc-errors': z.array(rpcErrorSchema).optional().openapi({ description: 'errors, or warnings' }),
+  })
+  .openapi('TransactionStep')
 
 /** A problem detail (RFC 9457), with what to do about it, and the fields at fault where a request is invalid. */
 export const problemSchema = z
@@ -57,6 +104,12 @@ export const problemSchema = z
         }),
       )
       .optional(),
+    'rpc-errors': z.array(rpcErrorSchema).optional().openapi({ description: 'what the device, or a rule, said' }),
+    lastSeen: z.iso.datetime().nullable().optional().openapi({ description: 'of a device that is not connected' }),
+    steps: z
+      .array(stepSchema)
+      .optional()
+      .openapi({ description: 'of a transaction, up to the one that failed and what was undone' }),
   })
   .openapi('Problem')
 
@@ -69,13 +122,16 @@ export interface ProblemWords {
   readonly errors?: { readonly pointer: string; readonly detail: string }[]
   /** Further headers of the answer, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>
+  readonly more?: Pick<Problem, 'rpc-errors' | 'lastSeen' | 'steps'>
+  /** Seconds after which the same request may go well. */
+  readonly retryAfter?: number
 }
 
 /** Answers a request with a problem detail. */
 export function answerProblem<Cause extends ProblemCause>(
   c: Context,
   cause: Cause,
-  { message, hint, errors, headers }: ProblemWords,
+  { message, hint, errors, more, headers, retryAfter }: ProblemWords,
 ) {
   const { title } = causes[cause]
   const status: StatusOf<Cause> = causes[cause].status
@@ -88,8 +144,30 @@ export function answerProblem<Cause extends ProblemCause>(
     ...(hint === undefined ? {} : { hint }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(errors === undefined ? {} : { errors }),
+    ...more,
   }
-  return c.json(problem, status, { ...headers, 'Content-Type': 'application/problem+json' })
+  return c.json(problem, status, {
+    ...headers,
+    'Content-Type': 'application/problem+json',
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+  })
+}
+
+/** Answers with what the device said was wrong; the first error decides on the status. */
+export function answerRpcErrors(
+  c: Context,
+  status: ContentfulStatusCode,
+  { message, hint, more }: Pick<ProblemWords, 'message' | 'hint' | 'more'>,
+): Response {
+  const problem: Problem = {
+    type: 'urn:homeport:problem:rpc-error',
+    title: causes['rpc-error'].title,
+    status,
+    detail: message,
+    ...(hint === undefined ? {} : { hint }),
+    ...more,
+  }
+  return c.json(problem, status, { 'Content-Type': 'application/problem+json' })
 }
 
 const content = { 'application/problem+json': { schema: problemSchema } }

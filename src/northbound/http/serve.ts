@@ -62,7 +62,7 @@ export async function serveOnSocket(app: Pick<Api, 'fetch'>, options: SocketOpti
 }
 
 function listenerOf({ fetch }: Pick<Api, 'fetch'>) {
-  const listener = getRequestListener((request) => fetch(request))
+  const listener = getRequestListener((request, env) => fetch(request, env))
   return (...[incoming, outgoing]: Parameters<typeof listener>): void => void listener(incoming, outgoing)
 }
 

@@ -28,6 +28,11 @@ export const byteSubsystem = {
   replies: (delay = 0): string => command('replies', delay),
   /** Runs another subsystem's command, and appends all that it is given to a file before it gets it. */
   record: (file: string, program: string): string => command('record', file, program),
+  /**
+   * A NETCONF responder, in chunks where its client can, that does what an RPC says anywhere in it: waits `<wait>` milliseconds, then answers
+   * with `<token>` as it was given and `<text>` of `<size>` octets. Anything is answered, in order.
+   */
+  answers: (): string => command('answers'),
 } as const
 
 /** SHA-256, in hexadecimal, of the first `bytes` bytes of the stream that `send` writes and `deterministicBytes` makes. */

@@ -12,6 +12,8 @@ import time
 CHUNK = 65536
 END = b"]]>]]>"
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
+BASE10 = "urn:ietf:params:netconf:base:1.0"
+BASE11 = "urn:ietf:params:netconf:base:1.1"
 
 
 def write(data):
@@ -84,6 +86,58 @@ def record(record_file, program):
     os._exit(child.wait())
 
 
+
+def answers():
+    """Does what each RPC asks for: waits <wait> milliseconds, then answers with <size> octets of text and its <token>."""
+    capabilities = "".join(f"<capability>{uri}</capability>" for uri in (BASE10, BASE11))
+    hello = f'<hello xmlns="{BASE}"><capabilities>{capabilities}</capabilities><session-id>{os.getpid()}</session-id></hello>'
+    write(hello.encode() + END)
+    messages = incoming()
+    chunked = BASE11.encode() in next(messages)
+
+    def send_part(data):
+        write(b"\n#%d\n%s" % (len(data), data) if chunked else data)
+
+    for message in messages:
+        found = re.search(rb'<rpc[^>]*message-id="([^"]*)"', message)
+        if not found:
+            continue
+        asked = {name: re.search(rb"<%s>([^<]*)</%s>" % (name, name), message) for name in (b"wait", b"size", b"token")}
+        wait, size, token = (asked[name][1] if asked[name] else b"0" for name in (b"wait", b"size", b"token"))
+        time.sleep(int(wait) / 1000)
+        send_part(b'<rpc-reply xmlns="%s" message-id="%s"><data><token>%s</token><text>' % (BASE.encode(), found[1], token))
+        for start in range(0, int(size), CHUNK):
+            send_part(b"x" * min(CHUNK, int(size) - start))
+        send_part(b"</text></data></rpc-reply>")
+        write(b"\n##\n" if chunked else END)
+        if b"<close-session" in message:
+            return
+
+
+def incoming():
+    """The messages on standard input; the framing of those after the first is what their first octets say."""
+    pending = b""
+    first = True
+    while data := os.read(0, CHUNK):
+        pending += data
+        while True:
+            chunks = None if first else re.match(rb"((?:\n#[1-9]\d*\n)|\n##\n)", pending)
+            if chunks:
+                message, rest = b"", pending
+                while header := re.match(rb"\n#([1-9]\d*)\n", rest):
+                    length = int(header[1])
+                    message, rest = message + rest[header.end() : header.end() + length], rest[header.end() + length :]
+                if not rest.startswith(b"\n##\n"):
+                    break
+                pending = rest[4:]
+            elif END in pending:
+                message, pending = pending.split(END, 1)
+            else:
+                break
+            first = False
+            yield message
+
+
 if __name__ == "__main__":
-    modes = {"record": record, "send": send, "sink": sink, "complain": complain, "replies": replies}
+    modes = {"send": send, "sink": sink, "complain": complain, "replies": replies, "record": record, "answers": answers}
     modes[sys.argv[1]](*sys.argv[2:])

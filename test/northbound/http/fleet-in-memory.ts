@@ -11,7 +11,32 @@ import type { DeviceStatus } from '../../../src/fleet/fleet.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { Ports } from '../../../src/northbound/http/api.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
+
+import type { CallLimits } from '../../../src/northbound/http/rpc/call-limits.js'
+import { createRpcDesk } from '../../../src/northbound/http/rpc/rpc-desk.js'
+import { createFleetEmitter } from '../../../src/fleet/events.js'
+import { notConnected } from '../../../src/fleet/session-refusal.js'
 import { operatorCaller } from '../../../src/northbound/http/caller.js'
+
+/** The defaults of the configuration. */
+export const callLimits: CallLimits = {
+  rpcTimeout: 60_000,
+  maxRpcTimeout: 3_600_000,
+  maxRequestSize: 16 * 1024 ** 2,
+  maxJsonReplySize: 8 * 1024 ** 2,
+  maxCalls: 500,
+  maxCallsPerDevice: 64,
+  warmSessions: 2,
+  warmSessionPipeline: 4,
+  warmSessionIdle: 60_000,
+  maxWarmSessions: 1000,
+  sessionIdle: 300_000,
+  sessionLifetime: 3_600_000,
+  maxSessions: 200,
+  maxSessionsPerUser: 8,
+  idempotencyWindow: 1_800_000,
+  maxIdempotencyKeys: 1000,
+}
 
 export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
 export const keyB = { type: 'ecdsa-sha2-nistp256', fingerprint: `SHA256:${'B'.repeat(43)}` }
@@ -126,6 +151,10 @@ export function fleetInMemory(given: {
   const fleet: Ports['fleet'] = {
     devices: async () => [...statuses.values()],
     device: async (id) => statuses.get(id),
+    openSession: async (id) => ({
+      ok: false,
+      refusal: notConnected(id, { detached: undefined, refusal: undefined }, 0),
+    }),
     sessions: async () => [...sessions.values()],
     endSession: async (...call) => {
       calls.push(['endSession', ...call])
@@ -147,6 +176,11 @@ export function fleetInMemory(given: {
     findRecords: given.findRecords ?? (async () => ({ lines: [] })),
     draining: new AbortController().signal,
     health: { started: () => true, unready: async () => [] },
+    rpc: createRpcDesk({
+      fleet: { ...fleet, events: createFleetEmitter() },
+      limits: () => callLimits,
+      record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
+    }),
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }

@@ -24,7 +24,7 @@ export function registerOpenApi(api: Api): void {
         },
         // Relative: the API answers wherever it is reached, over a Unix socket too.
         servers: [{ url: '/' }],
-        tags: ['bridge', 'devices', 'sessions', 'audit', 'tokens'].map((name) => ({ name })),
+        tags: ['bridge', 'devices', 'operations', 'sessions', 'audit', 'tokens'].map((name) => ({ name })),
       }),
     ),
   )

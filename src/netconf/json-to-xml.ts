@@ -1,0 +1,179 @@
+import { failed, type Result, succeeded } from './result.js'
+import { isXmlText } from './xml-serialise.js'
+import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
+import { EMPTY_SCOPE, type Scope } from './xml-to-json.js'
+
+/** Why JSON is not XML; `path` are the steps to what is at fault. */
+export interface JsonXmlError {
+  readonly cause: string
+  readonly path: readonly (string | number)[]
+}
+
+const MAX_DEPTH = 256
+const NAME = /^[\p{L}_][\p{L}\p{N}\p{M}_.\-\u00b7]*$/u
+
+/** Reads one element under its name, as `xmlToJson` writes it. */
+export function jsonToXml(json: unknown, scope: Scope = EMPTY_SCOPE): Result<XmlElement, JsonXmlError> {
+  const read = jsonToElements(json, scope)
+  if (!read.ok) return read
+  const [only, ...others] = read.value
+  return only === undefined || others.length > 0
+    ? failed({ cause: `expected one element under its name, found ${read.value.length}`, path: [] })
+    : succeeded(only)
+}
+
+/**
+ * Reads any number of elements under their names: what may stand inside an element. Beside what `xmlToJson` writes, numbers, booleans,
+ * `null` and `{}` for an empty element are read.
+ */
+export function jsonToElements(json: unknown, scope: Scope = EMPTY_SCOPE): Result<readonly XmlElement[], JsonXmlError> {
+  try {
+    if (!isObject(json)) throw new Fault('expected an object of elements by name', [])
+    const found = Object.keys(json).find((key) => /^[@#]/.test(key) && key !== '#content')
+    if (found !== undefined) throw new Fault(`\`${found}\` stands in no element`, [found])
+    const children = childrenOf(json, scope, [])
+    if (children.some((child) => typeof child === 'string')) throw new Fault('text stands in no element', ['#content'])
+    return succeeded(children.filter((child): child is XmlElement => typeof child !== 'string'))
+  } catch (thrown) {
+    if (thrown instanceof Fault) return failed({ cause: thrown.message, path: thrown.path })
+    throw thrown
+  }
+}
+
+type Path = readonly (string | number)[]
+type JsonObject = Readonly<Record<string, unknown>>
+
+function childrenOf(value: JsonObject, scope: Scope, path: Path): XmlNode[] {
+  const children: XmlNode[] = []
+  for (const [key, held] of Object.entries(value)) {
+    if (key.startsWith('@')) continue
+    const at = [...path, key]
+    if (key === '#text') addText(children, textOf(held, at))
+    else if (key === '#content') children.push(...contentOf(held, scope, at))
+    else if (Array.isArray(held))
+      children.push(...held.map((one: unknown, index) => elementOf(key, one, scope, [...at, index])))
+    else children.push(elementOf(key, held, scope, at))
+  }
+  return children
+}
+
+function contentOf(held: unknown, scope: Scope, path: Path): XmlNode[] {
+  if (!Array.isArray(held)) throw new Fault('expected a list of texts and elements', path)
+  const children: XmlNode[] = []
+  for (const [index, one] of held.entries()) {
+    const at = [...path, index]
+    if (!isObject(one)) addText(children, textOf(one, at))
+    else {
+      const [name, ...others] = Object.keys(one)
+      if (name === undefined || others.length > 0) throw new Fault('expected one element under its name', at)
+      children.push(elementOf(name, one[name], scope, [...at, name]))
+    }
+  }
+  return children
+}
+
+function elementOf(key: string, held: unknown, outer: Scope, path: Path): XmlElement {
+  if (path.length > MAX_DEPTH * 3) throw new Fault(`elements are nested deeper than ${MAX_DEPTH}`, [])
+  const { prefix, name } = splitName(key, path)
+  if (!isObject(held)) {
+    const text = held === null ? '' : textOf(held, path)
+    return {
+      namespace: namespaceOf(prefix, outer, path),
+      prefix,
+      name,
+      attributes: [],
+      children: text === '' ? [] : [text],
+    }
+  }
+  const declarations = declarationsOf(held, path)
+  const scope = declarations === undefined ? outer : { ...outer, ...declarations }
+  return {
+    namespace: namespaceOf(prefix, scope, path),
+    prefix,
+    name,
+    attributes: attributesOf(held, scope, path),
+    children: childrenOf(held, scope, path),
+    ...(declarations === undefined ? {} : { declarations }),
+  }
+}
+
+function declarationsOf(held: JsonObject, path: Path): Scope | undefined {
+  const declared = Object.entries(held).flatMap(([key, value]): [string, string][] => {
+    const [, prefix] = /^@xmlns(?::(.+))?$/.exec(key) === null ? [] : ['', key.slice('@xmlns:'.length)]
+    if (prefix === undefined) return []
+    const at = [...path, key]
+    const uri = textOf(value, at)
+    if (prefix !== '' && (!NAME.test(prefix) || /^xml/i.test(prefix)))
+      throw new Fault('this prefix cannot be declared', at)
+    if (prefix !== '' && uri === '') throw new Fault('a prefix stands for no namespace', at)
+    return [[prefix, uri]]
+  })
+  return declared.length === 0 ? undefined : Object.fromEntries(declared)
+}
+
+function attributesOf(held: JsonObject, scope: Scope, path: Path): XmlAttribute[] {
+  const seen = new Set<string>()
+  return Object.entries(held).flatMap(([key, value]) => {
+    if (!key.startsWith('@') || key === '@xmlns' || key.startsWith('@xmlns:')) return []
+    const at = [...path, key]
+    const { prefix, name } = splitName(key.slice(1), at)
+    const namespace = prefix === '' ? '' : namespaceOf(prefix, scope, at)
+    if (seen.has(`${namespace} ${name}`)) throw new Fault('this attribute stands here twice', at)
+    seen.add(`${namespace} ${name}`)
+    return [{ namespace, prefix, name, value: textOf(value, at) }]
+  })
+}
+
+function namespaceOf(prefix: string, scope: Scope, path: Path): string {
+  const uri = Object.hasOwn(scope, prefix) ? scope[prefix] : undefined
+  if (uri === undefined) throw new Fault(`the prefix \`${prefix}\` is not declared; add "@xmlns:${prefix}"`, path)
+  return uri
+}
+
+function splitName(written: string, path: Path): { readonly prefix: string; readonly name: string } {
+  const colon = written.indexOf(':')
+  const [prefix, name] = colon === -1 ? ['', written] : [written.slice(0, colon), written.slice(colon + 1)]
+  if (!NAME.test(name) || (colon !== -1 && !NAME.test(prefix)))
+    throw new Fault(`${JSON.stringify(written)} is no name of XML`, path)
+  return { prefix, name }
+}
+
+function textOf(held: unknown, path: Path): string {
+  if (typeof held === 'boolean') return String(held)
+  if (typeof held === 'number') {
+    const text = String(held)
+    if (/e/.test(text) || (Number.isInteger(held) && !Number.isSafeInteger(held)))
+      throw new Fault('this number may have lost digits; write it as a string', path)
+    return text
+  }
+  if (typeof held !== 'string') throw new Fault(`expected text, found ${kindOf(held)}`, path)
+  if (!isXmlText(held)) throw new Fault('the text has a character that XML 1.0 cannot hold', path)
+  return held
+}
+
+/** Text that follows text is one text, as it would be parsed. */
+function addText(children: XmlNode[], text: string): void {
+  if (text === '') return
+  const last = children.at(-1)
+  if (typeof last === 'string') children[children.length - 1] = last + text
+  else children.push(text)
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  return value === null ? 'null' : `an ${typeof value}`
+}
+
+/** Carries an error out of the recursion. */
+class Fault extends Error {
+  constructor(
+    cause: string,
+    readonly path: Path,
+  ) {
+    super(cause)
+  }
+}

@@ -1,0 +1,30 @@
+import { createRoute } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { findSession } from '../../rpc/answer-rpc.js'
+import { registerStreamingRoute } from '../../streaming-route.js'
+import { sessionIdParameter } from '../operations/operation-route.js'
+
+const route = createRoute({
+  method: 'delete',
+  path: '/api/v1/devices/{id}/sessions/{sid}',
+  ...needsOnDevice('rpc'),
+  operationId: 'closeDeviceSession',
+  tags: ['operations'],
+  summary: 'Closes a session that you have opened; the device gives its locks back',
+  request: { params: sessionIdParameter },
+  responses: {
+    204: { description: 'closed' },
+    ...problemResponses('unknown-session', 'session-ended'),
+  },
+})
+
+export function registerCloseDeviceSession(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const found = findSession(c, ports, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    if ('response' in found) return found.response
+    await ports.rpc.sessions.close(found.session)
+    return c.body(null, 204)
+  })
+}

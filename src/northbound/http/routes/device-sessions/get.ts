@@ -1,0 +1,29 @@
+import { createRoute } from '@hono/zod-openapi'
+import type { Api, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { findSession } from '../../rpc/answer-rpc.js'
+import { registerStreamingRoute } from '../../streaming-route.js'
+import { sessionIdParameter } from '../operations/operation-route.js'
+import { describeDeviceSession, deviceSessionSchema } from './session.js'
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/v1/devices/{id}/sessions/{sid}',
+  ...needsOnDevice('rpc'),
+  operationId: 'getDeviceSession',
+  tags: ['operations'],
+  summary: 'A session that you have opened',
+  request: { params: sessionIdParameter },
+  responses: {
+    200: { description: 'the session', content: { 'application/json': { schema: deviceSessionSchema } } },
+    ...problemResponses('unknown-session', 'session-ended'),
+  },
+})
+
+export function registerGetDeviceSession(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const found = findSession(c, ports, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    return 'response' in found ? found.response : c.json(describeDeviceSession(found.session))
+  })
+}

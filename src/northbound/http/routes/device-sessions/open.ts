@@ -1,0 +1,63 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import { problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { answerFailure, answerRefused } from '../../rpc/answer-failure.js'
+import { clientOf } from '../../rpc/answer-rpc.js'
+import { createCallDeadline } from '../../rpc/call-deadline.js'
+import { deviceTimeout } from '../../rpc/call-failure.js'
+import { timeoutOf } from '../../rpc/timeout.js'
+import { registerStreamingRoute } from '../../streaming-route.js'
+import { deviceIdParameter } from '../devices/device-id.js'
+import { timeoutQuery } from '../operations/operation-route.js'
+import { describeDeviceSession, deviceSessionSchema } from './session.js'
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/devices/{id}/sessions',
+  ...needsOnDevice('rpc'),
+  operationId: 'openDeviceSession',
+  tags: ['operations'],
+  summary: 'Opens a session of your own on the device, for locks and for work on the candidate',
+  request: { params: deviceIdParameter, query: timeoutQuery },
+  responses: {
+    201: {
+      description: 'the session',
+      headers: z.object({ Location: z.string().openapi({ description: 'the path of the session' }) }),
+      content: { 'application/json': { schema: deviceSessionSchema } },
+    },
+    ...problemResponses(
+      'no-rights',
+      'unknown-device',
+      'too-many-sessions',
+      'not-connected',
+      'link-full',
+      'refused-by-device',
+      'no-session',
+      'device-timeout',
+    ),
+  },
+})
+
+export function registerOpenDeviceSession(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, (c) => open(c, ports))
+}
+
+async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
+  const deviceId = c.req.param('id') ?? ''
+  const authorisation = await c.var.caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
+  const timeout = timeoutOf(c, ports.rpc.limits())
+  if (!timeout.ok) return timeout.response
+  const deadline = createCallDeadline(c.req.raw.signal, timeout.milliseconds)
+  const opening = await ports.rpc.sessions.open(c.var.caller, deviceId, clientOf(c), deadline.signal)
+  deadline.met()
+  if (!opening.ok) {
+    const late = opening.failure.cause === 'client-gone' && deadline.passed()
+    return answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure)
+  }
+  if (c.req.raw.signal.aborted) void ports.rpc.sessions.close(opening.session)
+  c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}/sessions/${opening.session.id}`)
+  return c.json(describeDeviceSession(opening.session), 201)
+}

@@ -1,0 +1,28 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import {
+  datastore,
+  datastoreSchema,
+  given,
+  source,
+  sourceSchema,
+  withDefaults,
+  withDefaultsSchema,
+} from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerCopyConfig(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'copy-config',
+    summary: 'Replaces a whole configuration by another',
+    parameters: z.strictObject({
+      target: datastoreSchema,
+      source: sourceSchema,
+      'with-defaults': withDefaultsSchema.optional(),
+    }),
+    build: async ({ target, source: from, 'with-defaults': mode }) =>
+      element(NETCONF_NS, 'copy-config', given(datastore('target', target), await source(from), withDefaults(mode))),
+  })
+}

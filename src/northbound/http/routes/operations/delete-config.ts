@@ -1,0 +1,15 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import { datastore, datastoreSchema } from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerDeleteConfig(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'delete-config',
+    summary: 'Deletes a configuration other than `running`',
+    parameters: z.strictObject({ target: datastoreSchema }),
+    build: ({ target }) => element(NETCONF_NS, 'delete-config', [datastore('target', target)]),
+  })
+}

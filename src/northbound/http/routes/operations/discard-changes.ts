@@ -1,0 +1,14 @@
+import { z } from '@hono/zod-openapi'
+import { operation } from '../../../../netconf/rpc.js'
+import type { Api, Ports } from '../../api.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerDiscardChanges(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'discard-changes',
+    summary: 'Makes `candidate` what is running',
+    bodyOptional: true,
+    parameters: z.strictObject({}),
+    build: () => operation.discardChanges(),
+  })
+}

@@ -1,0 +1,29 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import {
+  datastore,
+  datastoreSchema,
+  filterOf,
+  filterSchema,
+  given,
+  withDefaults,
+  withDefaultsSchema,
+} from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerGetConfig(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'get-config',
+    summary: 'A configuration; `running` unless another source is given',
+    bodyOptional: true,
+    parameters: z.strictObject({
+      source: datastoreSchema.default('running'),
+      filter: filterSchema.optional(),
+      'with-defaults': withDefaultsSchema.optional(),
+    }),
+    build: async ({ source, filter, 'with-defaults': mode }) =>
+      element(NETCONF_NS, 'get-config', given(datastore('source', source), await filterOf(filter), withDefaults(mode))),
+  })
+}

@@ -1,0 +1,26 @@
+import { z } from '@hono/zod-openapi'
+import { MONITORING_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import { textSchema } from '../../rpc/parameters.js'
+import { registerOperation, replyContent } from './operation-route.js'
+
+export function registerGetSchema(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'get-schema',
+    summary: 'The text of a module (RFC 6022); the reply itself where XML or JSON is asked for',
+    parameters: z.strictObject({
+      identifier: textSchema.openapi({ example: 'ietf-interfaces' }),
+      version: textSchema.optional().openapi({ example: '2018-02-20' }),
+      format: z.enum(['yang', 'yin', 'xsd', 'rng', 'rnc']).optional(),
+    }),
+    build: (asked) =>
+      element(
+        MONITORING_NS,
+        'get-schema',
+        Object.entries(asked).map(([name, value]) => element(MONITORING_NS, name, value)),
+      ),
+    format: 'schema',
+    content: { 'application/yang': { schema: z.string() }, ...replyContent },
+  })
+}

@@ -1,0 +1,17 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import { filterOf, filterSchema, given, withDefaults, withDefaultsSchema } from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerGet(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'get',
+    summary: 'Configuration and state',
+    bodyOptional: true,
+    parameters: z.strictObject({ filter: filterSchema.optional(), 'with-defaults': withDefaultsSchema.optional() }),
+    build: async ({ filter, 'with-defaults': mode }) =>
+      element(NETCONF_NS, 'get', given(await filterOf(filter), withDefaults(mode))),
+  })
+}

@@ -1,0 +1,15 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import { datastore, datastoreSchema } from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerLock(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'lock',
+    summary: 'Locks a configuration, on a session that the client has opened',
+    parameters: z.strictObject({ target: datastoreSchema }),
+    build: ({ target }) => element(NETCONF_NS, 'lock', [datastore('target', target)]),
+  })
+}

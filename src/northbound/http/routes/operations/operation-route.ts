@@ -1,0 +1,156 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { XmlElement } from '../../../../netconf/xml-tree.js'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import { pointerTo } from '../../handle-failures.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { answerRpc } from '../../rpc/answer-rpc.js'
+import type { ReplyFormat } from '../../rpc/answer-reply.js'
+import { InvalidField } from '../../rpc/payload.js'
+import { registerStreamingRoute, validBody } from '../../streaming-route.js'
+import { deviceIdParameter } from '../devices/device-id.js'
+
+/** The session in a path. */
+export const sessionIdParameter = deviceIdParameter.extend({
+  sid: z.string().openapi({ param: { name: 'sid', in: 'path' }, description: 'the id that opening the session gave' }),
+})
+
+export const timeoutQuery = z.object({
+  timeout: z
+    .string()
+    .optional()
+    .openapi({ description: 'until the device begins to answer, and between two parts of its answer', example: '30s' }),
+})
+
+/** What every RPC may be answered with. */
+export const rpcProblems = problemResponses(
+  'invalid-request',
+  'malformed-json',
+  'malformed-xml',
+  'no-rights',
+  'operation-forbidden',
+  'unknown-device',
+  'needs-session',
+  'body-too-large',
+  'too-many-calls',
+  'rpc-error',
+  'outcome-unknown',
+  'not-connected',
+  'device-timeout',
+)
+
+export const replyContent = {
+  'application/xml': { schema: z.string().openapi({ description: '`<rpc-reply>`' }) },
+  'application/json': { schema: z.record(z.string(), z.unknown()).openapi({ description: 'the same as JSON' }) },
+}
+
+/** A kind of RPC that takes its parameters as JSON. */
+export interface TypedOperation<Schema extends z.ZodType> {
+  /** Its name, as RFC 6241 has it and as the end of the path. */
+  readonly name: string
+  readonly summary: string
+  readonly parameters: Schema
+  /** Whether the parameters may all be left out. */
+  readonly bodyOptional?: boolean
+  /** @throws InvalidField */
+  readonly build: (given: z.output<Schema>) => XmlElement | Promise<XmlElement>
+  /** The answer, where it is not the reply itself. */
+  readonly format?: ReplyFormat
+  readonly content?: typeof replyContent & Readonly<Record<string, { readonly schema: z.ZodType }>>
+}
+
+/** Registers an operation twice: as a call by itself, and on a session that the client has opened. */
+export function registerOperation<Schema extends z.ZodType>(
+  api: Api,
+  ports: Ports,
+  operation: TypedOperation<Schema>,
+): void {
+  registerAt(api, ports, operation, {
+    path: `/api/v1/devices/{id}/${operation.name}`,
+    operationId: `netconf${pascalCase(operation.name)}`,
+    params: deviceIdParameter,
+  })
+  registerAt(api, ports, operation, {
+    path: `/api/v1/devices/{id}/sessions/{sid}/${operation.name}`,
+    operationId: `netconf${pascalCase(operation.name)}OnSession`,
+    params: sessionIdParameter,
+  })
+}
+
+interface Place {
+  readonly path: string
+  readonly operationId: string
+  readonly params: typeof deviceIdParameter
+}
+
+function registerAt<Schema extends z.ZodType>(
+  api: Api,
+  ports: Ports,
+  { name, summary, parameters, bodyOptional = false, build, format, content = replyContent }: TypedOperation<Schema>,
+  { path, operationId, params }: Place,
+): void {
+  const route = createRoute({
+    method: 'post',
+    path,
+    ...needsOnDevice('rpc'),
+    operationId,
+    tags: ['operations'],
+    summary,
+    request: {
+      params,
+      query: timeoutQuery,
+      body: {
+        required: !bodyOptional,
+        content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`) } },
+      },
+    },
+    responses: { 200: { description: 'the reply of the device', content }, ...rpcProblems },
+  })
+  const handle = async (c: Context<ApiEnv>): Promise<Response> => {
+    const body = await c.req.text()
+    const built = await tryToBuild(() => build(parameters.parse(validBody(c))))
+    if (!built.ok) return answerInvalidField(c, built.fault)
+    const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
+    const wanted = format !== undefined && asksForAnything(c) ? format : undefined
+    return answerRpc(c, ports, {
+      deviceId: id,
+      operation: built.operation,
+      attributes: [],
+      body,
+      ...(sid === undefined ? {} : { sessionId: sid }),
+      ...(wanted === undefined ? {} : { format: wanted }),
+    })
+  }
+  registerStreamingRoute(api, route, handle)
+}
+
+type Built =
+  | { readonly ok: true; readonly operation: XmlElement }
+  | { readonly ok: false; readonly fault: InvalidField }
+
+async function tryToBuild(build: () => XmlElement | Promise<XmlElement>): Promise<Built> {
+  try {
+    return { ok: true, operation: await build() }
+  } catch (thrown) {
+    if (thrown instanceof InvalidField) return { ok: false, fault: thrown }
+    throw thrown
+  }
+}
+
+/** Says which field is at fault, as for those that the schema finds. */
+export function answerInvalidField(c: Context<ApiEnv>, { path, message }: InvalidField): Response {
+  const pointer = pointerTo(path)
+  return answerProblem(c, 'invalid-request', {
+    message: `${pointer}: ${message}`,
+    hint: 'see /openapi.json, and docs/http.md for XML as JSON',
+    errors: [{ pointer, detail: message }],
+  })
+}
+
+function asksForAnything(c: Context): boolean {
+  const accept = c.req.header('accept')
+  return accept === undefined || !/\b(?:xml|json)\b/i.test(accept)
+}
+
+const pascalCase = (name: string): string => `-${name}`.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())

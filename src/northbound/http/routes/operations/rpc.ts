@@ -1,0 +1,47 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { answerRpc } from '../../rpc/answer-rpc.js'
+import { readRpc } from '../../rpc/read-rpc.js'
+import { registerStreamingRoute } from '../../streaming-route.js'
+import { deviceIdParameter } from '../devices/device-id.js'
+import { replyContent, rpcProblems, sessionIdParameter, timeoutQuery } from './operation-route.js'
+
+const places = [
+  { path: '/api/v1/devices/{id}/rpc', operationId: 'netconfRpc', params: deviceIdParameter },
+  { path: '/api/v1/devices/{id}/sessions/{sid}/rpc', operationId: 'netconfRpcOnSession', params: sessionIdParameter },
+]
+
+/** Any RPC: `…/rpc`, by itself or on a session that the client has opened. */
+export function registerRpc(api: Api, ports: Ports): void {
+  for (const place of places) {
+    const route = createRoute({
+      method: 'post',
+      path: place.path,
+      ...needsOnDevice('rpc'),
+      operationId: place.operationId,
+      tags: ['operations'],
+      summary: 'Any operation, by itself or in an <rpc>',
+      request: {
+        params: place.params,
+        query: timeoutQuery,
+        body: {
+          required: true,
+          content: {
+            'application/xml': { schema: z.string().openapi({ example: '<get/>' }) },
+            'application/json': { schema: z.record(z.string(), z.unknown()).openapi({ example: { get: {} } }) },
+          },
+        },
+      },
+      responses: { 200: { description: 'the reply of the device', content: replyContent }, ...rpcProblems },
+    })
+    const handle = async (c: Context<ApiEnv>): Promise<Response> => {
+      const read = await readRpc(c, ports.rpc.limits().maxRequestSize)
+      if (!read.ok) return read.response
+      const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
+      return answerRpc(c, ports, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })
+    }
+    registerStreamingRoute(api, route, handle)
+  }
+}

@@ -1,0 +1,277 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { operationOf } from '../../../../access/operation.js'
+import { decide, type OperationPolicy } from '../../../../access/operation-rule.js'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { operation } from '../../../../netconf/rpc.js'
+import { describeRpcError } from '../../../../netconf/rpc-error.js'
+import { childOf, element, type XmlElement } from '../../../../netconf/xml-tree.js'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import { answerProblem, answerRpcErrors, type Problem, problemResponses, stepSchema } from '../../problem.js'
+import { needsOnDevice } from '../../require-scope.js'
+import { answerFailure, answerForbidden, answerRefused } from '../../rpc/answer-failure.js'
+import { clientOf } from '../../rpc/answer-rpc.js'
+import { createCallDeadline } from '../../rpc/call-deadline.js'
+import { deviceTimeout, outcomeUnknown } from '../../rpc/call-failure.js'
+import { type DeviceSession, openDeviceSession } from '../../rpc/device-session.js'
+import { InvalidField } from '../../rpc/payload.js'
+import { shownRpcError, statusOf } from '../../rpc/shown-rpc-error.js'
+import { timeoutOf } from '../../rpc/timeout.js'
+import {
+  runTransaction,
+  transactionAbilities,
+  type TransactionEnd,
+  type TransactionPlan,
+  type TransactionStep,
+} from '../../rpc/transaction.js'
+import { registerStreamingRoute, validBody } from '../../streaming-route.js'
+import { deviceIdParameter } from '../devices/device-id.js'
+import { buildCommit, commitSchema } from './commit.js'
+import { buildEdit, editSchema } from './edit-config.js'
+import { answerInvalidField, timeoutQuery } from './operation-route.js'
+
+const transactionSchema = z
+  .strictObject({
+    target: z
+      .enum(['candidate', 'running'])
+      .optional()
+      .openapi({ description: '`candidate` where the device has one, unless it is given' }),
+    lock: z
+      .array(z.enum(['running', 'candidate', 'startup']))
+      .optional()
+      .openapi({ description: 'what to lock, in this order; the target unless it is given' }),
+    edits: z.array(editSchema).min(1).max(1000),
+    validate: z.boolean().optional().openapi({ description: 'where the device can, unless it is given' }),
+    commit: commitSchema.optional(),
+  })
+  .openapi('Transaction')
+
+type Wanted = z.output<typeof transactionSchema>
+
+const resultSchema = z
+  .object({ target: z.enum(['candidate', 'running']), steps: z.array(stepSchema) })
+  .openapi('TransactionResult')
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/devices/{id}/transaction',
+  ...needsOnDevice('rpc'),
+  operationId: 'netconfTransaction',
+  tags: ['operations'],
+  summary: 'Lock, edit, validate, commit and unlock in one call; discard and unlock when a step fails',
+  request: {
+    params: deviceIdParameter,
+    query: timeoutQuery,
+    body: { required: true, content: { 'application/json': { schema: transactionSchema } } },
+  },
+  responses: {
+    200: { description: 'all of it was done', content: { 'application/json': { schema: resultSchema } } },
+    ...problemResponses(
+      'invalid-request',
+      'no-rights',
+      'operation-forbidden',
+      'unknown-device',
+      'too-many-calls',
+      'rpc-error',
+      'outcome-unknown',
+      'not-connected',
+      'device-timeout',
+    ),
+  },
+})
+
+export function registerTransaction(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const wanted = transactionSchema.parse(validBody(c))
+    const body = await c.req.text()
+    try {
+      const edits = await Promise.all(wanted.edits.map((edit, index) => buildEdit('candidate', edit, ['edits', index])))
+      return await transact(c, ports, { ...wanted, built: edits }, body)
+    } catch (thrown) {
+      if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
+      throw thrown
+    }
+  })
+}
+
+type Asked = Wanted & { readonly built: readonly XmlElement[] }
+
+async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: string): Promise<Response> {
+  const deviceId = c.req.param('id') ?? ''
+  const authorisation = await c.var.caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
+  const { operations } = authorisation.permission
+  if (asked.commit?.confirmed === true && asked.commit.persist === undefined)
+    throw new InvalidField(
+      ['commit', 'persist'],
+      'a confirmed commit without it is rolled back when this call, and its session, end',
+    )
+  // Where only the device can tell its target, this is asked again once it has.
+  const likely = planOf(asked, asked.target ?? 'candidate', asked.validate ?? false, false)
+  const forbidden = asked.target === undefined ? undefined : forbiddenIn(likely, operations)
+  if (forbidden !== undefined) return answerForbidden(c, forbidden)
+  const timeout = timeoutOf(c, ports.rpc.limits())
+  if (!timeout.ok) return timeout.response
+  return ports.rpc.answers.once(c, body, async () => {
+    let happened = false
+    const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {
+      const able = transactionAbilities(session.capabilities)
+      const target = asked.target ?? (able.candidate ? 'candidate' : 'running')
+      const plan = planOf(asked, target, asked.validate ?? able.validate, able.rollbackOnError)
+      const refused = forbiddenIn(plan, operations)
+      if (refused !== undefined) return answerForbidden(c, refused)
+      const end = await runTransaction(session, plan, {
+        patience: timeout.milliseconds,
+        clientGone: c.req.raw.signal,
+        onStep: (step) => {
+          happened ||= step.operation.name === 'edit-config'
+          record(c, ports, deviceId, step, body.length)
+        },
+      })
+      return answerEnd(c, ports, deviceId, plan, end, timeout.milliseconds)
+    })
+    return { response, happened }
+  })
+}
+
+async function withSession(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  deviceId: string,
+  timeout: number,
+  work: (session: DeviceSession) => Promise<Response>,
+): Promise<Response> {
+  const unrecorded = ports.rpc.record.refusal()
+  if (unrecorded !== undefined) return answerProblem(c, unrecorded.reason, unrecorded)
+  const entered = ports.rpc.gate.enter(deviceId)
+  if (!entered.ok) return answerFailure(c, ports, deviceId, entered.failure)
+  try {
+    const deadline = createCallDeadline(c.req.raw.signal, timeout)
+    const opening = await openDeviceSession(ports.fleet, deviceId, clientOf(c), deadline.signal)
+    deadline.met()
+    if (!opening.ok) {
+      const late = opening.failure.cause === 'client-gone' && deadline.passed()
+      return await answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, timeout, false) : opening.failure)
+    }
+    try {
+      return await work(opening.session)
+    } finally {
+      await opening.session.close()
+    }
+  } finally {
+    entered.leave()
+  }
+}
+
+function planOf(
+  asked: Asked,
+  target: TransactionPlan['target'],
+  validate: boolean,
+  rollbackOnError: boolean,
+): TransactionPlan {
+  const edits = asked.built.map((edit) => retargeted(edit, target, rollbackOnError && target === 'running'))
+  const plan = { target, lock: asked.lock ?? [target], edits, validate: validate && target === 'candidate' }
+  return target === 'running' ? plan : { ...plan, commit: buildCommit(asked.commit ?? {}) }
+}
+
+/** The same edit on another datastore. What cannot be discarded is rolled back by the device itself, where it can. */
+function retargeted(edit: XmlElement, target: string, rollback: boolean): XmlElement {
+  const children = edit.children.map((child) =>
+    typeof child !== 'string' && child.name === 'target'
+      ? element(NETCONF_NS, 'target', [element(NETCONF_NS, target)])
+      : child,
+  )
+  if (!rollback || childOf(edit, NETCONF_NS, 'error-option') !== undefined) return { ...edit, children }
+  const config = children.at(-1)
+  const option = element(NETCONF_NS, 'error-option', 'rollback-on-error')
+  return { ...edit, children: [...children.slice(0, -1), option, ...(config === undefined ? [] : [config])] }
+}
+
+/** Why a rule forbids a plan. Whoever may lock and edit may also undo it. */
+function forbiddenIn(
+  { lock, edits, validate, target, commit }: TransactionPlan,
+  policy: OperationPolicy,
+): string | undefined {
+  const needed = [
+    ...lock.map((name) => operation.lock(name)),
+    ...edits,
+    ...(validate ? [operation.validate(target)] : []),
+    ...(commit === undefined ? [] : [commit]),
+  ]
+  for (const one of needed) {
+    const decision = decide(policy, operationOf(one))
+    if (!decision.allowed) return decision.reason
+  }
+  return undefined
+}
+
+function answerEnd(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  deviceId: string,
+  { target }: TransactionPlan,
+  end: TransactionEnd,
+  timeout: number,
+): Response | Promise<Response> {
+  const steps = end.steps.map(shownStep)
+  if (end.failed === undefined) return c.json({ target, steps })
+  if (end.failed === 'client-gone')
+    return answerFailure(c, ports, deviceId, { cause: 'client-gone', message: '', hint: '' })
+  const { step, why } = end.failed
+  const [first] = step.errors
+  const said = first === undefined ? why : describeRpcError(first)
+  const message = `${step.operation.name} failed: ${said}; ${consequence(end, target)}`
+  const more: Pick<Problem, 'rpc-errors' | 'steps'> = { steps, 'rpc-errors': step.errors.map(shownRpcError) }
+  const hint = end.undone === 'no' ? 'look at the device (get-config) before you send it again' : undefined
+  if (step.outcome === 'rpc-error')
+    return answerRpcErrors(c, statusOf(step.errors), { message, more, ...(hint === undefined ? {} : { hint }) })
+  if (step.outcome === 'bad-reply') return answerProblem(c, 'bad-reply', { message, more: { steps } })
+  const committing = step.operation.name === 'commit' || target === 'running'
+  const { cause, hint: advice } =
+    step.outcome === 'device-timeout'
+      ? deviceTimeout(deviceId, timeout, committing)
+      : committing
+        ? outcomeUnknown(deviceId, why)
+        : { cause: 'link-lost' as const, hint: 'nothing was committed; send it again once the device is connected' }
+  return cause === 'device-timeout' || cause === 'outcome-unknown' || cause === 'link-lost'
+    ? answerProblem(c, cause, { message, hint: advice, more: { steps } })
+    : answerProblem(c, 'internal-error', { message })
+}
+
+function consequence({ undone, failed }: TransactionEnd, target: string): string {
+  if (undone === 'not-needed') return 'nothing was changed'
+  if (undone === 'yes') return 'what was edited was discarded and unlocked'
+  if (typeof failed === 'object' && failed.step.operation.name === 'commit' && failed.step.outcome !== 'rpc-error')
+    return 'whether it was committed is not known'
+  return target === 'running'
+    ? 'edits before it are in the running configuration'
+    : 'nothing was committed; the device discards and unlocks as it ends the session'
+}
+
+function shownStep({ operation: sent, outcome, milliseconds, errors, warnings }: TransactionStep) {
+  const { name, uses } = operationOf(sent)
+  const told = [...errors, ...warnings]
+  return {
+    operation: name,
+    ...(uses[0] === undefined ? {} : { datastore: uses[0].datastore }),
+    outcome,
+    milliseconds,
+    ...(told.length === 0 ? {} : { 'rpc-errors': told.map(shownRpcError) }),
+  }
+}
+
+function record(c: Context<ApiEnv>, { rpc }: Ports, deviceId: string, step: TransactionStep, octets: number): void {
+  const { name, namespace, uses } = operationOf(step.operation)
+  rpc.record.rpc({
+    ...clientOf(c),
+    deviceId,
+    operation: name,
+    namespace,
+    ...(uses[0] === undefined ? {} : { datastore: uses[0].datastore }),
+    // The whole call's, once: an edit is the part that is long.
+    bytesFromClient: name === 'edit-config' ? octets : 0,
+    bytesFromDevice: step.octets,
+    durationSeconds: step.milliseconds / 1000,
+    outcome: step.errors[0]?.tag ?? (step.outcome === 'ok' ? 'ok' : 'aborted'),
+  })
+}

@@ -1,0 +1,15 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../../netconf/namespaces.js'
+import { element } from '../../../../netconf/xml-tree.js'
+import type { Api, Ports } from '../../api.js'
+import { datastore, datastoreSchema } from '../../rpc/parameters.js'
+import { registerOperation } from './operation-route.js'
+
+export function registerUnlock(api: Api, ports: Ports): void {
+  registerOperation(api, ports, {
+    name: 'unlock',
+    summary: 'Unlocks a configuration, on the session that locked it',
+    parameters: z.strictObject({ target: datastoreSchema }),
+    build: ({ target }) => element(NETCONF_NS, 'unlock', [datastore('target', target)]),
+  })
+}

@@ -1,0 +1,195 @@
+import type { Context } from 'hono'
+import { MONITORING_NS } from '../../../netconf/namespaces.js'
+import type { StreamedReply } from '../../../netconf/reply-sinks.js'
+import { parseRpcReply, type RpcReply } from '../../../netconf/rpc-reply.js'
+import { describeRpcError } from '../../../netconf/rpc-error.js'
+import { parseXmlGently } from '../../../netconf/xml-parse.js'
+import { serialiseXml } from '../../../netconf/xml-serialise.js'
+import { xmlToJson } from '../../../netconf/xml-to-json.js'
+import { childOf, elementsOf, textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml-tree.js'
+import type { ApiEnv } from '../api.js'
+import { answerProblem, answerRpcErrors } from '../problem.js'
+import {
+  mayHoldErrors,
+  nextPart,
+  readBeginning,
+  readWhole,
+  type ReplyBeginning,
+  ReplyStalled,
+  ReplyTooLong,
+} from './reply-content.js'
+import { shownRpcError, statusOf } from './shown-rpc-error.js'
+
+export type ReplyFormat = 'xml' | 'json' | 'schema'
+
+export interface ReplyOptions {
+  readonly format: ReplyFormat
+  /** The attributes of the client's own `<rpc>`, which the reply repeats (RFC 6241 §4.1). */
+  readonly requestAttributes: readonly XmlAttribute[]
+  /** Milliseconds between two parts of the reply, and between two that the client takes. */
+  readonly patience: number
+  /** Octets of a reply that becomes JSON. */
+  readonly maxJsonSize: number
+  /** The words for a reply that broke off before anything of it was sent. */
+  readonly brokenOff: (thrown: unknown) => Promise<Response>
+  /** Called once, with the outcome and the octets that the device sent: when the answer was read to its end, or will not be. */
+  readonly done: (outcome: string, octets: number) => void
+}
+
+/** Octets of a reply that are looked at before its status is decided. */
+const beginningSize = 64 * 1024
+/** Octets of a reply that holds errors. */
+const mostErrors = 1024 * 1024
+
+/** Answers with a device's reply. Its errors become a problem; everything else is handed on as it comes, of any size. */
+export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how: ReplyOptions): Promise<Response> {
+  try {
+    const beginning = await readBeginning(reply.body, beginningSize, how.patience)
+    if (mayHoldErrors(reply, beginning)) {
+      const whole = await readWhole(reply.body, mostErrors, how.patience, beginning)
+      const message = Buffer.concat([reply.startTag, whole])
+      const parsed = parseRpcReply(message)
+      if (!parsed.ok) return unreadable(c, parsed.error.cause, how, message.length)
+      if (parsed.value.errors.length > 0) {
+        how.done(parsed.value.errors[0]?.tag ?? 'rpc-error', message.length)
+        return answerErrors(c, parsed.value)
+      }
+      return await answerContent(c, reply, { parts: [whole], octets: whole.length, whole: true }, how)
+    }
+    return await answerContent(c, reply, beginning, how)
+  } catch (thrown) {
+    reply.body.destroy()
+    if (thrown instanceof ReplyTooLong) {
+      how.done('reply-too-large', 0)
+      return answerProblem(c, 'reply-too-large', {
+        message: `${thrown.message}, which is too long to become JSON`,
+        hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
+      })
+    }
+    how.done(thrown instanceof ReplyStalled ? 'device-timeout' : 'aborted', 0)
+    return await how.brokenOff(thrown)
+  }
+}
+
+/** The problem for a reply that holds errors. */
+export function answerErrors(c: Context, { errors, warnings }: Pick<RpcReply, 'errors' | 'warnings'>): Response {
+  const [first] = errors
+  return answerRpcErrors(c, statusOf(errors), {
+    message: first === undefined ? 'the device answered with an error' : describeRpcError(first),
+    more: { 'rpc-errors': [...errors, ...warnings].map(shownRpcError) },
+  })
+}
+
+async function answerContent(
+  c: Context<ApiEnv>,
+  reply: StreamedReply,
+  beginning: ReplyBeginning,
+  how: ReplyOptions,
+): Promise<Response> {
+  if (how.format !== 'xml') return answerHeld(c, reply, beginning, how)
+  const { startTag, selfClosing } = reply
+  const written = Buffer.from(startTagFor(reply.root, how.requestAttributes, selfClosing))
+  const headers = { 'Content-Type': 'application/xml' }
+  if (beginning.whole) {
+    how.done('ok', startTag.length + beginning.octets)
+    return new Response(Buffer.concat([written, ...beginning.parts]), { headers })
+  }
+  return new Response(onwards(c, reply, [written, ...beginning.parts], how), { headers })
+}
+
+/** A reply that has to be known whole to be answered. */
+async function answerHeld(
+  c: Context<ApiEnv>,
+  reply: StreamedReply,
+  beginning: ReplyBeginning,
+  how: ReplyOptions,
+): Promise<Response> {
+  const whole = await readWhole(reply.body, how.maxJsonSize, how.patience, beginning)
+  const message = Buffer.concat([reply.startTag, whole])
+  const parsed = await parseXmlGently(message)
+  if (!parsed.ok) return unreadable(c, parsed.error.cause, how, message.length)
+  how.done('ok', message.length)
+  if (how.format === 'schema') return answerSchema(parsed.value)
+  const attributes = repeatedAttributes(parsed.value, how.requestAttributes)
+  return c.json(xmlToJson({ ...parsed.value, attributes }))
+}
+
+/** The text in `<data>` of a reply to get-schema; a schema that is XML itself stands there as elements. */
+function answerSchema(root: XmlElement): Response {
+  const data = childOf(root, MONITORING_NS, 'data') ?? elementsOf(root).find(({ name }) => name === 'data')
+  const [schema] = data === undefined ? [] : elementsOf(data)
+  return schema === undefined
+    ? new Response(data === undefined ? '' : textOf(data), { headers: { 'Content-Type': 'application/yang' } })
+    : new Response(serialiseXml(schema, { prolog: true }), { headers: { 'Content-Type': 'application/xml' } })
+}
+
+function unreadable(c: Context, cause: string, how: ReplyOptions, octets: number): Response {
+  how.done('bad-reply', octets)
+  return answerProblem(c, 'bad-reply', { message: `the device's reply cannot be read: ${cause}` })
+}
+
+/** The rest of a long reply, as fast as the client takes it. A reply that breaks off breaks the answer off, so that nobody takes it for whole. */
+function onwards(
+  c: Context<ApiEnv>,
+  reply: StreamedReply,
+  first: readonly Buffer[],
+  how: ReplyOptions,
+): ReadableStream<Uint8Array> {
+  const { body } = reply
+  const ready = [...first]
+  let octets = reply.startTag.length + first.slice(1).reduce((sum, part) => sum + part.length, 0)
+  let waiting: NodeJS.Timeout | undefined
+  let ended = false
+
+  const end = (outcome: string): void => {
+    if (ended) return
+    ended = true
+    clearTimeout(waiting)
+    body.destroy()
+    how.done(outcome, octets)
+  }
+  const breakOff = (outcome: string, controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    end(outcome)
+    const outgoing = c.env?.outgoing
+    if (outgoing === undefined) controller.error(new Error(outcome))
+    else outgoing.destroy()
+  }
+
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        clearTimeout(waiting)
+        try {
+          const held = ready.shift()
+          const part = held ?? (await nextPart(body, how.patience))
+          if (ended) return
+          if (part === undefined) {
+            end('ok')
+            controller.close()
+            return
+          }
+          if (held === undefined) octets += part.length
+          controller.enqueue(part)
+          waiting = setTimeout(() => breakOff('client-too-slow', controller), how.patience)
+        } catch (thrown) {
+          breakOff(thrown instanceof ReplyStalled ? 'device-timeout' : 'aborted', controller)
+        }
+      },
+      cancel: () => end('client-gone'),
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+/** The start tag of a reply with the attributes of the client's `<rpc>` instead of ours. */
+function startTagFor(root: XmlElement, requestAttributes: readonly XmlAttribute[], selfClosing: boolean): string {
+  const tag = serialiseXml({ ...root, attributes: repeatedAttributes(root, requestAttributes), children: [] })
+  return selfClosing ? tag : `${tag.slice(0, -'/>'.length)}>`
+}
+
+function repeatedAttributes(root: XmlElement, repeated: readonly XmlAttribute[]): readonly XmlAttribute[] {
+  const isOurs = (one: XmlAttribute): boolean => one.name === 'message-id' && one.namespace === ''
+  const isRepeated = (one: XmlAttribute): boolean =>
+    repeated.some(({ name, namespace }) => name === one.name && namespace === one.namespace)
+  return [...repeated, ...root.attributes.filter((one) => !isOurs(one) && !isRepeated(one))]
+}

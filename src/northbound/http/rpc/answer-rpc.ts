@@ -1,0 +1,237 @@
+import { accepts } from 'hono/accepts'
+import type { Context } from 'hono'
+import { type Operation, operationOf } from '../../../access/operation.js'
+import { decide } from '../../../access/operation-rule.js'
+import type { Permission } from '../../../access/permission.js'
+import type { SessionClient } from '../../../fleet/session-client.js'
+import type { StreamedReply } from '../../../netconf/reply-sinks.js'
+import type { XmlAttribute, XmlElement } from '../../../netconf/xml-tree.js'
+import type { ApiEnv, Ports } from '../api.js'
+import { answerProblem } from '../problem.js'
+import { answerFailure, answerForbidden, answerRefused } from './answer-failure.js'
+import { answerReply, type ReplyFormat } from './answer-reply.js'
+import { type CallDeadline, createCallDeadline } from './call-deadline.js'
+import { type CallFailure, deviceTimeout, type Failed, linkLost, outcomeUnknown, whyEnded } from './call-failure.js'
+import type { ExplicitSession } from './explicit-sessions.js'
+import { isSubscription, mannerOf, type OperationManner } from './operation-manner.js'
+import { askOnOwnSession } from './own-session.js'
+import { ReplyStalled } from './reply-content.js'
+import { timeoutOf } from './timeout.js'
+
+/** One RPC that a client wants carried out. */
+export interface RpcCall {
+  readonly deviceId: string
+  /** The session of the client's own that it is for, by its name in the path. */
+  readonly sessionId?: string
+  readonly operation: XmlElement
+  /** Of the client's own `<rpc>`. */
+  readonly attributes: readonly XmlAttribute[]
+  /** The request as it came. */
+  readonly body: string | Uint8Array
+  /** Other than what the client asks for by `Accept`. */
+  readonly format?: ReplyFormat
+}
+
+type Answer = { readonly ok: true; readonly reply: StreamedReply } | Failed
+
+/**
+ * Carries out one RPC: rights, then rules, then a session that suits the operation, then the reply as it comes.
+ * Nothing reaches the device before rights and rules allow it.
+ */
+export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall): Promise<Response> {
+  const { deviceId, operation } = call
+  const { caller } = c.var
+  const authorisation = await caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
+  const { permission } = authorisation
+  const about = operationOf(operation)
+  const decision = decide(permission.operations, about)
+  if (!decision.allowed) {
+    recorded(c, ports, call, about)('access-denied', 0)
+    return answerForbidden(c, decision.reason)
+  }
+  if (isSubscription(operation))
+    return answerProblem(c, 'needs-session', {
+      message: 'a subscription cannot be had as an RPC over HTTP',
+      hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
+    })
+  const place = placeOf(c, ports, call, permission)
+  if (place.kind === 'answer') return place.response
+  const timeout = timeoutOf(c, ports.rpc.limits())
+  if (!timeout.ok) return timeout.response
+  const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
+    let happened = true
+    const response = await carryOut(c, ports, call, place, timeout.milliseconds, ({ mayHaveHappened = false }) => {
+      happened = mayHaveHappened
+    })
+    return { response, happened }
+  }
+  // What has no effect may be carried out again.
+  return place.mayHaveEffect ? ports.rpc.answers.once(c, call.body, act) : (await act()).response
+}
+
+/** Where an operation runs. */
+type Place =
+  | {
+      readonly kind: 'place'
+      readonly mayHaveEffect: boolean
+      readonly ask: (deadline: CallDeadline) => Promise<Answer>
+    }
+  | { readonly kind: 'answer'; readonly response: Response }
+
+function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Permission): Place {
+  const { deviceId, sessionId, operation } = call
+  const manner = mannerOf(operation)
+  if (sessionId !== undefined) {
+    const found = findSession(c, ports, deviceId, sessionId)
+    if ('response' in found) return { kind: 'answer', response: found.response }
+    const { sessions } = ports.rpc
+    return {
+      kind: 'place',
+      mayHaveEffect: !repeatable(manner),
+      ask: (deadline) => sessions.ask(found.session, operation, deadline),
+    }
+  }
+  if (manner.on === 'explicit-session')
+    return {
+      kind: 'answer',
+      response: answerProblem(c, 'needs-session', { message: manner.why, hint: manner.hint }),
+    }
+  if (manner.on === 'warm-session')
+    return {
+      kind: 'place',
+      mayHaveEffect: !manner.repeatable,
+      ask: ({ signal }) =>
+        ports.rpc.warm.ask({ deviceId, roles }, operation, { repeatable: manner.repeatable, signal }),
+    }
+  return {
+    kind: 'place',
+    mayHaveEffect: true,
+    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), operation, deadline),
+  }
+}
+
+async function carryOut(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  call: RpcCall,
+  place: Extract<Place, { kind: 'place' }>,
+  timeout: number,
+  onFailure: (failure: CallFailure) => void,
+): Promise<Response> {
+  const { deviceId } = call
+  const { rpc } = ports
+  const fail = (failure: CallFailure): Promise<Response> => {
+    onFailure(failure)
+    return answerFailure(c, ports, deviceId, failure)
+  }
+  const unrecorded = rpc.record.refusal()
+  if (unrecorded !== undefined) {
+    onFailure({ cause: 'shutting-down', ...unrecorded })
+    return answerProblem(c, unrecorded.reason, unrecorded)
+  }
+  const entered = rpc.gate.enter(deviceId)
+  if (!entered.ok) return fail(entered.failure)
+  const done = recorded(c, ports, call, operationOf(call.operation))
+  const deadline = createCallDeadline(c.req.raw.signal, timeout)
+  try {
+    const asked = await place.ask(deadline)
+    deadline.met()
+    if (!asked.ok) {
+      const told = toldFailure(asked.failure, place, deadline, deviceId)
+      done(told.cause, 0)
+      entered.leave()
+      return await fail(told)
+    }
+    return await answerReply(c, asked.reply, {
+      format: call.format ?? wantedFormat(c),
+      requestAttributes: call.attributes,
+      patience: timeout,
+      maxJsonSize: rpc.limits().maxJsonReplySize,
+      brokenOff: (thrown) => fail(brokenOff(deviceId, thrown, timeout, place.mayHaveEffect)),
+      done: (outcome, octets) => {
+        done(outcome, octets)
+        entered.leave()
+      },
+    })
+  } catch (thrown) {
+    deadline.met()
+    entered.leave()
+    throw thrown
+  }
+}
+
+/** What a failure is to the client: sessions do not know why they were told to give up, or whether it matters. */
+function toldFailure(
+  failure: CallFailure,
+  { mayHaveEffect }: Extract<Place, { kind: 'place' }>,
+  deadline: CallDeadline,
+  deviceId: string,
+): CallFailure {
+  const { cause, message } = failure
+  if (deadline.passed() && ['client-gone', 'outcome-unknown', 'link-lost'].includes(cause))
+    return deviceTimeout(deviceId, deadline.timeout, mayHaveEffect && failure.mayHaveHappened === true)
+  return cause === 'outcome-unknown' && !mayHaveEffect ? linkLost(deviceId, message) : failure
+}
+
+function brokenOff(deviceId: string, thrown: unknown, timeout: number, mayHaveEffect: boolean): CallFailure {
+  if (thrown instanceof ReplyStalled) return deviceTimeout(deviceId, timeout, mayHaveEffect)
+  const why = whyEnded(thrown, undefined)
+  return mayHaveEffect ? outcomeUnknown(deviceId, why) : linkLost(deviceId, why)
+}
+
+/** Finds the client's session, or says why there is none. */
+export function findSession(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  deviceId: string,
+  sessionId: string,
+): { readonly session: ExplicitSession } | { readonly response: Response } {
+  const found = ports.rpc.sessions.find(c.var.caller, deviceId, sessionId)
+  if (found.state === 'open') return found
+  if (found.state === 'ended') return { response: answerProblem(c, 'session-ended', found.failure) }
+  return {
+    response: answerProblem(c, 'unknown-session', {
+      message: `no session ${JSON.stringify(sessionId)} of yours is open on this device`,
+      hint: 'POST /api/v1/devices/{id}/sessions opens one',
+    }),
+  }
+}
+
+export function clientOf({ var: { caller } }: Context<ApiEnv>): SessionClient {
+  return { user: caller.user, source: caller.source, via: 'http' }
+}
+
+export function wantedFormat(c: Context): 'xml' | 'json' {
+  const supports = ['application/xml', 'text/xml', 'application/json']
+  return accepts(c, { header: 'Accept', supports, default: 'application/xml' }) === 'application/json' ? 'json' : 'xml'
+}
+
+function repeatable(manner: OperationManner): boolean {
+  return manner.on === 'warm-session' && manner.repeatable
+}
+
+/** Tells the record of a call, once. */
+function recorded(
+  c: Context<ApiEnv>,
+  { rpc }: Ports,
+  { deviceId, sessionId, attributes, body }: RpcCall,
+  { namespace, name, uses: [use] }: Operation,
+): (outcome: string, octets: number) => void {
+  const began = performance.now()
+  const messageId = attributes.find((one) => one.name === 'message-id' && one.namespace === '')?.value
+  return (outcome, octets) =>
+    rpc.record.rpc({
+      ...clientOf(c),
+      deviceId,
+      operation: name,
+      namespace,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(messageId === undefined ? {} : { messageId }),
+      ...(use === undefined ? {} : { datastore: use.datastore }),
+      bytesFromClient: body.length,
+      bytesFromDevice: octets,
+      durationSeconds: (performance.now() - began) / 1000,
+      outcome,
+    })
+}

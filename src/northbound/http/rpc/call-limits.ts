@@ -1,0 +1,26 @@
+/** Bounds on RPCs over HTTP; times in milliseconds, sizes in octets. A reload changes them for what comes. */
+export interface CallLimits {
+  /** Until the device begins to answer, and then between two parts of its answer; for calls that give none of their own. */
+  readonly rpcTimeout: number
+  readonly maxRpcTimeout: number
+  readonly maxRequestSize: number
+  /** A reply is held whole to become JSON; as XML it is handed on as it comes, of any size. */
+  readonly maxJsonReplySize: number
+  /** Calls under way in all, and on one device. */
+  readonly maxCalls: number
+  readonly maxCallsPerDevice: number
+  /** Warm sessions that a device has for each set of roles. */
+  readonly warmSessions: number
+  /** Requests that a warm session has under way at once. */
+  readonly warmSessionPipeline: number
+  readonly warmSessionIdle: number
+  readonly maxWarmSessions: number
+  /** Of sessions that clients open and close themselves. */
+  readonly sessionIdle: number
+  readonly sessionLifetime: number
+  readonly maxSessions: number
+  readonly maxSessionsPerUser: number
+  /** How long, and how many, answers are kept for their `Idempotency-Key`. */
+  readonly idempotencyWindow: number
+  readonly maxIdempotencyKeys: number
+}

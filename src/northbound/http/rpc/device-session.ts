@@ -1,0 +1,49 @@
+import type { Fleet } from '../../../fleet/fleet.js'
+import type { LinkEnd } from '../../../fleet/link.js'
+import type { SessionClient } from '../../../fleet/session-client.js'
+import { type ClientSession, openClientSession } from '../../../netconf/client-session.js'
+import { type Failed, failedWith, fromRefusal, noSession } from './call-failure.js'
+
+/** A NETCONF session of ours on a device. */
+export interface DeviceSession extends ClientSession {
+  /** Under which the fleet lists it, and ends it. */
+  readonly id: string
+  /** Why the link below it ended, once it did. */
+  readonly linkEnd: () => LinkEnd | undefined
+}
+
+export type DeviceSessionOpening = { readonly ok: true; readonly session: DeviceSession } | Failed
+
+/** Milliseconds that a device gets for its `<hello>`. */
+const helloTimeout = 30_000
+
+/** Opens a channel on the device's link and exchanges hellos on it. */
+export async function openDeviceSession(
+  fleet: Pick<Fleet, 'openSession'>,
+  deviceId: string,
+  client: SessionClient,
+  signal?: AbortSignal,
+): Promise<DeviceSessionOpening> {
+  const opening = await fleet.openSession(deviceId, { kind: 'subsystem', name: 'netconf' }, client, signal)
+  if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
+  const { channel, session: live } = opening
+  channel.stream.on('error', () => undefined)
+  channel.standardError.on('error', () => undefined)
+  channel.standardError.resume()
+  channel.stream.on('data', (octets: Buffer) => live.carried('fromDevice', octets.length))
+  const release = (): void => {
+    // Its close is told only once everything was read.
+    channel.stream.resume()
+    channel.close()
+  }
+  try {
+    const onSent = (octets: number): void => live.carried('fromClient', octets)
+    const session = await openClientSession(channel.stream, { helloTimeout, onSent })
+    void session.closed.then(release)
+    void live.killed.then((by) => session.abort(`it was ended by ${by}`))
+    return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
+  } catch (thrown) {
+    release()
+    return failedWith(noSession(deviceId, thrown))
+  }
+}

@@ -1,0 +1,92 @@
+import { z } from '@hono/zod-openapi'
+import { NETCONF_NS } from '../../../netconf/namespaces.js'
+import { isXmlText } from '../../../netconf/xml-serialise.js'
+import { attribute, element, isNamed, type XmlElement } from '../../../netconf/xml-tree.js'
+import { elementsOfPayload, InvalidField, payloadSchema } from './payload.js'
+
+/** Text that XML can hold. */
+export const textSchema = z.string().min(1).refine(isXmlText, 'has a character that XML 1.0 cannot hold')
+
+const datastoreName = z
+  .string()
+  .regex(/^[A-Za-z_][\w.-]*$/, 'is no name of a datastore')
+  .openapi({ example: 'running' })
+
+/** A datastore by name, or a URL where the device has `:url`. */
+export const datastoreSchema = z.union([datastoreName, z.strictObject({ url: textSchema })]).openapi('Datastore')
+
+/** A datastore, or a configuration that is given. */
+export const sourceSchema = z
+  .union([datastoreName, z.strictObject({ url: textSchema }), z.strictObject({ config: payloadSchema })])
+  .openapi('Source')
+
+export const filterSchema = z
+  .union([
+    textSchema,
+    z.strictObject({ subtree: payloadSchema }),
+    z.strictObject({
+      xpath: textSchema,
+      namespaces: z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'is no prefix'), textSchema).optional(),
+    }),
+  ])
+  .openapi('Filter', { description: 'a subtree as XML text or as JSON, or an XPath where the device has `:xpath`' })
+
+export const withDefaultsSchema = z
+  .enum(['report-all', 'report-all-tagged', 'trim', 'explicit'])
+  .openapi({ description: 'RFC 6243' })
+
+const WITH_DEFAULTS_NS = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults'
+
+/** Only the parameters that were given. */
+export function given(...elements: readonly (XmlElement | undefined)[]): readonly XmlElement[] {
+  return elements.filter((one) => one !== undefined)
+}
+
+export function leaf(name: string, value: string | number | undefined): XmlElement | undefined {
+  return value === undefined ? undefined : element(NETCONF_NS, name, String(value))
+}
+
+export function datastore(role: 'source' | 'target', where: z.output<typeof datastoreSchema>): XmlElement {
+  return element(NETCONF_NS, role, [
+    typeof where === 'string' ? element(NETCONF_NS, where) : element(NETCONF_NS, 'url', where.url),
+  ])
+}
+
+export async function source(where: z.output<typeof sourceSchema>): Promise<XmlElement> {
+  if (typeof where === 'string' || 'url' in where) return datastore('source', where)
+  return element(NETCONF_NS, 'source', [await configOf(where.config, ['source', 'config'])])
+}
+
+/** `<config>` around a payload, which may be one itself. */
+export async function configOf(
+  payload: z.output<typeof payloadSchema>,
+  path: readonly (string | number)[],
+): Promise<XmlElement> {
+  const elements = await elementsOfPayload(payload, path)
+  const [only] = elements
+  if (only !== undefined && elements.length === 1 && isNamed(only, NETCONF_NS, 'config')) return only
+  return element(NETCONF_NS, 'config', elements)
+}
+
+export async function filterOf(filter: z.output<typeof filterSchema> | undefined): Promise<XmlElement | undefined> {
+  if (filter === undefined) return undefined
+  if (typeof filter === 'object' && 'xpath' in filter) {
+    const { xpath, namespaces = {} } = filter
+    if (Object.keys(namespaces).some((prefix) => /^xml/i.test(prefix)))
+      throw new InvalidField(['filter', 'namespaces'], 'this prefix cannot be declared')
+    return element(NETCONF_NS, 'filter', [], {
+      attributes: [attribute('type', 'xpath'), attribute('select', xpath)],
+      declarations: namespaces,
+    })
+  }
+  const path = typeof filter === 'string' ? ['filter'] : ['filter', 'subtree']
+  const elements = await elementsOfPayload(typeof filter === 'string' ? filter : filter.subtree, path)
+  const [only] = elements
+  // Who copies a filter from elsewhere may have copied the element around it.
+  if (only !== undefined && elements.length === 1 && isNamed(only, NETCONF_NS, 'filter')) return only
+  return element(NETCONF_NS, 'filter', elements, { attributes: [attribute('type', 'subtree')] })
+}
+
+export function withDefaults(mode: z.output<typeof withDefaultsSchema> | undefined): XmlElement | undefined {
+  return mode === undefined ? undefined : element(WITH_DEFAULTS_NS, 'with-defaults', mode)
+}

@@ -1,0 +1,42 @@
+import { z } from '@hono/zod-openapi'
+import { jsonToElements } from '../../../netconf/json-to-xml.js'
+import { parseXmlFragment } from '../../../netconf/xml-fragment.js'
+import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
+import type { XmlElement } from '../../../netconf/xml-tree.js'
+
+/** Elements of a data model, as XML text or as JSON (docs/http.md). */
+export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.unknown())]).openapi('Payload', {
+  description: 'XML as text, or XML as JSON',
+  example: '<box xmlns="urn:homeport:test"><name>a</name></box>',
+})
+
+export type Payload = z.output<typeof payloadSchema>
+
+/** A field of a request is at fault. */
+export class InvalidField extends Error {
+  constructor(
+    readonly path: readonly (string | number)[],
+    message: string,
+  ) {
+    super(message)
+  }
+}
+
+/**
+ * The elements of a payload. What declares no namespace stands in NETCONF's own, as it would in an `<rpc>`.
+ * @param path of the payload in the request, for an error
+ * @throws InvalidField
+ */
+export async function elementsOfPayload(
+  payload: Payload,
+  path: readonly (string | number)[],
+): Promise<readonly XmlElement[]> {
+  if (typeof payload === 'string') {
+    const parsed = await parseXmlFragment(payload, RPC_SCOPE)
+    if (parsed.ok) return parsed.value
+    throw new InvalidField(path, parsed.error.cause)
+  }
+  const read = jsonToElements(payload, RPC_SCOPE)
+  if (read.ok) return read.value
+  throw new InvalidField([...path, ...read.error.path], read.error.cause)
+}

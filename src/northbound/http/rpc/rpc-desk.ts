@@ -1,0 +1,40 @@
+import type { Recorder } from '../../../access/record.js'
+import type { Fleet } from '../../../fleet/fleet.js'
+import { type CallGate, createCallGate } from './call-gate.js'
+import type { CallLimits } from './call-limits.js'
+import { createExplicitSessions, type ExplicitSessions } from './explicit-sessions.js'
+import { createKeptAnswers, type KeptAnswers } from './kept-answers.js'
+import { createWarmSessions, type WarmSessions } from './warm-sessions.js'
+
+/** What calls over HTTP share: the sessions, the bounds, the answers that are kept. */
+export interface RpcDesk {
+  readonly limits: () => CallLimits
+  readonly gate: CallGate
+  readonly warm: WarmSessions
+  readonly sessions: ExplicitSessions
+  readonly answers: KeptAnswers
+  readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  /** Ends every session that calls have open. */
+  readonly close: () => Promise<void>
+}
+
+export function createRpcDesk(options: {
+  readonly fleet: Pick<Fleet, 'openSession' | 'events'>
+  readonly limits: () => CallLimits
+  readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+}): RpcDesk {
+  const { fleet, limits, record } = options
+  const warm = createWarmSessions(fleet, limits)
+  const sessions = createExplicitSessions(fleet, limits)
+  return {
+    limits,
+    gate: createCallGate(limits),
+    warm,
+    sessions,
+    answers: createKeptAnswers(limits),
+    record,
+    close: async () => {
+      await Promise.all([warm.close(), sessions.closeAll()])
+    },
+  }
+}

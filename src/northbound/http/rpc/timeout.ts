@@ -1,0 +1,24 @@
+import type { Context } from 'hono'
+import { answerProblem } from '../problem.js'
+import type { CallLimits } from './call-limits.js'
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+
+/** How long a call may take, in milliseconds: `?timeout=30s`, or what is configured. */
+export function timeoutOf(
+  c: Context,
+  { rpcTimeout, maxRpcTimeout }: Pick<CallLimits, 'rpcTimeout' | 'maxRpcTimeout'>,
+): { readonly ok: true; readonly milliseconds: number } | { readonly ok: false; readonly response: Response } {
+  const written = c.req.query('timeout')
+  if (written === undefined) return { ok: true, milliseconds: rpcTimeout }
+  const [, digits, unit = ''] = /^(\d+)(ms|s|m|h)$/.exec(written) ?? []
+  const milliseconds = digits === undefined ? Number.NaN : Number(digits) * (MILLISECONDS[unit] ?? Number.NaN)
+  if (milliseconds >= 1 && milliseconds <= maxRpcTimeout) return { ok: true, milliseconds }
+  return {
+    ok: false,
+    response: answerProblem(c, 'invalid-request', {
+      message: `the timeout is no duration up to ${maxRpcTimeout / 1000} s`,
+      hint: 'write a whole number and a unit, as in ?timeout=30s, 500ms or 5m; endpoint.http.max-rpc-timeout bounds it',
+    }),
+  }
+}
