@@ -104,7 +104,7 @@ describe.each(framings)('a refusal, %s', (framing) => {
       await deviceSays(notification.subarray(at))
       expect(told().slice(-2), `split at ${at}`).toEqual(['eventTime', `access-denied ${at}`])
     }
-  })
+  }, 30_000)
 
   it('repeats all attributes of the request, and no more', async () => {
     const { clientSays, guard } = greeted(framing)
@@ -227,7 +227,7 @@ describe('bounds', () => {
     guard.toClient.resume()
     await once(guard.fromClient, 'drain')
     expect(guard.denials).toHaveLength(2000)
-  })
+  }, 30_000)
 
   it('of all requests together: the first octets of each are free, and what is done gives its room back', async () => {
     const held = createHeldOctets(() => 100_000)

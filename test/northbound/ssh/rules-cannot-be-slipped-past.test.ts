@@ -443,5 +443,5 @@ describe.each(framings)('wherever the octets are split in two, %s:', (framing) =
       const { client } = await converse({ framing, rules, sent: [sent.subarray(0, at), sent.subarray(at)] })
       expect(client, `split at ${at}`).toEqual(told)
     }
-  })
+  }, 60_000)
 })
