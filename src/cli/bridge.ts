@@ -1,3 +1,4 @@
+import type { Server } from 'node:net'
 import type { ServerConfig } from 'ssh2'
 import type { Config } from '../config/schema.js'
 import { createEnrolmentDesk, type EnrolmentDesk } from '../fleet/enrolment-desk.js'
@@ -38,7 +39,13 @@ export interface Bridge {
   readonly fleet: Fleet
   readonly desk: EnrolmentDesk
   /** `address:port` that devices dial, and that clients dial; the URL of the HTTP API, unless it is switched off. */
-  readonly addresses: { readonly callHome: string; readonly endpoint: string; readonly http?: string }
+  readonly addresses: {
+    readonly callHome: string
+    readonly endpoint: string
+    /** The endpoint's further ports, where there are any. */
+    readonly furtherEndpoints?: readonly string[]
+    readonly http?: string
+  }
   /** The host keys that clients see, as `known_hosts` holds them. */
   readonly hostKeys: readonly string[]
   /** Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file that it names is of no use. */
@@ -175,10 +182,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
 
   try {
+    const further = config.endpoint.ssh.furtherPorts.map((port) => ({ port, server: endpoint.addServer() }))
     if (config.endpoint.http.port !== 'none')
       http = await createHttpEndpoint(config, (network) => createApp({ ...ports, identify, network }), log)
     // After it listens, an error is one failed accept, for want of file descriptors say: the next one may succeed.
-    for (const { server } of [callHome, endpoint, ...(http === undefined ? [] : [http])])
+    for (const { server } of [callHome, endpoint, ...further, ...(http === undefined ? [] : [http])])
       server.on('error', (error: NodeJS.ErrnoException) => {
         if (server.listening)
           log.error({ code: error.code, hint: 'raise LimitNOFILE' }, `connection not accepted: ${error.message}`)
@@ -194,6 +202,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         socketName: 'call-home-ssh',
         ...config.callHome.ssh,
       }),
+      ...(further.length === 0 ? {} : { furtherEndpoints: await listenOn(further, config.endpoint.ssh.address) }),
       ...(http === undefined ? {} : { http: await listenForHttp(http, config) }),
     }
     started = true
@@ -230,6 +239,17 @@ async function listenForHttp({ server, scheme }: HttpEndpoint, { endpoint: { htt
     off: 'endpoint.http.port: none',
   })
   return `${scheme}://${bound}`
+}
+
+/** Makes the servers of the endpoint's further ports listen, one after another, so that the first that cannot is told. */
+async function listenOn(
+  further: readonly { readonly port: number; readonly server: Server }[],
+  address: string,
+): Promise<readonly string[]> {
+  const bound: string[] = []
+  for (const { port, server } of further)
+    bound.push(await listen(server, { key: 'endpoint.ssh.further-ports', address, port }))
+  return bound
 }
 
 /** Whoever may open the socket in data-dir is the operator. */

@@ -5,8 +5,8 @@ import { StartProblem } from './start-problem.js'
 export interface ListenTarget {
   /** The configuration key that this address came from, for errors. */
   readonly key: string
-  /** The name of a socket that systemd may hand over (`FileDescriptorName=`). */
-  readonly socketName: string
+  /** The name of a socket that systemd may hand over (`FileDescriptorName=`); none for a further port, of which the key is a list. */
+  readonly socketName?: string
   readonly address: string
   readonly port: number
   /** What switches this listener off, where it can be. */
@@ -26,7 +26,8 @@ export async function listen(
   env = process.env,
   pid = process.pid,
 ): Promise<string> {
-  const descriptor = inheritedDescriptor(target.socketName, env, pid)
+  const { socketName } = target
+  const descriptor = socketName === undefined ? undefined : inheritedDescriptor(socketName, env, pid)
   if (descriptor !== undefined) await bind(server, { fd: descriptor })
   else {
     const { address: host, port } = target
@@ -68,6 +69,8 @@ function bind(server: Server, options: { fd: number } | { host: string; port: nu
 function explain(error: unknown, { key, address, port, socketName, off }: ListenTarget): StartProblem {
   const { code } = error as NodeJS.ErrnoException
   const where = hostAndPort(address, port)
+  const portKey = socketName === undefined ? key : `${key}.port`
+  const addressKey = socketName === undefined ? 'endpoint.ssh.address' : `${key}.address`
   if (code === 'EACCES')
     return new StartProblem(
       `${key}: not permitted to listen on ${where}: ports below 1024 need a privilege`,
@@ -75,19 +78,23 @@ function explain(error: unknown, { key, address, port, socketName, off }: Listen
         'one of these will do:',
         `  - the capability: setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")", or AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit`,
         `  - the sysctl: sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
-        `  - socket activation: a systemd .socket unit with ListenStream=${port} and FileDescriptorName=${socketName}`,
-        `  - another port: set ${key}.port to 1024 or more`,
+        ...(socketName === undefined
+          ? []
+          : [
+              `  - socket activation: a systemd .socket unit with ListenStream=${port} and FileDescriptorName=${socketName}`,
+            ]),
+        `  - another port: set ${portKey} to 1024 or more`,
       ].join('\n'),
     )
   if (code === 'EADDRINUSE')
     return new StartProblem(
       `${key}: ${where} is already in use`,
-      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${key}.port to another one${off === undefined ? '' : `, or ${off} to do without`}`,
+      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${portKey} to another one${off === undefined ? '' : `, or ${off} to do without`}`,
     )
   if (code === 'EADDRNOTAVAIL')
     return new StartProblem(
       `${key}: this machine has no address ${address}`,
-      `set ${key}.address to one that \`ip address\` shows, or to "::" for all`,
+      `set ${addressKey} to one that \`ip address\` shows, or to "::" for all`,
     )
   return new StartProblem(`${key}: cannot listen on ${where}: ${String(code ?? error)}`, `check ${key}`)
 }

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.js'
 import type { Config, TrustConfig } from './schema.js'
+import { waysAroundRules } from './ways-around-rules.js'
 
 /** What is allowed and yet hardly meant. */
 export function doubtsAbout(config: Config): readonly Fault[] {
@@ -25,6 +26,7 @@ export function doubtsAbout(config: Config): readonly Fault[] {
         : [{ path: ['users', at], message: 'this user may open no device', hint: 'add `roles`' }]),
     ]),
     ...httpDoubts(config),
+    ...waysAroundRules(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
   ]

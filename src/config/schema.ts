@@ -129,6 +129,7 @@ export function configSchema(directory: string, environment: Environment) {
     ssh: section({
       address: listenAddress().default('::'),
       port: integer(0, 65_535).default(830),
+      'further-ports': list(integer(0, 65_535)),
       'host-keys': list(path(directory)),
       'host-certificates': list(path(directory)),
       'trusted-user-ca-keys': list(path(directory)),

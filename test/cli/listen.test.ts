@@ -65,6 +65,18 @@ describe('a listener', () => {
     })
   })
 
+  it('on a further port that is taken names the list it is in', async () => {
+    const first = makeServer()
+    first.listen(0, '127.0.0.1')
+    await once(first, 'listening')
+    const { port } = first.address() as { port: number }
+    const further = { key: 'endpoint.ssh.further-ports', address: '127.0.0.1', port }
+    await expect(listen(makeServer(), further, {})).rejects.toMatchObject({
+      message: `endpoint.ssh.further-ports: 127.0.0.1:${port} is already in use`,
+      hint: expect.stringMatching(/, or set endpoint\.ssh\.further-ports to another one$/) as string,
+    })
+  })
+
   it('on an address that this machine does not have names the key and the address', async () => {
     await expect(listen(makeServer(), target('192.0.2.1', 0), {})).rejects.toMatchObject({
       message: 'call-home.ssh: this machine has no address 192.0.2.1',

@@ -16,6 +16,7 @@ describe('an empty configuration', () => {
           ssh: {
             address: '::',
             port: 830,
+            furtherPorts: [],
             hostKeys: [],
             hostCertificates: [],
             trustedUserCaKeys: [],

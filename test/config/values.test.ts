@@ -172,6 +172,14 @@ describe('listen addresses', () => {
     expect(problemsOf(apart)).toEqual([])
     expect(problemsOf('endpoint: { ssh: { port: 0 } }\ncall-home: { ssh: { port: 0 } }')).toEqual([])
   })
+
+  it('refuses a further port that is taken already', () => {
+    expect(problemsOf('endpoint: { ssh: { port: 830, further-ports: [22, 830, 4334, 22, 0, 0] } }')).toEqual([
+      '1:51: endpoint.ssh.further-ports[1]: clients log in over SSH on port 830 already',
+      '1:56: endpoint.ssh.further-ports[2]: devices call home on port 4334 already',
+      '1:62: endpoint.ssh.further-ports[3]: clients log in over SSH on port 22 already',
+    ])
+  })
 })
 
 describe('words', () => {

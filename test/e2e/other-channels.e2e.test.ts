@@ -33,6 +33,7 @@ describe('channels other than NETCONF, through the bridge to a real sshd', () =>
         config: ['MaxSessions 20', 'AcceptEnv LANG LC_*'],
       },
       config: {
+        endpoint: { ssh: { 'further-ports': [0, 0] } },
         users: [
           user('ops', 'operator'),
           user('every', 'everything'),
@@ -323,9 +324,59 @@ describe('channels other than NETCONF, through the bridge to a real sshd', () =>
     })
   })
 
+  it('further ports have the same endpoint', async () => {
+    expect(attached.bridge.furtherPorts.length).toBe(2)
+    for (const port of attached.bridge.furtherPorts) {
+      const { stdout } = await runSsh({ ...as('every'), port }, '', { ask: { exec: 'echo here too' } })
+      expect(stdout.toString()).toBe('here too\n')
+    }
+    expect(
+      (await runSsh({ ...as('ops'), port: attached.bridge.furtherPorts[0] ?? 0 }, 'octets')).stdout.toString(),
+    ).toBe('octets')
+  })
+
   it('a user with NETCONF alone has NETCONF as before', async () => {
     const { stdout, status } = await runSsh(as('ops'), 'octets', { args: ['-o', 'SendEnv=LANG'] })
     expect([stdout.toString(), status]).toEqual(['octets', 0])
+  })
+})
+
+describe('what the device itself refuses', () => {
+  let attached: AttachedDevice
+  let login: Login
+
+  beforeAll(async () => {
+    const channels = ['netconf', 'exec', 'shell', 'sftp']
+    attached = await startAttachedDevice({
+      netconf: byteSubsystem.echo(),
+      device: { config: ['PermitTTY no', 'MaxSessions 2'] },
+      config: { link: { 'session-wait': '0s' }, roles: { operator: { devices: ['*'], operations: ['*'], channels } } },
+    })
+    login = clientLogin(attached.bridge, 'router1')
+  })
+  afterAll(() => attached?.stop())
+
+  it('is refused to the client, as by the device: SFTP', async () => {
+    const { stderr, status } = await runSsh(login, '', { ask: { subsystem: 'sftp' } })
+    expect([stderr, status]).toEqual(['subsystem request failed on channel 0\r\n', 255])
+    const { msg } = await attached.bridge.logged(/^session refused/, { reason: 'refused-by-device' })
+    expect(msg).toMatch(/refused the subsystem sftp/)
+  })
+
+  it('is told, and the rest goes on: a terminal', async () => {
+    const { stdout, stderr, status } = await runSsh(login, '', { ask: { exec: 'tty; exit 6' }, args: ['-tt'] })
+    expect([stdout.toString(), stderr, status]).toEqual(['not a tty\n', 'homeport: the device gave no terminal\r\n', 6])
+  })
+
+  it('is a session too many, of whatever kind', async () => {
+    const held = [startSsh(login, { ask: { exec: 'echo up; cat' } }), startSsh(login, { ask: 'shell', args: ['-T'] })]
+    held[1]?.process.stdin.write('echo up\n')
+    for (const each of held) await each.output('up\n')
+    const { stderr, status } = await runSsh(login)
+    expect(stderr).toMatch(/^homeport: device "router1" has no free session/)
+    expect(status).toBe(1)
+    for (const each of held) each.end()
+    await Promise.all(held.map((each) => each.ended()))
   })
 })
 

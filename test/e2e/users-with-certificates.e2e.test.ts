@@ -20,14 +20,19 @@ let attached: AttachedDevice
 type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string }
 
 /** OpenSSH with a key and the certificate beside it, and nothing else. */
-function ssh(key: KeyPair, options: readonly string[] = [], user = 'ops@router1'): Promise<Ended> {
+function ssh(
+  key: KeyPair,
+  options: readonly string[] = [],
+  user = 'ops@router1',
+  ask = ['-s', attached.bridge.host, 'netconf'],
+): Promise<Ended> {
   const { bridge } = attached
   const words = ['-F', 'none', '-p', String(bridge.endpointPort), '-i', key.path]
   const settings = ['IdentitiesOnly=yes', 'BatchMode=yes', 'LogLevel=ERROR', ...options]
   return new Promise((resolve) => {
     const child = execFile(
       'ssh',
-      [...words, ...settings.flatMap((setting) => ['-o', setting]), '-l', user, '-s', bridge.host, 'netconf'],
+      [...words, ...settings.flatMap((setting) => ['-o', setting]), '-l', user, ...ask],
       { timeout: 20_000 },
       (_error, stdout, stderr) => resolve({ status: child.exitCode, stdout, stderr }),
     )
@@ -50,6 +55,7 @@ beforeAll(async () => {
         opsUser({ 'authorized-keys': [(await room.key('revoked')).line] }),
         opsUser({ name: 'automation', principals: ['ansible', 'ci'] }),
       ],
+      roles: { operator: { devices: ['*'], operations: ['*'], channels: ['netconf', 'exec', 'shell'] } },
       endpoint: {
         ssh: {
           'host-keys': [endpointKey.path],
@@ -133,6 +139,26 @@ describe('a user’s certificate on the bridge', () => {
     const options = ['-O', 'force-command=netconf', '-O', 'source-address=127.0.0.0/8']
     await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h', ...options])
     expect((await ssh(key, anyHost)).status).toBe(0)
+  })
+
+  it('that forces netconf gives NETCONF alone, whatever the roles of its user allow', async () => {
+    const key = await room.key('forced-alone')
+    await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h', '-O', 'force-command=netconf'])
+    const { stderr, status } = await ssh(key, anyHost, 'ops@router1', [attached.bridge.host, 'true'])
+    expect(stderr).toMatch(/^homeport: the certificate of this login is for NETCONF only \(force-command\); .+\n$/)
+    expect(status).toBe(1)
+    expect((await ssh(key, anyHost)).status).toBe(0)
+  })
+
+  it.each<[string, readonly string[], RegExp, number]>([
+    ['permits a terminal', [], /^$/, 0],
+    ['permits no terminal', ['-O', 'no-pty'], /^PTY allocation request failed/, 255],
+  ])('that %s is obeyed', async (name, options, told, ended) => {
+    const key = await room.key(name.replaceAll(' ', '-'))
+    await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h', ...options])
+    const { stderr, status } = await ssh(key, anyHost, 'ops@router1', ['-tt', attached.bridge.host, 'tty'])
+    expect(stderr).toMatch(told)
+    expect(status).toBe(ended)
   })
 
   it('a revoked authorized key does not let its user in', async () => {

@@ -33,6 +33,8 @@ export interface Access extends Users, Accounts {}
 
 export interface SshEndpoint {
   readonly server: Server
+  /** Another server for the same clients, for a further port. */
+  addServer(): Server
   /** How many connections of clients there are. */
   readonly connections: number
   /** Applies new limits to connections from now on. */
@@ -79,7 +81,7 @@ export function createSshEndpoint(
     const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
     serveClient(connection, fleet, access, recorder, limits, held, log, metrics, onAuthenticated)
   })
-  const server = createServer(sshListenerOptions, (socket) => {
+  const greet = (socket: Socket): void => {
     socket.on('error', () => undefined)
     if (clients.size >= limits.maxConnections) {
       log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
@@ -99,9 +101,16 @@ export function createSshEndpoint(
     })
     clients.set(socket, timer)
     ssh.injectSocket(socket)
-  })
+  }
+  const servers: Server[] = []
+  const addServer = (): Server => {
+    const server = createServer(sshListenerOptions, greet)
+    servers.push(server)
+    return server
+  }
   return {
-    server,
+    server: addServer(),
+    addServer,
     get connections() {
       return clients.size
     },
@@ -111,7 +120,7 @@ export function createSshEndpoint(
       Object.assign(options, clientKeepalive(next))
     },
     close: () => {
-      server.close()
+      for (const server of servers) server.close()
       for (const socket of clients.keys()) socket.destroy()
     },
   }

@@ -20,6 +20,8 @@ export type RunningBridge = {
   readonly endpointPort: number
   /** Without a slash at its end; empty where it is switched off. */
   readonly httpUrl: string
+  /** As many as the configuration names. */
+  readonly furtherPorts: readonly number[]
   readonly directory: string
   readonly process: ChildProcess
   readonly lines: Lines
@@ -81,6 +83,7 @@ export async function startBridge(
     callHomePort: portOf(ready?.['callHome']),
     endpointPort: portOf(ready?.['endpoint']),
     httpUrl: typeof ready?.['http'] === 'string' ? ready['http'] : '',
+    furtherPorts: ((ready?.['furtherEndpoints'] ?? []) as string[]).map(portOf),
     directory: directory.path,
     process: child,
     lines,
