@@ -5,7 +5,17 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { byteSubsystem } from './parts/byte-subsystem.js'
-import { type Ended, type Login, openssh, run, runPython, runSsh, sshEnvironment, startSsh } from './parts/clients.js'
+import {
+  type Ended,
+  type Login,
+  openssh,
+  run,
+  runPython,
+  runSsh,
+  sshCommand,
+  sshEnvironment,
+  startSsh,
+} from './parts/clients.js'
 import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { runOnTerminal } from './parts/terminal.js'
@@ -181,7 +191,7 @@ describe('channels other than NETCONF, through the bridge to a real sshd', () =>
           string,
         ]
         const before = await attached.bridge.residentMemory()
-        const upload = await scp(login, args, file(), `${login.host}:${there}`)
+        const upload = await scp(login, args, file(), `${login.user}@${login.host}:${there}`)
         expect([upload.stderr, upload.status]).toEqual(['', 0])
         const download = await scp(login, args, `${login.host}:${there}`, back)
         expect([download.stderr, download.status]).toEqual(['', 0])
@@ -202,7 +212,7 @@ describe('channels other than NETCONF, through the bridge to a real sshd', () =>
     )
     const login = as('copier')
     const { stdout, status } = await runClient(
-      openssh('sftp', login, ['-b', join(directory, 'batch')], [login.host]),
+      openssh('sftp', login, ['-b', join(directory, 'batch')], [`${login.user}@${login.host}`]),
       login,
     )
     expect(stdout.toString()).toMatch(/-rw------- .+ got\n/)
@@ -280,6 +290,16 @@ describe('channels other than NETCONF, through the bridge to a real sshd', () =>
       )
       expect([status, output]).toEqual([1, expect.stringMatching(/it takes a role with `shell`/)])
       await attached.bridge.logged(/^session refused/, { user, reason: 'channel-not-allowed' })
+    })
+
+    it('a command that is not UTF-8, which would reach the device as another one', async () => {
+      const ssh = sshCommand(as('every'), { ask: 'shell' })
+      const { stderr, status } = await runClient(
+        ['sh', '-c', 'exec "$@" "$(printf \'echo \\377\')"', 'sh', ...ssh],
+        as('every'),
+      )
+      expect(stderr).toMatch(/^homeport: the command is not UTF-8/)
+      expect(status).toBe(1)
     })
 
     it('forwarding of ports, agents and X11, to anybody', async () => {

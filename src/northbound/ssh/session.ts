@@ -171,7 +171,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   held.confirm()
   log.info(shown, 'session opened')
   channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
-  surroundings.follow(channel)
+  if (use.kind !== 'netconf' || request.terminal !== undefined) surroundings.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
   const words: RelayWords = {
     linkEnded: ({ message }) =>
