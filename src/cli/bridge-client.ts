@@ -1,6 +1,6 @@
-import { request as requestHttp, type IncomingMessage } from 'node:http'
-import { request as requestHttps, type RequestOptions } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { problemSchema } from '../northbound/http/problem.js'
+import { callBridge } from './bridge-stream.js'
 import type { CommandProblem } from './command-problem.js'
 import type { BridgeLocation } from './find-bridge.js'
 import { ownerOf } from './owner-of.js'
@@ -39,40 +39,22 @@ export function devicePath(id: string): string {
   return `/api/v1/devices/${encodeURIComponent(id)}`
 }
 
-function exchange(
+async function exchange(
   location: BridgeLocation,
   { method, path, body, timeout = usualTimeout }: BridgeRequest,
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body))
-  const options: RequestOptions = {
+  const answer = await callBridge(location, {
     method,
-    agent: false,
-    ...(location.kind === 'url' && location.ca !== undefined ? { ca: location.ca } : {}),
+    path,
+    headers: { Accept: 'application/json', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
     signal: AbortSignal.timeout(timeout),
-    headers: {
-      Accept: 'application/json',
-      ...(sent === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': sent.length }),
-      ...(location.kind === 'url' && location.token !== undefined ? { Authorization: `Bearer ${location.token}` } : {}),
-    },
-  }
-  return new Promise((resolve, reject) => {
-    const answered = (answer: IncomingMessage): void => {
-      readText(answer).then((text) => resolve({ status: answer.statusCode ?? 0, text }), reject)
-    }
-    const request =
-      location.kind === 'socket'
-        ? requestHttp({ ...options, socketPath: location.path, path }, answered)
-        : (location.url.protocol === 'https:' ? requestHttps : requestHttp)(
-            new URL(location.url.pathname.replace(/\/$/, '') + path, location.url),
-            options,
-            answered,
-          )
-    request.once('error', reject)
-    request.end(sent)
   })
+  return { status: answer.statusCode ?? 0, text: await readText(answer) }
 }
 
-async function readText(answer: IncomingMessage): Promise<string> {
+/** The whole of an answer, as long as it is not absurd. */
+export async function readText(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of answer as AsyncIterable<Buffer>) {
@@ -84,7 +66,7 @@ async function readText(answer: IncomingMessage): Promise<string> {
 }
 
 /** What the bridge says is wrong, or what stands between it and us. */
-function refusal(location: BridgeLocation, status: number, text: string): BridgeAnswer {
+export function refusal(location: BridgeLocation, status: number, text: string): BridgeAnswer {
   const problem = problemSchema.safeParse(parsed(text))
   if (problem.success) {
     const { detail, hint } = problem.data

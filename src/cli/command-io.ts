@@ -1,8 +1,13 @@
 /** What a command reads and writes; a test gives it another. */
 export interface CommandIo {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?: (raw: boolean) => unknown }
-  readonly stdout: { write: (text: string) => unknown }
-  readonly stderr: { write: (text: string) => unknown }
+  readonly stdout: {
+    write: (text: string) => unknown
+    readonly isTTY?: boolean
+    /** Tells once when what was written has gone out; where `write` answered false. */
+    once?: (event: 'drain', listener: () => void) => unknown
+  }
+  readonly stderr: { write: (text: string) => unknown; readonly isTTY?: boolean }
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** Sets the exit status: 0 done, 1 failed, 2 wrong usage or configuration. The process ends by itself. */

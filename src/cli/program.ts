@@ -6,6 +6,8 @@ import { demoCommand } from './demo.js'
 import { devicesCommand } from './devices.js'
 import { onboardCommand } from './onboard.js'
 import { description, version } from './package-info.js'
+import { operationCommands } from './operations.js'
+import { rpcCommand } from './rpc.js'
 import { serveCommand } from './serve.js'
 import { sessionsCommand } from './sessions.js'
 import { simulateCommand } from './simulate.js'
@@ -27,7 +29,9 @@ export function createProgram(): Command {
     .addCommand(onboardCommand())
     .addCommand(userCommand())
     .addCommand(tokenCommand())
+    .addCommand(rpcCommand())
     .addCommand(caCommand())
+  for (const command of operationCommands()) program.addCommand(command)
   exitWithTwoOnWrongUsage(program)
   return program
 }

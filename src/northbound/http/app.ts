@@ -104,8 +104,11 @@ export function createApp({ log, health, draining, identify, metrics, network, .
 
 /** Requests that carry what is for a device, and may be as long as configured. */
 function carriesRpc(path: string): boolean {
-  return /^\/api\/v1\/devices\/[^/]+\/(?:sessions\/[^/]+\/)?(?:rpc|transaction|edit-config|copy-config|get|get-config|validate)$/.test(
-    path,
+  return (
+    path === '/api/v1/rpc' ||
+    /^\/api\/v1\/devices\/[^/]+\/(?:sessions\/[^/]+\/)?(?:rpc|transaction|edit-config|copy-config|get|get-config|validate)$/.test(
+      path,
+    )
   )
 }
 

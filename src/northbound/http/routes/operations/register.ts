@@ -12,6 +12,7 @@ import { registerGetSchema } from './get-schema.js'
 import { registerGet } from './get.js'
 import { registerKillNetconfSession } from './kill-session.js'
 import { registerLock } from './lock.js'
+import { registerManyDevicesRpc } from './many-devices.js'
 import { registerRpc } from './rpc.js'
 import { registerTransaction } from './transaction.js'
 import { registerUnlock } from './unlock.js'
@@ -20,6 +21,7 @@ import { registerValidate } from './validate.js'
 /** RPCs on devices: by themselves, in transactions, and on sessions that their clients open. */
 export function registerOperations(api: Api, ports: Ports): void {
   registerRpc(api, ports)
+  registerManyDevicesRpc(api, ports)
   registerGet(api, ports)
   registerGetConfig(api, ports)
   registerEditConfig(api, ports)

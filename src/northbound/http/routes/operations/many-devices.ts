@@ -1,0 +1,195 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { stream } from 'hono/streaming'
+import { selectsDevice } from '../../../../access/device-selector.js'
+import type { XmlElement } from '../../../../netconf/xml-tree.js'
+import type { DeviceStatus } from '../../../../fleet/fleet.js'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
+import { needs } from '../../require-scope.js'
+import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
+import { elementsOfPayload, InvalidField, payloadSchema } from '../../rpc/payload.js'
+import { timeoutOf } from '../../rpc/timeout.js'
+import { registerStreamingRoute, validBody } from '../../streaming-route.js'
+import { answerInvalidField, timeoutQuery } from './operation-route.js'
+
+const mostDevices = 100_000
+const mostAtOnce = 256
+
+const manySchema = z
+  .strictObject({
+    ids: z
+      .array(z.string().min(1))
+      .max(mostDevices)
+      .optional()
+      .openapi({ example: ['router1', 'router2'] }),
+    selectors: z
+      .array(z.string().min(1))
+      .max(1000)
+      .optional()
+      .openapi({
+        description: 'as in roles: `*` and `?` in a device id, or `label=value`',
+        example: ['edge-*', 'site=tokyo'],
+      }),
+    labels: z
+      .record(z.string(), z.string())
+      .optional()
+      .openapi({ description: 'devices that have all of these', example: { site: 'tokyo' } }),
+    rpc: payloadSchema.openapi({ description: 'one operation', example: '<get/>' }),
+    format: z.enum(['xml', 'json']).default('xml').openapi({ description: 'of the replies' }),
+    concurrency: z.int().min(1).max(mostAtOnce).default(16).openapi({ description: 'devices that are asked at once' }),
+  })
+  .openapi('ManyDevicesRpc')
+
+/** A line of the answer: one device's. */
+export const deviceAnswerSchema = z
+  .object({
+    device: z.string(),
+    status: z.int().openapi({ description: 'what the call on this device alone would have been answered with' }),
+    milliseconds: z.int(),
+    reply: z
+      .union([z.string(), z.record(z.string(), z.unknown())])
+      .optional()
+      .openapi({ description: '`<rpc-reply>`, as text or as JSON' }),
+    problem: problemSchema.optional(),
+  })
+  .openapi('DeviceAnswer')
+
+/** The last line of the answer. */
+export const summarySchema = z
+  .object({ summary: z.object({ devices: z.int(), ok: z.int(), failed: z.int(), milliseconds: z.int() }) })
+  .openapi('ManyDevicesSummary')
+
+export type DeviceAnswer = z.infer<typeof deviceAnswerSchema>
+
+const route = createRoute({
+  method: 'post',
+  path: '/api/v1/rpc',
+  ...needs('rpc'),
+  operationId: 'netconfRpcOnMany',
+  tags: ['operations'],
+  summary: 'One operation on many devices; a line for each as it answers, a summary last',
+  request: {
+    query: timeoutQuery,
+    body: { required: true, content: { 'application/json': { schema: manySchema } } },
+  },
+  responses: {
+    200: {
+      description: 'lines of JSON: devices in the order of their answers, then the summary',
+      content: { 'application/x-ndjson': { schema: z.union([deviceAnswerSchema, summarySchema]) } },
+    },
+    ...problemResponses('invalid-request', 'malformed-json', 'body-too-large'),
+  },
+})
+
+/** `POST /api/v1/rpc`: the devices that the caller names and may use, so many at once, each answered as a call of its own would be. */
+export function registerManyDevicesRpc(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const wanted = manySchema.parse(validBody(c))
+    if (wanted.ids === undefined && wanted.selectors === undefined && wanted.labels === undefined)
+      return answerProblem(c, 'invalid-request', {
+        message: '#: no device is named',
+        hint: 'give `ids`, `selectors` or `labels`; every device is `"selectors": ["*"]`',
+        errors: [{ pointer: '#', detail: 'one of ids, selectors, labels is needed' }],
+      })
+    const timeout = timeoutOf(c, ports.rpc.limits())
+    if (!timeout.ok) return timeout.response
+    try {
+      const [operation, ...others] = await elementsOfPayload(wanted.rpc, ['rpc'])
+      if (operation === undefined || others.length > 0) throw new InvalidField(['rpc'], 'give exactly one operation')
+      const ids = await chosenDevices(c, ports, wanted)
+      return answerLines(c, ports, { ...wanted, ids, operation })
+    } catch (thrown) {
+      if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
+      throw thrown
+    }
+  })
+}
+
+type Wanted = z.output<typeof manySchema>
+
+/** Those that are named one by one, known or not, and of those that are selected the ones that the caller may use. */
+async function chosenDevices(
+  { var: { caller } }: Context<ApiEnv>,
+  { fleet }: Ports,
+  { ids = [], selectors = [], labels }: Wanted,
+): Promise<readonly string[]> {
+  const selected = (device: DeviceStatus): boolean =>
+    selectors.some((selector) => selectsDevice(selector, device)) ||
+    (labels !== undefined && Object.entries(labels).every(([name, value]) => device.labels[name] === value))
+  const chosen = new Set(ids)
+  for (const device of await fleet.devices())
+    if (selected(device) && (await caller.mayOn('rpc', device.id))) chosen.add(device.id)
+  return [...chosen]
+}
+
+interface Lines extends Pick<Wanted, 'concurrency' | 'format' | 'rpc'> {
+  readonly ids: readonly string[]
+  readonly operation: XmlElement
+}
+
+function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
+  const { ids, operation, concurrency, format, rpc } = lines
+  const body = typeof rpc === 'string' ? rpc : JSON.stringify(rpc)
+  const began = performance.now()
+  c.header('Content-Type', 'application/x-ndjson')
+  // For a progress bar, which has to know what there is to do.
+  c.header('Homeport-Devices', String(ids.length))
+  return stream(c, async (out) => {
+    const left = [...ids]
+    const counted = { ok: 0, failed: 0 }
+    let gone = false
+    out.onAbort(() => {
+      gone = true
+    })
+    // One writer, so that a slow reader holds back the devices that are still to be asked.
+    const askNext = async (): Promise<void> => {
+      for (let id = left.shift(); id !== undefined && !gone; id = left.shift()) {
+        const answer = await askOne(c, ports, { deviceId: id, operation, attributes: [], body, format })
+        counted[answer.problem === undefined ? 'ok' : 'failed'] += 1
+        await out.writeln(JSON.stringify(answer))
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, askNext))
+    const milliseconds = Math.round(performance.now() - began)
+    await out.writeln(JSON.stringify({ summary: { devices: ids.length, ...counted, milliseconds } }))
+  })
+}
+
+async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wanted, 'format'>): Promise<DeviceAnswer> {
+  const { deviceId, format } = call
+  const began = performance.now()
+  const response = await answerRpc(c, ports, call)
+  const read = await readBounded(response, ports.rpc.limits().maxJsonReplySize)
+  const answered = { device: deviceId, status: response.status, milliseconds: Math.round(performance.now() - began) }
+  if (read === undefined) return { ...answered, status: 413, problem: tooLong(ports.rpc.limits().maxJsonReplySize) }
+  if (!response.ok) return { ...answered, problem: problemSchema.parse(JSON.parse(read)) }
+  return { ...answered, reply: format === 'json' ? (JSON.parse(read) as Record<string, unknown>) : read }
+}
+
+/** An answer as text; undefined for one that is too long to stand in a line. */
+async function readBounded(response: Response, most: number): Promise<string | undefined> {
+  const parts: Uint8Array[] = []
+  let octets = 0
+  const reader = response.body?.getReader()
+  for (;;) {
+    const part = await reader?.read()
+    if (part === undefined || part.done) return Buffer.concat(parts).toString('utf8')
+    octets += part.value.length
+    if (octets > most) {
+      await reader?.cancel()
+      return undefined
+    }
+    parts.push(part.value)
+  }
+}
+
+function tooLong(most: number): NonNullable<DeviceAnswer['problem']> {
+  return {
+    type: 'urn:homeport:problem:reply-too-large',
+    title: 'The reply is too large for a line',
+    status: 413,
+    detail: `the reply is longer than ${most} octets`,
+    hint: 'ask this device alone, as XML, or ask for less with a filter',
+  }
+}
