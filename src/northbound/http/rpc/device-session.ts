@@ -1,7 +1,7 @@
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { LinkEnd } from '../../../fleet/link.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
-import { type ClientSession, openClientSession } from '../../../netconf/client-session.js'
+import { type ClientSession, type ClientSessionOptions, openClientSession } from '../../../netconf/client-session.js'
 import { type Failed, failedWith, fromRefusal, noSession } from './call-failure.js'
 
 /** A NETCONF session of ours on a device. */
@@ -23,6 +23,7 @@ export async function openDeviceSession(
   deviceId: string,
   client: SessionClient,
   signal?: AbortSignal,
+  options: Pick<ClientSessionOptions, 'onNotification'> = {},
 ): Promise<DeviceSessionOpening> {
   const opening = await fleet.openSession(deviceId, { kind: 'subsystem', name: 'netconf' }, client, signal)
   if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
@@ -38,7 +39,7 @@ export async function openDeviceSession(
   }
   try {
     const onSent = (octets: number): void => live.carried('fromClient', octets)
-    const session = await openClientSession(channel.stream, { helloTimeout, onSent })
+    const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
     void session.closed.then(release)
     void live.killed.then((by) => session.abort(`it was ended by ${by}`))
     return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }

@@ -1,0 +1,80 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Api, ApiEnv, Ports } from '../api.js'
+import { problemResponses } from '../problem.js'
+import { needs } from '../require-scope.js'
+import { registerStreamingRoute } from '../streaming-route.js'
+import { createBoundedQueue } from '../streams/bounded-queue.js'
+import { FLEET_EVENT_TYPES, type FleetEvent } from '../streams/fleet-events.js'
+import { answerEvents, type ServerSentEvent } from '../streams/server-sent-events.js'
+import { enterStream } from '../streams/stream-gate.js'
+
+const querySchema = z.object({
+  types: z
+    .string()
+    .optional()
+    .refine(
+      (types) => types === undefined || types.split(',').every((type) => (FLEET_EVENT_TYPES as readonly string[]).includes(type)),
+      `has a type that is none of ${FLEET_EVENT_TYPES.join(', ')}`,
+    )
+    .openapi({ description: `of the events that are wanted, by commas: ${FLEET_EVENT_TYPES.join(', ')}` }),
+  device: z.string().optional().openapi({ description: 'events of this device alone' }),
+})
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/v1/events',
+  ...needs('read'),
+  operationId: 'fleetEvents',
+  tags: ['streams'],
+  summary: 'What happens in the fleet, as server-sent events; a client that comes again names the last in Last-Event-ID',
+  request: { query: querySchema },
+  responses: {
+    200: {
+      description: 'one event each: its type, its id, and JSON with at, deviceId and details; `gap` where some were missed',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+    ...problemResponses('invalid-request', 'too-many-calls'),
+  },
+})
+
+/** `GET /api/v1/events`: those of the devices that the caller may see. */
+export function registerEvents(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const entered = enterStream(c, ports)
+    if (!entered.ok) return entered.response
+    const { maxStreamBacklog } = ports.rpc.limits()
+    const queue = createBoundedQueue<ServerSentEvent>(maxStreamBacklog)
+    const wants = await wantedBy(c, ports)
+    const give = (event: FleetEvent): void => {
+      if (wants(event) && !queue.push(written(event))) queue.end()
+    }
+    const lastSeen = c.req.header('last-event-id')
+    if (lastSeen !== undefined) {
+      const { events, complete } = ports.events.since(lastSeen)
+      if (!complete) queue.push({ event: 'gap', data: '{}' })
+      for (const event of events) give(event)
+    }
+    const stopListening = ports.events.listen(give)
+    return answerEvents(c, queue, () => {
+      stopListening()
+      entered.leave()
+    })
+  })
+}
+
+async function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): Promise<(event: FleetEvent) => boolean> {
+  const { types, device } = querySchema.parse(c.req.query())
+  const wanted = types?.split(',')
+  const { caller } = c.var
+  const labels = new Map((await fleet.devices()).map((one) => [one.id, one.labels]))
+  return ({ type, deviceId }) =>
+    (wanted === undefined || wanted.includes(type)) &&
+    (device === undefined || device === deviceId) &&
+    // Who called without naming a device is nobody's business but the operator's.
+    (deviceId === null ? caller.may('admin') : caller.sees({ id: deviceId, labels: labels.get(deviceId) ?? {} }))
+}
+
+function written({ id, type, ...more }: FleetEvent): ServerSentEvent {
+  return { id, event: type, data: JSON.stringify(more) }
+}

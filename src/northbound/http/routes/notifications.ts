@@ -1,0 +1,184 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { operationOf } from '../../../access/operation.js'
+import { decide } from '../../../access/operation-rule.js'
+import { buildNotification } from '../../../netconf/notification.js'
+import { serialiseXml } from '../../../netconf/xml-serialise.js'
+import { xmlToJson } from '../../../netconf/xml-to-json.js'
+import type { Api, ApiEnv, Ports } from '../api.js'
+import { problemResponses } from '../problem.js'
+import { needsOnDevice } from '../require-scope.js'
+import { answerFailure, answerForbidden, answerRefused } from '../rpc/answer-failure.js'
+import { answerErrors } from '../rpc/answer-reply.js'
+import { clientOf } from '../rpc/answer-rpc.js'
+import { filterOf } from '../rpc/parameters.js'
+import { InvalidField } from '../rpc/payload.js'
+import { registerStreamingRoute } from '../streaming-route.js'
+import { type BoundedQueue, createBoundedQueue } from '../streams/bounded-queue.js'
+import {
+  keepSubscribed,
+  subscriptionOf,
+  type SubscriptionEnd,
+  type SubscriptionRequest,
+} from '../streams/notification-subscription.js'
+import { answerEvents, type ServerSentEvent } from '../streams/server-sent-events.js'
+import { enterStream } from '../streams/stream-gate.js'
+import { deviceIdParameter } from './devices/device-id.js'
+import { answerInvalidField } from './operations/operation-route.js'
+import { answerProblem } from '../problem.js'
+
+const querySchema = z.object({
+  stream: z.string().min(1).optional().openapi({ description: 'NETCONF unless it is given', example: 'NETCONF' }),
+  filter: z.string().min(1).optional().openapi({ description: 'a subtree as XML' }),
+  xpath: z.string().min(1).optional().openapi({ description: 'where the device has :xpath' }),
+  start: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .openapi({ description: 'what the device kept since then comes first, where it can' }),
+  format: z.enum(['xml', 'json']).optional().openapi({ description: 'of the notifications; xml unless it is given' }),
+})
+
+const route = createRoute({
+  method: 'get',
+  path: '/api/v1/devices/{id}/notifications',
+  ...needsOnDevice('rpc'),
+  operationId: 'deviceNotifications',
+  tags: ['streams'],
+  summary: 'Notifications of a device (RFC 5277) as server-sent events, through its redials; Last-Event-ID goes on where it was',
+  request: { params: deviceIdParameter, query: querySchema },
+  responses: {
+    200: {
+      description:
+        '`subscribed`, then `notification` with the whole of it as data, `interrupted` when the session ended, `subscribed` again, `refused` when the device has had enough',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+    ...problemResponses(
+      'invalid-request',
+      'no-rights',
+      'operation-forbidden',
+      'unknown-device',
+      'not-connected',
+      'rpc-error',
+      'too-many-calls',
+    ),
+  },
+})
+
+/** `GET …/notifications`: a subscription on a session of its own, for as long as the client listens. */
+export function registerNotifications(api: Api, ports: Ports): void {
+  registerStreamingRoute(api, route, async (c) => {
+    const deviceId = c.req.param('id') ?? ''
+    try {
+      const query = querySchema.parse(c.req.query())
+      const filter = await filterOf(query.xpath === undefined ? query.filter : { xpath: query.xpath })
+      const request: SubscriptionRequest = {
+        ...(query.stream === undefined ? {} : { stream: query.stream }),
+        ...(filter === undefined ? {} : { filter }),
+        ...(query.start === undefined ? {} : { startTime: query.start }),
+      }
+      const refusal = await refusalOf(c, deviceId, request)
+      if (refusal !== undefined) return refusal
+      return await answerSubscription(c, ports, deviceId, request, query.format ?? 'xml')
+    } catch (thrown) {
+      if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
+      throw thrown
+    }
+  })
+}
+
+async function refusalOf(
+  c: Context<ApiEnv>,
+  deviceId: string,
+  request: SubscriptionRequest,
+): Promise<Response | undefined> {
+  const authorisation = await c.var.caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
+  const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
+  return decision.allowed ? undefined : answerForbidden(c, decision.reason)
+}
+
+/** Answers once the device has taken the subscription, so that what is wrong has a status of its own. */
+async function answerSubscription(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  deviceId: string,
+  request: SubscriptionRequest,
+  format: 'xml' | 'json',
+): Promise<Response> {
+  const entered = enterStream(c, ports)
+  if (!entered.ok) return entered.response
+  const over = new AbortController()
+  const began = performance.now()
+  const queue = createBoundedQueue<ServerSentEvent>(ports.rpc.limits().maxStreamBacklog)
+  const give = (event: ServerSentEvent): void => {
+    if (!queue.push(event)) queue.end()
+  }
+  let subscribed = (): void => {}
+  const taken = new Promise<undefined>((resolve) => {
+    subscribed = () => resolve(undefined)
+  })
+  c.req.raw.signal.addEventListener('abort', () => over.abort())
+  const ending = keepSubscribed(
+    ports.fleet,
+    deviceId,
+    clientOf(c),
+    request,
+    c.req.header('last-event-id'),
+    {
+      subscribed: (state) => {
+        give({ event: 'subscribed', data: JSON.stringify({ replayed: state.replayed }) })
+        subscribed()
+      },
+      notified: ({ id, notification }) => {
+        const root = buildNotification(notification)
+        give({ event: 'notification', id, data: format === 'json' ? JSON.stringify(xmlToJson(root)) : serialiseXml(root) })
+      },
+      interrupted: (why) => give({ event: 'interrupted', data: JSON.stringify({ reason: why }) }),
+    },
+    over.signal,
+  ).finally(() => entered.leave())
+  const failed = await Promise.race([taken, ending])
+  record(c, ports, deviceId, request, performance.now() - began, failed)
+  if (failed !== undefined) return answerEnd(c, ports, deviceId, failed)
+  void ending.then((end) => tellEnd(queue, end))
+  return answerEvents(c, queue, () => over.abort())
+}
+
+function answerEnd(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  deviceId: string,
+  end: SubscriptionEnd,
+): Response | Promise<Response> {
+  if (end.cause === 'refused') return answerErrors(c, { errors: end.errors, warnings: [] })
+  if (end.cause === 'failed') return answerFailure(c, ports, deviceId, end.failure)
+  return answerProblem(c, 'shutting-down', { message: 'the subscription was given up', hint: 'try again' })
+}
+
+function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): void {
+  if (end.cause === 'refused')
+    queue.push({ event: 'refused', data: JSON.stringify({ reason: end.errors[0]?.message ?? 'rpc-error' }) })
+  queue.end()
+}
+
+function record(
+  c: Context<ApiEnv>,
+  { rpc }: Ports,
+  deviceId: string,
+  request: SubscriptionRequest,
+  milliseconds: number,
+  failed: SubscriptionEnd | undefined,
+): void {
+  const { name, namespace } = operationOf(subscriptionOf(request))
+  const outcome = failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
+  rpc.record.rpc({
+    ...clientOf(c),
+    deviceId,
+    operation: name,
+    namespace,
+    bytesFromClient: 0,
+    bytesFromDevice: 0,
+    durationSeconds: milliseconds / 1000,
+    outcome,
+  })
+}

@@ -1,0 +1,44 @@
+/** Items for one reader, in order, and no more of them than may wait. */
+export interface BoundedQueue<Item> {
+  /** False when the reader is so far behind that the item was not taken. */
+  push(item: Item): boolean
+  /** No more will come. What waits is still read. */
+  end(): void
+  /** The next item, undefined once it has ended, or after `patience` milliseconds without one. */
+  next(patience: number): Promise<Item | undefined>
+  readonly ended: boolean
+}
+
+export function createBoundedQueue<Item>(most: number): BoundedQueue<Item> {
+  const items: Item[] = []
+  let ended = false
+  let wake: (() => void) | undefined
+
+  return {
+    push: (item) => {
+      if (ended || items.length >= most) return false
+      items.push(item)
+      wake?.()
+      return true
+    },
+    end: () => {
+      ended = true
+      wake?.()
+    },
+    next: async (patience) => {
+      if (items.length === 0 && !ended)
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, patience)
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      wake = undefined
+      return items.shift()
+    },
+    get ended() {
+      return ended && items.length === 0
+    },
+  }
+}

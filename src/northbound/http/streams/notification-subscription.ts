@@ -1,0 +1,214 @@
+import { createHash } from 'node:crypto'
+import type { Fleet } from '../../../fleet/fleet.js'
+import type { SessionClient } from '../../../fleet/session-client.js'
+import { NETMOD_NOTIFICATION_NS, NOTIFICATION_NS } from '../../../netconf/namespaces.js'
+import { buildNotification, type Notification } from '../../../netconf/notification.js'
+import type { RpcError } from '../../../netconf/rpc-error.js'
+import { parseRpcReply } from '../../../netconf/rpc-reply.js'
+import { serialiseXml } from '../../../netconf/xml-serialise.js'
+import { element, isNamed, type XmlElement } from '../../../netconf/xml-tree.js'
+import type { CallFailure } from '../rpc/call-failure.js'
+import { openDeviceSession } from '../rpc/device-session.js'
+
+/** What a client wants to hear of (RFC 5277 §2.1.1). */
+export interface SubscriptionRequest {
+  readonly stream?: string
+  readonly filter?: XmlElement
+  /** RFC 3339; what the device kept since then is sent first, where it can. */
+  readonly startTime?: string
+}
+
+/** A notification, and what a client names to go on behind it. */
+export interface Heard {
+  /** `eventTime/digest`. */
+  readonly id: string
+  readonly notification: Notification
+}
+
+/** What the subscriber is told. */
+export interface SubscriptionListener {
+  /** The device has taken the subscription; `replayed` where what was missed comes first, `first` when nothing was before it. */
+  subscribed(state: { readonly first: boolean; readonly replayed: boolean }): void
+  notified(heard: Heard): void
+  /** The session ended; another is opened as soon as the device is there. */
+  interrupted(why: string): void
+}
+
+/** How a subscription came to its end. */
+export type SubscriptionEnd =
+  | { readonly cause: 'cancelled' }
+  | { readonly cause: 'failed'; readonly failure: CallFailure }
+  | { readonly cause: 'refused'; readonly errors: readonly RpcError[] }
+
+/** Milliseconds that a device gets to answer. */
+const replyTimeout = 30_000
+/** Milliseconds that a lost device is waited for at a time; the client decides how long in all. */
+const patience = 60_000
+/** Milliseconds after a session that the device ended at once. */
+const pause = 1_000
+
+/**
+ * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own, because a device need not
+ * answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first attempt fails, or when the device refuses it.
+ * @param after the id of the last notification that the client has
+ */
+export async function keepSubscribed(
+  fleet: Pick<Fleet, 'openSession' | 'whenAttached'>,
+  deviceId: string,
+  client: SessionClient,
+  request: SubscriptionRequest,
+  after: string | undefined,
+  listener: SubscriptionListener,
+  signal: AbortSignal,
+): Promise<SubscriptionEnd> {
+  let last = after
+  let first = true
+  const hear = (heard: Heard): void => {
+    last = heard.id
+    listener.notified(heard)
+  }
+  while (!signal.aborted) {
+    const round = await listenOnce(fleet, deviceId, client, { ...request, ...resumedFrom(last) }, { last, first, hear, listener, signal })
+    if (round.kind === 'end') return round.end
+    if (signal.aborted) break
+    if (first && !round.subscribed) return { cause: 'failed', failure: round.failure }
+    first = false
+    listener.interrupted(round.failure.message)
+    await pausedFor(pause, signal)
+    while (!signal.aborted && !(await fleet.whenAttached(deviceId, patience, signal))) continue
+  }
+  return { cause: 'cancelled' }
+}
+
+interface Round {
+  readonly last: string | undefined
+  readonly first: boolean
+  readonly hear: (heard: Heard) => void
+  readonly listener: SubscriptionListener
+  readonly signal: AbortSignal
+}
+
+type RoundEnd =
+  | { readonly kind: 'end'; readonly end: SubscriptionEnd }
+  | { readonly kind: 'lost'; readonly subscribed: boolean; readonly failure: CallFailure }
+
+async function listenOnce(
+  fleet: Pick<Fleet, 'openSession'>,
+  deviceId: string,
+  client: SessionClient,
+  request: SubscriptionRequest,
+  { last, first, hear, listener, signal }: Round,
+): Promise<RoundEnd> {
+  const seen = createSeen(request.startTime === undefined ? undefined : last)
+  const opening = await openDeviceSession(fleet, deviceId, client, signal, {
+    onNotification: (notification) => {
+      const id = `${notification.eventTime}/${digestOf(notification)}`
+      if (seen.isNew(notification, id)) hear({ id, notification })
+    },
+  })
+  if (!opening.ok) return { kind: 'lost', subscribed: false, failure: opening.failure }
+  const { session } = opening
+  const leave = (): void => void session.close()
+  signal.addEventListener('abort', leave)
+  try {
+    const ask = async (asked: SubscriptionRequest) =>
+      parseRpcReply((await session.request(subscriptionOf(asked), { timeout: replyTimeout })).bytes)
+    let reply = await ask(request)
+    let replayed = request.startTime !== undefined
+    // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked for one.
+    if (reply.ok && reply.value.errors.length > 0 && replayed && !first) {
+      seen.everything()
+      replayed = false
+      reply = await ask(withoutStart(request))
+    }
+    if (!reply.ok) return { kind: 'lost', subscribed: false, failure: badReply(deviceId, reply.error.cause) }
+    if (reply.value.errors.length > 0) return { kind: 'end', end: { cause: 'refused', errors: reply.value.errors } }
+    listener.subscribed({ first, replayed })
+    const ended = await session.closed
+    const why = session.linkEnd()?.message ?? ended.message
+    return { kind: 'lost', subscribed: true, failure: lost(deviceId, why) }
+  } catch (thrown) {
+    const why = session.linkEnd()?.message ?? (thrown instanceof Error ? thrown.message : 'the session ended')
+    return { kind: 'lost', subscribed: false, failure: lost(deviceId, why) }
+  } finally {
+    signal.removeEventListener('abort', leave)
+    void session.close()
+  }
+}
+
+/** `<create-subscription>` (RFC 5277 §2.1.1). */
+export function subscriptionOf({ stream, filter, startTime }: SubscriptionRequest): XmlElement {
+  const leaf = (name: string, value: string | undefined): readonly XmlElement[] =>
+    value === undefined ? [] : [element(NOTIFICATION_NS, name, value)]
+  const wanted = filter === undefined ? [] : [{ ...filter, namespace: NOTIFICATION_NS, prefix: '' }]
+  return element(NOTIFICATION_NS, 'create-subscription', [
+    ...leaf('stream', stream),
+    ...wanted,
+    ...leaf('startTime', startTime),
+  ])
+}
+
+function resumedFrom(last: string | undefined): Pick<SubscriptionRequest, 'startTime'> {
+  const slash = last?.lastIndexOf('/') ?? -1
+  return last === undefined || slash < 1 ? {} : { startTime: last.slice(0, slash) }
+}
+
+function withoutStart({ startTime: _, ...request }: SubscriptionRequest): SubscriptionRequest {
+  return request
+}
+
+interface Seen {
+  isNew(notification: Notification, id: string): boolean
+  /** There is no replay: all that comes is new. */
+  everything(): void
+}
+
+/** What a replay repeats: all up to the last that was seen, of which several may have the same time. */
+function createSeen(last: string | undefined): Seen {
+  const lastTime = last === undefined ? Number.NaN : Date.parse(last.slice(0, last.lastIndexOf('/')))
+  let behind = last === undefined
+  return {
+    isNew: ({ eventTime, event }, id) => {
+      if (behind) return true
+      // What comes behind the replay is new, even where the device's clock was set back.
+      behind = id === last || Date.parse(eventTime) > lastTime || isNamed(event, NETMOD_NOTIFICATION_NS, 'replayComplete')
+      return behind && id !== last
+    },
+    everything: () => {
+      behind = true
+    },
+  }
+}
+
+function digestOf(notification: Notification): string {
+  return createHash('sha256').update(serialiseXml(buildNotification(notification))).digest('base64url').slice(0, 12)
+}
+
+function lost(deviceId: string, why: string): CallFailure {
+  return {
+    cause: 'link-lost',
+    message: `the session with ${JSON.stringify(deviceId)} ended: ${why}`,
+    hint: 'it is opened anew once the device is connected',
+    retryAfter: 5,
+  }
+}
+
+function badReply(deviceId: string, why: string): CallFailure {
+  return {
+    cause: 'bad-reply',
+    message: `device ${JSON.stringify(deviceId)} answered what is no reply: ${why}`,
+    hint: 'the device is at fault',
+  }
+}
+
+function pausedFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, milliseconds)
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done)
+  })
+}
