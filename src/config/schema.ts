@@ -105,6 +105,14 @@ export function configSchema(directory: string, environment: Environment) {
     'max-sessions-per-user': integer(1, MANY).default(8),
     'idempotency-window': duration('10m', '1h').default(1_800_000),
     'max-idempotency-keys': integer(1, MANY).default(1000),
+    'max-wait': duration('0s').default(300_000),
+    'max-streams': integer(1, MANY).default(200),
+    'max-stream-backlog': integer(1, MANY).default(1000),
+    'max-jobs': integer(1, MANY).default(10_000),
+    'max-jobs-per-user': integer(1, MANY).default(1000),
+    'job-lifetime': duration('1s', '168h').default(86_400_000),
+    'max-job-lifetime': duration('1s', '168h').default(604_800_000),
+    'job-retention': duration('1s', '168h').default(86_400_000),
   }
 
   const http = section({

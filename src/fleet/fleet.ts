@@ -73,6 +73,8 @@ export interface Fleet {
     client: SessionClient,
     signal?: AbortSignal,
   ): Promise<SessionOpening>
+  /** Waits for a device to have a link, for at most so many milliseconds; whether it has one then. */
+  whenAttached(deviceId: string, wait: number, signal?: AbortSignal): Promise<boolean>
   /** The sessions that clients have on devices now, the oldest first. */
   sessions(): Promise<readonly LiveSession[]>
   /** Ends a session, and tells its client who did it. False when there is none of this id. */
@@ -208,6 +210,18 @@ export function createFleet(options: {
       entry.waiting.add(wake)
     })
 
+  const whenAttached: Fleet['whenAttached'] = async (deviceId, wait, signal) => {
+    const until = now() + wait
+    for (;;) {
+      const entry = entries.get(deviceId)
+      if (entry === undefined || closed || signal?.aborted) return false
+      if (entry.attachment !== undefined) return true
+      const left = until - now()
+      if (left <= 0) return false
+      await waitForLink(entry, left, signal)
+    }
+  }
+
   const openSession: Fleet['openSession'] = async (deviceId, request, client, signal) => {
     const opening = await tryToOpen(deviceId, request, client, signal)
     if (!opening.ok) events.emit('session-refused', { deviceId, client, refusal: opening.refusal })
@@ -315,6 +329,7 @@ export function createFleet(options: {
       events.emit('refused', refusal)
     },
     openSession,
+    whenAttached,
     sessions: async () => register.list(),
     endSession: async (id, by) => register.kill(id, by),
     counts: async () => {

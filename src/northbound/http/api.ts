@@ -7,15 +7,22 @@ import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Caller } from './caller.js'
 import type { Peer } from './peer.js'
+import type { JobDesk } from './jobs/job-desk.js'
+import type { FleetEventLog } from './streams/fleet-events.js'
+import type { StreamCount } from './streams/stream-gate.js'
 import type { RpcDesk } from './rpc/rpc-desk.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
-  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'openSession' | 'sessions' | 'endSession'>
+  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'endSession'>
   readonly enrolments: Enrolments
   readonly findRecords: FindRecords
   readonly tokens: TokenDesk
   readonly rpc: RpcDesk
+  readonly jobs: JobDesk
+  /** What happens in the fleet. */
+  readonly events: FleetEventLog
+  readonly streams: StreamCount
 }
 
 /** Who calls, or the answer to somebody who has not proven to be anybody. */
@@ -28,7 +35,10 @@ export type Identify = (c: Context<ApiEnv>) => Identified | Promise<Identified>
 
 export type ApiEnv = {
   /** Node's request and response, where there is a connection below: a test may call the app without. */
-  Bindings: Partial<HttpBindings>
+  Bindings: Partial<HttpBindings> & {
+    /** For whom the bridge itself calls: the owner of a job. */
+    readonly caller?: Caller
+  }
   Variables: {
     /** Who calls. Set for routes that state a scope (`needs` in require-scope.ts), and only there. */
     caller: Caller

@@ -16,6 +16,9 @@ export interface Caller {
   readonly method: 'socket' | 'password' | 'token' | 'jwt'
   /** The id of the token, where it was one of ours. */
   readonly token?: string
+  /** What the proof of the caller left of the user's rights; absent for all of them. */
+  readonly scopes?: readonly Scope[]
+  readonly devices?: readonly string[]
   /** Whether there is any device on which the caller may ask for this. */
   may(scope: Scope): boolean
   /** Whether the caller may ask for this about a device, whose labels are those that the fleet knows. */
@@ -86,6 +89,8 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     source,
     method,
     ...(token === undefined ? {} : { token }),
+    ...(proven.scopes === undefined ? {} : { scopes: proven.scopes }),
+    ...(proven.devices === undefined ? {} : { devices: proven.devices }),
     may: (scope) => rolesWith(scope).length > 0,
     mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
     mayOnNew: grants,

@@ -14,7 +14,9 @@ const querySchema = z.object({
     .string()
     .optional()
     .refine(
-      (types) => types === undefined || types.split(',').every((type) => (FLEET_EVENT_TYPES as readonly string[]).includes(type)),
+      (types) =>
+        types === undefined ||
+        types.split(',').every((type) => (FLEET_EVENT_TYPES as readonly string[]).includes(type)),
       `has a type that is none of ${FLEET_EVENT_TYPES.join(', ')}`,
     )
     .openapi({ description: `of the events that are wanted, by commas: ${FLEET_EVENT_TYPES.join(', ')}` }),
@@ -27,11 +29,13 @@ const route = createRoute({
   ...needs('read'),
   operationId: 'fleetEvents',
   tags: ['streams'],
-  summary: 'What happens in the fleet, as server-sent events; a client that comes again names the last in Last-Event-ID',
+  summary:
+    'What happens in the fleet, as server-sent events; a client that comes again names the last in Last-Event-ID',
   request: { query: querySchema },
   responses: {
     200: {
-      description: 'one event each: its type, its id, and JSON with at, deviceId and details; `gap` where some were missed',
+      description:
+        'one event each: its type, its id, and JSON with at, deviceId and details; `gap` where some were missed',
       content: { 'text/event-stream': { schema: z.string() } },
     },
     ...problemResponses('invalid-request', 'too-many-calls'),

@@ -44,7 +44,8 @@ const route = createRoute({
   ...needsOnDevice('rpc'),
   operationId: 'deviceNotifications',
   tags: ['streams'],
-  summary: 'Notifications of a device (RFC 5277) as server-sent events, through its redials; Last-Event-ID goes on where it was',
+  summary:
+    'Notifications of a device (RFC 5277) as server-sent events, through its redials; Last-Event-ID goes on where it was',
   request: { params: deviceIdParameter, query: querySchema },
   responses: {
     200: {
@@ -131,7 +132,11 @@ async function answerSubscription(
       },
       notified: ({ id, notification }) => {
         const root = buildNotification(notification)
-        give({ event: 'notification', id, data: format === 'json' ? JSON.stringify(xmlToJson(root)) : serialiseXml(root) })
+        give({
+          event: 'notification',
+          id,
+          data: format === 'json' ? JSON.stringify(xmlToJson(root)) : serialiseXml(root),
+        })
       },
       interrupted: (why) => give({ event: 'interrupted', data: JSON.stringify({ reason: why }) }),
     },
@@ -170,7 +175,8 @@ function record(
   failed: SubscriptionEnd | undefined,
 ): void {
   const { name, namespace } = operationOf(subscriptionOf(request))
-  const outcome = failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
+  const outcome =
+    failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
   rpc.record.rpc({
     ...clientOf(c),
     deviceId,

@@ -16,7 +16,7 @@ import type { ExplicitSession } from './explicit-sessions.js'
 import { isSubscription, mannerOf, type OperationManner } from './operation-manner.js'
 import { askOnOwnSession } from './own-session.js'
 import { ReplyStalled } from './reply-content.js'
-import { timeoutOf } from './timeout.js'
+import { timeoutOf, waitOf } from './timeout.js'
 
 /** One RPC that a client wants carried out. */
 export interface RpcCall {
@@ -59,6 +59,9 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
   if (place.kind === 'answer') return place.response
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
+  const wait = waitOf(c, ports.rpc.limits())
+  if (!wait.ok) return wait.response
+  if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     let happened = true
     const response = await carryOut(c, ports, call, place, timeout.milliseconds, ({ mayHaveHappened = false }) => {

@@ -68,7 +68,13 @@ export async function keepSubscribed(
     listener.notified(heard)
   }
   while (!signal.aborted) {
-    const round = await listenOnce(fleet, deviceId, client, { ...request, ...resumedFrom(last) }, { last, first, hear, listener, signal })
+    const round = await listenOnce(
+      fleet,
+      deviceId,
+      client,
+      { ...request, ...resumedFrom(last) },
+      { last, first, hear, listener, signal },
+    )
     if (round.kind === 'end') return round.end
     if (signal.aborted) break
     if (first && !round.subscribed) return { cause: 'failed', failure: round.failure }
@@ -171,7 +177,8 @@ function createSeen(last: string | undefined): Seen {
     isNew: ({ eventTime, event }, id) => {
       if (behind) return true
       // What comes behind the replay is new, even where the device's clock was set back.
-      behind = id === last || Date.parse(eventTime) > lastTime || isNamed(event, NETMOD_NOTIFICATION_NS, 'replayComplete')
+      behind =
+        id === last || Date.parse(eventTime) > lastTime || isNamed(event, NETMOD_NOTIFICATION_NS, 'replayComplete')
       return behind && id !== last
     },
     everything: () => {
@@ -181,7 +188,10 @@ function createSeen(last: string | undefined): Seen {
 }
 
 function digestOf(notification: Notification): string {
-  return createHash('sha256').update(serialiseXml(buildNotification(notification))).digest('base64url').slice(0, 12)
+  return createHash('sha256')
+    .update(serialiseXml(buildNotification(notification)))
+    .digest('base64url')
+    .slice(0, 12)
 }
 
 function lost(deviceId: string, why: string): CallFailure {

@@ -19,11 +19,7 @@ const reconnectDelay = 2_000
  * Answers with what comes out of a queue until it ends or the client goes away; `leave` is called once then.
  * A client that reads too slowly finds its queue full: it is told, and may come again with the last id that it saw.
  */
-export function answerEvents(
-  c: Context<ApiEnv>,
-  queue: BoundedQueue<ServerSentEvent>,
-  leave: () => void,
-): Response {
+export function answerEvents(c: Context<ApiEnv>, queue: BoundedQueue<ServerSentEvent>, leave: () => void): Response {
   c.header('X-Accel-Buffering', 'no')
   return streamSSE(c, async (stream) => {
     const stop = (): void => queue.end()

@@ -7,9 +7,7 @@ export interface StreamCount {
   open: number
 }
 
-type Entrance =
-  | { readonly ok: true; readonly leave: () => void }
-  | { readonly ok: false; readonly response: Response }
+type Entrance = { readonly ok: true; readonly leave: () => void } | { readonly ok: false; readonly response: Response }
 
 /** Lets a stream in, as long as there are not too many. */
 export function enterStream(c: Context<ApiEnv>, { streams, rpc }: Pick<Ports, 'streams' | 'rpc'>): Entrance {

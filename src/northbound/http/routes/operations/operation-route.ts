@@ -21,6 +21,10 @@ export const timeoutQuery = z.object({
     .string()
     .optional()
     .openapi({ description: 'until the device begins to answer, and between two parts of its answer', example: '30s' }),
+  wait: z
+    .string()
+    .optional()
+    .openapi({ description: 'for the device to call home, where it is not connected', example: '30s' }),
 })
 
 /** What every RPC may be answered with. */

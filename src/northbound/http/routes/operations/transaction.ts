@@ -16,7 +16,7 @@ import { deviceTimeout, outcomeUnknown } from '../../rpc/call-failure.js'
 import { type DeviceSession, openDeviceSession } from '../../rpc/device-session.js'
 import { InvalidField } from '../../rpc/payload.js'
 import { shownRpcError, statusOf } from '../../rpc/shown-rpc-error.js'
-import { timeoutOf } from '../../rpc/timeout.js'
+import { timeoutOf, waitOf } from '../../rpc/timeout.js'
 import {
   runTransaction,
   transactionAbilities,
@@ -112,6 +112,9 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   if (forbidden !== undefined) return answerForbidden(c, forbidden)
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
+  const wait = waitOf(c, ports.rpc.limits())
+  if (!wait.ok) return wait.response
+  if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
   return ports.rpc.answers.once(c, body, async () => {
     let happened = false
     const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {

@@ -1,0 +1,49 @@
+import type { Scope } from '../../../access/scope.js'
+
+/** Whose rights a job runs with; they are looked up when it runs. */
+export interface JobOwner {
+  readonly kind: 'operator' | 'user'
+  readonly user: string
+  /** What the proof of the caller left of the user's rights; absent for all of them. */
+  readonly scopes?: readonly Scope[]
+  readonly devices?: readonly string[]
+}
+
+/** `interrupted`: the bridge stopped while it ran, so whether it was carried out is not known. */
+export type JobState = 'queued' | 'running' | 'done' | 'expired' | 'cancelled' | 'interrupted'
+
+/** A call that is carried out once its device is there, as it was sent. */
+export interface Job {
+  readonly id: string
+  readonly deviceId: string
+  readonly owner: JobOwner
+  readonly createdAt: Date
+  /** It is not begun after this. */
+  readonly expiresAt: Date
+  readonly request: {
+    /** With the query. */
+    readonly path: string
+    readonly contentType: string
+    readonly accept: string
+    readonly body: string
+  }
+  readonly state: JobState
+  readonly startedAt?: Date
+  readonly finishedAt?: Date
+  readonly answer?: JobAnswer
+}
+
+/** What the call would have been answered with. */
+export interface JobAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+/** Where jobs are kept over a restart. */
+export interface JobStore {
+  readonly list: () => Promise<readonly Job[]>
+  /** Writes a job as it is now; false when it could not be written. */
+  readonly put: (job: Job) => Promise<boolean>
+  readonly remove: (id: string) => Promise<boolean>
+}

@@ -1,0 +1,78 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { ApiEnv, Ports } from '../api.js'
+import { answerProblem } from '../problem.js'
+import { requireScopeOnDevice } from '../require-scope.js'
+import { durationOf } from '../rpc/timeout.js'
+import { shownJob } from '../routes/jobs/job-view.js'
+import type { JobOwner } from './job.js'
+
+/** Operations that may wait for their device. */
+const queueable = new Set([
+  'rpc',
+  'get',
+  'get-config',
+  'edit-config',
+  'copy-config',
+  'delete-config',
+  'validate',
+  'commit',
+  'discard-changes',
+  'kill-session',
+  'get-schema',
+  'transaction',
+])
+
+/** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
+export function queueCalls(ports: Pick<Ports, 'jobs'>): MiddlewareHandler<ApiEnv> {
+  return async (c, next) => {
+    const operation = c.req.path.split('/').at(-1) ?? ''
+    if (c.req.method !== 'POST' || !queueable.has(operation) || !prefersAsync(c)) return next()
+    let answer: Response | undefined
+    const refused = await requireScopeOnDevice('rpc')(c, async () => {
+      answer = await queue(c, ports)
+    })
+    return refused ?? answer
+  }
+}
+
+async function queue(c: Context<ApiEnv>, { jobs }: Pick<Ports, 'jobs'>): Promise<Response> {
+  const url = new URL(c.req.url)
+  const expires = url.searchParams.get('expires')
+  const lifetime = expires === null ? undefined : durationOf(expires)
+  if (expires !== null && lifetime === undefined)
+    return answerProblem(c, 'invalid-request', {
+      message: '`expires` is no duration',
+      hint: 'write a whole number and a unit, as in ?expires=12h',
+    })
+  url.searchParams.delete('expires')
+  url.searchParams.delete('wait')
+  const submitted = await jobs.submit({
+    deviceId: c.req.param('id') ?? '',
+    owner: ownerOf(c),
+    request: {
+      path: url.pathname + url.search,
+      contentType: c.req.header('content-type') ?? 'application/xml',
+      accept: c.req.header('accept') ?? 'application/xml',
+      body: await c.req.text(),
+    },
+    ...(lifetime === undefined ? {} : { lifetime }),
+  })
+  if (!submitted.ok) return answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 })
+  c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
+  c.header('Preference-Applied', 'respond-async')
+  return c.json(shownJob(submitted.job), 202)
+}
+
+export function ownerOf({ var: { caller } }: Context<ApiEnv>): JobOwner {
+  const { kind, user, scopes, devices } = caller
+  return {
+    kind,
+    user,
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(devices === undefined ? {} : { devices }),
+  }
+}
+
+function prefersAsync(c: Context): boolean {
+  return (c.req.header('prefer') ?? '').split(',').some((one) => one.trim().toLowerCase() === 'respond-async')
+}

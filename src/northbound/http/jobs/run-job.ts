@@ -1,0 +1,49 @@
+import type { Api } from '../api.js'
+import type { Caller } from '../caller.js'
+import type { Job, JobAnswer } from './job.js'
+
+/** Octets of an answer that is kept; what is longer is to be asked for without a job. */
+const longestAnswer = 1024 * 1024
+
+/** Carries out a job as the call that it was, with the rights that its owner has now. */
+export async function runJob(app: Pick<Api, 'fetch'>, { request }: Job, caller: Caller): Promise<JobAnswer> {
+  const { path, contentType, accept, body } = request
+  const response = await app.fetch(
+    new Request(new URL(path, 'http://localhost'), {
+      method: 'POST',
+      headers: { 'Content-Type': contentType, Accept: accept },
+      body,
+    }),
+    { caller },
+  )
+  const read = await readBounded(response)
+  if (read === undefined)
+    return {
+      status: 413,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({
+        type: 'urn:homeport:problem:reply-too-large',
+        title: 'The reply is too large for a job',
+        status: 413,
+        detail: `the job was carried out with status ${response.status}, but its reply is longer than ${longestAnswer} octets`,
+        hint: 'ask for less with a filter, or ask the device without a job',
+      }),
+    }
+  return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: read }
+}
+
+async function readBounded(response: Response): Promise<string | undefined> {
+  const parts: Uint8Array[] = []
+  let octets = 0
+  const reader = response.body?.getReader()
+  for (;;) {
+    const part = await reader?.read()
+    if (part === undefined || part.done) return Buffer.concat(parts).toString('utf8')
+    octets += part.value.length
+    if (octets > longestAnswer) {
+      await reader?.cancel()
+      return undefined
+    }
+    parts.push(part.value)
+  }
+}

@@ -1,0 +1,88 @@
+import { createRoute, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Job } from '../../jobs/job.js'
+import { sameOwner } from '../../jobs/job-desk.js'
+import { answerProblem, problemResponses } from '../../problem.js'
+import { needs } from '../../require-scope.js'
+import { jobListSchema, jobSchema, shownJob } from './job-view.js'
+
+const jobId = z.object({
+  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'as the 202 gave it' }),
+})
+
+const list = createRoute({
+  method: 'get',
+  path: '/api/v1/jobs',
+  ...needs('rpc'),
+  operationId: 'listJobs',
+  tags: ['jobs'],
+  summary: 'Calls that wait for their devices, and those that were carried out: your own, or all of them with `admin`',
+  request: { query: z.object({ device: z.string().optional(), state: jobSchema.shape.state.optional() }) },
+  responses: {
+    200: { description: 'the oldest first', content: { 'application/json': { schema: jobListSchema } } },
+    ...problemResponses('invalid-request'),
+  },
+})
+
+const get = createRoute({
+  method: 'get',
+  path: '/api/v1/jobs/{id}',
+  ...needs('rpc'),
+  operationId: 'getJob',
+  tags: ['jobs'],
+  summary: 'One job, with its answer once it has one',
+  request: { params: jobId },
+  responses: {
+    200: { description: 'the job', content: { 'application/json': { schema: jobSchema } } },
+    ...problemResponses('unknown-job'),
+  },
+})
+
+const remove = createRoute({
+  method: 'delete',
+  path: '/api/v1/jobs/{id}',
+  ...needs('rpc'),
+  operationId: 'removeJob',
+  tags: ['jobs'],
+  summary: 'Takes back a job that has not begun, or forgets one that is finished',
+  request: { params: jobId },
+  responses: {
+    200: { description: 'the job as it was left', content: { 'application/json': { schema: jobSchema } } },
+    ...problemResponses('unknown-job', 'job-running'),
+  },
+})
+
+export function registerJobs(api: Api, { jobs }: Ports): void {
+  const mine = (c: Context<ApiEnv>, job: Job | undefined): job is Job =>
+    job !== undefined && (c.var.caller.may('admin') || sameOwner(job.owner, c.var.caller))
+
+  api.openapi(list, (c) => {
+    const { device, state } = c.req.valid('query')
+    const shown = jobs
+      .list()
+      .filter((job) => mine(c, job))
+      .filter((job) => (device ?? job.deviceId) === job.deviceId && (state ?? job.state) === job.state)
+    return c.json({ jobs: shown.map(shownJob) }, 200)
+  })
+  api.openapi(get, (c) => {
+    const { id } = c.req.valid('param')
+    const job = jobs.get(id)
+    return mine(c, job) ? c.json(shownJob(job), 200) : answerUnknown(c, id)
+  })
+  api.openapi(remove, async (c) => {
+    const { id } = c.req.valid('param')
+    if (!mine(c, jobs.get(id))) return answerUnknown(c, id)
+    const removed = await jobs.remove(id)
+    return removed === undefined
+      ? answerProblem(c, 'job-running', { message: `job ${id} runs`, hint: 'wait for its answer' })
+      : c.json(shownJob(removed), 200)
+  })
+}
+
+function answerUnknown(c: Context<ApiEnv>, id: string) {
+  return answerProblem(c, 'unknown-job', {
+    message: `no job ${JSON.stringify(id)} of yours is known`,
+    hint: 'finished jobs are forgotten after endpoint.http.job-retention',
+  })
+}
