@@ -24,6 +24,8 @@ import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
 import { healthOf } from './health.js'
+import { jobDeskOn, webhooksOn } from './api-ports.js'
+import { createFleetEventLog } from '../northbound/http/streams/fleet-events.js'
 import { httpAuthenticatorsFrom, tokenDeskOn } from './http-access.js'
 import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { listen } from './listen.js'
@@ -58,6 +60,9 @@ export interface Bridge {
   /** Milliseconds that `stop` waits at most. */
   drainTimeout(): number
 }
+
+/** Fleet events that are kept for clients of `/api/v1/events` that come again. */
+const keptEvents = 1000
 
 /** Milliseconds between two writes of when devices were seen. */
 const touchInterval = 30_000
@@ -125,8 +130,22 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     limits: () => settings.callLimits,
     record: recording.recorder,
   })
+  const fleetEvents = createFleetEventLog(events, keptEvents)
+  const webhooks = webhooksOn(fleetEvents, fleet, log)
+  webhooks.configure(settings)
+  const jobs = await jobDeskOn({
+    store,
+    fleet,
+    accounts: access,
+    app: () => operatorApp,
+    settings: () => settings,
+    log,
+  })
   const ports = {
     fleet,
+    jobs,
+    events: fleetEvents,
+    streams: { open: 0 },
     enrolments: desk,
     rpc,
     tokens,
@@ -147,11 +166,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     handshakes: callHome.handshakes,
     devices: desk.countByStanding(),
   })
-  const operator = await serveOperator(
-    config,
-    createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) }),
-    log,
-  )
+  const operatorApp = createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
+  const operator = await serveOperator(config, operatorApp, log)
   const identify = identifyByCredentials(
     fleet,
     httpAuthenticatorsFrom(() => settings, access, tokens),
@@ -166,6 +182,9 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
   const stop = async (hurry?: AbortSignal): Promise<void> => {
     draining.abort()
+    jobs.close()
+    webhooks.close()
+    fleetEvents.close()
     callHome.close()
     endpoint.server.close()
     const inTime = await within(settings.drainTimeout, quiet(), hurry)
@@ -217,6 +236,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
+        webhooks.configure(settings)
         await http?.configure(next)
       },
       stop,

@@ -7,6 +7,8 @@ import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
+import type { JobLimits } from '../northbound/http/jobs/job-desk.js'
+import type { WebhookSettings } from '../northbound/http/webhooks/webhook.js'
 import type { CallLimits } from '../northbound/http/rpc/call-limits.js'
 import type { UserCertificateTrust } from '../northbound/ssh/authentication.js'
 import type { Access, SshEndpointLimits } from '../northbound/ssh/server.js'
@@ -42,6 +44,8 @@ export interface Settings {
   /** Milliseconds that sessions and calls have to finish when the bridge stops. */
   readonly drainTimeout: number
   readonly callLimits: CallLimits
+  readonly jobLimits: JobLimits
+  readonly webhooks: readonly WebhookSettings[]
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -85,6 +89,8 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     ...(endpoint.http.oidc === undefined ? {} : { jwtIssuer: endpoint.http.oidc }),
     drainTimeout: config.drainTimeout,
     callLimits: endpoint.http,
+    jobLimits: endpoint.http,
+    webhooks: config.webhooks,
   }
 }
 

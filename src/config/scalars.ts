@@ -97,6 +97,17 @@ export function network() {
 
 /** A URL that answers who issued a token: over TLS, or on this machine. */
 export function issuerUrl() {
+  return secureUrl(
+    'over plain HTTP anybody on the way could give keys of their own; it is allowed on the loopback address',
+  )
+}
+
+/** Where events are sent. */
+export function webhookUrl() {
+  return secureUrl('over plain HTTP anybody on the way could read the events; it is allowed on the loopback address')
+}
+
+function secureUrl(hint: string) {
   return scalar((written): Reading<string> => {
     const url = URL.canParse(written) ? new URL(written) : undefined
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
@@ -105,7 +116,7 @@ export function issuerUrl() {
       return {
         ok: false,
         message: 'expected an https: URL',
-        hint: 'over plain HTTP anybody on the way could give keys of their own; it is allowed on the loopback address',
+        hint,
       }
     if (url.username !== '' || url.password !== '' || url.hash !== '')
       return { ok: false, message: 'expected a URL without user, password and fragment' }

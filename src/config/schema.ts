@@ -21,6 +21,7 @@ import {
   text,
   userName,
   yesOrNo,
+  webhookUrl,
 } from './scalars.js'
 import { list, named, scalar, section } from './section.js'
 
@@ -36,6 +37,10 @@ export type RoleConfig = MapValue<Config['roles']>
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 
 const MANY = 1_000_000
+
+/** What webhooks may tell of. */
+const FLEET_EVENTS = ['attached', 'replaced', 'detached', 'refused', 'pending', 'decided'] as const
+
 const MIB = 1024 ** 2
 
 /** Signatures of JWTs by public keys; a shared secret (HS256) would let whoever checks a token also make one. */
@@ -224,6 +229,16 @@ export function configSchema(directory: string, environment: Environment) {
     'max-rows': integer(1000, 100_000_000).default(1_000_000),
   })
 
+  const webhook = section({
+    url: webhookUrl(),
+    events: list(oneOf(...FLEET_EVENTS)).prefault([...FLEET_EVENTS]),
+    devices: list(deviceSelector()).prefault(['*']),
+    secret: text(),
+    timeout: duration().default(10_000),
+    'max-age': duration('1s', '168h').default(86_400_000),
+    'max-queued': integer(1, MANY).default(10_000),
+  })
+
   return section({
     'call-home': callHome.prefault({}),
     endpoint: endpoint.prefault({}),
@@ -234,6 +249,7 @@ export function configSchema(directory: string, environment: Environment) {
     users: list(user),
     roles: named(role, BUILT_IN_ROLES),
     record: record.prefault({}),
+    webhooks: list(webhook),
     'data-dir': path(directory).prefault('data'),
     'drain-timeout': duration('0s').default(30_000),
     log: section({

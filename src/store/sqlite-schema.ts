@@ -61,6 +61,21 @@ export const migrations: readonly string[] = [
     last_used_at INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE job (
+    id TEXT NOT NULL PRIMARY KEY CHECK (id <> ''),
+    device_id TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'expired', 'cancelled', 'interrupted')),
+    owner TEXT NOT NULL,
+    request TEXT NOT NULL,
+    answer TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX job_created ON job (created_at, id);
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

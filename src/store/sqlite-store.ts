@@ -7,8 +7,9 @@ import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqli
 import { enrolmentTables } from './sqlite-enrolments.js'
 import { problemOf } from './sqlite-problem.js'
 import { migrate } from './sqlite-schema.js'
+import { jobTable } from './sqlite-jobs.js'
 import { tokenTable } from './sqlite-tokens.js'
-import type { Store, StoreProblem } from './store.js'
+import type { Store, StoreProblem, StoreResult } from './store.js'
 
 export interface SqliteStoreOptions extends StoreOnOptions {
   /** data-dir; made if it is missing. */
@@ -74,6 +75,7 @@ export function storeOn(
 ): Store {
   const tables = enrolmentTables(database)
   const tokens = tokenTable(database)
+  const jobs = jobTable(database)
   let open = true
 
   const problemIn = (error: unknown): StoreProblem => {
@@ -94,6 +96,15 @@ export function storeOn(
     },
     onError: (error) => onProblem(problemIn(error)),
   })
+  const writing = (write: () => void): StoreResult<undefined> => {
+    if (!open) return { ok: false, problem: closed(file) }
+    try {
+      write()
+      return { ok: true, value: undefined }
+    } catch (error) {
+      return { ok: false, problem: problemIn(error) }
+    }
+  }
   const reading = async <T>(read: () => T): Promise<T> => {
     if (!open) throw failure(closed(file))
     try {
@@ -173,6 +184,11 @@ export function storeOn(
           return { ok: false, problem: problemIn(error) }
         }
       },
+    },
+    jobs: {
+      list: () => reading(() => jobs.list()),
+      put: async (job) => writing(() => jobs.write(job)),
+      remove: async (id) => writing(() => jobs.remove(id)),
     },
     close: async () => {
       if (!open) return { ok: true, value: undefined }

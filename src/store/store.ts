@@ -1,4 +1,5 @@
 import type { Enrolment, Sighting, Standing } from './enrolment.js'
+import type { StoredJob } from './job.js'
 import type { StoredToken } from './token.js'
 
 /**
@@ -8,6 +9,7 @@ import type { StoredToken } from './token.js'
 export interface Store {
   readonly enrolments: Enrolments
   readonly tokens: Tokens
+  readonly jobs: Jobs
   /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
   readonly close: () => Promise<StoreResult<undefined>>
 }
@@ -46,6 +48,15 @@ export interface Tokens {
     id: string,
     change: (current: StoredToken | undefined) => StoredToken | undefined,
   ) => Promise<StoreResult<StoredToken | undefined>>
+}
+
+/** The jobs of the HTTP API. */
+export interface Jobs {
+  /** The oldest first. */
+  readonly list: () => Promise<readonly StoredJob[]>
+  /** Puts a job in the place of what is there. */
+  readonly put: (job: StoredJob) => Promise<StoreResult<undefined>>
+  readonly remove: (id: string) => Promise<StoreResult<undefined>>
 }
 
 export interface ListOptions {

@@ -38,8 +38,8 @@ describe('config/homeport.example.yaml', () => {
   })
 
   it('shows the true defaults', () => {
-    const { devices: _, users: __, credentials: ___, roles, ...shown } = configOf(text, variables)
-    const { devices: ____, users: _____, credentials: ______, roles: builtIn, ...defaults } = configOf('')
+    const { devices: _, users: __, credentials: ___, webhooks: _w, roles, ...shown } = configOf(text, variables)
+    const { devices: ____, users: _____, credentials: ______, webhooks: _d, roles: builtIn, ...defaults } = configOf('')
     expect(shown).toEqual(defaults)
     expect(roles.get('operator')).toEqual(builtIn.get('operator'))
   })
@@ -68,7 +68,7 @@ describe('config/homeport.example.yaml', () => {
       'oidc',
       'link',
     ]
-    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'log', 'labels']
+    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'webhooks', 'log', 'labels']
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

@@ -21,6 +21,10 @@ import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerDocs } from './routes/docs.js'
 import { registerHealth } from './routes/health.js'
+import { queueCalls } from './jobs/queue-calls.js'
+import { registerEvents } from './routes/events.js'
+import { registerJobs } from './routes/jobs/jobs.js'
+import { registerNotifications } from './routes/notifications.js'
 import { registerMetrics } from './routes/metrics.js'
 import { registerOperations } from './routes/operations/register.js'
 import { registerOpenApi } from './routes/openapi.js'
@@ -65,7 +69,8 @@ export function createApp({ log, health, draining, identify, metrics, network, .
   app.use((c, next) => {
     const { incoming } = c.env ?? {}
     c.set('peer', network === undefined || incoming === undefined ? localPeer : peerOf(incoming, network.proxies()))
-    c.set('identify', identify)
+    const { caller } = c.env ?? {}
+    c.set('identify', caller === undefined ? identify : () => ({ ok: true, caller }))
     c.set('draining', draining)
     return next()
   })
@@ -96,7 +101,11 @@ export function createApp({ log, health, draining, identify, metrics, network, .
   registerListTokens(app, ports)
   registerCreateToken(app, ports)
   registerRevokeToken(app, ports)
+  app.use('/api/v1/devices/:id/*', queueCalls(ports))
   registerOperations(app, ports)
+  registerNotifications(app, ports)
+  registerEvents(app, ports)
+  registerJobs(app, ports)
   registerOpenApi(app)
   registerDocs(app)
   return app

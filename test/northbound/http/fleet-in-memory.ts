@@ -16,6 +16,7 @@ import type { CallLimits } from '../../../src/northbound/http/rpc/call-limits.js
 import { createRpcDesk } from '../../../src/northbound/http/rpc/rpc-desk.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import { notConnected } from '../../../src/fleet/session-refusal.js'
+import { createFleetEventLog } from '../../../src/northbound/http/streams/fleet-events.js'
 import { operatorCaller } from '../../../src/northbound/http/caller.js'
 
 /** The defaults of the configuration. */
@@ -36,6 +37,9 @@ export const callLimits: CallLimits = {
   maxSessionsPerUser: 8,
   idempotencyWindow: 1_800_000,
   maxIdempotencyKeys: 1000,
+  maxWait: 300_000,
+  maxStreams: 200,
+  maxStreamBacklog: 1000,
 }
 
 export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
@@ -155,6 +159,7 @@ export function fleetInMemory(given: {
       ok: false,
       refusal: notConnected(id, { detached: undefined, refusal: undefined }, 0),
     }),
+    whenAttached: async (id) => statuses.get(id)?.link !== undefined,
     sessions: async () => [...sessions.values()],
     endSession: async (...call) => {
       calls.push(['endSession', ...call])
@@ -181,9 +186,21 @@ export function fleetInMemory(given: {
       limits: () => callLimits,
       record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
     }),
+    jobs: noJobs,
+    events: createFleetEventLog(createFleetEmitter(), 10),
+    streams: { open: 0 },
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
+}
+
+/** A desk that nobody has left a job at. */
+const noJobs: Ports['jobs'] = {
+  submit: async () => ({ ok: false, cause: 'too-many-jobs', message: 'no jobs here', hint: 'none' }),
+  get: () => undefined,
+  list: () => [],
+  remove: async () => undefined,
+  close: () => undefined,
 }
 
 function unknownDevice(deviceId: string): EnrolmentChange {

@@ -16,7 +16,12 @@ export interface JobLimits {
 
 export type Submission =
   | { readonly ok: true; readonly job: Job }
-  | { readonly ok: false; readonly cause: 'too-many-jobs' | 'not-written'; readonly message: string; readonly hint: string }
+  | {
+      readonly ok: false
+      readonly cause: 'too-many-jobs' | 'not-written'
+      readonly message: string
+      readonly hint: string
+    }
 
 /** Calls that wait for their device. */
 export interface JobDesk {
@@ -119,7 +124,11 @@ export async function createJobDesk(options: {
         ...job,
         state: 'interrupted',
         finishedAt: now(),
-        answer: problem(502, 'outcome-unknown', 'the bridge stopped while the job ran; whether it was carried out is not known'),
+        answer: problem(
+          502,
+          'outcome-unknown',
+          'the bridge stopped while the job ran; whether it was carried out is not known',
+        ),
       })
   }
   fleet.events.on('attached', attached)

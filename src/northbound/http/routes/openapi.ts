@@ -24,7 +24,9 @@ export function registerOpenApi(api: Api): void {
         },
         // Relative: the API answers wherever it is reached, over a Unix socket too.
         servers: [{ url: '/' }],
-        tags: ['bridge', 'devices', 'operations', 'sessions', 'audit', 'tokens'].map((name) => ({ name })),
+        tags: ['bridge', 'devices', 'operations', 'streams', 'jobs', 'sessions', 'audit', 'tokens'].map((name) => ({
+          name,
+        })),
       }),
     ),
   )

@@ -159,8 +159,8 @@ function resumedFrom(last: string | undefined): Pick<SubscriptionRequest, 'start
   return last === undefined || slash < 1 ? {} : { startTime: last.slice(0, slash) }
 }
 
-function withoutStart({ startTime: _, ...request }: SubscriptionRequest): SubscriptionRequest {
-  return request
+function withoutStart({ stream, filter }: SubscriptionRequest): SubscriptionRequest {
+  return { ...(stream === undefined ? {} : { stream }), ...(filter === undefined ? {} : { filter }) }
 }
 
 interface Seen {

@@ -33,7 +33,12 @@ const longestPause = 5 * 60_000
  */
 export function createWebhook(
   settings: WebhookSettings,
-  { fleet, log, send = fetch, now = Date.now }: {
+  {
+    fleet,
+    log,
+    send = fetch,
+    now = Date.now,
+  }: {
     readonly fleet: Pick<Fleet, 'device'>
     readonly log: Log
     readonly send?: typeof fetch
