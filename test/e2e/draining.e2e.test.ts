@@ -3,15 +3,16 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
+import { startSimulatedDevice } from '../../src/simulator/simulated-device.js'
 import { byteSubsystem } from './parts/byte-subsystem.js'
 import { gone } from './parts/processes.js'
 import { waitFor } from './parts/wait-for.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
-import type { RunningBridge } from './support/bridge.js'
+import { type RunningBridge, startBridge } from './support/bridge.js'
 import { curl, problemOf } from './support/curl.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf, readAll } from './support/test-client.js'
-import { ops } from './support/users.js'
+import { ops, opsUser } from './support/users.js'
 
 const own = endAfterEach()
 
@@ -84,6 +85,42 @@ describe('SIGTERM', () => {
     expect(told.some((msg) => msg.includes('cut off'))).toBe(false)
     await device.stop()
   })
+
+  it('lets an RPC over HTTP be answered, and keeps no warm session', async () => {
+    const bridge = own(
+      await startBridge({
+        credentials: { default: { username: 'netconf', password: 'netconf' } },
+        devices: [{ id: 'sim-1', secret: 's' }],
+        users: [opsUser()],
+        'drain-timeout': '60s',
+      }),
+    )
+    const device = startSimulatedDevice({
+      id: 'sim-1',
+      bridge: { host: bridge.host, port: bridge.callHomePort },
+      username: 'netconf',
+      password: 'netconf',
+      preamble: 'junos',
+      secret: 's',
+      manner: 'plain',
+    })
+    own({ stop: () => device.stop() })
+    await bridge.logged(/^link attached/)
+    const asXml = ['-u', `${ops.name}:${ops.password}`, '-H', 'Content-Type: application/xml']
+    const rpc = (body: string) => curl(...asXml, '-d', body, `${bridge.httpUrl}/api/v1/devices/sim-1/rpc`)
+    expect((await rpc('<get-config><source><running/></source></get-config>')).status).toBe(200)
+    const slow = rpc(
+      '<generate-reply xmlns="urn:homeport:simulated-device:test"><size>10</size><delay>2000</delay></generate-reply>',
+    )
+    const socket = join(bridge.directory, 'data', 'homeport.sock')
+    await waitFor('the call to be under way', async () =>
+      /"user":"ops"/.test((await curl('--unix-socket', socket, 'http://bridge/api/v1/sessions')).body),
+    )
+    await untilDraining(bridge)
+    expect((await slow).status).toBe(200)
+    await gone(bridge.process)
+    expect(bridge.log().some(({ msg }) => msg.includes('cut off'))).toBe(false)
+  }, 45_000)
 
   it('cuts off what has not ended when drain-timeout is over', async () => {
     const { bridge } = await start('1s')
