@@ -74,7 +74,7 @@ describe('calls to a bridge on the loopback address', () => {
       expect(problemOf(answer)).toBe('401 not-authenticated')
       expect(answer.headers).toMatchObject({
         'content-type': 'application/problem+json',
-        'www-authenticate': 'Bearer realm="homeport", Basic realm="homeport", charset="UTF-8"',
+        'www-authenticate': 'Basic realm="homeport", charset="UTF-8", Bearer realm="homeport"',
         'cache-control': 'no-store',
         'x-content-type-options': 'nosniff',
       })
@@ -115,7 +115,7 @@ describe('calls to a bridge on the loopback address', () => {
       for (const text of wrong) {
         const answer = await asking(text, devices)
         expect(problemOf(answer), text).toBe('401 invalid-token')
-        expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="homeport", error="invalid_token"/)
+        expect(answer.headers['www-authenticate']).toMatch(/, Bearer realm="homeport", error="invalid_token"$/)
       }
     })
 

@@ -9,8 +9,10 @@ packages=(
   openssh-server libnss-wrapper libuid-wrapper openssl netconfd libyuma-base
   # a device on a library that calls home by itself, built below
   gcc libc6-dev libnetconf2-dev libyang2-dev libssh-dev
-  # what the benchmarks compare with
+  # what the benchmarks compare with; a proxy before the HTTP API
   haproxy socat
+  # a browser, and addresses of a network namespace
+  chromium iproute2
   # clients
   openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc yangcli
 )

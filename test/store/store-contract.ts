@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.js'
+import type { StoredToken } from '../../src/store/token.js'
 import { bare, full, minutesAfterNoon, noon, pinOf, put, written } from './store-room.js'
 
 /** What every store promises, whatever holds its data. `open` gives an empty one. */
@@ -198,6 +199,34 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
         expect(await store.enrolments.get('stranger')).toBeUndefined()
         await put(store, bare('stranger'))
         expect(await store.enrolments.get('stranger')).toStrictEqual(bare('stranger'))
+      })
+    })
+
+    describe('tokens', () => {
+      const bareToken = { id: 'a1', user: 'ann', hash: Buffer.from([0, 255]), createdAt: noon, createdBy: 'operator' }
+      const fullToken: StoredToken = {
+        ...bareToken,
+        id: 'b2',
+        scopes: ['read', 'admin'],
+        devices: ['site=tōkyō', '*'],
+        description: 'nightly',
+        createdAt: minutesAfterNoon(1),
+        expiresAt: minutesAfterNoon(2),
+        revocation: { at: minutesAfterNoon(3), by: 'ops' },
+        lastUsedAt: minutesAfterNoon(4),
+      }
+
+      it('are kept whole, listed by age, changed and removed', async () => {
+        const { tokens } = store
+        for (const token of [fullToken, bareToken])
+          expect(await tokens.update(token.id, () => token)).toEqual({ ok: true, value: token })
+        expect(await tokens.get('b2')).toStrictEqual(fullToken)
+        expect(await tokens.list()).toStrictEqual([bareToken, fullToken])
+        await tokens.update('a1', (current) => current && { ...current, lastUsedAt: noon })
+        expect(await tokens.get('a1')).toStrictEqual({ ...bareToken, lastUsedAt: noon })
+        await tokens.update('a1', () => undefined)
+        expect(await tokens.get('a1')).toBeUndefined()
+        expect(await tokens.update('c3', (current) => current)).toEqual({ ok: true, value: undefined })
       })
     })
 

@@ -142,22 +142,17 @@ const tokenWords: Readonly<Record<TokenFault, ProblemWords>> = {
   'revoked-token': { message: 'the token was revoked', hint: 'make a new one with homeport token create' },
 }
 
-function refuse(c: Context<ApiEnv>, cause: ProblemCause, words: ProblemWords): Identified {
-  const { message, hint, headers } = words
-  const response = answerProblem(c, cause, {
-    message,
-    ...(hint === undefined ? {} : { hint }),
-    ...(headers && { headers }),
-  })
-  if (response.status === 401)
-    for (const challenge of challenges(c, cause)) response.headers.append('WWW-Authenticate', challenge)
+function refuse(c: Context<ApiEnv>, cause: ProblemCause, { headers, ...words }: ProblemWords): Identified {
+  const response = answerProblem(c, cause, { ...words, ...(headers && { headers }) })
+  if (response.status === 401) response.headers.set('WWW-Authenticate', challenges(c, cause))
   return { ok: false, response }
 }
 
 /** RFC 6750 §3 and RFC 7617 §2.1. A page's script shall not make the browser ask for a password, only who comes here by themselves. */
-function challenges(c: Context<ApiEnv>, cause: ProblemCause): readonly string[] {
+function challenges(c: Context<ApiEnv>, cause: ProblemCause): string {
   const invalid = cause === 'invalid-token' || cause === 'expired-token' || cause === 'revoked-token'
   const bearer = `Bearer realm="homeport"${invalid ? ', error="invalid_token"' : ''}`
   const mode = c.req.header('Sec-Fetch-Mode')
-  return mode === undefined || mode === 'navigate' ? [bearer, 'Basic realm="homeport", charset="UTF-8"'] : [bearer]
+  // Both stand in one line, of which Chromium sees only the first.
+  return mode === undefined || mode === 'navigate' ? `Basic realm="homeport", charset="UTF-8", ${bearer}` : bearer
 }

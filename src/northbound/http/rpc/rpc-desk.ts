@@ -14,6 +14,8 @@ export interface RpcDesk {
   readonly sessions: ExplicitSessions
   readonly answers: KeptAnswers
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  /** Keeps no session for calls that may come; those under way are answered, and sessions of callers' own go on. */
+  readonly drain: () => void
   /** Ends every session that calls have open. */
   readonly close: () => Promise<void>
 }
@@ -33,6 +35,7 @@ export function createRpcDesk(options: {
     sessions,
     answers: createKeptAnswers(limits),
     record,
+    drain: warm.drain,
     close: async () => {
       await Promise.all([warm.close(), sessions.closeAll()])
     },

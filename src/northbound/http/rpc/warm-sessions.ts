@@ -40,6 +40,8 @@ export interface WarmSessions {
   ) => Promise<WarmAnswer>
   /** How many sessions there are, those being opened included. */
   readonly count: () => number
+  /** Keeps no session that has nothing to do, from now on; calls under way are answered. */
+  readonly drain: () => void
   readonly close: () => Promise<void>
 }
 
@@ -94,6 +96,7 @@ export function createWarmSessions(
 ): WarmSessions {
   const pools = new Map<string, Pool>()
   const stopping = new AbortController()
+  let draining = false
 
   const ask: WarmSessions['ask'] = (place, operation, { repeatable, signal }) =>
     new Promise((resolve) => {
@@ -295,6 +298,10 @@ export function createWarmSessions(
 
   /** A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it is closed. */
   const rest = (pool: Pool, warm: Warm): void => {
+    if (draining) {
+      void leave(pool, warm)
+      return
+    }
     if (warm.takenOut) {
       const shared = [...pool.sessions].filter(isShared).length + pool.opening
       if (shared >= limits().warmSessions) {
@@ -347,6 +354,10 @@ export function createWarmSessions(
   return {
     ask,
     count,
+    drain: () => {
+      draining = true
+      closeIdle(() => true, Number.MAX_SAFE_INTEGER)
+    },
     close: async () => {
       fleet.events.off('crowded', makeRoom)
       stopping.abort()
