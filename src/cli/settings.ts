@@ -5,6 +5,7 @@ import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
+import type { EndpointRanges } from '../fleet/endpoint-assignments.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
 import type { CallLimits } from '../northbound/http/rpc/call-limits.js'
@@ -42,6 +43,8 @@ export interface Settings {
   /** Milliseconds that sessions and calls have to finish when the bridge stops. */
   readonly drainTimeout: number
   readonly callLimits: CallLimits
+  /** What devices are given ports and addresses out of. */
+  readonly endpointRanges: Pick<EndpointRanges, 'ports' | 'addresses'>
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -50,15 +53,18 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
   const { callHome, endpoint, link, trust } = config
   return {
-    devices: config.devices.map(({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels }) => ({
-      id,
-      aliases,
-      labels,
-      pins: hostKeys,
-      maxSessions: maxSessions ?? link.maxSessions,
-      spareChannels,
-      ...(secret === undefined ? {} : { secret }),
-    })),
+    devices: config.devices.map(
+      ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, endpoint: own }) => ({
+        id,
+        aliases,
+        labels,
+        pins: hostKeys,
+        maxSessions: maxSessions ?? link.maxSessions,
+        spareChannels,
+        ...(secret === undefined ? {} : { secret }),
+        ...(own === undefined ? {} : { endpoint: own }),
+      }),
+    ),
     maxSessions: link.maxSessions,
     anchors: {
       knownHosts: trust.knownHosts === undefined ? [] : await knownHostsFrom(trust.knownHosts),
@@ -85,6 +91,10 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     ...(endpoint.http.oidc === undefined ? {} : { jwtIssuer: endpoint.http.oidc }),
     drainTimeout: config.drainTimeout,
     callLimits: endpoint.http,
+    endpointRanges: {
+      ...(endpoint.ssh.devicePorts === undefined ? {} : { ports: endpoint.ssh.devicePorts }),
+      ...(endpoint.ssh.deviceAddresses === undefined ? {} : { addresses: endpoint.ssh.deviceAddresses }),
+    },
   }
 }
 

@@ -12,6 +12,10 @@ interface Listener {
 
 /** Two listeners cannot have one port of one address. */
 export function checkListeners(config: Config): readonly Fault[] {
+  return [...checkShared(config), ...checkDevices(config)]
+}
+
+function checkShared(config: Config): readonly Fault[] {
   const listeners: readonly Listener[] = [
     { key: 'call-home.ssh', what: 'devices call home', ...config.callHome.ssh },
     { key: 'endpoint.ssh', what: 'clients log in over SSH', ...config.endpoint.ssh },
@@ -33,4 +37,25 @@ export function checkListeners(config: Config): readonly Fault[] {
 function clash(ours: Listener, theirs: Listener): boolean {
   if (ours.port === 0 || ours.port !== theirs.port || ours.port === 'none') return false
   return ours.address === theirs.address || [ours.address, theirs.address].some((each) => WILDCARDS.includes(each))
+}
+
+/** What is a device's own is nobody else's. */
+function checkDevices({ devices, endpoint, callHome }: Config): readonly Fault[] {
+  return devices.flatMap(({ endpoint: own }, at): readonly Fault[] => {
+    const path = ['devices', at, 'endpoint']
+    const faults: Fault[] = []
+    if (own?.port !== undefined && [endpoint.ssh.port, callHome.ssh.port, endpoint.http.port].includes(own.port))
+      faults.push({
+        path: [...path, 'port'],
+        message: `the bridge itself listens on port ${own.port}`,
+        hint: 'give the device a port that nobody else has',
+      })
+    if (own?.address !== undefined && own.address === endpoint.ssh.address)
+      faults.push({
+        path: [...path, 'address'],
+        message: 'is the address where all devices are reached, `endpoint.ssh.address`',
+        hint: 'give the device an address that nobody else has',
+      })
+    return faults
+  })
 }

@@ -61,6 +61,13 @@ export const migrations: readonly string[] = [
     last_used_at INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE given_endpoint (
+    device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> ''),
+    port INTEGER UNIQUE,
+    address TEXT UNIQUE
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from './enrolment.js'
 import { collectSightings } from './sightings.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
+import { endpointTable } from './sqlite-endpoints.js'
 import { enrolmentTables } from './sqlite-enrolments.js'
 import { problemOf } from './sqlite-problem.js'
 import { migrate } from './sqlite-schema.js'
@@ -74,6 +75,7 @@ export function storeOn(
 ): Store {
   const tables = enrolmentTables(database)
   const tokens = tokenTable(database)
+  const endpoints = endpointTable(database)
   let open = true
 
   const problemIn = (error: unknown): StoreProblem => {
@@ -169,6 +171,21 @@ export function storeOn(
             return next
           })
           return { ok: true, value }
+        } catch (error) {
+          return { ok: false, problem: problemIn(error) }
+        }
+      },
+    },
+    endpoints: {
+      list: () => reading(() => endpoints.list()),
+      change: async ({ release, give }) => {
+        if (!open) return { ok: false, problem: closed(file) }
+        try {
+          transaction(database, () => {
+            for (const deviceId of [...release, ...give.map(({ deviceId }) => deviceId)]) endpoints.remove(deviceId)
+            for (const endpoint of give) endpoints.put(endpoint)
+          })
+          return { ok: true, value: undefined }
         } catch (error) {
           return { ok: false, problem: problemIn(error) }
         }

@@ -437,11 +437,15 @@ describe.each(framings)('wherever the octets are split in two, %s:', (framing) =
   it.each([
     ['a denial', rpc(edit), ['ok 1', 'access-denied 2', 'ok 3']],
     ['a request with characters of several octets', filter('<ü>😀</ü>'), ['ok 1', 'ok 2', 'ok 3']],
-  ])('%s', async (_name, tried, told) => {
-    const sent = session(framing, encodeFrame(framing, tried))
-    for (let at = 1; at < sent.length; at += 1) {
-      const { client } = await converse({ framing, rules, sent: [sent.subarray(0, at), sent.subarray(at)] })
-      expect(client, `split at ${at}`).toEqual(told)
-    }
-  }, 60_000)
+  ])(
+    '%s',
+    async (_name, tried, told) => {
+      const sent = session(framing, encodeFrame(framing, tried))
+      for (let at = 1; at < sent.length; at += 1) {
+        const { client } = await converse({ framing, rules, sent: [sent.subarray(0, at), sent.subarray(at)] })
+        expect(client, `split at ${at}`).toEqual(told)
+      }
+    },
+    60_000,
+  )
 })
