@@ -147,7 +147,7 @@ describe('ports and addresses of devices', () => {
     const four: AddressPrefix = { family: 'ipv4', network: 0x7f000000n, bits: 29 }
     endpoints.configure(devices(6), { addresses: four, reservedPorts: [], reservedAddresses: ['127.0.0.1'] })
     const addresses = endpoints.all().map(({ address }) => address)
-    expect(addresses.toSorted()).toEqual(['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6'])
+    expect(new Set(addresses)).toEqual(new Set(['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.6']))
     expect(problems).toMatchObject([{ reason: 'addresses-exhausted' }])
   })
 

@@ -41,8 +41,8 @@ export interface SshEndpoint {
   readonly server: Server
   /** How many connections of clients there are. */
   readonly connections: number
-  /** Serves a client that came in elsewhere. */
-  serve(socket: Socket, door: Door): void
+  /** Serves a client that came in elsewhere; its door is that of the address it dialled, where none is given. */
+  serve(socket: Socket, door?: Door): void
   /** Applies new limits to connections from now on. */
   configure(limits: SshEndpointLimits): void
   /** Takes no more clients and closes the connections of those that are here. */
@@ -107,7 +107,7 @@ export function createSshEndpoint(
       clearTimeout(loginTimer),
     )
   }
-  const serve = (socket: Socket, door: Door): boolean => {
+  const serve = (socket: Socket, door = doors.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
     if (clients.size >= limits.maxConnections) {
       log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
@@ -129,7 +129,7 @@ export function createSshEndpoint(
     serverWith(doors.hostKeys(door)).injectSocket(socket)
     return true
   }
-  const server = createServer(sshListenerOptions, (socket) => void serve(socket, doors.at(socket.localAddress)))
+  const server = createServer(sshListenerOptions, (socket) => void serve(socket))
   return {
     server,
     get connections() {
