@@ -1,6 +1,12 @@
 import type { Server } from 'node:net'
-import type { ServerConfig } from 'ssh2'
+import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import type { Config } from '../config/schema.js'
+import {
+  createEndpointAssignments,
+  type EndpointAssignments,
+  type EndpointRanges,
+} from '../fleet/endpoint-assignments.js'
 import { createEnrolmentDesk, type EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
@@ -10,19 +16,18 @@ import { identifyByCredentials } from '../northbound/http/authentication.js'
 import { operatorCaller } from '../northbound/http/caller.js'
 import { createRpcDesk } from '../northbound/http/rpc/rpc-desk.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/serve.js'
+import { createDoors } from '../northbound/ssh/doors.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
-import { loadCertificate } from '../ssh/certificate-file.js'
-import { loadHostKeys } from '../ssh/host-keys.js'
-import { fingerprintOf, publicKeyLine } from '../ssh/public-key.js'
 import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2-internals.js'
-import { serverHostKeys } from '../ssh/ssh2-internals-keys.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
+import { hostKeysOf, namesOfBridge } from './bridge-host-keys.js'
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
+import { createDeviceDoors, type DeviceDoors } from './device-doors.js'
 import { healthOf } from './health.js'
 import { jobDeskOn, webhooksOn } from './api-ports.js'
 import { createFleetEventLog } from '../northbound/http/streams/fleet-events.js'
@@ -32,7 +37,7 @@ import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
-import { accessFrom, credentialsFor, settingsFrom } from './settings.js'
+import { accessFrom, credentialsFor, type Settings, settingsFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 import { within } from './within.js'
 
@@ -84,15 +89,40 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   logFleetEvents(events, log)
   const metrics: Metrics = createMetrics({ version, readings: () => readings() })
   countFleetEvents(events, metrics.fleet)
-  const fleet: Fleet = createFleet({ devices: [], limits: settings.fleetLimits, events })
+  const ownEndpoints: EndpointAssignments = await createEndpointAssignments({
+    store,
+    changed: () => ownDoors.openSoon(),
+    onProblem: ({ reason, message, hint, deviceIds }) =>
+      log.error({ reason, devices: deviceIds.length, deviceIds: deviceIds.slice(0, 8), hint }, message),
+  })
+  events.on('decided', ({ deviceId, standing }) => {
+    if (standing === 'forgotten') ownEndpoints.release(deviceId)
+  })
+  const fleet: Fleet = createFleet({
+    devices: [],
+    limits: settings.fleetLimits,
+    events,
+    endpointOf: (deviceId) => ownEndpoints.of(deviceId),
+  })
+  // Nothing is given before the bridge listens: what it has bound itself is not to give.
+  const shared = (): AddressInfo | undefined =>
+    endpoint.server.listening ? (endpoint.server.address() as AddressInfo) : undefined
+  const applyDevices = (): void => {
+    fleet.configure(desk.devices(), settings.fleetLimits)
+    const bound = shared()
+    if (bound !== undefined) ownEndpoints.configure(desk.devices(), rangesOf(settings, bound, config))
+  }
   const desk: EnrolmentDesk = await createEnrolmentDesk({
     store,
     events,
     configured: settings.devices,
     limits: settings.enrolmentLimits,
     defaultMaxSessions: settings.maxSessions,
-    added: (device) => fleet.add(device),
-    changed: () => fleet.configure(desk.devices(), settings.fleetLimits),
+    added: (device) => {
+      fleet.add(device)
+      ownEndpoints.add(device)
+    },
+    changed: applyDevices,
     onStoreProblem: ({ message, hint }, deviceId) =>
       log.error({ deviceId, hint }, `not written to the store: ${message}`),
   })
@@ -116,7 +146,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     fleet,
     access,
     recording.recorder,
-    hostKeys.presented,
+    createDoors({
+      endpoints: ownEndpoints,
+      hostKeys: hostKeys.presented,
+      bridgeNames: namesOfBridge(config),
+      sharedPort: () => shared()?.port,
+    }),
     settings.endpointLimits,
     log,
     metrics.clients,
@@ -168,6 +203,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   const operatorApp = createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
   const operator = await serveOperator(config, operatorApp, log)
+  const ownDoors: DeviceDoors = createDeviceDoors({
+    endpoints: ownEndpoints,
+    serve: (socket, door) => endpoint.serve(socket, door),
+    shared,
+    log,
+  })
   const identify = identifyByCredentials(
     fleet,
     httpAuthenticatorsFrom(() => settings, access, tokens),
@@ -186,6 +227,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     webhooks.close()
     fleetEvents.close()
     callHome.close()
+    ownDoors.close()
     endpoint.server.close()
     rpc.drain()
     const inTime = await within(settings.drainTimeout, quiet(), hurry)
@@ -211,12 +253,15 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         if (server.listening)
           log.error({ code: error.code, hint: 'raise LimitNOFILE' }, `connection not accepted: ${error.message}`)
       })
+    const endpointAddress = await listen(endpoint.server, {
+      key: 'endpoint.ssh',
+      socketName: 'endpoint-ssh',
+      ...config.endpoint.ssh,
+    })
+    applyDevices()
+    await ownDoors.openAtStart()
     const addresses = {
-      endpoint: await listen(endpoint.server, {
-        key: 'endpoint.ssh',
-        socketName: 'endpoint-ssh',
-        ...config.endpoint.ssh,
-      }),
+      endpoint: endpointAddress,
       callHome: await listen(callHome.server, {
         key: 'call-home.ssh',
         socketName: 'call-home-ssh',
@@ -238,6 +283,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         endpoint.configure(settings.endpointLimits)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
         webhooks.configure(settings)
+        await ownDoors.open()
         await http?.configure(next)
       },
       stop,
@@ -273,6 +319,21 @@ async function listenOn(
   return bound
 }
 
+/** What devices are given out of, without what the bridge and this machine need for themselves. */
+function rangesOf({ endpointRanges }: Settings, bound: AddressInfo, { callHome, endpoint }: Config): EndpointRanges {
+  const ofThisMachine = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return {
+    ...endpointRanges,
+    reservedPorts: [
+      bound.port,
+      ...endpoint.ssh.furtherPorts,
+      callHome.ssh.port,
+      ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port]),
+    ],
+    reservedAddresses: [bound.address, ...ofThisMachine.map(({ address }) => address)],
+  }
+}
+
 /** Whoever may open the socket in data-dir is the operator. */
 async function serveOperator({ dataDir }: Config, app: Api, log: Log): Promise<ServedSocket> {
   const serving = await serveOnSocket(app, { path: bridgeSocketIn(dataDir), log })
@@ -286,50 +347,4 @@ async function openStore({ dataDir }: Config, log: Log): Promise<Store> {
   const opened = await openSqliteStore({ directory: dataDir, touchInterval, onProblem })
   if (!opened.ok) throw new StartProblem(`data-dir: ${opened.problem.message}`, opened.problem.hint)
   return opened.store
-}
-
-async function hostKeysOf(
-  { endpoint, dataDir }: Config,
-  log: Log,
-): Promise<{ readonly presented: ServerConfig['hostKeys']; readonly lines: readonly string[] }> {
-  const loaded = await loadHostKeys(endpoint.ssh.hostKeys, dataDir).catch((error: NodeJS.ErrnoException) => {
-    throw new StartProblem(
-      `data-dir: cannot write the bridge's host keys to ${dataDir} (${error.code ?? error.message})`,
-      'give a directory that the user of the bridge may write, or name endpoint.ssh.host-keys',
-    )
-  })
-  if (!loaded.ok)
-    throw new StartProblem(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
-  const certificates = await Promise.all(
-    endpoint.ssh.hostCertificates.map(async (file) => {
-      const read = await loadCertificate(file)
-      if (read.ok) return { file, certificate: read.certificate }
-      throw new StartProblem(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
-    }),
-  )
-  for (const { file, certificate } of certificates)
-    if (!loaded.keys.some((key) => key.getPublicSSH().equals(certificate.key.blob)))
-      throw new StartProblem(
-        `endpoint.ssh.host-certificates: ${file} is for none of the bridge's host keys`,
-        'sign the .pub file of one of endpoint.ssh.host-keys',
-      )
-  const presented = serverHostKeys(
-    loaded.keys.map((key) => ({
-      key,
-      certificates: certificates
-        .filter(({ certificate }) => certificate.key.blob.equals(key.getPublicSSH()))
-        .map(({ certificate }) => certificate),
-    })),
-  )
-  if (!presented.ok)
-    throw new StartProblem(`endpoint.ssh.host-keys: ${presented.problem.message}`, presented.problem.hint)
-  for (const file of loaded.generated) log.info({ file }, 'host key generated')
-  for (const key of loaded.keys)
-    log.info({ type: key.type, fingerprint: fingerprintOf(key.getPublicSSH()) }, 'host key')
-  for (const { certificate } of certificates)
-    log.info({ keyId: certificate.keyId, principals: certificate.principals }, 'host certificate')
-  return {
-    presented: presented.hostKeys,
-    lines: loaded.keys.map((key) => publicKeyLine({ type: key.type, blob: key.getPublicSSH() })),
-  }
 }

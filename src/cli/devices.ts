@@ -1,4 +1,5 @@
-import { Command } from 'commander'
+import { hostname } from 'node:os'
+import { Command, Option } from 'commander'
 import { printable } from '../config/printable.js'
 import { type DeviceView, deviceSchema } from '../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../northbound/http/routes/devices/list.js'
@@ -6,6 +7,8 @@ import { type BridgeRequest, devicePath } from './bridge-client.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from './command-io.js'
 import { exitWithProblem } from './command-problem.js'
+import { readHost, readPort } from './read-host.js'
+import { type HostFormat, hostFormats, hostsText } from './show-hosts.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
 
 /** What is asked of one device; without an action, the device itself. */
@@ -25,6 +28,7 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
           ),
         ),
     )
+    .addCommand(hostsCommand(io))
     .addCommand(
       deviceCommand('show')
         .description('all that is known of one device')
@@ -79,6 +83,25 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
           ),
         ),
     )
+}
+
+function hostsCommand(io: CommandIo): Command {
+  return bridgeCommand('hosts')
+    .description('how clients find each device by a name of its own: lines for /etc/hosts, a DNS zone, or ssh_config')
+    .addOption(new Option('--format <format>', 'what to print').choices(hostFormats).default('hosts'))
+    .option('--bridge <host>', 'in ssh_config, how clients reach the bridge (default: the name of this host)', readHost)
+    .option('--port <port>', 'in ssh_config, the port where all devices are reached', readPort, 830)
+    .action(({ format, bridge = hostname(), port, ...options }: HostsOptions) =>
+      runOnBridge(io, options, { method: 'GET', path: '/api/v1/devices' }, (answer) =>
+        hostsText(deviceListSchema.parse(answer).devices, format, { host: bridge, port }),
+      ),
+    )
+}
+
+interface HostsOptions extends BridgeOptions {
+  readonly format: HostFormat
+  readonly bridge?: string
+  readonly port: number
 }
 
 function deviceCommand(name: string): Command {

@@ -13,11 +13,15 @@ export interface NmsStanzas {
 
 export function nmsStanzas(onboarding: Onboarding, networkOs: string): NmsStanzas {
   const { deviceId, operator, bridge } = onboarding
-  const { host, endpointPort: port, hostKeys } = bridge
+  const { host, endpointPort: port, hostKeys, hostCa } = bridge
   const login = `${operator}@${deviceId}`
   const name = plainName(deviceId)
   return {
-    knownHosts: hostKeys.map((key) => knownHostsLine([hostWithPort(host.toLowerCase(), port)], key)),
+    knownHosts: [
+      // For OpenSSH this line alone will do; paramiko, and what is built on it, knows no certificates.
+      ...(hostCa === undefined ? [] : [knownHostsLine(['*'], hostCa, 'cert-authority')]),
+      ...hostKeys.map((key) => knownHostsLine([hostWithPort(host.toLowerCase(), port)], key)),
+    ],
     sshConfig: [
       `Host ${name}`,
       `    HostName ${host}`,

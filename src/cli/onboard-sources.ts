@@ -75,6 +75,13 @@ export async function bridgeHostKeys({ endpoint, dataDir }: Config): Promise<rea
   return found.flatMap((half) => (half.ok ? [half.key] : []))
 }
 
+/** The CA that certifies them for clients, where there is one. */
+export async function bridgeHostCa({ endpoint }: Config): Promise<PublicKey | undefined> {
+  const { hostCa, hostCaPassphrase } = endpoint.ssh
+  const half = hostCa === undefined ? undefined : await publicHalf(hostCa, hostCaPassphrase)
+  return half?.ok === true ? half.key : undefined
+}
+
 /** The file beside a private key, which needs neither its passphrase nor its permissions; else the key itself tells. */
 async function publicHalf(
   file: string,

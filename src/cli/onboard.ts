@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { access } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
@@ -16,9 +15,10 @@ import { byHandSteps } from './onboard-by-hand.js'
 import { junosSteps } from './onboard-junos.js'
 import { type NmsStanzas, nmsStanzas } from './onboard-nms.js'
 import { rfc8071Steps } from './onboard-rfc8071.js'
-import { bridgeHostKeys, findLogin, type LoginMethod, usualMethod } from './onboard-sources.js'
+import { bridgeHostCa, bridgeHostKeys, findLogin, type LoginMethod, usualMethod } from './onboard-sources.js'
 import type { Onboarding, Step } from './onboarding.js'
 import { plainName, shellWord } from './quoting.js'
+import { readHost, readPort } from './read-host.js'
 import { tellProblem } from './command-problem.js'
 
 type Vendor = 'junos' | 'rfc8071'
@@ -147,6 +147,7 @@ async function gather(
   }
   const secret = configured === undefined && options.vendor === 'junos' ? newSecret() : configured?.secret
   const hostCaFile = `${caFile(caDirectory, 'host')}.pub`
+  const hostCa = await bridgeHostCa(config)
   const onboarding: Onboarding = {
     deviceId,
     ...(secret === undefined ? {} : { secret }),
@@ -155,6 +156,7 @@ async function gather(
       callHomePort: options.port ?? (config.callHome.ssh.port || 4334),
       endpointPort: config.endpoint.ssh.port || 830,
       hostKeys: await bridgeHostKeys(config),
+      ...(hostCa === undefined ? {} : { hostCa }),
     },
     account,
     login: found.login,
@@ -231,15 +233,4 @@ function checkedBy(schema: ReturnType<typeof deviceIdSchema>, text: string): str
   const parsed = schema.safeParse(text)
   if (parsed.success) return parsed.data
   throw new InvalidArgumentError(parsed.error.issues.map(({ message }) => message).join('; '))
-}
-
-function readHost(text: string): string {
-  if (isIP(text) !== 0 || /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text)) return text
-  throw new InvalidArgumentError('Give a host name or an IP address, an IPv6 one without brackets.')
-}
-
-function readPort(text: string): number {
-  const port = Number(text)
-  if (/^\d{1,5}$/.test(text) && port >= 1 && port <= 65_535) return port
-  throw new InvalidArgumentError('Give a port from 1 to 65535.')
 }

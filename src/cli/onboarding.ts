@@ -12,6 +12,8 @@ export interface Onboarding {
     readonly endpointPort: number
     /** What clients must find in known_hosts; empty when the bridge has not made them yet. */
     readonly hostKeys: readonly PublicKey[]
+    /** The CA that certifies these keys: all that clients with OpenSSH must know. */
+    readonly hostCa?: PublicKey
   }
   /** The account on the device that the bridge logs in to. */
   readonly account: string

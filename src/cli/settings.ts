@@ -5,6 +5,7 @@ import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
+import type { EndpointRanges } from '../fleet/endpoint-assignments.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
 import type { FleetLimits } from '../fleet/fleet.js'
 import type { JobLimits } from '../northbound/http/jobs/job-desk.js'
@@ -46,6 +47,8 @@ export interface Settings {
   readonly callLimits: CallLimits
   readonly jobLimits: JobLimits
   readonly webhooks: readonly WebhookSettings[]
+  /** What devices are given ports and addresses out of. */
+  readonly endpointRanges: Pick<EndpointRanges, 'ports' | 'addresses'>
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -54,15 +57,18 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
   const { callHome, endpoint, link, trust } = config
   return {
-    devices: config.devices.map(({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels }) => ({
-      id,
-      aliases,
-      labels,
-      pins: hostKeys,
-      maxSessions: maxSessions ?? link.maxSessions,
-      spareChannels,
-      ...(secret === undefined ? {} : { secret }),
-    })),
+    devices: config.devices.map(
+      ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, endpoint: own }) => ({
+        id,
+        aliases,
+        labels,
+        pins: hostKeys,
+        maxSessions: maxSessions ?? link.maxSessions,
+        spareChannels,
+        ...(secret === undefined ? {} : { secret }),
+        ...(own === undefined ? {} : { endpoint: own }),
+      }),
+    ),
     maxSessions: link.maxSessions,
     anchors: {
       knownHosts: trust.knownHosts === undefined ? [] : await knownHostsFrom(trust.knownHosts),
@@ -91,6 +97,10 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     callLimits: endpoint.http,
     jobLimits: endpoint.http,
     webhooks: config.webhooks,
+    endpointRanges: {
+      ...(endpoint.ssh.devicePorts === undefined ? {} : { ports: endpoint.ssh.devicePorts }),
+      ...(endpoint.ssh.deviceAddresses === undefined ? {} : { addresses: endpoint.ssh.deviceAddresses }),
+    },
   }
 }
 

@@ -6,11 +6,12 @@ import { counted, shortTime, table } from './table.js'
 export function deviceTable(devices: readonly DeviceView[]): string {
   if (devices.length === 0) return 'no devices: none is configured, and none has called\n'
   return table([
-    ['ID', 'STANDING', 'LINK', 'LAST SEEN', 'FINGERPRINT'],
+    ['ID', 'STANDING', 'LINK', 'ENDPOINT', 'LAST SEEN', 'FINGERPRINT'],
     ...devices.map((device) => [
       device.id,
       device.standing,
       device.link === null ? '-' : 'attached',
+      endpointInShort(device),
       device.lastSeen === null ? '-' : shortTime(device.lastSeen),
       keysInShort(device),
     ]),
@@ -37,6 +38,7 @@ export function deviceSheet(device: DeviceView): string {
     ),
     presented === null ? undefined : ['presented', `${presented.type} ${presented.fingerprint}`],
     decision === null ? undefined : ['decision', `${decision.how} by ${decision.by}, ${shortTime(decision.at)}`],
+    device.endpoint === null ? undefined : ['endpoint', endpointInShort(device)],
     ['secret', device.hasSecret ? 'yes' : 'no'],
     ['first seen', device.firstSeen === null ? 'never' : shortTime(device.firstSeen)],
     ['last seen', device.lastSeen === null ? 'never' : shortTime(device.lastSeen)],
@@ -51,6 +53,13 @@ export function deviceSheet(device: DeviceView): string {
     ...Object.entries(labels).map(([name, value]) => ['label', `${name}=${value}`] as const),
   ]
   return table(lines.filter((line) => line !== undefined))
+}
+
+/** An address, a port as `:port`, or both. */
+function endpointInShort({ endpoint }: DeviceView): string {
+  if (endpoint === null) return '-'
+  const { address, port } = endpoint
+  return [...(address === null ? [] : [address]), ...(port === null ? [] : [`:${port}`])].join(' ')
 }
 
 /** What a device id is bound to now, to be compared with the device. */

@@ -38,6 +38,7 @@ function filesNamedIn(value: unknown): readonly NamedFile[] {
         file: textAt(item, key),
       })),
     ),
+    { path: ['endpoint', 'ssh', 'host-ca'], file: textAt(ssh, 'host-ca') },
     ...['host-keys', 'host-certificates', 'trusted-user-ca-keys', 'revoked-keys'].flatMap((key) =>
       filesOfList(ssh, ['endpoint', 'ssh', key]),
     ),

@@ -12,7 +12,11 @@ interface Listener {
 }
 
 /** Two listeners cannot have one port of one address. */
-export function checkListeners({ callHome, endpoint }: Config): readonly Fault[] {
+export function checkListeners(config: Config): readonly Fault[] {
+  return [...checkShared(config), ...checkDevices(config)]
+}
+
+function checkShared({ callHome, endpoint }: Config): readonly Fault[] {
   const clients = { key: 'endpoint.ssh', what: 'clients log in over SSH', address: endpoint.ssh.address }
   const listeners: readonly Listener[] = [
     { key: 'call-home.ssh', path: ['call-home', 'ssh', 'port'], what: 'devices call home', ...callHome.ssh },
@@ -43,4 +47,25 @@ export function checkListeners({ callHome, endpoint }: Config): readonly Fault[]
 function clash(ours: Listener, theirs: Listener): boolean {
   if (ours.port === 0 || ours.port !== theirs.port || ours.port === 'none') return false
   return ours.address === theirs.address || [ours.address, theirs.address].some((each) => WILDCARDS.includes(each))
+}
+
+/** What is a device's own is nobody else's. */
+function checkDevices({ devices, endpoint, callHome }: Config): readonly Fault[] {
+  return devices.flatMap(({ endpoint: own }, at): readonly Fault[] => {
+    const path = ['devices', at, 'endpoint']
+    const faults: Fault[] = []
+    if (own?.port !== undefined && [endpoint.ssh.port, callHome.ssh.port, endpoint.http.port].includes(own.port))
+      faults.push({
+        path: [...path, 'port'],
+        message: `the bridge itself listens on port ${own.port}`,
+        hint: 'give the device a port that nobody else has',
+      })
+    if (own?.address !== undefined && own.address === endpoint.ssh.address)
+      faults.push({
+        path: [...path, 'address'],
+        message: 'is the address where all devices are reached, `endpoint.ssh.address`',
+        hint: 'give the device an address that nobody else has',
+      })
+    return faults
+  })
 }

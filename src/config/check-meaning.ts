@@ -1,3 +1,4 @@
+import { readOwnAddress } from './address-prefix.js'
 import type { Fault } from './fault.js'
 import type { LocatedTree } from './located-tree.js'
 import { nearestName } from './nearest-name.js'
@@ -14,6 +15,8 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
     ...duplicates(tree, 'devices', 'id', 'device id'),
     ...duplicates(tree, 'users', 'name', 'user name'),
     ...aliasFaults(tree),
+    ...sharedEndpoints(tree),
+    ...hostCaFaults(tree),
     ...credentialsFaults(tree),
     ...deviceFaults(tree),
     ...userFaults(tree),
@@ -63,6 +66,39 @@ function aliasFaults(tree: LocatedTree): readonly Fault[] {
       return [{ path, message, hint: 'a host certificate with this name would prove either of them' }]
     }),
   )
+}
+
+/** A port or an address of a device's own can be only one device's. */
+function sharedEndpoints(tree: LocatedTree): readonly Fault[] {
+  return (['port', 'address'] as const).flatMap((key) => {
+    const holders = new Map<string, number>()
+    return listAt(tree.value, 'devices').flatMap((item, at): readonly Fault[] => {
+      const written = textAt(mappingAt(item, 'endpoint'), key)
+      if (written === undefined) return []
+      const address = key === 'address' ? readOwnAddress(written) : undefined
+      const value = address?.ok === true ? address.value : written
+      const holder = holders.get(value)
+      if (holder === undefined) {
+        holders.set(value, at)
+        return []
+      }
+      const { line } = tree.placeOf(['devices', holder, 'endpoint', key])
+      return [{ path: ['devices', at, 'endpoint', key], message: `is that of another device already, on line ${line}` }]
+    })
+  })
+}
+
+/** Keys that mean nothing without a CA that signs. */
+function hostCaFaults(tree: LocatedTree): readonly Fault[] {
+  const ssh = mappingAt(mappingAt(tree.value, 'endpoint'), 'ssh')
+  if (isWritten(ssh, 'host-ca')) return []
+  return ['host-ca-passphrase', 'host-names', 'host-certificate-lifetime']
+    .filter((key) => isWritten(ssh, key))
+    .map((key) => ({
+      path: ['endpoint', 'ssh', key],
+      message: 'means nothing without a host CA that certifies the host keys',
+      hint: 'add `host-ca`; certificates from files have their own names and lifetimes',
+    }))
 }
 
 /** Keys of credentials that mean nothing without one of others. */

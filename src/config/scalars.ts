@@ -124,6 +124,16 @@ function secureUrl(hint: string) {
   })
 }
 
+/** A range of ports, `first-last`. */
+export function portRange() {
+  return scalar((written): Reading<{ readonly first: number; readonly last: number }> => {
+    const [, first, last] = (/^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(written) ?? []).map(Number)
+    if (first === undefined || last === undefined || first < 1 || last > 65_535)
+      return { ok: false, message: 'expected a range of ports from 1 to 65535', hint: 'write it as 20000-29999' }
+    return last < first ? { ok: false, message: 'the last port is below the first one' } : accepted({ first, last })
+  })
+}
+
 /** A path relative to `directory`, read as an absolute one. */
 export function path(directory: string) {
   return scalar((written): Reading<string> => (written === '' ? empty : accepted(resolve(directory, written))))

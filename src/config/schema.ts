@@ -1,4 +1,5 @@
 import type * as z from 'zod'
+import { readAddressPrefix, readOwnAddress } from './address-prefix.js'
 import type { Environment } from './environment.js'
 import { readPasswordHash } from './password-hash-form.js'
 import { readPublicKeyLine } from './public-key-line.js'
@@ -16,6 +17,7 @@ import {
   operationPattern,
   path,
   portOrNone,
+  portRange,
   principal,
   size,
   text,
@@ -145,6 +147,12 @@ export function configSchema(directory: string, environment: Environment) {
       'further-ports': list(integer(0, 65_535)),
       'host-keys': list(path(directory)),
       'host-certificates': list(path(directory)),
+      'host-ca': path(directory).optional(),
+      'host-ca-passphrase': text().optional(),
+      'host-names': list(principal()),
+      'host-certificate-lifetime': duration('10m').default(86_400_000),
+      'device-ports': portRange().optional(),
+      'device-addresses': scalar(readAddressPrefix).optional(),
       'trusted-user-ca-keys': list(path(directory)),
       'revoked-keys': list(path(directory)),
       'login-timeout': duration().default(60_000),
@@ -154,6 +162,7 @@ export function configSchema(directory: string, environment: Environment) {
       'max-inspected-request': size('1KiB', '1GiB').default(16 * MIB),
       'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),
       'max-waiting-refusals': integer(1, 10_000).default(100),
+      'max-jumps-per-connection': integer(0, MANY).default(10),
       ...keepalives(30_000),
     }).prefault({}),
     http: http.prefault({}),
@@ -199,6 +208,10 @@ export function configSchema(directory: string, environment: Environment) {
     labels: named(text()).transform((labels): Readonly<Record<string, string>> => Object.fromEntries(labels)),
     'max-sessions': integer(1, MANY).optional(),
     'spare-channels': integer(0, 8).default(0),
+    endpoint: section({
+      port: integer(1, 65_535).optional(),
+      address: scalar(readOwnAddress).optional(),
+    }).optional(),
   })
 
   const user = section({

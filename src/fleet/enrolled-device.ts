@@ -5,7 +5,7 @@ import type { EnrolmentView, Standing } from './enrolment.js'
 import type { Device } from './fleet.js'
 
 /** A device of the configuration file, with what proves it. */
-export interface ConfiguredDevice extends Device, Omit<KnownDevice, 'rejected'> {}
+export interface ConfiguredDevice extends Omit<Device, 'aliases'>, Omit<KnownDevice, 'rejected'> {}
 
 /** A device of the configuration file, with what the store knows of it. */
 export function withStored(device: ConfiguredDevice, enrolment: Enrolment | undefined): KnownDevice {

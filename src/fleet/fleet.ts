@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { DeviceEndpoint } from './device-endpoint.js'
 import { type AttachedLink, createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
 import type { ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
 import {
@@ -24,6 +25,10 @@ export interface Device {
   readonly maxSessions: number
   /** Channels that are kept ready on its link for the next clients; none by default. */
   readonly spareChannels?: number
+  /** Further names of it. */
+  readonly aliases?: readonly string[]
+  /** What the configuration fixes for it. */
+  readonly endpoint?: DeviceEndpoint
 }
 
 /** Bounds on what clients wait for; times in milliseconds. */
@@ -35,6 +40,8 @@ export interface FleetLimits {
 }
 
 export interface DeviceStatus extends Device {
+  /** Where it is reached by itself, fixed or given. */
+  readonly endpoint?: DeviceEndpoint
   readonly link?: AttachedLink & { readonly attachedAt: Date; readonly sessions: number; readonly queued: number }
   readonly lastDetached?: { readonly at: Date; readonly end: LinkEnd }
   readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
@@ -112,6 +119,8 @@ export function createFleet(options: {
   readonly devices: readonly Device[]
   readonly limits: FleetLimits
   readonly events?: FleetEmitter
+  /** Where a device is reached by itself; what the configuration fixes, when not given. */
+  readonly endpointOf?: (deviceId: string) => DeviceEndpoint | undefined
   readonly now?: () => number
 }): Fleet {
   const now = options.now ?? Date.now
@@ -297,8 +306,14 @@ export function createFleet(options: {
     return began + limits.reconnectWait - now()
   }
 
+  const endpointOf = options.endpointOf ?? ((deviceId: string) => entries.get(deviceId)?.device.endpoint)
+  const shown = ({ endpoint: _fixed, ...device }: Device): Device => {
+    const endpoint = endpointOf(device.id)
+    return endpoint === undefined ? device : { ...device, endpoint }
+  }
+
   const statusOf = ({ device, attachment, lastDetached, lastRefusal }: Entry): DeviceStatus => ({
-    ...device,
+    ...shown(device),
     ...(attachment === undefined
       ? {}
       : {

@@ -27,6 +27,7 @@ interface Protocol extends PacketProtocol {
   channelClose(id: number): void
   channelSuccess(id: number): void
   channelFailure(id: number): void
+  channelOpenFail(id: number, reason: number, description?: string): void
   serviceAccept(name: string): void
   exitStatus(id: number, status: number): void
   session(id: number, window: number, packetSize: number): void
@@ -145,6 +146,21 @@ export function holdAnswer(connection: Connection, accept: () => ServerChannel |
       answer((id) => protocol.channelFailure(id))
       held.close()
     },
+  }
+}
+
+/** `SSH_OPEN_ADMINISTRATIVELY_PROHIBITED` (RFC 4254 §5.1). */
+const administrativelyProhibited = 1
+
+/** Refuses to open a channel as administratively prohibited, and says why; ssh2's own `reject` says `connect failed` and nothing. */
+export function prohibitChannel(connection: Connection, reject: () => void, why: string): void {
+  const { _protocol: protocol } = inside(connection)
+  const channelOpenFail = protocol.channelOpenFail.bind(protocol)
+  protocol.channelOpenFail = (id) => channelOpenFail(id, administrativelyProhibited, why)
+  try {
+    reject()
+  } finally {
+    delete (protocol as Partial<Protocol>).channelOpenFail
   }
 }
 

@@ -76,6 +76,13 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX job_created ON job (created_at, id);
   `,
+  `
+  CREATE TABLE given_endpoint (
+    device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> ''),
+    port INTEGER UNIQUE,
+    address TEXT UNIQUE
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

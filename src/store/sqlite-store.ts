@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from './enrolment.js'
 import { collectSightings } from './sightings.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
+import { endpointTable } from './sqlite-endpoints.js'
 import { enrolmentTables } from './sqlite-enrolments.js'
 import { problemOf } from './sqlite-problem.js'
 import { migrate } from './sqlite-schema.js'
@@ -76,6 +77,7 @@ export function storeOn(
   const tables = enrolmentTables(database)
   const tokens = tokenTable(database)
   const jobs = jobTable(database)
+  const endpoints = endpointTable(database)
   let open = true
 
   const problemIn = (error: unknown): StoreProblem => {
@@ -189,6 +191,21 @@ export function storeOn(
       list: () => reading(() => jobs.list()),
       put: async (job) => writing(() => jobs.write(job)),
       remove: async (id) => writing(() => jobs.remove(id)),
+    },
+    endpoints: {
+      list: () => reading(() => endpoints.list()),
+      change: async ({ release, give }) => {
+        if (!open) return { ok: false, problem: closed(file) }
+        try {
+          transaction(database, () => {
+            for (const deviceId of [...release, ...give.map(({ deviceId }) => deviceId)]) endpoints.remove(deviceId)
+            for (const endpoint of give) endpoints.put(endpoint)
+          })
+          return { ok: true, value: undefined }
+        } catch (error) {
+          return { ok: false, problem: problemIn(error) }
+        }
+      },
     },
     close: async () => {
       if (!open) return { ok: true, value: undefined }

@@ -1,5 +1,6 @@
 import type { Enrolment, Sighting, Standing } from './enrolment.js'
 import type { StoredJob } from './job.js'
+import type { GivenEndpoint } from './given-endpoint.js'
 import type { StoredToken } from './token.js'
 
 /**
@@ -10,6 +11,7 @@ export interface Store {
   readonly enrolments: Enrolments
   readonly tokens: Tokens
   readonly jobs: Jobs
+  readonly endpoints: GivenEndpoints
   /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
   readonly close: () => Promise<StoreResult<undefined>>
 }
@@ -57,6 +59,21 @@ export interface Jobs {
   /** Puts a job in the place of what is there. */
   readonly put: (job: StoredJob) => Promise<StoreResult<undefined>>
   readonly remove: (id: string) => Promise<StoreResult<undefined>>
+}
+
+/** What devices were given of their own; it outlives their enrolment until it is released. */
+export interface GivenEndpoints {
+  readonly list: () => Promise<readonly GivenEndpoint[]>
+  /**
+   * Releases what these devices have, then gives these endpoints in the place of what their devices had, all in one transaction.
+   * No port and no address is held twice: a change that would do that is a mistake of the caller, and throws.
+   */
+  readonly change: (change: EndpointChange) => Promise<StoreResult<undefined>>
+}
+
+export interface EndpointChange {
+  readonly release: readonly string[]
+  readonly give: readonly GivenEndpoint[]
 }
 
 export interface ListOptions {

@@ -33,7 +33,10 @@ const seen = new Date('2025-06-01T10:00:00.123Z')
 
 async function startBridge() {
   const room = fleetInMemory({
-    statuses: [attached('router1', { labels: { site: 'tokyo' } })],
+    statuses: [
+      attached('router1', { labels: { site: 'tokyo' }, endpoint: { port: 20001, address: '10.99.0.7' } }),
+      { id: 'swapped', labels: {}, maxSessions: 10, endpoint: { port: 20002 } },
+    ],
     enrolments: [
       enrolment('router1', 'approved', {
         pins: [{ ...keyA, by: 'operator', addedAt: seen }],
@@ -72,17 +75,55 @@ async function devicesIn(env: Record<string, string>, ...args: readonly string[]
 const devices = (action: string, ...args: readonly string[]) =>
   devicesIn({}, action, '--config', 'homeport.yaml', ...args)
 
+describe('devices hosts', () => {
+  it('is what /etc/hosts takes', async () => {
+    await startBridge()
+    expect(await devices('hosts')).toEqual({
+      stdout: ['# fixed: no address of its own', '10.99.0.7\trouter1', '# swapped: no address of its own', ''].join(
+        '\n',
+      ),
+      stderr: '',
+      status: 0,
+    })
+  })
+
+  it('is a part of a DNS zone with --format zone', async () => {
+    await startBridge()
+    expect((await devices('hosts', '--format', 'zone')).stdout).toContain('\nrouter1\tIN\tA\t10.99.0.7\n')
+  })
+
+  it('is ssh_config with --format ssh-config: an address, else a port, else a jump', async () => {
+    await startBridge()
+    const { stdout } = await devices('hosts', '--format', 'ssh-config', '--bridge', 'bridge.example', '--port', '8830')
+    expect(stdout).toBe(
+      [
+        'Host fixed',
+        '    Port 830',
+        '    ProxyJump bridge.example:8830',
+        '    ProxyCommand ssh -p 8830 -W %h:%p bridge.example',
+        'Host router1',
+        '    HostName 10.99.0.7',
+        '    Port 8830',
+        'Host swapped',
+        '    HostName bridge.example',
+        '    Port 20002',
+        '',
+      ].join('\n'),
+    )
+  })
+})
+
 describe('devices list', () => {
   it('is an aligned table without colour or what a device could do to a terminal', async () => {
     await startBridge()
     expect(await devices('list')).toEqual({
       stdout: [
-        'ID             STANDING    LINK      LAST SEEN             FINGERPRINT',
-        `a/b c          pending     -         2025-06-01 10:00:00Z  ${keyB.fingerprint}`,
-        'evil\\u{1b}[2J  rejected    -         -                     -',
-        `fixed          configured  -         -                     ${keyA.fingerprint} (and 1 more)`,
-        `router1        approved    attached  2025-06-01 10:00:00Z  ${keyA.fingerprint}`,
-        `swapped        approved    -         2025-06-01 10:00:00Z  ${keyA.fingerprint}, shows ${keyB.fingerprint}`,
+        'ID             STANDING    LINK      ENDPOINT          LAST SEEN             FINGERPRINT',
+        `a/b c          pending     -         -                 2025-06-01 10:00:00Z  ${keyB.fingerprint}`,
+        'evil\\u{1b}[2J  rejected    -         -                 -                     -',
+        `fixed          configured  -         -                 -                     ${keyA.fingerprint} (and 1 more)`,
+        `router1        approved    attached  10.99.0.7 :20001  2025-06-01 10:00:00Z  ${keyA.fingerprint}`,
+        `swapped        approved    -         :20002            2025-06-01 10:00:00Z  ${keyA.fingerprint}, shows ${keyB.fingerprint}`,
         '',
       ].join('\n'),
       stderr: '',
@@ -109,6 +150,7 @@ describe('devices show', () => {
         `link key      ${keyA.fingerprint}`,
         `pin           ssh-ed25519 ${keyA.fingerprint} (by operator, 2025-06-01 10:00:00Z)`,
         'decision      approved by operator, 2025-06-01 10:00:00Z',
+        'endpoint      10.99.0.7 :20001',
         'secret        no',
         'first seen    2025-06-01 10:00:00Z',
         'last seen     2025-06-01 10:00:00Z',

@@ -19,11 +19,17 @@ describe('config/homeport.example.yaml', () => {
 
   it('is valid with the keys that are commented out, but for their files', () => {
     const whole = text.replace(/^( *)# ( *(?:[a-z-]+:(?= |$)|- [a-z]))/gm, '$1$2')
-    const commentedOut = { DEVICE_KEY_PASSPHRASE: 'x', USER_CA_PASSPHRASE: 'x', SSH_AUTH_SOCK: '/run/agent' }
+    const commentedOut = {
+      DEVICE_KEY_PASSPHRASE: 'x',
+      USER_CA_PASSPHRASE: 'x',
+      HOST_CA_PASSPHRASE: 'x',
+      SSH_AUTH_SOCK: '/run/agent',
+    }
     const problems = problemsOf(whole, { ...variables, ...commentedOut })
     expect(problems.map((problem) => problem.replace(/^\d+:\d+: /, ''))).toEqual([
       'endpoint.ssh.host-keys[0]: /srv/config/keys/ssh_host_ed25519_key cannot be read (ENOENT)',
       'endpoint.ssh.host-certificates[0]: /srv/config/keys/ssh_host_ed25519_key-cert.pub cannot be read (ENOENT)',
+      'endpoint.ssh.host-ca: /srv/config/keys/host_ca cannot be read (ENOENT)',
       'endpoint.ssh.trusted-user-ca-keys[0]: /srv/config/keys/user_ca.pub cannot be read (ENOENT)',
       'endpoint.ssh.revoked-keys[0]: /srv/config/keys/revoked_user_keys cannot be read (ENOENT)',
       'endpoint.http.certificate: /srv/config/keys/http.crt cannot be read (ENOENT)',

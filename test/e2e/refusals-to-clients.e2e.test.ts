@@ -57,7 +57,8 @@ describe('a client that gets no session is told why, and never hangs', () => {
   it.each([
     ['a wrong password', 'ops@router1', 'not-hers'],
     ['an unknown user', 'mallory@router1', 'pw-ops'],
-    ['no device', 'ops', 'pw-ops'],
+    ['a plain name of nobody', 'mallory', 'pw-ops'],
+    ['% and a name of nobody', 'mallory%router1', 'pw-ops'],
     ['no device after the @', 'ops@', 'pw-ops'],
     ['no user before the @', '@router1', 'pw-ops'],
     ['a name of 300 characters', `${'a'.repeat(300)}@router1`, 'pw-ops'],

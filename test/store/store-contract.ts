@@ -11,6 +11,49 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
       store = await open()
     })
 
+    describe('given endpoints', () => {
+      it('are kept, replaced and released, several in one change', async () => {
+        const { endpoints } = store
+        expect(await endpoints.list()).toEqual([])
+        const one = { deviceId: 'router1', port: 20_001, address: '127.1.0.1' }
+        expect(await endpoints.change({ release: [], give: [one, { deviceId: 'router2', port: 20_002 }] })).toEqual({
+          ok: true,
+          value: undefined,
+        })
+        expect(await endpoints.list()).toEqual([one, { deviceId: 'router2', port: 20_002 }])
+        // Each gets what the other had.
+        const swapped = [
+          { deviceId: 'router1', port: 20_002 },
+          { deviceId: 'router2', port: 20_001, address: '127.1.0.1' },
+        ]
+        expect((await endpoints.change({ release: [], give: swapped })).ok).toBe(true)
+        expect(await endpoints.list()).toEqual(swapped)
+        expect((await endpoints.change({ release: ['router2', 'nobody'], give: [] })).ok).toBe(true)
+        expect(await endpoints.list()).toEqual([{ deviceId: 'router1', port: 20_002 }])
+      })
+
+      it('are never held by two, and a change that would do that changes nothing', async () => {
+        const { endpoints } = store
+        await endpoints.change({ release: [], give: [{ deviceId: 'router1', port: 20_001 }] })
+        const twice = endpoints.change({
+          release: ['router1'],
+          give: [
+            { deviceId: 'a', port: 1 },
+            { deviceId: 'b', port: 1 },
+          ],
+        })
+        await expect(twice).rejects.toThrow()
+        expect(await endpoints.list()).toEqual([{ deviceId: 'router1', port: 20_001 }])
+      })
+
+      it('outlive the enrolment of their device', async () => {
+        await put(store, bare('router1'))
+        await store.endpoints.change({ release: [], give: [{ deviceId: 'router1', port: 20_001 }] })
+        await store.enrolments.update('router1', () => undefined)
+        expect(await store.endpoints.list()).toHaveLength(1)
+      })
+    })
+
     describe('update', () => {
       it('makes, changes and removes an enrolment', async () => {
         const { enrolments } = store

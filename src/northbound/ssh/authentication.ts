@@ -9,6 +9,7 @@ import { offeredCertificate, signatureHolds } from '../../ssh/verify-signature.j
 import type { Log } from '../../telemetry/log.js'
 import { type LoginName, parseLoginName } from './addressing.js'
 import { isNetconfCommand } from './channel-request.js'
+import type { Door } from './target.js'
 
 /** Who may log in now; a reload changes what this gives. */
 export interface Users {
@@ -24,7 +25,7 @@ export interface UserCertificateTrust {
   readonly revocations: Revocations
 }
 
-/** Somebody who has proven to be a user, and the device that was asked for. */
+/** Somebody who has proven to be a user, and what was asked for. */
 export interface Authenticated {
   readonly login: LoginName
   readonly method: 'password' | 'publickey'
@@ -37,9 +38,11 @@ export interface LoginRestriction {
   readonly netconfOnly: boolean
   /** No `permit-pty`. */
   readonly noTerminal: boolean
+  /** No `permit-port-forwarding`: nothing is reached through this connection. */
+  readonly noForwarding: boolean
 }
 
-export const unrestricted: LoginRestriction = { netconfOnly: false, noTerminal: false }
+export const unrestricted: LoginRestriction = { netconfOnly: false, noTerminal: false, noForwarding: false }
 
 const methods: AuthenticationType[] = ['publickey', 'password']
 
@@ -49,6 +52,7 @@ const methods: AuthenticationType[] = ['publickey', 'password']
  */
 export function authenticate(
   connection: Connection,
+  door: Door,
   users: Users,
   remoteAddress: string,
   maxAttempts: number,
@@ -83,7 +87,7 @@ export function authenticate(
         askedForMethods = true
         return context.reject(methods)
       }
-      const name = parseLoginName(context.username, (user) => users.find(user)?.device)
+      const name = parseLoginName(context.username, door, users)
       const user = name.ok ? users.find(name.login.user) : undefined
       if (context.method === 'publickey') {
         const { signature } = context
@@ -150,6 +154,7 @@ function judgeKey(
   const restriction = {
     netconfOnly: verdict.forcedCommand !== undefined,
     noTerminal: !verdict.certificate.extensions.has('permit-pty'),
+    noForwarding: !verdict.certificate.extensions.has('permit-port-forwarding'),
   }
   return { ok: true, restriction }
 }

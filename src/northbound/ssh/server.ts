@@ -10,9 +10,12 @@ import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
+import type { Doors } from './doors.js'
+import { type JumpHost, serveJumps } from './jump-host.js'
 import { createHeldOctets, type HeldOctets } from './held-octets.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './session-guard.js'
+import { type Door, refusalOfTarget } from './target.js'
 
 /** Bounds on clients; times in milliseconds. */
 export interface SshEndpointLimits {
@@ -20,6 +23,8 @@ export interface SshEndpointLimits {
   readonly maxLoginAttempts: number
   readonly maxConnections: number
   readonly maxSessionsPerConnection: number
+  /** Connections to devices inside one client's connection (`ssh -J`). */
+  readonly maxJumpsPerConnection: number
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
   /** Octets of one request under rules on operations, and of all that are held at a time. */
@@ -32,11 +37,14 @@ export interface SshEndpointLimits {
 export interface Access extends Users, Accounts {}
 
 export interface SshEndpoint {
+  /** Where every device is reached. */
   readonly server: Server
   /** Another server for the same clients, for a further port. */
   addServer(): Server
   /** How many connections of clients there are. */
   readonly connections: number
+  /** Serves a client that came in elsewhere; its door is that of the address it dialled, where none is given. */
+  serve(socket: Socket, door?: Door): void
   /** Applies new limits to connections from now on. */
   configure(limits: SshEndpointLimits): void
   /** Takes no more clients and closes the connections of those that are here. */
@@ -46,67 +54,88 @@ export interface SshEndpoint {
 /** Milliseconds that a client gets to read why its connection is closed. */
 const farewellTimeout = 1_000
 
+/** A client's connection before it is over. */
+interface Client {
+  readonly door: Door
+  readonly loginTimer: NodeJS.Timeout
+}
+
 /**
- * The bridge's SSH NETCONF endpoint (RFC 6242): a client authenticates as `user@device-id`, and each of its sessions is a channel on that device's link.
- * The caller makes the server listen.
+ * The bridge's SSH NETCONF endpoint (RFC 6242): a client authenticates as `user@device-id`, or as the user alone where its door is a device's,
+ * and each of its sessions is a channel on that device's link. The caller makes the server listen.
  */
 export function createSshEndpoint(
   fleet: Fleet,
   access: Access,
   recorder: Recorder,
-  hostKeys: ServerConfig['hostKeys'],
+  doors: Doors,
   initial: SshEndpointLimits,
   log: Log,
   metrics: ClientMetrics,
 ): SshEndpoint {
   let limits = initial
   const held = createHeldOctets(() => limits.maxInspectedTotal)
-  const clients = new Map<Socket, NodeJS.Timeout>()
+  const clients = new Map<Socket, Client>()
   const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
     keepaliveInterval,
     keepaliveCountMax,
   })
-  const options: ServerConfig = {
-    hostKeys,
-    ident: 'Homeport',
-    // Without group exchange, which lets a client make the server compute at will, and without compression, which costs memory for every client.
-    algorithms: { kex: [...keyExchanges], compress: ['none'] },
-    ...clientKeepalive(initial),
+  // One for each set of host keys that is presented, which is one alone unless there is a CA; a collected set takes its server along.
+  let servers = new WeakMap<object, ssh2.Server>()
+  const serverWith = (hostKeys: ServerConfig['hostKeys']): ssh2.Server => {
+    const known = servers.get(hostKeys)
+    if (known !== undefined) return known
+    const ssh = new ssh2.Server({
+      hostKeys,
+      ident: 'Homeport',
+      // Without group exchange, which lets a client make the server compute at will, and without compression, which costs memory for every client.
+      algorithms: { kex: [...keyExchanges], compress: ['none'] },
+      ...clientKeepalive(limits),
+    })
+    ssh.on('connection', greet)
+    servers.set(hostKeys, ssh)
+    return ssh
   }
-  const ssh = new ssh2.Server(options)
-  ssh.on('connection', (connection) => {
+  const greet = (connection: Connection): void => {
     acceptClient(connection)
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
-    const onAuthenticated = (): void => clearTimeout(clients.get(socketOf(connection)))
-    serveClient(connection, fleet, access, recorder, limits, held, log, metrics, onAuthenticated)
-  })
-  const greet = (socket: Socket): void => {
+    const client = clients.get(socketOf(connection))
+    // It went away before its identification was read.
+    if (client === undefined) return void connection.end()
+    const { door, loginTimer } = client
+    const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
+    serveClient(connection, door, fleet, access, recorder, limits, held, log, metrics, jumpHost, () =>
+      clearTimeout(loginTimer),
+    )
+  }
+  const serve = (socket: Socket, door = doors.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
     if (clients.size >= limits.maxConnections) {
       log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
       metrics.connectionRefused('too-many-connections')
       socket.destroy()
-      return
+      return false
     }
     // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
-    const timer = setTimeout(() => {
+    const loginTimer = setTimeout(() => {
       log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
       metrics.connectionRefused('login-timeout')
       socket.destroy()
     }, limits.loginTimeout)
     socket.once('close', () => {
       clients.delete(socket)
-      clearTimeout(timer)
+      clearTimeout(loginTimer)
     })
-    clients.set(socket, timer)
-    ssh.injectSocket(socket)
+    clients.set(socket, { door, loginTimer })
+    serverWith(doors.hostKeys(door)).injectSocket(socket)
+    return true
   }
-  const servers: Server[] = []
+  const listeners: Server[] = []
   const addServer = (): Server => {
-    const server = createServer(sshListenerOptions, greet)
-    servers.push(server)
-    return server
+    const listener = createServer(sshListenerOptions, (socket) => void serve(socket))
+    listeners.push(listener)
+    return listener
   }
   return {
     server: addServer(),
@@ -114,13 +143,14 @@ export function createSshEndpoint(
     get connections() {
       return clients.size
     },
+    serve,
     configure: (next) => {
       limits = next
-      // ssh2 reads these anew for each connection.
-      Object.assign(options, clientKeepalive(next))
+      // They hold the keepalives of before.
+      servers = new WeakMap()
     },
     close: () => {
-      for (const server of servers) server.close()
+      for (const listener of listeners) listener.close()
       for (const socket of clients.keys()) socket.destroy()
     },
   }
@@ -139,6 +169,7 @@ const keyExchanges = [
 
 function serveClient(
   connection: Connection,
+  door: Door,
   fleet: Fleet,
   access: Access,
   recorder: Recorder,
@@ -146,11 +177,11 @@ function serveClient(
   held: HeldOctets,
   serverLog: Log,
   metrics: ClientMetrics,
+  jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
   onAuthenticated: () => void,
 ): void {
   const socket = socketOf(connection)
-  const source = sourceOf(socket)
-  const log = serverLog.child({ source })
+  const log = serverLog.child({ source: sourceOf(socket), ...(door.kind === 'shared' ? {} : { by: door.by }) })
   connection.setMaxListeners(0)
   connection.on('error', (error: Error & { level?: string }) => {
     log.debug({ err: error }, 'client connection failed')
@@ -162,9 +193,16 @@ function serveClient(
     connection.end()
     setTimeout(() => socket.destroy(), farewellTimeout).unref()
   }
-  void authenticate(connection, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
+  void authenticate(connection, door, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       onAuthenticated()
+      // A connection inside another one is a way to no further one.
+      if (door.kind === 'shared')
+        serveJumps(connection, {
+          ...jumpHost,
+          forbidden: authenticated.restriction.noForwarding,
+          log: log.child({ user: authenticated.login.user }),
+        })
       serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, held, log, metrics)
     },
   )
@@ -181,11 +219,13 @@ function serveAuthenticated(
   connectionLog: Log,
   metrics: ClientMetrics,
 ): void {
-  const { user, deviceId } = login
+  const { user, target } = login
+  const refusal = refusalOfTarget(target)
+  const deviceId = target.kind === 'device' ? target.deviceId : ''
   const accounts = accountsOverSsh(access)
   const rules: GuardContext = { limits, held, permissionNow: (device) => permissionNow(accounts, user, device) }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
-  const log = connectionLog.child({ user, deviceId })
+  const log = connectionLog.child({ user, ...(target.kind === 'device' ? { deviceId } : {}) })
   log.info({ method }, 'client authenticated')
   metrics.loggedIn(method)
   connection.once('close', () => log.info('client disconnected'))
@@ -208,7 +248,8 @@ function serveAuthenticated(
         restriction,
         method,
         recorder,
-        authorise: () => authorise(fleet, accounts, user, deviceId),
+        authorise: async () =>
+          refusal === undefined ? authorise(fleet, accounts, user, deviceId) : { allowed: false, refusal },
         rules,
         log,
         metrics,

@@ -125,6 +125,16 @@ export function sshEnvironment({ password }: Login): Readonly<Record<string, str
   return { SSHPASS: password ?? '' }
 }
 
+/** Starts OpenSSH's `ssh -F FILE …` with nothing but what the file and these arguments say, and with this file as its /etc/hosts. */
+export function startSshFrom(configFile: string, args: readonly string[], hostsFile?: string): SshRun {
+  return run(['ssh', '-F', configFile, ...args], hostsFrom(hostsFile))
+}
+
+/** What makes a program look host names up in a file of ours. */
+function hostsFrom(hostsFile: string | undefined): Readonly<Record<string, string>> {
+  return hostsFile === undefined ? {} : { LD_PRELOAD: 'libnss_wrapper.so', NSS_WRAPPER_HOSTS: hostsFile }
+}
+
 /** Runs ssh with the whole of `input` piped into it and standard input closed at once, as scripts do. */
 export async function runSsh(login: Login, input: string | Buffer = '', options: SshOptions = {}): Promise<Ended> {
   const ssh = startSsh(login, options)
@@ -160,19 +170,44 @@ export async function runNcclient(
   {
     steps = fullSession,
     handler = 'default',
-  }: { readonly steps?: readonly NcclientStep[]; readonly handler?: 'default' | 'junos' } = {},
+    sshConfig,
+    hostsFile,
+  }: {
+    readonly steps?: readonly NcclientStep[]
+    readonly handler?: 'default' | 'junos'
+    /** A file for ncclient's `ssh_config=`. */
+    readonly sshConfig?: string
+    /** Its /etc/hosts. */
+    readonly hostsFile?: string
+  } = {},
 ): Promise<NcclientResult> {
-  return (await runPython('ncclient_session.py', login, { steps, handler })) as NcclientResult
+  const environment = hostsFrom(hostsFile)
+  return (await runPython('ncclient_session.py', login, { steps, handler, sshConfig }, environment)) as NcclientResult
 }
 
 /** Debian's paramiko: `sessions` NETCONF sessions alive at once on one SSH connection, each sending every request (default get-config). */
 export async function runParamiko(
   login: Login,
-  { sessions = 1, requests = [getRunning] }: { readonly sessions?: number; readonly requests?: readonly string[] } = {},
+  {
+    sessions = 1,
+    requests = [getRunning],
+    jumpTo,
+    knownHosts,
+  }: {
+    readonly sessions?: number
+    readonly requests?: readonly string[]
+    /** Reaches this host, port 830, through a `direct-tcpip` channel of a first connection, and logs in there alike. */
+    readonly jumpTo?: string
+    /** A known_hosts file; hosts that are not in it are refused. */
+    readonly knownHosts?: string
+  } = {},
 ): Promise<readonly { readonly sessionId: number; readonly replies: readonly string[] }[]> {
-  return (await runPython('paramiko_sessions.py', login, { sessions, requests })) as Awaited<
-    ReturnType<typeof runParamiko>
-  >
+  return (await runPython('paramiko_sessions.py', login, {
+    sessions,
+    requests,
+    jumpTo,
+    knownHosts,
+  })) as Awaited<ReturnType<typeof runParamiko>>
 }
 
 /** Debian's PyEZ: opens a device without gathering facts, performs the requests (default get-config), closes it. */
@@ -186,12 +221,17 @@ export async function runPyez(
 const getRunning =
   '<get-config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><source><running/></source></get-config>'
 
-export async function runPython(script: string, { key, ...login }: Login, task: object): Promise<unknown> {
+export async function runPython(
+  script: string,
+  { key, ...login }: Login,
+  task: object,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
   const home = await makeTempDir('client')
   try {
     const path = fileURLToPath(new URL(`./clients/${script}`, import.meta.url))
     // Debian's modules belong to Debian's interpreter, whichever python3 comes first on PATH.
-    const python = run(['/usr/bin/python3', '-B', path], { HOME: home.path })
+    const python = run(['/usr/bin/python3', '-B', path], { HOME: home.path, ...environment })
     python.process.stdin.end(JSON.stringify({ ...login, keyFile: key?.path, timeout: defaultTimeout / 1000, ...task }))
     const { stdout, stderr, status } = await python.ended(2 * defaultTimeout)
     if (status !== 0) throw new Error(`${script} ended with status ${status}:\n${stderr}`)

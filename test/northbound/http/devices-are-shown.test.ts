@@ -68,6 +68,7 @@ describe('GET /api/v1/devices/{id}', () => {
       statuses: [
         attached('r1', {
           labels: { site: 'tokyo' },
+          endpoint: { port: 20001 },
           lastDetached: { at: at(2), end: { reason: 'lost', message: 'the device closed it' } },
         }),
       ],
@@ -94,6 +95,7 @@ describe('GET /api/v1/devices/{id}', () => {
       addresses: ['192.0.2.1', '192.0.2.9'],
       hasSecret: true,
       labels: { site: 'tokyo' },
+      endpoint: { port: 20001, address: null },
       link: {
         source: '192.0.2.1:40000',
         attachedAt: '2025-06-01T10:00:00.000Z',

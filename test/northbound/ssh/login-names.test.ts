@@ -1,16 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { parseLoginName } from '../../../src/northbound/ssh/addressing.js'
+import { type Door, refusalOfTarget, type Target } from '../../../src/northbound/ssh/target.js'
 
-/** The devices of users who have one of their own. */
-const own: Readonly<Record<string, string>> = {
-  portal: 'router7',
-  'portal@site': 'router8',
-  'two@words@here': 'router9',
-}
-const deviceOf = (user: string): string | undefined => (Object.hasOwn(own, user) ? own[user] : undefined)
-const parse = (name: string) => parseLoginName(name, deviceOf)
+/** The users that there are, some with a device of their own. */
+const users = new Map<string, { readonly device?: string }>([
+  ['ops', {}],
+  ['ops@example.org', {}],
+  ['ops%night', {}],
+  ['ops+night', {}],
+  ['a+b', {}],
+  ['a', {}],
+  ['portal', { device: 'router7' }],
+  ['portal@site', { device: 'router8' }],
+  ['two@words@here', { device: 'router9' }],
+])
+const find = (name: string) => users.get(name)
+const shared: Door = { kind: 'shared' }
+const parse = (name: string, door: Door = shared) => parseLoginName(name, door, { find })
+const device = (user: string, deviceId: string) => ({
+  ok: true,
+  login: { user, target: { kind: 'device', deviceId } },
+})
 
-describe('a login name', () => {
+describe('a login name where every device is reached', () => {
   it.each([
     ['ops@router1', 'ops', 'router1'],
     ['ops@example.org@router1', 'ops@example.org', 'router1'],
@@ -25,6 +37,7 @@ describe('a login name', () => {
     ['ops@ROUTER1', 'ops', 'ROUTER1'],
     ['ops@router1/x', 'ops', 'router1/x'],
     ['ops%router@r1', 'ops%router', 'r1'],
+    ['ops@r%1+2', 'ops', 'r%1+2'],
     [`${'u'.repeat(256)}@${'d'.repeat(255)}`, 'u'.repeat(256), 'd'.repeat(255)],
     [`u@${'é'.repeat(255)}`, 'u', 'é'.repeat(255)],
     ['portal', 'portal', 'router7'],
@@ -34,15 +47,31 @@ describe('a login name', () => {
     ['two@words@here', 'two@words@here', 'router9'],
     ['two@words', 'two', 'words'],
     ['constructor@__proto__', 'constructor', '__proto__'],
+    ['ops%router1', 'ops', 'router1'],
+    ['ops+router1', 'ops', 'router1'],
+    ['portal%router1', 'portal', 'router1'],
+    ['ops%router1%x+y', 'ops', 'router1%x+y'],
+    ['ops%%', 'ops', '%'],
   ])('%j is user %j and device %j', (name, user, deviceId) => {
-    expect(parse(name)).toEqual({ ok: true, login: { user, deviceId } })
+    expect(parse(name)).toEqual(device(user, deviceId))
   })
 
   it.each([
-    ['', 'it names no device; the form is user@device-id'],
-    ['ops', 'it names no device; the form is user@device-id'],
-    ['Portal', 'it names no device; the form is user@device-id'],
-    ['__proto__', 'it names no device; the form is user@device-id'],
+    ['ops', 'ops'],
+    ['ops%night', 'ops%night'],
+    ['ops@example.org', 'ops@example.org'],
+    ['Portal', 'Portal'],
+    ['nobody', 'nobody'],
+    ['nobody%router1', 'nobody%router1'],
+    ['ops%', 'ops%'],
+    ['+router1', '+router1'],
+    ['__proto__', '__proto__'],
+  ])('%j is user %j, who names no device', (name, user) => {
+    expect(parse(name)).toEqual({ ok: true, login: { user, target: { kind: 'none' } } })
+  })
+
+  it.each([
+    ['', 'it is empty'],
     ['@', 'the user before @ is empty; the form is user@device-id'],
     ['@router1', 'the user before @ is empty; the form is user@device-id'],
     ['ops@', 'the device id after @ is empty; the form is user@device-id'],
@@ -55,6 +84,8 @@ describe('a login name', () => {
     ['ops@router\u0085', 'it holds control characters'],
     [`u@${'d'.repeat(511)}`, 'it is longer than 512 octets'],
     [`u@${'é'.repeat(256)}`, 'it is longer than 512 octets'],
+    ['ops%night%router1', 'it can be split in two ways; write user@device-id'],
+    ['a+b%router1', 'it can be split in two ways; write user@device-id'],
   ])('%j is refused: %s', (name, message) => {
     expect(parse(name)).toEqual({ ok: false, message })
   })
@@ -65,7 +96,38 @@ describe('a login name', () => {
   })
 
   it('is never told to anybody: a refusal does not hold it', () => {
-    for (const name of ['hidden-user', 'hidden-user@', 'hidden-user@\uFFFD', `hidden-user@${'d'.repeat(600)}`])
+    for (const name of ['hidden-user@', 'hidden-user@\uFFFD', `hidden-user@${'d'.repeat(600)}`])
       expect(JSON.stringify(parse(name))).not.toContain('hidden')
+  })
+})
+
+describe('a login name where one device is reached', () => {
+  const door: Door = { kind: 'device', deviceId: 'Router1', by: 'port' }
+
+  it.each(['ops', 'portal', 'ops@Router1', 'ops@router1', 'ops%ROUTER1', 'portal+router1'])(
+    '%j is that device',
+    (name) => {
+      expect(parse(name, door)).toEqual(device(name.slice(0, name.search(/[@%+]|$/)), 'Router1'))
+    },
+  )
+
+  it('may not name another one, and is told so', () => {
+    const parsed = parse('ops@router2', door)
+    expect(parsed).toEqual({
+      ok: true,
+      login: { user: 'ops', target: { kind: 'contradiction', door, asked: 'router2' } },
+    })
+    expect(refusalOfTarget({ kind: 'contradiction', door, asked: 'router2' })).toMatchObject({
+      reason: 'another-device',
+      message: 'this port is that of device "Router1", but the login name asks for "router2"',
+    })
+  })
+})
+
+describe('what a login asks for', () => {
+  it('is refused only where it is no one device', () => {
+    const refused = (target: Target) => refusalOfTarget(target)?.reason
+    expect(refused({ kind: 'device', deviceId: 'router1' })).toBeUndefined()
+    expect(refused({ kind: 'none' })).toBe('no-device')
   })
 })

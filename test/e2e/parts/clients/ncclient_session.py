@@ -46,7 +46,7 @@ def main():
         hostkey_verify=False,
         look_for_keys=False,
         allow_agent=False,
-        ssh_config=None,
+        ssh_config=given.get("sshConfig"),
         timeout=given["timeout"],
         device_params={"name": given["handler"]},
     )

@@ -20,20 +20,34 @@ def read_message(channel, buffers):
     return message
 
 
-def main():
-    given = task()
+def connect(given, host, port, sock=None):
     client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+    if given.get("knownHosts"):
+        client.load_host_keys(given["knownHosts"])
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    else:
+        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
     client.connect(
-        given["host"],
-        port=given["port"],
+        host,
+        port=port,
         username=given["user"],
         password=given.get("password"),
         key_filename=given.get("keyFile"),
         look_for_keys=False,
         allow_agent=False,
         timeout=given["timeout"],
+        sock=sock,
     )
+    return client
+
+
+def main():
+    given = task()
+    client = connect(given, given["host"], given["port"])
+    outer = client
+    if given.get("jumpTo"):
+        way = outer.get_transport().open_channel("direct-tcpip", (given["jumpTo"], 830), ("127.0.0.1", 0))
+        client = connect(given, given["jumpTo"], 830, way)
     capability = "<capability>urn:ietf:params:netconf:base:1.0</capability>"
     buffers, sessions, hellos = {}, [], []
     for _ in range(given["sessions"]):
@@ -54,6 +68,7 @@ def main():
     ids = [int(re.search(rb"<session-id>(\d+)</session-id>", hello)[1]) for hello in hellos]
     answer([{"sessionId": id, "replies": got} for id, got in zip(ids, replies)])
     client.close()
+    outer.close()
 
 
 main()

@@ -35,6 +35,10 @@ export const deviceSchema = z
     addresses: z.array(z.string()).openapi({ description: 'where it called from, the newest first' }),
     hasSecret: z.boolean(),
     labels: z.record(z.string(), z.string()),
+    endpoint: z
+      .object({ port: z.int().nullable(), address: z.string().nullable() })
+      .nullable()
+      .openapi({ description: 'where clients reach it by itself over SSH, beside user@device-id: fixed or given' }),
     link: z
       .object({
         source: z.string(),
@@ -76,6 +80,7 @@ export function describeDevice(
     addresses: [...(enrolment?.addresses ?? [])],
     hasSecret: enrolment?.hasSecret ?? false,
     labels: { ...status?.labels },
+    endpoint: status?.endpoint === undefined ? null : endpointOf(status.endpoint),
     link: status?.link === undefined ? null : linkOf(status.link),
     lastDetached: status?.lastDetached === undefined ? null : detachedOf(status.lastDetached),
   }
@@ -87,6 +92,10 @@ function keyOf({ type, fingerprint }: NonNullable<EnrolmentView['presented']>) {
 
 function decisionOf({ by, at, how }: NonNullable<EnrolmentView['decision']>) {
   return { by, at: at.toISOString(), how }
+}
+
+function endpointOf({ port, address }: NonNullable<DeviceStatus['endpoint']>) {
+  return { port: port ?? null, address: address ?? null }
 }
 
 function linkOf({

@@ -1,0 +1,48 @@
+import type { SessionRefusalText } from '../authorise.js'
+
+/** Where a client's connection came in: where every device is reached, or where one alone is. */
+export type Door =
+  | { readonly kind: 'shared' }
+  | {
+      readonly kind: 'device'
+      readonly deviceId: string
+      /** A port of its own, an address of its own, or by way of the bridge as a jump host. */
+      readonly by: 'port' | 'address' | 'jump'
+    }
+
+/** What a client asked for: by the door that it came in, or by its login name. */
+export type Target =
+  | { readonly kind: 'device'; readonly deviceId: string }
+  /** A plain login name at the shared door: only to jump on from here. */
+  | { readonly kind: 'none' }
+  /** The door is one device's, the login name says another. */
+  | { readonly kind: 'contradiction'; readonly door: Extract<Door, { kind: 'device' }>; readonly asked: string }
+
+/** The device that a login asks for, where its name says one (`asked`) or does not. */
+export function targetOf(door: Door, asked: string | undefined, ownDevice: string | undefined): Target {
+  if (door.kind === 'shared') {
+    const deviceId = asked ?? ownDevice
+    return deviceId === undefined ? { kind: 'none' } : { kind: 'device', deviceId }
+  }
+  if (asked !== undefined && asked.toLowerCase() !== door.deviceId.toLowerCase())
+    return { kind: 'contradiction', door, asked }
+  return { kind: 'device', deviceId: door.deviceId }
+}
+
+/** Why there is no session for what was asked for, or undefined where there may be one. */
+export function refusalOfTarget(target: Target): SessionRefusalText | undefined {
+  if (target.kind === 'device') return undefined
+  if (target.kind === 'none')
+    return {
+      reason: 'no-device',
+      message: 'the login name names no device',
+      hint: 'log in as user@device-id, or dial the device’s own port or address, or `ssh -J BRIDGE DEVICE-ID -s netconf`',
+    }
+  const { door, asked } = target
+  const here = door.by === 'jump' ? 'what was dialled through the bridge' : `this ${door.by}`
+  return {
+    reason: 'another-device',
+    message: `${here} is that of device ${JSON.stringify(door.deviceId)}, but the login name asks for ${JSON.stringify(asked)}`,
+    hint: 'log in with the plain user name here, or as user@device-id where all devices are reached',
+  }
+}

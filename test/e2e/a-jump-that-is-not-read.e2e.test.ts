@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { Client, ClientChannel } from 'ssh2'
+import { describe, expect, it } from 'vitest'
+import { byteSubsystem, expectedHash } from './parts/byte-subsystem.js'
+import { createHash } from 'node:crypto'
+import { startAttachedDevice } from './support/attached-device.js'
+import type { RunningBridge } from './support/bridge.js'
+import { openWithHugeWindow, stopReading } from './support/huge-window.js'
+import { endAfterEach } from './support/resources.js'
+import { closeOf, login, openNetconf } from './support/test-client.js'
+import { ops } from './support/users.js'
+
+const MiB = 1024 * 1024
+const own = endAfterEach()
+
+/** A connection to a device inside a connection to the bridge, as `ssh -J` makes it. */
+async function jump(
+  bridge: RunningBridge,
+  host = 'router1',
+): Promise<{ readonly outer: Client; readonly inner: Client }> {
+  const outer = own(await login(bridge, '', { username: ops.name }))
+  const inner = own(await login(bridge, '', { username: ops.name, sock: await way(outer, host) }))
+  return { outer, inner }
+}
+
+function way(outer: Client, host: string, port = 830): Promise<Duplex & ClientChannel> {
+  return new Promise((resolve, reject) => {
+    outer.forwardOut('127.0.0.1', 0, host, port, (error, channel) => (error ? reject(error) : resolve(channel)))
+  })
+}
+
+describe('a connection inside another one', () => {
+  it('carries every octet', async () => {
+    const size = 64 * MiB
+    const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.send(size) }))
+    const { inner } = await jump(bridge)
+    const channel = await openNetconf(inner)
+    const hash = createHash('sha256')
+    channel.on('data', (octets: Buffer) => hash.update(octets))
+    await once(channel, 'end')
+    expect(hash.digest('hex')).toBe(expectedHash(size))
+  })
+
+  it('holds back the device when its client reads nothing, however much that client allows', async () => {
+    const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.send(512 * MiB) }))
+    const receiveMuch = async (): Promise<void> => {
+      const { inner } = await jump(bridge)
+      const channel = await openNetconf(inner)
+      let left = 64 * MiB
+      await new Promise<void>((resolve) => {
+        channel.on('data', (octets: Buffer) => {
+          left -= octets.length
+          if (left <= 0) resolve()
+        })
+      })
+      const gone = closeOf(inner)
+      inner.end()
+      await gone
+    }
+    await receiveMuch()
+    await receiveMuch()
+    const before = await bridge.residentMemory()
+    const { outer, inner } = await jump(bridge)
+    const channel = await openWithHugeWindow(inner)
+    await once(channel, 'data')
+    stopReading(outer)
+    // Meanwhile others work, and what is unread stays with the device.
+    await receiveMuch()
+    expect((await bridge.residentMemory()) - before).toBeLessThan(24 * MiB)
+  })
+
+  it('ends with the one around it, and its session with it', async () => {
+    const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.deaf() }))
+    const { outer, inner } = await jump(bridge)
+    await openNetconf(inner)
+    await bridge.logged(/^session opened/, { by: 'jump' })
+    const gone = closeOf(inner)
+    outer.destroy()
+    await gone
+    await bridge.logged(/^session closed/, { by: 'jump', endedBy: 'client' })
+  })
+
+  it('is one of a bounded number, and each counts as a connection', async () => {
+    const { bridge } = own(
+      await startAttachedDevice({
+        netconf: byteSubsystem.deaf(),
+        config: { endpoint: { ssh: { 'max-jumps-per-connection': 2, 'max-connections': 4 } } },
+      }),
+    )
+    const { outer, inner } = await jump(bridge)
+    await way(outer, 'ROUTER1', 22)
+    await expect(way(outer, 'router1')).rejects.toThrow(/2 connections through this one are open/)
+    await bridge.logged(/^jump refused/, { reason: 'too-many-jumps' })
+    const gone = closeOf(inner)
+    inner.end()
+    await gone
+    await expect.poll(() => way(outer, 'router1').then(() => 'open')).toBe('open')
+    // One around, two inside, one more: that is all.
+    own(await login(bridge, 'router1'))
+    await expect(login(bridge, 'router1')).rejects.toThrow()
+    await bridge.logged(/^client refused: too many connections/)
+  })
+})
