@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-/** PEM of a server's certificate and its key. */
-export type TlsCertificate = { readonly certificate: string; readonly key: string }
+import { readFile } from 'node:fs/promises'
+import type { TlsPair } from './tls-certificates.js'
 
 /** A question that the bridge asked, with the header that it came with. */
 export type Asked = { readonly authorization: string | undefined } & Readonly<Record<string, unknown>>
@@ -22,10 +22,7 @@ export type HookServer = {
 }
 
 /** A service that is asked about names and passwords, with TLS where a certificate is given. */
-export async function startHookServer(
-  answer: (asked: Asked) => HookReply,
-  certificate?: TlsCertificate,
-): Promise<HookServer> {
+export async function startHookServer(answer: (asked: Asked) => HookReply, pair?: TlsPair): Promise<HookServer> {
   const asked: Asked[] = []
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
@@ -41,16 +38,16 @@ export async function startHookServer(
   }
   const listener = (request: IncomingMessage, response: ServerResponse): void => void serve(request, response)
   const server =
-    certificate === undefined
+    pair === undefined
       ? createHttpServer(listener)
-      : createHttpsServer({ cert: certificate.certificate, key: certificate.key }, listener)
+      : createHttpsServer({ cert: await readFile(pair.certificate), key: await readFile(pair.key) }, listener)
   // Who does not trust the certificate hangs up in the handshake.
   server.on('tlsClientError', () => undefined)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    url: `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}/login`,
+    url: `${pair === undefined ? 'http' : 'https'}://127.0.0.1:${port}/login`,
     asked,
     stop: async () => {
       server.closeAllConnections()
