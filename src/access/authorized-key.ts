@@ -2,11 +2,14 @@ import { timingSafeEqual } from 'node:crypto'
 import type { AuthorizedKey, User } from './user.js'
 
 /**
- * Whether a user lists this public key. It says nothing about who holds the private one: that is the signature's part.
- * For a user that does not exist the answer is no.
+ * The lines of a user with this public key. They say nothing about who holds the private one: that is the signature's part.
+ * A user that does not exist has none.
  */
-export function isAuthorizedKey(user: User | undefined, offered: AuthorizedKey): boolean {
-  return (user?.authorizedKeys ?? []).some(
+export function authorizedKeysLike(
+  user: User | undefined,
+  offered: Pick<AuthorizedKey, 'type' | 'blob'>,
+): readonly AuthorizedKey[] {
+  return (user?.authorizedKeys ?? []).filter(
     (key) =>
       key.type === offered.type && key.blob.length === offered.blob.length && timingSafeEqual(key.blob, offered.blob),
   )

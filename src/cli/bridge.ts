@@ -1,7 +1,7 @@
 import type { Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import type { Config } from '../config/schema.js'
+import type { Config, UserConfig } from '../config/schema.js'
 import {
   createEndpointAssignments,
   type EndpointAssignments,
@@ -24,6 +24,7 @@ import { openSqliteStore } from '../store/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
+import { createAccess } from './access.js'
 import { hostKeysOf, namesOfBridge } from './bridge-host-keys.js'
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
@@ -37,7 +38,7 @@ import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
-import { accessFrom, credentialsFor, type Settings, settingsFrom } from './settings.js'
+import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 import { within } from './within.js'
 
@@ -57,6 +58,8 @@ export interface Bridge {
   readonly hostKeys: readonly string[]
   /** Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file that it names is of no use. */
   configure(config: Config): Promise<void>
+  /** Applies other users, and nothing else. Throws `StartProblem` and changes nothing where one is of no use. */
+  configureUsers(users: readonly UserConfig[]): void
   /**
    * Takes no more devices, clients and calls, lets sessions and calls that are under way end for `drain-timeout`, and ends what is left:
    * clients first, links last. `hurry` ends the waiting.
@@ -141,7 +144,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     },
     settings.callHomeLimits,
   )
-  const access = accessFrom(() => settings)
+  const access = createAccess(() => settings, log, metrics.clients)
   const endpoint = createSshEndpoint(
     fleet,
     access,
@@ -281,10 +284,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         recording.configure(next)
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
+        access.configure(settings.logins)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
         webhooks.configure(settings)
         await ownDoors.open()
         await http?.configure(next)
+      },
+      configureUsers: (users) => {
+        settings = { ...settings, users: usersFrom(users) }
       },
       stop,
       drainTimeout: () => settings.drainTimeout,

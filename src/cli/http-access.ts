@@ -20,17 +20,15 @@ export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log):
 /** What callers of the HTTP API prove who they are by: the same users and passwords as over SSH, tokens, and the identity provider. */
 export function httpAuthenticatorsFrom(
   settings: () => Settings,
-  { find, roles, checkPassword }: Access,
+  { find, roles, authenticatePassword, loginLog }: Access,
   tokens: TokenDesk,
 ): HttpAuthenticators {
   return {
     find,
     roles,
     tokens,
-    authenticatePassword: async ({ user, password }) => {
-      const verdict = await checkPassword(find(user), password)
-      return verdict.ok ? { ok: true, account: () => find(user) } : { ok: false, reason: verdict.cause }
-    },
+    authenticatePassword,
+    loginLog,
     checkJwt: keptJwtCheck(() => settings().jwtIssuer),
   }
 }

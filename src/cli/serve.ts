@@ -3,7 +3,9 @@ import { type LoadedConfig, loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import { createLog, type Log } from '../telemetry/log.js'
 import { type Bridge, startBridge } from './bridge.js'
+import { reloadUsers } from './reload-users.js'
 import { StartProblem } from './start-problem.js'
+import { type WatchedFile, watchFile } from './watch-file.js'
 
 /** `homeport serve`: runs the bridge until SIGTERM or SIGINT, and reads its configuration again on SIGHUP. */
 export function serveCommand(): Command {
@@ -32,22 +34,46 @@ export function serveCommand(): Command {
 
 type Usable = Extract<LoadedConfig, { ok: true }>
 
-async function run({ config, file }: Usable, log: Log, load: () => LoadedConfig): Promise<void> {
-  const bridge = await startBridge(config, log)
-  const { addresses } = bridge
-  log.info({ ...addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
-  const reload = (): void => void reloadConfig(bridge, load, log)
-  process.on('SIGHUP', reload)
-  const signal = await nextSignal()
-  const { sessions } = await bridge.fleet.counts()
-  log.info({ signal, sessions, drainSeconds: bridge.drainTimeout() / 1000 }, 'stopping')
-  process.off('SIGHUP', reload)
-  const hurry = new AbortController()
-  void nextSignal().then((again) => {
-    log.info({ signal: again }, 'stopping at once')
-    hurry.abort()
-  })
-  await bridge.stop(hurry.signal)
+async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<void> {
+  const { config, file } = loaded
+  const reloads = oneAfterAnother()
+  let bridge: Bridge | undefined
+  let watched: WatchedFile | undefined
+  const watchUsers = ({ usersFile, config: { users } }: Usable): void => {
+    watched?.close()
+    if (usersFile === undefined) return
+    let current = users
+    watched = watchFile(usersFile.path, () =>
+      reloads(() => {
+        if (bridge !== undefined) current = reloadUsers(bridge, usersFile, current, log)
+      }),
+    )
+  }
+  // Before anything else is done with it, so that no change of the users file is missed.
+  watchUsers(loaded)
+  try {
+    const started = await startBridge(config, log)
+    bridge = started
+    log.info({ ...started.addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
+    const reload = (): void =>
+      reloads(async () => {
+        const next = await reloadConfig(started, load, log)
+        if (next !== undefined) watchUsers(next)
+      })
+    process.on('SIGHUP', reload)
+    const signal = await nextSignal()
+    const { sessions } = await started.fleet.counts()
+    log.info({ signal, sessions, drainSeconds: started.drainTimeout() / 1000 }, 'stopping')
+    process.off('SIGHUP', reload)
+    const hurry = new AbortController()
+    void nextSignal().then((again) => {
+      log.info({ signal: again }, 'stopping at once')
+      hurry.abort()
+    })
+    await started.stop(hurry.signal)
+  } finally {
+    watched?.close()
+  }
 }
 
 /** The next SIGTERM or SIGINT. */
@@ -63,13 +89,24 @@ function nextSignal(): Promise<NodeJS.Signals> {
   })
 }
 
-/** A file that cannot be used changes nothing: the bridge runs on with what it has. */
-async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log): Promise<void> {
+/** Runs what it is given one after another, so that a slow reload never overwrites a newer one. */
+function oneAfterAnother(): (task: () => void | Promise<void>) => void {
+  let last = Promise.resolve()
+  return (task) => {
+    last = last.then(task)
+  }
+}
+
+/**
+ * A file that cannot be used changes nothing: the bridge runs on with what it has.
+ * @returns what was applied, or undefined
+ */
+async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log): Promise<Usable | undefined> {
   const loaded = load()
   if (!loaded.ok) {
     for (const { hint, ...problem } of loaded.problems) log.error({ hint }, formatProblem(problem))
     log.error('configuration not reloaded: the bridge goes on with the one it has')
-    return
+    return undefined
   }
   try {
     await bridge.configure(loaded.config)
@@ -78,8 +115,10 @@ async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log):
       { config: loaded.file ?? 'built-in defaults', devices: loaded.config.devices.length },
       'configuration reloaded; listeners, host keys with their CA, record.file and data-dir change at the next start',
     )
+    return loaded
   } catch (error) {
     if (!(error instanceof StartProblem)) throw error
     log.error({ hint: error.hint }, `configuration not reloaded: ${error.message}`)
+    return undefined
   }
 }

@@ -1,9 +1,11 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createPasswordCheck } from '../access/password-check.js'
+import { type AskHook, createAuthenticationHook } from '../access/authentication-hook.js'
 import type { JwtIssuer } from '../access/jwt-check.js'
+import type { LoginLimits } from '../access/login-limits.js'
 import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
-import type { Config, CredentialsConfig, RoleConfig } from '../config/schema.js'
+import type { Config, CredentialsConfig, RoleConfig, UserConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolled-device.js'
 import type { EndpointRanges } from '../fleet/endpoint-assignments.js'
 import type { EnrolmentLimits } from '../fleet/enrolment-desk.js'
@@ -11,9 +13,10 @@ import type { FleetLimits } from '../fleet/fleet.js'
 import type { JobLimits } from '../northbound/http/jobs/job-desk.js'
 import type { WebhookSettings } from '../northbound/http/webhooks/webhook.js'
 import type { CallLimits } from '../northbound/http/rpc/call-limits.js'
-import type { UserCertificateTrust } from '../northbound/ssh/authentication.js'
-import type { Access, SshEndpointLimits } from '../northbound/ssh/server.js'
+import type { UserCertificateTrust } from '../northbound/ssh/judge-user-key.js'
+import type { SshEndpointLimits } from '../northbound/ssh/server.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
+import { parseAuthorizedKeyLine } from '../ssh/authorized-keys.js'
 import { loadPrivateKey } from '../ssh/host-keys.js'
 import { parseKnownHosts } from '../ssh/known-hosts.js'
 import { parsePublicKeyLine } from '../ssh/public-key.js'
@@ -33,6 +36,7 @@ export interface Settings {
   readonly credentials: ReadonlyMap<string, Credentials>
   readonly profileOf: ReadonlyMap<string, string>
   readonly users: ReadonlyMap<string, User>
+  readonly logins: LoginSettings
   readonly userCertificates: UserCertificateTrust
   readonly roles: Roles
   readonly fleetLimits: FleetLimits
@@ -49,6 +53,16 @@ export interface Settings {
   readonly webhooks: readonly WebhookSettings[]
   /** What devices are given ports and addresses out of. */
   readonly endpointRanges: Pick<EndpointRanges, 'ports' | 'addresses'>
+}
+
+/** How logins with a password are decided and held back; times in milliseconds. */
+export interface LoginSettings extends LoginLimits {
+  readonly checkWhileBlocked: number
+  readonly rememberLogins: number
+  readonly loggedFailuresPerAddress: number
+  readonly checksAtOnce: number
+  readonly maxQueuedChecks: number
+  readonly hook?: { readonly ask: AskHook; readonly cache: number }
 }
 
 /** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
@@ -78,7 +92,8 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     enrolmentLimits: trust,
     credentials,
     profileOf: new Map(config.devices.map(({ id, credentials: name }) => [id, name])),
-    users: new Map(config.users.map((user) => [user.name, user])),
+    users: usersFrom(config.users),
+    logins: { ...config.loginLimits, ...(await hookFrom(config)) },
     userCertificates: {
       trustedCas: await publicKeysFrom('endpoint.ssh.trusted-user-ca-keys', endpoint.ssh.trustedUserCaKeys),
       revocations: await revocationsFrom('endpoint.ssh.revoked-keys', endpoint.ssh.revokedKeys),
@@ -113,13 +128,39 @@ export function credentialsFor(
   return credentials.get(profileOf.get(deviceId) ?? enrolled ?? 'default')
 }
 
-/** What northbound asks of the newest settings. */
-export function accessFrom(settings: () => Settings): Access {
-  return {
-    find: (name) => settings().users.get(name),
-    checkPassword: createPasswordCheck(),
-    certificates: () => settings().userCertificates,
-    roles: () => settings().roles,
+/** Users as the rooms know them. Throws `StartProblem`. */
+export function usersFrom(users: readonly UserConfig[]): ReadonlyMap<string, User> {
+  return new Map(
+    users.map(({ authorizedKeys, ...user }) => [
+      user.name,
+      {
+        ...user,
+        authorizedKeys: authorizedKeys.map(({ line }) => {
+          const parsed = parseAuthorizedKeyLine(line)
+          if (parsed.ok) return { ...parsed.authorized.key, options: parsed.authorized.options }
+          throw new StartProblem(`users: ${user.name}: authorized-keys: ${parsed.problem.message}`, parsed.problem.hint)
+        }),
+      },
+    ]),
+  )
+}
+
+async function hookFrom({ authenticationHook: hook }: Config): Promise<Pick<LoginSettings, 'hook'>> {
+  if (hook === undefined) return {}
+  const { caFile, ...settings } = hook
+  if (caFile === undefined) return { hook: { ask: createAuthenticationHook(settings), cache: hook.cache } }
+  const key = 'authentication-hook.ca-file'
+  const ca = (await contentOf(key, caFile)).toString('utf8')
+  if (!isCertificate(ca))
+    throw new StartProblem(`${key}: ${caFile} holds no certificate`, 'give a PEM file: -----BEGIN CERTIFICATE----- …')
+  return { hook: { ask: createAuthenticationHook({ ...settings, ca }), cache: hook.cache } }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== ''
+  } catch {
+    return false
   }
 }
 

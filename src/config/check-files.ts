@@ -30,6 +30,11 @@ function filesNamedIn(value: unknown): readonly NamedFile[] {
   const ssh = mappingAt(mappingAt(value, 'endpoint'), 'ssh')
   const http = mappingAt(mappingAt(value, 'endpoint'), 'http')
   return [
+    { path: ['users-file'], file: textAt(value, 'users-file') },
+    {
+      path: ['authentication-hook', 'ca-file'],
+      file: textAt(mappingAt(value, 'authentication-hook'), 'ca-file'),
+    },
     { path: ['trust', 'known-hosts'], file: textAt(trust, 'known-hosts') },
     ...filesOfList(trust, ['trust', 'revoked']),
     ...Object.entries(mappingAt(value, 'credentials')).flatMap(([name, item]) =>

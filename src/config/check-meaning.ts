@@ -1,10 +1,9 @@
 import { readOwnAddress } from './address-prefix.js'
 import type { Fault } from './fault.js'
 import type { LocatedTree } from './located-tree.js'
-import { nearestName } from './nearest-name.js'
-import { printable } from './printable.js'
+import { duplicates, shown, unknownName } from './name-faults.js'
 import { isWritten, listAt, mappingAt, textAt } from './raw-shape.js'
-import type { ValuePath } from './value-path.js'
+import { userFaults } from './user-faults.js'
 
 /**
  * What a schema cannot say: names that must differ, names that must exist, keys that need each other.
@@ -19,31 +18,13 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
     ...hostCaFaults(tree),
     ...credentialsFaults(tree),
     ...deviceFaults(tree),
-    ...userFaults(tree),
+    ...userFaults(tree, {
+      roles: isWritten(tree.value, 'roles') ? Object.keys(mappingAt(tree.value, 'roles')) : ['operator'],
+      deviceIds: listAt(tree.value, 'devices').flatMap((item) => textAt(item, 'id') ?? []),
+    }),
     ...roleFaults(tree),
     ...httpFaults(tree),
   ]
-}
-
-function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly Fault[] {
-  const first = new Map<string, { readonly line: number; readonly name: string }>()
-  return listAt(tree.value, listName).flatMap((item, at): readonly Fault[] => {
-    const name = textAt(item, key)
-    if (name === undefined || name === '') return []
-    const path = [listName, at, key]
-    const earlier = first.get(name.toLowerCase())
-    if (earlier === undefined) {
-      first.set(name.toLowerCase(), { line: tree.placeOf(path).line, name })
-      return []
-    }
-    const difference = earlier.name === name ? '' : ', which differs only in upper and lower case'
-    return [
-      {
-        path,
-        message: `a second ${what}${shown(tree, path, name)}, the first is on line ${earlier.line}${difference}`,
-      },
-    ]
-  })
 }
 
 /** The names in a host certificate that say it is this device's; two devices of one name could each pose as the other. */
@@ -174,24 +155,6 @@ function deviceFaults(tree: LocatedTree): readonly Fault[] {
   })
 }
 
-function userFaults(tree: LocatedTree): readonly Fault[] {
-  const known = isWritten(tree.value, 'roles') ? Object.keys(mappingAt(tree.value, 'roles')) : ['operator']
-  const deviceIds = listAt(tree.value, 'devices').flatMap((item) => textAt(item, 'id') ?? [])
-  return listAt(tree.value, 'users').flatMap((item, at) => {
-    const device = textAt(item, 'device')
-    return [
-      ...listAt(item, 'roles').flatMap((name, index): readonly Fault[] =>
-        typeof name !== 'string' || known.includes(name)
-          ? []
-          : [unknownName(tree, ['users', at, 'roles', index], 'role', name, known)],
-      ),
-      ...(device === undefined || deviceIds.includes(device)
-        ? []
-        : [unknownName(tree, ['users', at, 'device'], 'device', device, deviceIds)]),
-    ]
-  })
-}
-
 function httpFaults(tree: LocatedTree): readonly Fault[] {
   const http = mappingAt(mappingAt(tree.value, 'endpoint'), 'http')
   const written = (key: string): boolean => isWritten(http, key)
@@ -227,18 +190,4 @@ function roleFaults(tree: LocatedTree): readonly Fault[] {
 function speaksNetconf(role: unknown): boolean {
   const written = typeof role === 'object' && role !== null && Object.hasOwn(role, 'channels')
   return !written || listAt(role, 'channels').includes('netconf')
-}
-
-function unknownName(tree: LocatedTree, path: ValuePath, what: string, name: string, known: readonly string[]): Fault {
-  const near = nearestName(name, known)
-  const suggestion = near === undefined ? '' : `; did you mean \`${printable(near)}\`?`
-  const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`
-  if (near !== undefined) return { path, message }
-  const names = known.map(printable).join(', ')
-  return { path, message, hint: known.length === 0 ? `this file defines no ${what}` : `this file defines ${names}` }
-}
-
-/** A name in a message, unless it came from the environment. */
-function shown(tree: LocatedTree, path: ValuePath, name: string): string {
-  return tree.placeOf(path).fromEnvironment ? '' : ` \`${printable(name)}\``
 }

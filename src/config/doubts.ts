@@ -1,35 +1,45 @@
 import type { Fault } from './fault.js'
-import type { Config, TrustConfig } from './schema.js'
+import type { Config, TrustConfig, UserConfig } from './schema.js'
 import { waysAroundRules } from './ways-around-rules.js'
 
 /** What is allowed and yet hardly meant. */
 export function doubtsAbout(config: Config): readonly Fault[] {
-  const certificatesTrusted = config.endpoint.ssh.trustedUserCaKeys.length > 0
   return [
     ...(config.devices.length > 0 ? [] : [noDevices(config.trust)]),
     ...(config.trust.firstUse === 'accept' ? [believingFirstUse] : []),
-    ...(config.users.length > 0
+    ...(config.users.length > 0 || config.usersFile !== undefined || config.authenticationHook !== undefined
       ? []
-      : [{ path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }]),
-    ...config.users.flatMap((user, at): readonly Fault[] => [
-      ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0 || certificatesTrusted
-        ? []
-        : [
-            {
-              path: ['users', at],
-              message: 'this user can never log in',
-              hint: 'add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
-            },
-          ]),
-      ...(user.roles.length > 0
-        ? []
-        : [{ path: ['users', at], message: 'this user may open no device', hint: 'add `roles`' }]),
-    ]),
+      : [nobody]),
+    ...doubtsAboutUsers(config.users, config),
     ...httpDoubts(config),
     ...waysAroundRules(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
   ]
+}
+
+const nobody: Fault = { path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }
+
+/** The same of users, in the configuration or in a users file. */
+export function doubtsAboutUsers(
+  users: readonly UserConfig[],
+  { endpoint, authenticationHook }: Pick<Config, 'endpoint' | 'authenticationHook'>,
+): readonly Fault[] {
+  const othersLetIn = endpoint.ssh.trustedUserCaKeys.length > 0 || authenticationHook !== undefined
+  return users.flatMap((user, at): readonly Fault[] => [
+    ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0 || othersLetIn
+      ? []
+      : [
+          {
+            path: ['users', at],
+            message: 'this user can never log in',
+            hint: 'add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
+          },
+        ]),
+    ...(user.roles.length > 0 || authenticationHook !== undefined
+      ? []
+      : [{ path: ['users', at], message: 'this user may open no device', hint: 'add `roles`' }]),
+  ])
 }
 
 /** What happens to a device that nobody configured. */

@@ -22,6 +22,11 @@ const PASTE = 'paste the line of the .pub file: `ssh-ed25519 AAAA… comment`'
 const CERTIFY =
   'name a file with the CA at `trust.known-hosts` (of devices) or `endpoint.ssh.trusted-user-ca-keys` (of users)'
 
+/** Whether a word is the name of a key type that is read here. */
+export function isKeyType(word: string): boolean {
+  return Object.hasOwn(FIELDS, word)
+}
+
 /** Reads `type base64 [comment]`; the type inside the base64 must be the same, and nothing may be cut off. */
 export function readPublicKeyLine(line: string): Reading<PublicKey> {
   const [first, second, ...rest] = line.trim().split(/[ \t]+/)

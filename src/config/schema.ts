@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import { readAddressPrefix, readOwnAddress } from './address-prefix.js'
 import type { Environment } from './environment.js'
-import { readPasswordHash } from './password-hash-form.js'
+import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
 import { readPublicKeyLine } from './public-key-line.js'
 import {
   agentSocket,
@@ -21,11 +21,11 @@ import {
   principal,
   size,
   text,
-  userName,
   yesOrNo,
   webhookUrl,
 } from './scalars.js'
 import { list, named, scalar, section } from './section.js'
+import { userSection, withPrincipals } from './user-section.js'
 
 /** All that a configuration file may hold, with every default. Durations are milliseconds, paths absolute, keys camelCase. */
 export type Config = z.output<ReturnType<typeof configSchema>>
@@ -214,15 +214,6 @@ export function configSchema(directory: string, environment: Environment) {
     }).optional(),
   })
 
-  const user = section({
-    name: userName(),
-    'password-hash': scalar(readPasswordHash).optional(),
-    'authorized-keys': list(publicKey),
-    principals: list(principal()),
-    roles: list(text()),
-    device: deviceId().optional(),
-  }).transform((written) => withPrincipals(written, written.name))
-
   const role = section({
     devices: list(deviceSelector()),
     operations: list(operationPattern()),
@@ -259,7 +250,10 @@ export function configSchema(directory: string, environment: Environment) {
     trust: trust.prefault({}),
     credentials: named(credentials),
     devices: list(device),
-    users: list(user),
+    users: list(userSection()),
+    'users-file': path(directory).optional(),
+    'login-limits': loginLimitsSection().prefault({}),
+    'authentication-hook': authenticationHookSection(directory).optional(),
     roles: named(role, BUILT_IN_ROLES),
     record: record.prefault({}),
     webhooks: list(webhook),
@@ -270,9 +264,4 @@ export function configSchema(directory: string, environment: Environment) {
       format: oneOf('auto', 'json', 'pretty').default('auto'),
     }).prefault({}),
   })
-}
-
-/** Who writes no principals means the own name. */
-function withPrincipals<T extends { readonly principals: readonly string[] }>(written: T, name: string): T {
-  return written.principals.length > 0 ? written : { ...written, principals: [name] }
 }

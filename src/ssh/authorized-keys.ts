@@ -20,8 +20,12 @@ export interface AuthorizedKeyOptions {
   readonly principals?: readonly string[]
   /** From then on the key does not count. */
   readonly expires?: Date
-  /** Forwarding, terminals and the like are off. */
+  /** Forwarding, terminals and the like are off, but for what is allowed after it. */
   readonly restrict: boolean
+  /** No terminal may be had: `no-pty`, or `restrict` without `pty` after it. */
+  readonly noTerminal?: boolean
+  /** Nothing may be reached through the connection: `no-port-forwarding`, or `restrict` without `port-forwarding` after it. */
+  readonly noForwarding?: boolean
 }
 
 export type AuthorizedKeyProblem = {
@@ -36,10 +40,8 @@ export type ParsedAuthorizedKey =
 
 const certificateInstead = "it is a certificate; give its CA's key, with the option cert-authority"
 
-/** Options that only give or take what sshd forwards, allocates or runs; they change nothing where there is none of it. */
-const harmless = new Set(
-  ['agent-forwarding', 'port-forwarding', 'pty', 'user-rc', 'x11-forwarding'].flatMap((name) => [name, `no-${name}`]),
-)
+/** Options that only give or take what sshd forwards or runs; they change nothing where there is none of it. */
+const harmless = new Set(['agent-forwarding', 'user-rc', 'x11-forwarding'].flatMap((name) => [name, `no-${name}`]))
 
 /**
  * Reads one line of an authorized_keys file, `[options] type base64 [comment]`.
@@ -113,13 +115,18 @@ function parseOptions(text: string): AuthorizedKeyOptions | AuthorizedKeyProblem
 function meaningOf(name: string, value: string | undefined): Partial<AuthorizedKeyOptions> | AuthorizedKeyProblem {
   if (value === undefined) {
     if (name === 'cert-authority') return { certAuthority: true }
-    if (name === 'restrict') return { restrict: true }
+    if (name === 'restrict') return { restrict: true, noTerminal: true, noForwarding: true }
+    if (name === 'port-forwarding' || name === 'no-port-forwarding') return { noForwarding: name.startsWith('no-') }
+    if (name === 'pty' || name === 'no-pty') return { noTerminal: name === 'no-pty' }
     if (harmless.has(name)) return {}
   } else {
     if (name === 'command') return { command: value }
     if (name === 'from' || name === 'principals') {
       const list = value.split(',').map((item) => item.trim())
       if (list.includes('')) return problem('malformed-authorized-key', `the option ${name} has an empty item`)
+      // As a pattern it would fit nothing, and negated keep nobody out.
+      if (name === 'from' && list.some((item) => item.includes('/') && parseNetwork(item.replace(/^!/, '')) === null))
+        return problem('malformed-authorized-key', 'the option from has a network that is malformed, as 10.0.0.1/8 is')
       return { [name]: list }
     }
     if (name === 'expiry-time') {

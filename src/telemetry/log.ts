@@ -19,6 +19,7 @@ const secretKeys = [
   'passwordHash',
   'password-hash',
   'hmac',
+  'token',
 ]
 
 /** At the top of a line, and below that in objects and lists. */

@@ -76,7 +76,16 @@ export interface MetricsOptions {
 }
 
 const linkEnds = ['lost', 'replaced', 'keepalive-timeout', 'no-longer-proven', 'removed', 'shutdown']
-const loginMethods = new Set(['none', 'publickey', 'password', 'keyboard-interactive', 'hostbased', 'token', 'basic'])
+const loginMethods = new Set([
+  'none',
+  'publickey',
+  'password',
+  'keyboard-interactive',
+  'hostbased',
+  'token',
+  'basic',
+  'jwt',
+])
 
 /**
  * The metrics of a node, in a registry of their own. No label ever names a device, a user or a source: 10,000 devices would be

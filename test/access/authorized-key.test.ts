@@ -1,20 +1,21 @@
 import { describe, expect, it } from 'vitest'
-import { isAuthorizedKey } from '../../src/access/authorized-key.js'
+import { authorizedKeysLike } from '../../src/access/authorized-key.js'
 
 const key = { type: 'ssh-ed25519', blob: Buffer.from('one') }
+const again = { ...key, options: { certAuthority: false, from: ['10.0.0.0/8'] } }
 const user = {
   name: 'ops',
   principals: [],
   roles: [],
-  authorizedKeys: [{ type: 'ssh-rsa', blob: Buffer.from('other') }, key],
+  authorizedKeys: [{ type: 'ssh-rsa', blob: Buffer.from('other') }, key, again],
 }
 
-describe('an authorized key', () => {
-  it('is one of the user, of the same type', () => {
-    expect(isAuthorizedKey(user, { type: 'ssh-ed25519', blob: Buffer.from('one') })).toBe(true)
-    expect(isAuthorizedKey(user, { type: 'ssh-rsa', blob: Buffer.from('one') })).toBe(false)
-    expect(isAuthorizedKey(user, { type: 'ssh-ed25519', blob: Buffer.from('two') })).toBe(false)
-    expect(isAuthorizedKey(user, { type: 'ssh-ed25519', blob: Buffer.from('on') })).toBe(false)
-    expect(isAuthorizedKey(undefined, key)).toBe(false)
+describe('the authorized keys like one that is offered', () => {
+  it('are those of the user, of the same type', () => {
+    expect(authorizedKeysLike(user, { type: 'ssh-ed25519', blob: Buffer.from('one') })).toEqual([key, again])
+    expect(authorizedKeysLike(user, { type: 'ssh-rsa', blob: Buffer.from('one') })).toEqual([])
+    expect(authorizedKeysLike(user, { type: 'ssh-ed25519', blob: Buffer.from('two') })).toEqual([])
+    expect(authorizedKeysLike(user, { type: 'ssh-ed25519', blob: Buffer.from('on') })).toEqual([])
+    expect(authorizedKeysLike(undefined, key)).toEqual([])
   })
 })

@@ -91,6 +91,20 @@ describe('an empty configuration', () => {
         credentials: new Map(),
         devices: [],
         users: [],
+        loginLimits: {
+          failuresPerUserAndAddress: 5,
+          failuresPerAddress: 100,
+          failuresPerKnownLogin: 2000,
+          window: 600_000,
+          block: 300_000,
+          slowDown: 500,
+          checkWhileBlocked: 10_000,
+          rememberLogins: 86_400_000,
+          loggedFailuresPerAddress: 100,
+          maxTracked: 20_000,
+          checksAtOnce: 2,
+          maxQueuedChecks: 64,
+        },
         roles: new Map([
           [
             'operator',

@@ -24,6 +24,7 @@ describe('config/homeport.example.yaml', () => {
       USER_CA_PASSPHRASE: 'x',
       HOST_CA_PASSPHRASE: 'x',
       SSH_AUTH_SOCK: '/run/agent',
+      HOOK_TOKEN: 'x',
     }
     const problems = problemsOf(whole, { ...variables, ...commentedOut })
     expect(problems.map((problem) => problem.replace(/^\d+:\d+: /, ''))).toEqual([
@@ -40,6 +41,8 @@ describe('config/homeport.example.yaml', () => {
       'credentials.default.private-key: /srv/config/keys/id_ed25519 cannot be read (ENOENT)',
       'credentials.default.certificate: /srv/config/keys/id_ed25519-cert.pub cannot be read (ENOENT)',
       'credentials.fresh.user-ca: /srv/config/keys/user_ca cannot be read (ENOENT)',
+      'users-file: /srv/config/users.yaml cannot be read (ENOENT)',
+      'authentication-hook.ca-file: /srv/config/keys/aaa_ca.pem cannot be read (ENOENT)',
     ])
   })
 
@@ -75,6 +78,7 @@ describe('config/homeport.example.yaml', () => {
       'link',
     ]
     const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'webhooks', 'log', 'labels']
+    sections.push('login-limits', 'authentication-hook')
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

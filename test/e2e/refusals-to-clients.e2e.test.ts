@@ -27,6 +27,8 @@ describe('a client that gets no session is told why, and never hangs', () => {
           operator: { devices: ['*'], operations: ['*'] },
           guests: { devices: ['away'], operations: ['*'] },
         },
+        // What repeated failures bring about is for guessed-passwords.e2e.test.ts.
+        'login-limits': { 'slow-down': '10ms', 'failures-per-user-and-address': 1000 },
       },
     })
   })
@@ -67,7 +69,7 @@ describe('a client that gets no session is told why, and never hangs', () => {
   ])('login with %s fails like any other, and leaks nothing', async (_name, user, password) => {
     const from = attached.bridge.lines.all.length
     const { stderr, status } = await runSsh({ ...clientLogin(attached.bridge, ''), user, password })
-    expect(stderr).toMatch(/Permission denied \(publickey,password\)/)
+    expect(stderr).toMatch(/Permission denied \(publickey,password,keyboard-interactive\)/)
     expect(status).toBe(255)
     await attached.bridge.logged(/^authentication failed/, { login: user }, { from })
     expect(attached.bridge.lines.all.slice(from).join('\n')).not.toContain(password)

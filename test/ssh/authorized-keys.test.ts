@@ -30,12 +30,22 @@ describe('reading a line of authorized_keys', () => {
     ).toEqual({
       certAuthority: true,
       restrict: true,
+      noTerminal: true,
+      noForwarding: true,
       from: ['10.0.0.0/8', '!10.1.*'],
       command: 'echo "a, b"',
     })
     expect(optionsOf('principals="netops,ops"')).toMatchObject({ principals: ['netops', 'ops'] })
     expect(optionsOf('expiry-time="20270102030405Z"')).toMatchObject({ expires: new Date('2027-01-02T03:04:05Z') })
     expect(optionsOf('expiry-time="20270102"')).toMatchObject({ expires: new Date('2027-01-02T00:00:00') })
+  })
+
+  it('knows whether there may be a terminal, or a way through', () => {
+    expect(optionsOf('no-pty')).toMatchObject({ restrict: false, noTerminal: true })
+    expect(optionsOf('restrict')).toMatchObject({ restrict: true, noTerminal: true })
+    expect(optionsOf('restrict,pty')).toMatchObject({ restrict: true, noTerminal: false, noForwarding: true })
+    expect(optionsOf('no-port-forwarding')).toMatchObject({ restrict: false, noForwarding: true })
+    expect(optionsOf('restrict,port-forwarding')).toMatchObject({ noTerminal: true, noForwarding: false })
   })
 
   it('refuses options that it does not know, since they may restrict', () => {
@@ -57,6 +67,8 @@ describe('reading a line of authorized_keys', () => {
       'from="a"restrict',
       'from="a",from="b"',
       'from=""',
+      'from="10.0.0.1/8"',
+      'from="*,!2001:db8::/129"',
       'expiry-time="soon"',
       'expiry-time="20271332"',
     ])

@@ -6,6 +6,7 @@ import type { User } from '../../access/user.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Log } from '../../telemetry/log.js'
 import type { Accounts } from '../authorise.js'
+import type { LoginLog } from '../login-log.js'
 import type { ApiEnv, Identified, Identify } from './api.js'
 import { type ProvenUser, userCaller } from './caller.js'
 import { answerProblem, type ProblemCause, type ProblemWords } from './problem.js'
@@ -25,6 +26,8 @@ export type HttpPasswordDecision =
       readonly ok: false
       /** A stable word for the log, such as `wrong-password`, `blocked`. */
       readonly reason: string
+      /** For the log. */
+      readonly message?: string
       /** Milliseconds until another attempt is worth while, where there were too many. */
       readonly retryAfter?: number
     }
@@ -32,6 +35,7 @@ export type HttpPasswordDecision =
 /** What callers prove who they are by; a reload changes what these give. */
 export interface HttpAuthenticators extends Accounts {
   readonly authenticatePassword: (attempt: HttpPasswordAttempt) => Promise<HttpPasswordDecision>
+  readonly loginLog: Pick<LoginLog, 'failed'>
   readonly tokens: Pick<TokenDesk, 'check'>
   /** Of the identity provider, where there is one. */
   readonly checkJwt: () => JwtCheck | undefined
@@ -55,9 +59,21 @@ export function identifyByCredentials(
     caller: userCaller(fleet, { find: account, roles: authenticators.roles }, { ...proven, source }),
   })
 
+  const triedBy = (c: Context<ApiEnv>) => {
+    const { address, source } = c.var.peer
+    return { address, log: log.child({ source, requestId: c.var.requestId }) }
+  }
+
   const byToken = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
     const checked = await authenticators.tokens.check(text)
-    if (!checked.ok) return refuse(c, checked.fault, tokenWords[checked.fault])
+    if (!checked.ok) {
+      authenticators.loginLog.failed(
+        { ...triedBy(c), method: 'token' },
+        checked.fault,
+        tokenWords[checked.fault].message,
+      )
+      return refuse(c, checked.fault, tokenWords[checked.fault])
+    }
     const { user, scopes, devices, id } = checked.token
     const account = (): User | undefined => authenticators.find(user)
     if (account() === undefined)
@@ -74,8 +90,11 @@ export function identifyByCredentials(
     if (check === undefined) return refuse(c, 'invalid-token', tokenWords['invalid-token'])
     const verdict = await check(text)
     if (!verdict.ok) {
-      if (verdict.cause !== 'unreachable')
-        return refuse(c, verdict.cause === 'expired' ? 'expired-token' : 'invalid-token', verdict)
+      if (verdict.cause !== 'unreachable') {
+        const fault = verdict.cause === 'expired' ? 'expired-token' : 'invalid-token'
+        authenticators.loginLog.failed({ ...triedBy(c), method: 'jwt' }, fault, verdict.message)
+        return refuse(c, fault, verdict)
+      }
       log.error({ hint: verdict.hint, requestId: c.var.requestId }, verdict.message)
       return refuse(c, 'identity-provider-unreachable', {
         message: 'the identity provider does not answer, so the token could not be checked',
@@ -91,10 +110,16 @@ export function identifyByCredentials(
   const byPassword = async (c: Context<ApiEnv>, user: string, password: string): Promise<Identified> => {
     const { address } = c.var.peer
     const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
-    if (decision.ok) return caller({ user, method: 'password' }, decision.account, c.var.peer)
-    const { reason, retryAfter } = decision
-    const { source } = c.var.peer
-    log.info({ source, user, reason, requestId: c.var.requestId }, `authentication failed: ${reason}`)
+    if (decision.ok) {
+      const name = decision.account()?.name ?? user
+      return caller({ user: name, method: 'password' }, decision.account, c.var.peer)
+    }
+    const { reason, message, retryAfter } = decision
+    authenticators.loginLog.failed(
+      { ...triedBy(c), method: 'basic', login: user, user },
+      reason,
+      message === undefined ? reason : `${reason}: ${message}`,
+    )
     if (reason === 'blocked' || reason === 'busy' || retryAfter !== undefined)
       return refuse(c, 'too-many-attempts', {
         message: 'too many logins with a password failed or are under way',

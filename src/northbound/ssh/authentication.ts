@@ -1,50 +1,36 @@
-import type { AuthContext, AuthenticationType, Connection, PublicKeyAuthContext } from 'ssh2'
-import { isAuthorizedKey } from '../../access/authorized-key.js'
-import type { PasswordCheck } from '../../access/password-check.js'
+import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
+import type { AuthenticatePassword } from '../../access/authenticate-password.js'
 import type { User } from '../../access/user.js'
-import { fingerprintOf } from '../../ssh/public-key.js'
-import { revokedPart, revokedPartOf, type Revocations } from '../../ssh/revocation.js'
-import { judgeUserCertificate } from '../../ssh/user-certificate.js'
-import { offeredCertificate, signatureHolds } from '../../ssh/verify-signature.js'
+import { forgetAbortedLogin } from '../../ssh/ssh2-internals-login.js'
+import { signatureHolds } from '../../ssh/verify-signature.js'
 import type { Log } from '../../telemetry/log.js'
-import { type LoginName, parseLoginName } from './addressing.js'
-import { isNetconfCommand } from './channel-request.js'
+import type { LoginLog } from '../login-log.js'
+import { type LoginName, type ParsedLoginName, parseLoginName } from './addressing.js'
+import { judgeUserKey, type UserCertificateTrust } from './judge-user-key.js'
+import { promptForPassword } from './keyboard-interactive.js'
+import { type LoginRestriction, unrestricted } from './login-restriction.js'
 import type { Door } from './target.js'
 
 /** Who may log in now; a reload changes what this gives. */
 export interface Users {
   readonly find: (name: string) => User | undefined
-  readonly checkPassword: PasswordCheck
+  readonly authenticatePassword: AuthenticatePassword
   readonly certificates: () => UserCertificateTrust
-}
-
-/** Which certificates users may log in with, and what of them is revoked. */
-export interface UserCertificateTrust {
-  /** Public key blobs of the user CAs. */
-  readonly trustedCas: readonly Buffer[]
-  readonly revocations: Revocations
+  readonly loginLog: LoginLog
 }
 
 /** Somebody who has proven to be a user, and what was asked for. */
 export interface Authenticated {
   readonly login: LoginName
-  readonly method: 'password' | 'publickey'
+  readonly method: 'password' | 'publickey' | 'keyboard-interactive'
+  /** The user as of now; undefined once there is no such user any more. */
+  readonly account: () => User | undefined
+  /** What was presented, for the log. */
+  readonly key?: string
   readonly restriction: LoginRestriction
 }
 
-/** What a login's own proof takes away, whatever the user's roles allow: the options of an OpenSSH certificate. */
-export interface LoginRestriction {
-  /** `force-command` of a command for NETCONF. */
-  readonly netconfOnly: boolean
-  /** No `permit-pty`. */
-  readonly noTerminal: boolean
-  /** No `permit-port-forwarding`: nothing is reached through this connection. */
-  readonly noForwarding: boolean
-}
-
-export const unrestricted: LoginRestriction = { netconfOnly: false, noTerminal: false, noForwarding: false }
-
-const methods: AuthenticationType[] = ['publickey', 'password']
+const methods: AuthenticationType[] = ['publickey', 'password', 'keyboard-interactive']
 
 /**
  * Answers a client's authentication attempts, for as many as allowed on one connection: ncclient tries every key it finds before the password.
@@ -62,23 +48,11 @@ export function authenticate(
   return new Promise((resolve) => {
     let failures = 0
     let askedForMethods = false
-    const fail = (context: AuthContext, loginName: string, why: string): void => {
+    const countFailure = (loginName: string): void => {
       failures += 1
-      log.info({ login: loginName, method: context.method }, `authentication failed: ${why}`)
-      context.reject(methods)
-      if (failures >= maxAttempts) {
-        log.warn({ login: loginName, failures }, 'connection closed: too many failed authentication attempts')
-        onTooMany()
-      }
-    }
-    const succeed = (
-      context: AuthContext,
-      login: LoginName,
-      method: Authenticated['method'],
-      restriction: LoginRestriction = unrestricted,
-    ): void => {
-      context.accept()
-      resolve({ login, method, restriction })
+      if (failures < maxAttempts) return
+      log.warn({ login: loginName, failures }, 'connection closed: too many failed authentication attempts')
+      onTooMany()
     }
 
     connection.on('authentication', (context) => {
@@ -87,74 +61,96 @@ export function authenticate(
         askedForMethods = true
         return context.reject(methods)
       }
-      const name = parseLoginName(context.username, door, users)
-      const user = name.ok ? users.find(name.login.user) : undefined
-      if (context.method === 'publickey') {
-        const { signature } = context
-        if (!name.ok) return fail(context, context.username, name.message)
-        const verdict = judgeKey(context, user, users.certificates(), remoteAddress)
-        if (!verdict.ok) return fail(context, context.username, verdict.cause)
-        // Without a signature the client only asks whether the key would do.
-        if (signature === undefined) return context.accept()
-        if (!signatureHolds(context)) return fail(context, context.username, 'the signature does not fit the key')
-        return succeed(context, name.login, 'publickey', verdict.restriction)
+      const { username: loginName, method } = context
+      const name = parseLoginName(loginName, door, users)
+      const tried = { log, address: remoteAddress, login: loginName, method, ...(name.ok ? namesIn(name.login) : {}) }
+      const fail: Attempt['fail'] = (reason, why = reason) => {
+        users.loginLog.failed(tried, reason, why)
+        context.reject(methods)
+        countFailure(loginName)
       }
-      if (context.method === 'password') {
-        users
-          .checkPassword(user, context.password)
-          .then((verdict) => {
-            // A malformed name was checked all the same, so that it takes as long as a wrong password.
-            if (!name.ok) return fail(context, context.username, name.message)
-            if (!verdict.ok) return fail(context, context.username, verdict.cause)
-            return succeed(context, name.login, 'password')
-          })
-          // ssh2 throws where a client that did not wait for an answer has mixed up the order of its attempts.
-          .catch((error: unknown) => {
-            log.warn({ err: error }, 'connection closed: authentication attempts out of order')
-            onTooMany()
-          })
-        return
+      const succeed: Attempt['succeed'] = (authenticated) => {
+        context.accept()
+        resolve(authenticated)
       }
-      fail(context, context.username, 'the method is not served here')
+      const attempt: Attempt = { name, remoteAddress, users, fail, succeed }
+
+      if (context.method === 'publickey') return tryKey(context, attempt)
+      if (context.method !== 'password' && context.method !== 'keyboard-interactive')
+        return fail('unknown-method', 'the method is not served here')
+      const tryingPassword =
+        context.method === 'password'
+          ? tryPassword(context, context.password, attempt)
+          : tryPrompt(context, attempt, () => {
+              forgetAbortedLogin(connection)
+              users.loginLog.failed(tried, 'aborted', 'the client began another attempt')
+              countFailure(loginName)
+            })
+      // ssh2 throws where a client that did not wait for an answer has mixed up the order of its attempts.
+      tryingPassword.catch((error: unknown) => {
+        log.warn({ err: error }, 'connection closed: authentication attempts out of order')
+        onTooMany()
+      })
     })
   })
 }
 
-type KeyVerdict =
-  | { readonly ok: true; readonly restriction: LoginRestriction }
-  | { readonly ok: false; readonly cause: string }
+/** The user of a login name, and its device where it asks for one. */
+function namesIn({ user, target }: LoginName): { readonly user: string; readonly deviceId?: string } {
+  return { user, ...(target.kind === 'device' ? { deviceId: target.deviceId } : {}) }
+}
 
-/** Whether a key or certificate lets this user in, and what for. Whether the client holds it, its signature tells. */
-function judgeKey(
-  { key }: PublicKeyAuthContext,
-  user: User | undefined,
-  { trustedCas, revocations }: UserCertificateTrust,
-  remoteAddress: string,
-): KeyVerdict {
-  const refused = (cause: string): KeyVerdict => ({ ok: false, cause })
-  const offered = offeredCertificate(key)
-  if (offered === undefined) {
-    const shown = `${key.algo} ${fingerprintOf(key.data)}`
-    if (!isAuthorizedKey(user, { type: key.algo, blob: key.data }))
-      return refused(`${shown} is not an authorized key of the user`)
-    if (revokedPart(revocations, key.data) !== undefined) return refused(`${shown} is revoked`)
-    return { ok: true, restriction: unrestricted }
+/** One attempt, which ends in one of two ways. */
+interface Attempt {
+  readonly name: ParsedLoginName
+  readonly remoteAddress: string
+  readonly users: Users
+  /** @param why for people; the reason itself where it says enough */
+  readonly fail: (reason: string, why?: string) => void
+  readonly succeed: (authenticated: Authenticated) => void
+}
+
+function tryKey(context: PublicKeyAuthContext, { name, remoteAddress, users, fail, succeed }: Attempt): void {
+  if (!name.ok) return fail('malformed-login', name.message)
+  const { login } = name
+  const circumstances = { trust: users.certificates(), remoteAddress, now: new Date() }
+  const verdict = judgeUserKey(context.key, users.find(login.user), circumstances)
+  if (!verdict.accepted) return fail(verdict.reason, verdict.message)
+  // Without a signature the client only asks whether the key would do.
+  if (context.signature === undefined) return context.accept()
+  if (!signatureHolds(context)) return fail('bad-signature', 'the signature does not fit the key')
+  const { key, restriction } = verdict
+  succeed({ login, method: 'publickey', account: () => users.find(login.user), key, restriction })
+}
+
+async function tryPassword(
+  context: AuthContext & { readonly method: 'password' | 'keyboard-interactive' },
+  password: string,
+  { name, remoteAddress, users, fail, succeed }: Attempt,
+  isAborted = () => false,
+): Promise<void> {
+  const attempt = { password, address: remoteAddress, via: 'ssh' } as const
+  // A malformed name is checked all the same, so that it takes as long as a wrong password.
+  const decision = await users.authenticatePassword(
+    name.ok ? { ...attempt, ...namesIn(name.login) } : { ...attempt, user: context.username, hopeless: true },
+  )
+  if (isAborted()) return
+  if (!name.ok) return fail('malformed-login', name.message)
+  if (!decision.ok) {
+    const { reason, message } = decision
+    return fail(reason, message === undefined ? reason : `${reason}: ${message}`)
   }
-  if (!offered.ok) return refused(`the certificate is refused: ${offered.problem.message}`)
-  const verdict = judgeUserCertificate(offered.certificate, {
-    trustedCas,
-    now: new Date(),
-    // A user who does not exist has no principals, and is refused like one whose principals are others.
-    principals: user?.principals ?? [],
-    remoteAddress,
-    runs: isNetconfCommand,
-    revocation: (certificate) => revokedPartOf(revocations, certificate),
+  const login = { ...name.login, user: decision.user.name }
+  succeed({ login, method: context.method, account: decision.account, restriction: unrestricted })
+}
+
+async function tryPrompt(context: KeyboardAuthContext, attempt: Attempt, onAborted: () => void): Promise<void> {
+  let aborted = false
+  context.once('abort', () => {
+    aborted = true
+    onAborted()
   })
-  if (!verdict.accepted) return refused(`the certificate is refused (${verdict.reason}): ${verdict.message}`)
-  const restriction = {
-    netconfOnly: verdict.forcedCommand !== undefined,
-    noTerminal: !verdict.certificate.extensions.has('permit-pty'),
-    noForwarding: !verdict.certificate.extensions.has('permit-port-forwarding'),
-  }
-  return { ok: true, restriction }
+  const prompted = await promptForPassword(context)
+  if (prompted.kind === 'malformed') return attempt.fail('wrong-responses', 'one answer was asked for')
+  if (prompted.kind === 'answered') await tryPassword(context, prompted.password, attempt, () => aborted)
 }

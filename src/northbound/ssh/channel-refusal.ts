@@ -29,9 +29,9 @@ export function unknownSubsystem(asked: ChannelPurpose): SessionRefusalText {
   }
 }
 
-export const certificateForNetconf: SessionRefusalText = {
+export const keyForNetconf: SessionRefusalText = {
   reason: 'channel-not-allowed',
-  message: 'the certificate of this login is for NETCONF only (force-command)',
+  message: 'the key or certificate of this login is for NETCONF only (command=, force-command)',
   hint: 'ask for the subsystem netconf, as in `ssh -s … netconf`, or log in with another key',
 }
 

@@ -210,7 +210,7 @@ function serveClient(
 
 function serveAuthenticated(
   connection: Connection,
-  { login, method, restriction }: Authenticated,
+  { login, method, account, key, restriction }: Authenticated,
   fleet: Fleet,
   access: Access,
   recorder: Recorder,
@@ -222,11 +222,11 @@ function serveAuthenticated(
   const { user, target } = login
   const refusal = refusalOfTarget(target)
   const deviceId = target.kind === 'device' ? target.deviceId : ''
-  const accounts = accountsOverSsh(access)
+  const accounts = accountsOverSsh({ find: account, roles: access.roles })
   const rules: GuardContext = { limits, held, permissionNow: (device) => permissionNow(accounts, user, device) }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, ...(target.kind === 'device' ? { deviceId } : {}) })
-  log.info({ method }, 'client authenticated')
+  log.info({ method, ...(key === undefined ? {} : { key }) }, 'client authenticated')
   metrics.loggedIn(method)
   connection.once('close', () => log.info('client disconnected'))
   let sessions = 0

@@ -8,15 +8,16 @@ import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { Authorisation, SessionRefusalText } from '../authorise.js'
-import type { Authenticated, LoginRestriction } from './authentication.js'
+import type { Authenticated } from './authentication.js'
 import {
-  certificateForNetconf,
+  keyForNetconf,
   channelNotAllowed,
   commandNotUtf8,
   replacementCharacter,
   unknownSubsystem,
 } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
+import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayWords } from './relay.js'
 import type { RequestGuard } from './request-guard.js'
 import { type GuardContext, guardOf } from './session-guard.js'
@@ -120,7 +121,7 @@ async function decide(
   if (use === undefined) return { refusal: unknownSubsystem(purpose) }
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
     return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
-  if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: certificateForNetconf }
+  if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: keyForNetconf }
   if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
   const notRecorded = recorder.refusal()
   if (notRecorded !== undefined) return { refusal: notRecorded }

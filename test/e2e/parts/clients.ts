@@ -109,7 +109,8 @@ export function openssh(
     IdentityFile: login.key?.path ?? 'none',
     PubkeyAuthentication: login.key ? 'yes' : 'no',
     PasswordAuthentication: login.password === undefined ? 'no' : 'yes',
-    KbdInteractiveAuthentication: login.password === undefined ? 'no' : 'yes',
+    // It would come before the method password, and a wrong password be tried twice; `args` may ask for it.
+    KbdInteractiveAuthentication: 'no',
     NumberOfPasswordPrompts: '1',
     LogLevel: 'ERROR',
   }
@@ -208,6 +209,16 @@ export async function runParamiko(
     jumpTo,
     knownHosts,
   })) as Awaited<ReturnType<typeof runParamiko>>
+}
+
+/** Debian's paramiko: a login by keyboard-interactive alone. `responses` is how many answers it gives, the same to each, instead of one to each prompt. */
+export async function runParamikoInteractive(
+  login: Login,
+  options: { readonly responses?: number } = {},
+): Promise<{ readonly loggedIn: boolean; readonly asked: readonly (readonly [string, boolean])[][] }> {
+  return (await runPython('paramiko_interactive.py', login, options)) as Awaited<
+    ReturnType<typeof runParamikoInteractive>
+  >
 }
 
 /** Debian's PyEZ: opens a device without gathering facts, performs the requests (default get-config), closes it. */

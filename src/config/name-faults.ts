@@ -1,0 +1,51 @@
+import type { Fault } from './fault.js'
+import type { LocatedTree } from './located-tree.js'
+import { nearestName } from './nearest-name.js'
+import { printable } from './printable.js'
+import { listAt, textAt } from './raw-shape.js'
+import type { ValuePath } from './value-path.js'
+
+/** Items of a list that must differ in one key, also in more than case. */
+export function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly Fault[] {
+  const first = new Map<string, { readonly line: number; readonly name: string }>()
+  return listAt(tree.value, listName).flatMap((item, at): readonly Fault[] => {
+    const name = textAt(item, key)
+    if (name === undefined || name === '') return []
+    const path = [listName, at, key]
+    const earlier = first.get(name.toLowerCase())
+    if (earlier === undefined) {
+      first.set(name.toLowerCase(), { line: tree.placeOf(path).line, name })
+      return []
+    }
+    const difference = earlier.name === name ? '' : ', which differs only in upper and lower case'
+    return [
+      {
+        path,
+        message: `a second ${what}${shown(tree, path, name)}, the first is on line ${earlier.line}${difference}`,
+      },
+    ]
+  })
+}
+
+/** A name that stands for nothing. */
+export function unknownName(
+  tree: LocatedTree,
+  path: ValuePath,
+  what: string,
+  name: string,
+  known: readonly string[],
+  definedIn = 'this file',
+): Fault {
+  const near = nearestName(name, known)
+  const suggestion = near === undefined ? '' : `; did you mean \`${printable(near)}\`?`
+  const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`
+  if (near !== undefined) return { path, message }
+  const names = known.map(printable).join(', ')
+  const hint = known.length === 0 ? `${definedIn} defines no ${what}` : `${definedIn} defines ${names}`
+  return { path, message, hint }
+}
+
+/** A name in a message, unless it came from the environment. */
+export function shown(tree: LocatedTree, path: ValuePath, name: string): string {
+  return tree.placeOf(path).fromEnvironment ? '' : ` \`${printable(name)}\``
+}

@@ -1,0 +1,29 @@
+import type { Fault } from './fault.js'
+import type { LocatedTree } from './located-tree.js'
+import { unknownName } from './name-faults.js'
+import { listAt, textAt } from './raw-shape.js'
+
+/** What the names stand for that users refer to. */
+export interface NamesForUsers {
+  readonly roles: readonly string[]
+  readonly deviceIds: readonly string[]
+  /** The file that defines them, for a hint. */
+  readonly definedIn?: string
+}
+
+/** Roles and devices of users that do not exist. */
+export function userFaults(tree: LocatedTree, { roles, deviceIds, definedIn }: NamesForUsers): readonly Fault[] {
+  return listAt(tree.value, 'users').flatMap((item, at) => {
+    const device = textAt(item, 'device')
+    return [
+      ...listAt(item, 'roles').flatMap((name, index): readonly Fault[] =>
+        typeof name !== 'string' || roles.includes(name)
+          ? []
+          : [unknownName(tree, ['users', at, 'roles', index], 'role', name, roles, definedIn)],
+      ),
+      ...(device === undefined || deviceIds.includes(device)
+        ? []
+        : [unknownName(tree, ['users', at, 'device'], 'device', device, deviceIds, definedIn)]),
+    ]
+  })
+}
