@@ -36,6 +36,10 @@ export interface EnrolmentDesk extends Enrolments {
   known(): readonly KnownDevice[]
   /** The devices that clients may reach. */
   devices(): readonly Device[]
+  /** Whether clients may reach this device id, attached or not. */
+  expects(deviceId: string): boolean
+  /** The device ids that were attached before this process began, and where they came from. */
+  seenBefore(): readonly Pick<Enrolment, 'deviceId' | 'addresses'>[]
   /** How many device ids there are of each standing; from memory alone, for metrics. */
   countByStanding(): Readonly<Record<Standing, number>>
   /** The name of the credentials that a device was enrolled with, where one was given. */
@@ -281,6 +285,9 @@ export async function createEnrolmentDesk(options: {
         .filter(({ deviceId, standing }) => standing === 'approved' && !configured.has(deviceId))
         .map(reachable),
     ],
+    expects: (deviceId) => configured.has(deviceId) || stored.get(deviceId)?.standing === 'approved',
+    seenBefore: () =>
+      [...stored.values()].filter(({ standing, lastSeen }) => standing === 'approved' && lastSeen !== undefined),
     countByStanding: () => {
       const counts = { configured: 0, approved: 0, pending: 0, rejected: 0 }
       for (const device of configured.values()) counts[standingOf(device, stored.get(device.id)?.standing)] += 1
