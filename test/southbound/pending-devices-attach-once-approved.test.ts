@@ -51,7 +51,7 @@ describe('a device that nothing vouches for', () => {
     expect(await device.asked).toMatchObject({ username: 'netconf' })
     expect((await room.fleet.device('router1'))?.link?.source).toBe(source)
     // From now on it is bound to that key.
-    expect(room.desk.known()).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 
   it('and says no id goes by its fingerprint, and attaches under the id that it is given', async () => {
@@ -63,7 +63,7 @@ describe('a device that nothing vouches for', () => {
     const attached = once(room.fleet.events, 'attached')
     expect(await room.desk.approve(key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
     expect((await attached)[0]).toMatchObject({ deviceId: 'switch1', hostKeyFingerprint: key.fingerprint })
-    expect(room.desk.known().map(({ id }) => id)).toEqual(['switch1'])
+    expect([...room.desk.known().all()].map(({ id }) => id)).toEqual(['switch1'])
   })
 
   it('attaches without a decision the next time', async () => {
@@ -194,7 +194,7 @@ describe('a pending device that hangs up', () => {
     await room.desk.approve('router1', 'alice')
     await refused
     expect(links).toEqual([])
-    expect(room.desk.known()).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 })
 
