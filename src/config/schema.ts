@@ -80,7 +80,10 @@ export function configSchema(directory: string, environment: Environment) {
     }).prefault({}),
     'initiation-timeout': duration().default(10_000),
     'handshake-timeout': duration().default(20_000),
+    'max-concurrent-handshakes': integer(1, MANY).default(6),
     'max-handshakes': integer(1, MANY).default(512),
+    'max-queued-handshakes': integer(1, MANY).default(16_384),
+    'queue-timeout': duration().default(60_000),
   })
 
   const oidc = section({

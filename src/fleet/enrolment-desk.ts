@@ -1,6 +1,7 @@
 import type { Enrolment, Pin } from '../store/enrolment.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { KnownDevice } from '../trust/known-device.js'
+import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../trust/known-devices.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
 import { type ConfiguredDevice, isProven, standingOf, storedDevice, viewOf, withStored } from './enrolled-device.js'
 import type {
@@ -33,9 +34,13 @@ export type PendingOutcome = 'decided' | 'timeout' | 'too-many-pending' | 'anoth
 /** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
 export interface EnrolmentDesk extends Enrolments {
   /** What can prove each device; read for every call. */
-  known(): readonly KnownDevice[]
+  known(): KnownDevices
   /** The devices that clients may reach. */
   devices(): readonly Device[]
+  /** Whether clients may reach this device id, attached or not. */
+  expects(deviceId: string): boolean
+  /** The device ids that were attached before this process began, and where they came from. */
+  seenBefore(): readonly Pick<Enrolment, 'deviceId' | 'addresses'>[]
   /** How many device ids there are of each standing; from memory alone, for metrics. */
   countByStanding(): Readonly<Record<Standing, number>>
   /** The name of the credentials that a device was enrolled with, where one was given. */
@@ -78,14 +83,26 @@ export async function createEnrolmentDesk(options: {
   const waiting = new Map<string, (outcome: PendingOutcome) => void>()
   const refusalsWritten = new Map<string, number>()
   const refusalCounts = new Map<string, Record<string, number>>()
-  let knownNow: readonly KnownDevice[] | undefined
+
+  const knownOf = (deviceId: string): KnownDevice | undefined => {
+    const [device, enrolment] = [configured.get(deviceId), stored.get(deviceId)]
+    if (device !== undefined) return withStored(device, enrolment)
+    return enrolment === undefined ? undefined : storedDevice(enrolment)
+  }
+  const knownNow = (): MutableKnownDevices =>
+    createKnownDevices(
+      [...new Set([...configured.keys(), ...stored.keys()])].flatMap((deviceId) => knownOf(deviceId) ?? []),
+    )
+  let known = knownNow()
 
   /** What is in memory counts: it stays right when the disk is full. */
   const update = async (deviceId: string, change: (current: Enrolment) => Enrolment | undefined): Promise<boolean> => {
     const next = change(stored.get(deviceId) ?? blank(deviceId))
     if (next === undefined) stored.delete(deviceId)
     else stored.set(deviceId, next)
-    knownNow = undefined
+    const device = knownOf(deviceId)
+    if (device === undefined) known.delete(deviceId)
+    else known.set(device)
     const result = await store.enrolments.update(deviceId, (current) => change(current ?? blank(deviceId)))
     if (!result.ok) onStoreProblem(result.problem, deviceId)
     return result.ok
@@ -103,14 +120,6 @@ export async function createEnrolmentDesk(options: {
   const decided = (deviceId: string): void => {
     changed()
     waiting.get(deviceId)?.('decided')
-  }
-
-  const known = (): readonly KnownDevice[] => {
-    knownNow ??= [
-      ...[...configured.values()].map((device) => withStored(device, stored.get(device.id))),
-      ...[...stored.values()].filter(({ deviceId }) => !configured.has(deviceId)).map(storedDevice),
-    ]
-    return knownNow
   }
 
   const pend: EnrolmentDesk['pend'] = async ({ deviceId, key, source }, signal) => {
@@ -274,13 +283,16 @@ export async function createEnrolmentDesk(options: {
   }
 
   return {
-    known,
+    known: () => known,
     devices: () => [
       ...configured.values(),
       ...[...stored.values()]
         .filter(({ deviceId, standing }) => standing === 'approved' && !configured.has(deviceId))
         .map(reachable),
     ],
+    expects: (deviceId) => configured.has(deviceId) || stored.get(deviceId)?.standing === 'approved',
+    seenBefore: () =>
+      [...stored.values()].filter(({ standing, lastSeen }) => standing === 'approved' && lastSeen !== undefined),
     countByStanding: () => {
       const counts = { configured: 0, approved: 0, pending: 0, rejected: 0 }
       for (const device of configured.values()) counts[standingOf(device, stored.get(device.id)?.standing)] += 1
@@ -292,7 +304,7 @@ export async function createEnrolmentDesk(options: {
       configured = new Map(nextConfigured.map((device) => [device.id, device]))
       limits = nextLimits
       defaultMaxSessions = nextMaxSessions
-      knownNow = undefined
+      known = knownNow()
       changed()
       for (const settle of waiting.values()) settle('decided')
     },

@@ -9,22 +9,33 @@ import { judgeHostKey } from '../trust/judge-host-key.js'
 import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { wantedHostKeys } from '../trust/wanted-host-keys.js'
+import type { Acquaintances } from './acquaintances.js'
+import type { Call } from './admission.js'
+import type { Rank } from './fair-queue.js'
 import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink } from './ssh-link.js'
 import { stopwatch } from './stopwatch.js'
+import { watchWaiting } from './waiting-connection.js'
 
 /** Whom a call-home connection may turn out to be, and what becomes of it. */
 export interface CallHome {
   readonly fleet: Fleet
   readonly desk: EnrolmentDesk
+  readonly acquaintances: Acquaintances
   /** What vouches for host keys now; a reload changes what this gives. */
   readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string) => Credentials | undefined
   readonly metrics: CallHomeMetrics
   readonly log: Log
+}
+
+/** A connection that was taken in, and where it counts as coming from. */
+export interface Admitted {
+  readonly call: Call
+  readonly network: string
 }
 
 /** Bounds on one call-home connection; times in milliseconds. */
@@ -36,53 +47,87 @@ export interface CallHomeLimits {
 }
 
 /**
- * The way of a device in: read its claim, let key exchange prove a host key, judge it (and wait for an operator, where it is pending),
+ * The way of a device in: read its claim, wait for a place, let key exchange prove a host key, judge it (and wait for an operator, where it is pending),
  * log in with what is bound to that identity, and attach the link to the fleet. Whatever fails, the connection is closed and the refusal told.
  */
 export async function receiveCall(
   socket: Socket,
   source: string,
-  { fleet, desk, anchors, credentialsFor, metrics, log }: CallHome,
+  { call, network }: Admitted,
+  { fleet, desk, acquaintances, anchors, credentialsFor, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
-  const handshake = stopwatch()
   const refuse = (refusal: Refusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
     const deviceId = refusal.deviceId ?? claimed
     const told = { ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) }
     desk.refused(told, key)
     fleet.refuse(told)
-    metrics.handshakeEnded('refused', handshake.seconds())
   }
   const reading = await readClaim(socket, limits.initiationTimeout)
   if (!reading.ok) return refuse(reading.refusal)
   const { claim } = reading
+  const [claimed] = claim.deviceIds
+
+  const queued = stopwatch()
+  const outcome = await waitForPlace(socket, call, acquaintances.rankOf(claim, network))
+  metrics.handshakeQueued(queued.seconds())
+  if (outcome !== 'begun') return refuse(notBegun(outcome, queued.seconds()), claimed)
+
+  const handshake = stopwatch()
+  const fail: typeof refuse = (...refusal) => {
+    metrics.handshakeEnded('refused', handshake.seconds())
+    refuse(...refusal)
+  }
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
   const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
-  if (hostKeyAlgorithms.length === 0) return refuse(unsupportedHostKey(claim), claim.deviceIds[0])
+  if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
     judge: (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date()),
     decision: (pending, key, gone) =>
-      handshake.paused(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone)),
+      handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
+    work: call.work,
     handshakeTimeout: limits.handshakeTimeout,
     keepaliveInterval: limits.keepaliveInterval,
     keepaliveCountMax: limits.keepaliveCountMax,
     heldSessions: wantsHeldSession ? 1 : 0,
   })
-  if (!opening.ok) return refuse(opening.refusal, claim.deviceIds[0], opening.key)
+  if (!opening.ok) return fail(opening.refusal, claimed, opening.key)
   const { link, verdict, key } = opening
   if (verdict.pin && (verdict.because === 'hmac' || verdict.because === 'first-use'))
     await desk.bind(verdict.deviceId, key, verdict.because)
   if (verdict.because === 'certificate') await desk.admit(verdict.deviceId, 'certificate')
   desk.seen(verdict.deviceId, source)
+  acquaintances.met(verdict.deviceId, network)
   if (wantsHeldSession) await holdSession(link)
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
   metrics.handshakeEnded('attached', handshake.seconds())
   fleet.attach(link)
+}
+
+async function waitForPlace(socket: Socket, call: Call, rank: Rank): ReturnType<Call['queue']> {
+  const waiting = watchWaiting(socket)
+  const outcome = await call.queue(rank, waiting.gone)
+  waiting.stop()
+  return outcome
+}
+
+function notBegun(outcome: 'timeout' | 'gone', seconds: number): Refusal {
+  if (outcome === 'gone')
+    return {
+      reason: 'closed-early',
+      message: 'closed while it waited for its handshake',
+      hint: 'the device dials again by itself; see homeport_handshakes for how many wait',
+    }
+  return {
+    reason: 'queue-timeout',
+    message: `waited ${Math.round(seconds)} s for its handshake`,
+    hint: 'the device dials again by itself; if this lasts, see homeport_handshakes, or raise call-home.queue-timeout',
+  }
 }
 
 async function loginFor(deviceId: string, credentials: Credentials | undefined, log: Log): Promise<Login> {

@@ -6,6 +6,7 @@ import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import {
   boundUnreadAnswers,
   governFlow,
+  governWork,
   type OpenedSession,
   openSessionChannel,
   peerHasEnded,
@@ -30,6 +31,8 @@ export interface SshLinkOptions {
   readonly decision: (pending: Refusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
   readonly login: (deviceId: string) => Promise<Login>
+  /** Does a piece of the handshake's work when it is its turn. */
+  readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
   readonly handshakeTimeout: number
   /** Milliseconds between probes, and how many may stay unanswered. */
@@ -85,6 +88,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     const onReady = (): void => {
       if (verdict?.trusted !== true || presented === undefined) return onClose()
       client.off('error', onError)
+      workFreely()
       settle({
         ok: true,
         link: createLink(client, socket, verdict.deviceId, presented, options),
@@ -118,6 +122,9 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       return undefined
     }
 
+    /** To sign is work, too. */
+    const inTurn = (login: Login): Promise<Login> => new Promise((resolve) => options.work(() => resolve(login)))
+
     client.on('error', onError)
     client.on('close', onClose)
     client.on('ready', onReady)
@@ -127,7 +134,9 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       username: '',
       authHandler: loginWith(
         () =>
-          verdict?.trusted === true ? options.login(verdict.deviceId) : Promise.reject(new Error('it is not proven')),
+          verdict?.trusted === true
+            ? options.login(verdict.deviceId).then(inTurn)
+            : Promise.reject(new Error('it is not proven')),
         fail,
       ),
       readyTimeout: 0,
@@ -141,6 +150,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
         return judge(presented, answer) as boolean
       },
     })
+    const workFreely = governWork(client, options.work)
     boundUnreadAnswers(client)
     answerAfterExit(client)
   })

@@ -21,6 +21,7 @@ interface Protocol extends PacketProtocol {
   /** Packets held back during a key re-exchange. */
   readonly _queue?: readonly unknown[]
   readonly _handlers: Record<string, (protocol: Protocol, ...rest: never[]) => void>
+  parse(data: Buffer, start: number, end: number): void
   channelData(id: number, data: Buffer): void
   channelExtData(id: number, data: Buffer, type: number): void
   channelEOF(id: number): void
@@ -377,6 +378,33 @@ export function boundUnreadAnswers(connection: Client | Connection): void {
   socket.on('data', () => {
     if (socket.writableLength > maxUnreadOctets || (protocol._queue?.length ?? 0) > maxHeldPackets) socket.destroy()
   })
+}
+
+/**
+ * Lets somebody else decide when what a device sent is worked on: key exchange costs milliseconds. Nothing more is read from its socket meanwhile.
+ * @param run does the work, at once or later
+ * @returns ends that: what is sent from then on is worked on as it comes
+ */
+export function governWork(client: Client, run: (work: () => void) => void): () => void {
+  const { _protocol: protocol, _sock: socket } = inside(client)
+  const { parse } = protocol
+  const governed: Protocol['parse'] = (data, start, end) => {
+    socket.pause()
+    run(() => {
+      try {
+        // Once the connection has failed, ssh2 has another function in this place and has freed what this one needs.
+        if (protocol.parse === governed) parse.call(protocol, data, start, end)
+      } catch (error) {
+        client.emit('error', error as Error)
+        socket.end()
+      }
+      socket.resume()
+    })
+  }
+  protocol.parse = governed
+  return () => {
+    if (protocol.parse === governed) delete (protocol as Partial<Protocol>).parse
+  }
 }
 
 const empty = Buffer.alloc(0)

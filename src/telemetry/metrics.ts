@@ -18,6 +18,8 @@ export interface FleetMetrics {
 /** What happens to call-home connections. */
 export interface CallHomeMetrics {
   connected(): void
+  /** Waited for its handshake to begin. */
+  handshakeQueued(seconds: number): void
   /** Without the time that a pending device waited for an operator. */
   handshakeEnded(outcome: 'attached' | 'refused', seconds: number): void
 }
@@ -113,6 +115,11 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
 
   const connections = counter('call_home_connections_total', 'TCP connections to the call-home port.')
   const handshakes = gauge('handshakes', 'Call-home connections that are no links yet, by state.', 'state')
+  const handshakeWait = histogram(
+    'handshake_wait_seconds',
+    'Time that a call-home connection waited for its handshake to begin.',
+    [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120],
+  )
   const handshakeDuration = histogram(
     'handshake_duration_seconds',
     'Time from the start of a handshake to the link or the refusal, without waiting for a place or for an operator.',
@@ -198,6 +205,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     },
     callHome: {
       connected: () => connections.inc(),
+      handshakeQueued: (seconds) => handshakeWait.observe(seconds),
       handshakeEnded: (outcome, seconds) => handshakeDuration.observe({ outcome }, seconds),
     },
     clients: {

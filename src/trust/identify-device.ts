@@ -3,6 +3,7 @@ import { fingerprintOf } from '../ssh/public-key.js'
 import { verifySignature } from '../ssh/signature.js'
 import type { Claim } from './claim.js'
 import type { KnownDevice } from './known-device.js'
+import type { KnownDevices } from './known-devices.js'
 import { faultOfDeviceId } from './device-id.js'
 import { casOf, knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from './trust-anchors.js'
@@ -21,35 +22,33 @@ export function identifyDevice(
   claim: Claim,
   key: Buffer,
   certificate: Certificate | undefined,
-  known: readonly KnownDevice[],
+  known: KnownDevices,
   anchors: TrustAnchors,
 ): Identification {
   if (claim.form !== 'none') {
-    const device = claim.deviceIds
-      .map((claimed) => known.find(({ id }) => id === claimed))
-      .find((found) => found !== undefined)
+    const device = claim.deviceIds.map(known.byId).find((found) => found !== undefined)
     if (device !== undefined) return { found: true, device, known: true, named: true }
     return { found: true, device: stranger(claim.deviceIds[0] ?? fingerprintOf(key)), known: false, named: true }
   }
-  const byPin = known.filter(({ pins }) => pins.some((pin) => pin.blob.equals(key)))
+  const byPin = known.byPin(key)
   if (byPin.length > 0) return oneOf(byPin)
   const names = certificate === undefined ? [] : certificateNames(certificate, anchors)
-  const byCertificate = known.filter((device) => namesOf(device).some((name) => names.includes(name)))
+  const byCertificate = [...new Set(names.flatMap(known.byName))]
   if (byCertificate.length > 0) return oneOf(byCertificate)
   const [name] = names
   if (name !== undefined) return { found: true, device: stranger(name), known: false, named: true }
-  const byKnownHosts = known.filter((device) =>
-    knownHostsFor(anchors.knownHosts, [device.id, ...device.aliases]).some((entry) => entry.key.blob.equals(key)),
-  )
+  const byKnownHosts = listedIn(anchors, key, known)
   if (byKnownHosts.length > 0) return oneOf(byKnownHosts)
-  const byFingerprint = known.find(({ id }) => id === fingerprintOf(key))
+  const byFingerprint = known.byId(fingerprintOf(key))
   if (byFingerprint !== undefined) return { found: true, device: byFingerprint, known: true, named: false }
   return { found: true, device: stranger(fingerprintOf(key)), known: false, named: false }
 }
 
-/** The names that a device's certificate may carry, as OpenSSH compares them. */
-export function namesOf({ id, aliases }: KnownDevice): string[] {
-  return [id, ...aliases].map((name) => name.toLowerCase())
+/** Whose key it is in known_hosts; only where it stands there at all is anybody looked for. */
+function listedIn({ knownHosts }: TrustAnchors, key: Buffer, known: KnownDevices): readonly KnownDevice[] {
+  const entries = knownHosts.filter((entry) => entry.key.blob.equals(key))
+  if (entries.length === 0) return []
+  return [...known.all()].filter(({ id, aliases }) => knownHostsFor(entries, [id, ...aliases]).length > 0)
 }
 
 /**

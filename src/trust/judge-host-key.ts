@@ -4,9 +4,10 @@ import { fingerprintOf, keyTypeOf, publicKeyLine } from '../ssh/public-key.js'
 import { canonicalKey } from '../ssh/verifying-key.js'
 import { revokedPart, revokedPartOf } from '../ssh/revocation.js'
 import type { Claim } from './claim.js'
-import { identifyDevice, namesOf } from './identify-device.js'
+import { identifyDevice } from './identify-device.js'
 import { hmacVouches } from './initiation-hmac.js'
 import type { KnownDevice } from './known-device.js'
+import { type KnownDevices, namesOf } from './known-devices.js'
 import { casOf, knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from './trust-anchors.js'
 
@@ -35,7 +36,7 @@ export interface Refusal {
 export function judgeHostKey(
   claim: Claim,
   presented: Buffer,
-  known: readonly KnownDevice[],
+  known: KnownDevices,
   anchors: TrustAnchors,
   now: Date,
 ): Verdict {
@@ -168,8 +169,8 @@ function judgeHmac(claim: Claim, key: Buffer, { id, secret }: KnownDevice): 'vou
 }
 
 /** The device id is not part of what the HMAC covers, so by the HMAC alone devices that share a secret cannot be told apart. */
-function byHmacAlone({ id, secret }: KnownDevice, known: readonly KnownDevice[]): Verdict {
-  const sharing = known.filter((other) => other.id !== id && other.secret === secret)
+function byHmacAlone({ id, secret }: KnownDevice, known: KnownDevices): Verdict {
+  const sharing = secret === undefined ? [] : known.bySecret(secret).filter((other) => other.id !== id)
   if (sharing.length === 0) return { trusted: true, deviceId: id, because: 'hmac', pin: true }
   return refuse('shared-secret', id, {
     message: `its secret is also that of ${sharing.map((other) => other.id).join(', ')}, so the HMAC does not tell which of them it is`,

@@ -2,7 +2,7 @@ import type { ServerHostKeyAlgorithm } from 'ssh2'
 import { hostCertificateAlgorithmsFor } from '../ssh/certificate-algorithms.js'
 import { hostKeyAlgorithmsFor } from '../ssh/host-key-algorithms.js'
 import type { Claim } from './claim.js'
-import type { KnownDevice } from './known-device.js'
+import type { KnownDevices } from './known-devices.js'
 import { knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from './trust-anchors.js'
 
@@ -16,7 +16,7 @@ const allTypes = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', '
  */
 export function wantedHostKeys(
   claim: Claim,
-  known: readonly KnownDevice[],
+  known: KnownDevices,
   { knownHosts }: TrustAnchors,
 ): ServerHostKeyAlgorithm[] {
   const announced = claim.form === 'junos' ? claim.hostKey?.type : undefined
@@ -28,15 +28,14 @@ export function wantedHostKeys(
   ] as ServerHostKeyAlgorithm[]
 }
 
-function boundTypes(claim: Claim, known: readonly KnownDevice[], knownHosts: TrustAnchors['knownHosts']): string[] {
-  const candidates = claim.form === 'none' ? known : known.filter(({ id }) => claim.deviceIds.includes(id))
-  return candidates.flatMap(({ id, aliases, pins }) => [
+function boundTypes(claim: Claim, known: KnownDevices, knownHosts: TrustAnchors['knownHosts']): readonly string[] {
+  if (claim.form === 'none') return known.pinTypes()
+  const claimed = claim.deviceIds.map(known.byId).filter((device) => device !== undefined)
+  return claimed.flatMap(({ id, aliases, pins }) => [
     ...pins.map(({ type }) => type),
-    ...(claim.form === 'none'
-      ? []
-      : knownHostsFor(knownHosts, [id, ...aliases])
-          .filter(({ marker }) => marker === undefined)
-          .map(({ key }) => key.type)),
+    ...knownHostsFor(knownHosts, [id, ...aliases])
+      .filter(({ marker }) => marker === undefined)
+      .map(({ key }) => key.type),
   ])
 }
 

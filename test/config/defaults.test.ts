@@ -10,7 +10,10 @@ describe('an empty configuration', () => {
           ssh: { address: '::', port: 4334 },
           initiationTimeout: 10_000,
           handshakeTimeout: 20_000,
+          maxConcurrentHandshakes: 6,
           maxHandshakes: 512,
+          maxQueuedHandshakes: 16_384,
+          queueTimeout: 60_000,
         },
         endpoint: {
           ssh: {

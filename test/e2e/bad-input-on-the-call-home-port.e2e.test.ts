@@ -109,7 +109,7 @@ describe('bad input on the call-home port is refused with its reason, and everyt
   it('more connections than may be in their handshake: those too many are closed, the others served', async () => {
     await attached.bridge.reload({
       ...JSON.parse(await readFile(`${attached.bridge.directory}/homeport.yaml`, 'utf8')),
-      'call-home': { 'max-handshakes': 2, 'initiation-timeout': '10s' },
+      'call-home': { 'max-queued-handshakes': 2, 'initiation-timeout': '10s' },
     })
     const from = attached.bridge.lines.all.length
     const held = [await dial(), await dial()]

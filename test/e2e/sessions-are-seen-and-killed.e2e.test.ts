@@ -12,6 +12,7 @@ import { askBridge } from './support/ask-bridge.js'
 import { type RunningBridge, startBridge } from './support/bridge.js'
 import { clientLogin } from './support/client-login.js'
 import { operate } from './support/homeport-command.js'
+import { samplesOf } from './support/metrics.js'
 import { endAfterEach } from './support/resources.js'
 import { opsUser } from './support/users.js'
 
@@ -156,6 +157,5 @@ describe('sessions', () => {
 async function metrics({ directory }: RunningBridge): Promise<ReadonlyMap<string, number>> {
   const socket = join(directory, 'data/homeport.sock')
   const curl = promisify(execFile)('curl', ['-sSf', '--unix-socket', socket, 'http://homeport/metrics'])
-  const samples = (await curl).stdout.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(samples.map((line) => [line.replace(/ [^ ]+$/, ''), Number(line.replace(/^.* /, ''))]))
+  return samplesOf((await curl).stdout)
 }

@@ -8,7 +8,7 @@ const own = endAfterEach()
 
 /** A call-home listener that knows `router1` and nothing that proves it, on a free port. */
 async function startListener() {
-  return own(await openCallHome({ configured: [configuredDevice('router1')], maxHandshakes: 2 }))
+  return own(await openCallHome({ configured: [configuredDevice('router1')], maxQueuedHandshakes: 2 }))
 }
 
 describe('a call that breaks off', () => {

@@ -52,6 +52,7 @@ async function openPending(answer?: Parameters<typeof callAsDevice>[2]) {
       logins.push(deviceId)
       return Promise.resolve({ username: 'netconf', keys: [], password: 'any' })
     },
+    work: (piece) => piece(),
     handshakeTimeout,
     keepaliveInterval: 0,
     keepaliveCountMax: 3,

@@ -51,7 +51,7 @@ describe('a device that nothing vouches for', () => {
     expect(await device.asked).toMatchObject({ username: 'netconf' })
     expect((await room.fleet.device('router1'))?.link?.source).toBe(source)
     // From now on it is bound to that key.
-    expect(room.desk.known()).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 
   it('and says no id goes by its fingerprint, and attaches under the id that it is given', async () => {
@@ -63,7 +63,7 @@ describe('a device that nothing vouches for', () => {
     const attached = once(room.fleet.events, 'attached')
     expect(await room.desk.approve(key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
     expect((await attached)[0]).toMatchObject({ deviceId: 'switch1', hostKeyFingerprint: key.fingerprint })
-    expect(room.desk.known().map(({ id }) => id)).toEqual(['switch1'])
+    expect([...room.desk.known().all()].map(({ id }) => id)).toEqual(['switch1'])
   })
 
   it('attaches without a decision the next time', async () => {
@@ -160,20 +160,28 @@ describe('a device that nothing vouches for', () => {
 })
 
 describe('a pending device that hangs up', () => {
-  it('frees its place among the handshakes, and can still be approved for its next call', async () => {
-    const room = await open({ maxHandshakes: 1 })
+  it('can still be approved for its next call', async () => {
+    const room = await open()
     const { socket } = await pend(room, 'router1')
-    const surplus = room.refused()
-    await room.dial()
-    expect(await surplus).toMatchObject({ reason: 'too-many-handshakes' })
     const refused = room.refused()
     socket.end()
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
-    // Only one may be in its handshake, so the other is gone.
     const { source: next } = await pend(room, 'router1')
     const attached = once(room.fleet.events, 'attached')
     await room.desk.approve('router1', 'alice')
     expect((await attached)[0]).toMatchObject({ deviceId: 'router1', source: next })
+  })
+
+  it('had no place among the handshakes, nor in the queue before them', async () => {
+    const room = await open({ maxQueuedHandshakes: 1, maxHandshakes: 1 })
+    const { socket } = await pend(room, 'router1')
+    await pend(room, 'router2')
+    expect(room.listener.handshakes).toEqual({ arriving: 0, queued: 0, running: 0, waiting: 0, pending: 2 })
+    const refused = room.refused()
+    socket.end()
+    await refused
+    await turns()
+    expect(room.listener.handshakes.pending).toBe(1)
   })
 
   it('at the moment of its approval is attached to nothing, and bound all the same', async () => {
@@ -186,7 +194,7 @@ describe('a pending device that hangs up', () => {
     await room.desk.approve('router1', 'alice')
     await refused
     expect(links).toEqual([])
-    expect(room.desk.known()).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 })
 

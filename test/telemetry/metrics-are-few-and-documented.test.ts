@@ -26,6 +26,7 @@ function tellOfEverything(): void {
   fleet.sessionClosed('ssh', 2)
   fleet.sessionRefused('link-full')
   callHome.connected()
+  callHome.handshakeQueued(1)
   callHome.handshakeEnded('attached', 0.02)
   clients.loggedIn('password')
   clients.loginFailed('publickey', 'wrong-password')

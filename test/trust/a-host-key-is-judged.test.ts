@@ -7,6 +7,7 @@ import type { KnownDevice } from '../../src/trust/known-device.js'
 import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const secret = 'very-secret-9876'
 const presented = hostKey(1)
@@ -35,7 +36,7 @@ const junos = (announced: keyof typeof claimBy): Claim => ({
 
 /** What is judged where neither known_hosts nor revocations say anything. */
 const judge = (claim: Claim, blob: Buffer, known: readonly KnownDevice[], firstUse: FirstUse = 'refuse'): Verdict =>
-  judgeHostKey(claim, blob, known, anchorsWith({ firstUse }), new Date())
+  judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ firstUse }), new Date())
 
 type Row = readonly [
   secret: boolean,

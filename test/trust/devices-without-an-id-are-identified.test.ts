@@ -8,6 +8,7 @@ import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const claim: Claim = { form: 'none', deviceIds: [] }
 
@@ -31,7 +32,7 @@ function judged(
     firstUse = 'pend',
   }: { readonly knownHosts?: readonly string[]; readonly firstUse?: FirstUse } = {},
 ): Verdict {
-  return judgeHostKey(claim, blob, known, anchorsWith({ knownHosts, firstUse }), new Date())
+  return judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ knownHosts, firstUse }), new Date())
 }
 const trustedCa = (): string => knownHostsLine(['*'], ca.publicKey, 'cert-authority')
 const certified = async (keyId: string, principals: string, by: KeyPair = ca): Promise<Buffer> =>

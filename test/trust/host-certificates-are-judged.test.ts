@@ -9,6 +9,7 @@ import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, keyKinds, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 let room: KeyRoom
 let ca: KeyPair
@@ -33,7 +34,13 @@ function judged(
   }: { readonly caLine?: string; readonly firstUse?: FirstUse } = {},
 ): Verdict {
   const known = device === undefined ? [] : [device]
-  return judgeHostKey(claim, blob, known, anchorsWith({ knownHosts: [caLine], firstUse }), new Date())
+  return judgeHostKey(
+    claim,
+    blob,
+    createKnownDevices(known),
+    anchorsWith({ knownHosts: [caLine], firstUse }),
+    new Date(),
+  )
 }
 
 describe('a host certificate of a trusted CA', () => {
@@ -72,7 +79,7 @@ describe('a host certificate of a trusted CA', () => {
     const verdict = judgeHostKey(
       claim,
       certificate.blob,
-      [knownDevice('Router1', { pins: [old] })],
+      createKnownDevices([knownDevice('Router1', { pins: [old] })]),
       anchorsWith({
         knownHosts: [knownHostsLine(['*'], ca.publicKey, 'cert-authority'), knownHostsLine(['router1'], old)],
       }),

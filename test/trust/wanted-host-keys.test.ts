@@ -4,6 +4,7 @@ import type { Claim } from '../../src/trust/claim.js'
 import { wantedHostKeys } from '../../src/trust/wanted-host-keys.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const known = [
   knownDevice('router1', { pins: [hostKey(1, 'ssh-rsa'), hostKey(2, 'ssh-rsa')] }),
@@ -44,11 +45,11 @@ describe('key exchange asks', () => {
     ],
     ['first for what is pinned for anyone where no id was claimed', nobody, [...rsa, p384, p256, ed25519, p521]],
   ])('%s', (_name, claim, algorithms) => {
-    expect(wantedHostKeys(claim, known, anchorsWith())).toEqual(algorithms)
+    expect(wantedHostKeys(claim, createKnownDevices(known), anchorsWith())).toEqual(algorithms)
   })
 
   it('for any key while no device is known', () => {
-    expect(wantedHostKeys(nobody, [], anchorsWith())).toEqual(usual)
+    expect(wantedHostKeys(nobody, createKnownDevices([]), anchorsWith())).toEqual(usual)
   })
 
   it.each([
@@ -58,7 +59,7 @@ describe('key exchange asks', () => {
     ['hashed', 'router3', hashedKnownHostsLine('[router3]:830', hostKey(5, p521))],
     ['by a pattern', 'router3', knownHostsLine(['router*', '!router1'], hostKey(5, p521))],
   ])('first for what stands in known_hosts %s', (_how, id, line) => {
-    expect(wantedHostKeys(junos(id), known, anchorsWith({ knownHosts: [line] }))).toEqual([
+    expect(wantedHostKeys(junos(id), createKnownDevices(known), anchorsWith({ knownHosts: [line] }))).toEqual([
       p521,
       ed25519,
       p256,
@@ -72,9 +73,9 @@ describe('key exchange asks', () => {
       knownHostsLine(['router3'], hostKey(5, p521), 'revoked'),
       knownHostsLine(['router1'], hostKey(6, p384)),
     ]
-    expect(wantedHostKeys(junos('router3'), known, anchorsWith({ knownHosts }))).toEqual(usual)
+    expect(wantedHostKeys(junos('router3'), createKnownDevices(known), anchorsWith({ knownHosts }))).toEqual(usual)
     const ca = knownHostsLine(['*'], hostKey(7, p521), 'cert-authority')
-    expect(wantedHostKeys(junos('router3'), known, anchorsWith({ knownHosts: [ca] }))).toEqual([
+    expect(wantedHostKeys(junos('router3'), createKnownDevices(known), anchorsWith({ knownHosts: [ca] }))).toEqual([
       ...certified(usual),
       ...usual,
     ])
@@ -83,9 +84,16 @@ describe('key exchange asks', () => {
   it('for certificates first where a host CA is trusted, in the same order of types', () => {
     const anchors = anchorsWith({ knownHosts: [knownHostsLine(['*'], hostKey(7), 'cert-authority')] })
     const order = [...rsa, ed25519, p256, p384, p521]
-    expect(wantedHostKeys(junos('router1'), known, anchors)).toEqual([...certified(order), ...order])
+    expect(wantedHostKeys(junos('router1'), createKnownDevices(known), anchors)).toEqual([
+      ...certified(order),
+      ...order,
+    ])
     expect(
-      wantedHostKeys({ form: 'junos', deviceIds: ['router1'], hostKey: hostKey(9, p256) }, known, anchors),
+      wantedHostKeys(
+        { form: 'junos', deviceIds: ['router1'], hostKey: hostKey(9, p256) },
+        createKnownDevices(known),
+        anchors,
+      ),
     ).toEqual([...certified([p256]), p256])
   })
 })

@@ -12,6 +12,7 @@ import { judgeHostKey, type Verdict } from '../../src/trust/judge-host-key.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const secret = 'very-secret-9876'
 
@@ -50,7 +51,7 @@ function judged(
     firstUse: 'accept',
   })
   const device = knownDevice('router1', { pins: [key.publicKey], ...(claim.form === 'junos' ? { secret } : {}) })
-  return judgeHostKey(claim, presented, [device], anchors, new Date())
+  return judgeHostKey(claim, presented, createKnownDevices([device]), anchors, new Date())
 }
 
 async function revokedBy(text: string): Promise<Revocations> {
@@ -149,7 +150,9 @@ describe('an unknown device with a revoked key', () => {
   ])('%s is refused and neither pends nor is believed', (_which, claim) => {
     for (const firstUse of ['refuse', 'pend', 'accept'] as const) {
       const anchors = anchorsWith({ knownHosts: [knownHostsLine(['x'], key.publicKey, 'revoked')], firstUse })
-      expect(wordOf(judgeHostKey(claim, key.publicKey.blob, [], anchors, new Date()))).toBe('revoked')
+      expect(wordOf(judgeHostKey(claim, key.publicKey.blob, createKnownDevices([]), anchors, new Date()))).toBe(
+        'revoked',
+      )
     }
   })
 })

@@ -8,6 +8,7 @@ import type { KnownDevice } from '../../src/trust/known-device.js'
 import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { anchorsWith, knownDevice, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const silent: Claim = { form: 'none', deviceIds: [] }
 let room: KeyRoom
@@ -29,7 +30,7 @@ const judged = (
   known: readonly KnownDevice[],
   knownHosts: readonly string[],
   firstUse: FirstUse = 'pend',
-) => judgeHostKey(claim, blob, known, anchorsWith({ knownHosts, firstUse }), new Date())
+) => judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ knownHosts, firstUse }), new Date())
 
 describe('the name in a certificate gives a device without an id its name only', () => {
   const fingerprint = (): string => fingerprintOf(key.publicKey.blob)

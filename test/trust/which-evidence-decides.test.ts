@@ -10,6 +10,7 @@ import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { hostKey } from './support/host-keys.js'
 import { anchorsWith, knownDevice, toldBy, wordOf } from './support/known-devices.js'
+import { createKnownDevices } from '../../src/trust/known-devices.js'
 
 const secret = 'very-secret-9876'
 const other = hostKey(2)
@@ -94,7 +95,7 @@ function judged({ away, hmac, certificate, pins, knownHosts, firstUse }: Situati
     firstUse,
   })
   const presented = certificates[certificate]?.blob ?? key.publicKey.blob
-  const verdict = judgeHostKey(claim, presented, known, anchors, new Date())
+  const verdict = judgeHostKey(claim, presented, createKnownDevices(known), anchors, new Date())
   return { verdict, secrets: [secret, 'another-secret-5432', hmacOf(secret), hmacOf('guessed')] }
 }
 

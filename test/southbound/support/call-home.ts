@@ -34,6 +34,7 @@ export interface CallHomeRoomOptions {
   readonly credentials?: Credentials
   readonly enrolment?: Partial<EnrolmentLimits>
   readonly maxHandshakes?: number
+  readonly maxQueuedHandshakes?: number
 }
 
 /** A device of the configuration file that nothing is said of beside its id. */
@@ -43,7 +44,14 @@ export function configuredDevice(id: string, rest: Partial<ConfiguredDevice> = {
 
 /** The whole southbound side on a free port, with an enrolment desk on a real store. */
 export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<CallHomeRoom> {
-  const { configured = [], anchors = anchorsWith(), credentials, enrolment, maxHandshakes = 10 } = options
+  const {
+    configured = [],
+    anchors = anchorsWith(),
+    credentials,
+    enrolment,
+    maxHandshakes = 10,
+    maxQueuedHandshakes = 10,
+  } = options
   const logged: string[] = []
   const directory = await mkdtemp(join(tmpdir(), 'homeport-southbound-'))
   const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
@@ -63,7 +71,11 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   fleet.configure(desk.devices(), fleetLimits)
 
   const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
-  const metrics: CallHomeMetrics = { connected: () => undefined, handshakeEnded: () => undefined }
+  const metrics: CallHomeMetrics = {
+    connected: () => undefined,
+    handshakeQueued: () => undefined,
+    handshakeEnded: () => undefined,
+  }
   const listener = createCallHomeListener(
     { fleet, desk, anchors: () => anchors, credentialsFor: () => credentials, metrics, log },
     {
@@ -71,7 +83,10 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       handshakeTimeout: 10_000,
       keepaliveInterval: 0,
       keepaliveCountMax: 3,
+      maxConcurrentHandshakes: 2,
       maxHandshakes,
+      maxQueuedHandshakes,
+      queueTimeout: 10_000,
     },
   )
   listener.server.listen(0, '127.0.0.1')

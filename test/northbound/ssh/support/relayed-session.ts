@@ -41,6 +41,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     judge: () => ({ trusted: true, deviceId: 'router1', because: 'pin', pin: false }),
     decision: () => Promise.reject(new Error('nothing is pending')),
     login: () => Promise.resolve({ username: 'netconf', keys: [], password: 'any' }),
+    work: (piece) => piece(),
     handshakeTimeout: 10_000,
     keepaliveInterval: 0,
     keepaliveCountMax: 3,

@@ -1,0 +1,44 @@
+import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
+import { networkOf } from '../ssh/address.js'
+import type { Claim } from '../trust/claim.js'
+import type { Rank } from './fair-queue.js'
+
+/** Which devices were attached before, and from where: they come first when many call at once. A claim is not proven yet, so it gets nobody more than a better place. */
+export interface Acquaintances {
+  /** Notes a device that attached. */
+  met(deviceId: string, network: string): void
+  /** Whether a device from there was attached before. */
+  knows(network: string): boolean
+  rankOf(claim: Claim, network: string): Rank
+}
+
+/** Of each kind, the newest are remembered. */
+const mostRemembered = 100_000
+
+export function createAcquaintances(desk: Pick<EnrolmentDesk, 'seenBefore' | 'expects'>): Acquaintances {
+  const ids = new Set<string>()
+  const networks = new Set<string>()
+  const met = (deviceId: string, network: string): void => {
+    remember(ids, deviceId)
+    remember(networks, network)
+  }
+  for (const { deviceId, addresses } of desk.seenBefore())
+    for (const address of addresses) met(deviceId, networkOf(address.replace(/^\[(.*)\]$/, '$1')))
+  return {
+    met,
+    knows: (network) => networks.has(network),
+    rankOf: ({ form, deviceIds }, network) => {
+      if (form === 'none') return networks.has(network) ? 'attached-before' : 'stranger'
+      const expected = deviceIds.filter((id) => desk.expects(id))
+      if (expected.some((id) => ids.has(id))) return 'attached-before'
+      return expected.length > 0 ? 'expected' : 'stranger'
+    },
+  }
+}
+
+function remember(set: Set<string>, word: string): void {
+  set.delete(word)
+  set.add(word)
+  const [oldest] = set
+  if (set.size > mostRemembered && oldest !== undefined) set.delete(oldest)
+}

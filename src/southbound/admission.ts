@@ -1,0 +1,217 @@
+import { createFairQueue, type Rank } from './fair-queue.js'
+import { createShares, type Shares } from './shares.js'
+import { createTurns, type Turns } from './turns.js'
+
+export interface AdmissionLimits {
+  /** Handshakes that may be worked on at a time. */
+  readonly maxConcurrentHandshakes: number
+  /** Handshakes that have begun and are not over; those of pending devices, which have a bound of their own, do not count. */
+  readonly maxHandshakes: number
+  /** Connections whose handshake has not begun: their claim is being read, or they wait. */
+  readonly maxQueuedHandshakes: number
+  /** Milliseconds that one waits for its handshake to begin. */
+  readonly queueTimeout: number
+}
+
+/** A call-home connection on its way to becoming a link. */
+export interface Call {
+  /** Waits for its handshake to begin. */
+  queue(rank: Rank, gone: AbortSignal): Promise<'begun' | 'timeout' | 'gone'>
+  /** Does a piece of work of its handshake, once it is its turn. */
+  work(piece: () => void): void
+  /** Waits for something that costs the bridge nothing, such as an operator. */
+  suspended<T>(waiting: () => Promise<T>): Promise<T>
+  /** It became a link, or nothing. */
+  leave(): void
+}
+
+export type Entry =
+  | { readonly ok: true; readonly call: Call }
+  | { readonly ok: false; readonly cause: 'too-many-handshakes' | 'too-many-from-source' }
+
+/** How many calls there are in each state. `running` ones have a place, `waiting` ones lent theirs while the device is slow. */
+export type HandshakeCounts = Readonly<Record<'arriving' | 'queued' | 'running' | 'waiting' | 'pending', number>>
+
+/**
+ * Decides whose handshake is worked on. A handshake costs milliseconds of key exchange, and a thousand at once would hold up every session, so only a few
+ * have a place at a time. A place is lent on once its device lets it idle, and whoever has begun comes before those who have not, so that a slow device
+ * costs the others nothing and a handshake that has cost something is brought to its end.
+ * No source takes what all need: it gets twice what is free, two thirds of everything where it is alone.
+ */
+export interface Admission {
+  /**
+   * Takes a connection in, before anything was read from it.
+   * @param familiar a device from there was attached before; those that are not leave a quarter of the room to those that are
+   */
+  enter(network: string, familiar: boolean): Entry
+  readonly counts: HandshakeCounts
+  configure(limits: AdmissionLimits): void
+}
+
+/** Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is shorter. */
+const idleAllowance = 5
+
+type Stage = 'arriving' | 'queued' | 'begun' | 'pending' | 'over'
+
+interface State {
+  readonly network: string
+  stage: Stage
+  readonly pieces: (() => void)[]
+  /** When the last piece was done, on the clock of `now`. */
+  lastWorked: number
+  begin: (outcome: 'begun' | 'timeout' | 'gone') => void
+}
+
+export function createAdmission(
+  initial: AdmissionLimits,
+  {
+    now = () => performance.now(),
+    turns = createTurns(),
+  }: { readonly now?: () => number; readonly turns?: Turns } = {},
+): Admission {
+  let limits = initial
+  /** Of connections before their handshake, and of handshakes. */
+  const before: Shares = createShares(() => limits.maxQueuedHandshakes)
+  const begun: Shares = createShares(() => limits.maxHandshakes)
+  const queue = createFairQueue<State>()
+  /** Those with a place. */
+  const running = new Set<State>()
+  /** Those that have begun and have work, but no place. */
+  const returning = new Set<State>()
+  let pending = 0
+  let lookAgain: NodeJS.Timeout | undefined
+
+  const doPieces = (state: State): void =>
+    turns(() => {
+      for (const piece of state.pieces.splice(0)) piece()
+      state.lastWorked = now()
+      if (returning.size > 0 || queue.size > 0) serve()
+    })
+
+  /** Makes room among those with a place, from one that idles; else says when to look again. */
+  const roomAmongRunning = (): boolean => {
+    if (running.size < limits.maxConcurrentHandshakes) return true
+    let soonest = Infinity
+    for (const state of running) {
+      if (state.pieces.length > 0) continue
+      const left = state.lastWorked + idleAllowance - now()
+      if (left <= 0) return running.delete(state)
+      soonest = Math.min(soonest, left)
+    }
+    if (soonest < Infinity) lookAgain ??= setTimeout(lookNow, Math.ceil(soonest))
+    return false
+  }
+  const lookNow = (): void => {
+    lookAgain = undefined
+    serve()
+  }
+
+  /** Gives places to those who have work, and begins handshakes, as far as there is room. */
+  const serve = (): void => {
+    while ((returning.size > 0 || queue.size > 0) && roomAmongRunning()) {
+      const [state] = returning
+      if (state !== undefined) {
+        returning.delete(state)
+        running.add(state)
+        doPieces(state)
+        continue
+      }
+      const next = queue.next(begun.mayHaveMore)
+      if (next === undefined) return
+      begin(next)
+    }
+  }
+  const begin = (state: State): void => {
+    before.give(state.network)
+    begun.take(state.network)
+    state.stage = 'begun'
+    running.add(state)
+    state.pieces.push(() => state.begin('begun'))
+    doPieces(state)
+  }
+
+  const callOf = (state: State): Call => ({
+    queue: (rank, gone) =>
+      new Promise((resolve) => {
+        const settle = (outcome: 'begun' | 'timeout' | 'gone'): void => {
+          clearTimeout(timer)
+          gone.removeEventListener('abort', giveUp)
+          queue.delete(state, rank, state.network)
+          if (state.stage === 'queued') state.stage = 'arriving'
+          resolve(outcome)
+        }
+        const giveUp = (): void => settle('gone')
+        const timer = setTimeout(() => settle('timeout'), limits.queueTimeout)
+        gone.addEventListener('abort', giveUp)
+        state.begin = settle
+        state.stage = 'queued'
+        queue.add(state, rank, state.network)
+        if (gone.aborted) giveUp()
+        else serve()
+      }),
+    work: (piece) => {
+      if (state.stage === 'over') return
+      state.pieces.push(piece)
+      if (running.has(state)) {
+        if (state.pieces.length === 1) doPieces(state)
+        return
+      }
+      returning.add(state)
+      serve()
+    },
+    suspended: async (waiting) => {
+      leavePlace(state)
+      begun.give(state.network)
+      state.stage = 'pending'
+      pending += 1
+      serve()
+      try {
+        return await waiting()
+      } finally {
+        pending -= 1
+        // It has begun already, so there is room for it.
+        if (state.stage === 'pending') {
+          state.stage = 'begun'
+          begun.take(state.network)
+        }
+      }
+    },
+    leave: () => {
+      const { stage, network } = state
+      state.stage = 'over'
+      state.pieces.length = 0
+      leavePlace(state)
+      if (stage === 'begun') begun.give(network)
+      else if (stage === 'arriving' || stage === 'queued') before.give(network)
+      serve()
+    },
+  })
+  const leavePlace = (state: State): void => {
+    running.delete(state)
+    returning.delete(state)
+  }
+
+  return {
+    enter: (network, familiar) => {
+      const kept = familiar ? 0 : limits.maxQueuedHandshakes / 4
+      if (before.free <= kept) return { ok: false, cause: 'too-many-handshakes' }
+      if (!before.mayHaveMore(network)) return { ok: false, cause: 'too-many-from-source' }
+      before.take(network)
+      const state: State = { network, stage: 'arriving', pieces: [], lastWorked: now(), begin: () => undefined }
+      return { ok: true, call: callOf(state) }
+    },
+    get counts() {
+      return {
+        arriving: before.taken - queue.size,
+        queued: queue.size,
+        running: running.size,
+        waiting: begun.taken - running.size,
+        pending,
+      }
+    },
+    configure: (next) => {
+      limits = next
+      serve()
+    },
+  }
+}
