@@ -298,7 +298,7 @@ export function createWarmSessions(
 
   /** A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it is closed. */
   const rest = (pool: Pool, warm: Warm): void => {
-    if (draining) {
+    if (draining && pool.waiting.length === 0) {
       void leave(pool, warm)
       return
     }
@@ -351,13 +351,15 @@ export function createWarmSessions(
     void closeIdle(({ place }) => place.deviceId === deviceId, Number.MAX_SAFE_INTEGER)
   fleet.events.on('crowded', makeRoom)
 
+  const drain = (): void => {
+    draining = true
+    closeIdle(() => true, Number.MAX_SAFE_INTEGER)
+  }
+
   return {
     ask,
     count,
-    drain: () => {
-      draining = true
-      closeIdle(() => true, Number.MAX_SAFE_INTEGER)
-    },
+    drain,
     close: async () => {
       fleet.events.off('crowded', makeRoom)
       stopping.abort()
