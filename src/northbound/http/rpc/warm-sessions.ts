@@ -228,7 +228,8 @@ export function createWarmSessions(
           // Given up, or moved to another session.
           if (sent.state === 'given-up') return
           job.signal.removeEventListener('abort', cancel)
-          remove(warm, sent)
+          // All that is sent on it fails with it, and must find it gone.
+          pool.sessions.delete(warm)
           lost(pool, job, whyEnded(thrown, warm.session.linkEnd()))
         },
       )
