@@ -5,6 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 /** The stable words for what goes wrong: the end of a problem's `type`, with its status and title. */
 const causes = {
   'malformed-json': { status: 400, title: 'Malformed JSON' },
+  'malformed-xml': { status: 400, title: 'Malformed XML' },
   'not-authenticated': { status: 401, title: 'Not authenticated' },
   'wrong-password': { status: 401, title: 'Wrong user or password' },
   'invalid-token': { status: 401, title: 'Invalid token' },
@@ -15,7 +16,6 @@ const causes = {
   'out-of-scope': { status: 403, title: 'Out of scope' },
   'no-rights': { status: 403, title: 'No rights on the device' },
   'not-for-others': { status: 403, title: 'Not for others' },
-  'malformed-xml': { status: 400, title: 'Malformed XML' },
   'operation-forbidden': { status: 403, title: 'Operation forbidden' },
   'unknown-path': { status: 404, title: 'Unknown path' },
   'unknown-device': { status: 404, title: 'Unknown device' },
@@ -38,21 +38,21 @@ const causes = {
   'unknown-host': { status: 421, title: 'Unknown host name' },
   'invalid-request': { status: 422, title: 'Invalid request' },
   'unknown-user': { status: 422, title: 'Unknown user' },
-  'too-many-attempts': { status: 429, title: 'Too many attempts' },
-  'internal-error': { status: 500, title: 'Internal error' },
-  'record-not-readable': { status: 503, title: 'The record cannot be searched' },
-  'identity-provider-unreachable': { status: 503, title: 'The identity provider does not answer' },
-  'shutting-down': { status: 503, title: 'The bridge is stopping' },
   'idempotency-key-reused': { status: 422, title: 'The key belongs to another request' },
   'too-many-jobs': { status: 429, title: 'Too many jobs' },
+  'too-many-attempts': { status: 429, title: 'Too many attempts' },
   'too-many-calls': { status: 429, title: 'Too many calls' },
   'too-many-sessions': { status: 429, title: 'Too many sessions' },
+  'internal-error': { status: 500, title: 'Internal error' },
   // Its status is that of the first error, as RFC 8040 §7 maps it.
   'rpc-error': { status: 500, title: 'The device answered with an error' },
   'refused-by-device': { status: 502, title: 'The device refused a session' },
   'no-session': { status: 502, title: 'The device gave no NETCONF session' },
   'bad-reply': { status: 502, title: 'The device answered what is no reply' },
   'outcome-unknown': { status: 502, title: 'The outcome is not known' },
+  'record-not-readable': { status: 503, title: 'The record cannot be searched' },
+  'identity-provider-unreachable': { status: 503, title: 'The identity provider does not answer' },
+  'shutting-down': { status: 503, title: 'The bridge is stopping' },
   'not-connected': { status: 503, title: 'The device is not connected' },
   'link-full': { status: 503, title: 'The device has no free session' },
   'link-lost': { status: 503, title: 'The device did not answer' },
@@ -131,17 +131,26 @@ export interface ProblemWords {
 }
 
 /** Answers a request with a problem detail. */
-export function answerProblem<Cause extends ProblemCause>(
-  c: Context,
-  cause: Cause,
-  { message, hint, errors, more, headers, retryAfter }: ProblemWords,
-) {
-  const { title } = causes[cause]
+export function answerProblem<Cause extends ProblemCause>(c: Context, cause: Cause, words: ProblemWords) {
   const status: StatusOf<Cause> = causes[cause].status
+  return c.json(problemOf(c, cause, status, words), status, headersOf(words))
+}
+
+/** Answers with what the device said was wrong; its first error decides on the status. */
+export function answerRpcErrors(c: Context, status: ContentfulStatusCode, words: ProblemWords): Response {
+  return c.json(problemOf(c, 'rpc-error', status, words), status, headersOf(words))
+}
+
+function problemOf(
+  c: Context,
+  cause: ProblemCause,
+  status: number,
+  { message, hint, errors, more }: ProblemWords,
+): Problem {
   const requestId = c.get('requestId') as string | undefined
-  const problem: Problem = {
+  return {
     type: `urn:homeport:problem:${cause}`,
-    title,
+    title: causes[cause].title,
     status,
     detail: message,
     ...(hint === undefined ? {} : { hint }),
@@ -149,28 +158,14 @@ export function answerProblem<Cause extends ProblemCause>(
     ...(errors === undefined ? {} : { errors }),
     ...more,
   }
-  return c.json(problem, status, {
+}
+
+function headersOf({ headers, retryAfter }: ProblemWords): Record<string, string> {
+  return {
     ...headers,
     'Content-Type': 'application/problem+json',
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-  })
-}
-
-/** Answers with what the device said was wrong; the first error decides on the status. */
-export function answerRpcErrors(
-  c: Context,
-  status: ContentfulStatusCode,
-  { message, hint, more }: Pick<ProblemWords, 'message' | 'hint' | 'more'>,
-): Response {
-  const problem: Problem = {
-    type: 'urn:homeport:problem:rpc-error',
-    title: causes['rpc-error'].title,
-    status,
-    detail: message,
-    ...(hint === undefined ? {} : { hint }),
-    ...more,
   }
-  return c.json(problem, status, { 'Content-Type': 'application/problem+json' })
 }
 
 const content = { 'application/problem+json': { schema: problemSchema } }

@@ -15,7 +15,6 @@ import {
   readBeginning,
   readWhole,
   type ReplyBeginning,
-  ReplyStalled,
   ReplyTooLong,
 } from './reply-content.js'
 import { shownRpcError, statusOf } from './shown-rpc-error.js'
@@ -32,7 +31,7 @@ export interface ReplyOptions {
   readonly maxJsonSize: number
   /** The words for a reply that broke off before anything of it was sent. */
   readonly brokenOff: (thrown: unknown) => Promise<Response>
-  /** Called once, with the outcome and the octets that the device sent: when the answer was read to its end, or will not be. */
+  /** Called once, with the outcome in the words of the record and the octets that the device sent: when the answer was read to its end, or will not be. */
   readonly done: (outcome: string, octets: number) => void
 }
 
@@ -60,13 +59,13 @@ export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how:
   } catch (thrown) {
     reply.body.destroy()
     if (thrown instanceof ReplyTooLong) {
-      how.done('reply-too-large', 0)
+      how.done('unknown', 0)
       return answerProblem(c, 'reply-too-large', {
         message: `${thrown.message}, which is too long to become JSON`,
         hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
       })
     }
-    how.done(thrown instanceof ReplyStalled ? 'device-timeout' : 'aborted', 0)
+    how.done('aborted', 0)
     return await how.brokenOff(thrown)
   }
 }
@@ -124,7 +123,7 @@ function answerSchema(root: XmlElement): Response {
 }
 
 function unreadable(c: Context, cause: string, how: ReplyOptions, octets: number): Response {
-  how.done('bad-reply', octets)
+  how.done('unknown', octets)
   return answerProblem(c, 'bad-reply', { message: `the device's reply cannot be read: ${cause}` })
 }
 
@@ -148,10 +147,10 @@ function onwards(
     body.destroy()
     how.done(outcome, octets)
   }
-  const breakOff = (outcome: string, controller: ReadableStreamDefaultController<Uint8Array>): void => {
-    end(outcome)
+  const breakOff = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    end('aborted')
     const outgoing = c.env?.outgoing
-    if (outgoing === undefined) controller.error(new Error(outcome))
+    if (outgoing === undefined) controller.error(new Error('the reply broke off'))
     else outgoing.destroy()
   }
 
@@ -170,12 +169,12 @@ function onwards(
           }
           if (held === undefined) octets += part.length
           controller.enqueue(part)
-          waiting = setTimeout(() => breakOff('client-too-slow', controller), how.patience)
-        } catch (thrown) {
-          breakOff(thrown instanceof ReplyStalled ? 'device-timeout' : 'aborted', controller)
+          waiting = setTimeout(() => breakOff(controller), how.patience)
+        } catch {
+          breakOff(controller)
         }
       },
-      cancel: () => end('client-gone'),
+      cancel: () => end('aborted'),
     },
     { highWaterMark: 1 },
   )

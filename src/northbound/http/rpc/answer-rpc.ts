@@ -142,7 +142,8 @@ async function carryOut(
     deadline.met()
     if (!asked.ok) {
       const told = toldFailure(asked.failure, place, deadline, deviceId)
-      done(told.cause, 0)
+      // What was not sent is no RPC.
+      if (told.mayHaveHappened || told.cause === 'device-timeout' || told.cause === 'link-lost') done('aborted', 0)
       entered.leave()
       return await fail(told)
     }

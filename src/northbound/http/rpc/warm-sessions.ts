@@ -228,7 +228,8 @@ export function createWarmSessions(
           // Given up, or moved to another session.
           if (sent.state === 'given-up') return
           job.signal.removeEventListener('abort', cancel)
-          remove(warm, sent)
+          // All that is sent on it fails with it, and must find it gone.
+          pool.sessions.delete(warm)
           lost(pool, job, whyEnded(thrown, warm.session.linkEnd()))
         },
       )
@@ -298,7 +299,7 @@ export function createWarmSessions(
 
   /** A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it is closed. */
   const rest = (pool: Pool, warm: Warm): void => {
-    if (draining) {
+    if (draining && pool.waiting.length === 0) {
       void leave(pool, warm)
       return
     }
@@ -351,13 +352,15 @@ export function createWarmSessions(
     void closeIdle(({ place }) => place.deviceId === deviceId, Number.MAX_SAFE_INTEGER)
   fleet.events.on('crowded', makeRoom)
 
+  const drain = (): void => {
+    draining = true
+    closeIdle(() => true, Number.MAX_SAFE_INTEGER)
+  }
+
   return {
     ask,
     count,
-    drain: () => {
-      draining = true
-      closeIdle(() => true, Number.MAX_SAFE_INTEGER)
-    },
+    drain,
     close: async () => {
       fleet.events.off('crowded', makeRoom)
       stopping.abort()

@@ -27,6 +27,13 @@ export const timeoutQuery = z.object({
     .openapi({ description: 'for the device to call home, where it is not connected', example: '30s' }),
 })
 
+export const idempotencyHeader = z.object({
+  'idempotency-key': z
+    .string()
+    .optional()
+    .openapi({ description: 'what may have an effect is carried out once for each key; repeats get the first answer' }),
+})
+
 /** What every RPC may be answered with. */
 export const rpcProblems = problemResponses(
   'invalid-request',
@@ -104,6 +111,7 @@ function registerAt<Schema extends z.ZodType>(
     request: {
       params,
       query: timeoutQuery,
+      headers: idempotencyHeader,
       body: {
         required: !bodyOptional,
         content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`) } },

@@ -6,7 +6,7 @@ import { answerRpc } from '../../rpc/answer-rpc.js'
 import { readRpc } from '../../rpc/read-rpc.js'
 import { registerStreamingRoute } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
-import { replyContent, rpcProblems, sessionIdParameter, timeoutQuery } from './operation-route.js'
+import { idempotencyHeader, replyContent, rpcProblems, sessionIdParameter, timeoutQuery } from './operation-route.js'
 
 const places = [
   { path: '/api/v1/devices/{id}/rpc', operationId: 'netconfRpc', params: deviceIdParameter },
@@ -26,6 +26,7 @@ export function registerRpc(api: Api, ports: Ports): void {
       request: {
         params: place.params,
         query: timeoutQuery,
+        headers: idempotencyHeader,
         body: {
           required: true,
           content: {

@@ -28,7 +28,7 @@ import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
 import { buildCommit, commitSchema } from './commit.js'
 import { buildEdit, editSchema } from './edit-config.js'
-import { answerInvalidField, timeoutQuery } from './operation-route.js'
+import { answerInvalidField, idempotencyHeader, timeoutQuery } from './operation-route.js'
 
 const transactionSchema = z
   .strictObject({
@@ -62,6 +62,7 @@ const route = createRoute({
   request: {
     params: deviceIdParameter,
     query: timeoutQuery,
+    headers: idempotencyHeader,
     body: { required: true, content: { 'application/json': { schema: transactionSchema } } },
   },
   responses: {

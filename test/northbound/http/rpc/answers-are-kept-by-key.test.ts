@@ -1,0 +1,113 @@
+import { Hono } from 'hono'
+import { beforeEach, expect, it } from 'vitest'
+import type { ApiEnv } from '../../../../src/northbound/http/api.js'
+import type { Caller } from '../../../../src/northbound/http/caller.js'
+import { createKeptAnswers } from '../../../../src/northbound/http/rpc/kept-answers.js'
+
+let app: Hono<ApiEnv>
+let acted: number
+let now: number
+let happened: boolean
+let act: () => Promise<Response>
+
+beforeEach(() => {
+  acted = 0
+  now = 0
+  happened = true
+  act = async () => new Response(`answer ${acted}`, { status: 201, headers: { Location: '/x', 'X-Other': 'y' } })
+  const answers = createKeptAnswers(
+    () => ({ idempotencyWindow: 1000, maxIdempotencyKeys: 2 }),
+    () => now,
+  )
+  app = new Hono<ApiEnv>()
+  app.post('*', async (c) => {
+    c.set('caller', { kind: 'user', user: c.req.header('user') ?? 'ops' } as Caller)
+    return answers.once(c, await c.req.text(), async () => {
+      acted += 1
+      return { response: await act(), happened }
+    })
+  })
+})
+
+function post(key: string | undefined, { body = 'b', path = '/p', user = 'ops' } = {}) {
+  return app.request(path, {
+    method: 'POST',
+    body,
+    headers: { ...(key === undefined ? {} : { 'Idempotency-Key': key }), user },
+  })
+}
+
+const causeOf = async (answer: Response): Promise<string> => ((await answer.json()) as { type: string }).type
+
+it('acts once for a key, and gives its answer again', async () => {
+  const first = await post('k')
+  expect([first.status, await first.text(), first.headers.get('x-other')]).toEqual([201, 'answer 1', 'y'])
+  const again = await post('k')
+  expect([again.status, await again.text()]).toEqual([201, 'answer 1'])
+  expect([again.headers.get('idempotency-replayed'), again.headers.get('location')]).toEqual(['true', '/x'])
+  expect(acted).toBe(1)
+})
+
+it('acts anew without a key, for another user, on another path, and after the window', async () => {
+  await post('k')
+  await post(undefined)
+  await post('k', { user: 'boss' })
+  expect(acted).toBe(3)
+  now = 1000
+  await post('k')
+  await post('k', { path: '/q' })
+  expect(acted).toBe(5)
+})
+
+it('refuses a key for another request, and the same query but for its timeout is no other', async () => {
+  await post('k', { path: '/p?timeout=1s' })
+  expect((await post('k', { path: '/p?timeout=2s' })).headers.get('idempotency-replayed')).toBe('true')
+  const other = await post('k', { body: 'c' })
+  expect([other.status, await causeOf(other)]).toEqual([422, 'urn:homeport:problem:idempotency-key-reused'])
+  expect((await post('')).status).toBe(422)
+  expect((await post('x'.repeat(256))).status).toBe(422)
+})
+
+it('tells whoever repeats a request that is under way', async () => {
+  let finish: (answer: Response) => void = () => undefined
+  act = () => new Promise((resolve) => (finish = resolve))
+  const first = post('k')
+  while (acted === 0) await new Promise(setImmediate)
+  const second = await post('k')
+  expect([second.status, await causeOf(second)]).toEqual([409, 'urn:homeport:problem:idempotency-key-in-use'])
+  finish(new Response('done'))
+  expect(await (await first).text()).toBe('done')
+})
+
+it('frees a key whose request did not happen, and not one that failed on the way', async () => {
+  happened = false
+  await post('k')
+  await post('k')
+  expect(acted).toBe(2)
+  act = () => Promise.reject(new Error('on the way'))
+  app.onError((_, c) => c.text('failed', 500))
+  expect((await post('l')).status).toBe(500)
+  expect(await causeOf(await post('l'))).toBe('urn:homeport:problem:answer-not-kept')
+})
+
+it('passes a long answer on, but does not keep it', async () => {
+  const long = 'x'.repeat(200_000)
+  act = async () => new Response(long)
+  expect(await (await post('k')).text()).toBe(long)
+  const again = await post('k')
+  expect([again.status, await causeOf(again)]).toEqual([409, 'urn:homeport:problem:answer-not-kept'])
+  expect(acted).toBe(1)
+})
+
+it('keeps no more keys are kept than may be: the oldest is forgotten, but none that is under way', async () => {
+  await post('a')
+  await post('b')
+  await post('c')
+  await post('a')
+  expect(acted).toBe(4)
+  act = () => new Promise(() => undefined)
+  void post('d')
+  void post('e')
+  while (acted < 6) await new Promise(setImmediate)
+  expect((await post('f')).status).toBe(429)
+})
