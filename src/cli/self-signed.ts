@@ -4,7 +4,6 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { TlsFiles } from '../northbound/http/tls-material.js'
 import type { Log } from '../telemetry/log.js'
-import { generateTlsKey, signForItself, whyMadeAnew } from '../trust/self-signed-certificate.js'
 
 /** Where the bridge keeps a certificate of its own. */
 export function selfSignedFiles(dataDir: string): Pick<TlsFiles, 'certificate' | 'key'> {
@@ -23,6 +22,8 @@ export async function keepSelfSigned(
   log: Log,
   now = new Date(),
 ): Promise<void> {
+  // Only who wants such a certificate pays for the library that makes it, at each start.
+  const { generateTlsKey, signForItself, whyMadeAnew } = await import('../trust/self-signed-certificate.js')
   const files = selfSignedFiles(dataDir)
   const stored = { key: await contentOf(files.key), certificate: await contentOf(files.certificate) }
   const why = stored.key === '' ? 'unreadable' : whyMadeAnew(stored, names, now)
