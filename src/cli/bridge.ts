@@ -231,7 +231,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     fleetEvents.close()
     callHome.close()
     ownDoors.close()
-    endpoint.server.close()
+    endpoint.stopListening()
     rpc.drain()
     const inTime = await within(settings.drainTimeout, quiet(), hurry)
     if (!inTime) log.warn({ sessions: (await fleet.sessions()).length }, 'sessions and calls under way are cut off')

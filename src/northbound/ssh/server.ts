@@ -47,6 +47,8 @@ export interface SshEndpoint {
   serve(socket: Socket, door?: Door): void
   /** Applies new limits to connections from now on. */
   configure(limits: SshEndpointLimits): void
+  /** Takes no more clients; those that are here stay. */
+  stopListening(): void
   /** Takes no more clients and closes the connections of those that are here. */
   close(): void
 }
@@ -148,6 +150,9 @@ export function createSshEndpoint(
       limits = next
       // They hold the keepalives of before.
       servers = new WeakMap()
+    },
+    stopListening: () => {
+      for (const listener of listeners) listener.close()
     },
     close: () => {
       for (const listener of listeners) listener.close()
