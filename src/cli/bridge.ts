@@ -28,7 +28,7 @@ import { createAccess } from './access.js'
 import { hostKeysOf, namesOfBridge } from './bridge-host-keys.js'
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
-import { createDeviceDoors, type DeviceDoors } from './device-doors.js'
+import { createDeviceDoors, type DeviceDoors, type SharedEndpoint } from './device-doors.js'
 import { healthOf } from './health.js'
 import { jobDeskOn, webhooksOn } from './api-ports.js'
 import { createFleetEventLog } from '../northbound/http/streams/fleet-events.js'
@@ -108,8 +108,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     endpointOf: (deviceId) => ownEndpoints.of(deviceId),
   })
   // Nothing is given before the bridge listens: what it has bound itself is not to give.
-  const shared = (): AddressInfo | undefined =>
-    endpoint.server.listening ? (endpoint.server.address() as AddressInfo) : undefined
+  const shared = (): SharedEndpoint | undefined =>
+    sharedEndpoint([endpoint.server, ...further.map(({ server }) => server)])
   const applyDevices = (): void => {
     fleet.configure(desk.devices(), settings.fleetLimits)
     const bound = shared()
@@ -153,12 +153,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       endpoints: ownEndpoints,
       hostKeys: hostKeys.presented,
       bridgeNames: namesOfBridge(config),
-      sharedPort: () => shared()?.port,
+      sharedPorts: () => shared()?.ports ?? [],
     }),
     settings.endpointLimits,
     log,
     metrics.clients,
   )
+
+  const further = config.endpoint.ssh.furtherPorts.map((port) => ({ port, server: endpoint.addServer() }))
 
   const draining = new AbortController()
   let started = false
@@ -247,7 +249,6 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   }
 
   try {
-    const further = config.endpoint.ssh.furtherPorts.map((port) => ({ port, server: endpoint.addServer() }))
     if (config.endpoint.http.port !== 'none')
       http = await createHttpEndpoint(config, (network) => createApp({ ...ports, identify, network }), log)
     // After it listens, an error is one failed accept, for want of file descriptors say: the next one may succeed.
@@ -261,6 +262,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       socketName: 'endpoint-ssh',
       ...config.endpoint.ssh,
     })
+    const furtherEndpoints = await listenOn(further, config.endpoint.ssh.address)
     applyDevices()
     await ownDoors.openAtStart()
     const addresses = {
@@ -270,7 +272,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         socketName: 'call-home-ssh',
         ...config.callHome.ssh,
       }),
-      ...(further.length === 0 ? {} : { furtherEndpoints: await listenOn(further, config.endpoint.ssh.address) }),
+      ...(further.length === 0 ? {} : { furtherEndpoints }),
       ...(http === undefined ? {} : { http: await listenForHttp(http, config) }),
     }
     started = true
@@ -326,17 +328,18 @@ async function listenOn(
   return bound
 }
 
+/** Where these servers listen, the first of which decides: undefined until it does. */
+function sharedEndpoint(servers: readonly Server[]): SharedEndpoint | undefined {
+  const [first, ...more] = servers.flatMap((server) => (server.listening ? [server.address() as AddressInfo] : []))
+  return first === undefined ? undefined : { address: first.address, ports: [first, ...more].map(({ port }) => port) }
+}
+
 /** What devices are given out of, without what the bridge and this machine need for themselves. */
-function rangesOf({ endpointRanges }: Settings, bound: AddressInfo, { callHome, endpoint }: Config): EndpointRanges {
+function rangesOf({ endpointRanges }: Settings, bound: SharedEndpoint, { callHome, endpoint }: Config): EndpointRanges {
   const ofThisMachine = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   return {
     ...endpointRanges,
-    reservedPorts: [
-      bound.port,
-      ...endpoint.ssh.furtherPorts,
-      callHome.ssh.port,
-      ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port]),
-    ],
+    reservedPorts: [...bound.ports, callHome.ssh.port, ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port])],
     reservedAddresses: [bound.address, ...ofThisMachine.map(({ address }) => address)],
   }
 }

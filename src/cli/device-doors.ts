@@ -17,11 +17,17 @@ export interface DeviceDoors {
   close(): void
 }
 
-/** @param shared the bound address where every device is reached; undefined before there is one */
+/** The bound address where every device is reached, and its ports, which are those of devices' own addresses too. */
+export interface SharedEndpoint {
+  readonly address: string
+  readonly ports: readonly number[]
+}
+
+/** @param shared undefined before the bridge listens */
 export function createDeviceDoors(options: {
   readonly endpoints: EndpointAssignments
   readonly serve: SshEndpoint['serve']
-  readonly shared: () => { readonly address: string; readonly port: number } | undefined
+  readonly shared: () => SharedEndpoint | undefined
   readonly log: Log
 }): DeviceDoors {
   const { endpoints, serve, shared, log } = options
@@ -112,10 +118,7 @@ const gatheringTime = 50
 const mostNamed = 8
 
 /** Every port; and every address that the shared listener does not hear on already. */
-function wantedListeners(
-  endpoints: EndpointAssignments,
-  bound: { readonly address: string; readonly port: number },
-): readonly DeviceListener[] {
+function wantedListeners(endpoints: EndpointAssignments, bound: SharedEndpoint): readonly DeviceListener[] {
   return endpoints
     .all()
     .flatMap(({ deviceId, port, address, portGiven, addressGiven }): readonly DeviceListener[] => [
@@ -124,7 +127,7 @@ function wantedListeners(
         : [{ deviceId, by: 'port' as const, address: bound.address, port, given: portGiven }]),
       ...(address === undefined || hears(bound.address, address)
         ? []
-        : [{ deviceId, by: 'address' as const, address, port: bound.port, given: addressGiven }]),
+        : bound.ports.map((each) => ({ deviceId, by: 'address' as const, address, port: each, given: addressGiven }))),
     ])
 }
 

@@ -54,7 +54,8 @@ function checkDevices({ devices, endpoint, callHome }: Config): readonly Fault[]
   return devices.flatMap(({ endpoint: own }, at): readonly Fault[] => {
     const path = ['devices', at, 'endpoint']
     const faults: Fault[] = []
-    if (own?.port !== undefined && [endpoint.ssh.port, callHome.ssh.port, endpoint.http.port].includes(own.port))
+    const ours = [endpoint.ssh.port, ...endpoint.ssh.furtherPorts, callHome.ssh.port, endpoint.http.port]
+    if (own?.port !== undefined && ours.includes(own.port))
       faults.push({
         path: [...path, 'port'],
         message: `the bridge itself listens on port ${own.port}`,

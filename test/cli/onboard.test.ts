@@ -290,6 +290,13 @@ describe('onboard for the NMS', () => {
     ])
   })
 
+  it('puts the CA that certifies them first, which is all that OpenSSH needs', async () => {
+    const ca = await room.key('bridge-ca')
+    await configure(undefined, { endpoint: { ssh: { 'host-ca': ca.path } } })
+    const { json } = await shown(['router1'])
+    expect(json.nms.knownHosts[0]).toBe(`@cert-authority * ${ca.line.split(' ').slice(0, 2).join(' ')}`)
+  })
+
   it('says how to get them when the bridge has none yet', async () => {
     const { stdout } = await onboard(['router1'])
     expect(stdout).toContain('ssh-keyscan -p 830 Bridge.example')

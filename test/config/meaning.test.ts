@@ -105,6 +105,85 @@ describe('devices', () => {
   })
 })
 
+describe('ports and addresses of devices’ own', () => {
+  const two = (one: string, other: string): string =>
+    `${credentials}devices:\n  - { id: a, secret: x, endpoint: ${one} }\n  - { id: b, secret: y, endpoint: ${other} }\n`
+
+  it('are read, addresses as sockets tell them', () => {
+    const { devices } = configOf(two('{ port: 8301, address: 2001:DB8:0::0001 }', '{ address: 10.99.0.1 }'))
+    expect(devices.map(({ endpoint }) => endpoint)).toEqual([
+      { port: 8301, address: '2001:db8::1' },
+      { address: '10.99.0.1' },
+    ])
+  })
+
+  it('are one device’s each', () => {
+    expect(problemsOf(two('{ port: 8301, address: 2001:db8::1 }', '{ port: 8301, address: 2001:DB8:0::1 }'))).toEqual([
+      '4:37: devices[1].endpoint.port: is that of another device already, on line 3',
+      '4:49: devices[1].endpoint.address: is that of another device already, on line 3',
+    ])
+  })
+
+  it.each([
+    ['{ port: 0 }', 'expected a whole number from 1 to 65535'],
+    ['{ port: 830 }', 'the bridge itself listens on port 830'],
+    ['{ port: 22 }', 'the bridge itself listens on port 22'],
+    ['{ port: 4334 }', 'the bridge itself listens on port 4334'],
+    ['{ port: 8080 }', 'the bridge itself listens on port 8080'],
+    ['{ address: "::" }', 'is every address of this machine, not one of a device'],
+    ['{ address: 10.0.0.1 }', 'is the address where all devices are reached, `endpoint.ssh.address`'],
+    ['{ address: router1 }', 'expected an IP address'],
+    ['{ address: fe80::1%eth0 }', 'expected a plain IP address'],
+    ['{ address: "::ffff:10.0.0.2" }', 'expected a plain IP address'],
+  ])('may not be %s', (own, problem) => {
+    const text = `endpoint: { ssh: { address: 10.0.0.1, further-ports: [22] } }\n${device(`{ id: a, secret: x, endpoint: ${own} }`)}`
+    expect(problemsOf(text)).toEqual([expect.stringContaining(problem) as string])
+  })
+
+  it.each([
+    ['127.1.0.0/16', { family: 'ipv4', network: 0x7f010000n, bits: 16 }],
+    ['10.0.0.0/30', { family: 'ipv4', network: 0x0a000000n, bits: 30 }],
+    ['2001:db8:1::/64', { family: 'ipv6', network: 0x20010db8000100000000000000000000n, bits: 64 }],
+    ['fd00::1:0/127', { family: 'ipv6', network: 0xfd000000000000000000000000010000n, bits: 127 }],
+  ])('are given out of the prefix %s', (written, prefix) => {
+    const { endpoint } = configOf(`endpoint: { ssh: { device-addresses: "${written}" } }`)
+    expect(endpoint.ssh.deviceAddresses).toEqual({ ...prefix, text: written })
+  })
+
+  it.each([
+    ['127.1.0.0', 'expected a prefix of addresses'],
+    ['127.1.0.1/16', 'has bits behind the first 16'],
+    ['2001:db8::1/64', 'has bits behind the first 64'],
+    ['10.0.0.0/31', 'a prefix with addresses to give has a length from 1 to 30 here'],
+    ['2001:db8::/128', 'a prefix with addresses to give has a length from 1 to 127 here'],
+    ['0.0.0.0/0', 'a prefix with addresses to give has a length from 1 to 30 here'],
+    ['router/16', 'expected a prefix of addresses'],
+    ['fe80::%eth0/64', 'expected a prefix of addresses'],
+  ])('are not given out of %s', (written, problem) => {
+    expect(problemsOf(`endpoint: { ssh: { device-addresses: "${written}" } }`)).toEqual([
+      expect.stringContaining(problem) as string,
+    ])
+  })
+
+  it('are given out of a range of ports', () => {
+    const { endpoint } = configOf('endpoint: { ssh: { device-ports: 20000-29999 } }')
+    expect(endpoint.ssh.devicePorts).toEqual({ first: 20_000, last: 29_999 })
+    for (const wrong of ['20000', '0-10', '20000-70000', '3-2', 'a-b'])
+      expect(problemsOf(`endpoint: { ssh: { device-ports: "${wrong}" } }`)).toHaveLength(1)
+  })
+})
+
+describe('a host CA', () => {
+  it.each(['host-ca-passphrase: x', 'host-names: [bridge]', 'host-certificate-lifetime: 1h'])(
+    'is what %s is about',
+    (key) => {
+      expect(problemsOf(`endpoint: { ssh: { ${key} } }`)).toEqual([
+        expect.stringContaining('means nothing without a host CA that certifies the host keys'),
+      ])
+    },
+  )
+})
+
 describe('credentials', () => {
   it.each([
     ['{ username: a }', '1:16: credentials.a: nothing to log in with, neither a key nor a password'],

@@ -101,9 +101,13 @@ describe('ports of devices’ own', () => {
 describe('addresses of devices’ own', () => {
   it('are heard on beside a single address, and nothing else is', async () => {
     const bridge = own(
-      await startBridge(config([device('router1', { address: '127.9.0.1' })], { address: '127.0.0.1' })),
+      await startBridge(
+        config([device('router1', { address: '127.9.0.1' })], { address: '127.0.0.1', 'further-ports': [0] }),
+      ),
     )
-    expect(await greeting(bridge.endpointPort, '127.9.0.1')).toBe('SSH-2.0-Homeport')
+    const [further] = (await bridge.logged(/^ready/))['furtherEndpoints'] as readonly string[]
+    for (const port of [bridge.endpointPort, Number(further?.split(':').at(-1))])
+      expect(await greeting(port, '127.9.0.1')).toBe('SSH-2.0-Homeport')
     expect(await greeting(bridge.endpointPort, '127.9.0.2')).toBe('ECONNREFUSED')
   })
 

@@ -23,7 +23,8 @@ function certifier(clock: { now: number }, keys = [key('ed25519'), key('ecdsa')]
     now: () => clock.now,
   })
   if (!made.ok) throw new Error(made.problem.message)
-  return { ca, forNames: made.certified.forNames }
+  const { certified } = made
+  return { ca, forNames: (names: readonly string[]) => certified.forNames(names) }
 }
 
 function certificatesIn(hostKeys: ServerConfig['hostKeys']) {

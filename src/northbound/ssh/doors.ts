@@ -27,15 +27,15 @@ const shared: Door = { kind: 'shared' }
 
 /**
  * @param bridgeNames by which clients know the bridge itself
- * @param sharedPort the port where every device is reached
+ * @param sharedPorts the ports where every device is reached
  */
 export function createDoors(options: {
   readonly endpoints: DeviceEndpoints
   readonly hostKeys: HostKeysOfBridge
   readonly bridgeNames: readonly string[]
-  readonly sharedPort: () => number | undefined
+  readonly sharedPorts: () => readonly number[]
 }): Doors {
-  const { endpoints, hostKeys, bridgeNames, sharedPort } = options
+  const { endpoints, hostKeys, bridgeNames, sharedPorts } = options
   return {
     at: (localAddress) => {
       const deviceId = localAddress === undefined ? undefined : endpoints.atAddress(plainAddress(localAddress))
@@ -44,7 +44,7 @@ export function createDoors(options: {
     behind: (host, port) => {
       const deviceId = endpoints.named(host) ?? endpoints.atAddress(plainAddress(host))
       if (deviceId === undefined) return undefined
-      const open = jumpPorts.includes(port) || port === sharedPort() || port === endpoints.of(deviceId)?.port
+      const open = jumpPorts.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
       return open ? { kind: 'device', deviceId, by: 'jump' } : undefined
     },
     hostKeys: (door) => {
