@@ -70,7 +70,7 @@ export async function startBridge(
   const log = (): readonly LogLine[] => lines.all.flatMap((line) => asLogLine(line) ?? [])
   try {
     await Promise.race([
-      lines.match(/"msg":"ready"/),
+      lines.match(/"msg":"ready"/, { timeoutMs: 30_000 }),
       exited.then(() => Promise.reject(new Error(`it ended: ${lines.all.join('\n')}`))),
     ])
   } catch (error) {
