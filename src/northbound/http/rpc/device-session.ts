@@ -2,7 +2,7 @@ import type { Fleet } from '../../../fleet/fleet.js'
 import type { LinkEnd } from '../../../fleet/link.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import { type ClientSession, type ClientSessionOptions, openClientSession } from '../../../netconf/client-session.js'
-import { type Failed, failedWith, fromRefusal, noSession } from './call-failure.js'
+import { clientGone, type Failed, failedWith, fromRefusal, linkLost, noSession, whyEnded } from './call-failure.js'
 
 /** A NETCONF session of ours on a device. */
 export interface DeviceSession extends ClientSession {
@@ -17,13 +17,24 @@ export type DeviceSessionOpening = { readonly ok: true; readonly session: Device
 /** Milliseconds that a device gets for its `<hello>`. */
 const helloTimeout = 30_000
 
-/** Opens a channel on the device's link and exchanges hellos on it. */
+/** Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next one. */
 export async function openDeviceSession(
   fleet: Pick<Fleet, 'openSession'>,
   deviceId: string,
   client: SessionClient,
   signal?: AbortSignal,
   options: Pick<ClientSessionOptions, 'onNotification'> = {},
+): Promise<DeviceSessionOpening> {
+  const first = await tryToOpen(fleet, deviceId, client, signal, options)
+  return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(fleet, deviceId, client, signal, options)
+}
+
+async function tryToOpen(
+  fleet: Pick<Fleet, 'openSession'>,
+  deviceId: string,
+  client: SessionClient,
+  signal: AbortSignal | undefined,
+  options: Pick<ClientSessionOptions, 'onNotification'>,
 ): Promise<DeviceSessionOpening> {
   const opening = await fleet.openSession(deviceId, { kind: 'subsystem', name: 'netconf' }, client, signal)
   if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
@@ -37,6 +48,8 @@ export async function openDeviceSession(
     channel.stream.resume()
     channel.close()
   }
+  const giveUp = (): void => void channel.stream.destroy()
+  signal?.addEventListener('abort', giveUp)
   try {
     const onSent = (octets: number): void => live.carried('fromClient', octets)
     const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
@@ -45,6 +58,12 @@ export async function openDeviceSession(
     return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
   } catch (thrown) {
     release()
-    return failedWith(noSession(deviceId, thrown))
+    if (signal?.aborted) return failedWith(clientGone)
+    const linkEnd = channel.linkEnd()
+    return failedWith(
+      linkEnd === undefined ? noSession(deviceId, thrown) : linkLost(deviceId, whyEnded(thrown, linkEnd)),
+    )
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
