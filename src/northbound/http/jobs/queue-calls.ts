@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { requireScopeOnDevice } from '../require-scope.js'
+import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
 import { shownJob } from '../routes/jobs/job-view.js'
 import type { JobOwner } from './job.js'
@@ -23,7 +24,7 @@ const queueable = new Set([
 ])
 
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
-export function queueCalls(ports: Pick<Ports, 'jobs'>): MiddlewareHandler<ApiEnv> {
+export function queueCalls(ports: Pick<Ports, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const operation = c.req.path.split('/').at(-1) ?? ''
     if (c.req.method !== 'POST' || !queueable.has(operation) || !prefersAsync(c)) return next()
@@ -35,7 +36,10 @@ export function queueCalls(ports: Pick<Ports, 'jobs'>): MiddlewareHandler<ApiEnv
   }
 }
 
-async function queue(c: Context<ApiEnv>, { jobs }: Pick<Ports, 'jobs'>): Promise<Response> {
+async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rpc'>): Promise<Response> {
+  const deviceId = c.req.param('id') ?? ''
+  const authorisation = await c.var.caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const url = new URL(c.req.url)
   const expires = url.searchParams.get('expires')
   const lifetime = expires === null ? undefined : durationOf(expires)
@@ -46,21 +50,25 @@ async function queue(c: Context<ApiEnv>, { jobs }: Pick<Ports, 'jobs'>): Promise
     })
   url.searchParams.delete('expires')
   url.searchParams.delete('wait')
-  const submitted = await jobs.submit({
-    deviceId: c.req.param('id') ?? '',
-    owner: ownerOf(c),
-    request: {
-      path: url.pathname + url.search,
-      contentType: c.req.header('content-type') ?? 'application/xml',
-      accept: c.req.header('accept') ?? 'application/xml',
-      body: await c.req.text(),
-    },
-    ...(lifetime === undefined ? {} : { lifetime }),
+  const body = await c.req.text()
+  return rpc.answers.once(c, deviceId, body, async () => {
+    const submitted = await jobs.submit({
+      deviceId,
+      owner: ownerOf(c),
+      request: {
+        path: url.pathname + url.search,
+        contentType: c.req.header('content-type') ?? 'application/xml',
+        accept: c.req.header('accept') ?? 'application/xml',
+        body,
+      },
+      ...(lifetime === undefined ? {} : { lifetime }),
+    })
+    if (!submitted.ok)
+      return { response: answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 }), happened: false }
+    c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
+    c.header('Preference-Applied', 'respond-async')
+    return { response: c.json(shownJob(submitted.job), 202), happened: true }
   })
-  if (!submitted.ok) return answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 })
-  c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
-  c.header('Preference-Applied', 'respond-async')
-  return c.json(shownJob(submitted.job), 202)
 }
 
 export function ownerOf({ var: { caller } }: Context<ApiEnv>): JobOwner {

@@ -116,7 +116,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   const wait = waitOf(c, ports.rpc.limits())
   if (!wait.ok) return wait.response
   if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
-  return ports.rpc.answers.once(c, body, async () => {
+  return ports.rpc.answers.once(c, deviceId, body, async () => {
     let happened = false
     const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {
       const able = transactionAbilities(session.capabilities)
