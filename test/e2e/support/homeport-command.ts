@@ -9,11 +9,17 @@ export type Ended = { readonly status: number | null; readonly stdout: string; r
 
 /** Runs a `homeport` command to its end. */
 export function homeport(...words: readonly string[]): Promise<Ended> {
+  return homeportReading('', ...words)
+}
+
+/** The same with something on its standard input. */
+export function homeportReading(input: string, ...words: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...words], { timeout: 30_000 }, (_error, stdout, stderr) =>
+    const child = execFile(process.execPath, [main, ...words], { timeout: 60_000 }, (_error, stdout, stderr) =>
       resolve({ status: child.exitCode, stdout, stderr }),
     )
-    child.stdin?.end()
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
   })
 }
 
