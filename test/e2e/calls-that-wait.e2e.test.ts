@@ -159,6 +159,10 @@ describe('a call that becomes a job', () => {
     expect(problemIn(await on('nobody/rpc', { headers: later }))).toBe('404 unknown-device')
   })
 
+  it('is not made of a call on a session', async () => {
+    expect((await on('late/sessions/none/get', { body: {}, headers: later })).status).toBe(404)
+  })
+
   it('waits on where the device has no free session', async () => {
     dial(bridge, 'busy', { maxSessions: 1 })
     await bridge.logged(/^link attached/, { deviceId: 'busy' })

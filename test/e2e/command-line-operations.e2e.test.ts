@@ -5,7 +5,7 @@ import { type SimulatedDevice, startSimulatedDevice } from '../../src/simulator/
 import { boxConfig } from './parts/clients.js'
 import { type Netconfd, startNetconfd } from './parts/netconfd.js'
 import { type AttachedDevice, deviceLogin, startAttachedDevice } from './support/attached-device.js'
-import { type Ended, homeport, homeportReading } from './support/homeport-command.js'
+import { type Ended, homeport, homeportReading, operateHere } from './support/homeport-command.js'
 import { curl } from './support/http-api.js'
 
 const box = (name: string): string => `<box xmlns="urn:homeport:test"><name>${name}</name></box>`
@@ -45,9 +45,9 @@ afterAll(async () => {
   await netconfd?.stop()
 })
 
-const run = (...words: readonly string[]): Promise<Ended> => homeport(...words, '--config', config)
+const run = (...words: readonly string[]): Promise<Ended> => reading('', ...words)
 const reading = (input: string, ...words: readonly string[]): Promise<Ended> =>
-  homeportReading(input, ...words, '--config', config)
+  operateHere(input, ...words, '--config', config)
 
 /** What a command wrote that went well. */
 async function written(running: Promise<Ended>): Promise<string> {
@@ -56,6 +56,17 @@ async function written(running: Promise<Ended>): Promise<string> {
   expect(stdout.endsWith('\n')).toBe(true)
   return stdout
 }
+
+describe('homeport as a process', () => {
+  it('gets an operation by pipe, and says with its status how it went', async () => {
+    const rpc = '<get-config><source><running/></source></get-config>'
+    const done = await homeportReading(rpc, 'rpc', 'router1', '--config', config)
+    expect(done).toMatchObject({ status: 0, stderr: '' })
+    expect(done.stdout).toMatch(/^[^]*<rpc-reply[^]*<\/rpc-reply>\n$/)
+    expect(await homeport('get', 'absent', '--config', config)).toMatchObject({ status: 1, stdout: '' })
+    expect(await homeport('edit-config', 'router1', '--config', config)).toMatchObject({ status: 2, stdout: '' })
+  })
+})
 
 describe('the commands of NETCONF', () => {
   it('edit-config into candidate from standard input, commit, get-config of both', async () => {
@@ -131,7 +142,7 @@ describe('what fails', () => {
   it('an error of the device: status 1, nothing on standard output, each rpc-error on a line', async () => {
     const { status, stdout, stderr } = await run('delete-config', 'router1', '--target', 'startup')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-    expect(stderr).toMatch(/^error: .*\n(.*\n)*rpc-error: [a-z-]+(: .*)?\n$/)
+    expect(stderr).toMatch(/^homeport: .*\n(.*\n)*rpc-error: [a-z-]+(: .*)?\n$/)
   })
 
   it('the same as JSON: the problem on standard output', async () => {
@@ -167,12 +178,18 @@ describe('what fails', () => {
   })
 
   it('no bridge: status 1, and how to start one', async () => {
-    const { status, stderr } = await homeport('get', 'router1', '--config', join(attached.bridge.directory, 'edit.xml'))
+    const { status, stderr } = await operateHere(
+      '',
+      'get',
+      'router1',
+      '--config',
+      join(attached.bridge.directory, 'edit.xml'),
+    )
     expect(status).toBe(2)
     expect(stderr).not.toBe('')
     const elsewhere = join(attached.bridge.directory, 'elsewhere.yaml')
     await writeFile(elsewhere, JSON.stringify({ 'data-dir': 'elsewhere' }))
-    const alone = await homeport('get', 'router1', '--config', elsewhere)
+    const alone = await operateHere('', 'get', 'router1', '--config', elsewhere)
     expect(alone.status).toBe(1)
     expect(alone.stderr).toMatch(/no bridge answers on .*homeport serve/)
   })
@@ -181,6 +198,6 @@ describe('what fails', () => {
     breaking.netconf.faults.dropNextReply()
     const { status, stderr } = await run('get', 'breaking')
     expect(status).toBe(1)
-    expect(stderr).toMatch(/^error: \S/)
+    expect(stderr).toMatch(/^homeport: device "breaking" did not answer/)
   })
 })

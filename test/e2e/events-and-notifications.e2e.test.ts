@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import ssh2 from 'ssh2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type SimulatedDevice, startSimulatedDevice } from '../../src/simulator/simulated-device.js'
 import { waitFor } from './parts/wait-for.js'
@@ -24,6 +25,7 @@ const config: ConfigFile = {
     osaka: { devices: ['site=osaka'], operations: ['get'] },
   },
   endpoint: { http: { 'max-streams': 3 } },
+  link: { 'reconnect-wait': '1s' },
 }
 
 let bridge: RunningBridge
@@ -32,14 +34,23 @@ beforeAll(async () => {
 })
 afterAll(() => bridge?.stop())
 
+const hostKeys = new Map<string, string>()
+/** The same for a device each time that it dials, since the bridge remembers it. */
+function hostKeyOf(id: string): string {
+  const key = hostKeys.get(id) ?? ssh2.utils.generateKeyPairSync('ed25519').private
+  hostKeys.set(id, key)
+  return key
+}
+
 function dial(id: string, more: Partial<Parameters<typeof startSimulatedDevice>[0]> = {}): SimulatedDevice {
   return own(
     startSimulatedDevice({
       id,
       bridge: { host: bridge.host, port: bridge.callHomePort },
-      secret: `secret of ${id}`,
+      ...(id === 'stranger' ? {} : { secret: `secret of ${id}` }),
       username: deviceLogin.user,
       password: deviceLogin.password,
+      hostKey: hostKeyOf(id),
       redialDelay: 200,
       eventLogSize: 1_000,
       ...more,
@@ -67,7 +78,7 @@ const ticksOf = (stream: EventStream): readonly number[] => stream.events.flatMa
 describe('/api/v1/events', () => {
   it('tells of devices that attach, detach, are refused, wait, and are decided on', async () => {
     const stream = listen('/api/v1/events')
-    await waitFor('the stream', async () => /streams/.test('streams') && (await streamsOpen()) === 1)
+    await waitFor('the stream', async () => (await streamsOpen()) === 1)
     const device = await attach('sim-1')
     await stream.until(about('sim-1', 'attached'))
     await device.stop()
@@ -79,14 +90,7 @@ describe('/api/v1/events', () => {
     dial('sim-2', { secret: 'another' })
     const refused = await stream.until(about('sim-2', 'refused'))
     expect(JSON.parse(refused.data)).toMatchObject({ details: { reason: expect.stringMatching(/hmac/) as unknown } })
-    own(
-      startSimulatedDevice({
-        id: 'stranger',
-        bridge: { host: bridge.host, port: bridge.callHomePort },
-        username: deviceLogin.user,
-        password: deviceLogin.password,
-      }),
-    )
+    dial('stranger')
     await stream.until(about('stranger', 'pending'))
     await curl(bridge, '/api/v1/devices/stranger/approve', { body: {} })
     await stream.until(about('stranger', 'decided'))
@@ -99,13 +103,13 @@ describe('/api/v1/events', () => {
 
   it('goes on behind the Last-Event-ID, and says where that is not possible', async () => {
     const all = listen('/api/v1/events', '-H', 'Last-Event-ID: none')
-    const [gap, first, ...rest] = [await all.until(({ event }) => event === 'gap'), ...all.events.slice(1)]
-    expect(gap).toMatchObject({ event: 'gap' })
     await all.until(about('stranger', 'attached'))
+    const [gap, first, ...rest] = all.events
+    expect(gap).toEqual({ event: 'gap', data: '{}' })
     expect(first?.id).toMatch(/^[0-9a-f]{8}-1$/)
     const again = listen('/api/v1/events', '-H', `Last-Event-ID: ${first?.id}`)
     await again.until(about('stranger', 'attached'))
-    expect(again.events.slice(0, rest.length)).toEqual(all.events.slice(2, 2 + rest.length))
+    expect(again.events.slice(0, rest.length)).toEqual(rest)
     expect(again.events[0]?.id).toBe(`${first?.id?.split('-')[0]}-2`)
   })
 
@@ -134,7 +138,7 @@ describe('/api/v1/events', () => {
   })
 })
 
-/** Connections to the operator's socket and the port that are event streams: those that the bridge has answered and not ended. */
+/** How many streams the bridge has open. */
 async function streamsOpen(): Promise<number> {
   const { body } = await curl(bridge, '/metrics', { method: 'GET' })
   return Number(/^homeport_event_streams (\d+)$/m.exec(body)?.[1])
@@ -217,13 +221,12 @@ describe('notifications of a device', () => {
   })
 
   it('end when the device is forgotten, and the bridge goes on', async () => {
-    const device = await attach('stranger', { secret: undefined } as never).catch(() => undefined)
+    await attach('stranger')
     const stream = listen(devicePath('stranger'))
     await stream.until(({ event }) => event === 'subscribed')
     expect((await curl(bridge, '/api/v1/devices/stranger', { method: 'DELETE' })).status).toBe(204)
     await stream.until(({ event }) => event === 'refused')
     await stream.ended
-    await device?.stop()
     expect((await curl(bridge, '/healthz', { method: 'GET' })).status).toBe(200)
   })
 })
@@ -258,7 +261,9 @@ describe('webhooks', () => {
     }
     await waitFor('the one that failed', () => failingReceiver.taken().length === 2, 30_000)
     expect(failingReceiver.deliveries.map(({ status }) => status)).toEqual([500, 500, 204, 204])
-    expect(new Set(failingReceiver.deliveries.slice(0, 3).map(({ headers }) => headers['homeport-delivery'])).size).toBe(1)
+    expect(
+      new Set(failingReceiver.deliveries.slice(0, 3).map(({ headers }) => headers['homeport-delivery'])).size,
+    ).toBe(1)
 
     await bridge.reload(
       JSON.stringify({ ...(await configNow()), webhooks: [{ url: `http://127.0.0.1:${down}/new`, secret: 'new' }] }),

@@ -20,10 +20,7 @@ export type WebhookReceiver = {
 }
 
 /** A program that receives webhooks; `statuses` are answered first, then 204. */
-export async function startWebhookReceiver(
-  port: number,
-  statuses: readonly number[] = [],
-): Promise<WebhookReceiver> {
+export async function startWebhookReceiver(port: number, statuses: readonly number[] = []): Promise<WebhookReceiver> {
   const deliveries: Delivery[] = []
   const server = createServer((request, response) => {
     let body = ''
@@ -68,7 +65,9 @@ export function isSigned({ headers, body }: Delivery, secret: string): boolean {
   const [, seconds = '', given = ''] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers['homeport-signature'])) ?? []
   const own = createHmac('sha256', secret).update(`${seconds}.${body}`).digest()
   return (
-    given !== '' && timingSafeEqual(own, Buffer.from(given, 'hex')) && Math.abs(Date.now() / 1000 - Number(seconds)) < 300
+    given !== '' &&
+    timingSafeEqual(own, Buffer.from(given, 'hex')) &&
+    Math.abs(Date.now() / 1000 - Number(seconds)) < 300
   )
 }
 

@@ -7,8 +7,8 @@ import { durationOf } from '../rpc/timeout.js'
 import { shownJob } from '../routes/jobs/job-view.js'
 import type { JobOwner } from './job.js'
 
-/** Operations that may wait for their device. */
-const queueable = new Set([
+/** Operations that may wait for their device, by the end of their path. */
+const queueable: ReadonlySet<string> = new Set([
   'rpc',
   'get',
   'get-config',
@@ -23,11 +23,16 @@ const queueable = new Set([
   'transaction',
 ])
 
+/** Whether what is sent to a path may become a job. What is for a session of the client's own may not: it would not outlast the wait. */
+export function mayBecomeJob(path: string): boolean {
+  const [, operation = ''] = /^\/api\/v1\/devices\/[^/]+\/([^/]+)$/.exec(path) ?? []
+  return queueable.has(operation)
+}
+
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
 export function queueCalls(ports: Pick<Ports, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const operation = c.req.path.split('/').at(-1) ?? ''
-    if (c.req.method !== 'POST' || !queueable.has(operation) || !prefersAsync(c)) return next()
+    if (c.req.method !== 'POST' || !mayBecomeJob(c.req.path) || !prefersAsync(c)) return next()
     let answer: Response | undefined
     const refused = await requireScopeOnDevice('rpc')(c, async () => {
       answer = await queue(c, ports)
