@@ -73,7 +73,11 @@ export function refusal(location: BridgeLocation, status: number, text: string):
     return {
       ok: false,
       text,
-      problem: { message: detail, status: status === 422 ? 2 : 1, ...(hint === undefined ? {} : { hint }) },
+      problem: {
+        message: detail,
+        status: isWrongUsage(problem.data.type) ? 2 : 1,
+        ...(hint === undefined ? {} : { hint }),
+      },
     }
   }
   return {
@@ -87,6 +91,11 @@ export function refusal(location: BridgeLocation, status: number, text: string):
       status: 1,
     },
   }
+}
+
+/** Whether what was asked was wrong in itself, whatever the state of bridge and device. */
+function isWrongUsage(type: string): boolean {
+  return /:(invalid-request|unknown-user|malformed-xml|malformed-json|unsupported-media-type)$/.test(type)
 }
 
 function parsed(text: string): unknown {

@@ -181,11 +181,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     settings: () => settings,
     log,
   })
+  const streams = { open: 0 }
   const ports = {
     fleet,
     jobs,
     events: fleetEvents,
-    streams: { open: 0 },
+    streams,
     enrolments: desk,
     rpc,
     tokens,
@@ -204,6 +205,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     ...(await fleet.counts()),
     clients: endpoint.connections,
     handshakes: callHome.handshakes,
+    eventStreams: streams.open,
     devices: desk.countByStanding(),
   })
   const operatorApp = createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })

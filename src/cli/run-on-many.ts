@@ -49,12 +49,13 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
       io.stdout.write(forPeople ? shown(one) : `${line}\n`)
       bar.advance(one.problem === undefined)
     }
-    bar.end()
-    if (failed === undefined)
+    if (failed === undefined) {
+      bar.end()
       return exitWithProblem(
         { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
         io,
       )
+    }
     io.exit(failed === 0 ? 0 : 1)
   } catch (error) {
     exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)

@@ -47,6 +47,8 @@ export interface Readings {
   readonly sessions: Readonly<Record<Via, number>>
   /** Clients that wait for a session. */
   readonly waitingSessions: number
+  /** Event streams of HTTP clients that are open. */
+  readonly eventStreams: number
   /** Carried since the start. */
   readonly octets: { readonly fromClient: number; readonly fromDevice: number }
   /** Connections of clients to the SSH endpoint. */
@@ -138,6 +140,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'via',
   )
   const sessionQueue = gauge('session_queue', 'Clients that wait for a session.')
+  const eventStreams = gauge('event_streams', 'Event streams that HTTP clients have open.')
   const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
 
   const rpcDuration = histogram(
@@ -177,6 +180,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     links.set(now.links)
     clients.set(now.clients)
     sessionQueue.set(now.waitingSessions)
+    eventStreams.set(now.eventStreams)
     setAll(sessions, 'via', now.sessions)
     setAll(handshakes, 'state', now.handshakes)
     setAll(devices, 'standing', now.devices)

@@ -7,6 +7,7 @@ const readings: Readings = {
   links: 3,
   sessions: { ssh: 2, http: 1 },
   waitingSessions: 4,
+  eventStreams: 5,
   octets: { fromClient: 10, fromDevice: 20 },
   clients: 5,
   handshakes: { running: 6 },
@@ -81,6 +82,7 @@ describe('metrics', () => {
     expect(samples.get('homeport_links')).toBe(3)
     expect(samples.get('homeport_sessions{via="http"}')).toBe(1)
     expect(samples.get('homeport_session_queue')).toBe(4)
+    expect(samples.get('homeport_event_streams')).toBe(5)
     expect(samples.get('homeport_clients')).toBe(5)
     expect(samples.get('homeport_handshakes{state="running"}')).toBe(6)
     expect(samples.get('homeport_devices{standing="rejected"}')).toBe(4)

@@ -39,18 +39,26 @@ export type RunningBridge = {
   readonly residentMemory: () => Promise<number>
   /** What is alive in the process after a full collection; only when it was started with `report-on-signal.mjs`. */
   readonly report: () => Promise<Report>
+  /** Ends the process at once, as a crash does; what it kept stays until `stop`. */
+  readonly kill: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 /** Octets of heap in use, and how many timers, sockets and so on are active. */
 export type Report = { readonly heapUsed: number; readonly resources: Readonly<Record<string, number>> }
 
-/** Runs `homeport serve` on free ports of the loopback address, and waits until it is ready. */
+/**
+ * Runs `homeport serve` on free ports of the loopback address, and waits until it is ready.
+ * With `directory`, it goes on with what an earlier one has left there, who then removes it.
+ */
 export async function startBridge(
   config: ConfigFile,
-  options: { nodeArguments?: readonly string[] } = {},
+  options: { nodeArguments?: readonly string[]; directory?: string } = {},
 ): Promise<RunningBridge> {
-  const directory = await makeTempDir('bridge')
+  const directory =
+    options.directory === undefined
+      ? await makeTempDir('bridge')
+      : { path: options.directory, remove: async () => undefined }
   const file = join(directory.path, 'homeport.yaml')
   const write = (content: ConfigFile | string): Promise<void> =>
     writeFile(file, typeof content === 'string' ? content : JSON.stringify(withFreePorts(content)))
@@ -70,7 +78,7 @@ export async function startBridge(
   const log = (): readonly LogLine[] => lines.all.flatMap((line) => asLogLine(line) ?? [])
   try {
     await Promise.race([
-      lines.match(/"msg":"ready"/, { timeoutMs: 30_000 }),
+      lines.match(/"msg":"ready"/, { timeoutMs: 45_000 }),
       exited.then(() => Promise.reject(new Error(`it ended: ${lines.all.join('\n')}`))),
     ])
   } catch (error) {
@@ -88,7 +96,7 @@ export async function startBridge(
     process: child,
     lines,
     log,
-    logged: async (message, fields = {}, { from = 0, timeoutMs = 10_000 } = {}) => {
+    logged: async (message, fields = {}, { from = 0, timeoutMs = 30_000 } = {}) => {
       const wanted = { test: (line: string) => matches(asLogLine(line), message, fields) }
       const line = await lines.match(wanted as RegExp, { from, timeoutMs })
       return asLogLine(line) as LogLine
@@ -97,7 +105,7 @@ export async function startBridge(
       const from = lines.all.length
       await write(next)
       child.kill('SIGHUP')
-      await lines.match(/configuration (not )?reloaded/, { from })
+      await lines.match(/configuration (not )?reloaded/, { from, timeoutMs: 30_000 })
     },
     report: async () => {
       const from = lines.all.length
@@ -107,6 +115,10 @@ export async function startBridge(
     residentMemory: async () => {
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    },
+    kill: async () => {
+      child.kill('SIGKILL')
+      await exited
     },
     stop,
   }

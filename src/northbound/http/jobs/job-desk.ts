@@ -36,7 +36,7 @@ export interface JobDesk {
 
 /** Devices whose jobs run at once; those of one device run one after the other. */
 const atOnce = 16
-const sweepInterval = 30_000
+const sweepInterval = 5_000
 /** What says that the device was not reached, so that a job may wait on. */
 const waitOn = /^urn:homeport:problem:(not-connected|link-full|link-lost|shutting-down|too-many-calls)$/
 
@@ -90,8 +90,10 @@ export async function createJobDesk(options: {
   const startReady = (): void => {
     for (const deviceId of ready) {
       if (closed || busy.size >= atOnce) return
+      // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come back.
+      if (busy.has(deviceId)) continue
       ready.delete(deviceId)
-      if (!busy.has(deviceId)) void runFor(deviceId)
+      void runFor(deviceId)
     }
   }
   const attached = ({ deviceId }: { readonly deviceId: string }): void => {
@@ -117,6 +119,13 @@ export async function createJobDesk(options: {
     }
   }
 
+  /** A job may have found its device busy or at its limit, of which no event tells the end. */
+  const tryAgain = async (): Promise<void> => {
+    const waiting = new Set([...jobs.values()].filter(({ state }) => state === 'queued').map((job) => job.deviceId))
+    for (const deviceId of waiting)
+      if (!busy.has(deviceId) && (await fleet.device(deviceId))?.link !== undefined) attached({ deviceId })
+  }
+
   for (const job of await store.list()) {
     jobs.set(job.id, job)
     if (job.state === 'running')
@@ -133,7 +142,10 @@ export async function createJobDesk(options: {
   }
   fleet.events.on('attached', attached)
   fleet.events.on('replaced', attached)
-  const sweeping = setInterval(sweep, sweepInterval)
+  const sweeping = setInterval(() => {
+    sweep()
+    void tryAgain()
+  }, sweepInterval)
   sweeping.unref()
 
   return {

@@ -2,12 +2,13 @@ import type { Context, MiddlewareHandler } from 'hono'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { requireScopeOnDevice } from '../require-scope.js'
+import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
 import { shownJob } from '../routes/jobs/job-view.js'
 import type { JobOwner } from './job.js'
 
-/** Operations that may wait for their device. */
-const queueable = new Set([
+/** Operations that may wait for their device, by the end of their path. */
+const queueable: ReadonlySet<string> = new Set([
   'rpc',
   'get',
   'get-config',
@@ -22,11 +23,16 @@ const queueable = new Set([
   'transaction',
 ])
 
+/** Whether what is sent to a path may become a job. What is for a session of the client's own may not: it would not outlast the wait. */
+export function mayBecomeJob(path: string): boolean {
+  const [, operation = ''] = /^\/api\/v1\/devices\/[^/]+\/([^/]+)$/.exec(path) ?? []
+  return queueable.has(operation)
+}
+
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
-export function queueCalls(ports: Pick<Ports, 'jobs'>): MiddlewareHandler<ApiEnv> {
+export function queueCalls(ports: Pick<Ports, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const operation = c.req.path.split('/').at(-1) ?? ''
-    if (c.req.method !== 'POST' || !queueable.has(operation) || !prefersAsync(c)) return next()
+    if (c.req.method !== 'POST' || !mayBecomeJob(c.req.path) || !prefersAsync(c)) return next()
     let answer: Response | undefined
     const refused = await requireScopeOnDevice('rpc')(c, async () => {
       answer = await queue(c, ports)
@@ -35,7 +41,10 @@ export function queueCalls(ports: Pick<Ports, 'jobs'>): MiddlewareHandler<ApiEnv
   }
 }
 
-async function queue(c: Context<ApiEnv>, { jobs }: Pick<Ports, 'jobs'>): Promise<Response> {
+async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rpc'>): Promise<Response> {
+  const deviceId = c.req.param('id') ?? ''
+  const authorisation = await c.var.caller.authorise(deviceId)
+  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const url = new URL(c.req.url)
   const expires = url.searchParams.get('expires')
   const lifetime = expires === null ? undefined : durationOf(expires)
@@ -46,21 +55,25 @@ async function queue(c: Context<ApiEnv>, { jobs }: Pick<Ports, 'jobs'>): Promise
     })
   url.searchParams.delete('expires')
   url.searchParams.delete('wait')
-  const submitted = await jobs.submit({
-    deviceId: c.req.param('id') ?? '',
-    owner: ownerOf(c),
-    request: {
-      path: url.pathname + url.search,
-      contentType: c.req.header('content-type') ?? 'application/xml',
-      accept: c.req.header('accept') ?? 'application/xml',
-      body: await c.req.text(),
-    },
-    ...(lifetime === undefined ? {} : { lifetime }),
+  const body = await c.req.text()
+  return rpc.answers.once(c, deviceId, body, async () => {
+    const submitted = await jobs.submit({
+      deviceId,
+      owner: ownerOf(c),
+      request: {
+        path: url.pathname + url.search,
+        contentType: c.req.header('content-type') ?? 'application/xml',
+        accept: c.req.header('accept') ?? 'application/xml',
+        body,
+      },
+      ...(lifetime === undefined ? {} : { lifetime }),
+    })
+    if (!submitted.ok)
+      return { response: answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 }), happened: false }
+    c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
+    c.header('Preference-Applied', 'respond-async')
+    return { response: c.json(shownJob(submitted.job), 202), happened: true }
   })
-  if (!submitted.ok) return answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 })
-  c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
-  c.header('Preference-Applied', 'respond-async')
-  return c.json(shownJob(submitted.job), 202)
 }
 
 export function ownerOf({ var: { caller } }: Context<ApiEnv>): JobOwner {

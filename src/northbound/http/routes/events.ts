@@ -49,9 +49,14 @@ export function registerEvents(api: Api, ports: Ports): void {
     if (!entered.ok) return entered.response
     const { maxStreamBacklog } = ports.rpc.limits()
     const queue = createBoundedQueue<ServerSentEvent>(maxStreamBacklog)
-    const wants = await wantedBy(c, ports)
+    const wants = wantedBy(c, ports)
+    const giveIfWanted = async (event: FleetEvent): Promise<void> => {
+      if ((await wants(event)) && !queue.push(written(event))) queue.end()
+    }
+    // One after another, so that they stay in their order.
+    let given = Promise.resolve()
     const give = (event: FleetEvent): void => {
-      if (wants(event) && !queue.push(written(event))) queue.end()
+      given = given.then(() => giveIfWanted(event))
     }
     const lastSeen = c.req.header('last-event-id')
     if (lastSeen !== undefined) {
@@ -67,16 +72,17 @@ export function registerEvents(api: Api, ports: Ports): void {
   })
 }
 
-async function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): Promise<(event: FleetEvent) => boolean> {
+function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): (event: FleetEvent) => Promise<boolean> {
   const { types, device } = querySchema.parse(c.req.query())
   const wanted = types?.split(',')
   const { caller } = c.var
-  const labels = new Map((await fleet.devices()).map((one) => [one.id, one.labels]))
-  return ({ type, deviceId }) =>
-    (wanted === undefined || wanted.includes(type)) &&
-    (device === undefined || device === deviceId) &&
+  return async ({ type, deviceId }) => {
+    if (wanted?.includes(type) === false || (device !== undefined && device !== deviceId)) return false
     // Who called without naming a device is nobody's business but the operator's.
-    (deviceId === null ? caller.may('admin') : caller.sees({ id: deviceId, labels: labels.get(deviceId) ?? {} }))
+    return deviceId === null
+      ? caller.may('admin')
+      : caller.sees((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} })
+  }
 }
 
 function written({ id, type, ...more }: FleetEvent): ServerSentEvent {

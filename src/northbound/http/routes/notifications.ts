@@ -98,7 +98,10 @@ async function refusalOf(
   return decision.allowed ? undefined : answerForbidden(c, decision.reason)
 }
 
-/** Answers once the device has taken the subscription, so that what is wrong has a status of its own. */
+/**
+ * Answers once the device has taken the subscription, so that what is wrong has a status of its own. Who comes again with the id of an event waits
+ * for the device inside the stream: an EventSource gives up at any other answer.
+ */
 async function answerSubscription(
   c: Context<ApiEnv>,
   ports: Ports,
@@ -114,9 +117,9 @@ async function answerSubscription(
   const give = (event: ServerSentEvent): void => {
     if (!queue.push(event)) queue.end()
   }
-  let subscribed = (): void => {}
+  let begun = (): void => {}
   const taken = new Promise<undefined>((resolve) => {
-    subscribed = () => resolve(undefined)
+    begun = () => resolve(undefined)
   })
   c.req.raw.signal.addEventListener('abort', () => over.abort())
   const ending = keepSubscribed(
@@ -127,18 +130,22 @@ async function answerSubscription(
     c.req.header('last-event-id'),
     {
       subscribed: (state) => {
-        give({ event: 'subscribed', data: JSON.stringify({ replayed: state.replayed }) })
-        subscribed()
+        const { replayed, id } = state
+        give({ event: 'subscribed', data: JSON.stringify({ replayed }), ...(id === undefined ? {} : { id }) })
+        begun()
       },
       notified: ({ id, notification }) => {
         const root = buildNotification(notification)
         give({
           event: 'notification',
-          id,
+          ...(id === undefined ? {} : { id }),
           data: format === 'json' ? JSON.stringify(xmlToJson(root)) : serialiseXml(root),
         })
       },
-      interrupted: (why) => give({ event: 'interrupted', data: JSON.stringify({ reason: why }) }),
+      interrupted: (why) => {
+        give({ event: 'interrupted', data: JSON.stringify({ reason: why }) })
+        begun()
+      },
     },
     over.signal,
   ).finally(() => entered.leave())
@@ -161,8 +168,10 @@ function answerEnd(
 }
 
 function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): void {
-  if (end.cause === 'refused')
-    queue.push({ event: 'refused', data: JSON.stringify({ reason: end.errors[0]?.message ?? 'rpc-error' }) })
+  if (end.cause !== 'cancelled') {
+    const reason = end.cause === 'failed' ? end.failure.message : (end.errors[0]?.message ?? 'rpc-error')
+    queue.push({ event: 'refused', data: JSON.stringify({ reason }) })
+  }
   queue.end()
 }
 

@@ -70,7 +70,7 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
     return { response, happened }
   }
   // What has no effect may be carried out again.
-  return place.mayHaveEffect ? ports.rpc.answers.once(c, call.body, act) : (await act()).response
+  return place.mayHaveEffect ? ports.rpc.answers.once(c, deviceId, call.body, act) : (await act()).response
 }
 
 /** Where an operation runs. */

@@ -11,10 +11,12 @@ import type { CallLimits } from './call-limits.js'
 export interface KeptAnswers {
   /**
    * Lets the first request with a key act, and gives its answer to whoever repeats it. Without a key everybody acts.
+   * @param deviceId what it is carried out on: one request may be for many devices
    * @param act `happened` says whether anything may have reached the device; if not, the key is free again
    */
   readonly once: (
     c: Context<ApiEnv>,
+    deviceId: string,
     body: string | Uint8Array,
     act: () => Promise<{ readonly response: Response; readonly happened: boolean }>,
   ) => Promise<Response>
@@ -46,7 +48,7 @@ export function createKeptAnswers(
 ): KeptAnswers {
   const answers = new Map<string, Kept>()
 
-  const once: KeptAnswers['once'] = async (c, body, act) => {
+  const once: KeptAnswers['once'] = async (c, deviceId, body, act) => {
     const given = c.req.header('idempotency-key')
     if (given === undefined) return (await act()).response
     if (given === '' || given.length > longestKey)
@@ -56,7 +58,7 @@ export function createKeptAnswers(
       })
     forgetOld()
     const { kind, user } = c.var.caller
-    const key = JSON.stringify([kind, user, c.req.method, c.req.path, given])
+    const key = JSON.stringify([kind, user, c.req.method, c.req.path, deviceId, given])
     const fingerprint = fingerprintOf(c, body)
     const known = answers.get(key)
     if (known !== undefined) return again(c, known, fingerprint)

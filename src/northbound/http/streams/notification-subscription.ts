@@ -20,17 +20,17 @@ export interface SubscriptionRequest {
 
 /** A notification, and what a client names to go on behind it. */
 export interface Heard {
-  /** `eventTime/digest`. */
-  readonly id: string
+  /** `eventTime/digest`; none where the device tells of the replay itself, which it does not repeat. */
+  readonly id?: string
   readonly notification: Notification
 }
 
 /** What the subscriber is told. */
 export interface SubscriptionListener {
-  /** The device has taken the subscription; `replayed` where what was missed comes first, `first` when nothing was before it. */
-  subscribed(state: { readonly first: boolean; readonly replayed: boolean }): void
+  /** The device has taken the subscription; `replayed` where what was missed comes first; `id` where nothing was heard yet to go on behind. */
+  subscribed(state: { readonly replayed: boolean; readonly id?: string }): void
   notified(heard: Heard): void
-  /** The session ended; another is opened as soon as the device is there. */
+  /** There is no session; one is opened as soon as the device is there. */
   interrupted(why: string): void
 }
 
@@ -50,7 +50,7 @@ const pause = 1_000
 /**
  * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own, because a device need not
  * answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first attempt fails, or when the device refuses it.
- * @param after the id of the last notification that the client has
+ * @param after the id of the last notification that the client has: it goes on with a subscription, which waits for its device
  */
 export async function keepSubscribed(
   fleet: Pick<Fleet, 'openSession' | 'whenAttached'>,
@@ -62,10 +62,20 @@ export async function keepSubscribed(
   signal: AbortSignal,
 ): Promise<SubscriptionEnd> {
   let last = after
-  let first = true
+  let goesOn = after !== undefined
+  let told = false
   const hear = (heard: Heard): void => {
-    last = heard.id
+    last = heard.id ?? last
     listener.notified(heard)
+  }
+  const subscribed = (replayed: boolean): void => {
+    goesOn = true
+    told = false
+    // What happens until the first notification is not to be missed either; the device's clock is taken to be about right.
+    if (last === undefined && request.startTime === undefined) {
+      last = `${new Date().toISOString()}/subscribed`
+      listener.subscribed({ replayed, id: last })
+    } else listener.subscribed({ replayed })
   }
   while (!signal.aborted) {
     const round = await listenOnce(
@@ -73,46 +83,54 @@ export async function keepSubscribed(
       deviceId,
       client,
       { ...request, ...resumedFrom(last) },
-      { last, first, hear, listener, signal },
+      { last, goesOn, hear, subscribed, signal },
     )
     if (round.kind === 'end') return round.end
     if (signal.aborted) break
-    if (first && !round.subscribed) return { cause: 'failed', failure: round.failure }
-    first = false
-    listener.interrupted(round.failure.message)
+    if (!goesOn || isFinal(round.failure)) return { cause: 'failed', failure: round.failure }
+    if (!told) listener.interrupted(round.failure.message)
+    told = true
     await pausedFor(pause, signal)
-    while (!signal.aborted && !(await fleet.whenAttached(deviceId, patience, signal))) continue
+    await fleet.whenAttached(deviceId, patience, signal)
   }
   return { cause: 'cancelled' }
 }
 
+function isFinal({ cause }: CallFailure): boolean {
+  return cause === 'unknown-device' || cause === 'shutting-down'
+}
+
 interface Round {
   readonly last: string | undefined
-  readonly first: boolean
+  /** Whether it goes on with a subscription that was there before. */
+  readonly goesOn: boolean
   readonly hear: (heard: Heard) => void
-  readonly listener: SubscriptionListener
+  readonly subscribed: (replayed: boolean) => void
   readonly signal: AbortSignal
 }
 
 type RoundEnd =
   | { readonly kind: 'end'; readonly end: SubscriptionEnd }
-  | { readonly kind: 'lost'; readonly subscribed: boolean; readonly failure: CallFailure }
+  | { readonly kind: 'lost'; readonly failure: CallFailure }
 
 async function listenOnce(
   fleet: Pick<Fleet, 'openSession'>,
   deviceId: string,
   client: SessionClient,
   request: SubscriptionRequest,
-  { last, first, hear, listener, signal }: Round,
+  { last, goesOn, hear, subscribed, signal }: Round,
 ): Promise<RoundEnd> {
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(fleet, deviceId, client, signal, {
     onNotification: (notification) => {
       const id = `${notification.eventTime}/${digestOf(notification)}`
-      if (seen.isNew(notification, id)) hear({ id, notification })
+      if (!seen.isNew(notification, id)) return
+      hear(
+        isNamed(notification.event, NETMOD_NOTIFICATION_NS, 'replayComplete') ? { notification } : { id, notification },
+      )
     },
   })
-  if (!opening.ok) return { kind: 'lost', subscribed: false, failure: opening.failure }
+  if (!opening.ok) return { kind: 'lost', failure: opening.failure }
   const { session } = opening
   const leave = (): void => void session.close()
   signal.addEventListener('abort', leave)
@@ -122,20 +140,20 @@ async function listenOnce(
     let reply = await ask(request)
     let replayed = request.startTime !== undefined
     // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked for one.
-    if (reply.ok && reply.value.errors.length > 0 && replayed && !first) {
+    if (reply.ok && reply.value.errors.length > 0 && replayed && goesOn) {
       seen.everything()
       replayed = false
       reply = await ask(withoutStart(request))
     }
-    if (!reply.ok) return { kind: 'lost', subscribed: false, failure: badReply(deviceId, reply.error.cause) }
+    if (!reply.ok) return { kind: 'lost', failure: badReply(deviceId, reply.error.cause) }
     if (reply.value.errors.length > 0) return { kind: 'end', end: { cause: 'refused', errors: reply.value.errors } }
-    listener.subscribed({ first, replayed })
+    subscribed(replayed)
     const ended = await session.closed
     const why = session.linkEnd()?.message ?? ended.message
-    return { kind: 'lost', subscribed: true, failure: lost(deviceId, why) }
+    return { kind: 'lost', failure: lost(deviceId, why) }
   } catch (thrown) {
     const why = session.linkEnd()?.message ?? (thrown instanceof Error ? thrown.message : 'the session ended')
-    return { kind: 'lost', subscribed: false, failure: lost(deviceId, why) }
+    return { kind: 'lost', failure: lost(deviceId, why) }
   } finally {
     signal.removeEventListener('abort', leave)
     void session.close()

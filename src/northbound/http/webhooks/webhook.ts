@@ -119,17 +119,21 @@ export function createWebhook(
     failing = false
   }
 
+  const takeIfWanted = async (event: FleetEvent): Promise<void> => {
+    if (!(await wanted(event)) || closing.signal.aborted) return
+    if (queue.length >= settings.maxQueued) {
+      queue.shift()
+      lose(`${settings.maxQueued} wait already`)
+    }
+    queue.push(event)
+    if (!sending) void drain()
+  }
+  // One after another, so that they stay in their order.
+  let taken = Promise.resolve()
+
   return {
     take: (event) => {
-      void wanted(event).then((yes) => {
-        if (!yes || closing.signal.aborted) return
-        if (queue.length >= settings.maxQueued) {
-          queue.shift()
-          lose(`${settings.maxQueued} wait already`)
-        }
-        queue.push(event)
-        if (!sending) void drain()
-      })
+      taken = taken.then(() => takeIfWanted(event))
     },
     close: () => closing.abort(),
   }

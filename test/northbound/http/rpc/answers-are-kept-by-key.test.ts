@@ -22,22 +22,27 @@ beforeEach(() => {
   app = new Hono<ApiEnv>()
   app.post('*', async (c) => {
     c.set('caller', { kind: 'user', user: c.req.header('user') ?? 'ops' } as Caller)
-    return answers.once(c, await c.req.text(), async () => {
+    return answers.once(c, c.req.header('device') ?? 'r1', await c.req.text(), async () => {
       acted += 1
       return { response: await act(), happened }
     })
   })
 })
 
-function post(key: string | undefined, { body = 'b', path = '/p', user = 'ops' } = {}) {
+function post(key: string | undefined, { body = 'b', path = '/p', user = 'ops', device = 'r1' } = {}) {
   return app.request(path, {
     method: 'POST',
     body,
-    headers: { ...(key === undefined ? {} : { 'Idempotency-Key': key }), user },
+    headers: { ...(key === undefined ? {} : { 'Idempotency-Key': key }), user, device },
   })
 }
 
 const causeOf = async (answer: Response): Promise<string> => ((await answer.json()) as { type: string }).type
+
+it('acts once for a key on each device', async () => {
+  for (const device of ['r1', 'r2', 'r1']) expect((await post('k', { device })).status).toBe(201)
+  expect(acted).toBe(2)
+})
 
 it('acts once for a key, and gives its answer again', async () => {
   const first = await post('k')

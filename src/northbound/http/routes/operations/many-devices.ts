@@ -157,14 +157,19 @@ function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
 }
 
 async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wanted, 'format'>): Promise<DeviceAnswer> {
-  const { deviceId, format } = call
+  const { deviceId } = call
   const began = performance.now()
   const response = await answerRpc(c, ports, call)
   const read = await readBounded(response, ports.rpc.limits().maxJsonReplySize)
   const answered = { device: deviceId, status: response.status, milliseconds: Math.round(performance.now() - began) }
   if (read === undefined) return { ...answered, status: 413, problem: tooLong(ports.rpc.limits().maxJsonReplySize) }
   if (!response.ok) return { ...answered, problem: problemSchema.parse(JSON.parse(read)) }
-  return { ...answered, reply: format === 'json' ? (JSON.parse(read) as Record<string, unknown>) : read }
+  return { ...answered, reply: isJson(response) ? (JSON.parse(read) as Record<string, unknown>) : read }
+}
+
+/** One that was kept for its Idempotency-Key comes as it was asked for then. */
+function isJson(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('application/json') === true
 }
 
 /** An answer as text; undefined for one that is too long to stand in a line. */

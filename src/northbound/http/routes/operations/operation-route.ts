@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import type { XmlElement } from '../../../../netconf/xml-tree.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { pointerTo } from '../../handle-failures.js'
+import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
@@ -10,6 +11,7 @@ import type { ReplyFormat } from '../../rpc/answer-reply.js'
 import { InvalidField } from '../../rpc/payload.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
+import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 
 /** The session in a path. */
 export const sessionIdParameter = deviceIdParameter.extend({
@@ -101,6 +103,7 @@ function registerAt<Schema extends z.ZodType>(
   { name, summary, parameters, bodyOptional = false, build, format, content = replyContent }: TypedOperation<Schema>,
   { path, operationId, params }: Place,
 ): void {
+  const waits = mayBecomeJob(path)
   const route = createRoute({
     method: 'post',
     path,
@@ -110,14 +113,18 @@ function registerAt<Schema extends z.ZodType>(
     summary,
     request: {
       params,
-      query: timeoutQuery,
-      headers: idempotencyHeader,
+      query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,
+      headers: waits ? idempotencyHeader.extend(asyncHeader.shape) : idempotencyHeader,
       body: {
         required: !bodyOptional,
         content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`) } },
       },
     },
-    responses: { 200: { description: 'the reply of the device', content }, ...rpcProblems },
+    responses: {
+      200: { description: 'the reply of the device', content },
+      ...(waits ? queuedResponse : {}),
+      ...rpcProblems,
+    },
   })
   const handle = async (c: Context<ApiEnv>): Promise<Response> => {
     const body = await c.req.text()

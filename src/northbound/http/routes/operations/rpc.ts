@@ -1,11 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Api, ApiEnv, Ports } from '../../api.js'
+import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
 import { readRpc } from '../../rpc/read-rpc.js'
 import { registerStreamingRoute } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
+import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 import { idempotencyHeader, replyContent, rpcProblems, sessionIdParameter, timeoutQuery } from './operation-route.js'
 
 const places = [
@@ -16,6 +18,7 @@ const places = [
 /** Any RPC: `…/rpc`, by itself or on a session that the client has opened. */
 export function registerRpc(api: Api, ports: Ports): void {
   for (const place of places) {
+    const waits = mayBecomeJob(place.path)
     const route = createRoute({
       method: 'post',
       path: place.path,
@@ -25,8 +28,8 @@ export function registerRpc(api: Api, ports: Ports): void {
       summary: 'Any operation, by itself or in an <rpc>',
       request: {
         params: place.params,
-        query: timeoutQuery,
-        headers: idempotencyHeader,
+        query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,
+        headers: waits ? idempotencyHeader.extend(asyncHeader.shape) : idempotencyHeader,
         body: {
           required: true,
           content: {
@@ -35,7 +38,11 @@ export function registerRpc(api: Api, ports: Ports): void {
           },
         },
       },
-      responses: { 200: { description: 'the reply of the device', content: replyContent }, ...rpcProblems },
+      responses: {
+        200: { description: 'the reply of the device', content: replyContent },
+        ...(waits ? queuedResponse : {}),
+        ...rpcProblems,
+      },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {
       const read = await readRpc(c, ports.rpc.limits().maxRequestSize)

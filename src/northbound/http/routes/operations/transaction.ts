@@ -7,6 +7,7 @@ import { operation } from '../../../../netconf/rpc.js'
 import { describeRpcError } from '../../../../netconf/rpc-error.js'
 import { childOf, element, type XmlElement } from '../../../../netconf/xml-tree.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
+import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 import { answerProblem, answerRpcErrors, type Problem, problemResponses, stepSchema } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerFailure, answerForbidden, answerRefused } from '../../rpc/answer-failure.js'
@@ -61,12 +62,13 @@ const route = createRoute({
   summary: 'Lock, edit, validate, commit and unlock in one call; discard and unlock when a step fails',
   request: {
     params: deviceIdParameter,
-    query: timeoutQuery,
-    headers: idempotencyHeader,
+    query: timeoutQuery.extend(asyncQuery.shape),
+    headers: idempotencyHeader.extend(asyncHeader.shape),
     body: { required: true, content: { 'application/json': { schema: transactionSchema } } },
   },
   responses: {
     200: { description: 'all of it was done', content: { 'application/json': { schema: resultSchema } } },
+    ...queuedResponse,
     ...problemResponses(
       'invalid-request',
       'no-rights',
@@ -116,7 +118,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   const wait = waitOf(c, ports.rpc.limits())
   if (!wait.ok) return wait.response
   if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
-  return ports.rpc.answers.once(c, body, async () => {
+  return ports.rpc.answers.once(c, deviceId, body, async () => {
     let happened = false
     const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {
       const able = transactionAbilities(session.capabilities)
