@@ -161,6 +161,18 @@ describe('a user’s certificate on the bridge', () => {
     expect(status).toBe(ended)
   })
 
+  it('without permit-port-forwarding is no way through the bridge as a jump host', async () => {
+    const through = (key: KeyPair): Promise<Ended> =>
+      ssh(key, anyHost, 'ops', ['-W', 'router1:830', attached.bridge.host])
+    const key = await room.key('no-way-through')
+    await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h', '-O', 'no-port-forwarding'])
+    expect((await through(key)).status).toBe(255)
+    await attached.bridge.logged(/^jump refused/, { reason: 'no-forwarding', user: 'ops' })
+    const other = await room.key('way-through')
+    await room.certify(userCa, other, ['-n', 'ops', '-V', '-1m:+1h'])
+    expect((await through(other)).stdout).toMatch(/^SSH-2\.0-Homeport/)
+  })
+
   it('a revoked authorized key does not let its user in', async () => {
     const from = attached.bridge.lines.all.length
     expect((await ssh(await room.key('revoked'), anyHost)).status).toBe(255)

@@ -13,7 +13,7 @@ export interface JumpHost {
   /** Serves a connection inside this one; false when there are too many already. */
   readonly enter: (socket: Socket, door: Door) => boolean
   readonly maxJumps: number
-  /** The client's certificate takes the right away. */
+  /** What the client proved itself with takes the right away. */
   readonly forbidden: boolean
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
@@ -37,9 +37,9 @@ export function serveJumps(
     }
     if (forbidden)
       return refuse(
-        'certificate-without-forwarding',
-        'your certificate does not let you reach anything through this connection',
-        'log in as user@device-id, or with a certificate that has permit-port-forwarding',
+        'no-forwarding',
+        'the key or certificate of this login lets nothing be reached through its connection',
+        'log in as user@device-id, or with a key without no-port-forwarding, a certificate with permit-port-forwarding',
       )
     const door = doors.behind(host, port)
     if (door === undefined)
