@@ -8,7 +8,7 @@ export interface Subject {
   readonly via: 'ssh' | 'http'
   readonly deviceId: string
   /** The bridge's own name of the session; absent for a call that belongs to none. */
-  readonly sessionId?: string
+  readonly sessionId?: string | undefined
 }
 
 /** A session that a client has begun, or wanted to. */
@@ -19,7 +19,7 @@ export interface SessionInfo extends Subject {
   /** The roles that allow it. */
   readonly roles: readonly string[]
   /** How the client proved to be the user: `password`, `publickey`, … */
-  readonly method?: string
+  readonly method?: string | undefined
 }
 
 /** A session that somebody was refused, as far as it was known what was wanted. */
@@ -33,13 +33,13 @@ export type RpcOutcome = string
 
 /** One RPC, whichever way it came. Sizes are octets without framing. */
 export interface RpcEntry extends Subject {
-  readonly messageId?: string
+  readonly messageId?: string | undefined
   /** Local name of the operation element; `unreadable` for a message that is no `<rpc>`. */
   readonly operation: string
   readonly namespace: string
-  readonly datastore?: string
+  readonly datastore?: string | undefined
   /** Whether the request held further operations, which no client should send. */
-  readonly moreOperations?: true
+  readonly moreOperations?: true | undefined
   readonly bytesFromClient: number
   readonly bytesFromDevice: number
   /** From the end of the request to the end of the reply. */
@@ -56,12 +56,12 @@ export interface SessionClose {
   /** RPCs that have a line of their own. */
   readonly rpcs: number
   /** What the device itself calls the NETCONF session. */
-  readonly netconfSessionId?: number
+  readonly netconfSessionId?: number | undefined
   /** The sides whose framing broke, so that RPCs after it have no line. */
-  readonly unreadable?: readonly ('client' | 'device')[]
+  readonly unreadable?: readonly ('client' | 'device')[] | undefined
 }
 
-/** A line of the record; `time` is ISO 8601 in UTC. */
+/** A line of the record; `time` is ISO 8601 in UTC. What is undefined is not in it. */
 export type RecordEntry = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
   | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)

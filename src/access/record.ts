@@ -1,5 +1,6 @@
 import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
-import { createRpcLog, type RpcLog } from './rpc-log.js'
+import { createFollowQueue, type Look } from './follow-queue.js'
+import { createRpcLog } from './rpc-log.js'
 
 /** Who did what on which device: each session and each RPC becomes a line. It never holds what an operation carried. */
 export interface Recorder {
@@ -44,7 +45,12 @@ export interface RecordSink {
 }
 
 /** Follows the octets of a session beside the record, such as a full recording of it. */
-export type SessionObserver = Pick<SessionRecord, 'fromClient' | 'fromDevice'> & { readonly end: () => void }
+export interface SessionObserver {
+  /** Octets, and when they came in milliseconds of a clock that never goes back. */
+  readonly fromClient: Look
+  readonly fromDevice: Look
+  readonly end: (at: number) => void
+}
 
 export interface RecorderOptions {
   readonly sink: RecordSink
@@ -58,7 +64,10 @@ export interface RecorderOptions {
   readonly onFault?: (error: unknown) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
-  readonly date?: () => Date
+  /** Milliseconds that octets wait at most until they are looked at. */
+  readonly lookDelay?: number
+  /** Milliseconds since 1970. */
+  readonly date?: () => number
 }
 
 export function createRecorder({
@@ -68,10 +77,18 @@ export function createRecorder({
   observe,
   onFault,
   now = () => performance.now(),
-  date = () => new Date(),
+  date = Date.now,
+  lookDelay = 20,
 }: RecorderOptions): Recorder {
   const open = new Set<SessionRecord>()
-  const time = (): string => date().toISOString()
+  const queue = createFollowQueue(lookDelay)
+  let last = { at: Number.NaN, written: '' }
+  /** The time of day at a time of the clock. */
+  const time = (then = now()): string => {
+    const at = Math.round(date() - (now() - then))
+    if (at !== last.at) last = { at, written: new Date(at).toISOString() }
+    return last.written
+  }
 
   const refusal = (): RecordRefusal | undefined => {
     const problem = whenFull() === 'refuse' ? sink.problem() : undefined
@@ -83,56 +100,87 @@ export function createRecorder({
           hint: 'ask whoever runs the bridge to look at its log',
         }
   }
-  const rpc = (entry: RpcEntry): void => {
-    sink.write({ time: time(), event: 'rpc', ...entry })
+  const rpc = (entry: RpcEntry, at?: number): void => {
+    const { user, source, via, deviceId, sessionId, messageId, operation, namespace, datastore } = entry
+    const { moreOperations, bytesFromClient, bytesFromDevice, durationSeconds, outcome } = entry
+    sink.write({
+      time: time(at),
+      event: 'rpc',
+      user,
+      source,
+      via,
+      deviceId,
+      sessionId,
+      messageId,
+      operation,
+      namespace,
+      datastore,
+      moreOperations,
+      bytesFromClient,
+      bytesFromDevice,
+      durationSeconds,
+      outcome,
+    })
     onRpc?.(entry)
   }
 
   return {
     refusal,
-    rpc,
+    rpc: (entry) => rpc(entry),
     refused: (info, reason) => sink.write({ time: time(), event: 'session-refused', reason, ...info }),
     session: (info) => {
       const refused = refusal()
       if (refused !== undefined) return { ok: false, refusal: refused }
       const began = now()
       const subject = subjectOf(info)
-      const rpcs = info.channel === 'netconf' ? createRpcLog((part) => rpc({ ...subject, ...part }), now) : undefined
+      const rpcs = info.channel === 'netconf' ? createRpcLog(subject, rpc) : undefined
       const observer = observe?.(info)
       let bytesFromClient = 0
       let bytesFromDevice = 0
       let followed = true
-      const follow = (octets: Buffer, side: 'fromClient' | 'fromDevice'): void => {
-        if (!followed) return
-        try {
-          rpcs?.[side](octets)
-          observer?.[side](octets)
-        } catch (error) {
-          followed = false
-          onFault?.(error)
+      const guarded =
+        (follow: Look): Look =>
+        (octets, at) => {
+          if (!followed) return
+          try {
+            follow(octets, at)
+          } catch (error) {
+            followed = false
+            onFault?.(error)
+          }
         }
-      }
+      const lookAtClient = guarded((octets, at) => {
+        rpcs?.fromClient(octets, at)
+        observer?.fromClient(octets, at)
+      })
+      const lookAtDevice = guarded((octets, at) => {
+        rpcs?.fromDevice(octets, at)
+        observer?.fromDevice(octets, at)
+      })
+      const follows = rpcs !== undefined || observer !== undefined
       sink.write({ time: time(), event: 'session-opened', ...info })
       const record: SessionRecord = {
         fromClient: (octets) => {
           bytesFromClient += octets.length
-          follow(octets, 'fromClient')
+          if (follows) queue.add(lookAtClient, octets, now())
         },
         fromDevice: (octets) => {
           bytesFromDevice += octets.length
-          follow(octets, 'fromDevice')
+          if (follows) queue.add(lookAtDevice, octets, now())
         },
         end: (endedBy) => {
           if (!open.delete(record)) return
-          rpcs?.end()
-          observer?.end()
+          queue.drain()
+          rpcs?.end(now())
+          observer?.end(now())
           const close: SessionClose = {
             endedBy,
             bytesFromClient,
             bytesFromDevice,
             durationSeconds: Math.round(now() - began) / 1000,
             rpcs: rpcs?.count() ?? 0,
-            ...whatWasFollowed(rpcs),
+            netconfSessionId: rpcs?.netconfSessionId(),
+            unreadable: rpcs === undefined || rpcs.unreadable().length === 0 ? undefined : rpcs.unreadable(),
           }
           sink.write({ time: time(), event: 'session-closed', channel: info.channel, ...subject, ...close })
         },
@@ -147,14 +195,5 @@ export function createRecorder({
 }
 
 function subjectOf({ user, source, via, deviceId, sessionId }: SessionInfo): Subject {
-  return { user, source, via, deviceId, ...(sessionId === undefined ? {} : { sessionId }) }
-}
-
-function whatWasFollowed(rpcs: RpcLog | undefined): Pick<SessionClose, 'netconfSessionId' | 'unreadable'> {
-  const netconfSessionId = rpcs?.netconfSessionId()
-  const unreadable = rpcs?.unreadable() ?? []
-  return {
-    ...(netconfSessionId === undefined ? {} : { netconfSessionId }),
-    ...(unreadable.length === 0 ? {} : { unreadable }),
-  }
+  return { user, source, via, deviceId, sessionId }
 }

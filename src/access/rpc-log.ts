@@ -3,15 +3,13 @@ import { glanceAtRequest, type RequestGlance } from '../netconf/glance-at-reques
 import { createSessionScanner } from '../netconf/session-scanner.js'
 import type { RpcEntry, RpcOutcome, Subject } from './record-entry.js'
 
-/** An RPC without whose it is. */
-export type RpcPart = Omit<RpcEntry, keyof Subject>
-
 /** Follows a NETCONF session and tells of each RPC once its reply has passed. */
 export interface RpcLog {
-  readonly fromClient: (octets: Buffer) => void
-  readonly fromDevice: (octets: Buffer) => void
+  /** Octets that came at this time, in milliseconds of a clock that never goes back. */
+  readonly fromClient: (octets: Buffer, at: number) => void
+  readonly fromDevice: (octets: Buffer, at: number) => void
   /** Tells of the RPCs that got no reply. */
-  readonly end: () => void
+  readonly end: (at: number) => void
   readonly count: () => number
   readonly netconfSessionId: () => number | undefined
   /** The sides whose framing broke. */
@@ -31,28 +29,36 @@ const TAIL_SIZE = 2048
 /** RPCs of one session that may await their reply; beyond, the reply of the oldest is not waited for. */
 const MAX_PENDING = 4096
 
-/**
- * @param now milliseconds of a clock that never goes back
- */
-export function createRpcLog(tell: (rpc: RpcPart) => void, now: () => number): RpcLog {
+/** @param tell told of each RPC, with the time at which it ended */
+export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number) => void): RpcLog {
+  const { user, source, via, deviceId, sessionId } = subject
   const pending: Pending[] = []
   const unreadable: ('client' | 'device')[] = []
   let count = 0
+  /** When the octets came that are being looked at. */
+  let now = 0
 
   const finish = ({ request, octets, since }: Pending, outcome: RpcOutcome, bytesFromDevice: number): void => {
     const { messageId, operation, more } = request
     count += 1
-    tell({
-      ...(messageId === undefined ? {} : { messageId }),
+    // One literal, because an object that is put together from parts takes longer than all the rest.
+    const entry: RpcEntry = {
+      user,
+      source,
+      via,
+      deviceId,
+      sessionId,
+      messageId,
       operation: operation.name,
       namespace: operation.namespace,
-      ...(operation.datastore === undefined ? {} : { datastore: operation.datastore }),
-      ...(more ? { moreOperations: true as const } : {}),
+      datastore: operation.datastore,
+      moreOperations: more ? true : undefined,
       bytesFromClient: octets,
       bytesFromDevice,
-      durationSeconds: Math.round((now() - since) * 1000) / 1_000_000,
+      durationSeconds: Math.round((now - since) * 1000) / 1_000_000,
       outcome,
-    })
+    }
+    tell(entry, now)
   }
 
   const scanner = createSessionScanner({
@@ -63,7 +69,7 @@ export function createRpcLog(tell: (rpc: RpcPart) => void, now: () => number): R
         const [oldest] = pending
         if (pending.length >= MAX_PENDING && oldest !== undefined) finish(oldest, 'unknown', 0)
         if (pending.length >= MAX_PENDING) pending.shift()
-        pending.push({ request: glanceAtRequest(message), octets: message.octets, since: now() })
+        pending.push({ request: glanceAtRequest(message), octets: message.octets, since: now })
         return
       }
       const reply = glanceAtReply(message)
@@ -76,9 +82,16 @@ export function createRpcLog(tell: (rpc: RpcPart) => void, now: () => number): R
   })
 
   return {
-    fromClient: scanner.fromClient,
-    fromDevice: scanner.fromServer,
-    end: () => {
+    fromClient: (octets, at) => {
+      now = at
+      scanner.fromClient(octets)
+    },
+    fromDevice: (octets, at) => {
+      now = at
+      scanner.fromServer(octets)
+    },
+    end: (at) => {
+      now = at
       const outcome = unreadable.includes('device') ? 'unknown' : 'aborted'
       for (const one of pending.splice(0)) finish(one, outcome, 0)
     },

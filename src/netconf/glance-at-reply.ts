@@ -6,9 +6,9 @@ import { walkTags } from './tag-walk.js'
 export type ReplyGlance =
   | {
       readonly kind: 'reply'
-      readonly messageId?: string
+      readonly messageId?: string | undefined
       /** The `error-tag` of the first `<rpc-error>` of severity `error`; absent when there is none. */
-      readonly errorTag?: string
+      readonly errorTag?: string | undefined
     }
   | { readonly kind: 'notification' }
   | { readonly kind: 'unreadable' }
@@ -33,11 +33,7 @@ export function glanceAtReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tai
   const errorTag =
     (head.includes('rpc-error') ? errorIn(head.toString()) : undefined) ??
     (tail.includes('rpc-error') ? errorAtEnd(tail.toString()) : undefined)
-  return {
-    kind: 'reply',
-    ...(messageId === undefined ? {} : { messageId }),
-    ...(errorTag === undefined ? {} : { errorTag }),
-  }
+  return { kind: 'reply', messageId, errorTag }
 }
 
 /** An error may stand in the reply itself, or, as Junos has it, in `<commit-results>` and the like. */

@@ -3,11 +3,11 @@ import { walkTags } from './tag-walk.js'
 
 /** What a request is about, seen in passing. */
 export interface RequestGlance {
-  readonly messageId?: string
+  readonly messageId?: string | undefined
   readonly operation: {
     readonly namespace: string
     readonly name: string
-    readonly datastore?: string
+    readonly datastore?: string | undefined
   }
   /** Whether there are more operations in it than the one named, which no client should send. */
   readonly more: boolean
@@ -17,7 +17,7 @@ export interface RequestGlance {
 export const MAX_GLANCED = 256
 
 /** What stands for an operation that could not be made out. */
-const UNREADABLE = { namespace: '', name: 'unreadable' } as const
+const UNREADABLE = 'unreadable'
 
 /**
  * Looks at the edges of a client's message for its operation: nothing of what the operation carries is kept, and nothing is checked.
@@ -29,7 +29,8 @@ export function glanceAtRequest({
   octets,
 }: Pick<ScannedMessage, 'head' | 'tail' | 'octets'>): RequestGlance {
   let messageId: string | undefined
-  let operation: RequestGlance['operation'] = UNREADABLE
+  let namespace = ''
+  let name: string = UNREADABLE
   let operations = 0
   let datastore: string | undefined
   let role: string | undefined
@@ -46,20 +47,21 @@ export function glanceAtRequest({
     if (tag.depth === 1) {
       operations += 1
       if (operations > 1) return false
-      operation = { namespace: scope.namespace(tag.prefix).slice(0, MAX_GLANCED), name: tag.name.slice(0, MAX_GLANCED) }
+      namespace = scope.namespace(tag.prefix).slice(0, MAX_GLANCED)
+      name = tag.name.slice(0, MAX_GLANCED)
       return true
     }
-    if (tag.depth === 2) role = datastoreRole(operation.name)
+    if (tag.depth === 2) role = datastoreRole(name)
     if (datastore !== undefined || role === undefined) return true
     if (tag.depth === 2 && tag.name === 'datastore') datastore = identityIn(text, tag.end)
     if (tag.depth === 3 && scope.ancestor(2) === role) datastore = tag.name
     return true
   })
-  datastore ??= operations === 0 || whole ? undefined : datastoreIn(tail.toString(), datastoreRole(operation.name))
+  datastore ??= operations === 0 || whole ? undefined : datastoreIn(tail.toString(), datastoreRole(name))
   return {
-    ...(messageId === undefined ? {} : { messageId }),
-    operation: datastore === undefined ? operation : { ...operation, datastore: datastore.slice(0, MAX_GLANCED) },
-    more: operations > 1 || (operations === 1 && !whole && !endsWith(tail.toString(), operation.name)),
+    messageId,
+    operation: { namespace, name, datastore: datastore?.slice(0, MAX_GLANCED) },
+    more: operations > 1 || (operations === 1 && !whole && !endsWith(tail.toString(), name)),
   }
 }
 

@@ -1,5 +1,17 @@
 import { type ByteQueue, createByteQueue } from './byte-queue.js'
 
+/** A message that has passed. Its buffers are views: copy what you keep. */
+export interface ScannedMessage {
+  /** Its size without framing. */
+  readonly octets: number
+  /** Its first octets without framing, at most `headSize`. */
+  readonly head: Buffer
+  /** Its last octets that are not in `head`, at most `tailSize`. */
+  readonly tail: Buffer
+  /** Where it ended, framing included, in the buffer that was pushed: 1 to that buffer's length. */
+  readonly end: number
+}
+
 /** How a message that passes by begins and ends: a bounded look at it, never the message itself. */
 export interface MessageEdges {
   /** Notes that the octets from `start` to `end` belong to the message. */
@@ -8,12 +20,8 @@ export interface MessageEdges {
   readonly length: () => number
   /** The octets of the beginning that were noted so far. */
   readonly head: Pick<ByteQueue, 'length' | 'at'>
-  /** Hands out the edges of the message, of which the last `trailing` octets were no part, and begins anew. */
-  readonly take: (trailing: number) => {
-    readonly octets: number
-    readonly head: Buffer
-    readonly tail: Buffer
-  }
+  /** Hands out the message, of which the last `trailing` octets were no part, and begins anew. */
+  readonly take: (trailing: number, end: number) => ScannedMessage
   /** Bounds on the messages to come; the one under way keeps what was noted of its head. */
   readonly keep: (headSize: number, tailSize: number) => void
 }
@@ -51,15 +59,17 @@ export function createMessageEdges(maxTrailing: number): MessageEdges {
     },
     length: () => length,
     head,
-    take: (trailing) => {
+    take: (trailing, end) => {
       const octets = length - trailing
-      const begun = head.take(head.length()).subarray(0, octets)
-      const ended = tail.subarray(0, Math.max(0, tailLength - trailing)).subarray(-tailSize)
-      const edges = { octets, head: begun, tail: tailSize === 0 || octets <= begun.length ? NOTHING : ended }
+      const begun = head.length() > octets ? head.take(octets) : head.take(head.length())
+      head.skip(head.length())
+      const beyond = tailLength - trailing
+      const ended = beyond > 0 ? tail.subarray(Math.max(0, beyond - tailSize), beyond) : NOTHING
+      const message: ScannedMessage = { octets, head: begun, tail: ended, end }
       length = 0
       tail = NOTHING
       tailLength = 0
-      return edges
+      return message
     },
     keep: (nextHeadSize, nextTailSize) => {
       headSize = nextHeadSize

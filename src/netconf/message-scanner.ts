@@ -1,18 +1,8 @@
 import { type ChunkHeader, readChunkHeader } from './chunk-header.js'
 import { END_OF_MESSAGE, type Framing, type FramingError } from './framing.js'
-import { createMessageEdges } from './message-edges.js'
+import { createMessageEdges, type ScannedMessage } from './message-edges.js'
 
-/** A message that has passed. Its buffers are views: copy what you keep. */
-export interface ScannedMessage {
-  /** Its size without framing. */
-  readonly octets: number
-  /** Its first octets without framing, at most `headSize`. */
-  readonly head: Buffer
-  /** Its last octets that are not in `head`, at most `tailSize`. */
-  readonly tail: Buffer
-  /** Where it ended, framing included, in the buffer that was pushed: 1 to that buffer's length. */
-  readonly end: number
-}
+export type { ScannedMessage } from './message-edges.js'
 
 export interface MessageScannerOptions {
   /** Octets of each message's beginning to hand out. */
@@ -66,7 +56,7 @@ export function createMessageScanner({
   let framing = initial
   let broken = false
   let paused = false
-  /** Under `end-of-message`: the last octets seen, in which a delimiter may have begun. */
+  /** Under `end-of-message`: what of a delimiter stood at the end of what was seen. */
   let carried: Buffer = NOTHING
   /** Under `chunked`: the header octets of earlier reads, the octets that the current chunk lacks, and how many chunks there were. */
   const header = { before: Buffer.alloc(MAX_HEADER), length: 0, octets: NOTHING as Buffer, from: 0 }
@@ -83,14 +73,12 @@ export function createMessageScanner({
     const end = endOfDelimiter(carried, octets, start)
     if (end === -1) {
       edges.note(octets, start, octets.length)
-      const last = octets.subarray(Math.max(start, octets.length - END_OF_MESSAGE.length + 1))
-      const wanted = END_OF_MESSAGE.length - 1 - last.length
-      carried = Buffer.concat([wanted > 0 ? carried.subarray(-wanted) : NOTHING, last])
+      carried = beginningOfDelimiter(carried, octets, start)
       return octets.length
     }
     edges.note(octets, start, end)
     carried = NOTHING
-    onMessage({ ...edges.take(END_OF_MESSAGE.length), end })
+    onMessage(edges.take(END_OF_MESSAGE.length, end))
     return end
   }
 
@@ -128,7 +116,7 @@ export function createMessageScanner({
         chunks += 1
       } else {
         chunks = 0
-        onMessage({ ...edges.take(0), end: at })
+        onMessage(edges.take(0, at))
         return at
       }
     }
@@ -137,7 +125,7 @@ export function createMessageScanner({
 
   const giveUp = (cause: string, octets: Buffer): number => {
     broken = true
-    edges.take(0)
+    edges.take(0, 0)
     onBroken?.({ kind: 'invalid-chunk', cause, hint: 'RFC 6242 §4.2 requires the channel to be closed' })
     return octets.length
   }
@@ -184,6 +172,22 @@ function endOfDelimiter(carried: Buffer, octets: Buffer, start: number): number 
   const at = octets.indexOf(END_OF_MESSAGE, start)
   return at === -1 ? -1 : at + length
 }
+
+/** What of a delimiter stands at the end of what was carried over and the octets from `start` on; nearly always nothing. */
+function beginningOfDelimiter(carried: Buffer, octets: Buffer, start: number): Buffer {
+  const last = octets[octets.length - 1]
+  if (last !== BRACKET && last !== GREATER) return NOTHING
+  const longest = END_OF_MESSAGE.length - 1
+  const end =
+    octets.length - start < longest ? Buffer.concat([carried, octets.subarray(start)]) : octets.subarray(-longest)
+  for (let length = Math.min(longest, end.length); length > 0; length -= 1) {
+    if (end.subarray(-length).equals(END_OF_MESSAGE.subarray(0, length))) return END_OF_MESSAGE.subarray(0, length)
+  }
+  return NOTHING
+}
+
+const BRACKET = 0x5d
+const GREATER = 0x3e
 
 function isBlank(octet: number | undefined): boolean {
   return octet === 0x20 || octet === 0x09 || octet === 0x0a || octet === 0x0d

@@ -65,12 +65,13 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
     let file = await hold()
     let size = await sizeOfWholeLines(file, whole)
     whole = size
-    let octets = Buffer.from(linesWithin(lines, rotation().maxSize - size))
+    let octets = linesWithin(lines, rotation().maxSize - size)
     if (octets.length === 0) {
       await rotate()
       file = await hold()
       size = await sizeOfWholeLines(file, undefined)
-      octets = Buffer.from(linesWithin(lines, rotation().maxSize - size) || `${lines[0]}\n`)
+      octets = linesWithin(lines, rotation().maxSize - size)
+      if (octets.length === 0) octets = Buffer.from(`${lines[0]}\n`)
     }
     try {
       await writeAll(file, octets)
@@ -107,16 +108,10 @@ export class FileFailure extends Error {
   }
 }
 
-/** The lines, with their ends, that fit into so many octets. */
-function linesWithin(lines: readonly string[], room: number): string {
-  let fitting = 0
-  let octets = 0
-  for (const line of lines) {
-    octets += Buffer.byteLength(line) + 1
-    if (octets > room) break
-    fitting += 1
-  }
-  return fitting === 0 ? '' : `${lines.slice(0, fitting).join('\n')}\n`
+/** As many of the lines, with their ends, as fit into so many octets. */
+function linesWithin(lines: readonly string[], room: number): Buffer {
+  const all = Buffer.from(`${lines.join('\n')}\n`)
+  return all.length <= room ? all : all.subarray(0, room > 0 ? all.lastIndexOf(LINE_FEED, room - 1) + 1 : 0)
 }
 
 function countLines(octets: Buffer): number {

@@ -10,8 +10,8 @@ export interface RecordRetention {
 
 /** The lines of the record in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
 export interface RecordDatabase {
-  /** Adds lines, each a JSON object with `time`, `event`, `user` and `deviceId`. */
-  readonly insert: (lines: readonly string[]) => void
+  /** Adds so many lines, JSON objects with commas between them. */
+  readonly insert: (lines: string, count: number) => void
   readonly find: (query: RecordQuery) => RecordPage
   /** Removes some of what is too old or too much; true when there is more of it. */
   readonly prune: (retention: RecordRetention, now: number) => boolean
@@ -77,9 +77,9 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
   let rows = counting.get({})?.rows ?? 0
 
   return {
-    insert: (lines) => {
-      transaction(database, () => inserting.run({ lines: `[${lines.join(',')}]` }))
-      rows += lines.length
+    insert: (lines, count) => {
+      transaction(database, () => inserting.run({ lines: `[${lines}]` }))
+      rows += count
     },
     find: (query) => pageOf(database, query),
     prune: ({ keep, maxRows }, now) => {

@@ -26,7 +26,8 @@ export function recorded(options: Partial<RecorderOptions> = {}) {
     sink: { write: (entry) => lines.push(entry), problem: () => undefined },
     whenFull: () => 'refuse',
     now: () => clock.milliseconds,
-    date: () => new Date(Date.UTC(2026, 0, 1) + clock.milliseconds),
+    date: () => Date.UTC(2026, 0, 1) + clock.milliseconds,
+    lookDelay: 0,
     ...options,
   })
   return { recorder, lines, clock }
