@@ -107,7 +107,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     hostKeys.presented,
     settings.endpointLimits,
     log,
-    metrics.clients,
+    { ...metrics.clients, denied: metrics.operations.denied },
   )
 
   const draining = new AbortController()

@@ -5,7 +5,7 @@ import type { Fleet } from '../../fleet/fleet.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
-import type { ClientMetrics } from '../../telemetry/metrics.js'
+import type { ClientMetrics, OperationMetrics } from '../../telemetry/metrics.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
@@ -31,6 +31,9 @@ export interface SshEndpointLimits {
 /** Who may do what now; a reload changes what these give. */
 export interface Access extends Users, Accounts {}
 
+/** What is counted here. */
+type EndpointMetrics = ClientMetrics & Pick<OperationMetrics, 'denied'>
+
 export interface SshEndpoint {
   readonly server: Server
   /** How many connections of clients there are. */
@@ -55,7 +58,7 @@ export function createSshEndpoint(
   hostKeys: ServerConfig['hostKeys'],
   initial: SshEndpointLimits,
   log: Log,
-  metrics: ClientMetrics,
+  metrics: EndpointMetrics,
 ): SshEndpoint {
   let limits = initial
   const held = createHeldOctets(() => limits.maxInspectedTotal)
@@ -136,7 +139,7 @@ function serveClient(
   limits: SshEndpointLimits,
   held: HeldOctets,
   serverLog: Log,
-  metrics: ClientMetrics,
+  metrics: EndpointMetrics,
   onAuthenticated: () => void,
 ): void {
   const socket = socketOf(connection)
@@ -170,11 +173,16 @@ function serveAuthenticated(
   limits: SshEndpointLimits,
   held: HeldOctets,
   connectionLog: Log,
-  metrics: ClientMetrics,
+  metrics: EndpointMetrics,
 ): void {
   const { user, deviceId } = login
   const accounts = accountsOverSsh(access)
-  const rules: GuardContext = { limits, held, permissionNow: (device) => permissionNow(accounts, user, device) }
+  const rules: GuardContext = {
+    limits,
+    held,
+    permissionNow: (device) => permissionNow(accounts, user, device),
+    onDenied: () => metrics.denied(),
+  }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, deviceId })
   log.info({ method }, 'client authenticated')

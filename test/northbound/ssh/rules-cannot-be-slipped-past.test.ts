@@ -223,6 +223,10 @@ describe.each(framings)('ends the session, with nothing of it at the device, %s:
     ['a prefix that nobody declared', rpc('<nc:get/>')],
     ['a prefix made none', rpc('<nc:get xmlns:nc=""/>')],
     ['the prefix xml for something else', rpc('<xml:get xmlns:xml="urn:x"/>')],
+    ['a namespace with a space at its end', rpc('<get/>').replace(ns, `${ns} `), tag],
+    ['a namespace with a no-break space', rpc(`<get xmlns="${ns}&#160;"/>`)],
+    ['a prefix that begins with a digit', rpc('<get xmlns:1="urn:x"/>')],
+    ['a local name that begins with a digit', rpc('<x:1get xmlns:x="urn:acme"/>')],
     ['a name with two colons', rpc('<a:b:get xmlns:a="urn:a"/>')],
     ['a name that begins with a digit', rpc('<1get/>')],
     ['a space in a tag', rpc('<get / >')],
@@ -437,11 +441,15 @@ describe.each(framings)('wherever the octets are split in two, %s:', (framing) =
   it.each([
     ['a denial', rpc(edit), ['ok 1', 'access-denied 2', 'ok 3']],
     ['a request with characters of several octets', filter('<ü>😀</ü>'), ['ok 1', 'ok 2', 'ok 3']],
-  ])('%s', async (_name, tried, told) => {
-    const sent = session(framing, encodeFrame(framing, tried))
-    for (let at = 1; at < sent.length; at += 1) {
-      const { client } = await converse({ framing, rules, sent: [sent.subarray(0, at), sent.subarray(at)] })
-      expect(client, `split at ${at}`).toEqual(told)
-    }
-  }, 60_000)
+  ])(
+    '%s',
+    async (_name, tried, told) => {
+      const sent = session(framing, encodeFrame(framing, tried))
+      for (let at = 1; at < sent.length; at += 1) {
+        const { client } = await converse({ framing, rules, sent: [sent.subarray(0, at), sent.subarray(at)] })
+        expect(client, `split at ${at}`).toEqual(told)
+      }
+    },
+    60_000,
+  )
 })
