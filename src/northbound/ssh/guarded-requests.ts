@@ -64,7 +64,6 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   const output = new PassThrough()
   const reader = createFrameReader()
   const body = createByteQueue()
-  let framing: Framing | undefined
   let greeting = true
   let request: RequestReader | undefined
   let over = false
@@ -89,32 +88,38 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   const take = async (octets: Buffer): Promise<void> => {
     if (over) return
     reader.push(octets)
-    for (let part = reader.next(); part !== undefined; part = reader.next()) {
-      if (greeting) await greet(part)
-      else await guard(part)
-      if (over) return
+    const parts: Buffer[] = []
+    for (let part = reader.next(); !over; part = reader.next()) {
+      if (part?.kind === 'octets') {
+        // Many small chunks are read as one piece: reading has a price of its own.
+        parts.push(part.octets)
+        continue
+      }
+      if (parts.length > 0) hold(Buffer.concat(parts.splice(0)))
+      if (part === undefined || over) return
+      await (greeting ? greet() : guard(part))
     }
   }
 
-  const greet = async (part: FramePart): Promise<void> => {
-    if (part.kind === 'octets') {
-      body.append(part.octets)
-      if (body.length() > MAX_HELLO_SIZE)
-        breach('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
-      return
-    }
+  const hold = (octets: Buffer): void => (greeting ? holdHello(octets) : holdRequest(octets))
+
+  const holdHello = (octets: Buffer): void => {
+    body.append(octets)
+    if (body.length() > MAX_HELLO_SIZE)
+      breach('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
+  }
+
+  const greet = async (): Promise<void> => {
     const message = body.take(body.length())
     const claim = readClientHello(message)
     if (!claim.ok) return breach('bad-hello', badHello(`the client sent no usable <hello>: ${claim.error.cause}`))
     await send(message, 'end-of-message')
-    framing = await options.onHello(claim.value)
+    reader.switchTo(await options.onHello(claim.value))
     greeting = false
-    reader.switchTo(framing)
   }
 
   const guard = async (part: FramePart): Promise<void> => {
     if (part.kind === 'error') return breach('malformed', malformed(`the framing is broken: ${part.error.cause}`))
-    if (part.kind === 'octets') return hold(part.octets)
     const read = (request ?? createRequestReader(DATASTORE_PARAMETERS)).end()
     if (!read.ok) return breach(causeOf(read.error), breachOf(read.error))
     const root = request?.root()
@@ -133,7 +138,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     await options.onDenied({ root, operation, reason })
   }
 
-  const hold = (octets: Buffer): void => {
+  const holdRequest = (octets: Buffer): void => {
     request ??= createRequestReader(DATASTORE_PARAMETERS)
     const fault = request.write(octets)
     if (fault !== undefined) return breach(causeOf(fault), breachOf(fault))
