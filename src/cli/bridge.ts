@@ -169,6 +169,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     fleet,
     limits: () => settings.callLimits,
     record: recording.recorder,
+    denied: metrics.clients.operationDenied,
   })
   const fleetEvents = createFleetEventLog(events, keptEvents)
   const webhooks = webhooksOn(fleetEvents, fleet, log)

@@ -2,7 +2,25 @@ import type { FleetEmitter } from '../fleet/events.js'
 import type { Log } from '../telemetry/log.js'
 
 /** One log line for each thing that happens in the fleet. */
-export function logFleetEvents(events: FleetEmitter, log: Log): void {
+export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): void {
+  const crowd = new Map<string, Crowd>()
+  /** How many calls were refused for this reason unlogged before this one; undefined when it is one of too many, too. */
+  const unloggedBefore = (reason: string): number | undefined => {
+    let told = crowd.get(reason)
+    if (told === undefined || now() - told.began >= crowdInterval) {
+      const unlogged = told?.unlogged ?? 0
+      told = { began: now(), lines: 0, unlogged }
+      crowd.set(reason, told)
+    }
+    told.lines += 1
+    if (told.lines > crowdLines) {
+      told.unlogged += 1
+      return undefined
+    }
+    const { unlogged } = told
+    told.unlogged = 0
+    return unlogged
+  }
   events.on('attached', ({ deviceId, source, hostKeyFingerprint, software }) =>
     log.info({ deviceId, source, hostKeyFingerprint, software }, 'link attached'),
   )
@@ -22,10 +40,31 @@ export function logFleetEvents(events: FleetEmitter, log: Log): void {
     ),
   )
   events.on('decided', ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`))
-  events.on('refused', ({ deviceId, source, reason, message, hint }) =>
+  events.on('refused', ({ deviceId, source, reason, message, hint }) => {
+    const unlogged = crowdReasons.has(reason) ? unloggedBefore(reason) : 0
+    if (unlogged === undefined) return
     log.warn(
-      { ...(deviceId === undefined ? {} : { claimed: deviceId }), source, reason, hint },
+      {
+        ...(deviceId === undefined ? {} : { claimed: deviceId }),
+        source,
+        reason,
+        hint,
+        ...(unlogged === 0 ? {} : { notLogged: unlogged }),
+      },
       `call refused: ${message}`,
-    ),
-  )
+    )
+  })
+}
+
+/** What calls are refused for by the thousand: a line for each would cost more than the refusal. The metrics count all of them. */
+const crowdReasons = new Set(['too-many-handshakes', 'too-many-from-source', 'queue-timeout'])
+
+/** Lines for one such reason at once, and milliseconds until there may be more. */
+const crowdLines = 10
+const crowdInterval = 10_000
+
+interface Crowd {
+  readonly began: number
+  lines: number
+  unlogged: number
 }

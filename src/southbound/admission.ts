@@ -116,7 +116,7 @@ export function createAdmission(
         doPieces(state)
         continue
       }
-      const next = queue.next(begun.mayHaveMore)
+      const next = queue.next((network) => begun.mayHaveMore(network))
       if (next === undefined) return
       begin(next)
     }

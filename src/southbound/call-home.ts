@@ -90,7 +90,7 @@ export async function receiveCall(
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
-    work: call.work,
+    work: (piece) => call.work(piece),
     handshakeTimeout: limits.handshakeTimeout,
     keepaliveInterval: limits.keepaliveInterval,
     keepaliveCountMax: limits.keepaliveCountMax,

@@ -21,7 +21,7 @@ interface Protocol extends PacketProtocol {
   /** Packets held back during a key re-exchange. */
   readonly _queue?: readonly unknown[]
   readonly _handlers: Record<string, (protocol: Protocol, ...rest: never[]) => void>
-  parse(data: Buffer, start: number, end: number): void
+  parse: (data: Buffer, start: number, end: number) => void
   channelData(id: number, data: Buffer): void
   channelExtData(id: number, data: Buffer, type: number): void
   channelEOF(id: number): void
@@ -395,7 +395,7 @@ export function governWork(client: Client, run: (work: () => void) => void): () 
         // Once the connection has failed, ssh2 has another function in this place and has freed what this one needs.
         if (protocol.parse === governed) parse.call(protocol, data, start, end)
       } catch (error) {
-        client.emit('error', error as Error)
+        client.emit('error', error)
         socket.end()
       }
       socket.resume()

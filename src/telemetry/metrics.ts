@@ -32,13 +32,13 @@ export interface ClientMetrics {
   connectionRefused(reason: string): void
   /** Refused before the fleet was asked, which tells of its own refusals. */
   sessionRefused(reason: string): void
+  /** A rule forbade an operation. */
+  readonly operationDenied: () => void
 }
 
 /** What happens to single operations. */
 export interface OperationMetrics {
   rpcEnded(via: Via, outcome: string, seconds: number): void
-  /** A rule forbade an operation. */
-  denied(): void
 }
 
 /** What there is at a moment; asked whenever the metrics are read. */
@@ -220,13 +220,13 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
       },
       connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
       sessionRefused,
+      operationDenied: () => denied.inc(),
     },
     operations: {
       rpcEnded: (via, outcome, seconds) => {
         rpcs.inc({ via, outcome: outcomeWord(outcome) })
         rpcDuration.observe({ via }, seconds)
       },
-      denied: () => denied.inc(),
     },
     exposition: async () => {
       await read()

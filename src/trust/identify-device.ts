@@ -26,14 +26,14 @@ export function identifyDevice(
   anchors: TrustAnchors,
 ): Identification {
   if (claim.form !== 'none') {
-    const device = claim.deviceIds.map(known.byId).find((found) => found !== undefined)
+    const device = claim.deviceIds.map((id) => known.byId(id)).find((found) => found !== undefined)
     if (device !== undefined) return { found: true, device, known: true, named: true }
     return { found: true, device: stranger(claim.deviceIds[0] ?? fingerprintOf(key)), known: false, named: true }
   }
   const byPin = known.byPin(key)
   if (byPin.length > 0) return oneOf(byPin)
   const names = certificate === undefined ? [] : certificateNames(certificate, anchors)
-  const byCertificate = [...new Set(names.flatMap(known.byName))]
+  const byCertificate = [...new Set(names.flatMap((name) => known.byName(name)))]
   if (byCertificate.length > 0) return oneOf(byCertificate)
   const [name] = names
   if (name !== undefined) return { found: true, device: stranger(name), known: false, named: true }

@@ -30,7 +30,7 @@ export function wantedHostKeys(
 
 function boundTypes(claim: Claim, known: KnownDevices, knownHosts: TrustAnchors['knownHosts']): readonly string[] {
   if (claim.form === 'none') return known.pinTypes()
-  const claimed = claim.deviceIds.map(known.byId).filter((device) => device !== undefined)
+  const claimed = claim.deviceIds.map((id) => known.byId(id)).filter((device) => device !== undefined)
   return claimed.flatMap(({ id, aliases, pins }) => [
     ...pins.map(({ type }) => type),
     ...knownHostsFor(knownHosts, [id, ...aliases])

@@ -69,4 +69,20 @@ describe('what happens in the fleet is logged', () => {
       msg: 'call refused: why',
     })
   })
+
+  it('when calls are refused by the thousand, a few times, with how many there were between', () => {
+    let now = 0
+    const lines: string[] = []
+    const events = createFleetEmitter()
+    const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) })
+    logFleetEvents(events, log, () => now)
+    const refuse = (reason: string) => events.emit('refused', { reason, message: 'm', hint: 'h', source: 's' })
+    for (let count = 0; count < 1000; count += 1) refuse('too-many-handshakes')
+    expect(lines).toHaveLength(10)
+    now = 10_000
+    refuse('too-many-handshakes')
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ reason: 'too-many-handshakes', notLogged: 990 })
+    for (let count = 0; count < 20; count += 1) refuse('wrong-hmac')
+    expect(lines).toHaveLength(31)
+  })
 })

@@ -34,7 +34,7 @@ function tellOfEverything(): void {
   clients.connectionRefused('too-many-connections')
   clients.sessionRefused('no-rights')
   operations.rpcEnded('http', 'ok', 0.1)
-  operations.denied()
+  clients.operationDenied()
 }
 
 async function read() {

@@ -228,7 +228,12 @@ function serveAuthenticated(
   const refusal = refusalOfTarget(target)
   const deviceId = target.kind === 'device' ? target.deviceId : ''
   const accounts = accountsOverSsh({ find: account, roles: access.roles })
-  const rules: GuardContext = { limits, held, permissionNow: (device) => permissionNow(accounts, user, device) }
+  const rules: GuardContext = {
+    limits,
+    held,
+    permissionNow: (device) => permissionNow(accounts, user, device),
+    onDenied: metrics.operationDenied,
+  }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
   const log = connectionLog.child({ user, ...(target.kind === 'device' ? { deviceId } : {}) })
   log.info({ method, ...(key === undefined ? {} : { key }) }, 'client authenticated')

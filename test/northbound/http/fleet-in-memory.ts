@@ -185,6 +185,7 @@ export function fleetInMemory(given: {
       fleet: { ...fleet, events: createFleetEmitter() },
       limits: () => callLimits,
       record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
+      denied: () => undefined,
     }),
     jobs: noJobs,
     events: createFleetEventLog(createFleetEmitter(), 10),

@@ -77,7 +77,7 @@ export function registerNotifications(api: Api, ports: Ports): void {
         ...(filter === undefined ? {} : { filter }),
         ...(query.start === undefined ? {} : { startTime: query.start }),
       }
-      const refusal = await refusalOf(c, deviceId, request)
+      const refusal = await refusalOf(c, ports, deviceId, request)
       if (refusal !== undefined) return refusal
       return await answerSubscription(c, ports, deviceId, request, query.format ?? 'xml')
     } catch (thrown) {
@@ -89,13 +89,14 @@ export function registerNotifications(api: Api, ports: Ports): void {
 
 async function refusalOf(
   c: Context<ApiEnv>,
+  ports: Ports,
   deviceId: string,
   request: SubscriptionRequest,
 ): Promise<Response | undefined> {
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
-  return decision.allowed ? undefined : answerForbidden(c, decision.reason)
+  return decision.allowed ? undefined : answerForbidden(c, ports, decision.reason)
 }
 
 /**

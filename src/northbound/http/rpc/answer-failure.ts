@@ -34,7 +34,8 @@ export function answerRefused(c: Context<ApiEnv>, { reason, message, hint }: Ses
 }
 
 /** The answer to an operation that a rule forbids. Nothing of it reached the device. */
-export function answerForbidden(c: Context<ApiEnv>, reason: string): Response {
+export function answerForbidden(c: Context<ApiEnv>, { rpc }: Pick<Ports, 'rpc'>, reason: string): Response {
+  rpc.denied()
   const message = `user ${JSON.stringify(c.var.caller.user)} may not do this on this device: ${reason}`
   return answerProblem(c, 'operation-forbidden', {
     message,

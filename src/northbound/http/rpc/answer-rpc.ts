@@ -48,7 +48,7 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
   const decision = decide(permission.operations, about)
   if (!decision.allowed) {
     recorded(c, ports, call, about)('access-denied', 0)
-    return answerForbidden(c, decision.reason)
+    return answerForbidden(c, ports, decision.reason)
   }
   if (isSubscription(operation))
     return answerProblem(c, 'needs-session', {

@@ -14,6 +14,8 @@ export interface RpcDesk {
   readonly sessions: ExplicitSessions
   readonly answers: KeptAnswers
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  /** Counts an operation that a rule forbade. */
+  readonly denied: () => void
   /** Keeps no session for calls that may come; those under way are answered, and sessions of callers' own go on. */
   readonly drain: () => void
   /** Ends every session that calls have open. */
@@ -24,8 +26,9 @@ export function createRpcDesk(options: {
   readonly fleet: Pick<Fleet, 'openSession' | 'events'>
   readonly limits: () => CallLimits
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  readonly denied: () => void
 }): RpcDesk {
-  const { fleet, limits, record } = options
+  const { fleet, limits, record, denied } = options
   const warm = createWarmSessions(fleet, limits)
   const sessions = createExplicitSessions(fleet, limits)
   return {
@@ -35,6 +38,7 @@ export function createRpcDesk(options: {
     sessions,
     answers: createKeptAnswers(limits),
     record,
+    denied,
     drain: warm.drain,
     close: async () => {
       await Promise.all([warm.close(), sessions.closeAll()])

@@ -112,7 +112,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   // Where only the device can tell its target, this is asked again once it has.
   const likely = planOf(asked, asked.target ?? 'candidate', asked.validate ?? false, false)
   const forbidden = asked.target === undefined ? undefined : forbiddenIn(likely, operations)
-  if (forbidden !== undefined) return answerForbidden(c, forbidden)
+  if (forbidden !== undefined) return answerForbidden(c, ports, forbidden)
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
   const wait = waitOf(c, ports.rpc.limits())
@@ -125,7 +125,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
       const target = asked.target ?? (able.candidate ? 'candidate' : 'running')
       const plan = planOf(asked, target, asked.validate ?? able.validate, able.rollbackOnError)
       const refused = forbiddenIn(plan, operations)
-      if (refused !== undefined) return answerForbidden(c, refused)
+      if (refused !== undefined) return answerForbidden(c, ports, refused)
       const end = await runTransaction(session, plan, {
         patience: timeout.milliseconds,
         clientGone: c.req.raw.signal,
