@@ -106,6 +106,11 @@ describe('a call that becomes a job', () => {
     const { answer } = await jobThatIs(bridge, 'done', left.id)
     expect(answer).toMatchObject({ status: 200, contentType: 'application/json' })
     expect(JSON.parse(answer?.body ?? '')).toMatchObject({ 'rpc-reply': { data: expect.anything() as unknown } })
+    const bare = await leave('late/get-config', { body: undefined })
+    expect((await jobThatIs(bridge, 'done', bare.id)).answer).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('>late<') as string,
+    })
     // Now that the device is there, so is the answer.
     const again = await leave('late/rpc', { body: '<no-such-operation xmlns="urn:x"/>' })
     const refused = await jobThatIs(bridge, 'done', again.id)

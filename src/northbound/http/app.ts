@@ -87,6 +87,12 @@ export function createApp({ log, health, draining, identify, metrics, network, .
     return boundedBody(longest)(c, next)
   })
 
+  app.use((c, next) => {
+    // Clients that are generated declare JSON also where they send nothing.
+    if (c.req.header('content-length') === '0') c.req.raw.headers.delete('content-type')
+    return next()
+  })
+
   registerMetrics(app, metrics, network?.metricsArePublic ?? (() => false))
   registerListDevices(app, ports)
   registerAddDevice(app, ports)

@@ -11,8 +11,8 @@ export async function runJob(app: Pick<Api, 'fetch'>, { request }: Job, caller: 
   const response = await app.fetch(
     new Request(new URL(path, 'http://localhost'), {
       method: 'POST',
-      headers: { 'Content-Type': contentType, Accept: accept },
-      body,
+      headers: { Accept: accept, ...(body === '' ? {} : { 'Content-Type': contentType }) },
+      ...(body === '' ? {} : { body }),
     }),
     { caller },
   )
