@@ -148,11 +148,15 @@ function checkParts({ name, prefix, local }: Pick<SaxesTagNS, 'name' | 'prefix' 
 /** Whether a name begins with a character that may only stand inside one (XML 1.0, NameChar without NameStartChar). */
 function cannotBegin(name: string): boolean {
   const first = name.charCodeAt(0)
-  return first < LETTER_A || (first > ASCII && /^[\u00b7\u0300-\u036f\u203f\u2040]/.test(name))
+  return first < LETTER_A || INNER_ONLY.some(([from, to]) => first >= from && first <= to)
 }
 
 const LETTER_A = 0x41
-const ASCII = 0x7f
+const INNER_ONLY = [
+  [0xb7, 0xb7],
+  [0x300, 0x36f],
+  [0x203f, 0x2040],
+] as const
 
 function refuse(kind: StrictXmlFault['kind'], cause: string): never {
   throw new Refusal({ kind, cause: cause.length > 200 ? `${cause.slice(0, 200)}…` : cause })
