@@ -56,6 +56,8 @@ async function guess(
     host: bridge.host,
     port: bridge.endpointPort,
     localAddress: from,
+    // However slow the machine is: no guess may be lost.
+    readyTimeout: 0,
     username: `${user}@router1`,
     authHandler: (_left, _partial, next) => {
       if (guesses >= most) client.end()
