@@ -129,7 +129,7 @@ function acceptedBy(body: string): HookAnswer | undefined {
   } catch {
     return undefined
   }
-  if (typeof answer !== 'object' || answer === null) return undefined
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return undefined
   const { roles, user } = answer as { readonly roles?: unknown; readonly user?: unknown }
   if (roles !== undefined && !isListOfTexts(roles)) return undefined
   if (user !== undefined && !isUserName(user)) return undefined

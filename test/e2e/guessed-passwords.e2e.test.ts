@@ -8,6 +8,7 @@ import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import type { RunningBridge } from './support/bridge.js'
+import { curl, problemOf } from './support/curl.js'
 import { closeOf } from './support/test-client.js'
 
 const guessesPerConnection = 10
@@ -56,6 +57,8 @@ async function guess(
     host: bridge.host,
     port: bridge.endpointPort,
     localAddress: from,
+    // However slow the machine is: no guess may be lost.
+    readyTimeout: 0,
     username: `${user}@router1`,
     authHandler: (_left, _partial, next) => {
       if (guesses >= most) client.end()
@@ -130,6 +133,16 @@ describe('a thousand wrong passwords', () => {
     expect(blocks).toMatchObject([{ level: 'warn', scope: 'user-and-address', user: 'real', failures: 5 }])
     const failures = attached.bridge.log().filter((line) => line['login'] === 'real@router1' && line.level === 'info')
     expect(failures.length).toBeLessThan(100)
+  })
+
+  it('count over HTTP as over SSH', async () => {
+    const devices = `${attached.bridge.httpUrl}/api/v1/devices`
+    // One of several may be drawn and checked, and one wait for that; the others are turned away.
+    const answers = await Promise.all([1, 2, 3, 4].map((at) => curl('-u', `real:http-${at}`, devices)))
+    const blocked = answers.filter((answer) => problemOf(answer) === '429 too-many-attempts')
+    expect(blocked.length).toBeGreaterThanOrEqual(2)
+    for (const { headers } of blocked) expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    expect((await curl('-u', 'real:pw-real', devices)).status).toBe(200)
   })
 
   it('do not keep out for long who was never there before', async () => {
