@@ -42,7 +42,7 @@ function judge(
   { from = '192.0.2.7', at = now, trustedCas = [], revocations = nothingRevoked }: Circumstances = {},
 ): KeyVerdict {
   const trust = { trustedCas, revocations }
-  return judgeUserKey({ algo: offered.type, data: offered.blob } as never, user, {
+  return judgeUserKey({ algo: offered.type, data: offered.blob }, user, {
     trust,
     remoteAddress: from,
     now: at,
