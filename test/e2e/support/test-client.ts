@@ -11,6 +11,8 @@ export async function login(
 ): Promise<Client & { readonly stop: () => void }> {
   const client = new ssh2.Client()
   const ready = once(client, 'ready')
+  // A connection that breaks off may tell of it twice, and only the first makes `ready` fail.
+  client.on('error', () => undefined)
   client.connect({
     host: bridge.host,
     port: bridge.endpointPort,
@@ -20,7 +22,6 @@ export async function login(
   })
   await ready
   client.setNoDelay(true)
-  client.on('error', () => undefined)
   return Object.assign(client, { stop: () => void client.end() })
 }
 
