@@ -14,8 +14,10 @@ export interface Subject {
 /** A session that a client has begun, or wanted to. */
 export interface SessionInfo extends Subject {
   readonly channel: ChannelKind
-  /** The subsystem or command that was asked for. */
+  /** What was asked for: a subsystem, `shell`, or the first word of a command. */
   readonly request: string
+  /** The whole command, which the record takes the secrets out of. */
+  readonly command?: string | undefined
   /** The roles that allow it. */
   readonly roles: readonly string[]
   /** How the client proved to be the user: `password`, `publickey`, … */

@@ -1,5 +1,6 @@
 import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
 import { createFollowQueue, type Look } from './follow-queue.js'
+import { createRedaction } from './redaction.js'
 import { createRpcLog } from './rpc-log.js'
 
 /** Who did what on which device: each session and each RPC becomes a line. It never holds what an operation carried. */
@@ -127,8 +128,9 @@ export function createRecorder({
   return {
     refusal,
     rpc: (entry) => rpc(entry),
-    refused: (info, reason) => sink.write({ time: time(), event: 'session-refused', reason, ...info }),
-    session: (info) => {
+    refused: (info, reason) => sink.write({ time: time(), event: 'session-refused', reason, ...withoutSecrets(info) }),
+    session: (wanted) => {
+      const info = withoutSecrets(wanted)
       const refused = refusal()
       if (refused !== undefined) return { ok: false, refusal: refused }
       const began = now()
@@ -192,6 +194,16 @@ export function createRecorder({
       for (const record of open) record.end('shutdown')
     },
   }
+}
+
+/** Longer commands are cut off. */
+const MAX_COMMAND = 1024
+
+const redaction = createRedaction()
+
+function withoutSecrets<T extends { readonly command?: string | undefined }>(info: T): T {
+  // Cut off before, half a secret might be taken for none.
+  return info.command === undefined ? info : { ...info, command: redaction.text(info.command).slice(0, MAX_COMMAND) }
 }
 
 function subjectOf({ user, source, via, deviceId, sessionId }: SessionInfo): Subject {

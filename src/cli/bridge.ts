@@ -131,7 +131,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   })
   fleet.configure(desk.devices(), settings.fleetLimits)
 
-  const recording = await startRecording(config, log, metrics.operations)
+  const recording = await startRecording(
+    config,
+    log,
+    metrics.operations,
+    (id) => desk.devices().find((device) => device.id === id) ?? { id, labels: {} },
+  )
 
   const callHome = createCallHomeListener(
     {

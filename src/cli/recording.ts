@@ -1,11 +1,15 @@
 import { join } from 'node:path'
 import { createRecorder, type Recorder } from '../access/record.js'
+import { SECRET_NAMES } from '../access/redaction.js'
+import type { SelectableDevice } from '../access/device-selector.js'
 import type { Config } from '../config/schema.js'
 import { openRecordFile, type RecordFile } from '../store/record-file.js'
 import { openRecordIndex, type RecordIndex } from '../store/record-index.js'
 import type { Log } from '../telemetry/log.js'
 import type { OperationMetrics } from '../telemetry/metrics.js'
 import { StartProblem } from './start-problem.js'
+import type { TranscriptSettings } from './transcript-thread.js'
+import { createTranscripts } from './transcripts.js'
 
 /** The record of a running bridge: who writes it, and who may search it. */
 export interface Recording {
@@ -27,6 +31,7 @@ export async function startRecording(
   initial: Config,
   log: Log,
   metrics: Pick<OperationMetrics, 'rpcEnded'>,
+  device: (id: string) => SelectableDevice,
 ): Promise<Recording> {
   let config = initial
   const file = openFile(initial, log)
@@ -34,6 +39,13 @@ export async function startRecording(
   // A disk that is full may have room again; a file that is not ours will not become so.
   if (problem?.cause === 'not-permitted') throw new StartProblem(`record.file: ${problem.message}`, problem.hint)
   const index = openIndex(initial, log)
+  const transcripts = createTranscripts({
+    choice: initial.record.full,
+    settings: transcriptSettings(initial),
+    device,
+    onProblem: ({ sessionId, user, deviceId }, { message, hint }) =>
+      log.error({ sessionId, user, deviceId, hint }, `session not written down in full: ${message}`),
+  })
   const recorder = createRecorder({
     sink: {
       write: (entry) => {
@@ -45,6 +57,7 @@ export async function startRecording(
     },
     whenFull: () => config.record.whenFull,
     onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
+    observe: transcripts.observe,
     onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
   })
   return {
@@ -54,13 +67,27 @@ export async function startRecording(
       config = next
       file.configure(next.record)
       index.retain(next.record)
+      transcripts.configure(next.record.full, transcriptSettings(next))
       file.reopen()
     },
     close: async () => {
       recorder.close()
       await file.close()
       await index.close()
+      await transcripts.close()
     },
+  }
+}
+
+function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
+  const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = record.full
+  return {
+    directory: directory ?? join(dataDir, 'transcripts'),
+    maxSizePerSession,
+    maxSize,
+    maxMessageSize,
+    // What a device's vendor calls a secret is added to what we know, so that nobody switches it off by naming one more.
+    redact: [...SECRET_NAMES, ...redact],
   }
 }
 

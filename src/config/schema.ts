@@ -234,6 +234,15 @@ export function configSchema(directory: string, environment: Environment) {
     'when-full': oneOf('refuse', 'continue').default('refuse'),
     keep: duration('1h', '3650d').default(90 * 86_400_000),
     'max-rows': integer(1000, 100_000_000).default(1_000_000),
+    full: section({
+      users: list(text()),
+      devices: list(deviceSelector()),
+      directory: path(directory).optional(),
+      'max-size-per-session': size('64KiB').default(64 * 1024 * 1024),
+      'max-size': size('1MiB').default(1024 * 1024 * 1024),
+      'max-message-size': size('4KiB', '64MiB').default(1024 * 1024),
+      redact: list(text()),
+    }).prefault({}),
   })
 
   const webhook = section({

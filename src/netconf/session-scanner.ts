@@ -14,6 +14,8 @@ export interface SessionScanner {
 }
 
 export interface SessionScannerOptions {
+  /** Told of the hello of each side. */
+  readonly onHello?: (side: Side, message: ScannedMessage) => void
   /** Octets of each message's beginning, and of its end beyond that, to hand out. */
   readonly headSize: number
   readonly tailSize?: number
@@ -43,7 +45,8 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
         if (state === 'decided') return options.onMessage(side, message)
         state = 'undecided'
         onHello(message.head)
-        if (!isHello(message.head)) options.onMessage(side, message)
+        if (isHello(message.head)) options.onHello?.(side, message)
+        else options.onMessage(side, message)
         decide()
         if (state === 'undecided') scanner.pause()
       },

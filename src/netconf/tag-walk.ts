@@ -7,7 +7,8 @@ export interface Tag {
   readonly name: string
   /** Elements that are open around it: 0 for the root. */
   readonly depth: number
-  /** Where the text after it begins. */
+  /** Where it begins, and where what follows it does. */
+  readonly start: number
   readonly end: number
 }
 
@@ -66,6 +67,7 @@ export function walkTags(text: string, visit: (tag: Tag, scope: TagScope) => boo
       prefix: colon === -1 ? '' : qualified.slice(0, colon),
       name,
       depth: open.length,
+      start: at,
       end: end + 1,
     }
     if (!visit(tag, scope)) return

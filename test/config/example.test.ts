@@ -78,7 +78,7 @@ describe('config/homeport.example.yaml', () => {
       'link',
     ]
     const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'webhooks', 'log', 'labels']
-    sections.push('login-limits', 'authentication-hook')
+    sections.push('login-limits', 'authentication-hook', 'full')
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -265,18 +266,86 @@ describe('on a disk that is full', () => {
   })
 })
 
-it('what an operation carries is neither in the record nor in the log', async () => {
-  const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.replies() }))
+it('each way in, and what a role forbids, is in it; what an operation or a command carries is neither in it nor in the log', async () => {
+  const { bridge } = own(
+    await startAttachedDevice({
+      netconf: byteSubsystem.replies(),
+      config: {
+        users: [opsUser(), opsUser({ name: 'eve', roles: ['viewer'] })],
+        roles: {
+          operator: { devices: ['*'], operations: ['*'], channels: ['netconf', 'exec'] },
+          viewer: { devices: ['*'], operations: ['get'] },
+        },
+      },
+    }),
+  )
   const secret = 'S3cr3t-of-the-config'
   const edit = `<edit-config><target><candidate/></target><config><password>${secret}</password></config></edit-config>`
   const long = `<load-configuration><configuration-text>${'x'.repeat(10_000)} secret "${secret}";</configuration-text></load-configuration>`
   const login = clientLogin(bridge, 'router1')
   await runSsh(login, `${hello('1.0')}${rpc(1, edit)}]]>]]>${rpc(2, long)}]]>]]>`)
-  const lines = await recorded(recordOf(bridge), 'the session to end', (all) => closed(all, 1))
-  expect(lines.flatMap(({ operation }) => operation ?? [])).toEqual(['edit-config', 'load-configuration'])
+  await runSsh(login, '', { ask: { exec: `true password ${secret}` } })
+  await runSsh({ ...login, user: 'eve@router1' }, `${hello('1.0')}${rpc(3, edit)}]]>]]>${rpc(4)}]]>]]>`)
+  expect((await operate(bridge, 'rpc', 'router1', writtenTo(bridge, edit))).status).toBe(0)
+  const lines = await recorded(
+    recordOf(bridge),
+    'three sessions to end and a call',
+    (all) => closed(all, 3) && all.some(({ event, via }) => event === 'rpc' && via === 'http'),
+  )
+  expect(
+    lines.flatMap(({ event, user, via, operation, datastore, outcome }) =>
+      event === 'rpc' ? [[user, via, operation, datastore, outcome].join(' ')] : [],
+    ),
+  ).toEqual([
+    'ops ssh edit-config candidate ok',
+    'ops ssh load-configuration  ok',
+    'eve ssh edit-config candidate access-denied',
+    'eve ssh get  ok',
+    'operator http edit-config candidate ok',
+  ])
+  expect(lines.find(({ command }) => command !== undefined)).toMatchObject({
+    event: 'session-opened',
+    channel: 'exec',
+    request: 'true',
+    command: 'true password [secret]',
+  })
   await operate(bridge, 'audit')
-  expect(await holders(bridge, secret)).toEqual([])
+  expect(await holders(bridge, secret)).toEqual(['edit.xml'])
 })
+
+it('a session in full has what was said on both sides, and no secret', async () => {
+  const netconfd = own(await startNetconfd())
+  const { bridge } = own(
+    await startAttachedDevice({
+      netconf: netconfd.subsystem,
+      config: { users: [opsUser(), opsUser({ name: 'other' })], record: { full: { users: ['ops'], redact: ['box'] } } },
+    }),
+  )
+  const login = clientLogin(bridge, 'router1')
+  await runNcclient(login)
+  await runNcclient({ ...login, user: 'other@router1' })
+  const directory = join(bridge.directory, 'data', 'transcripts')
+  const name = await waitFor('the file', async () => (await readdir(directory).catch(() => []))[0])
+  const lines = await recorded(join(directory, name), 'the session to end', (all) =>
+    all.some(({ event }) => event === 'session-closed'),
+  )
+  expect(await readdir(directory)).toHaveLength(1)
+  const said = lines.flatMap(({ from, text }) => (typeof text === 'string' ? [`${String(from)}: ${text}`] : []))
+  expect(lines.filter(({ leftOut }) => leftOut !== undefined)).toEqual([])
+  expect(said.filter((one) => one.includes('<edit-config') || one.includes(':edit-config'))).toHaveLength(1)
+  expect(said.filter((one) => /^device: [^]*rpc-reply/.test(one)).length).toBe(8)
+  expect(said.filter((one) => /^(client|device): [^]*<(nc:)?hello/.test(one))).toHaveLength(2)
+  // netconfd calls its configuration tree `box`: to this bridge all of it is a secret.
+  expect(said.filter((one) => one.includes('[secret]')).length).toBeGreaterThan(0)
+  expect(said.filter((one) => /<(?:\w+:)?box(?:\s[^>]*)?[^/]>(?!\[secret\])/.test(one))).toEqual([])
+})
+
+/** A file beside the bridge's configuration with a text in it. */
+function writtenTo({ directory }: RunningBridge, text: string): string {
+  const file = join(directory, 'data', 'edit.xml')
+  writeFileSync(file, text)
+  return file
+}
 
 /** The files of a bridge, and its log, in which a text stands. */
 async function holders({ directory, lines }: RunningBridge, text: string): Promise<readonly string[]> {

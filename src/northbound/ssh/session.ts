@@ -154,7 +154,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {
       log.info({ reason: opening.refusal.reason }, `session refused: ${opening.refusal.message}`)
-      recorder.refused({ ...client, deviceId, method, request: shownRequest(request) }, opening.refusal.reason)
+      recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, opening.refusal.reason)
       held.channel.resume()
       return held.refuse()
     }
@@ -162,7 +162,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   }
   const { channel, session } = opening
   const shown = { sessionId: session.id, channel: use.kind, request: shownRequest(request) }
-  const recording = recorder.session({ ...client, deviceId, ...shown, roles, method })
+  const recording = recorder.session({ ...client, deviceId, ...shown, ...recordedRequest(request), roles, method })
   if (!recording.ok) {
     channel.close()
     return turnAway(asked, recording.refusal, context)
@@ -200,6 +200,11 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   )
 }
 
+/** What was asked for, in the words of the record, which takes the secrets out of a command. */
+function recordedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
+  return { request: shownRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
+}
+
 /** A client that has a terminal on its mind leaves carriage returns to the other side. */
 function lineEnd({ terminal }: ChannelRequest): string {
   return terminal === undefined ? '\n' : '\r\n'
@@ -213,7 +218,7 @@ async function turnAway(
 ): Promise<void> {
   const { channel } = held
   log.warn({ reason: refusal.reason, hint: refusal.hint }, `session refused: ${refusal.message}`)
-  recorder.refused({ ...client, deviceId, method, request: shownRequest(request) }, refusal.reason)
+  recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
   held.confirm()
   channel.resume()
   const told = new Promise<void>((resolve) => {
