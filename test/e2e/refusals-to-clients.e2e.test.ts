@@ -27,7 +27,7 @@ describe('a client that gets no session is told why, and never hangs', () => {
           operator: { devices: ['*'], operations: ['*'] },
           guests: { devices: ['away'], operations: ['*'] },
         },
-        // What repeated failures bring about is for guessed-passwords.e2e.test.ts.
+        // What repeated failures bring about is for guessed-passwords.long.test.ts.
         'login-limits': { 'slow-down': '10ms', 'failures-per-user-and-address': 1000 },
       },
     })

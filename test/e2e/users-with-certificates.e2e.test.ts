@@ -145,7 +145,9 @@ describe('a user’s certificate on the bridge', () => {
     const key = await room.key('forced-alone')
     await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h', '-O', 'force-command=netconf'])
     const { stderr, status } = await ssh(key, anyHost, 'ops@router1', [attached.bridge.host, 'true'])
-    expect(stderr).toMatch(/^homeport: the key or certificate of this login is for NETCONF only \(command=, force-command\); .+\n$/)
+    expect(stderr).toMatch(
+      /^homeport: the key or certificate of this login is for NETCONF only \(command=, force-command\); .+\n$/,
+    )
     expect(status).toBe(1)
     expect((await ssh(key, anyHost)).status).toBe(0)
   })
