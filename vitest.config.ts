@@ -6,7 +6,7 @@ const retry = process.env['CI'] === 'true' ? 1 : 0
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
+      { test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'], retry } },
       {
         test: {
           name: 'e2e',

