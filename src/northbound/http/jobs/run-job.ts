@@ -1,5 +1,6 @@
 import type { Api } from '../api.js'
 import type { Caller } from '../caller.js'
+import { readBoundedAnswer } from '../rpc/bounded-answer.js'
 import type { Job, JobAnswer } from './job.js'
 
 /** Octets of an answer that is kept; what is longer is to be asked for without a job. */
@@ -16,7 +17,7 @@ export async function runJob(app: Pick<Api, 'fetch'>, { request }: Job, caller: 
     }),
     { caller },
   )
-  const read = await readBounded(response)
+  const read = await readBoundedAnswer(response, longestAnswer)
   if (read === undefined)
     return {
       status: 413,
@@ -30,20 +31,4 @@ export async function runJob(app: Pick<Api, 'fetch'>, { request }: Job, caller: 
       }),
     }
   return { status: response.status, contentType: response.headers.get('content-type') ?? '', body: read }
-}
-
-async function readBounded(response: Response): Promise<string | undefined> {
-  const parts: Uint8Array[] = []
-  let octets = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const part = await reader?.read()
-    if (part === undefined || part.done) return Buffer.concat(parts).toString('utf8')
-    octets += part.value.length
-    if (octets > longestAnswer) {
-      await reader?.cancel()
-      return undefined
-    }
-    parts.push(part.value)
-  }
 }

@@ -8,6 +8,7 @@ import type { Api, ApiEnv, Ports } from '../../api.js'
 import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
 import { needs } from '../../require-scope.js'
 import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
+import { readBoundedAnswer } from '../../rpc/bounded-answer.js'
 import { elementsOfPayload, InvalidField, payloadSchema } from '../../rpc/payload.js'
 import { timeoutOf } from '../../rpc/timeout.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
@@ -160,7 +161,7 @@ async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wan
   const { deviceId } = call
   const began = performance.now()
   const response = await answerRpc(c, ports, call)
-  const read = await readBounded(response, ports.rpc.limits().maxJsonReplySize)
+  const read = await readBoundedAnswer(response, ports.rpc.limits().maxJsonReplySize)
   const answered = { device: deviceId, status: response.status, milliseconds: Math.round(performance.now() - began) }
   if (read === undefined) return { ...answered, status: 413, problem: tooLong(ports.rpc.limits().maxJsonReplySize) }
   if (!response.ok) return { ...answered, problem: problemSchema.parse(JSON.parse(read)) }
@@ -170,23 +171,6 @@ async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wan
 /** One that was kept for its Idempotency-Key comes as it was asked for then. */
 function isJson(response: Response): boolean {
   return response.headers.get('content-type')?.startsWith('application/json') === true
-}
-
-/** An answer as text; undefined for one that is too long to stand in a line. */
-async function readBounded(response: Response, most: number): Promise<string | undefined> {
-  const parts: Uint8Array[] = []
-  let octets = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const part = await reader?.read()
-    if (part === undefined || part.done) return Buffer.concat(parts).toString('utf8')
-    octets += part.value.length
-    if (octets > most) {
-      await reader?.cancel()
-      return undefined
-    }
-    parts.push(part.value)
-  }
 }
 
 function tooLong(most: number): NonNullable<DeviceAnswer['problem']> {
