@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
-import ssh2, { type Connection, type ServerChannel, type Session } from 'ssh2'
+import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { Clock } from './clock.js'
 import { authenticateConnection, type DeviceLogin, type LoginMethod } from './device-authentication.js'
 import type { HostKey } from './host-key.js'
 import type { NetconfServer } from './netconf-server.js'
+import { ssh2 } from '../ssh/ssh2.js'
 
 /** What a device is on a connection that it opened. */
 export interface DeviceConnectionOptions {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import ssh2, { type Client, type ServerHostKeyAlgorithm } from 'ssh2'
+import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
@@ -17,6 +17,7 @@ import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
+import { ssh2 } from '../ssh/ssh2.js'
 
 export interface SshLinkOptions {
   readonly source: string

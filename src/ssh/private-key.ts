@@ -1,4 +1,5 @@
-import ssh2, { type ParsedKey } from 'ssh2'
+import type { ParsedKey } from 'ssh2'
+import { ssh2 } from './ssh2.js'
 
 export type PrivateKeyProblem = {
   readonly cause: 'malformed-private-key' | 'passphrase-needed' | 'not-a-private-key'

@@ -2,15 +2,13 @@
  * A part of what `ssh2-internals.ts` is about: certificates in the key exchange and the login of ssh2, which knows none.
  * ssh2 itself goes on checking every signature of the key exchange; should its insides change, a handshake fails and none passes by mistake.
  */
-import { createRequire } from 'node:module'
 import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, certificateAlgorithms } from './certificate-algorithms.js'
 import { parseCertificate } from './certificate.js'
 import { type LoginMeans, loginMeansOf } from './ssh2-internals-keys.js'
 import { type PacketProtocol, sendPayload } from './ssh2-internals-packet.js'
 import { sshString, sshUint32 } from './wire.js'
-
-const require = createRequire(import.meta.url)
+import { requireSsh2 } from './ssh2.js'
 
 interface KeyExchange {
   readonly negotiated: { serverHostKey: string }
@@ -43,7 +41,7 @@ interface Protocol extends PacketProtocol {
 const protocolOf = (connection: Client | Connection): Protocol =>
   (connection as unknown as { readonly _protocol: Protocol })._protocol
 
-const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = require('ssh2/lib/protocol/constants.js') as {
+const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/protocol/constants.js') as {
   readonly SUPPORTED_SERVER_HOST_KEY: string[]
 }
 

@@ -2,13 +2,14 @@
  * A part of what `ssh2-internals.ts` is about: objects that ssh2 takes for private keys it has parsed itself,
  * so that it logs in with certificates and agents, presents host certificates, and never signs with SHA-1.
  */
-import ssh2, { type ParsedKey, type ServerConfig } from 'ssh2'
+import type { ParsedKey, ServerConfig } from 'ssh2'
 import { type AgentIdentity, type AgentProblem, signWithAgent } from './agent.js'
 import { certificateAlgorithms } from './certificate-algorithms.js'
 import type { Certificate } from './certificate.js'
 import { publicKeyLine } from './public-key.js'
 import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from './signature.js'
 import { parseVerifyingKey, type VerifyingKeyType } from './verifying-key.js'
+import { ssh2 } from './ssh2.js'
 
 /** How a key proves itself in a login: the names it goes by, best first, and its signature blobs. */
 export interface LoginMeans {

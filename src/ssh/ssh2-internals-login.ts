@@ -1,10 +1,8 @@
 /**
  * A part of what `ssh2-internals.ts` is about: keyboard-interactive logins on an ssh2 Server.
  */
-import { createRequire } from 'node:module'
 import type { Connection } from 'ssh2'
-
-const require = createRequire(import.meta.url)
+import { requireSsh2 } from './ssh2.js'
 
 interface Protocol {
   /** Names of the methods of attempts that were not answered, oldest first. */
@@ -17,7 +15,7 @@ const infoResponse = 61
 /** More answers than anybody is ever asked for here. */
 const mostAnswers = 16
 
-const handlers = require('ssh2/lib/protocol/handlers.js') as Record<
+const handlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Record<
   number,
   (protocol: Protocol, payload: Buffer) => unknown
 >

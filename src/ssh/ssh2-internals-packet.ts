@@ -1,8 +1,6 @@
 /** A part of what `ssh2-internals.ts` is about: packets that ssh2 has no method for, or has one that loses something. */
-import { createRequire } from 'node:module'
 import { sshString, sshUint32 } from './wire.js'
-
-const require = createRequire(import.meta.url)
+import { requireSsh2 } from './ssh2.js'
 
 /** What of ssh2's protocol object it takes to send a packet. */
 export interface PacketProtocol {
@@ -15,7 +13,7 @@ export interface PacketProtocol {
   }
 }
 
-const { sendPacket } = require('ssh2/lib/protocol/utils.js') as {
+const { sendPacket } = requireSsh2('ssh2/lib/protocol/utils.js') as {
   readonly sendPacket: (protocol: PacketProtocol, packet: Buffer) => void
 }
 

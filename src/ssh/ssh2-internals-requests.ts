@@ -2,7 +2,6 @@
  * A part of what `ssh2-internals.ts` is about: what is asked on a session channel beside what it is for: a terminal, its size, signals (RFC 4254 §6.2, §6.7, §6.9)
  * and break (RFC 4335). ssh2 skips the first octet of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
  */
-import { createRequire } from 'node:module'
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import {
   type Congestion,
@@ -15,8 +14,7 @@ import {
 import { channelRequestMessage, sendChannelRequest } from './ssh2-internals-packet.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
 import { sshString, sshUint32 } from './wire.js'
-
-const require = createRequire(import.meta.url)
+import { requireSsh2 } from './ssh2.js'
 
 // --- what a client asks ----------------------------------------------------------------------------------------------
 
@@ -32,7 +30,7 @@ export interface SessionRequests {
 type Handler = (protocol: object, payload: Buffer) => unknown
 type Owner = { readonly connection: Connection; readonly sessions: WeakMap<object, SessionRequests> }
 
-const handlers = require('ssh2/lib/protocol/handlers.js') as Handler[]
+const handlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Handler[]
 const owners = new WeakMap<object, Owner>()
 
 const theirs = handlers[channelRequestMessage] as Handler

@@ -4,7 +4,6 @@
  * terminals, signals and what else is asked on a channel in `ssh2-internals-requests.ts`, certificates in key exchange and login in
  * `ssh2-internals-certificates.ts`, key objects in `ssh2-internals-keys.ts`, packets of our own making in `ssh2-internals-packet.ts`.
  */
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
@@ -12,8 +11,8 @@ import { type PacketProtocol, sendChannelRequest } from './ssh2-internals-packet
 import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
+import { bindingAvailable, requireSsh2 } from './ssh2.js'
 
-const require = createRequire(import.meta.url)
 const testedVersion = '1.17.0'
 
 interface Protocol extends PacketProtocol {
@@ -70,14 +69,14 @@ export const insideChannel = (channel: Channel): ChannelInsides => channel as un
 
 /** Throws when the installed ssh2 is not the version whose insides are described here. Called once at start. */
 export function assertSupportedSsh2(): void {
-  const { version } = require('ssh2/package.json') as { version: string }
+  const { version } = requireSsh2('ssh2/package.json') as { version: string }
   if (version !== testedVersion)
     throw new Error(`ssh2 ${version} is installed, but Homeport was built for ssh2 ${testedVersion}: run \`npm ci\``)
 }
 
 /** Whether ssh2 uses its compiled addon. Without it ciphers run in JavaScript, two to three times slower. */
 export function nativeCryptoAvailable(): boolean {
-  return (require('ssh2/lib/protocol/crypto.js') as { bindingAvailable: boolean }).bindingAvailable
+  return bindingAvailable
 }
 
 /** The TCP socket below an SSH connection. */
@@ -439,17 +438,22 @@ export function congestionOf(connection: ConnectionInsides): Congestion {
     pumps.clear()
   })
   connection.on('handshake', wake)
+  let packets = 0
   let gathering = false
-  const letGo = (): void => {
+  const endTurn = (): void => {
+    packets = 0
+    if (!gathering) return
     gathering = false
     socket.uncork()
   }
   const congestion: Congestion = {
     gather: () => {
-      if (gathering) return
+      packets += 1
+      if (packets === 1) setImmediate(endTurn)
+      // The first packet of a connection with one channel would wait for no other.
+      if (gathering || (packets === 1 && pumps.size < 2)) return
       gathering = true
       socket.cork()
-      setImmediate(letGo)
     },
     congested: () => !socket.destroyed && (socket.writableNeedDrain || protocol._kexinit !== undefined),
     whenRelieved: (resume) => {

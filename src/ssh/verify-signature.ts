@@ -1,9 +1,9 @@
 import type { PublicKeyAuthContext } from 'ssh2'
-import ssh2 from 'ssh2'
 import { certificateAlgorithm } from './certificate-algorithms.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
 import { keyTypeOf } from './public-key.js'
 import { verifySignature } from './signature.js'
+import { ssh2 } from './ssh2.js'
 
 type OfferedKey = PublicKeyAuthContext['key']
 

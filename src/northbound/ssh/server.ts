@@ -1,7 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import ssh2, { type Connection, type ServerConfig } from 'ssh2'
+import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
+import type { Operation } from '../../access/operation.js'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import { createKnownRequests } from '../../netconf/known-requests.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
@@ -12,10 +14,11 @@ import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../aut
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import type { Doors } from './doors.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
-import { createHeldOctets, type HeldOctets } from './held-octets.js'
+import { createHeldOctets } from './held-octets.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './session-guard.js'
 import { type Door, refusalOfTarget } from './target.js'
+import { ssh2 } from '../../ssh/ssh2.js'
 
 /** Bounds on clients; times in milliseconds. */
 export interface SshEndpointLimits {
@@ -76,15 +79,15 @@ export function createSshEndpoint(
   metrics: ClientMetrics,
 ): SshEndpoint {
   let limits = initial
-  const held = createHeldOctets(() => limits.maxInspectedTotal)
+  const shared = { held: createHeldOctets(() => limits.maxInspectedTotal), known: createKnownRequests<Operation>() }
   const clients = new Map<Socket, Client>()
   const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
     keepaliveInterval,
     keepaliveCountMax,
   })
   // One for each set of host keys that is presented, which is one alone unless there is a CA; a collected set takes its server along.
-  let servers = new WeakMap<object, ssh2.Server>()
-  const serverWith = (hostKeys: ServerConfig['hostKeys']): ssh2.Server => {
+  let servers = new WeakMap<object, SshServer>()
+  const serverWith = (hostKeys: ServerConfig['hostKeys']): SshServer => {
     const known = servers.get(hostKeys)
     if (known !== undefined) return known
     const ssh = new ssh2.Server({
@@ -107,7 +110,7 @@ export function createSshEndpoint(
     if (client === undefined) return void connection.end()
     const { door, loginTimer } = client
     const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
-    serveClient(connection, door, fleet, access, recorder, limits, held, log, metrics, jumpHost, () =>
+    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, jumpHost, () =>
       clearTimeout(loginTimer),
     )
   }
@@ -179,7 +182,7 @@ function serveClient(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
-  held: HeldOctets,
+  shared: Pick<GuardContext, 'held' | 'known'>,
   serverLog: Log,
   metrics: ClientMetrics,
   jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
@@ -208,7 +211,7 @@ function serveClient(
           forbidden: authenticated.restriction.noForwarding,
           log: log.child({ user: authenticated.login.user }),
         })
-      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, held, log, metrics)
+      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics)
     },
   )
 }
@@ -220,7 +223,7 @@ function serveAuthenticated(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
-  held: HeldOctets,
+  shared: Pick<GuardContext, 'held' | 'known'>,
   connectionLog: Log,
   metrics: ClientMetrics,
 ): void {
@@ -230,7 +233,7 @@ function serveAuthenticated(
   const accounts = accountsOverSsh({ find: account, roles: access.roles })
   const rules: GuardContext = {
     limits,
-    held,
+    ...shared,
     permissionNow: (device) => permissionNow(accounts, user, device),
     onDenied: metrics.operationDenied,
   }
