@@ -65,8 +65,8 @@ export interface RecorderOptions {
   readonly onFault?: (error: unknown) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
-  /** Milliseconds that octets wait at most until they are looked at. */
-  readonly lookDelay?: number
+  /** When octets that passed are looked at: at the end of the turn of the event loop unless a test says otherwise. */
+  readonly soon?: (look: () => void) => void
   /** Milliseconds since 1970. */
   readonly date?: () => number
 }
@@ -79,10 +79,10 @@ export function createRecorder({
   onFault,
   now = () => performance.now(),
   date = Date.now,
-  lookDelay = 20,
+  soon,
 }: RecorderOptions): Recorder {
   const open = new Set<SessionRecord>()
-  const queue = createFollowQueue(lookDelay)
+  const queue = createFollowQueue(soon)
   let last = { at: Number.NaN, written: '' }
   /** The time of day at a time of the clock. */
   const time = (then = now()): string => {

@@ -9,7 +9,7 @@ const looked = () => {
 
 it('in the order in which they came, whoever they belong to', async () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue(1)
+  const queue = createFollowQueue()
   queue.add(look, Buffer.from('a'), 1)
   queue.add((octets, at) => look(Buffer.from(`other ${octets.toString()}`), at), Buffer.from('b'), 2)
   queue.add(look, Buffer.from('c'), 3)
@@ -20,7 +20,7 @@ it('in the order in which they came, whoever they belong to', async () => {
 
 it('at once when they are many, or large, or when somebody asks', () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue(60_000)
+  const queue = createFollowQueue(() => undefined)
   for (let n = 0; n < 64; n += 1) queue.add(look, Buffer.from('a'), n)
   expect(seen).toHaveLength(64)
   queue.add(look, Buffer.alloc(256 * 1024), 0)

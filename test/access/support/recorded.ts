@@ -27,7 +27,7 @@ export function recorded(options: Partial<RecorderOptions> = {}) {
     whenFull: () => 'refuse',
     now: () => clock.milliseconds,
     date: () => Date.UTC(2026, 0, 1) + clock.milliseconds,
-    lookDelay: 0,
+    soon: (look) => look(),
     ...options,
   })
   return { recorder, lines, clock }
