@@ -67,7 +67,7 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
       else if (behind + batch.length > MAX_BEHIND) lose(batch.length, lagging(options.file))
       else {
         behind += batch.length
-        thread.postMessage({ kind: 'insert', lines: batch.join(','), count: batch.length })
+        thread.postMessage({ kind: 'insert', lines: batch.join('\n'), count: batch.length })
       }
     }
   }

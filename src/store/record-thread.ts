@@ -5,7 +5,7 @@ import type { StoreProblem } from './store.js'
 
 /** What the thread of the record's database is asked. */
 export type ThreadRequest =
-  /** So many lines with commas between them: one text crosses to another thread faster than many. */
+  /** So many lines with line feeds between them: one text crosses to another thread faster than many. */
   | { readonly kind: 'insert'; readonly lines: string; readonly count: number }
   | { readonly kind: 'find'; readonly id: number; readonly query: RecordQuery }
   | { readonly kind: 'retain'; readonly retention: RecordRetention }
@@ -63,7 +63,7 @@ export function serveRecords(port: ThreadPort, { file, retention: initial }: Thr
 
   port.on('message', (request) => {
     if (request.kind === 'insert') {
-      const inserted = use((open) => open.insert(request.lines, request.count))
+      const inserted = use((open) => open.insert(request.lines.split('\n')))
       const problem = inserted.ok ? {} : { problem: inserted.problem }
       port.postMessage({ kind: 'inserted', lines: request.count, ...problem })
       if (inserted.ok) prune()

@@ -107,6 +107,45 @@ describe('lines of the record', () => {
   })
 })
 
+it('lines that an earlier version kept a row each are found still', async () => {
+  await index.close()
+  await rm(file, { force: true })
+  const before = new Database(file)
+  before.exec(`
+    CREATE TABLE record (row INTEGER PRIMARY KEY, time INTEGER NOT NULL, event TEXT NOT NULL, device_id TEXT COLLATE NOCASE, user TEXT,
+      session_id TEXT, operation TEXT, outcome TEXT, line TEXT NOT NULL) STRICT;
+    PRAGMA user_version = 1`)
+  const insert = before.prepare('INSERT INTO record (time, event, device_id, user, line) VALUES (?, ?, ?, ?, ?)')
+  for (const n of upTo(100)) {
+    const line = { time: new Date(noon + n).toISOString(), event: 'rpc', user: 'netops', deviceId: `Router${n % 2}`, n }
+    insert.run([noon + n, 'rpc', line.deviceId, 'netops', JSON.stringify(line)])
+  }
+  before.close()
+  index = open()
+  add(101)
+  expect(await found({ deviceId: 'router1', since: noon + 95 })).toEqual([101, 99, 97, 95])
+  expect(await found({ user: 'netops' })).toHaveLength(100)
+})
+
+it('pages stay where they were while the oldest lines go', async () => {
+  for (const n of upTo(3000)) add(n)
+  const first = await index.find({ limit: 1500, deviceId: 'router1' })
+  index.retain({ ...retention, maxRows: 1500 })
+  add(3000)
+  await waitFor('the oldest lines to go', async () => (await found({ limit: 5000 })).length === 1500)
+  const last = JSON.parse(first.lines.at(-1) ?? '') as Line
+  expect(last.n).toBe(1)
+  const page = await index.find({ limit: 10, deviceId: 'router1' })
+  const next = await index.find({
+    limit: 10,
+    deviceId: 'router1',
+    ...(page.next === undefined ? {} : { after: page.next }),
+  })
+  expect([...page.lines, ...next.lines].map((line) => (JSON.parse(line) as Line).n)).toEqual(
+    upTo(20).map((n) => 2999 - 2 * n),
+  )
+})
+
 describe('what is kept', () => {
   it('is not older than it shall be', async () => {
     await index.close()
