@@ -7,6 +7,7 @@ import { type ChunksClaim, readClientHello } from '../../netconf/certain-framing
 import { encodeFrame, encodePart, endOfFrame } from '../../netconf/frame-encoder.js'
 import { createFrameReader, type FramePart } from '../../netconf/frame-reader.js'
 import type { Framing } from '../../netconf/framing.js'
+import type { KnownRequests } from '../../netconf/known-requests.js'
 import {
   createRequestReader,
   type RequestFault,
@@ -34,6 +35,8 @@ export interface GuardedRequestsOptions {
   /** Octets of one request, and what all may hold together. */
   readonly maxRequest: number
   readonly held: HeldOctets
+  /** Operations of requests that were read before. */
+  readonly known: KnownRequests<Operation>
   /** Told of the client's hello, which goes on to the device. Answers with the framing once the device's is known, too. */
   readonly onHello: (claim: ChunksClaim) => Promise<Framing>
   readonly decide: (operation: Operation) => OperationDecision
@@ -95,10 +98,28 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
         parts.push(part.octets)
         continue
       }
-      if (parts.length > 0) hold(Buffer.concat(parts.splice(0)))
+      const [first, ...more] = parts.splice(0)
+      if (first !== undefined) {
+        const piece = more.length === 0 ? first : Buffer.concat([first, ...more])
+        if (part?.kind === 'end' && passKnown(piece)) {
+          if (output.writableNeedDrain) await once(output, 'drain')
+          continue
+        }
+        hold(piece)
+      }
       if (part === undefined || over) return
       await (greeting ? greet() : guard(part))
     }
+  }
+
+  /** Lets a request pass that came whole, if the same was read before and is allowed now. Any other is read. */
+  const passKnown = (whole: Buffer): boolean => {
+    if (greeting || request !== undefined || whole.length > options.maxRequest) return false
+    const operation = options.known.find(whole)
+    if (operation === undefined || !options.decide(operation).allowed) return false
+    options.onForwarded()
+    output.write(encodeFrame(reader.framing(), whole))
+    return true
   }
 
   const hold = (octets: Buffer): void => (greeting ? holdHello(octets) : holdRequest(octets))
@@ -128,13 +149,15 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     const decision = operation === undefined ? undefined : options.decide(operation)
     const octets = body.take(body.length())
     request = undefined
-    if (decision?.allowed === true) {
+    if (operation !== undefined && decision?.allowed === true) {
+      options.known.remember(octets, operation)
       options.onForwarded()
       await send(octets, reader.framing())
       return release()
     }
     release()
-    const reason = decision?.reason ?? (value.kind === 'undecidable' ? value.cause : '')
+    const reason = decision?.allowed === false ? decision.reason : value.kind === 'undecidable' ? value.cause : ''
+
     await options.onDenied({ root, operation, reason })
   }
 

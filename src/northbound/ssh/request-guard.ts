@@ -3,6 +3,7 @@ import { formatOperation, type Operation } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { certainFraming, type ChunksClaim, readServerHello } from '../../netconf/certain-framing.js'
 import type { Framing } from '../../netconf/framing.js'
+import { createKnownRequests, type KnownRequests } from '../../netconf/known-requests.js'
 import type { RequestRoot } from '../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
 import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
@@ -38,6 +39,8 @@ export interface RequestGuardLimits {
 export interface RequestGuardOptions {
   readonly limits: RequestGuardLimits
   readonly held: HeldOctets
+  /** Shared by guards, so that one session gains from another. */
+  readonly known?: KnownRequests<Operation>
   /** Decided anew for each request: a reload changes it. */
   readonly decide: (operation: Operation) => OperationDecision
   /** Whose rules these are, for the client to know whom to ask. */
@@ -52,7 +55,14 @@ export interface Denial {
   readonly reason: string
 }
 
-export function createRequestGuard({ limits, held, decide, roles, onDenied }: RequestGuardOptions): RequestGuard {
+export function createRequestGuard({
+  limits,
+  held,
+  known = createKnownRequests(),
+  decide,
+  roles,
+  onDenied,
+}: RequestGuardOptions): RequestGuard {
   const order = createReplyOrder()
   const claims: { client?: ChunksClaim; server?: ChunksClaim } = {}
   let framing: Framing | undefined
@@ -95,6 +105,7 @@ export function createRequestGuard({ limits, held, decide, roles, onDenied }: Re
   const requests = createGuardedRequests({
     maxRequest: limits.maxInspectedRequest,
     held,
+    known,
     decide,
     onHello: (claim) => {
       claims.client = claim

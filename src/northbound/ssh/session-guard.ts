@@ -1,8 +1,9 @@
 import type { SelectableDevice } from '../../access/device-selector.js'
-import { formatOperation } from '../../access/operation.js'
+import { formatOperation, type Operation } from '../../access/operation.js'
 import { decide } from '../../access/operation-rule.js'
 import type { Permission, PermissionDecision } from '../../access/permission.js'
 import type { Log } from '../../telemetry/log.js'
+import type { KnownRequests } from '../../netconf/known-requests.js'
 import type { HeldOctets } from './held-octets.js'
 import { createRequestGuard, type Denial, type RequestGuard, type RequestGuardLimits } from './request-guard.js'
 
@@ -10,6 +11,7 @@ import { createRequestGuard, type Denial, type RequestGuard, type RequestGuardLi
 export interface GuardContext {
   readonly limits: RequestGuardLimits
   readonly held: HeldOctets
+  readonly known: KnownRequests<Operation>
   /** What the user of a session may do on its device by the newest roles. */
   readonly permissionNow: (device: SelectableDevice) => PermissionDecision
   /** Told of each request that was refused. */
@@ -20,7 +22,7 @@ export interface GuardContext {
 export function guardOf(
   permission: Permission,
   device: SelectableDevice,
-  { limits, held, permissionNow, onDenied }: GuardContext,
+  { limits, held, known, permissionNow, onDenied }: GuardContext,
   log: Log,
 ): RequestGuard | undefined {
   if (permission.operations.kind === 'all') return undefined
@@ -28,6 +30,7 @@ export function guardOf(
   return createRequestGuard({
     limits,
     held,
+    known,
     roles: permission.roles,
     decide: (operation) => {
       const now = permissionNow(device)
