@@ -1,9 +1,4 @@
-import { readFileSync } from 'node:fs'
+import packageJson from '../../package.json' with { type: 'json' }
 
 /** What package.json says of this program. */
-export const { version, description } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as {
-  readonly version: string
-  readonly description: string
-}
+export const { version, description } = packageJson

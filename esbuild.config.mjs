@@ -1,0 +1,27 @@
+/**
+ * `npm run build`: one file for the program and one for each of its threads. Node takes a second to find and load the six hundred modules that
+ * these are made of, and every command would wait for it.
+ */
+import { rm } from 'node:fs/promises'
+import { build } from 'esbuild'
+
+await rm('dist', { recursive: true, force: true })
+await build({
+  entryPoints: ['src/main.ts', 'src/store/record-worker.ts', 'src/cli/transcript-worker.ts'],
+  outdir: 'dist',
+  // Threads are started by a name beside the file that starts them.
+  entryNames: '[name]',
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: true,
+  // Compiled addons, files that are served or run from where they are, and what reaches into ssh2.
+  external: ['ssh2', 'libsql', 'pino', 'pino-pretty', 'swagger-ui-dist'],
+  // CommonJS packages among the others ask for Node's own modules by it.
+  banner: {
+    js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+})
