@@ -60,6 +60,8 @@ export async function writeSshdConfig(lab: Lab, name: string, lines: readonly st
     'MaxSessions 200',
     'MaxStartups 1000',
     'LogLevel ERROR',
+    // A shell that sshd starts reads its user's .bashrc otherwise, whatever is in it: no device does that.
+    'SetEnv SHLVL=2',
   ]
   await writeFile(file, config.map((line) => `${line}\n`).join(''))
   return file
