@@ -1,3 +1,4 @@
+import { isCrowdRefusal } from '../fleet/crowd-refusal.js'
 import type { FleetEmitter } from '../fleet/events.js'
 import type { Log } from '../telemetry/log.js'
 
@@ -40,8 +41,9 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
     ),
   )
   events.on('decided', ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`))
-  events.on('refused', ({ deviceId, source, reason, message, hint }) => {
-    const unlogged = crowdReasons.has(reason) ? unloggedBefore(reason) : 0
+  events.on('refused', (refusal) => {
+    const { deviceId, source, reason, message, hint } = refusal
+    const unlogged = isCrowdRefusal(refusal) ? unloggedBefore(reason) : 0
     if (unlogged === undefined) return
     log.warn(
       {
@@ -56,10 +58,7 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
   })
 }
 
-/** What calls are refused for by the thousand: a line for each would cost more than the refusal. The metrics count all of them. */
-const crowdReasons = new Set(['too-many-handshakes', 'too-many-from-source', 'queue-timeout'])
-
-/** Lines for one such reason at once, and milliseconds until there may be more. */
+/** Lines for one crowd reason at once, and milliseconds until there may be more. */
 const crowdLines = 10
 const crowdInterval = 10_000
 

@@ -83,7 +83,7 @@ export function configSchema(directory: string, environment: Environment) {
     'max-concurrent-handshakes': integer(1, MANY).default(6),
     'max-handshakes': integer(1, MANY).default(512),
     'max-queued-handshakes': integer(1, MANY).default(16_384),
-    'queue-timeout': duration().default(60_000),
+    'queue-timeout': duration().default(90_000),
   })
 
   const oidc = section({

@@ -12,6 +12,7 @@ import type {
   EnrolmentView,
   Standing,
 } from './enrolment.js'
+import { isCrowdRefusal } from './crowd-refusal.js'
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
 
@@ -54,7 +55,7 @@ export interface EnrolmentDesk extends Enrolments {
   admit(deviceId: string, how: 'certificate'): Promise<void>
   /** Notes a device that attached. */
   seen(deviceId: string, source: string): void
-  /** Notes a refused call, and the key that it presented where that is another than the pinned one. */
+  /** Notes a refused call, and the key that it presented where that is another than the pinned one; one of a crowd is only counted. */
   refused(refusal: LinkRefusal, presented?: Buffer): void
 }
 
@@ -336,6 +337,7 @@ export async function createEnrolmentDesk(options: {
       if (deviceId === undefined || !(stored.has(deviceId) || configured.has(deviceId))) return
       const counts = refusalCounts.get(deviceId) ?? {}
       refusalCounts.set(deviceId, { ...counts, [reason]: (counts[reason] ?? 0) + 1 })
+      if (isCrowdRefusal(refusal)) return
       const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
       if (!due) return
       refusalsWritten.set(deviceId, now().getTime())

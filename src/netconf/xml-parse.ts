@@ -69,9 +69,7 @@ export async function parseXmlGently(
  * The element has no children, and the rest of the document is not checked.
  */
 export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlError> {
-  const builder = createTreeBuilder(DEFAULT_MAX_DEPTH, (root) => {
-    throw new RootSeen(root)
-  })
+  const builder = createTreeBuilder(DEFAULT_MAX_DEPTH)
   const decoder = new TextDecoder()
   let begun = false
   try {
@@ -81,10 +79,14 @@ export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlE
       const wanted: string = begun ? text : text.trimStart()
       begun ||= wanted !== ''
       builder.parser.write(wanted)
+      const root = builder.rootTag()
+      if (root !== undefined) return succeeded(root)
     }
     return failed(xmlError('not-well-formed', 'there is no root element'))
   } catch (thrown) {
-    if (thrown instanceof RootSeen) return succeeded(thrown.root)
+    // What is wrong stands behind the tag.
+    const root = builder.rootTag()
+    if (root !== undefined) return succeeded(root)
     if (thrown instanceof Refusal) return failed(thrown.error)
     throw thrown
   }
@@ -100,10 +102,11 @@ function decodeText(document: Buffer | string): Result<string, XmlError> {
   }
 }
 
-function createTreeBuilder(maxDepth: number, onRoot?: (root: XmlElement) => void) {
+function createTreeBuilder(maxDepth: number) {
   // No more than six handlers: with seven the parser is a dictionary to V8, and four times as slow.
   const parser = new SaxesParser({ xmlns: true })
   const open: { readonly tag: XmlElement; readonly children: XmlNode[] }[] = []
+  let rootTag: XmlElement | undefined
   let root: XmlElement | undefined
 
   const addText = (text: string): void => {
@@ -126,7 +129,7 @@ function createTreeBuilder(maxDepth: number, onRoot?: (root: XmlElement) => void
     }
     if (open.length === 0) checkEncoding(parser.xmlDecl.encoding)
     const opened = toElement(tag)
-    if (open.length === 0) onRoot?.(opened)
+    rootTag ??= opened
     open.push({ tag: opened, children: [] })
   })
   parser.on('text', addText)
@@ -139,7 +142,7 @@ function createTreeBuilder(maxDepth: number, onRoot?: (root: XmlElement) => void
     if (parent === undefined) root = finished
     else parent.children.push(finished)
   })
-  return { parser, root: () => root }
+  return { parser, rootTag: () => rootTag, root: () => root }
 }
 
 function checkEncoding(encoding: string | undefined): void {
@@ -178,12 +181,5 @@ function xmlError(kind: XmlError['kind'], cause: string): XmlError {
 class Refusal extends Error {
   constructor(readonly error: XmlError) {
     super(error.cause)
-  }
-}
-
-/** Stops the parser at the root's start tag. */
-class RootSeen extends Error {
-  constructor(readonly root: XmlElement) {
-    super('root seen')
   }
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { type Benchmark, type Figure, isKept } from './figure.js'
 import { bulkStream } from './figures/bulk-stream.js'
 import { hostilePeers } from './figures/hostile-peers.js'
+import { httpRpcs } from './figures/http-rpcs.js'
 import { manyDevices } from './figures/many-devices.js'
 import { newSession } from './figures/new-session.js'
 import { operationRules } from './figures/operation-rules.js'
@@ -20,6 +21,7 @@ const benchmarks: readonly Benchmark[] = [
   bulkStream,
   sharedLink,
   operationRules,
+  httpRpcs,
   hostilePeers,
   start,
   manyDevices,

@@ -13,7 +13,7 @@ describe('an empty configuration', () => {
           maxConcurrentHandshakes: 6,
           maxHandshakes: 512,
           maxQueuedHandshakes: 16_384,
-          queueTimeout: 60_000,
+          queueTimeout: 90_000,
         },
         endpoint: {
           ssh: {

@@ -193,6 +193,24 @@ describe('the enrolment of devices', () => {
     expect((await open.get('router1'))?.refusals).toEqual({ 'missing-hmac': 1000 })
   })
 
+  it('calls that waited too long in the queue are counted and not written, and hold up no write that matters', async () => {
+    const open = await desk()
+    const held = open.pend(call('router1', newKey()), never)
+    await open.approve('router1', 'alice')
+    await held
+    const update = vi.spyOn(store.enrolments, 'update')
+    const refused = { message: '', hint: '', source: '192.0.2.1:1', deviceId: 'router1' }
+    open.refused({ ...refused, reason: 'queue-timeout' })
+    expect(update).not.toHaveBeenCalled()
+    open.refused({ ...refused, reason: 'login-failed' })
+    expect(update).toHaveBeenCalledTimes(1)
+    update.mockRestore()
+    expect(await open.get('router1')).toMatchObject({
+      refusals: { 'queue-timeout': 1, 'login-failed': 1 },
+      lastRefusal: { reason: 'login-failed' },
+    })
+  })
+
   describe('of configured devices', () => {
     const pin = newKey()
     const configured: ConfiguredDevice = {

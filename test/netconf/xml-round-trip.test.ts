@@ -108,6 +108,8 @@ test('the root tag is read without the rest', () => {
     'urn:x',
     'ü1',
   ])
+  for (const rest of ['', '<b', '<b x=y/>', '</c>', '<!DOCTYPE b>', '&nothing;'])
+    expect(parseRootTag(`<a>${rest}`)).toMatchObject({ ok: true, value: { name: 'a' } })
   expect(parseRootTag('no xml').ok).toBe(false)
   expect(parseRootTag('').ok).toBe(false)
 })

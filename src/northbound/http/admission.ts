@@ -14,7 +14,7 @@ export type KnowsHost = (name: string) => boolean
 export function refuseForeign(c: Context<ApiEnv>, knowsHost: KnowsHost): Response | undefined {
   const host = hostOf(c.req.header('Host') ?? '')
   // What name clients call a proxy by is the proxy's business.
-  if (!c.var.peer.proxied && !isOwnHost(host, knowsHost))
+  if (!c.get('peer').proxied && !isOwnHost(host, knowsHost))
     return answerProblem(c, 'unknown-host', {
       message: `this API is not called ${JSON.stringify(host)}`,
       hint: 'call it by an address, or add the name to endpoint.http.names',
@@ -31,7 +31,7 @@ export function refuseForeign(c: Context<ApiEnv>, knowsHost: KnowsHost): Respons
  * Refuses new calls while the bridge is stopping; undefined lets a call pass. Whoever has a session over HTTP may go on with it, to end it well.
  */
 export function refuseWhileDraining(c: Context<ApiEnv>): Response | undefined {
-  if (!c.var.draining.aborted || /\/sessions\/[^/]+/.test(c.req.path)) return undefined
+  if (!c.get('draining').aborted || /\/sessions\/[^/]+/.test(c.req.path)) return undefined
   return answerProblem(c, 'shutting-down', {
     message: 'the bridge is stopping',
     hint: 'try again once it runs again',
@@ -49,7 +49,7 @@ function comesFromElsewhere(c: Context<ApiEnv>, knowsHost: KnowsHost): boolean {
   // Browsers leave Sec-Fetch-Site out where there is no TLS, and `null` is the origin of sandboxed pages and files.
   if (!URL.canParse(origin)) return true
   const { host, hostname } = new URL(origin)
-  return host !== c.req.header('Host') || !(c.var.peer.proxied || isOwnHost(hostOf(hostname), knowsHost))
+  return host !== c.req.header('Host') || !(c.get('peer').proxied || isOwnHost(hostOf(hostname), knowsHost))
 }
 
 /** Lower case, without port and brackets. */

@@ -1,15 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
-import type { MiddlewareHandler } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
 import { type KnowsHost, refuseForeign, refuseWhileDraining } from './admission.js'
 import type { Api, Identify, Ports } from './api.js'
+import { boundedBody } from './bounded-body.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
 import type { Health } from './health.js'
 import { logRequests } from './log-requests.js'
 import { peerOf, type Peer, type ProxyTrust } from './peer.js'
-import { answerProblem } from './problem.js'
 import { registerFindAuditLines } from './routes/audit/list.js'
 import { nameRequests } from './request-id.js'
 import { registerAddDevice } from './routes/devices/add.js'
@@ -82,10 +80,7 @@ export function createApp({ log, health, draining, identify, metrics, network, .
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
     return refusal ?? next()
   })
-  app.use((c, next) => {
-    const longest = carriesRpc(c.req.path) ? ports.rpc.limits().maxRequestSize : longestBody
-    return boundedBody(longest)(c, next)
-  })
+  app.use(boundedBody((path) => (carriesRpc(path) ? ports.rpc.limits().maxRequestSize : longestBody)))
 
   app.use((c, next) => {
     // Clients that are generated declare JSON also where they send nothing.
@@ -125,11 +120,4 @@ function carriesRpc(path: string): boolean {
       path,
     )
   )
-}
-
-function boundedBody(longest: number): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: longest,
-    onError: (c) => answerProblem(c, 'body-too-large', { message: `the body is longer than ${longest} octets` }),
-  })
 }

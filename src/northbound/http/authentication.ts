@@ -60,8 +60,8 @@ export function identifyByCredentials(
   })
 
   const triedBy = (c: Context<ApiEnv>) => {
-    const { address, source } = c.var.peer
-    return { address, log: log.child({ source, requestId: c.var.requestId }) }
+    const { address, source } = c.get('peer')
+    return { address, log: log.child({ source, requestId: c.get('requestId') }) }
   }
 
   const byToken = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
@@ -82,7 +82,7 @@ export function identifyByCredentials(
         hint: 'make a token for another user',
       })
     const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
-    return caller({ user, method: 'token', token: id, ...narrowed }, account, c.var.peer)
+    return caller({ user, method: 'token', token: id, ...narrowed }, account, c.get('peer'))
   }
 
   const byJwt = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
@@ -95,7 +95,7 @@ export function identifyByCredentials(
         authenticators.loginLog.failed({ ...triedBy(c), method: 'jwt' }, fault, verdict.message)
         return refuse(c, fault, verdict)
       }
-      log.error({ hint: verdict.hint, requestId: c.var.requestId }, verdict.message)
+      log.error({ hint: verdict.hint, requestId: c.get('requestId') }, verdict.message)
       return refuse(c, 'identity-provider-unreachable', {
         message: 'the identity provider does not answer, so the token could not be checked',
         hint: 'try again in a moment; the log of the bridge says more',
@@ -104,15 +104,15 @@ export function identifyByCredentials(
     }
     // The provider alone says what somebody may do; an entry of that name in the configuration adds nothing.
     const account: User = { name: verdict.user, authorizedKeys: [], principals: [], roles: verdict.roles }
-    return caller({ user: verdict.user, method: 'jwt' }, () => account, c.var.peer)
+    return caller({ user: verdict.user, method: 'jwt' }, () => account, c.get('peer'))
   }
 
   const byPassword = async (c: Context<ApiEnv>, user: string, password: string): Promise<Identified> => {
-    const { address } = c.var.peer
+    const { address } = c.get('peer')
     const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
     if (decision.ok) {
       const name = decision.account()?.name ?? user
-      return caller({ user: name, method: 'password' }, decision.account, c.var.peer)
+      return caller({ user: name, method: 'password' }, decision.account, c.get('peer'))
     }
     const { reason, message, retryAfter } = decision
     authenticators.loginLog.failed(
@@ -135,7 +135,7 @@ export function identifyByCredentials(
   }
 
   return async (c) => {
-    if (!c.var.peer.secure)
+    if (!c.get('peer').secure)
       // Before anything is looked at, and without a challenge: nobody shall be led to send a password this way.
       return refuse(c, 'insecure-transport', {
         message: 'neither password nor token is taken over plain HTTP from another machine',

@@ -44,7 +44,8 @@ export function peerOf({ socket, headers }: IncomingMessage, { trusted, header }
     secure: (socket as Partial<TLSSocket>).encrypted === true || (isLoopback(ours) && isLoopback(theirs)),
     proxied: false,
   }
-  if (!isTrusted(trusted, theirs)) return direct
+  const forwards = header === 'forwarded' ? headers.forwarded : headers['x-forwarded-for']
+  if (forwards === undefined || !isTrusted(trusted, theirs)) return direct
   const { hops, protocols } = header === 'forwarded' ? forwarded(headers.forwarded) : xForwarded(headers)
   // Everybody but the last proxy may have been lied to: what counts is the first hop, from here, that nobody vouches for.
   const client = hops.toReversed().find(({ address }) => !isTrusted(trusted, address)) ?? hops[0]

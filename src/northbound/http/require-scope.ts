@@ -24,7 +24,7 @@ export function requireScope(scope: Scope): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const refusal = await identify(c)
     if (refusal !== undefined) return refusal
-    if (!c.var.caller.may(scope)) return answerOutOfScope(c, scope)
+    if (!c.get('caller').may(scope)) return answerOutOfScope(c, scope)
     return next()
   }
 }
@@ -34,16 +34,16 @@ export function requireScopeOnDevice(scope: Scope): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const refusal = await identify(c)
     if (refusal !== undefined) return refusal
-    if (!c.var.caller.may(scope)) return answerOutOfScope(c, scope)
+    if (!c.get('caller').may(scope)) return answerOutOfScope(c, scope)
     const id = c.req.param('id') ?? ''
-    if (!(await c.var.caller.mayOn(scope, id))) return answerNoRights(c, scope, id)
+    if (!(await c.get('caller').mayOn(scope, id))) return answerNoRights(c, scope, id)
     return next()
   }
 }
 
 /** Sets who calls, or gives the answer to somebody who has not proven to be anybody. */
 async function identify(c: Context<ApiEnv>): Promise<Response | undefined> {
-  const identified = await c.var.identify(c)
+  const identified = await c.get('identify')(c)
   if (!identified.ok) return identified.response
   c.set('caller', identified.caller)
   return undefined
@@ -51,7 +51,7 @@ async function identify(c: Context<ApiEnv>): Promise<Response | undefined> {
 
 function answerOutOfScope(c: Context<ApiEnv>, scope: Scope): Response {
   return answerProblem(c, 'out-of-scope', {
-    message: `user ${JSON.stringify(c.var.caller.user)} may not do this: it needs the scope \`${scope}\``,
+    message: `user ${JSON.stringify(c.get('caller').user)} may not do this: it needs the scope \`${scope}\``,
     hint: 'a role with this scope in its `api`, and a token that has it, would allow it',
     // RFC 6750 §3.1.
     headers: { 'WWW-Authenticate': `Bearer realm="homeport", error="insufficient_scope", scope="${scope}"` },
@@ -60,7 +60,7 @@ function answerOutOfScope(c: Context<ApiEnv>, scope: Scope): Response {
 
 /** Tells a caller that it has not got the scope on a device; a route may find that out later than its definition. */
 export function answerNoRights(c: Context<ApiEnv>, scope: Scope, deviceId: string) {
-  const { user } = c.var.caller
+  const { user } = c.get('caller')
   return answerProblem(c, 'no-rights', {
     message: `user ${JSON.stringify(user)} has no role with the scope \`${scope}\` on device ${JSON.stringify(deviceId)}`,
     hint: 'ask whoever runs the bridge for a role that includes the device',

@@ -62,7 +62,7 @@ int main(void) {
         char *from = input, *end;
         while ((end = strstr(from, END)) != NULL) {
             *end = 0;
-            if (strstr(from, "<rpc")) answer(from);
+            if (strstr(from, "<rpc ") || strstr(from, ":rpc ")) answer(from);
             from = end + sizeof END - 1;
         }
         held -= (size_t)(from - input);

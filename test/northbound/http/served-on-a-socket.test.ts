@@ -67,6 +67,20 @@ describe('the API on a Unix socket', () => {
     expect(await ask('GET', '/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' })
   })
 
+  it.each([
+    ['its length told', {}],
+    ['its length not told', { 'Transfer-Encoding': 'chunked' }],
+  ])('takes bodies up to a bound, with %s', async (_, framing: Record<string, string>) => {
+    await served()
+    const post = (secret: string) =>
+      ask('POST', '/api/v1/devices', JSON.stringify({ id: 'r', secret }), {
+        'Content-Type': 'application/json',
+        ...framing,
+      })
+    expect(await post('x'.repeat(1024))).toMatchObject({ status: 201 })
+    expect(await post('x'.repeat(65_536))).toMatchObject({ status: 413, body: expect.stringContaining('too-large') })
+  })
+
   it('was never open to others, not for a moment', async () => {
     const modes: number[] = []
     const look = (): void => {

@@ -40,7 +40,7 @@ type Answer = { readonly ok: true; readonly reply: StreamedReply } | Failed
  */
 export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall): Promise<Response> {
   const { deviceId, operation } = call
-  const { caller } = c.var
+  const caller = c.get('caller')
   const authorisation = await caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const { permission } = authorisation
@@ -191,7 +191,7 @@ export function findSession(
   deviceId: string,
   sessionId: string,
 ): { readonly session: ExplicitSession } | { readonly response: Response } {
-  const found = ports.rpc.sessions.find(c.var.caller, deviceId, sessionId)
+  const found = ports.rpc.sessions.find(c.get('caller'), deviceId, sessionId)
   if (found.state === 'open') return found
   if (found.state === 'ended') return { response: answerProblem(c, 'session-ended', found.failure) }
   return {
@@ -202,7 +202,8 @@ export function findSession(
   }
 }
 
-export function clientOf({ var: { caller } }: Context<ApiEnv>): SessionClient {
+export function clientOf(c: Context<ApiEnv>): SessionClient {
+  const caller = c.get('caller')
   return { user: caller.user, source: caller.source, via: 'http' }
 }
 

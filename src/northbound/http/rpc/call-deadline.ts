@@ -13,19 +13,26 @@ export interface CallDeadline {
 
 export function createCallDeadline(client: AbortSignal, timeout: number): CallDeadline {
   const both = new AbortController()
-  const time = new AbortController()
+  let time: AbortController | undefined
+  let passed = false
   const gone = (): void => both.abort()
   const timer = setTimeout(() => {
-    time.abort()
+    passed = true
+    time?.abort()
     both.abort()
   }, timeout)
   if (client.aborted) gone()
   else client.addEventListener('abort', gone)
   return {
     signal: both.signal,
-    time: time.signal,
+    // Made where it is asked for: most calls have no use for it.
+    get time() {
+      time ??= new AbortController()
+      if (passed) time.abort()
+      return time.signal
+    },
     timeout,
-    passed: () => time.signal.aborted,
+    passed: () => passed,
     met: () => {
       clearTimeout(timer)
       client.removeEventListener('abort', gone)
