@@ -6,6 +6,7 @@ import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
+import type { CurrentTracer } from '../../telemetry/traces.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
@@ -74,6 +75,7 @@ export function createSshEndpoint(
   initial: SshEndpointLimits,
   log: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer = () => undefined,
 ): SshEndpoint {
   let limits = initial
   const held = createHeldOctets(() => limits.maxInspectedTotal)
@@ -107,7 +109,7 @@ export function createSshEndpoint(
     if (client === undefined) return void connection.end()
     const { door, loginTimer } = client
     const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
-    serveClient(connection, door, fleet, access, recorder, limits, held, log, metrics, jumpHost, () =>
+    serveClient(connection, door, fleet, access, recorder, limits, held, log, metrics, tracer, jumpHost, () =>
       clearTimeout(loginTimer),
     )
   }
@@ -182,6 +184,7 @@ function serveClient(
   held: HeldOctets,
   serverLog: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer,
   jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
   onAuthenticated: () => void,
 ): void {
@@ -208,7 +211,7 @@ function serveClient(
           forbidden: authenticated.restriction.noForwarding,
           log: log.child({ user: authenticated.login.user }),
         })
-      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, held, log, metrics)
+      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, held, log, metrics, tracer)
     },
   )
 }
@@ -223,6 +226,7 @@ function serveAuthenticated(
   held: HeldOctets,
   connectionLog: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer,
 ): void {
   const { user, target } = login
   const refusal = refusalOfTarget(target)
@@ -263,6 +267,7 @@ function serveAuthenticated(
         rules,
         log,
         metrics,
+        tracer,
       },
       () => {
         sessions -= 1
