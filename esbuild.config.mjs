@@ -17,8 +17,8 @@ await build({
   format: 'esm',
   target: 'node20',
   sourcemap: true,
-  // Compiled addons, files that are served or run from where they are, and what reaches into ssh2.
-  external: ['ssh2', 'libsql', 'pino', 'pino-pretty', 'swagger-ui-dist'],
+  // Compiled addons, what is run or served from where it is, and what few need.
+  external: ['ssh2', 'libsql', 'pino', 'pino-pretty', 'swagger-ui-dist', '@opentelemetry/*'],
   // CommonJS packages among the others ask for Node's own modules by it.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",

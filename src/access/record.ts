@@ -7,8 +7,8 @@ import { createRpcLog } from './rpc-log.js'
 export interface Recorder {
   /** Why no new session or call may begin: it could not be recorded. Undefined when one may. */
   readonly refusal: () => RecordRefusal | undefined
-  /** Records that a session begins; from then on its octets are followed. */
-  readonly session: (info: SessionInfo) => SessionRecording
+  /** Records that a session begins; from then on its octets are followed. `onRpc` is told of each RPC as well. */
+  readonly session: (info: SessionInfo, onRpc?: RpcListener) => SessionRecording
   /** Records that a session was refused, for whatever reason. */
   readonly refused: (info: RefusedSession, reason: string) => void
   /** Records an RPC that nobody's octets tell of. */
@@ -30,6 +30,9 @@ export interface SessionRecord {
   /** Tells by whom or what the session was ended; once. RPCs without a reply are aborted then. */
   readonly end: (endedBy: string) => void
 }
+
+/** @param endedAt milliseconds since 1970, with fractions */
+export type RpcListener = (entry: RpcEntry, endedAt: number) => void
 
 /** Why nothing new may begin, as a client is told. */
 export interface RecordRefusal {
@@ -129,13 +132,19 @@ export function createRecorder({
     refusal,
     rpc: (entry) => rpc(entry),
     refused: (info, reason) => sink.write({ time: time(), event: 'session-refused', reason, ...withoutSecrets(info) }),
-    session: (wanted) => {
+    session: (wanted, onRpcOfSession) => {
       const info = withoutSecrets(wanted)
       const refused = refusal()
       if (refused !== undefined) return { ok: false, refusal: refused }
       const began = now()
       const subject = subjectOf(info)
-      const rpcs = info.channel === 'netconf' ? createRpcLog(subject, rpc) : undefined
+      const told: typeof rpc | undefined =
+        onRpcOfSession &&
+        ((entry, at = now()) => {
+          rpc(entry, at)
+          onRpcOfSession(entry, date() - (now() - at))
+        })
+      const rpcs = info.channel === 'netconf' ? createRpcLog(subject, told ?? rpc) : undefined
       const observer = observe?.(info)
       let bytesFromClient = 0
       let bytesFromDevice = 0

@@ -40,6 +40,7 @@ import { version } from './package-info.js'
 import { startRecording } from './recording.js'
 import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
+import { startTracing } from './tracing.js'
 import { within } from './within.js'
 
 /** A running bridge. */
@@ -92,6 +93,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   logFleetEvents(events, log)
   const metrics: Metrics = createMetrics({ version, readings: () => readings() })
   countFleetEvents(events, metrics.fleet)
+  const tracing = await startTracing(config, log, metrics.traces)
   const ownEndpoints: EndpointAssignments = await createEndpointAssignments({
     store,
     changed: () => ownDoors.openSoon(),
@@ -163,6 +165,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     settings.endpointLimits,
     log,
     metrics.clients,
+    tracing.tracer,
   )
 
   const further = config.endpoint.ssh.furtherPorts.map((port) => ({ port, server: endpoint.addServer() }))
@@ -199,6 +202,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     findRecords: recording.find,
     log,
     metrics,
+    tracer: tracing.tracer,
     draining: draining.signal,
     health: healthOf({
       started: () => started,
@@ -252,6 +256,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     fleet.close()
     metrics.stop()
     await recording.close()
+    await tracing.close()
     const closing = await store.close()
     if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
   }
@@ -291,6 +296,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       hostKeys: hostKeys.lines,
       configure: async (next) => {
         settings = await settingsFrom(next)
+        await tracing.configure(next)
         recording.configure(next)
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)

@@ -3,6 +3,7 @@ import type { Fault } from './fault.js'
 import type { LocatedTree } from './located-tree.js'
 import { duplicates, shown, unknownName } from './name-faults.js'
 import { isWritten, listAt, mappingAt, textAt } from './raw-shape.js'
+import { isPrivateUrl } from './scalars.js'
 import { userFaults } from './user-faults.js'
 
 /**
@@ -24,6 +25,7 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
     }),
     ...roleFaults(tree),
     ...httpFaults(tree),
+    ...traceFaults(tree),
   ]
 }
 
@@ -173,6 +175,20 @@ function httpFaults(tree: LocatedTree): readonly Fault[] {
     ...(written('client-ca') && !written('certificate') && !selfSigned
       ? [at('client-ca', 'clients can show a certificate only over TLS', 'add `certificate` and `key`')]
       : []),
+  ]
+}
+
+function traceFaults(tree: LocatedTree): readonly Fault[] {
+  const traces = mappingAt(tree.value, 'traces')
+  const endpoint = textAt(traces, 'endpoint')
+  if (endpoint === undefined || !URL.canParse(endpoint) || isPrivateUrl(endpoint) || !isWritten(traces, 'headers'))
+    return []
+  return [
+    {
+      path: ['traces', 'headers'],
+      message: 'over plain HTTP anybody on the way could read these headers',
+      hint: 'give an https: URL, or a collector on this machine that has the headers itself',
+    },
   ]
 }
 

@@ -102,6 +102,34 @@ export function issuerUrl() {
   )
 }
 
+/** Where traces are sent; with headers, which are secrets, plain HTTP is for the loopback address alone. */
+export function collectorUrl() {
+  return scalar((written): Reading<string> => {
+    const url = URL.canParse(written) ? new URL(written) : undefined
+    if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+      return { ok: false, message: 'expected a URL', hint: 'such as http://127.0.0.1:4318/v1/traces' }
+    if (url.username !== '' || url.password !== '' || url.hash !== '')
+      return { ok: false, message: 'expected a URL without user, password and fragment' }
+    return accepted(written)
+  })
+}
+
+/** Whether a URL says that nobody on the way can read along. */
+export function isPrivateUrl(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || loopback.test(hostname)
+}
+
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** A share of a whole. */
+export function ratio() {
+  return scalar((written): Reading<number> => {
+    const value = /^\d+(\.\d+)?$/.test(written) ? Number(written) : Number.NaN
+    return value <= 1 ? accepted(value) : { ok: false, message: 'expected a number from 0 to 1' }
+  })
+}
+
 /** Where events are sent. */
 export function webhookUrl() {
   return secureUrl('over plain HTTP anybody on the way could read the events; it is allowed on the loopback address')
@@ -112,7 +140,7 @@ function secureUrl(hint: string) {
     const url = URL.canParse(written) ? new URL(written) : undefined
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
       return { ok: false, message: 'expected an https: URL' }
-    if (url.protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+    if (!isPrivateUrl(written))
       return {
         ok: false,
         message: 'expected an https: URL',

@@ -1,10 +1,12 @@
 import type * as z from 'zod'
 import { readAddressPrefix, readOwnAddress } from './address-prefix.js'
 import type { Environment } from './environment.js'
+import { headerFields } from './header-fields.js'
 import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
 import { readPublicKeyLine } from './public-key-line.js'
 import {
   agentSocket,
+  collectorUrl,
   deviceId,
   deviceSelector,
   duration,
@@ -19,6 +21,7 @@ import {
   portOrNone,
   portRange,
   principal,
+  ratio,
   size,
   text,
   yesOrNo,
@@ -255,6 +258,15 @@ export function configSchema(directory: string, environment: Environment) {
     'max-queued': integer(1, MANY).default(10_000),
   })
 
+  const traces = section({
+    endpoint: collectorUrl(),
+    headers: headerFields(),
+    'sample-ratio': ratio().default(1),
+    'service-name': text().default('homeport'),
+    timeout: duration('100ms', '1m').default(2_000),
+    'max-queued': integer(1, MANY).default(5_000),
+  })
+
   return section({
     'call-home': callHome.prefault({}),
     endpoint: endpoint.prefault({}),
@@ -269,6 +281,7 @@ export function configSchema(directory: string, environment: Environment) {
     roles: named(role, BUILT_IN_ROLES),
     record: record.prefault({}),
     webhooks: list(webhook),
+    traces: traces.optional(),
     'data-dir': path(directory).prefault('data'),
     'drain-timeout': duration('0s').default(30_000),
     log: section({

@@ -20,6 +20,7 @@ const secretKeys = [
   'password-hash',
   'hmac',
   'token',
+  'headers',
 ]
 
 /** At the top of a line, and below that in objects and lists. */

@@ -41,6 +41,11 @@ export interface OperationMetrics {
   rpcEnded(via: Via, outcome: string, seconds: number): void
 }
 
+/** What happens to spans of traces, where they are switched on. */
+export interface TraceMetrics {
+  readonly spansDropped: (reason: string, spans: number) => void
+}
+
 /** What there is at a moment; asked whenever the metrics are read. */
 export interface Readings {
   readonly links: number
@@ -69,6 +74,7 @@ export interface Metrics {
   readonly callHome: CallHomeMetrics
   readonly clients: ClientMetrics
   readonly operations: OperationMetrics
+  readonly traces: TraceMetrics
   /** All metrics in Prometheus' text format. */
   exposition(): Promise<Exposition>
   stop(): void
@@ -152,6 +158,8 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   const rpcs = counter('rpcs_total', 'Requests that were answered, or never were.', 'via', 'outcome')
   const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
 
+  const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
+
   const clients = gauge('clients', 'Connections of clients to the SSH endpoint.')
   const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
   const loginRefusals = counter(
@@ -227,6 +235,9 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
         rpcs.inc({ via, outcome: outcomeWord(outcome) })
         rpcDuration.observe({ via }, seconds)
       },
+    },
+    traces: {
+      spansDropped: (reason, spans) => spansDropped.inc({ reason }, spans),
     },
     exposition: async () => {
       await read()

@@ -184,6 +184,17 @@ describe('what is derived from other keys', () => {
     })
   })
 
+  it('are what is said of traces', () => {
+    expect(configOf('traces: { endpoint: "http://127.0.0.1:4318/v1/traces" }').traces).toEqual({
+      endpoint: 'http://127.0.0.1:4318/v1/traces',
+      headers: {},
+      sampleRatio: 1,
+      serviceName: 'homeport',
+      timeout: 2_000,
+      maxQueued: 5_000,
+    })
+  })
+
   it('are the principals of a user', () => {
     const users = 'users:\n  - { name: ops@example.net, principals: [] }\n  - { name: b, principals: [netadmin, b] }\n'
     expect(configOf(users).users).toEqual([

@@ -25,6 +25,7 @@ describe('config/homeport.example.yaml', () => {
       HOST_CA_PASSPHRASE: 'x',
       SSH_AUTH_SOCK: '/run/agent',
       HOOK_TOKEN: 'x',
+      COLLECTOR_TOKEN: 'x',
     }
     const problems = problemsOf(whole, { ...variables, ...commentedOut })
     expect(problems.map((problem) => problem.replace(/^\d+:\d+: /, ''))).toEqual([
@@ -78,7 +79,7 @@ describe('config/homeport.example.yaml', () => {
       'link',
     ]
     const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'webhooks', 'log', 'labels']
-    sections.push('login-limits', 'authentication-hook', 'full')
+    sections.push('login-limits', 'authentication-hook', 'full', 'traces')
     for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
   })
 })

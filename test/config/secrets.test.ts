@@ -25,6 +25,12 @@ describe('no problem and no warning shows a secret', () => {
     ['as a hash', `users: [{ name: a, password-hash: ${SECRET} }]`],
     ['as a hash of another kind', `users: [{ name: a, password-hash: $2b$10$${SECRET} }]`],
     ['as a key line', `devices: [{ id: a, host-keys: [${SECRET}, ssh-rsa ${SECRET}, ${SECRET} ssh-rsa] }]`],
+    ['as a header that no header can be', `traces: { endpoint: "https://c", headers: { A: "\u00e9${SECRET}" } }`],
+    ['after a comma in a header', `traces: { endpoint: "https://c", headers: { A: x, ${SECRET} } }`],
+    ['as the name of a header', `traces: { endpoint: "https://c", headers: { "${SECRET} x": y } }`],
+    ['as headers', `traces: { endpoint: "https://c", headers: ${SECRET} }`],
+    ['as headers that anybody could read', `traces: { endpoint: "http://c", headers: { A: ${SECRET} } }`],
+    ['in a URL', `traces: { endpoint: "https://a:${SECRET}@c" }`],
   ])('%s', (_, text) => {
     expectHidden(text)
   })
@@ -43,6 +49,7 @@ describe('no problem and no warning shows a secret', () => {
     'endpoint: { ssh: { host-certificates: ["${S}"], trusted-user-ca-keys: ["${S}"], revoked-keys: ["${S}"] } }',
     'devices: [{ id: ${S} }, { id: b, aliases: ["${S}", "${S} x"] }]',
     'devices: ${S}\nlink: ${S}\ncredentials: ${S}',
+    'traces: { endpoint: ${S}, headers: ${S}, sample-ratio: ${S}, timeout: ${S}, max-queued: ${S} }',
   ])('that came from the environment: %s', (text) => {
     expectHidden(text)
   })

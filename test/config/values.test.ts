@@ -69,6 +69,51 @@ describe('sizes', () => {
   })
 })
 
+describe('traces', () => {
+  const traces = (fields: string) => `traces: { endpoint: "https://collector.example.net/v1/traces", ${fields} }`
+
+  it.each([
+    ['sample-ratio: 0.25', { sampleRatio: 0.25 }],
+    ['sample-ratio: 0', { sampleRatio: 0 }],
+    [
+      'headers: { Authorization: "Bearer ${TOKEN}", x-scope: a }',
+      { headers: { Authorization: 'Bearer t', 'x-scope': 'a' } },
+    ],
+    ['service-name: bridge-2', { serviceName: 'bridge-2' }],
+  ])('%s', (fields, expected) => {
+    expect(configOf(traces(fields), { TOKEN: 't' }).traces).toMatchObject(expected)
+  })
+
+  it.each([
+    ['sample-ratio: 1.5', 'traces.sample-ratio: expected a number from 0 to 1'],
+    ['sample-ratio: -1', 'traces.sample-ratio: expected a number from 0 to 1'],
+    ['headers: [a]', 'traces.headers: expected names and values of headers'],
+    ['headers: { "a b": c }', 'traces.headers: there is a name that no header can have'],
+    ['headers: { a: }', 'traces.headers: there is a header without a value'],
+    ['headers: { a: [b] }', 'traces.headers: there is a header without a value'],
+    ['timeout: 2m', 'traces.timeout: expected a duration of at most 1m'],
+  ])('not %s', (fields, problem) => {
+    expect(problemsOf(traces(fields))).toEqual([expect.stringContaining(problem)])
+  })
+
+  it('go in plain to another machine, but not with headers', () => {
+    const plain = (fields: string) => `traces: { endpoint: "http://collector:4318/v1/traces", ${fields} }`
+    expect(configOf(plain('timeout: 5s')).traces).toMatchObject({ headers: {}, timeout: 5000 })
+    expect(problemsOf(plain('headers: { a: b }'))).toEqual([
+      expect.stringContaining('traces.headers: over plain HTTP anybody on the way could read these headers'),
+    ])
+    expect(configOf('traces: { endpoint: "http://127.0.0.1:4318", headers: { a: b } }').traces?.headers).toEqual({
+      a: 'b',
+    })
+  })
+
+  it.each(['ftp://c', 'collector:4318', 'https://a:b@c', 'https://c#d'])('not %s', (endpoint) => {
+    expect(problemsOf(`traces: { endpoint: "${endpoint}" }`)).toEqual([
+      expect.stringContaining('traces.endpoint: expected a URL'),
+    ])
+  })
+})
+
 describe('the HTTP API', () => {
   const http = (fields: string) => `endpoint: { http: { ${fields} } }`
 

@@ -19,7 +19,7 @@ afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */
 function tellOfEverything(): void {
-  const { fleet, callHome, clients, operations } = metrics
+  const { fleet, callHome, clients, operations, traces } = metrics
   fleet.linkAttached()
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
@@ -35,6 +35,7 @@ function tellOfEverything(): void {
   clients.sessionRefused('no-rights')
   operations.rpcEnded('http', 'ok', 0.1)
   clients.operationDenied()
+  traces.spansDropped('queue-full', 1)
 }
 
 async function read() {

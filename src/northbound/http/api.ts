@@ -5,6 +5,7 @@ import type { FindRecords } from '../../access/record-query.js'
 import type { TokenDesk } from '../../access/token-desk.js'
 import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import type { Span } from '../../telemetry/traces.js'
 import type { Caller } from './caller.js'
 import type { Peer } from './peer.js'
 import type { JobDesk } from './jobs/job-desk.js'
@@ -47,6 +48,8 @@ export type ApiEnv = {
     peer: Peer
     /** Names the call in the log, in the answer and in problem details. */
     requestId: string
+    /** Of the call, where traces are switched on. */
+    span: Span | undefined
     /** Aborted when the bridge is stopping: a stream without an end of its own, such as of events, ends then. */
     draining: AbortSignal
   }

@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
+import type { CurrentTracer } from '../../telemetry/traces.js'
 import { type KnowsHost, refuseForeign, refuseWhileDraining } from './admission.js'
 import type { Api, Identify, Ports } from './api.js'
 import { boundedBody } from './bounded-body.js'
@@ -32,6 +33,7 @@ import { registerCreateToken } from './routes/tokens/create.js'
 import { registerListTokens } from './routes/tokens/list.js'
 import { registerRevokeToken } from './routes/tokens/revoke.js'
 import { setSecurityHeaders } from './security-headers.js'
+import { traceRequests } from './trace-requests.js'
 
 /** Octets; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
@@ -39,6 +41,8 @@ const longestBody = 64 * 1024
 export interface AppOptions extends Ports {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'exposition'>
+  /** Traces calls, where there is one. */
+  readonly tracer?: CurrentTracer
   readonly health: Health
   /** Aborted when the bridge is stopping. */
   readonly draining: AbortSignal
@@ -59,7 +63,7 @@ export interface NetworkSide {
 const localPeer: Peer = { source: 'local', address: 'local', secure: true, proxied: false }
 
 /** The HTTP API, without sockets. */
-export function createApp({ log, health, draining, identify, metrics, network, ...ports }: AppOptions): Api {
+export function createApp({ log, health, draining, identify, metrics, network, tracer, ...ports }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
@@ -72,6 +76,7 @@ export function createApp({ log, health, draining, identify, metrics, network, .
     c.set('draining', draining)
     return next()
   })
+  if (tracer !== undefined) app.use(traceRequests(tracer))
   app.use(logRequests(log))
   app.use(setSecurityHeaders())
   // Before what may refuse a call: load balancers ask by whatever name they know.

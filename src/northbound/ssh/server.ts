@@ -8,6 +8,7 @@ import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
+import type { CurrentTracer } from '../../telemetry/traces.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
@@ -77,6 +78,7 @@ export function createSshEndpoint(
   initial: SshEndpointLimits,
   log: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer = () => undefined,
 ): SshEndpoint {
   let limits = initial
   const shared = { held: createHeldOctets(() => limits.maxInspectedTotal), known: createKnownRequests<Operation>() }
@@ -110,7 +112,7 @@ export function createSshEndpoint(
     if (client === undefined) return void connection.end()
     const { door, loginTimer } = client
     const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
-    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, jumpHost, () =>
+    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, tracer, jumpHost, () =>
       clearTimeout(loginTimer),
     )
   }
@@ -185,6 +187,7 @@ function serveClient(
   shared: Pick<GuardContext, 'held' | 'known'>,
   serverLog: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer,
   jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
   onAuthenticated: () => void,
 ): void {
@@ -211,7 +214,7 @@ function serveClient(
           forbidden: authenticated.restriction.noForwarding,
           log: log.child({ user: authenticated.login.user }),
         })
-      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics)
+      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics, tracer)
     },
   )
 }
@@ -226,6 +229,7 @@ function serveAuthenticated(
   shared: Pick<GuardContext, 'held' | 'known'>,
   connectionLog: Log,
   metrics: ClientMetrics,
+  tracer: CurrentTracer,
 ): void {
   const { user, target } = login
   const refusal = refusalOfTarget(target)
@@ -266,6 +270,7 @@ function serveAuthenticated(
         rules,
         log,
         metrics,
+        tracer,
       },
       () => {
         sessions -= 1

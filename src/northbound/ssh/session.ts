@@ -7,7 +7,10 @@ import { shownRequest } from '../../fleet/shown-request.js'
 import { governFlow, type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
+import type { CurrentTracer, Span } from '../../telemetry/traces.js'
 import type { Authorisation, SessionRefusalText } from '../authorise.js'
+import { traceOpening } from '../trace-opening.js'
+import { traceRpc } from '../trace-rpc.js'
 import type { Authenticated } from './authentication.js'
 import {
   keyForNetconf,
@@ -38,6 +41,8 @@ export interface SessionContext {
   readonly rules: GuardContext
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'sessionRefused'>
+  /** Traces sessions, where there is one. */
+  readonly tracer: CurrentTracer
 }
 
 /** The exit status of a session that the bridge itself refuses. */
@@ -49,6 +54,8 @@ interface Asked {
   readonly request: ChannelRequest
   readonly surroundings: Surroundings
   readonly clientGone: Promise<void>
+  /** Of the session, where traces are switched on. */
+  readonly span: Span | undefined
 }
 
 /**
@@ -78,11 +85,12 @@ export function serveSession(
   const begin = async (accept: () => ServerChannel, purpose: ChannelPurpose): Promise<void> => {
     const held = holdAnswer(connection, accept)
     if (held === undefined) return
+    const span = beginSpan(context)
     held.channel.on('error', (error: Error) => context.log.debug({ err: error }, 'client channel failed'))
     governFlow(held.channel)
     const terminal = await surroundings.terminal()
     const request = { ...purpose, ...(terminal === undefined ? {} : { terminal }) }
-    const asked: Asked = { held, request, surroundings, clientGone }
+    const asked: Asked = { held, request, surroundings, clientGone, span }
     const decision = await decide(purpose, context)
     if ('refusal' in decision) {
       // What the fleet refuses it counts itself.
@@ -91,6 +99,13 @@ export function serveSession(
     }
     await runSession(asked, decision, context)
   }
+}
+
+function beginSpan({ tracer, client: { user, via }, deviceId }: SessionContext): Span | undefined {
+  return tracer()?.start('session', {
+    kind: 'server',
+    attributes: { 'homeport.device.id': deviceId, 'homeport.user': user, 'homeport.via': via },
+  })
 }
 
 /** Whether anything that this user may have on the device runs on a terminal. */
@@ -143,26 +158,32 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
 }
 
 async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {
-  const { held, request, surroundings, clientGone } = asked
+  const { held, request, surroundings, clientGone, span } = asked
   const { fleet, deviceId, client, method, recorder, log } = context
   const cancel = new AbortController()
   void clientGone.then(() => cancel.abort())
   // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
   const environment = use.kind === 'netconf' ? [] : surroundings.environment
-  const opening = await fleet.openSession(deviceId, { ...request, environment }, client, cancel.signal)
+  span?.rename(`${use.kind} session`)
+  const open = () => fleet.openSession(deviceId, { ...request, environment }, client, cancel.signal)
+  const opening = await traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {
       log.info({ reason: opening.refusal.reason }, `session refused: ${opening.refusal.message}`)
       recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, opening.refusal.reason)
       held.channel.resume()
+      endRefused(span, opening.refusal)
       return held.refuse()
     }
     return turnAway(asked, opening.refusal, context)
   }
   const { channel, session } = opening
   const shown = { sessionId: session.id, channel: use.kind, request: shownRequest(request) }
-  const recording = recorder.session({ ...client, deviceId, ...shown, ...recordedRequest(request), roles, method })
+  const recording = recorder.session(
+    { ...client, deviceId, ...shown, ...recordedRequest(request), roles, method },
+    span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
+  )
   if (!recording.ok) {
     channel.close()
     return turnAway(asked, recording.refusal, context)
@@ -182,6 +203,13 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   }
   const end = await relay(held.channel, channel, session, record, clientGone, words, guard)
   record.end(end.by)
+  span?.set({
+    'homeport.session.id': session.id,
+    'homeport.session.channel': use.kind,
+    'homeport.session.ended_by': end.by,
+  })
+  if (end.by === 'link' || end.by === 'guard') span?.fail(end.breach?.reason ?? end.linkEnd?.reason ?? end.by)
+  span?.end()
   if (end.breach !== undefined)
     log.warn({ reason: end.breach.reason, hint: end.breach.hint }, `session ended: ${end.breach.message}`)
   log.info(
@@ -200,6 +228,11 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   )
 }
 
+function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText, 'reason'>): void {
+  span?.fail(reason)
+  span?.end()
+}
+
 /** What was asked for, in the words of the record, which takes the secrets out of a command. */
 function recordedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
   return { request: shownRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
@@ -212,13 +245,14 @@ function lineEnd({ terminal }: ChannelRequest): string {
 
 /** Tells a client why it gets no session: one line on standard error and an exit status. */
 async function turnAway(
-  { held, request, clientGone }: Asked,
+  { held, request, clientGone, span }: Asked,
   refusal: SessionRefusalText,
   { deviceId, client, method, recorder, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held
   log.warn({ reason: refusal.reason, hint: refusal.hint }, `session refused: ${refusal.message}`)
   recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
+  endRefused(span, refusal)
   held.confirm()
   channel.resume()
   const told = new Promise<void>((resolve) => {

@@ -13,6 +13,7 @@ import { answerErrors } from '../rpc/answer-reply.js'
 import { clientOf } from '../rpc/answer-rpc.js'
 import { filterOf } from '../rpc/parameters.js'
 import { InvalidField } from '../rpc/payload.js'
+import { recordRpc } from '../rpc/record-rpc.js'
 import { registerStreamingRoute } from '../streaming-route.js'
 import { type BoundedQueue, createBoundedQueue } from '../streams/bounded-queue.js'
 import {
@@ -149,6 +150,7 @@ async function answerSubscription(
       },
     },
     over.signal,
+    c.var.span,
   ).finally(() => entered.leave())
   const failed = await Promise.race([taken, ending])
   record(c, ports, deviceId, request, performance.now() - began, failed)
@@ -178,7 +180,7 @@ function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): vo
 
 function record(
   c: Context<ApiEnv>,
-  { rpc }: Ports,
+  ports: Ports,
   deviceId: string,
   request: SubscriptionRequest,
   milliseconds: number,
@@ -187,7 +189,7 @@ function record(
   const { name, namespace } = operationOf(subscriptionOf(request))
   const outcome =
     failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
-  rpc.record.rpc({
+  recordRpc(c, ports, {
     ...clientOf(c),
     deviceId,
     operation: name,

@@ -15,6 +15,7 @@ import { type CallFailure, deviceTimeout, type Failed, linkLost, outcomeUnknown,
 import type { ExplicitSession } from './explicit-sessions.js'
 import { isSubscription, mannerOf, type OperationManner } from './operation-manner.js'
 import { askOnOwnSession } from './own-session.js'
+import { recordRpc } from './record-rpc.js'
 import { ReplyStalled } from './reply-content.js'
 import { timeoutOf, waitOf } from './timeout.js'
 
@@ -105,12 +106,12 @@ function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Per
       kind: 'place',
       mayHaveEffect: !manner.repeatable,
       ask: ({ signal }) =>
-        ports.rpc.warm.ask({ deviceId, roles }, operation, { repeatable: manner.repeatable, signal }),
+        ports.rpc.warm.ask({ deviceId, roles }, operation, { repeatable: manner.repeatable, signal, span: c.var.span }),
     }
   return {
     kind: 'place',
     mayHaveEffect: true,
-    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), operation, deadline),
+    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), operation, deadline, c.var.span),
   }
 }
 
@@ -219,14 +220,14 @@ function repeatable(manner: OperationManner): boolean {
 /** Tells the record of a call, once. */
 function recorded(
   c: Context<ApiEnv>,
-  { rpc }: Ports,
+  ports: Ports,
   { deviceId, sessionId, attributes, body }: RpcCall,
   { namespace, name, uses: [use] }: Operation,
 ): (outcome: string, octets: number) => void {
   const began = performance.now()
   const messageId = attributes.find((one) => one.name === 'message-id' && one.namespace === '')?.value
   return (outcome, octets) =>
-    rpc.record.rpc({
+    recordRpc(c, ports, {
       ...clientOf(c),
       deviceId,
       operation: name,

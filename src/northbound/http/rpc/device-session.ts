@@ -2,6 +2,8 @@ import type { Fleet } from '../../../fleet/fleet.js'
 import type { LinkEnd } from '../../../fleet/link.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import { type ClientSession, type ClientSessionOptions, openClientSession } from '../../../netconf/client-session.js'
+import type { Span } from '../../../telemetry/traces.js'
+import { traceOpening } from '../../trace-opening.js'
 import { clientGone, type Failed, failedWith, fromRefusal, linkLost, noSession, whyEnded } from './call-failure.js'
 
 /** A NETCONF session of ours on a device. */
@@ -14,6 +16,11 @@ export interface DeviceSession extends ClientSession {
 
 export type DeviceSessionOpening = { readonly ok: true; readonly session: DeviceSession } | Failed
 
+export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification'> {
+  /** What the session is opened for. */
+  readonly span?: Span | undefined
+}
+
 /** Milliseconds that a device gets for its `<hello>`. */
 const helloTimeout = 30_000
 
@@ -23,10 +30,13 @@ export async function openDeviceSession(
   deviceId: string,
   client: SessionClient,
   signal?: AbortSignal,
-  options: Pick<ClientSessionOptions, 'onNotification'> = {},
+  { span, ...options }: DeviceSessionOptions = {},
 ): Promise<DeviceSessionOpening> {
-  const first = await tryToOpen(fleet, deviceId, client, signal, options)
-  return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(fleet, deviceId, client, signal, options)
+  const open = async (): Promise<DeviceSessionOpening> => {
+    const first = await tryToOpen(fleet, deviceId, client, signal, options)
+    return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(fleet, deviceId, client, signal, options)
+  }
+  return traceOpening(span, deviceId, client, open, (opening) => (opening.ok ? undefined : opening.failure.cause))
 }
 
 async function tryToOpen(

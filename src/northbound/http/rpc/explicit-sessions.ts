@@ -2,6 +2,7 @@ import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { Span } from '../../../telemetry/traces.js'
 import type { CallDeadline } from './call-deadline.js'
 import { type CallFailure, type Failed, failedWith, outcomeUnknown, whyEnded } from './call-failure.js'
 import type { CallLimits } from './call-limits.js'
@@ -41,6 +42,8 @@ export interface ExplicitSessions {
     deviceId: string,
     client: SessionClient,
     signal: AbortSignal,
+    /** Of the call that opens it. */
+    span?: Span,
   ) => Promise<{ readonly ok: true; readonly session: ExplicitSession } | Failed>
   readonly find: (owner: SessionOwner, deviceId: string, id: string) => Found
   /** Sends an operation; answers once its reply begins. Calls on one session are answered in their order. */
@@ -66,7 +69,11 @@ interface Entry {
   busy: number
   idle: NodeJS.Timeout | undefined
   readonly lifetime: NodeJS.Timeout
+  readonly span: Span | undefined
 }
+
+/** Who or what ended a session, in a word for its span. */
+type EndedBy = 'client' | 'device' | 'idle' | 'lifetime' | 'shutdown'
 
 /** Why a session ended, kept for a while for whoever asks for it. */
 interface Ended {
@@ -94,12 +101,12 @@ export function createExplicitSessions(
   /** Sessions that are being opened count too. */
   const opening = new Map<string, number>()
 
-  const open: ExplicitSessions['open'] = async (owner, deviceId, client, signal) => {
+  const open: ExplicitSessions['open'] = async (owner, deviceId, client, signal, span) => {
     const key = ownerKey(owner)
     const refusal = tooManyFor(key)
     if (refusal !== undefined) return failedWith(refusal)
     opening.set(key, (opening.get(key) ?? 0) + 1)
-    const opened = await openDeviceSession(fleet, deviceId, client, signal)
+    const opened = await openDeviceSession(fleet, deviceId, client, signal, { span })
     const left = (opening.get(key) ?? 1) - 1
     if (left === 0) opening.delete(key)
     else opening.set(key, left)
@@ -118,14 +125,24 @@ export function createExplicitSessions(
       busy: 0,
       idle: undefined,
       lifetime: setTimeout(
-        () => void end(id, `it was open for ${sessionLifetime / 1000} s, longer than which none may be`),
+        () => void end(id, 'lifetime', `it was open for ${sessionLifetime / 1000} s, longer than which none may be`),
         sessionLifetime,
       ),
+      span: span?.child('netconf session', {
+        kind: 'internal',
+        attributes: {
+          'homeport.session.id': id,
+          'homeport.session.channel': 'netconf',
+          'homeport.device.id': deviceId,
+          'homeport.user': client.user,
+          'homeport.via': client.via,
+        },
+      }),
     }
     entry.lifetime.unref()
     entries.set(id, entry)
     rest(id, entry)
-    void session.closed.then((reason) => void end(id, whyEnded(reason, session.linkEnd())))
+    void session.closed.then((reason) => void end(id, 'device', whyEnded(reason, session.linkEnd())))
     return { ok: true, session: shown(id, entry) }
   }
 
@@ -181,17 +198,22 @@ export function createExplicitSessions(
   const rest = (id: string, entry: Entry): void => {
     const { sessionIdle } = limits()
     clearTimeout(entry.idle)
-    entry.idle = setTimeout(() => void end(id, `nothing was sent on it for ${sessionIdle / 1000} s`), sessionIdle)
+    entry.idle = setTimeout(
+      () => void end(id, 'idle', `nothing was sent on it for ${sessionIdle / 1000} s`),
+      sessionIdle,
+    )
     entry.idle.unref()
   }
 
-  const end = async (id: string, why: string): Promise<void> => {
+  const end = async (id: string, endedBy: EndedBy, why: string): Promise<void> => {
     const entry = entries.get(id)
     if (entry === undefined) return
     entries.delete(id)
     clearTimeout(entry.idle)
     clearTimeout(entry.lifetime)
     remember(id, { owner: entry.owner, deviceId: entry.deviceId, why, at: now() })
+    entry.span?.set({ 'homeport.session.ended_by': endedBy })
+    entry.span?.end()
     await entry.session.close(closeTimeout)
   }
 
@@ -217,10 +239,10 @@ export function createExplicitSessions(
     open,
     find,
     ask,
-    close: ({ id }) => end(id, 'it was closed by its client'),
+    close: ({ id }) => end(id, 'client', 'it was closed by its client'),
     count: () => entries.size,
     closeAll: async () => {
-      await Promise.all([...entries.keys()].map((id) => end(id, 'the bridge is stopping')))
+      await Promise.all([...entries.keys()].map((id) => end(id, 'shutdown', 'the bridge is stopping')))
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { Span } from '../../../telemetry/traces.js'
 import type { CallDeadline } from './call-deadline.js'
 import { type Failed, failedWith, outcomeUnknown, whyEnded } from './call-failure.js'
 import { openDeviceSession } from './device-session.js'
@@ -19,8 +20,9 @@ export async function askOnOwnSession(
   client: SessionClient,
   operation: XmlElement,
   deadline: CallDeadline,
+  span?: Span,
 ): Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed> {
-  const opening = await openDeviceSession(fleet, deviceId, client, deadline.signal)
+  const opening = await openDeviceSession(fleet, deviceId, client, deadline.signal, { span })
   if (!opening.ok) return opening
   const { session } = opening
   try {

@@ -1,6 +1,7 @@
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { Span } from '../../../telemetry/traces.js'
 import {
   bridgeStopping,
   type CallFailure,
@@ -36,7 +37,7 @@ export interface WarmSessions {
   readonly ask: (
     place: WarmPlace,
     operation: XmlElement,
-    options: { readonly repeatable: boolean; readonly signal: AbortSignal },
+    options: { readonly repeatable: boolean; readonly signal: AbortSignal; readonly span?: Span | undefined },
   ) => Promise<WarmAnswer>
   /** How many sessions there are, those being opened included. */
   readonly count: () => number
@@ -61,6 +62,8 @@ interface Job {
   readonly operation: XmlElement
   readonly repeatable: boolean
   readonly signal: AbortSignal
+  /** Of the call. */
+  readonly span: Span | undefined
   readonly settle: (answer: WarmAnswer) => void
   attempts: number
 }
@@ -98,7 +101,7 @@ export function createWarmSessions(
   const stopping = new AbortController()
   let draining = false
 
-  const ask: WarmSessions['ask'] = (place, operation, { repeatable, signal }) =>
+  const ask: WarmSessions['ask'] = (place, operation, { repeatable, signal, span }) =>
     new Promise((resolve) => {
       if (stopping.signal.aborted) return resolve(failedWith(bridgeStopping))
       if (signal.aborted) return resolve(failedWith(clientGone))
@@ -113,6 +116,7 @@ export function createWarmSessions(
         operation,
         repeatable,
         signal,
+        span,
         attempts: 0,
         settle: (answer) => {
           signal.removeEventListener('abort', cancel)
@@ -180,6 +184,8 @@ export function createWarmSessions(
       // Several users have a warm session, so it is the bridge's own.
       { user: 'homeport', source: 'warm', via: 'http' },
       stopping.signal,
+      // Of the calls that wait for it, the first has to wait in any case.
+      { span: pool.waiting[0]?.span },
     )
     pool.opening -= 1
     if (!opening.ok) {

@@ -7,6 +7,7 @@ import type { RpcError } from '../../../netconf/rpc-error.js'
 import { parseRpcReply } from '../../../netconf/rpc-reply.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import { element, isNamed, type XmlElement } from '../../../netconf/xml-tree.js'
+import type { Span } from '../../../telemetry/traces.js'
 import type { CallFailure } from '../rpc/call-failure.js'
 import { openDeviceSession } from '../rpc/device-session.js'
 
@@ -50,6 +51,7 @@ const pause = 1_000
 /**
  * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own, because a device need not
  * answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first attempt fails, or when the device refuses it.
+ * @param span of the call that asks for it
  * @param after the id of the last notification that the client has: it goes on with a subscription, which waits for its device
  */
 export async function keepSubscribed(
@@ -60,6 +62,7 @@ export async function keepSubscribed(
   after: string | undefined,
   listener: SubscriptionListener,
   signal: AbortSignal,
+  span?: Span,
 ): Promise<SubscriptionEnd> {
   let last = after
   let goesOn = after !== undefined
@@ -83,7 +86,7 @@ export async function keepSubscribed(
       deviceId,
       client,
       { ...request, ...resumedFrom(last) },
-      { last, goesOn, hear, subscribed, signal },
+      { last, goesOn, hear, subscribed, signal, span },
     )
     if (round.kind === 'end') return round.end
     if (signal.aborted) break
@@ -107,6 +110,7 @@ interface Round {
   readonly hear: (heard: Heard) => void
   readonly subscribed: (replayed: boolean) => void
   readonly signal: AbortSignal
+  readonly span: Span | undefined
 }
 
 type RoundEnd =
@@ -118,10 +122,11 @@ async function listenOnce(
   deviceId: string,
   client: SessionClient,
   request: SubscriptionRequest,
-  { last, goesOn, hear, subscribed, signal }: Round,
+  { last, goesOn, hear, subscribed, signal, span }: Round,
 ): Promise<RoundEnd> {
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(fleet, deviceId, client, signal, {
+    span,
     onNotification: (notification) => {
       const id = `${notification.eventTime}/${digestOf(notification)}`
       if (!seen.isNew(notification, id)) return

@@ -16,6 +16,7 @@ import { createCallDeadline } from '../../rpc/call-deadline.js'
 import { deviceTimeout, outcomeUnknown } from '../../rpc/call-failure.js'
 import { type DeviceSession, openDeviceSession } from '../../rpc/device-session.js'
 import { InvalidField } from '../../rpc/payload.js'
+import { recordRpc } from '../../rpc/record-rpc.js'
 import { shownRpcError, statusOf } from '../../rpc/shown-rpc-error.js'
 import { timeoutOf, waitOf } from '../../rpc/timeout.js'
 import {
@@ -153,7 +154,9 @@ async function withSession(
   if (!entered.ok) return answerFailure(c, ports, deviceId, entered.failure)
   try {
     const deadline = createCallDeadline(c.req.raw.signal, timeout)
-    const opening = await openDeviceSession(ports.fleet, deviceId, clientOf(c), deadline.signal)
+    const opening = await openDeviceSession(ports.fleet, deviceId, clientOf(c), deadline.signal, {
+      span: c.var.span,
+    })
     deadline.met()
     if (!opening.ok) {
       const late = opening.failure.cause === 'client-gone' && deadline.passed()
@@ -266,9 +269,9 @@ function shownStep({ operation: sent, outcome, milliseconds, errors, warnings }:
   }
 }
 
-function record(c: Context<ApiEnv>, { rpc }: Ports, deviceId: string, step: TransactionStep, octets: number): void {
+function record(c: Context<ApiEnv>, ports: Ports, deviceId: string, step: TransactionStep, octets: number): void {
   const { name, namespace, uses } = operationOf(step.operation)
-  rpc.record.rpc({
+  recordRpc(c, ports, {
     ...clientOf(c),
     deviceId,
     operation: name,
