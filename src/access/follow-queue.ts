@@ -1,6 +1,7 @@
 /**
- * Octets that have passed and wait to be looked at, until the turn of the event loop in which they passed is over: they are on their way then, and
- * whoever sent them is not kept waiting. What came in one turn is looked at together, which takes less time than looking at each in between.
+ * Octets that have passed and wait to be looked at. Looking at a few messages together takes little more than looking at one, since between all the other work
+ * everything has to come back into the processor's caches; but not at so many that whoever comes next waits for it. So a handful is looked at
+ * at the end of the turn in which it became one: what came last is on its way then, and nobody's answer is due at once.
  */
 export interface FollowQueue {
   /** Has octets looked at soon, after all that were added before. They came at this time of the clock. */
@@ -11,18 +12,24 @@ export interface FollowQueue {
 
 export type Look = (octets: Buffer, at: number) => void
 
+/** Buffers that are a handful. */
+const HANDFUL = 16
+/** Milliseconds that fewer wait. */
+const DELAY = 20
 /** Buffers and octets that wait at most: their memory is held, and looking at them is a moment's work. */
 const MAX_BUFFERS = 64
 const MAX_OCTETS = 256 * 1024
 
-/** @param soon calls back at the end of the turn; a test may have octets looked at on the spot */
-export function createFollowQueue(soon: (drain: () => void) => void = setImmediate): FollowQueue {
+export function createFollowQueue(): FollowQueue {
   const looks: Look[] = []
   const buffers: Buffer[] = []
   const times: number[] = []
   let waiting = 0
+  let timer: NodeJS.Timeout | undefined
 
   const drain = (): void => {
+    clearTimeout(timer)
+    timer = undefined
     waiting = 0
     for (let n = 0; n < looks.length; n += 1) {
       const octets = buffers[n]
@@ -40,7 +47,8 @@ export function createFollowQueue(soon: (drain: () => void) => void = setImmedia
       times.push(at)
       waiting += octets.length
       if (looks.length >= MAX_BUFFERS || waiting >= MAX_OCTETS) drain()
-      else if (looks.length === 1) soon(drain)
+      else if (looks.length === HANDFUL) setImmediate(drain)
+      else timer ??= setTimeout(drain, DELAY)
     },
     drain,
   }

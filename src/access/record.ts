@@ -1,5 +1,5 @@
 import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
-import { createFollowQueue, type Look } from './follow-queue.js'
+import { createFollowQueue, type FollowQueue, type Look } from './follow-queue.js'
 import { createRedaction } from './redaction.js'
 import { createRpcLog } from './rpc-log.js'
 
@@ -68,8 +68,8 @@ export interface RecorderOptions {
   readonly onFault?: (error: unknown) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
-  /** When octets that passed are looked at: at the end of the turn of the event loop unless a test says otherwise. */
-  readonly soon?: (look: () => void) => void
+  /** Octets that passed and are looked at in a moment. */
+  readonly queue?: FollowQueue
   /** Milliseconds since 1970. */
   readonly date?: () => number
 }
@@ -82,10 +82,9 @@ export function createRecorder({
   onFault,
   now = () => performance.now(),
   date = Date.now,
-  soon,
+  queue = createFollowQueue(),
 }: RecorderOptions): Recorder {
   const open = new Set<SessionRecord>()
-  const queue = createFollowQueue(soon)
   let last = { at: Number.NaN, written: '' }
   /** The time of day at a time of the clock. */
   const time = (then = now()): string => {

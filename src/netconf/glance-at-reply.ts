@@ -13,21 +13,16 @@ export type ReplyGlance =
   | { readonly kind: 'notification' }
   | { readonly kind: 'unreadable' }
 
-/** Octets that hold the start tag of a reply, whose attributes may be many. */
+/** Octets that hold the start tag of a reply, whose attributes may be many, and nearly always so few. */
 const ROOT_SIZE = 2048
+const SHORT_ROOT_SIZE = 256
 
 /**
  * Looks at the edges of a server's message: whose reply it is, and whether it says that something went wrong.
  * Errors in the middle of a reply that is longer than its edges are not seen; servers put them first, or at the end.
  */
 export function glanceAtReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tail'>): ReplyGlance {
-  let root: string | undefined
-  let messageId: string | undefined
-  walkTags(head.toString('utf8', 0, ROOT_SIZE), (tag, scope) => {
-    root = tag.name
-    messageId = scope.attribute('message-id')?.slice(0, MAX_GLANCED)
-    return false
-  })
+  const { root, messageId } = rootIn(head, SHORT_ROOT_SIZE) ?? rootIn(head, ROOT_SIZE) ?? NO_ROOT
   if (root === 'notification') return { kind: 'notification' }
   if (root !== 'rpc-reply') return { kind: 'unreadable' }
   const errorTag =
@@ -35,6 +30,18 @@ export function glanceAtReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tai
     (tail.includes('rpc-error') ? errorAtEnd(tail.toString()) : undefined)
   return { kind: 'reply', messageId, errorTag }
 }
+
+/** The root's start tag, if it ends in the first so many octets. */
+function rootIn(head: Buffer, size: number): typeof NO_ROOT | undefined {
+  let found: typeof NO_ROOT | undefined
+  walkTags(head.toString('utf8', 0, size), ({ name }, scope) => {
+    found = { root: name, messageId: scope.attribute('message-id')?.slice(0, MAX_GLANCED) }
+    return false
+  })
+  return found
+}
+
+const NO_ROOT: { readonly root?: string; readonly messageId?: string | undefined } = {}
 
 /** An error may stand in the reply itself, or, as Junos has it, in `<commit-results>` and the like. */
 function errorIn(text: string): string | undefined {

@@ -22,6 +22,8 @@ export interface MessageEdges {
   readonly head: Pick<ByteQueue, 'length' | 'at'>
   /** Hands out the message, of which the last `trailing` octets were no part, and begins anew. */
   readonly take: (trailing: number, end: number) => ScannedMessage
+  /** Hands out a message that is the first so many of these octets, where none is under way. */
+  readonly whole: (octets: Buffer, length: number) => ScannedMessage
   /** Bounds on the messages to come; the one under way keeps what was noted of its head. */
   readonly keep: (headSize: number, tailSize: number) => void
 }
@@ -70,6 +72,15 @@ export function createMessageEdges(maxTrailing: number): MessageEdges {
       tail = NOTHING
       tailLength = 0
       return message
+    },
+    whole: (octets, size) => {
+      const beyond = Math.min(size, headSize)
+      return {
+        octets: size,
+        head: octets.subarray(0, beyond),
+        tail: beyond === size || tailSize === 0 ? NOTHING : octets.subarray(Math.max(beyond, size - tailSize), size),
+        end: octets.length,
+      }
     },
     keep: (nextHeadSize, nextTailSize) => {
       headSize = nextHeadSize

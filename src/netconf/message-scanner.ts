@@ -123,6 +123,14 @@ export function createMessageScanner({
     return at
   }
 
+  /** The common case: the octets are one message, which nothing has to be kept for. */
+  const isWholeMessage = (octets: Buffer): boolean =>
+    framing === 'end-of-message' &&
+    edges.length() === 0 &&
+    carried.length === 0 &&
+    octets.length > END_OF_MESSAGE.length &&
+    octets.indexOf(END_OF_MESSAGE) === octets.length - END_OF_MESSAGE.length
+
   const giveUp = (cause: string, octets: Buffer): number => {
     broken = true
     edges.take(0, 0)
@@ -141,6 +149,10 @@ export function createMessageScanner({
     push: (octets) => {
       let at = 0
       paused = false
+      if (isWholeMessage(octets)) {
+        onMessage(edges.whole(octets, octets.length - END_OF_MESSAGE.length))
+        return octets.length
+      }
       while (at < octets.length && !broken && !paused) {
         at = framing === 'chunked' ? walkChunks(octets, at) : seekDelimiter(octets, at)
       }

@@ -18,9 +18,18 @@ it('in the order in which they came, whoever they belong to', async () => {
   expect(seen).toEqual(['a@1', 'other b@2', 'c@3'])
 })
 
+it('at the end of the turn when they are a handful', async () => {
+  const { seen, look } = looked()
+  const queue = createFollowQueue()
+  for (let n = 0; n < 17; n += 1) queue.add(look, Buffer.from('a'), n)
+  expect(seen).toEqual([])
+  await new Promise(setImmediate)
+  expect(seen).toHaveLength(17)
+})
+
 it('at once when they are many, or large, or when somebody asks', () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue(() => undefined)
+  const queue = createFollowQueue()
   for (let n = 0; n < 64; n += 1) queue.add(look, Buffer.from('a'), n)
   expect(seen).toHaveLength(64)
   queue.add(look, Buffer.alloc(256 * 1024), 0)

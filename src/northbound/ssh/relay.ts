@@ -57,8 +57,10 @@ export async function relay(
     device.stream.pipe(guard.fromDevice)
   }
   client.pipe(requests)
-  client.on('data', (octets: Buffer) => session.carried('fromClient', octets.length))
-  client.on('data', record.fromClient)
+  client.on('data', (octets: Buffer) => {
+    session.carried('fromClient', octets.length)
+    record.fromClient(octets)
+  })
   replies.pipe(client, { end: false })
   device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
   replies.on('data', record.fromDevice)

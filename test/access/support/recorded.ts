@@ -27,7 +27,7 @@ export function recorded(options: Partial<RecorderOptions> = {}) {
     whenFull: () => 'refuse',
     now: () => clock.milliseconds,
     date: () => Date.UTC(2026, 0, 1) + clock.milliseconds,
-    soon: (look) => look(),
+    queue: { add: (look, octets, at) => look(octets, at), drain: () => undefined },
     ...options,
   })
   return { recorder, lines, clock }
