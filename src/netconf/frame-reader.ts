@@ -16,6 +16,8 @@ export interface FrameReader {
   /** Changes the framing of whatever was not handed out yet; between messages only. */
   readonly switchTo: (framing: Framing) => void
   readonly framing: () => Framing
+  /** Whether all that was pushed was handed out, and it ended with the end of a message or was nothing. */
+  readonly isEmpty: () => boolean
 }
 
 /** A reader of RFC 6242 framing; both peers start with `end-of-message`. */
@@ -26,13 +28,19 @@ export function createFrameReader(): FrameReader {
   let chunks = 0
   let failure: FramePart | undefined
 
-  const octets = (count: number): FramePart => ({ kind: 'octets', octets: input.take(count) })
+  let inMessage = false
+
+  const octets = (count: number): FramePart => {
+    inMessage = true
+    return { kind: 'octets', octets: input.take(count) }
+  }
 
   const nextByDelimiter = (): FramePart | undefined => {
     const end = input.indexOf(END_OF_MESSAGE, 0)
     if (end > 0) return octets(end)
     if (end === 0) {
       input.skip(END_OF_MESSAGE.length)
+      inMessage = false
       return { kind: 'end' }
     }
     // A delimiter may have begun in the last octets.
@@ -81,5 +89,6 @@ export function createFrameReader(): FrameReader {
       framing = next
     },
     framing: () => framing,
+    isEmpty: () => input.length() === 0 && chunkLeft === 0 && chunks === 0 && !inMessage,
   }
 }

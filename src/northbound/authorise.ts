@@ -42,12 +42,32 @@ export function permissionNow(accounts: Accounts, user: string, device: Selectab
   return permissionOn(account, accounts.roles(), device)
 }
 
+/** The same for one user again and again: worked out anew only when the accounts, and so what they are made of, have become others. */
+export function permissionsOf(accounts: Accounts, user: string): (device: SelectableDevice) => PermissionDecision {
+  let last:
+    | { account: User | undefined; roles: Roles; device: SelectableDevice; decision: PermissionDecision }
+    | undefined
+  return (device) => {
+    const account = accounts.find(user)
+    const roles = accounts.roles()
+    if (last?.account !== account || last?.roles !== roles || last.device !== device)
+      last = { account, roles, device, decision: permissionNow(accounts, user, device) }
+    return last.decision
+  }
+}
+
 /** The same accounts, where the rules of a role count only if it has NETCONF channels: those of a role for files allow no operations over SSH. */
 export function accountsOverSsh(accounts: Accounts): Accounts {
   const roleOverSsh = (role: Role): Role => (role.channels.includes('netconf') ? role : { ...role, operations: [] })
+  let last: { readonly roles: Roles; readonly overSsh: Roles } | undefined
   return {
     find: accounts.find,
-    roles: () => new Map([...accounts.roles()].map(([name, role]) => [name, roleOverSsh(role)])),
+    roles: () => {
+      const roles = accounts.roles()
+      if (last?.roles !== roles)
+        last = { roles, overSsh: new Map([...roles].map(([name, role]) => [name, roleOverSsh(role)])) }
+      return last.overSsh
+    },
   }
 }
 

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
-import { PassThrough, type Readable, Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 import type { Framing } from '../../netconf/framing.js'
 import { createMessageScanner } from '../../netconf/message-scanner.js'
 import { walkTags } from '../../netconf/tag-walk.js'
+import { createOutgoingOctets } from './outgoing-octets.js'
 import type { ReplyOrder } from './reply-order.js'
 
 /** A device's octets on their way to the client, untouched, with replies of our own between its messages. */
@@ -35,18 +35,18 @@ const HEAD_SIZE = 4096
 const MAX_EARLY = 64 * 1024
 
 export function createGuardedReplies({ order, onHello, onBroken }: GuardedRepliesOptions): GuardedReplies {
-  const output = new PassThrough()
+  const output = createOutgoingOctets()
   let state: 'greeting' | 'undecided' | 'decided' | 'broken' = 'greeting'
   let early: Buffer[] = []
   let passing: Buffer = Buffer.alloc(0)
   let passed = 0
 
   const passUpTo = (end: number): void => {
-    if (end > passed) output.write(passing.subarray(passed, end))
+    if (end > passed) output.push(passing.subarray(passed, end))
     passed = end
   }
   const insert = (): void => {
-    for (const reply of order.takeDue()) output.write(reply)
+    for (const reply of order.takeDue()) output.push(reply)
   }
 
   const scanner = createMessageScanner({
@@ -95,11 +95,10 @@ export function createGuardedReplies({ order, onHello, onBroken }: GuardedReplie
       } catch (error) {
         onBroken(`it could not be followed: ${String(error)}`)
       }
-      if (output.writableNeedDrain) output.once('drain', () => done())
-      else done()
+      output.whenRoom(done)
     },
     final: (done) => {
-      for (const octets of early) output.write(octets)
+      for (const octets of early) output.push(octets)
       early = []
       output.end()
       done()
@@ -108,27 +107,32 @@ export function createGuardedReplies({ order, onHello, onBroken }: GuardedReplie
 
   return {
     input,
-    output,
+    output: output.stream,
     switchTo: (framing) => {
       state = 'decided'
       scanner.switchTo(framing)
       release()
     },
     insertDue: () => {
-      if (state === 'decided' && scanner.atBoundary() && !output.writableEnded) insert()
+      if (state === 'decided' && scanner.atBoundary() && !output.ended()) insert()
     },
-    room: async () => {
-      if (output.writableNeedDrain) await once(output, 'drain')
-    },
+    room: () => new Promise(output.whenRoom),
   }
 }
 
 /** Everything else that a server says answers a request, whatever it is. */
 function isNotification(head: Buffer): boolean {
+  return (rootIn(head, SHORT_ROOT) ?? rootIn(head, head.length)) === 'notification'
+}
+
+/** Octets in which nearly every root element begins and its tag ends. */
+const SHORT_ROOT = 256
+
+function rootIn(head: Buffer, size: number): string | undefined {
   let root: string | undefined
-  walkTags(head.toString(), ({ name }) => {
+  walkTags(head.toString('utf8', 0, size), ({ name }) => {
     root = name
     return false
   })
-  return root === 'notification'
+  return root
 }

@@ -1,12 +1,11 @@
-import { once } from 'node:events'
-import { PassThrough, type Readable, Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 import { DATASTORE_PARAMETERS, type Operation, operationOf } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { createByteQueue } from '../../netconf/byte-queue.js'
 import { type ChunksClaim, readClientHello } from '../../netconf/certain-framing.js'
 import { encodeFrame, encodePart, endOfFrame } from '../../netconf/frame-encoder.js'
 import { createFrameReader, type FramePart } from '../../netconf/frame-reader.js'
-import type { Framing } from '../../netconf/framing.js'
+import { END_OF_MESSAGE, type Framing } from '../../netconf/framing.js'
 import type { KnownRequests } from '../../netconf/known-requests.js'
 import {
   createRequestReader,
@@ -15,6 +14,7 @@ import {
   type RequestRoot,
 } from '../../netconf/request-reader.js'
 import type { HeldOctets } from './held-octets.js'
+import { createOutgoingOctets } from './outgoing-octets.js'
 
 /** Why a session cannot go on, as the client is told and as the log has it. */
 export interface Breach {
@@ -64,7 +64,7 @@ const MAX_HELLO_SIZE = 64 * 1024
 const PIECE = 64 * 1024
 
 export function createGuardedRequests(options: GuardedRequestsOptions): GuardedRequests {
-  const output = new PassThrough()
+  const output = createOutgoingOctets()
   const reader = createFrameReader()
   const body = createByteQueue()
   let greeting = true
@@ -102,7 +102,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
       if (first !== undefined) {
         const piece = more.length === 0 ? first : Buffer.concat([first, ...more])
         if (part?.kind === 'end' && passKnown(piece)) {
-          if (output.writableNeedDrain) await once(output, 'drain')
+          await room()
           continue
         }
         hold(piece)
@@ -113,13 +113,19 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   }
 
   /** Lets a request pass that came whole, if the same was read before and is allowed now. Any other is read. */
-  const passKnown = (whole: Buffer): boolean => {
+  const passKnown = (whole: Buffer, framed?: Buffer): boolean => {
     if (greeting || request !== undefined || whole.length > options.maxRequest) return false
     const operation = options.known.find(whole)
     if (operation === undefined || !options.decide(operation).allowed) return false
     options.onForwarded()
-    output.write(encodeFrame(reader.framing(), whole))
+    output.push(framed ?? encodeFrame(reader.framing(), whole))
     return true
+  }
+  /** The same for octets that are one request and its delimiter, while nothing else is under way. */
+  const passKnownFrame = (octets: Buffer): boolean => {
+    const size = octets.length - END_OF_MESSAGE.length
+    const isOne = !over && reader.framing() === 'end-of-message' && reader.isEmpty()
+    return isOne && octets.indexOf(END_OF_MESSAGE) === size && passKnown(octets.subarray(0, size), octets)
   }
 
   const hold = (octets: Buffer): void => (greeting ? holdHello(octets) : holdRequest(octets))
@@ -177,12 +183,18 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     for (let at = 0; at < message.length; at += PIECE) await write(encodePart(as, message.subarray(at, at + PIECE)))
     await write(endOfFrame(as))
   }
-  const write = async (octets: Buffer): Promise<void> => {
-    if (!output.write(octets)) await once(output, 'drain')
+  const write = (octets: Buffer): Promise<void> => {
+    output.push(octets)
+    return room()
   }
+  const room = (): Promise<void> => new Promise(output.whenRoom)
 
   const input = new Writable({
     write: (octets: Buffer, _encoding, done) => {
+      if (passKnownFrame(octets)) {
+        output.whenRoom(done)
+        return
+      }
       void take(octets)
         // What was not foreseen must not let anything pass either.
         .catch((error: unknown) => breach('malformed', unforeseen(error)))
@@ -193,7 +205,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
       done()
     },
   })
-  return { input, output, stop }
+  return { input, output: output.stream, stop }
 }
 
 function causeOf({ kind }: RequestFault): BreachCause {

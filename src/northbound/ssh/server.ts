@@ -11,7 +11,7 @@ import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
-import { type Accounts, accountsOverSsh, authorise, permissionNow } from '../authorise.js'
+import { type Accounts, accountsOverSsh, authorise, permissionsOf } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import type { Doors } from './doors.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
@@ -238,7 +238,7 @@ function serveAuthenticated(
   const rules: GuardContext = {
     limits,
     ...shared,
-    permissionNow: (device) => permissionNow(accounts, user, device),
+    permissionNow: permissionsOf(accounts, user),
     onDenied: metrics.operationDenied,
   }
   const client = { user, source: sourceOf(socketOf(connection)), via: 'ssh' } as const
