@@ -14,6 +14,7 @@ import type { Call } from './admission.js'
 import type { Rank } from './fair-queue.js'
 import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
+import type { Keepalive } from './keepalive.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink } from './ssh-link.js'
@@ -28,6 +29,7 @@ export interface CallHome {
   /** What vouches for host keys now; a reload changes what this gives. */
   readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  readonly keepalive: Keepalive
   readonly metrics: CallHomeMetrics
   readonly log: Log
 }
@@ -54,7 +56,7 @@ export async function receiveCall(
   socket: Socket,
   source: string,
   { call, network }: Admitted,
-  { fleet, desk, acquaintances, anchors, credentialsFor, metrics, log }: CallHome,
+  { fleet, desk, acquaintances, anchors, credentialsFor, keepalive, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
   const refuse = (refusal: Refusal, claimed?: string, key?: Buffer): void => {
@@ -92,6 +94,7 @@ export async function receiveCall(
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
     work: (piece) => call.work(piece),
     handshakeTimeout: limits.handshakeTimeout,
+    keepalive,
     keepaliveInterval: limits.keepaliveInterval,
     keepaliveCountMax: limits.keepaliveCountMax,
     heldSessions: wantsHeldSession ? 1 : 0,

@@ -5,6 +5,7 @@ import { sourceOf } from '../telemetry/source.js'
 import { createAcquaintances } from './acquaintances.js'
 import { type AdmissionLimits, createAdmission, type Entry, type HandshakeCounts } from './admission.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
+import { createKeepalive } from './keepalive.js'
 import type { Refusal } from './refusal.js'
 
 export interface CallHomeListener {
@@ -21,12 +22,13 @@ export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits 
 
 /** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
 export function createCallHomeListener(
-  callHome: Omit<CallHome, 'acquaintances'>,
+  callHome: Omit<CallHome, 'acquaintances' | 'keepalive'>,
   initial: CallHomeListenerLimits,
 ): CallHomeListener {
   let limits = initial
   const admission = createAdmission(initial)
   const acquaintances = createAcquaintances(callHome.desk)
+  const keepalive = createKeepalive()
   const calls = new Set<Socket>()
   const server = createServer(sshListenerOptions, (socket) => {
     // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
@@ -42,12 +44,16 @@ export function createCallHomeListener(
       return
     }
     calls.add(socket)
-    void receiveCall(socket, source, { call: entry.call, network }, { ...callHome, acquaintances }, limits).finally(
-      () => {
-        entry.call.leave()
-        calls.delete(socket)
-      },
-    )
+    void receiveCall(
+      socket,
+      source,
+      { call: entry.call, network },
+      { ...callHome, acquaintances, keepalive },
+      limits,
+    ).finally(() => {
+      entry.call.leave()
+      calls.delete(socket)
+    })
   })
   return {
     server,

@@ -6,15 +6,18 @@ import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import {
   boundUnreadAnswers,
   governFlow,
+  giveUpSilent,
   governWork,
   type OpenedSession,
   openSessionChannel,
   peerHasEnded,
+  probe,
   remoteSoftwareOf,
 } from '../ssh/ssh2-internals.js'
 import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
+import type { Keepalive } from './keepalive.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { ssh2 } from '../ssh/ssh2.js'
@@ -36,7 +39,8 @@ export interface SshLinkOptions {
   readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
   readonly handshakeTimeout: number
-  /** Milliseconds between probes, and how many may stay unanswered. */
+  /** Asks whether the device is there; milliseconds between probes, and how many may stay unanswered. */
+  readonly keepalive: Keepalive
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
   /** Sessions that the bridge will hold on this link for itself. */
@@ -141,8 +145,6 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
         fail,
       ),
       readyTimeout: 0,
-      keepaliveInterval: options.keepaliveInterval,
-      keepaliveCountMax: options.keepaliveCountMax,
       algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
       // In a key re-exchange only the same key will do, and the answer must come at once.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => {
@@ -223,8 +225,12 @@ function createLink(
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
+  const { keepalive, keepaliveInterval, keepaliveCountMax } = options
+  const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }
+  const stopProbes = keepalive.watch(probed, keepaliveInterval, keepaliveCountMax)
   const ended = new Promise<LinkEnd>((resolve) => {
     client.once('close', () => {
+      stopProbes()
       over = end ?? lossOf(lastError)
       resolve(over)
     })

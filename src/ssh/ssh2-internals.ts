@@ -29,6 +29,7 @@ interface Protocol extends PacketProtocol {
   channelFailure(id: number): void
   channelOpenFail(id: number, reason: number, description?: string): void
   serviceAccept(name: string): void
+  ping(): void
   exitStatus(id: number, status: number): void
   session(id: number, window: number, packetSize: number): void
   subsystem(id: number, name: string, wantReply: boolean): void
@@ -59,6 +60,8 @@ interface ConnectionInsides {
     add(opened: OpenedChannel & { type: string }): number
     get(id: number): unknown
   }
+  /** Who waits for answers to global requests, of a client. */
+  readonly _callbacks: (() => void)[]
   readonly authenticated?: boolean
   readonly _remoteVer?: string
   on(event: 'handshake', listener: () => void): unknown
@@ -404,6 +407,21 @@ export function governWork(client: Client, run: (work: () => void) => void): () 
   return () => {
     if (protocol.parse === governed) delete (protocol as Partial<Protocol>).parse
   }
+}
+
+/** Asks a server whether it is there (`keepalive@openssh.com`); `answered` is called when it answers, whatever it says. */
+export function probe(client: Client, answered: () => void): void {
+  const { _callbacks: callbacks, _protocol: protocol, _sock: socket } = inside(client)
+  if (!socket.writable) return
+  // Answers to global requests come in their order (RFC 4254 §4).
+  callbacks.push(answered)
+  protocol.ping()
+}
+
+/** Ends the connection to a server that answers nothing, as ssh2 does when its own keepalive gives up. */
+export function giveUpSilent(client: Client): void {
+  client.emit('error', Object.assign(new Error('Keepalive timeout'), { level: 'client-timeout' }))
+  inside(client)._sock.destroy()
 }
 
 const empty = Buffer.alloc(0)

@@ -22,7 +22,7 @@ export interface SightingsOptions {
 }
 
 // One transaction of so many takes some milliseconds; the event loop turns in between.
-const BATCH = 250
+const BATCH = 50
 
 /** Collects sightings and has them written by interval. */
 export function collectSightings({ interval, write, onError }: SightingsOptions): Sightings {

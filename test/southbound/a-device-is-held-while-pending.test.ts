@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PendingOutcome } from '../../src/fleet/enrolment-desk.js'
+import { createKeepalive } from '../../src/southbound/keepalive.js'
 import { openSshLink, type SshLinkOpening } from '../../src/southbound/ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
 import type { Verdict } from '../../src/trust/judge-host-key.js'
@@ -54,6 +55,7 @@ async function openPending(answer?: Parameters<typeof callAsDevice>[2]) {
     },
     work: (piece) => piece(),
     handshakeTimeout,
+    keepalive: createKeepalive(),
     keepaliveInterval: 0,
     keepaliveCountMax: 3,
     heldSessions: 0,

@@ -16,6 +16,7 @@ const count = 10_000
 const tunnels = 200
 /** Milliseconds; the keepalive interval, so that each device is asked once. */
 const idle = 30_000
+const settling = 20_000
 
 export const manyDevices: Benchmark = {
   name: 'many-devices',
@@ -40,7 +41,8 @@ export const manyDevices: Benchmark = {
       await attached(path, count)
       const calm = await usage()
 
-      await new Promise((resolve) => setTimeout(resolve, 5_000))
+      // Until it was written down which devices were seen: that is no idle bridge yet.
+      await new Promise((resolve) => setTimeout(resolve, settling))
       const before = await usage()
       await new Promise((resolve) => setTimeout(resolve, idle))
       const after = await usage()

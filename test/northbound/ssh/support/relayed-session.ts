@@ -6,6 +6,7 @@ import type { Link } from '../../../../src/fleet/link.js'
 import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
 import type { RequestGuard } from '../../../../src/northbound/ssh/request-guard.js'
+import { createKeepalive } from '../../../../src/southbound/keepalive.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
 import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
@@ -43,6 +44,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     login: () => Promise.resolve({ username: 'netconf', keys: [], password: 'any' }),
     work: (piece) => piece(),
     handshakeTimeout: 10_000,
+    keepalive: createKeepalive(),
     keepaliveInterval: 0,
     keepaliveCountMax: 3,
     heldSessions: 0,
