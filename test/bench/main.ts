@@ -1,7 +1,7 @@
 /* `npm run bench`: every figure beside what people would use instead. Prints tables; writes JSON and plots where it is told to. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type Benchmark, type Figure, isKept } from './figure.js'
+import { type Benchmark, type Figure, isKept, type Promised } from './figure.js'
 import { bulkStream } from './figures/bulk-stream.js'
 import { hostilePeers } from './figures/hostile-peers.js'
 import { httpRpcs } from './figures/http-rpcs.js'
@@ -50,21 +50,35 @@ async function main(names: readonly string[], quick: boolean, out: string | unde
   const chosen = benchmarks.filter((one) => (names.length > 0 ? names.includes(one.name) : !quick || one.quick))
   const figures: (Figure & { readonly benchmark: string })[] = []
   for (const benchmark of chosen) {
-    const began = performance.now()
-    for (const figure of await benchmark.run({ quick, rounds: quick ? 3 : 5 })) {
-      figures.push({ benchmark: benchmark.name, ...figure })
-      process.stdout.write(`${printFigure(figure)}\n`)
-    }
-    process.stdout.write(`${benchmark.name} took ${((performance.now() - began) / 1000).toFixed(0)} s\n\n`)
+    const measured = await measure(benchmark, quick)
+    // A gate that falls shut for a moment of somebody else's work would soon be left open.
+    const again = quick && brokenOf(measured, true).length > 0
+    figures.push(
+      ...(again ? await measure(benchmark, quick) : measured).map((one) => ({ benchmark: benchmark.name, ...one })),
+    )
   }
   if (out !== undefined) await writeResults(out, figures)
-  const broken = figures.flatMap(({ promised }) => promised.filter((one) => !isKept(one, quick ? quickSlack : 1)))
+  const broken = brokenOf(figures, quick)
   for (const one of broken)
     process.stdout.write(
       `out of range: ${one.what} is ${one.value.toFixed(2)}, ${one.bound} ${one.allowed} is promised\n`,
     )
   // The whole is an instrument: it tells. The short form is a gate: it fails.
   return quick && broken.length > 0 ? 1 : 0
+}
+
+async function measure(benchmark: Benchmark, quick: boolean): Promise<readonly Figure[]> {
+  const began = performance.now()
+  const figures = await benchmark.run({ quick, rounds: quick ? 3 : 5 })
+  for (const figure of figures) process.stdout.write(`${printFigure(figure)}\n`)
+  process.stdout.write(`${benchmark.name} took ${((performance.now() - began) / 1000).toFixed(0)} s\n\n`)
+  return figures
+}
+
+function brokenOf(figures: readonly Figure[], quick: boolean): readonly Promised[] {
+  return figures.flatMap(({ promised }) =>
+    promised.filter((one) => !isKept(one, quick ? quickSlack : 1) && !(quick && one.gate === false)),
+  )
 }
 
 async function writeResults(
