@@ -101,7 +101,11 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
     database,
     'INSERT INTO block_key (key, block) SELECT value, :block FROM json_each(:keys)',
   )
-  const first = prepare<object, Block>(database, 'SELECT * FROM block ORDER BY block LIMIT 1')
+  const first = prepare<object, Omit<Block, 'lines'>>(
+    database,
+    'SELECT block, oldest, newest, count FROM block ORDER BY block LIMIT 1',
+  )
+  const linesOfFirst = prepare<object, Pick<Block, 'lines'>>(database, 'SELECT lines FROM block ORDER BY block LIMIT 1')
   const removing = prepare<{ block: number }>(database, 'DELETE FROM block WHERE block = :block')
   const shortening = prepare<Omit<Block, 'newest'>>(
     database,
@@ -122,7 +126,11 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
       rows -= block.count
       return true
     }
-    const { lines, removed, oldest } = withoutFirst(block, excess, tooOld)
+    const { lines, removed, oldest } = withoutFirst(
+      { ...block, lines: linesOfFirst.get({})?.lines ?? '' },
+      excess,
+      tooOld,
+    )
     shortening.run({ block: block.block, oldest, count: block.count - removed, lines })
     rows -= removed
     return false

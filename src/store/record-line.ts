@@ -37,7 +37,8 @@ const TIME = '{"time":"'
 /** When a line was written, in milliseconds since 1970. Every line begins with its time. */
 export function lineTime(line: string): number {
   const end = line.indexOf('"', TIME.length)
-  return line.startsWith(TIME) ? Date.parse(line.slice(TIME.length, end)) : 0
+  const time = line.startsWith(TIME) ? Date.parse(line.slice(TIME.length, end)) : 0
+  return Number.isNaN(time) ? 0 : time
 }
 
 /** A value of a line that is text. */
