@@ -3,9 +3,8 @@ import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
+import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
 import {
-  boundUnreadAnswers,
-  governFlow,
   giveUpSilent,
   governWork,
   type OpenedSession,

@@ -3,14 +3,8 @@
  * and break (RFC 4335). ssh2 skips the first octet of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
  */
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
-import {
-  type Congestion,
-  congestionOf,
-  inside,
-  insideChannel,
-  type Terminal,
-  type WindowSize,
-} from './ssh2-internals.js'
+import { type Congestion, congestionOf } from './ssh2-internals-flow.js'
+import { inside, insideChannel, type Terminal, type WindowSize } from './ssh2-internals.js'
 import { channelRequestMessage, sendChannelRequest } from './ssh2-internals-packet.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
 import { sshString, sshUint32 } from './wire.js'

@@ -3,9 +3,9 @@ import type { ClientChannel, Connection, Session } from 'ssh2'
 import ssh2 from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
+import { governFlow } from '../../src/ssh/ssh2-internals-flow.js'
 import {
   type ChannelRequest,
-  governFlow,
   type OpenedSession,
   openSessionChannel,
   socketOf,

@@ -10,7 +10,7 @@ import { createKeepalive } from '../../../../src/southbound/keepalive.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
 import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
-import { governFlow } from '../../../../src/ssh/ssh2-internals.js'
+import { governFlow } from '../../../../src/ssh/ssh2-internals-flow.js'
 import { openSocketPair } from '../../../southbound/support/socket-pair.js'
 import { openSshPair, type SshPair } from '../../../ssh/support/ssh-pair.js'
 
