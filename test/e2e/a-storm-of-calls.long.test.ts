@@ -79,6 +79,7 @@ describe('devices that dial in again all at once', () => {
     await untilMetrics(bridge, (metrics) => metrics.get('homeport_links') === count + 1)
     const client = own(await login(bridge, 'live-1'))
     const session = await openClientSession(await openNetconf(client))
+    await bridge.logged(/^session opened/, { deviceId: 'live-1' })
 
     const from = bridge.lines.all.length
     for (const device of devices.devices) device.redial()
