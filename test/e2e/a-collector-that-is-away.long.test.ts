@@ -11,7 +11,7 @@ import { startOtlpReceiver } from './support/otlp-receiver.js'
 import { endAfterEach } from './support/resources.js'
 import { called, collectorKey, tracesTo } from './support/traced.js'
 import { opsUser } from './support/users.js'
-import { freePort } from './support/webhook-receiver.js'
+import { freePort } from './parts/free-port.js'
 
 const own = endAfterEach()
 

@@ -12,7 +12,8 @@ import { curl, socketOf } from './support/http-api.js'
 import { endAfterEach } from './support/resources.js'
 import { createTicker, listenByEventSource, tickIn, upTo } from './support/ticking-device.js'
 import { ops, opsUser } from './support/users.js'
-import { freePort, isSigned, startWebhookReceiver } from './support/webhook-receiver.js'
+import { freePort } from './parts/free-port.js'
+import { isSigned, startWebhookReceiver } from './support/webhook-receiver.js'
 
 const own = endAfterEach()
 const ids = ['sim-1', 'sim-2', 'sim-3', 'sim-4', 'quiet']

@@ -9,7 +9,7 @@ import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import { devicePlaces } from './support/device-places.js'
-import { freePort } from './support/free-ports.js'
+import { freePort } from './parts/free-port.js'
 import { ops, opsUser } from './support/users.js'
 
 const base = 'urn:ietf:params:xml:ns:netconf:base:1.0'

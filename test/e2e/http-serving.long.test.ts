@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { freePort } from './parts/free-port.js'
 import { gone } from './parts/processes.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { makeTlsAuthority, type TlsAuthority, type TlsPair } from './parts/tls-certificates.js'
@@ -288,14 +289,6 @@ describe('the port', () => {
     expect((await curl('--unix-socket', socket, 'http://bridge/readyz')).status).toBe(200)
   })
 })
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  await new Promise((resolve) => probe.close(resolve))
-  return port
-}
 
 async function untilAnswered(port: number): Promise<void> {
   for (;;) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeSshKey, type SshKey } from '../../e2e/parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from '../../e2e/parts/temp-dir.js'
-import { freePort } from './free-port.js'
+import { freePort } from '../../e2e/parts/free-port.js'
 import { listening, type Program, startProgram } from './program.js'
 
 /** The NETCONF server of every device: 1 KB for an `<rpc>`, N octets where it holds `octets="N"`. */

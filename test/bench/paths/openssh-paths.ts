@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startDelayProxy } from '../parts/delay-proxy.js'
-import { freePort } from '../parts/free-port.js'
+import { freePort } from '../../e2e/parts/free-port.js'
 import { type Lab, responder, sshWords, startSshd } from '../parts/lab.js'
 import { listening, startProgram } from '../parts/program.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'

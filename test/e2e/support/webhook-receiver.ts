@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { waitFor } from '../parts/wait-for.js'
 
 /** A delivery that was taken, or refused with another status. */
@@ -69,17 +68,4 @@ export function isSigned({ headers, body }: Delivery, secret: string): boolean {
     timingSafeEqual(own, Buffer.from(given, 'hex')) &&
     Math.abs(Date.now() / 1000 - Number(seconds)) < 300
   )
-}
-
-/** A port that nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
 }
