@@ -166,8 +166,10 @@ async function gather(
   return { onboarding, credentials }
 }
 
+/** Begins with a letter or a digit: any other word would have to be quoted wherever it is pasted. */
 function newSecret(): string {
-  return randomBytes(secretSize).toString('base64url')
+  const secret = randomBytes(secretSize).toString('base64url')
+  return /^[A-Za-z0-9]/.test(secret) ? secret : newSecret()
 }
 
 function deviceFrom({ onboarding, credentials }: Gathered, { vendor }: OnboardOptions) {
