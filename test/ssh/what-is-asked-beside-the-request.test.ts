@@ -61,7 +61,10 @@ async function startServer(grant: () => boolean | Promise<boolean> = () => true)
         takeSessionRequests(arrived, taken, {
           terminal: (asked, answer) => {
             hear(asked)
-            void Promise.resolve(grant()).then(answer)
+            const granted = grant()
+            // Answers go out in the order of what was asked, and the next request may be there already.
+            if (typeof granted === 'boolean') answer(granted)
+            else void granted.then(answer)
           },
           resize: hear,
           signal: (name) => hear(`signal ${name}`),

@@ -123,18 +123,19 @@ describe('keyboard-interactive', () => {
   })
 
   it('that was broken off while its answer was judged logs nobody in', async () => {
-    const decisions: ((decision: PasswordDecision) => void)[] = []
+    // By password: which is asked about first hangs on whether both messages came in one read.
+    const decisions = new Map<string, (decision: PasswordDecision) => void>()
     const { client, authenticated } = await login({
-      decide: () => new Promise<PasswordDecision>((resolve) => decisions.push(resolve)),
+      decide: ({ password }) => new Promise<PasswordDecision>((resolve) => void decisions.set(password, resolve)),
     })
     client.askForPrompts()
     await client.said()
     client.answer(['right'])
     client.password('wrong')
-    while (decisions.length < 2) await new Promise((resolve) => setImmediate(resolve))
-    decisions[0]?.({ ok: true, user: ops, account: () => ops })
+    while (decisions.size < 2) await new Promise((resolve) => setImmediate(resolve))
+    decisions.get('right')?.({ ok: true, user: ops, account: () => ops })
     await new Promise((resolve) => setImmediate(resolve))
-    decisions[1]?.({ ok: false, reason: 'wrong-password' })
+    decisions.get('wrong')?.({ ok: false, reason: 'wrong-password' })
     expect(await client.said()).toEqual(['failure', methods])
     expect(authenticated).toEqual([])
   })
