@@ -12,16 +12,19 @@ const highWaterMark = 256 * 1024
  * @param outside the socket below the connection that the channel is on
  */
 export function socketOverChannel(channel: ServerChannel, outside: Socket): Socket {
+  const pass = (octets: Buffer, done: () => void): void => {
+    if (channel.writable) channel.write(octets, () => done())
+    else done()
+  }
   const { remoteAddress, remotePort, remoteFamily, localAddress, localPort } = outside
   const socket = new Duplex({
     highWaterMark,
     // As with a socket of a server: when the other side has ended, so do we.
     allowHalfOpen: false,
     read: () => void channel.resume(),
-    write: (octets: Buffer, _encoding, done) => {
-      if (channel.writable) channel.write(octets, () => done())
-      else done()
-    },
+    // Not at once: without its compiled addon, ssh2 writes in the midst of encrypting a packet, and the connection outside must not encrypt one
+    // meanwhile, because all connections share the buffer that chacha20's counter is in.
+    write: (octets: Buffer, _encoding, done) => process.nextTick(pass, octets, done),
     final: (done) => {
       channel.end()
       done()

@@ -1,40 +1,21 @@
 import { once } from 'node:events'
-import type { Duplex } from 'node:stream'
-import type { Client, ClientChannel } from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { byteSubsystem, expectedHash } from './parts/byte-subsystem.js'
 import { createHash } from 'node:crypto'
 import { startAttachedDevice } from './support/attached-device.js'
-import type { RunningBridge } from './support/bridge.js'
 import { openWithHugeWindow, stopReading } from './support/huge-window.js'
+import { jump, way } from './support/jump.js'
 import { endAfterEach } from './support/resources.js'
 import { closeOf, login, openNetconf } from './support/test-client.js'
-import { ops } from './support/users.js'
 
 const MiB = 1024 * 1024
 const own = endAfterEach()
-
-/** A connection to a device inside a connection to the bridge, as `ssh -J` makes it. */
-async function jump(
-  bridge: RunningBridge,
-  host = 'router1',
-): Promise<{ readonly outer: Client; readonly inner: Client }> {
-  const outer = own(await login(bridge, '', { username: ops.name }))
-  const inner = own(await login(bridge, '', { username: ops.name, sock: await way(outer, host) }))
-  return { outer, inner }
-}
-
-function way(outer: Client, host: string, port = 830): Promise<Duplex & ClientChannel> {
-  return new Promise((resolve, reject) => {
-    outer.forwardOut('127.0.0.1', 0, host, port, (error, channel) => (error ? reject(error) : resolve(channel)))
-  })
-}
 
 describe('a connection inside another one', () => {
   it('carries every octet', async () => {
     const size = 64 * MiB
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.send(size) }))
-    const { inner } = await jump(bridge)
+    const { inner } = own(await jump(bridge))
     const channel = await openNetconf(inner)
     const hash = createHash('sha256')
     channel.on('data', (octets: Buffer) => hash.update(octets))
@@ -45,7 +26,7 @@ describe('a connection inside another one', () => {
   it('holds back the device when its client reads nothing, however much that client allows', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.send(512 * MiB) }))
     const receiveMuch = async (): Promise<void> => {
-      const { inner } = await jump(bridge)
+      const { inner } = own(await jump(bridge))
       const channel = await openNetconf(inner)
       let left = 64 * MiB
       await new Promise<void>((resolve) => {
@@ -61,7 +42,7 @@ describe('a connection inside another one', () => {
     await receiveMuch()
     await receiveMuch()
     const before = await bridge.residentMemory()
-    const { outer, inner } = await jump(bridge)
+    const { outer, inner } = own(await jump(bridge))
     const channel = await openWithHugeWindow(inner)
     await once(channel, 'data')
     stopReading(outer)
@@ -72,7 +53,7 @@ describe('a connection inside another one', () => {
 
   it('ends with the one around it, and its session with it', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.deaf() }))
-    const { outer, inner } = await jump(bridge)
+    const { outer, inner } = own(await jump(bridge))
     await openNetconf(inner)
     await bridge.logged(/^session opened/, { by: 'jump' })
     const gone = closeOf(inner)
@@ -88,7 +69,7 @@ describe('a connection inside another one', () => {
         config: { endpoint: { ssh: { 'max-jumps-per-connection': 2, 'max-connections': 4 } } },
       }),
     )
-    const { outer, inner } = await jump(bridge)
+    const { outer, inner } = own(await jump(bridge))
     await way(outer, 'ROUTER1', 22)
     await expect(way(outer, 'router1')).rejects.toThrow(/2 connections through this one are open/)
     await bridge.logged(/^jump refused/, { reason: 'too-many-jumps' })
