@@ -1,4 +1,5 @@
 import { MAX_GLANCED } from './glance-at-request.js'
+import { glanceAtRoot } from './glance-at-root.js'
 import type { ScannedMessage } from './message-scanner.js'
 import { walkTags } from './tag-walk.js'
 
@@ -13,35 +14,25 @@ export type ReplyGlance =
   | { readonly kind: 'notification' }
   | { readonly kind: 'unreadable' }
 
-/** Octets that hold the start tag of a reply, whose attributes may be many, and nearly always so few. */
+/** Octets that hold the start tag of a reply, whose attributes may be many. */
 const ROOT_SIZE = 2048
-const SHORT_ROOT_SIZE = 256
 
 /**
  * Looks at the edges of a server's message: whose reply it is, and whether it says that something went wrong.
  * Errors in the middle of a reply that is longer than its edges are not seen; servers put them first, or at the end.
  */
 export function glanceAtReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tail'>): ReplyGlance {
-  const { root, messageId } = rootIn(head, SHORT_ROOT_SIZE) ?? rootIn(head, ROOT_SIZE) ?? NO_ROOT
-  if (root === 'notification') return { kind: 'notification' }
-  if (root !== 'rpc-reply') return { kind: 'unreadable' }
+  const root = glanceAtRoot(head, ROOT_SIZE, ({ name }, scope) => ({
+    name,
+    messageId: scope.attribute('message-id')?.slice(0, MAX_GLANCED),
+  }))
+  if (root?.name === 'notification') return { kind: 'notification' }
+  if (root?.name !== 'rpc-reply') return { kind: 'unreadable' }
   const errorTag =
     (head.includes('rpc-error') ? errorIn(head.toString()) : undefined) ??
     (tail.includes('rpc-error') ? errorAtEnd(tail.toString()) : undefined)
-  return { kind: 'reply', messageId, errorTag }
+  return { kind: 'reply', messageId: root.messageId, errorTag }
 }
-
-/** The root's start tag, if it ends in the first so many octets. */
-function rootIn(head: Buffer, size: number): typeof NO_ROOT | undefined {
-  let found: typeof NO_ROOT | undefined
-  walkTags(head.toString('utf8', 0, size), ({ name }, scope) => {
-    found = { root: name, messageId: scope.attribute('message-id')?.slice(0, MAX_GLANCED) }
-    return false
-  })
-  return found
-}
-
-const NO_ROOT: { readonly root?: string; readonly messageId?: string | undefined } = {}
 
 /** An error may stand in the reply itself, or, as Junos has it, in `<commit-results>` and the like. */
 function errorIn(text: string): string | undefined {

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openTraces } from '../../src/telemetry/opentelemetry.js'
 import type { DeliveryProblem, TraceObserver, TraceSettings } from '../../src/telemetry/traces.js'
@@ -23,12 +24,7 @@ interface Sent {
 async function collector(status: number | undefined) {
   const spans: Sent[] = []
   const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8')
-    request.on('data', (part: string) => {
-      body += part
-    })
-    request.on('end', () => {
+    void text(request).then((body) => {
       if (status === undefined) return
       const { resourceSpans } = JSON.parse(body) as { resourceSpans: { scopeSpans: { spans: Sent[] }[] }[] }
       spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)))

@@ -1,7 +1,7 @@
 import { type Readable, Writable } from 'node:stream'
 import type { Framing } from '../../netconf/framing.js'
 import { createMessageScanner } from '../../netconf/message-scanner.js'
-import { walkTags } from '../../netconf/tag-walk.js'
+import { glanceAtRoot } from '../../netconf/glance-at-root.js'
 import { createOutgoingOctets } from './outgoing-octets.js'
 import type { ReplyOrder } from './reply-order.js'
 
@@ -122,17 +122,5 @@ export function createGuardedReplies({ order, onHello, onBroken }: GuardedReplie
 
 /** Everything else that a server says answers a request, whatever it is. */
 function isNotification(head: Buffer): boolean {
-  return (rootIn(head, SHORT_ROOT) ?? rootIn(head, head.length)) === 'notification'
-}
-
-/** Octets in which nearly every root element begins and its tag ends. */
-const SHORT_ROOT = 256
-
-function rootIn(head: Buffer, size: number): string | undefined {
-  let root: string | undefined
-  walkTags(head.toString('utf8', 0, size), ({ name }) => {
-    root = name
-    return false
-  })
-  return root
+  return glanceAtRoot(head, head.length, ({ name }) => name) === 'notification'
 }

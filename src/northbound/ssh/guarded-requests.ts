@@ -163,7 +163,6 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     }
     release()
     const reason = decision?.allowed === false ? decision.reason : value.kind === 'undecidable' ? value.cause : ''
-
     await options.onDenied({ root, operation, reason })
   }
 

@@ -3,7 +3,7 @@ import { formatOperation, type Operation } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { certainFraming, type ChunksClaim, readServerHello } from '../../netconf/certain-framing.js'
 import type { Framing } from '../../netconf/framing.js'
-import { createKnownRequests, type KnownRequests } from '../../netconf/known-requests.js'
+import type { KnownRequests } from '../../netconf/known-requests.js'
 import type { RequestRoot } from '../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
 import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
@@ -40,7 +40,7 @@ export interface RequestGuardOptions {
   readonly limits: RequestGuardLimits
   readonly held: HeldOctets
   /** Shared by guards, so that one session gains from another. */
-  readonly known?: KnownRequests<Operation>
+  readonly known: KnownRequests<Operation>
   /** Decided anew for each request: a reload changes it. */
   readonly decide: (operation: Operation) => OperationDecision
   /** Whose rules these are, for the client to know whom to ask. */
@@ -58,7 +58,7 @@ export interface Denial {
 export function createRequestGuard({
   limits,
   held,
-  known = createKnownRequests(),
+  known,
   decide,
   roles,
   onDenied,

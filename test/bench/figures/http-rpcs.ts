@@ -2,6 +2,7 @@ import { createCaller } from '../../e2e/support/http-api.js'
 import type { RunningBridge } from '../../e2e/support/bridge.js'
 import type { Benchmark, Effort, Figure } from '../figure.js'
 import { type HttpPipe, openHttpPipe } from '../parts/http-pipe.js'
+import { drive } from '../parts/drive.js'
 import { type Lab, openLab } from '../parts/lab.js'
 import { rateOfNcclient } from '../parts/ncclient-calls.js'
 import { openPipe } from '../parts/netconf-pipe.js'
@@ -26,7 +27,7 @@ export const httpRpcs: Benchmark = {
       const homeport = await homeportPath(lab)
       const pipes = await openHttpPipes(lab, homeport.bridge)
       // The bridge is new and its code not compiled yet.
-      await throughput(pipes, 1500)
+      await callsPerSecond(pipes, 1500)
       return [await throughputFigure(lab, pipes, effort), await latencyFigure(lab, homeport, pipes, effort)]
     } finally {
       await lab.end()
@@ -54,7 +55,7 @@ async function openHttpPipes(lab: Lab, bridge: RunningBridge): Promise<readonly 
 async function throughputFigure(lab: Lab, pipes: readonly HttpPipe[], { quick, rounds }: Effort): Promise<Figure> {
   const device = await startDialledDevice(lab)
   const subjects = [
-    { name: overHttp, measure: () => throughput(pipes, quick ? 1500 : 4000) },
+    { name: overHttp, measure: () => callsPerSecond(pipes, quick ? 1500 : 4000) },
     { name: script, measure: () => rateOfNcclient(lab, device, quick ? 4 : 10) },
   ]
   const measured = await takeTurns(subjects, rounds, ({ measure }) => measure())
@@ -73,18 +74,8 @@ async function throughputFigure(lab: Lab, pipes: readonly HttpPipe[], { quick, r
   }
 }
 
-async function throughput(pipes: readonly HttpPipe[], forMs: number): Promise<number> {
-  const began = performance.now()
-  let count = 0
-  await Promise.all(
-    pipes.map(async (pipe) => {
-      while (performance.now() - began < forMs) {
-        await pipe.call()
-        count += 1
-      }
-    }),
-  )
-  return count / ((performance.now() - began) / 1000)
+async function callsPerSecond(pipes: readonly HttpPipe[], forMs: number): Promise<number> {
+  return (await drive(pipes, forMs, (pipe) => pipe.call())).perSecond
 }
 
 async function latencyFigure(

@@ -1,4 +1,5 @@
 import type { Benchmark } from '../figure.js'
+import { drive } from '../parts/drive.js'
 import { openLab } from '../parts/lab.js'
 import { type NetconfPipe, openPipe } from '../parts/netconf-pipe.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
@@ -52,15 +53,5 @@ export const operationRules: Benchmark = {
 }
 
 async function perSecond(pipes: readonly NetconfPipe[], forMs: number): Promise<number> {
-  const began = performance.now()
-  let count = 0
-  await Promise.all(
-    pipes.map(async (pipe) => {
-      while (performance.now() - began < forMs) {
-        await pipe.rpc('<get/>')
-        count += 1
-      }
-    }),
-  )
-  return count / ((performance.now() - began) / 1000)
+  return (await drive(pipes, forMs, (pipe) => pipe.rpc('<get/>'))).perSecond
 }

@@ -1,4 +1,5 @@
 import type { Benchmark, Effort, Figure } from '../figure.js'
+import { drive } from '../parts/drive.js'
 import { openLab } from '../parts/lab.js'
 import { type NetconfPipe, openPipe } from '../parts/netconf-pipe.js'
 import { usageOf } from '../parts/process-tree.js'
@@ -146,17 +147,7 @@ async function driveAll(
   forMs: number,
 ): Promise<{ readonly perSecond: number; readonly cpuPerRpc: number }> {
   const before = await usageOf(middle)
-  const began = performance.now()
-  let count = 0
-  await Promise.all(
-    pipes.map(async (pipe) => {
-      while (performance.now() - began < forMs) {
-        await pipe.rpc(operation)
-        count += 1
-      }
-    }),
-  )
-  const took = (performance.now() - began) / 1000
+  const { count, perSecond } = await drive(pipes, forMs, (pipe) => pipe.rpc(operation))
   const after = await usageOf(middle)
-  return { perSecond: count / took, cpuPerRpc: (after.cpu - before.cpu) / count }
+  return { perSecond, cpuPerRpc: (after.cpu - before.cpu) / count }
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { waitFor } from '../parts/wait-for.js'
 
 /** A span as a collector receives it. */
@@ -42,10 +43,7 @@ export async function startOtlpReceiver({
   const requests: { headers: IncomingHttpHeaders; body: string }[] = []
   const spans: ReceivedSpan[] = []
   const server = createServer((request, response) => {
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => {
-      const body = Buffer.concat(parts).toString()
+    void text(request).then((body) => {
       requests.push({ headers: request.headers, body })
       const status = answer()
       if (status === undefined) return

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { waitFor } from '../parts/wait-for.js'
 
 /** A delivery that was taken, or refused with another status. */
@@ -22,12 +23,7 @@ export type WebhookReceiver = {
 export async function startWebhookReceiver(port: number, statuses: readonly number[] = []): Promise<WebhookReceiver> {
   const deliveries: Delivery[] = []
   const server = createServer((request, response) => {
-    let body = ''
-    request.setEncoding('utf8')
-    request.on('data', (part: string) => {
-      body += part
-    })
-    request.on('end', () => {
+    void text(request).then((body) => {
       const status = statuses[deliveries.length] ?? 204
       deliveries.push({ path: request.url ?? '', headers: request.headers, body, status })
       response.writeHead(status).end()

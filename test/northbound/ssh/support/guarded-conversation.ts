@@ -7,6 +7,7 @@ import { NETCONF_NS } from '../../../../src/netconf/namespaces.js'
 import { rpcErrorOf } from '../../../../src/netconf/rpc-error.js'
 import { parseXml } from '../../../../src/netconf/xml-parse.js'
 import { attributeOf, elementsOf } from '../../../../src/netconf/xml-tree.js'
+import { createKnownRequests } from '../../../../src/netconf/known-requests.js'
 import { createHeldOctets } from '../../../../src/northbound/ssh/held-octets.js'
 import {
   createRequestGuard,
@@ -45,6 +46,7 @@ export function guardWith({ rules, ...more }: GuardSetup): RequestGuard & { read
   const guard = createRequestGuard({
     limits: { maxInspectedRequest: 1024 * 1024, maxWaitingRefusals: 100 },
     held: createHeldOctets(() => 16 * 1024 * 1024),
+    known: createKnownRequests(),
     decide: (operation) => decide({ kind: 'rules', roles: [rulesOf(...rules)] }, operation),
     roles: ['viewer'],
     onDenied: (denial) => denials.push(denial),
