@@ -187,7 +187,7 @@ export function createFleet(options: {
     void link.ended.then((end) => detach(entry, attachment, end))
     if (old === undefined) events.emit('attached', described(link))
     else {
-      events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions: old.slots.taken })
+      events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions: old.slots.taken() })
       old.spares.close()
       old.slots.close()
       old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
@@ -265,9 +265,9 @@ export function createFleet(options: {
       const { link, slots, spares } = attachment
       const spare = spares.take(request)
       if (spare !== undefined) return admitted(attachment, spare)
-      if (slots.full) spares.giveUp()
+      if (slots.full()) spares.giveUp()
       const left = began + limits.sessionWait - now()
-      if (slots.full) events.emit('crowded', { deviceId })
+      if (slots.full()) events.emit('crowded', { deviceId })
       const slot = await slots.acquire(Math.max(left, 0), signal)
       if (!slot.ok) {
         if (slot.cause === 'closed') continue
@@ -320,8 +320,8 @@ export function createFleet(options: {
           link: {
             ...described(attachment.link),
             attachedAt: attachment.attachedAt,
-            sessions: attachment.slots.taken,
-            queued: attachment.slots.queued,
+            sessions: attachment.slots.taken(),
+            queued: attachment.slots.queued(),
           },
         }),
     ...(lastDetached === undefined ? {} : { lastDetached }),
@@ -353,7 +353,7 @@ export function createFleet(options: {
         links: all.filter(({ attachment }) => attachment !== undefined).length,
         sessions: { ...register.live },
         waitingSessions: all.reduce(
-          (sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued ?? 0),
+          (sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued() ?? 0),
           0,
         ),
         octets: { ...register.octets },

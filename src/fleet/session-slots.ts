@@ -6,10 +6,10 @@ export type SlotRequest =
   | { readonly ok: false; readonly cause: 'queue-full' | 'timeout' | 'cancelled' | 'closed' }
 
 export interface SessionSlots {
-  readonly taken: number
-  readonly queued: number
+  taken(): number
+  queued(): number
   /** Whether the next one would have to wait. */
-  readonly full: boolean
+  full(): boolean
   /** Takes a place, waiting in order of arrival for at most `wait` milliseconds. */
   acquire(wait: number, signal?: AbortSignal): Promise<SlotRequest>
   /** Takes a place where one is free and nobody waits; undefined otherwise. */
@@ -51,15 +51,9 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
   }
 
   return {
-    get taken() {
-      return taken
-    },
-    get full() {
-      return taken >= limits.maxSessions
-    },
-    get queued() {
-      return queue.size
-    },
+    taken: () => taken,
+    queued: () => queue.size,
+    full: () => taken >= limits.maxSessions,
     acquire: (wait, signal) =>
       new Promise((resolve) => {
         if (closed) return resolve({ ok: false, cause: 'closed' })

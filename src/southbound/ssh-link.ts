@@ -3,6 +3,7 @@ import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
+import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
 import {
   giveUpSilent,
@@ -13,6 +14,7 @@ import {
   probe,
   remoteSoftwareOf,
 } from '../ssh/ssh2-internals.js'
+import { forgetKeyExchange } from '../ssh/ssh2-internals-remains.js'
 import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
@@ -148,7 +150,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       // In a key re-exchange only the same key will do, and the answer must come at once.
       hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => {
         if (presented !== undefined) return presented.equals(key)
-        presented = Buffer.from(key)
+        presented = keepOctets(key)
         return judge(presented, answer) as boolean
       },
     })
@@ -224,6 +226,8 @@ function createLink(
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
+  forgetKeyExchange(client)
+  client.on('handshake', () => setImmediate(forgetKeyExchange, client))
   const { keepalive, keepaliveInterval, keepaliveCountMax } = options
   const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }
   const stopProbes = keepalive.watch(probed, keepaliveInterval, keepaliveCountMax)

@@ -95,18 +95,31 @@ const extInfo = Buffer.concat([
   sshString(userSignatureAlgorithms),
 ])
 
-/** ssh2 keeps the key exchange, the first as every later one, in `_kex` before it does anything with it. */
+const exchange = Symbol('key exchange')
+const adaptExchange = Symbol('adapt key exchange')
+
+interface ExchangeProperties {
+  [exchange]?: KeyExchange | undefined
+  [adaptExchange]?: (exchange: KeyExchange) => void
+}
+
+const { prototype } = requireSsh2('ssh2/lib/protocol/Protocol.js') as { readonly prototype: ExchangeProperties }
+
+// ssh2 keeps the key exchange, the first as every later one, in `_kex` before it does anything with it. On the prototype, because an object
+// whose own property becomes an accessor is a dictionary to V8 from then on, which every packet would pay for.
+Object.defineProperty(prototype, '_kex', {
+  configurable: true,
+  get(this: ExchangeProperties) {
+    return this[exchange]
+  },
+  set(this: ExchangeProperties, next: KeyExchange | undefined) {
+    this[exchange] = next
+    if (next !== undefined) this[adaptExchange]?.(next)
+  },
+})
+
 function onEachKeyExchange(protocol: Protocol, adapt: (exchange: KeyExchange) => void): void {
-  let current: KeyExchange | undefined
-  Object.defineProperty(protocol, '_kex', {
-    configurable: true,
-    enumerable: true,
-    get: () => current,
-    set: (exchange: KeyExchange | undefined) => {
-      current = exchange
-      if (exchange !== undefined) adapt(exchange)
-    },
-  })
+  ;(protocol as ExchangeProperties)[adaptExchange] = adapt
 }
 
 /**

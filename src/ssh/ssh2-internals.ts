@@ -124,6 +124,7 @@ export interface HeldChannel {
  */
 export function holdAnswer(connection: Connection, accept: () => ServerChannel | undefined): HeldChannel | undefined {
   const { _protocol: protocol } = inside(connection)
+  const { channelSuccess } = protocol
   let pending: number | undefined
   protocol.channelSuccess = (id) => {
     pending = id
@@ -132,7 +133,8 @@ export function holdAnswer(connection: Connection, accept: () => ServerChannel |
   try {
     channel = accept()
   } finally {
-    delete (protocol as Partial<Protocol>).channelSuccess
+    // Not deleted: an object that lost a property is a dictionary to V8 from then on, which every packet would pay for.
+    protocol.channelSuccess = channelSuccess
   }
   if (channel === undefined) return undefined
   const { outgoing } = insideChannel(channel)
@@ -157,12 +159,12 @@ const administrativelyProhibited = 1
 /** Refuses to open a channel as administratively prohibited, and says why; ssh2's own `reject` says `connect failed` and nothing. */
 export function prohibitChannel(connection: Connection, reject: () => void, why: string): void {
   const { _protocol: protocol } = inside(connection)
-  const channelOpenFail = protocol.channelOpenFail.bind(protocol)
-  protocol.channelOpenFail = (id) => channelOpenFail(id, administrativelyProhibited, why)
+  const { channelOpenFail } = protocol
+  protocol.channelOpenFail = (id) => channelOpenFail.call(protocol, id, administrativelyProhibited, why)
   try {
     reject()
   } finally {
-    delete (protocol as Partial<Protocol>).channelOpenFail
+    protocol.channelOpenFail = channelOpenFail
   }
 }
 
@@ -309,7 +311,7 @@ export function governWork(client: Client, run: (work: () => void) => void): () 
   }
   protocol.parse = governed
   return () => {
-    if (protocol.parse === governed) delete (protocol as Partial<Protocol>).parse
+    if (protocol.parse === governed) protocol.parse = parse
   }
 }
 

@@ -1,5 +1,6 @@
 import { plainKeyOf } from '../ssh/certificate.js'
 import { canonicalKey } from '../ssh/verifying-key.js'
+import { keepOctets } from '../ssh/kept-octets.js'
 import { fingerprintOf, keyTypeOf } from '../ssh/public-key.js'
 
 /** A host key, as people compare it. */
@@ -17,6 +18,6 @@ export function shownKey(blob: Buffer): ShownKey {
 
 /** The plain key of a blob that may be a certificate, as pins hold it. */
 export function pinOf(blob: Buffer): { readonly type: string; readonly blob: Buffer } {
-  const plain = Buffer.from(canonicalKey(plainKeyOf(blob)))
+  const plain = keepOctets(canonicalKey(plainKeyOf(blob)))
   return { type: keyTypeOf(plain) ?? 'unknown', blob: plain }
 }

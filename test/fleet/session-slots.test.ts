@@ -21,7 +21,7 @@ describe('the sessions of a link', () => {
     const slots = createSessionSlots({ maxSessions: 2, maxQueued: 0 })
     await take(slots)
     await take(slots)
-    expect(slots.taken).toBe(2)
+    expect(slots.taken()).toBe(2)
     expect(causeOf(await slots.acquire(1000))).toBe('queue-full')
   })
 
@@ -34,11 +34,11 @@ describe('the sessions of a link', () => {
       order.push(number)
       next()
     })
-    expect(slots.queued).toBe(3)
+    expect(slots.queued()).toBe(3)
     release()
     await Promise.all(waiting)
     expect(order).toEqual([1, 2, 3])
-    expect([slots.taken, slots.queued]).toEqual([0, 0])
+    expect([slots.taken(), slots.queued()]).toEqual([0, 0])
   })
 
   it('have a bounded queue before them, whose places are free again', async () => {
@@ -49,7 +49,7 @@ describe('the sessions of a link', () => {
     vi.advanceTimersByTime(10)
     expect(causeOf(await waiting)).toBe('timeout')
     const next = slots.acquire(10)
-    expect(slots.queued).toBe(1)
+    expect(slots.queued()).toBe(1)
     vi.advanceTimersByTime(10)
     expect(causeOf(await next)).toBe('timeout')
   })
@@ -60,11 +60,11 @@ describe('the sessions of a link', () => {
     const [short, long] = [slots.acquire(10), slots.acquire(20)]
     vi.advanceTimersByTime(10)
     expect(causeOf(await short)).toBe('timeout')
-    expect(slots.queued).toBe(1)
+    expect(slots.queued()).toBe(1)
     release()
     expect(causeOf(await long)).toBe('ok')
     // Whoever gave up has no place that could be lost.
-    expect(slots.taken).toBe(1)
+    expect(slots.taken()).toBe(1)
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -86,9 +86,9 @@ describe('the sessions of a link', () => {
     const client = new AbortController()
     const first = await slots.acquire(1000, client.signal)
     client.abort()
-    expect(slots.taken).toBe(1)
+    expect(slots.taken()).toBe(1)
     if (first.ok) first.release()
-    expect(slots.taken).toBe(0)
+    expect(slots.taken()).toBe(0)
   })
 
   it('are given back once, however often it is said', async () => {
@@ -96,11 +96,11 @@ describe('the sessions of a link', () => {
     const [first] = [await take(slots), await take(slots)]
     first()
     first()
-    expect(slots.taken).toBe(1)
+    expect(slots.taken()).toBe(1)
     await take(slots)
     first()
-    expect(slots.taken).toBe(2)
-    expect(slots.queued).toBe(0)
+    expect(slots.taken()).toBe(2)
+    expect(slots.queued()).toBe(0)
   })
 
   it('become more by a new limit, for whoever waits', async () => {
@@ -109,7 +109,7 @@ describe('the sessions of a link', () => {
     const waiting = [slots.acquire(1000), slots.acquire(1000), slots.acquire(1000)]
     slots.limit({ maxSessions: 3, maxQueued: 3 })
     expect(await Promise.all(waiting.slice(0, 2)).then((given) => given.map(causeOf))).toEqual(['ok', 'ok'])
-    expect([slots.taken, slots.queued]).toEqual([3, 1])
+    expect([slots.taken(), slots.queued()]).toEqual([3, 1])
     slots.close()
   })
 
@@ -119,10 +119,10 @@ describe('the sessions of a link', () => {
     slots.limit({ maxSessions: 1, maxQueued: 1 })
     const waiting = slots.acquire(1000)
     releases[0]?.()
-    expect([slots.taken, slots.queued]).toEqual([1, 1])
+    expect([slots.taken(), slots.queued()]).toEqual([1, 1])
     releases[1]?.()
     expect(causeOf(await waiting)).toBe('ok')
-    expect(slots.taken).toBe(1)
+    expect(slots.taken()).toBe(1)
   })
 
   it('are over for all who wait and all who come once they are closed', async () => {
@@ -133,7 +133,7 @@ describe('the sessions of a link', () => {
     expect((await Promise.all(waiting)).map(causeOf)).toEqual(['closed', 'closed'])
     expect(causeOf(await slots.acquire(1000))).toBe('closed')
     release()
-    expect([slots.taken, slots.queued]).toEqual([0, 0])
+    expect([slots.taken(), slots.queued()]).toEqual([0, 0])
     expect(vi.getTimerCount()).toBe(0)
   })
 })

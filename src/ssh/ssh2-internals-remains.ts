@@ -1,0 +1,53 @@
+/** A part of what `ssh2-internals.ts` is about: what ssh2 keeps of a handshake once it is over, as often as there are idle links. */
+import type { Client } from 'ssh2'
+import { keepOctets } from './kept-octets.js'
+
+interface Offer {
+  readonly lists: { readonly all: Buffer }
+}
+
+interface Insides {
+  readonly _protocol: {
+    _offer: Offer
+    _remoteIdentRaw: Buffer
+    _kex:
+      | {
+          readonly _finished: boolean
+          /** The ephemeral keys of X25519, and those of other methods. */
+          _keys?: unknown
+          _dh?: unknown
+          _remoteIdentRaw: Buffer
+        }
+      | undefined
+    /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
+    readonly _decipher: { _tag?: Buffer; _mac?: Buffer } | undefined
+  }
+}
+
+/** Offers of algorithms by their octets; there are as many as there are configurations. */
+const offers = new Map<string, Offer>()
+const maxOffers = 64
+
+/** Lets go of what only the key exchange needed, shares what all links have alike, and packs the rest. After each key exchange. */
+export function forgetKeyExchange(client: Client): void {
+  const { _protocol: protocol } = client as unknown as Insides
+  const { _kex: exchange, _decipher: decipher } = protocol
+  if (exchange?._finished !== true) return
+  if (exchange._keys != null) exchange._keys = null
+  if (exchange._dh != null) exchange._dh = null
+  protocol._offer = sharedOffer(protocol._offer)
+  protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
+  exchange._remoteIdentRaw = protocol._remoteIdentRaw
+  if (decipher?._tag !== undefined) decipher._tag = keepOctets(decipher._tag)
+  if (decipher?._mac !== undefined) decipher._mac = keepOctets(decipher._mac)
+}
+
+/** ssh2 only reads an offer, in each key exchange anew. */
+function sharedOffer(offer: Offer): Offer {
+  const octets = offer.lists.all.toString('latin1')
+  const known = offers.get(octets)
+  if (known !== undefined) return known
+  if (offers.size >= maxOffers) return offer
+  offers.set(octets, offer)
+  return offer
+}
