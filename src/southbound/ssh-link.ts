@@ -1,10 +1,9 @@
 import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
-import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
-import { connectClient } from '../ssh/ssh2-internals-certificates.js'
+import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import { keepOctets } from '../ssh/kept-octets.js'
-import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
+import { ssh2 } from '../ssh/ssh2.js'
 import {
   giveUpSilent,
   governWork,
@@ -14,14 +13,15 @@ import {
   probe,
   remoteSoftwareOf,
 } from '../ssh/ssh2-internals.js'
-import { forgetKeyExchange } from '../ssh/ssh2-internals-remains.js'
+import { connectClient } from '../ssh/ssh2-internals-certificates.js'
+import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
+import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js'
 import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
 import type { Keepalive } from './keepalive.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
-import { ssh2 } from '../ssh/ssh2.js'
 
 export interface SshLinkOptions {
   readonly source: string
@@ -64,7 +64,7 @@ const channelOpenTimeout = 30_000
 export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<SshLinkOpening> {
   return new Promise((resolve) => {
     const client = new ssh2.Client()
-    const gone = new AbortController()
+    let gone: AbortController | undefined = new AbortController()
     let verdict: Verdict | undefined
     let presented: Buffer | undefined
     let failure: (Error & { level?: string }) | undefined
@@ -73,11 +73,15 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       clearTimeout(timer)
       client.off('close', onClose)
       client.off('ready', onReady)
+      socket.off('close', onGone)
       if (!opening.ok) {
-        gone.abort()
+        gone?.abort()
         client.on('error', () => undefined)
         socket.destroy()
       }
+      // This outlives the handshake by as long as the link: what it was about is not kept.
+      gone = undefined
+      timer = undefined
       resolve(opening)
     }
     const onError = (error: Error & { level?: string }): void => {
@@ -110,16 +114,18 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       failure = Object.assign(new Error('timeout'), { level: 'client-timeout' })
       onClose()
     }
-    let timer = setTimeout(onTimeout, options.handshakeTimeout)
+    const onGone = (): void => gone?.abort()
+    let timer: NodeJS.Timeout | undefined = setTimeout(onTimeout, options.handshakeTimeout)
 
     /** True or false is an answer to ssh2; undefined says that it comes later, which only the first key exchange may. */
     const judge = (proven: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
       const first = options.judge(proven)
       verdict = first
-      if (first.trusted || first.reason !== 'pending') return first.trusted
+      if (first.trusted || first.reason !== 'pending' || gone === undefined) return first.trusted
       clearTimeout(timer)
-      options.decision(first, proven, gone.signal).then((outcome) => {
-        if (gone.signal.aborted) return
+      const { signal } = gone
+      options.decision(first, proven, signal).then((outcome) => {
+        if (signal.aborted) return
         const again = options.judge(proven)
         verdict = again.trusted ? again : pendingStill(again, outcome)
         timer = setTimeout(onTimeout, options.handshakeTimeout)
@@ -134,7 +140,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     client.on('error', onError)
     client.on('close', onClose)
     client.on('ready', onReady)
-    socket.once('close', () => gone.abort())
+    socket.once('close', onGone)
     connectClient(client, {
       sock: socket,
       username: '',
@@ -227,6 +233,7 @@ function createLink(
     lastError ??= error
   })
   forgetKeyExchange(client)
+  forgetLogin(client)
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
   const { keepalive, keepaliveInterval, keepaliveCountMax } = options
   const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }

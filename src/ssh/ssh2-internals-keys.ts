@@ -4,12 +4,12 @@
  */
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import { type AgentIdentity, type AgentProblem, signWithAgent } from './agent.js'
-import { certificateAlgorithms } from './certificate-algorithms.js'
 import type { Certificate } from './certificate.js'
+import { certificateAlgorithms } from './certificate-algorithms.js'
 import { publicKeyLine } from './public-key.js'
 import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from './signature.js'
-import { parseVerifyingKey, type VerifyingKeyType } from './verifying-key.js'
 import { ssh2 } from './ssh2.js'
+import { parseVerifyingKey, type VerifyingKeyType } from './verifying-key.js'
 
 /** How a key proves itself in a login: the names it goes by, best first, and its signature blobs. */
 export interface LoginMeans {
@@ -41,6 +41,18 @@ export type LoginKey =
  * @param algorithm the only one to sign with, for a server that refuses others without saying so beforehand
  */
 export function loginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
+  if (certificate !== undefined || algorithm !== undefined) return makeLoginKey(privateKey, certificate, algorithm)
+  const known = plainLoginKeys.get(privateKey)
+  if (known !== undefined) return known
+  const made = makeLoginKey(privateKey)
+  plainLoginKeys.set(privateKey, made)
+  return made
+}
+
+/** Thousands of links log in with the same key. */
+const plainLoginKeys = new WeakMap<ParsedKey, LoginKey>()
+
+function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
   const plain = parseVerifyingKey(privateKey.getPublicSSH())
   if (!plain.ok) return refused('unusable-key', plain.problem.message, plain.problem.hint)
   const problem = certificate === undefined ? undefined : mismatch(plain.key.blob, certificate, 'user')

@@ -20,6 +20,7 @@ interface Insides {
         }
       | undefined
     /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
+    readonly _handlers: Record<string, unknown>
     readonly _decipher: { _tag?: Buffer; _mac?: Buffer } | undefined
   }
 }
@@ -28,13 +29,29 @@ interface Insides {
 const offers = new Map<string, Offer>()
 const maxOffers = 64
 
+/** What only a login may bring; ssh2 itself overlooks a message that has no handler. */
+const loginMessages = [
+  'SERVICE_ACCEPT',
+  'USERAUTH_BANNER',
+  'USERAUTH_FAILURE',
+  'USERAUTH_PASSWD_CHANGEREQ',
+  'USERAUTH_PK_OK',
+  'USERAUTH_INFO_REQUEST',
+]
+
+/** Lets go of what only the login needed. */
+export function forgetLogin(client: Client): void {
+  const { _handlers: handlers } = (client as unknown as Insides)._protocol
+  for (const message of loginMessages) handlers[message] = undefined
+}
+
 /** Lets go of what only the key exchange needed, shares what all links have alike, and packs the rest. After each key exchange. */
 export function forgetKeyExchange(client: Client): void {
   const { _protocol: protocol } = client as unknown as Insides
   const { _kex: exchange, _decipher: decipher } = protocol
   if (exchange?._finished !== true) return
-  if (exchange._keys != null) exchange._keys = null
-  if (exchange._dh != null) exchange._dh = null
+  if ('_keys' in exchange) exchange._keys = null
+  if ('_dh' in exchange) exchange._dh = null
   protocol._offer = sharedOffer(protocol._offer)
   protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
   exchange._remoteIdentRaw = protocol._remoteIdentRaw

@@ -6,11 +6,11 @@
  */
 import type { Socket } from 'node:net'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
+import { bindingAvailable, requireSsh2 } from './ssh2.js'
 import { type PacketProtocol, sendChannelRequest } from './ssh2-internals-packet.js'
-import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
-import { bindingAvailable, requireSsh2 } from './ssh2.js'
+import { sshString, sshUint32 } from './wire.js'
 
 const testedVersion = '1.17.0'
 
@@ -24,9 +24,9 @@ interface Protocol extends PacketProtocol {
   channelExtData(id: number, data: Buffer, type: number): void
   channelEOF(id: number): void
   channelClose(id: number): void
-  channelSuccess(id: number): void
+  channelSuccess: (id: number) => void
   channelFailure(id: number): void
-  channelOpenFail(id: number, reason: number, description?: string): void
+  channelOpenFail: (id: number, reason: number, description?: string) => void
   serviceAccept(name: string): void
   ping(): void
   exitStatus(id: number, status: number): void
