@@ -5,6 +5,7 @@ export type SlotRequest =
   | { readonly ok: true; readonly release: Release }
   | { readonly ok: false; readonly cause: 'queue-full' | 'timeout' | 'cancelled' | 'closed' }
 
+/** Without getters: V8 describes each object that is made with some by itself, and there is one for each link. */
 export interface SessionSlots {
   taken(): number
   queued(): number

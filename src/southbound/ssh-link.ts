@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
-import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
+import type { PendingOutcome } from '../fleet/enrolment-desk.js'
+import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
-import { ssh2 } from '../ssh/ssh2.js'
+import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
 import {
   giveUpSilent,
   governWork,
@@ -13,8 +14,6 @@ import {
   probe,
   remoteSoftwareOf,
 } from '../ssh/ssh2-internals.js'
-import { connectClient } from '../ssh/ssh2-internals-certificates.js'
-import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
 import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js'
 import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
@@ -22,6 +21,7 @@ import { shownKey } from '../trust/shown-key.js'
 import type { Keepalive } from './keepalive.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
+import { ssh2 } from '../ssh/ssh2.js'
 
 export interface SshLinkOptions {
   readonly source: string
@@ -232,8 +232,9 @@ function createLink(
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
-  forgetKeyExchange(client)
   forgetLogin(client)
+  forgetKeyExchange(client)
+  // ssh2 tells of the end of a key exchange while it is still at work with it.
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
   const { keepalive, keepaliveInterval, keepaliveCountMax } = options
   const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }

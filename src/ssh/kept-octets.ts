@@ -3,14 +3,8 @@
  * handshake, and each of them then keeps the 8 KiB that it was cut from.
  */
 export function keepOctets(octets: Uint8Array): Buffer {
-  if (octets.length > LARGEST) return Buffer.from(Uint8Array.from(octets).buffer)
-  if (used + octets.length > slab.length) {
-    slab = Buffer.allocUnsafeSlow(SLAB)
-    used = 0
-  }
-  const kept = slab.subarray(used, used + octets.length)
+  const kept = roomFor(octets.length)
   kept.set(octets)
-  used += octets.length
   return kept
 }
 
@@ -20,3 +14,13 @@ const LARGEST = 2 * 1024
 
 let slab = Buffer.alloc(0)
 let used = 0
+
+function roomFor(size: number): Buffer {
+  if (size > LARGEST) return Buffer.allocUnsafeSlow(size)
+  if (used + size > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB)
+    used = 0
+  }
+  used += size
+  return slab.subarray(used - size, used)
+}

@@ -95,11 +95,11 @@ const extInfo = Buffer.concat([
   sshString(userSignatureAlgorithms),
 ])
 
-const exchange = Symbol('key exchange')
+const currentExchange = Symbol('key exchange')
 const adaptExchange = Symbol('adapt key exchange')
 
 interface ExchangeProperties {
-  [exchange]?: KeyExchange | undefined
+  [currentExchange]?: KeyExchange | undefined
   [adaptExchange]?: (exchange: KeyExchange) => void
 }
 
@@ -110,10 +110,10 @@ const { prototype } = requireSsh2('ssh2/lib/protocol/Protocol.js') as { readonly
 Object.defineProperty(prototype, '_kex', {
   configurable: true,
   get(this: ExchangeProperties) {
-    return this[exchange]
+    return this[currentExchange]
   },
   set(this: ExchangeProperties, next: KeyExchange | undefined) {
-    this[exchange] = next
+    this[currentExchange] = next
     if (next !== undefined) this[adaptExchange]?.(next)
   },
 })

@@ -4,12 +4,12 @@
  */
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import { type AgentIdentity, type AgentProblem, signWithAgent } from './agent.js'
-import type { Certificate } from './certificate.js'
 import { certificateAlgorithms } from './certificate-algorithms.js'
+import type { Certificate } from './certificate.js'
 import { publicKeyLine } from './public-key.js'
 import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from './signature.js'
-import { ssh2 } from './ssh2.js'
 import { parseVerifyingKey, type VerifyingKeyType } from './verifying-key.js'
+import { ssh2 } from './ssh2.js'
 
 /** How a key proves itself in a login: the names it goes by, best first, and its signature blobs. */
 export interface LoginMeans {

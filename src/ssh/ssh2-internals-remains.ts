@@ -19,8 +19,8 @@ interface Insides {
           _remoteIdentRaw: Buffer
         }
       | undefined
-    /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
     readonly _handlers: Record<string, unknown>
+    /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
     readonly _decipher: { _tag?: Buffer; _mac?: Buffer } | undefined
   }
 }
@@ -39,22 +39,22 @@ const loginMessages = [
   'USERAUTH_INFO_REQUEST',
 ]
 
-/** Lets go of what only the login needed. */
+/** Lets go of what only the login needed, and packs what every key exchange to come needs. Once. */
 export function forgetLogin(client: Client): void {
-  const { _handlers: handlers } = (client as unknown as Insides)._protocol
+  const { _protocol: protocol } = client as unknown as Insides
+  const { _handlers: handlers, _kex: exchange } = protocol
   for (const message of loginMessages) handlers[message] = undefined
+  protocol._offer = sharedOffer(protocol._offer)
+  protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
+  if (exchange !== undefined) exchange._remoteIdentRaw = protocol._remoteIdentRaw
 }
 
-/** Lets go of what only the key exchange needed, shares what all links have alike, and packs the rest. After each key exchange. */
+/** Lets go of what only the key exchange needed, and packs what it left. After each key exchange. */
 export function forgetKeyExchange(client: Client): void {
-  const { _protocol: protocol } = client as unknown as Insides
-  const { _kex: exchange, _decipher: decipher } = protocol
+  const { _kex: exchange, _decipher: decipher } = (client as unknown as Insides)._protocol
   if (exchange?._finished !== true) return
   if ('_keys' in exchange) exchange._keys = null
   if ('_dh' in exchange) exchange._dh = null
-  protocol._offer = sharedOffer(protocol._offer)
-  protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
-  exchange._remoteIdentRaw = protocol._remoteIdentRaw
   if (decipher?._tag !== undefined) decipher._tag = keepOctets(decipher._tag)
   if (decipher?._mac !== undefined) decipher._mac = keepOctets(decipher._mac)
 }

@@ -6,11 +6,11 @@
  */
 import type { Socket } from 'node:net'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
-import { bindingAvailable, requireSsh2 } from './ssh2.js'
 import { type PacketProtocol, sendChannelRequest } from './ssh2-internals-packet.js'
+import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
-import { sshString, sshUint32 } from './wire.js'
+import { bindingAvailable, requireSsh2 } from './ssh2.js'
 
 const testedVersion = '1.17.0'
 

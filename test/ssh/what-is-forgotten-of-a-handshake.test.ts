@@ -50,7 +50,7 @@ describe('a connection that forgot its handshake', () => {
     const pairs = await Promise.all(
       alike.map(async (algorithms) => own(await openSshPair({ connect: () => ({ algorithms }) }))),
     )
-    for (const { client } of pairs) forgetKeyExchange(client)
+    for (const { client } of pairs) forgetLogin(client)
     const [first, second, other] = pairs.map((pair) => remainsOf(pair)._offer)
     expect(second).toBe(first)
     expect(other).not.toBe(first)
