@@ -1,23 +1,20 @@
-import { type Readable, Writable } from 'node:stream'
 import type { Framing } from '../../netconf/framing.js'
 import { createMessageScanner } from '../../netconf/message-scanner.js'
 import { glanceAtRoot } from '../../netconf/glance-at-root.js'
-import { createOutgoingOctets } from './outgoing-octets.js'
+import type { OctetSink } from './octet-sink.js'
 import type { ReplyOrder } from './reply-order.js'
 
 /** A device's octets on their way to the client, untouched, with replies of our own between its messages. */
 export interface GuardedReplies {
-  readonly input: Writable
-  readonly output: Readable
+  readonly sink: OctetSink
   /** The framing after the hellos; nothing is inserted before it is known. */
   readonly switchTo: (framing: Framing) => void
   /** Lets out the replies whose turn has come, unless a message of the device is under way. */
   readonly insertDue: () => void
-  /** Settles once the client has taken enough that more may be said. */
-  readonly room: () => Promise<void>
 }
 
 export interface GuardedRepliesOptions {
+  readonly toClient: OctetSink
   readonly order: ReplyOrder
   /** Told of the device's first message, undefined where it is larger than any hello. */
   readonly onHello: (message: Buffer | undefined) => void
@@ -34,19 +31,19 @@ const HEAD_SIZE = 4096
 /** Octets that a device may send behind its hello before the client has said its own. */
 const MAX_EARLY = 64 * 1024
 
-export function createGuardedReplies({ order, onHello, onBroken }: GuardedRepliesOptions): GuardedReplies {
-  const output = createOutgoingOctets()
+export function createGuardedReplies({ toClient, order, onHello, onBroken }: GuardedRepliesOptions): GuardedReplies {
   let state: 'greeting' | 'undecided' | 'decided' | 'broken' = 'greeting'
-  let early: Buffer[] = []
+  const early: Buffer[] = []
   let passing: Buffer = Buffer.alloc(0)
   let passed = 0
+  let ended = false
 
   const passUpTo = (end: number): void => {
-    if (end > passed) output.push(passing.subarray(passed, end))
+    if (end > passed) toClient.take(passing.subarray(passed, end))
     passed = end
   }
   const insert = (): void => {
-    for (const reply of order.takeDue()) output.push(reply)
+    for (const reply of order.takeDue()) toClient.take(reply)
   }
 
   const scanner = createMessageScanner({
@@ -88,35 +85,34 @@ export function createGuardedReplies({ order, onHello, onBroken }: GuardedReplie
     for (const octets of early.splice(0)) pass(octets)
   }
 
-  const input = new Writable({
-    write: (octets: Buffer, _encoding, done) => {
+  const sink: OctetSink = {
+    take: (octets) => {
       try {
         pass(octets)
       } catch (error) {
         onBroken(`it could not be followed: ${String(error)}`)
       }
-      output.whenRoom(done)
     },
-    final: (done) => {
-      for (const octets of early) output.push(octets)
-      early = []
-      output.end()
-      done()
+    hasRoom: toClient.hasRoom,
+    whenRoom: toClient.whenRoom,
+    end: () => {
+      if (ended) return
+      ended = true
+      for (const octets of early.splice(0)) toClient.take(octets)
+      toClient.end()
     },
-  })
+  }
 
   return {
-    input,
-    output: output.stream,
+    sink,
     switchTo: (framing) => {
       state = 'decided'
       scanner.switchTo(framing)
       release()
     },
     insertDue: () => {
-      if (state === 'decided' && scanner.atBoundary() && !output.ended()) insert()
+      if (state === 'decided' && scanner.atBoundary() && !ended) insert()
     },
-    room: () => new Promise(output.whenRoom),
   }
 }
 

@@ -1,4 +1,3 @@
-import { type Readable, Writable } from 'node:stream'
 import { DATASTORE_PARAMETERS, type Operation, operationOf } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { createByteQueue } from '../../netconf/byte-queue.js'
@@ -14,7 +13,7 @@ import {
   type RequestRoot,
 } from '../../netconf/request-reader.js'
 import type { HeldOctets } from './held-octets.js'
-import { createOutgoingOctets } from './outgoing-octets.js'
+import type { OctetSink } from './octet-sink.js'
 
 /** Why a session cannot go on, as the client is told and as the log has it. */
 export interface Breach {
@@ -25,13 +24,13 @@ export interface Breach {
 
 /** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no octet arrives. */
 export interface GuardedRequests {
-  readonly input: Writable
-  readonly output: Readable
+  readonly sink: OctetSink
   /** Takes nothing more; what is held is given up. */
   readonly stop: () => void
 }
 
 export interface GuardedRequestsOptions {
+  readonly toDevice: OctetSink
   /** Octets of one request, and what all may hold together. */
   readonly maxRequest: number
   readonly held: HeldOctets
@@ -64,7 +63,7 @@ const MAX_HELLO_SIZE = 64 * 1024
 const PIECE = 64 * 1024
 
 export function createGuardedRequests(options: GuardedRequestsOptions): GuardedRequests {
-  const output = createOutgoingOctets()
+  const { toDevice } = options
   const reader = createFrameReader()
   const body = createByteQueue()
   let greeting = true
@@ -118,7 +117,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     const operation = options.known.find(whole)
     if (operation === undefined || !options.decide(operation).allowed) return false
     options.onForwarded()
-    output.push(framed ?? encodeFrame(reader.framing(), whole))
+    toDevice.take(framed ?? encodeFrame(reader.framing(), whole))
     return true
   }
   /** The same for octets that are one request and its delimiter, while nothing else is under way. */
@@ -183,28 +182,42 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     await write(endOfFrame(as))
   }
   const write = (octets: Buffer): Promise<void> => {
-    output.push(octets)
+    toDevice.take(octets)
     return room()
   }
-  const room = (): Promise<void> => new Promise(output.whenRoom)
+  const room = async (): Promise<void> => {
+    if (!toDevice.hasRoom()) await new Promise<void>(toDevice.whenRoom)
+  }
 
-  const input = new Writable({
-    write: (octets: Buffer, _encoding, done) => {
-      if (passKnownFrame(octets)) {
-        output.whenRoom(done)
-        return
-      }
-      void take(octets)
-        // What was not foreseen must not let anything pass either.
-        .catch((error: unknown) => breach('malformed', unforeseen(error)))
-        .then(() => done())
+  /** What is under way with octets that came; others wait for it. */
+  let work: Promise<void> | undefined
+  const after = (piece: () => void | Promise<void>): void => {
+    const done = (work ?? Promise.resolve())
+      .then(piece)
+      // What was not foreseen must not let anything pass either.
+      .catch((error: unknown) => breach('malformed', unforeseen(error)))
+      .then(() => {
+        if (work === done) work = undefined
+      })
+    work = done
+  }
+
+  const sink: OctetSink = {
+    take: (octets) => {
+      if (work === undefined && passKnownFrame(octets)) return
+      after(() => take(octets))
     },
-    final: (done) => {
-      output.end()
-      done()
+    hasRoom: () => work === undefined && toDevice.hasRoom(),
+    whenRoom: (resume) => {
+      if (work === undefined) toDevice.whenRoom(resume)
+      else void work.then(() => sink.whenRoom(resume))
     },
-  })
-  return { input, output: output.stream, stop }
+    end: () => {
+      if (work === undefined) toDevice.end()
+      else after(toDevice.end)
+    },
+  }
+  return { sink, stop }
 }
 
 function causeOf({ kind }: RequestFault): BreachCause {

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { SessionRecord } from '../../access/record.js'
@@ -6,7 +5,9 @@ import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Breach } from './guarded-requests.js'
-import type { RequestGuard } from './request-guard.js'
+import { type OctetSink, sinkInto } from './octet-sink.js'
+import { pour } from './pour.js'
+import type { StartGuard } from './request-guard.js'
 
 /** How a relay ended, and the octets it carried each way. */
 export interface RelayEnd {
@@ -39,7 +40,7 @@ const lastWordsTimeout = 1_000
  * @param session counts the octets, and tells when an operator kills it
  * @param record sees every octet that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
- * @param guard what the octets pass through where rules on operations apply
+ * @param startGuard what the octets pass through where rules on operations apply
  */
 export async function relay(
   client: ServerChannel,
@@ -48,25 +49,35 @@ export async function relay(
   record: Pick<SessionRecord, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
-  guard?: RequestGuard,
+  startGuard?: StartGuard,
 ): Promise<RelayEnd> {
-  const requests = guard?.fromClient ?? device.stream
-  const replies = guard?.toClient ?? device.stream
-  if (guard !== undefined) {
-    guard.toDevice.pipe(device.stream)
-    device.stream.pipe(guard.fromDevice)
+  const toDevice = sinkInto(device.stream, () => void device.stream.end())
+  // The end is the client's to hear of when standard error has ended, too.
+  const toClient = sinkInto(client, () => undefined)
+  const recorded: OctetSink = {
+    ...toClient,
+    take: (octets) => {
+      toClient.take(octets)
+      record.fromDevice(octets)
+    },
   }
-  client.pipe(requests)
+  const guard = startGuard?.({ toDevice, toClient: recorded })
+  const stopRequests = pour(client, guard?.fromClient ?? toDevice)
   client.on('data', (octets: Buffer) => {
     session.carried('fromClient', octets.length)
     record.fromClient(octets)
   })
-  replies.pipe(client, { end: false })
+  const stopReplies = pour(device.stream, guard?.fromDevice ?? recorded)
   device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
-  replies.on('data', record.fromDevice)
   device.standardError.pipe(client.stderr, { end: false })
+  /** Lets whatever the device still sends run dry, so that its channel can close. */
+  const leave = (): void => {
+    toClient.abandon()
+    device.standardError.unpipe(client.stderr)
+    device.standardError.resume()
+  }
   // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
-  void Promise.all([endOf(replies), endOf(device.standardError)])
+  void Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? sendEof(client))
 
@@ -78,7 +89,7 @@ export async function relay(
   ])
 
   if (first.by === 'client') {
-    leave(device, replies, client)
+    leave()
     guard?.clientGone()
     await within(lastOctetsTimeout, finished(device.stream, { readable: false }))
     guard?.stop()
@@ -87,11 +98,15 @@ export async function relay(
   }
 
   guard?.stop()
-  client.unpipe(requests)
-  client.resume()
+  stopRequests()
   if (first.by === 'operator' || first.by === 'guard') {
-    if (first.by === 'guard') await within(lastOctetsTimeout, Promise.race([passedOn(device, guard), clientGone]))
-    leave(device, replies, client)
+    if (first.by === 'guard') {
+      stopReplies()
+      guard?.fromDevice.end()
+      // What it let pass and says itself is for the client, if it takes it.
+      await within(lastOctetsTimeout, Promise.race([allFlushed(client), clientGone]))
+    }
+    leave()
     client.stderr.write(first.by === 'operator' ? words.killed(first.killedBy) : words.breached(first.breach))
     // A client that reads nothing does not hold up its end.
     await within(lastWordsTimeout, Promise.race([allFlushed(client), clientGone]))
@@ -102,7 +117,7 @@ export async function relay(
     return { ...first, ...session.octets }
   }
 
-  await Promise.race([passedOn(device, guard), clientGone])
+  guard?.fromDevice.end()
   await Promise.race([allFlushed(client), clientGone])
   const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
@@ -118,24 +133,6 @@ export async function relay(
     ...(lost === undefined ? {} : { linkEnd: lost }),
     ...session.octets,
   }
-}
-
-/** Settles once a guard has handed on all that it let pass to the client, and what it says itself. */
-async function passedOn(device: DeviceChannel, guard: RequestGuard | undefined): Promise<void> {
-  if (guard === undefined || guard.toClient.readableEnded) return
-  device.stream.unpipe(guard.fromDevice)
-  device.stream.resume()
-  const ended = endOf(guard.toClient)
-  guard.fromDevice.end()
-  await ended
-}
-
-/** Lets whatever a device still sends run dry, so that its channel can close. */
-function leave(device: DeviceChannel, replies: Readable, client: ServerChannel): void {
-  replies.unpipe(client)
-  replies.resume()
-  device.standardError.unpipe(client.stderr)
-  device.standardError.resume()
 }
 
 /** Settles once everything that a stream will ever give was read. */

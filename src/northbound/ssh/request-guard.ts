@@ -1,4 +1,3 @@
-import type { Readable, Writable } from 'node:stream'
 import { formatOperation, type Operation } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { certainFraming, type ChunksClaim, readServerHello } from '../../netconf/certain-framing.js'
@@ -8,6 +7,7 @@ import type { RequestRoot } from '../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
 import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
 import type { HeldOctets } from './held-octets.js'
+import type { OctetSink } from './octet-sink.js'
 import { type Refusal, refusalReply } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
 
@@ -16,10 +16,8 @@ import { createReplyOrder } from './reply-order.js'
  * of replies and in the session's framing; of them the device gets no octet. Replies pass unread: only where a message ends is looked for.
  */
 export interface RequestGuard {
-  readonly fromClient: Writable
-  readonly toDevice: Readable
-  readonly fromDevice: Writable
-  readonly toClient: Readable
+  readonly fromClient: OctetSink
+  readonly fromDevice: OctetSink
   /** Settles when the session must end, once the client was told why as far as NETCONF can. */
   readonly breached: Promise<Breach>
   /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
@@ -27,6 +25,15 @@ export interface RequestGuard {
   /** Gives up what is held. */
   readonly stop: () => void
 }
+
+/** What passes a guard. */
+export interface GuardedSinks {
+  readonly toDevice: OctetSink
+  readonly toClient: OctetSink
+}
+
+/** Puts the guard of one session where its octets pass. */
+export type StartGuard = (sinks: GuardedSinks) => RequestGuard
 
 /** Bounds of a guard. */
 export interface RequestGuardLimits {
@@ -55,14 +62,10 @@ export interface Denial {
   readonly reason: string
 }
 
-export function createRequestGuard({
-  limits,
-  held,
-  known,
-  decide,
-  roles,
-  onDenied,
-}: RequestGuardOptions): RequestGuard {
+export function createRequestGuard(
+  { limits, held, known, decide, roles, onDenied }: RequestGuardOptions,
+  { toDevice, toClient }: GuardedSinks,
+): RequestGuard {
   const order = createReplyOrder()
   const claims: { client?: ChunksClaim; server?: ChunksClaim } = {}
   let framing: Framing | undefined
@@ -85,6 +88,7 @@ export function createRequestGuard({
   }
 
   const replies = createGuardedReplies({
+    toClient,
     order,
     onHello: (message) => {
       const claim = message === undefined ? undefined : readServerHello(message)
@@ -103,6 +107,7 @@ export function createRequestGuard({
   }
 
   const requests = createGuardedRequests({
+    toDevice,
     maxRequest: limits.maxInspectedRequest,
     held,
     known,
@@ -117,7 +122,7 @@ export function createRequestGuard({
       onDenied(denied)
       answer(refusalOf(denied, roles), denied.root)
       await order.fewerThan(limits.maxWaitingRefusals)
-      await replies.room()
+      await new Promise<void>(toClient.whenRoom)
     },
     onBreach: (found, cause, root) => {
       if (cause === 'bad-hello') return breach(found)
@@ -126,10 +131,8 @@ export function createRequestGuard({
   })
 
   return {
-    fromClient: requests.input,
-    toDevice: requests.output,
-    fromDevice: replies.input,
-    toClient: replies.output,
+    fromClient: requests.sink,
+    fromDevice: replies.sink,
     breached,
     clientGone: order.giveUp,
     stop: requests.stop,

@@ -5,7 +5,13 @@ import type { Permission, PermissionDecision } from '../../access/permission.js'
 import type { Log } from '../../telemetry/log.js'
 import type { KnownRequests } from '../../netconf/known-requests.js'
 import type { HeldOctets } from './held-octets.js'
-import { createRequestGuard, type Denial, type RequestGuard, type RequestGuardLimits } from './request-guard.js'
+import {
+  createRequestGuard,
+  type Denial,
+  type RequestGuardLimits,
+  type RequestGuardOptions,
+  type StartGuard,
+} from './request-guard.js'
 
 /** What the guards of all sessions share. */
 export interface GuardContext {
@@ -24,10 +30,10 @@ export function guardOf(
   device: SelectableDevice,
   { limits, held, known, permissionNow, onDenied }: GuardContext,
   log: Log,
-): RequestGuard | undefined {
+): StartGuard | undefined {
   if (permission.operations.kind === 'all') return undefined
   const logDenial = createDenialLog(log, permission.roles)
-  return createRequestGuard({
+  const options: RequestGuardOptions = {
     limits,
     held,
     known,
@@ -40,7 +46,8 @@ export function guardOf(
       logDenial(denial)
       onDenied?.(denial)
     },
-  })
+  }
+  return (sinks) => createRequestGuard(options, sinks)
 }
 
 /** Lines on denials that a session may have logged at once, and milliseconds until it may again. */

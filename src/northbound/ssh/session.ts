@@ -23,7 +23,7 @@ import {
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayWords } from './relay.js'
-import type { RequestGuard } from './request-guard.js'
+import type { StartGuard } from './request-guard.js'
 import { type GuardContext, guardOf } from './session-guard.js'
 import { gatherSurroundings, type Surroundings } from './terminal.js'
 
@@ -122,7 +122,7 @@ interface Allowed {
   readonly use: ChannelUse
   readonly roles: readonly string[]
   /** What its requests pass through, where rules on operations apply. */
-  readonly guard?: RequestGuard
+  readonly guard?: StartGuard
 }
 
 /** Whether a client gets what it asks for, as far as that is for the bridge to say. */

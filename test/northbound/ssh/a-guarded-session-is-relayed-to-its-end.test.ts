@@ -7,7 +7,7 @@ import { governFlow } from '../../../src/ssh/ssh2-internals-flow.js'
 import { sendEof, sendExit } from '../../../src/ssh/ssh2-internals.js'
 import { endAfterEach } from '../../e2e/support/resources.js'
 import { grant } from '../../ssh/support/ssh-pair.js'
-import { guardWith, helloFor, inEndOfMessage, repliesIn, serverHello } from './support/guarded-conversation.js'
+import { guardStart, helloFor, inEndOfMessage, repliesIn, serverHello } from './support/guarded-conversation.js'
 import { openRelayedSession, readToClose, type RelayedSessionOptions } from './support/relayed-session.js'
 
 const own = endAfterEach()
@@ -21,7 +21,7 @@ const clientHello = inEndOfMessage(helloFor('chunked'))
 
 /** A relayed session of somebody who may only `get`, with a device that has greeted. */
 async function open(options: RelayedSessionOptions = {}) {
-  const session = await openRelayedSession({ guard: guardWith({ rules: ['get'] }), ...options })
+  const session = await openRelayedSession({ guard: guardStart({ rules: ['get'] }), ...options })
   const heard: Buffer[] = []
   session.device.on('data', (octets: Buffer) => heard.push(octets))
   session.device.write(inEndOfMessage(serverHello))

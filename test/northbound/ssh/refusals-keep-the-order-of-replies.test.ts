@@ -225,7 +225,8 @@ describe('bounds', () => {
     await turns(100)
     expect(guard.denials.length).toBeLessThan(200)
     guard.toClient.resume()
-    await once(guard.fromClient, 'drain')
+    guard.fromClient.end()
+    await once(guard.toDevice, 'end')
     expect(guard.denials).toHaveLength(2000)
   }, 30_000)
 

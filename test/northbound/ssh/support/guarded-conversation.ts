@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream'
 import { decide, type OperationRule } from '../../../../src/access/operation-rule.js'
 import { readOperationPattern } from '../../../../src/config/operation-pattern.js'
 import { createFrameDecoder } from '../../../../src/netconf/frame-decoder.js'
@@ -9,11 +10,14 @@ import { parseXml } from '../../../../src/netconf/xml-parse.js'
 import { attributeOf, elementsOf } from '../../../../src/netconf/xml-tree.js'
 import { createKnownRequests } from '../../../../src/netconf/known-requests.js'
 import { createHeldOctets } from '../../../../src/northbound/ssh/held-octets.js'
+import { sinkInto } from '../../../../src/northbound/ssh/octet-sink.js'
+import { pour } from '../../../../src/northbound/ssh/pour.js'
 import {
   createRequestGuard,
   type Denial,
   type RequestGuard,
   type RequestGuardOptions,
+  type StartGuard,
 } from '../../../../src/northbound/ssh/request-guard.js'
 
 const base = (version: '1.0' | '1.1'): string => `<capability>urn:ietf:params:netconf:base:${version}</capability>`
@@ -41,18 +45,45 @@ export interface GuardSetup extends Partial<RequestGuardOptions> {
   readonly rules: readonly string[]
 }
 
-export function guardWith({ rules, ...more }: GuardSetup): RequestGuard & { readonly denials: readonly Denial[] } {
+/** A guard between streams: what is written to the first and the third comes out of the second and the fourth. */
+export interface GuardBetweenStreams extends Pick<RequestGuard, 'breached' | 'clientGone' | 'stop'> {
+  readonly fromClient: PassThrough
+  readonly toDevice: PassThrough
+  readonly fromDevice: PassThrough
+  readonly toClient: PassThrough
+  readonly denials: readonly Denial[]
+}
+
+export function guardWith(setup: GuardSetup): GuardBetweenStreams {
   const denials: Denial[] = []
-  const guard = createRequestGuard({
+  const streams = {
+    fromClient: new PassThrough(),
+    toDevice: new PassThrough(),
+    fromDevice: new PassThrough(),
+    toClient: new PassThrough(),
+  }
+  const { toDevice, toClient } = streams
+  const guard = guardStart({ onDenied: (denial) => denials.push(denial), ...setup })({
+    toDevice: sinkInto(toDevice, () => void toDevice.end()),
+    toClient: sinkInto(toClient, () => void toClient.end()),
+  })
+  pour(streams.fromClient, guard.fromClient)
+  pour(streams.fromDevice, guard.fromDevice)
+  return { ...guard, ...streams, denials }
+}
+
+/** A guard that is yet to be put where octets pass. */
+export function guardStart({ rules, ...more }: GuardSetup): StartGuard {
+  const options: RequestGuardOptions = {
     limits: { maxInspectedRequest: 1024 * 1024, maxWaitingRefusals: 100 },
     held: createHeldOctets(() => 16 * 1024 * 1024),
     known: createKnownRequests(),
     decide: (operation) => decide({ kind: 'rules', roles: [rulesOf(...rules)] }, operation),
     roles: ['viewer'],
-    onDenied: (denial) => denials.push(denial),
+    onDenied: () => undefined,
     ...more,
-  })
-  return { ...guard, denials }
+  }
+  return (sinks) => createRequestGuard(options, sinks)
 }
 
 /** What came of a conversation. */

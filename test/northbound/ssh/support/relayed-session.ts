@@ -5,7 +5,7 @@ import { createFleetEmitter } from '../../../../src/fleet/events.js'
 import type { Link } from '../../../../src/fleet/link.js'
 import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
-import type { RequestGuard } from '../../../../src/northbound/ssh/request-guard.js'
+import type { StartGuard } from '../../../../src/northbound/ssh/request-guard.js'
 import { createKeepalive } from '../../../../src/southbound/keepalive.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
@@ -30,7 +30,7 @@ export interface RelayedSession {
 export interface RelayedSessionOptions {
   /** Octets that the client takes before it grants more. */
   readonly clientWindow?: number
-  readonly guard?: RequestGuard
+  readonly guard?: StartGuard
 }
 
 export async function openRelayedSession({ clientWindow, guard }: RelayedSessionOptions = {}): Promise<RelayedSession> {

@@ -1,0 +1,44 @@
+import type { Writable } from 'node:stream'
+
+/** Takes octets on their way to the other side. It takes whatever comes; who minds `hasRoom` and `whenRoom` keeps it from holding much. */
+export interface OctetSink {
+  readonly take: (octets: Buffer) => void
+  readonly hasRoom: () => boolean
+  /** Calls back once more may come; at once when there is room. */
+  readonly whenRoom: (resume: () => void) => void
+  /** Nothing more comes. */
+  readonly end: () => void
+}
+
+/** A stream as a sink. */
+export interface StreamSink extends OctetSink {
+  /** Nobody reads the stream any more: what comes is dropped, and there is always room. */
+  readonly abandon: () => void
+}
+
+/** @param end what the end of the octets means for the stream */
+export function sinkInto(stream: Writable, end: () => void): StreamSink {
+  const waiting: (() => void)[] = []
+  let full = false
+  let abandoned = false
+  const relieve = (): void => {
+    full = false
+    for (const resume of waiting.splice(0)) resume()
+  }
+  stream.on('drain', relieve)
+  return {
+    take: (octets) => {
+      if (!abandoned && stream.writable) full = !stream.write(octets)
+    },
+    hasRoom: () => !full,
+    whenRoom: (resume) => {
+      if (full) waiting.push(resume)
+      else resume()
+    },
+    end,
+    abandon: () => {
+      abandoned = true
+      relieve()
+    },
+  }
+}
