@@ -51,7 +51,7 @@ export async function startRecording(
       write: (entry) => {
         const line = JSON.stringify(entry)
         file.append(line)
-        index.append(line)
+        index.append(line, entry)
       },
       problem: file.problem,
     },

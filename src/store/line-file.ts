@@ -1,16 +1,18 @@
 import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type FileProblem, fileProblem } from './file-problem.js'
+import { LINE_FEED } from './line-queue.js'
 
 /** One file of lines that others may move away, with its older ones beside it: `FILE.1` is the newest of them. */
 export interface LineFile {
   /** Opens the file, and takes away what a killed process left of a last line. Rejects with `FileFailure`. */
   readonly prepare: () => Promise<void>
   /**
-   * Appends as many of the lines as have room in the file, at least one, and answers how many.
+   * Appends as many of the lines as have room in the file, at least one, and answers how many octets those are.
    * Rejects with `FileFailure` when it cannot; then none of them is in the file.
+   * @param lines whole lines, each with its line feed
    */
-  readonly append: (lines: readonly string[]) => Promise<number>
+  readonly append: (lines: Buffer) => Promise<number>
   /** Lets go of the file; the next append opens what stands under its name then. */
   readonly release: () => Promise<void>
 }
@@ -60,7 +62,7 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
     else await rm(path, { force: true })
   }
 
-  const append = async (lines: readonly string[]): Promise<number> => {
+  const append = async (lines: Buffer): Promise<number> => {
     if (lines.length === 0) return 0
     let file = await hold()
     let size = await sizeOfWholeLines(file, whole)
@@ -71,13 +73,13 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
       file = await hold()
       size = await sizeOfWholeLines(file, undefined)
       octets = linesWithin(lines, rotation().maxSize - size)
-      if (octets.length === 0) octets = Buffer.from(`${lines[0]}\n`)
+      if (octets.length === 0) octets = lines.subarray(0, lines.indexOf(LINE_FEED) + 1)
     }
     try {
       await writeAll(file, octets)
       await file.datasync()
       whole = size + octets.length
-      return countLines(octets)
+      return octets.length
     } catch (error) {
       // Room that was made a moment later must not find half a line here, nor the same lines twice.
       whole = undefined
@@ -108,19 +110,10 @@ export class FileFailure extends Error {
   }
 }
 
-/** As many of the lines, with their ends, as fit into so many octets. */
-function linesWithin(lines: readonly string[], room: number): Buffer {
-  const all = Buffer.from(`${lines.join('\n')}\n`)
-  return all.length <= room ? all : all.subarray(0, room > 0 ? all.lastIndexOf(LINE_FEED, room - 1) + 1 : 0)
+/** As many of the lines as fit into so many octets. */
+function linesWithin(lines: Buffer, room: number): Buffer {
+  return lines.length <= room ? lines : lines.subarray(0, room > 0 ? lines.lastIndexOf(LINE_FEED, room - 1) + 1 : 0)
 }
-
-function countLines(octets: Buffer): number {
-  let count = 0
-  for (let at = octets.indexOf(LINE_FEED); at !== -1; at = octets.indexOf(LINE_FEED, at + 1)) count += 1
-  return count
-}
-
-const LINE_FEED = 0x0a
 
 async function writeAll(file: FileHandle, octets: Buffer): Promise<void> {
   for (let written = 0; written < octets.length; ) {

@@ -1,5 +1,6 @@
 import { fits, lineTime, type WantedLine, wantedLine } from './record-line.js'
-import { blockKeys, wantedKeys } from './record-keys.js'
+import type { RecordBlock } from './record-block.js'
+import { wantedKeys } from './record-keys.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { migrate } from './sqlite-schema.js'
@@ -13,7 +14,7 @@ export interface RecordRetention {
 /** The lines of the record in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
 export interface RecordDatabase {
   /** Adds lines, JSON objects, the newest last; at most `MAX_BLOCK` of them. */
-  readonly insert: (lines: readonly string[]) => void
+  readonly insert: (block: RecordBlock) => void
   readonly find: (query: RecordQuery) => RecordPage
   /** Removes some of what is too old or too much; true when there is more of it. */
   readonly prune: (retention: RecordRetention, now: number) => boolean
@@ -84,6 +85,8 @@ export function openRecordDatabase(file: string, options: { readonly busyTimeout
   }
 }
 
+const text = new TextDecoder()
+
 interface Block {
   readonly block: number
   readonly oldest: number
@@ -137,18 +140,12 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
   }
 
   return {
-    insert: (lines) => {
-      const times = lines.map(lineTime)
+    insert: ({ lines, keys, ...block }) => {
       transaction(database, () => {
-        const added = adding.get({
-          oldest: Math.min(...times),
-          newest: Math.max(...times),
-          count: lines.length,
-          lines: lines.join('\n'),
-        })
-        if (added !== undefined) naming.run({ keys: JSON.stringify(blockKeys(lines)), block: added.block })
+        const added = adding.get({ ...block, lines: text.decode(lines) })
+        if (added !== undefined) naming.run({ keys: JSON.stringify(keys), block: added.block })
       })
-      rows += lines.length
+      rows += block.count
     },
     find: (query) => pageOf(database, query),
     prune: (retention, now) =>

@@ -1,4 +1,5 @@
 import { type FileProblem, fileProblem } from './file-problem.js'
+import { createLineQueue } from './line-queue.js'
 import { createLineFile, FileFailure, type Rotation } from './line-file.js'
 
 /** Bounds on the record's file; octets and milliseconds. */
@@ -39,8 +40,7 @@ const RETRY = 1000
 export function openRecordFile({ path, limits: initial, onState, onLost }: RecordFileOptions): RecordFile {
   let limits = initial
   const file = createLineFile(path, () => limits)
-  const waiting: string[] = []
-  let waitingOctets = 0
+  const waiting = createLineQueue()
   let lost = 0
   let problem: FileProblem | undefined
   let timer: NodeJS.Timeout | undefined
@@ -54,10 +54,8 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
   }
 
   const write = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const batch = batchOf(waiting)
-      const written = await file.append(batch)
-      for (const line of waiting.splice(0, written)) waitingOctets -= line.length
+    while (waiting.octets() > 0) {
+      waiting.drop(await file.append(waiting.first(BATCH)))
       tell(undefined)
       if (lost > 0) tellLost()
     }
@@ -65,12 +63,8 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
   const tellLost = (): void => {
     const lines = lost
     lost = 0
-    keep(JSON.stringify({ time: new Date().toISOString(), event: 'lines-lost', lines }))
+    waiting.push(JSON.stringify({ time: new Date().toISOString(), event: 'lines-lost', lines }))
     onLost(lines)
-  }
-  const keep = (line: string): void => {
-    waiting.push(line)
-    waitingOctets += line.length
   }
 
   const failed = (error: unknown): void => tell(error instanceof FileFailure ? error.problem : fileProblem(error, path))
@@ -86,15 +80,15 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
     return flushing
   }
   const schedule = (): void => {
-    if (closed || waiting.length === 0 || flushing !== undefined) return
-    if (waitingOctets >= BATCH && problem === undefined) void flush()
+    if (closed || waiting.octets() === 0 || flushing !== undefined) return
+    if (waiting.octets() >= BATCH && problem === undefined) void flush()
     else timer ??= setTimeout(() => void flush(), problem === undefined ? limits.flushInterval : RETRY)
   }
 
   return {
     append: (line) => {
-      if (waitingOctets + line.length > limits.maxWaiting) lost += 1
-      else keep(line)
+      if (waiting.octets() + line.length + 1 > limits.maxWaiting) lost += 1
+      else waiting.push(line)
       schedule()
     },
     problem: () => problem,
@@ -113,19 +107,9 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
       closed = true
       await flush()
       await file.release()
-      if (waiting.length + lost > 0) onLost(waiting.length + lost)
+      const left = waiting.count() + lost
+      if (left > 0) onLost(left)
       clearTimeout(timer)
     },
   }
-}
-
-function batchOf(lines: readonly string[]): readonly string[] {
-  let octets = 0
-  let count = 0
-  for (const line of lines) {
-    octets += line.length
-    if (count > 0 && octets > BATCH) break
-    count += 1
-  }
-  return lines.slice(0, count)
 }

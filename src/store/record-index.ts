@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { createBlockGatherer, type LineSubject } from './record-block.js'
 import type { RecordRetention } from './record-database.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './record-thread.js'
@@ -9,7 +10,7 @@ import type { StoreProblem } from './store.js'
  * It may lag behind or lack lines, and says so: the record's file is what counts.
  */
 export interface RecordIndex {
-  readonly append: (line: string) => void
+  readonly append: (line: string, subject: LineSubject) => void
   /** Rejects with an error whose `cause` is the `StoreProblem`. */
   readonly find: (query: RecordQuery) => Promise<RecordPage>
   readonly retain: (retention: RecordRetention) => void
@@ -26,7 +27,8 @@ export interface RecordIndexOptions extends ThreadOptions {
 
 /** Our side of the thread. */
 export interface RecordThread {
-  readonly postMessage: (request: ThreadRequest) => void
+  /** @param transfer memory that becomes the thread's */
+  readonly postMessage: (request: ThreadRequest, transfer?: readonly ArrayBuffer[]) => void
   readonly on: ((event: 'message', listener: (answer: ThreadAnswer) => void) => unknown) &
     ((event: 'error', listener: (error: Error) => void) => unknown)
 }
@@ -43,7 +45,7 @@ const MAX_BEHIND = 50_000
 export function openRecordIndex({ onState, start = startThread, ...options }: RecordIndexOptions): RecordIndex {
   const thread = start(options)
   const finding = new Map<number, { resolve: (page: RecordPage) => void; reject: (error: Error) => void }>()
-  const waiting: string[] = []
+  const gathered = createBlockGatherer()
   let behind = 0
   let missing = 0
   let failing = false
@@ -61,14 +63,13 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
   const handOver = (): void => {
     clearTimeout(timer)
     timer = undefined
-    for (const lines = waiting.splice(0); lines.length > 0; ) {
-      const batch = lines.splice(0, BATCH)
-      if (ended !== undefined) lose(batch.length, ended)
-      else if (behind + batch.length > MAX_BEHIND) lose(batch.length, lagging(options.file))
-      else {
-        behind += batch.length
-        thread.postMessage({ kind: 'insert', lines: batch.join('\n'), count: batch.length })
-      }
+    if (gathered.count() === 0) return
+    const block = gathered.take()
+    if (ended !== undefined) lose(block.count, ended)
+    else if (behind + block.count > MAX_BEHIND) lose(block.count, lagging(options.file))
+    else {
+      behind += block.count
+      thread.postMessage({ kind: 'insert', block }, [block.lines.buffer])
     }
   }
 
@@ -99,9 +100,9 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
   })
 
   return {
-    append: (line) => {
-      waiting.push(line)
-      if (waiting.length >= BATCH) handOver()
+    append: (line, subject) => {
+      gathered.add(line, subject)
+      if (gathered.count() >= BATCH) handOver()
       else timer ??= setTimeout(handOver, GATHER)
     },
     find: (query) => {

@@ -1,16 +1,8 @@
-import { lowerCase, valueIn } from './record-line.js'
+import { lowerCase } from './record-line.js'
 import type { RecordQuery } from './record-query.js'
 
-/** The devices and users that lines tell of, each once, by which their block is found. */
-export function blockKeys(lines: readonly string[]): readonly string[] {
-  const devices = new Set<string>()
-  const users = new Set<string>()
-  for (const line of lines) {
-    const deviceId = valueIn(line, 'deviceId')
-    const user = valueIn(line, 'user')
-    if (deviceId !== undefined) devices.add(deviceId)
-    if (user !== undefined) users.add(user)
-  }
+/** The keys by which a block is found whose lines tell of these devices and users. Ids that differ in case are one. */
+export function blockKeys(devices: Iterable<string>, users: Iterable<string>): readonly string[] {
   return [...new Set([...[...devices].map(deviceKey), ...[...users].map(userKey)])]
 }
 

@@ -42,7 +42,7 @@ export function lineTime(line: string): number {
 }
 
 /** A value of a line that is text. */
-export function valueIn(line: string, name: 'deviceId' | 'user'): string | undefined {
+function valueIn(line: string, name: 'deviceId'): string | undefined {
   const key = `"${name}":"`
   const at = line.indexOf(key)
   if (at === -1) return undefined

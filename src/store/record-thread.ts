@@ -1,12 +1,12 @@
 import { problemOf } from './sqlite-problem.js'
+import type { RecordBlock } from './record-block.js'
 import { openRecordDatabase, type RecordDatabase, type RecordRetention } from './record-database.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import type { StoreProblem } from './store.js'
 
 /** What the thread of the record's database is asked. */
 export type ThreadRequest =
-  /** So many lines with line feeds between them: one text crosses to another thread faster than many. */
-  | { readonly kind: 'insert'; readonly lines: string; readonly count: number }
+  | { readonly kind: 'insert'; readonly block: RecordBlock }
   | { readonly kind: 'find'; readonly id: number; readonly query: RecordQuery }
   | { readonly kind: 'retain'; readonly retention: RecordRetention }
   | { readonly kind: 'close' }
@@ -63,9 +63,9 @@ export function serveRecords(port: ThreadPort, { file, retention: initial }: Thr
 
   port.on('message', (request) => {
     if (request.kind === 'insert') {
-      const inserted = use((open) => open.insert(request.lines.split('\n')))
+      const inserted = use((open) => open.insert(request.block))
       const problem = inserted.ok ? {} : { problem: inserted.problem }
-      port.postMessage({ kind: 'inserted', lines: request.count, ...problem })
+      port.postMessage({ kind: 'inserted', lines: request.block.count, ...problem })
       if (inserted.ok) prune()
     } else if (request.kind === 'find') {
       const found = use((open) => open.find(request.query))

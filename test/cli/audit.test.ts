@@ -41,9 +41,8 @@ afterEach(async () => {
 })
 
 function add(minutesBeforeNoon: number, event: string, more: object = {}): void {
-  index.append(
-    JSON.stringify({ time: new Date(noon - minutesBeforeNoon * 60_000).toISOString(), event, ...subject, ...more }),
-  )
+  const entry = { time: new Date(noon - minutesBeforeNoon * 60_000).toISOString(), event, ...subject, ...more }
+  index.append(JSON.stringify(entry), entry)
 }
 
 async function audit(...args: string[]) {

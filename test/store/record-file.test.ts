@@ -193,7 +193,7 @@ describe('while a file cannot be written', () => {
 
   it('memory is bounded: what no longer fits is counted, and the file tells how many lines are missing', async () => {
     await mkdir(path)
-    const file = open({ maxWaiting: 10 * line(0).length })
+    const file = open({ maxWaiting: 10 * (line(0).length + 1) })
     await file.prepare()
     for (const number of upTo(12)) file.append(line(number % 10))
     await rm(path, { recursive: true })

@@ -44,18 +44,17 @@ interface Line {
 }
 
 function add(n: number, more: object = {}): void {
-  index.append(
-    JSON.stringify({
-      time: new Date(noon + n).toISOString(),
-      event: 'rpc',
-      user: `user${n % 3}`,
-      deviceId: `router${n % 2}`,
-      operation: n % 5 === 0 ? 'commit' : 'get',
-      outcome: n % 7 === 0 ? 'lock-denied' : 'ok',
-      n,
-      ...more,
-    }),
-  )
+  const entry = {
+    time: new Date(noon + n).toISOString(),
+    event: 'rpc',
+    user: `user${n % 3}`,
+    deviceId: `router${n % 2}`,
+    operation: n % 5 === 0 ? 'commit' : 'get',
+    outcome: n % 7 === 0 ? 'lock-denied' : 'ok',
+    n,
+    ...more,
+  }
+  index.append(JSON.stringify(entry), entry)
 }
 
 async function found(query: Partial<RecordQuery>): Promise<readonly number[]> {
@@ -198,7 +197,7 @@ it('lines that come faster than they can be written are left out, and that is to
   const never: RecordThread = { postMessage: (request) => asked.push(request), on: () => undefined }
   const onState: RecordIndexOptions['onState'] = (problem) => states.push(problem?.message)
   const stuck = openRecordIndex({ file, retention, onState, start: () => never })
-  for (let n = 0; n < 52_000; n += 1) stuck.append('{}')
+  for (let n = 0; n < 52_000; n += 1) stuck.append('{}', { time: new Date(noon).toISOString() })
   expect(asked.length).toBe(50)
   expect(states).toEqual([expect.stringContaining('more lines come')])
   index = open()

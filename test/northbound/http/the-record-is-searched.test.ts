@@ -24,21 +24,21 @@ beforeEach(async () => {
     retention: { keep: 1e15, maxRows: 1000 },
     onState: () => undefined,
   })
-  for (let n = 0; n < 25; n += 1)
-    index.append(
-      JSON.stringify({
-        time: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
-        event: 'rpc',
-        user: n % 2 === 0 ? 'ops' : 'nms',
-        source: '192.0.2.5:50000',
-        via: 'ssh',
-        deviceId: `router${n % 3}`,
-        operation: n % 5 === 0 ? 'commit' : 'get',
-        outcome: 'ok',
-        // A field that a later version may write.
-        later: n,
-      }),
-    )
+  for (let n = 0; n < 25; n += 1) {
+    const entry = {
+      time: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
+      event: 'rpc',
+      user: n % 2 === 0 ? 'ops' : 'nms',
+      source: '192.0.2.5:50000',
+      via: 'ssh',
+      deviceId: `router${n % 3}`,
+      operation: n % 5 === 0 ? 'commit' : 'get',
+      outcome: 'ok',
+      // A field that a later version may write.
+      later: n,
+    }
+    index.append(JSON.stringify(entry), entry)
+  }
 })
 afterEach(async () => {
   await index.close()
