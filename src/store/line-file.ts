@@ -39,16 +39,23 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
     await closing?.close()
   }
 
-  /** Opens the file unless it is open and still stands under its name. */
-  const hold = async (): Promise<FileHandle> => {
+  /** Opens the file unless it is open and still stands under its name; with its size. */
+  const hold = async (): Promise<{ readonly file: FileHandle; readonly size: number }> => {
     if (handle !== undefined) {
       const [here, held] = await Promise.all([stat(path).catch(() => undefined), handle.stat()])
-      if (here?.ino === held.ino && here.dev === held.dev) return handle
+      if (here?.ino === held.ino && here.dev === held.dev) return { file: handle, size: held.size }
       await release()
     }
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     handle = await open(path, 'a+', 0o600)
-    return handle
+    return { file: handle, size: (await handle.stat()).size }
+  }
+  /** The file, and its size after what a process that was killed left of its last line was taken away. */
+  const holdWhole = async (): Promise<{ readonly file: FileHandle; readonly size: number }> => {
+    const { file, size } = await hold()
+    if (size === 0 || size === whole) return { file, size }
+    whole = await sizeOfWholeLines(file, size)
+    return { file, size: whole }
   }
 
   const rotate = async (): Promise<void> => {
@@ -64,14 +71,11 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
 
   const append = async (lines: Buffer): Promise<number> => {
     if (lines.length === 0) return 0
-    let file = await hold()
-    let size = await sizeOfWholeLines(file, whole)
-    whole = size
+    let { file, size } = await holdWhole()
     let octets = linesWithin(lines, rotation().maxSize - size)
     if (octets.length === 0) {
       await rotate()
-      file = await hold()
-      size = await sizeOfWholeLines(file, undefined)
+      ;({ file, size } = await holdWhole())
       octets = linesWithin(lines, rotation().maxSize - size)
       if (octets.length === 0) octets = lines.subarray(0, lines.indexOf(LINE_FEED) + 1)
     }
@@ -92,12 +96,7 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
     throw new FileFailure(fileProblem(error, path))
   }
   return {
-    prepare: () =>
-      hold()
-        .then((file) => sizeOfWholeLines(file, undefined))
-        .then((size) => {
-          whole = size
-        }, explained),
+    prepare: () => holdWhole().then(() => undefined, explained),
     append: (lines) => append(lines).catch(explained),
     release,
   }
@@ -122,10 +121,8 @@ async function writeAll(file: FileHandle, octets: Buffer): Promise<void> {
   }
 }
 
-/** The size of a file after what a process that was killed left of its last line was taken away. */
-async function sizeOfWholeLines(file: FileHandle, known: number | undefined): Promise<number> {
-  const { size } = await file.stat()
-  if (size === 0 || size === known) return size
+/** Takes away what a process that was killed left of a file's last line; the size after it. */
+async function sizeOfWholeLines(file: FileHandle, size: number): Promise<number> {
   const length = Math.min(size, LONGEST_TAIL)
   const tail = Buffer.alloc(length)
   await file.read(tail, 0, length, size - length)
