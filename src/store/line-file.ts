@@ -1,7 +1,7 @@
 import { access, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type FileProblem, fileProblem } from './file-problem.js'
-import { LINE_FEED } from './line-queue.js'
+import { firstLines, LINE_FEED, linesWithin } from './line-queue.js'
 
 /** One file of lines that others may move away, with its older ones beside it: `FILE.1` is the newest of them. */
 export interface LineFile {
@@ -76,8 +76,7 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
     if (octets.length === 0) {
       await rotate()
       ;({ file, size } = await holdWhole())
-      octets = linesWithin(lines, rotation().maxSize - size)
-      if (octets.length === 0) octets = lines.subarray(0, lines.indexOf(LINE_FEED) + 1)
+      octets = firstLines(lines, rotation().maxSize - size)
     }
     try {
       await writeAll(file, octets)
@@ -107,11 +106,6 @@ export class FileFailure extends Error {
   constructor(readonly problem: FileProblem) {
     super(problem.message)
   }
-}
-
-/** As many of the lines as fit into so many octets. */
-function linesWithin(lines: Buffer, room: number): Buffer {
-  return lines.length <= room ? lines : lines.subarray(0, room > 0 ? lines.lastIndexOf(LINE_FEED, room - 1) + 1 : 0)
 }
 
 async function writeAll(file: FileHandle, octets: Buffer): Promise<void> {

@@ -44,10 +44,7 @@ export function createLineQueue(): LineQueue {
     },
     octets: () => end - start,
     count: () => countLines(memory.subarray(start, end)),
-    first: (max) => {
-      if (end - start <= max) return memory.subarray(start, end)
-      return firstLines(memory.subarray(start, end), max)
-    },
+    first: (max) => firstLines(memory.subarray(start, end), max),
     drop: (octets) => {
       start += octets
       if (start < end) return
@@ -58,10 +55,15 @@ export function createLineQueue(): LineQueue {
   }
 }
 
-/** The whole lines among the first so many octets; the first line where not even that one is whole. */
-function firstLines(octets: Buffer, max: number): Buffer {
-  const within = max > 0 ? octets.lastIndexOf(LINE_FEED, max - 1) + 1 : 0
-  return octets.subarray(0, within > 0 ? within : octets.indexOf(LINE_FEED) + 1)
+/** As many of the lines as fit into so many octets, at least one. */
+export function firstLines(lines: Buffer, max: number): Buffer {
+  const within = linesWithin(lines, max)
+  return within.length > 0 ? within : lines.subarray(0, lines.indexOf(LINE_FEED) + 1)
+}
+
+/** As many of the lines as fit into so many octets. */
+export function linesWithin(lines: Buffer, max: number): Buffer {
+  return lines.length <= max ? lines : lines.subarray(0, max > 0 ? lines.lastIndexOf(LINE_FEED, max - 1) + 1 : 0)
 }
 
 function countLines(octets: Buffer): number {

@@ -85,7 +85,7 @@ export function openRecordDatabase(file: string, options: { readonly busyTimeout
   }
 }
 
-const text = new TextDecoder()
+const utf8 = new TextDecoder()
 
 interface Block {
   readonly block: number
@@ -142,7 +142,7 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
   return {
     insert: ({ lines, keys, ...block }) => {
       transaction(database, () => {
-        const added = adding.get({ ...block, lines: text.decode(lines) })
+        const added = adding.get({ ...block, lines: utf8.decode(lines) })
         if (added !== undefined) naming.run({ keys: JSON.stringify(keys), block: added.block })
       })
       rows += block.count

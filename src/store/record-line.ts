@@ -26,7 +26,7 @@ export function wantedLine(query: RecordQuery): WantedLine {
 
 export function fits(line: string, { holds, deviceId, since, until }: WantedLine): boolean {
   if (!holds.every((text) => line.includes(text))) return false
-  if (deviceId !== undefined && lowerCase(valueIn(line, 'deviceId') ?? '') !== deviceId) return false
+  if (deviceId !== undefined && lowerCase(deviceIdIn(line) ?? '') !== deviceId) return false
   if (since === Number.NEGATIVE_INFINITY && until === Number.POSITIVE_INFINITY) return true
   const time = lineTime(line)
   return time >= since && time < until
@@ -41,12 +41,12 @@ export function lineTime(line: string): number {
   return Number.isNaN(time) ? 0 : time
 }
 
-/** A value of a line that is text. */
-function valueIn(line: string, name: 'deviceId'): string | undefined {
-  const key = `"${name}":"`
-  const at = line.indexOf(key)
+const DEVICE_ID = '"deviceId":"'
+
+function deviceIdIn(line: string): string | undefined {
+  const at = line.indexOf(DEVICE_ID)
   if (at === -1) return undefined
-  const start = at + key.length
+  const start = at + DEVICE_ID.length
   let end = line.indexOf('"', start)
   if (!line.slice(start, end).includes('\\')) return line.slice(start, end)
   while (line[end - 1] === '\\' && backslashesBefore(line, end) % 2 === 1) end = line.indexOf('"', end + 1)

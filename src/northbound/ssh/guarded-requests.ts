@@ -13,7 +13,7 @@ import {
   type RequestRoot,
 } from '../../netconf/request-reader.js'
 import type { HeldOctets } from './held-octets.js'
-import type { OctetSink } from './octet-sink.js'
+import { type OctetSink, roomIn } from './octet-sink.js'
 
 /** Why a session cannot go on, as the client is told and as the log has it. */
 export interface Breach {
@@ -101,7 +101,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
       if (first !== undefined) {
         const piece = more.length === 0 ? first : Buffer.concat([first, ...more])
         if (part?.kind === 'end' && passKnown(piece)) {
-          await room()
+          await roomIn(toDevice)
           continue
         }
         hold(piece)
@@ -183,10 +183,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   }
   const write = (octets: Buffer): Promise<void> => {
     toDevice.take(octets)
-    return room()
-  }
-  const room = async (): Promise<void> => {
-    if (!toDevice.hasRoom()) await new Promise<void>(toDevice.whenRoom)
+    return roomIn(toDevice)
   }
 
   /** What is under way with octets that came; others wait for it. */
@@ -212,10 +209,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
       if (work === undefined) toDevice.whenRoom(resume)
       else void work.then(() => sink.whenRoom(resume))
     },
-    end: () => {
-      if (work === undefined) toDevice.end()
-      else after(toDevice.end)
-    },
+    end: () => after(toDevice.end),
   }
   return { sink, stop }
 }

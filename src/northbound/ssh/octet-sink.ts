@@ -10,6 +10,11 @@ export interface OctetSink {
   readonly end: () => void
 }
 
+/** Settles once a sink has room for more. */
+export async function roomIn({ hasRoom, whenRoom }: OctetSink): Promise<void> {
+  if (!hasRoom()) await new Promise<void>(whenRoom)
+}
+
 /** A stream as a sink. */
 export interface StreamSink extends OctetSink {
   /** Nobody reads the stream any more: what comes is dropped, and there is always room. */

@@ -7,7 +7,7 @@ import type { RequestRoot } from '../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
 import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
 import type { HeldOctets } from './held-octets.js'
-import type { OctetSink } from './octet-sink.js'
+import { type OctetSink, roomIn } from './octet-sink.js'
 import { type Refusal, refusalReply } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
 
@@ -122,7 +122,7 @@ export function createRequestGuard(
       onDenied(denied)
       answer(refusalOf(denied, roles), denied.root)
       await order.fewerThan(limits.maxWaitingRefusals)
-      await new Promise<void>(toClient.whenRoom)
+      await roomIn(toClient)
     },
     onBreach: (found, cause, root) => {
       if (cause === 'bad-hello') return breach(found)
