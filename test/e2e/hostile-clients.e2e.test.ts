@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
 import { publicKeyLine } from '../../src/ssh/public-key.js'
 import { byteSubsystem } from './parts/byte-subsystem.js'
+import { startNarrowPath } from './parts/haproxy.js'
 import { waitFor, within } from './parts/wait-for.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import { endAfterEach } from './support/resources.js'
@@ -101,17 +102,20 @@ describe('a hostile client harms nobody but itself', () => {
     expect((await attached.bridge.residentMemory()) - before).toBeLessThan(32 * MiB)
   })
 
-  it('requests without end whose answers it does not read', async () => {
-    const client = own(await login(attached.bridge, 'router1'))
+  it('requests without end whose answers it hardly reads', async () => {
+    const { host, endpointPort } = attached.bridge
+    const path = own(await startNarrowPath({ host, port: endpointPort }))
+    const client = own(await login(attached.bridge, 'router1', { host: '127.0.0.1', port: path.port }))
     const { _protocol: protocol, _sock: socket } = inside(client)
     const gone = waitFor('the bridge to hang up', () => !socket.writable || socket.destroyed, 30_000)
     socket.pause()
+    const sips = setInterval(() => socket.once('data', () => socket.pause()).resume(), 100)
     const from = attached.bridge.lines.all.length
     const flood = setInterval(() => {
       if (socket.writableLength < MiB) for (let at = 0; at < 5_000; at += 1) protocol.ping()
     }, 1)
     await Promise.race([attached.bridge.logged(/^client disconnected/, {}, { from, timeoutMs: 30_000 }), gone]).finally(
-      () => clearInterval(flood),
+      () => [flood, sips].forEach(clearInterval),
     )
     socket.resume()
   })

@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from './parts/free-port.js'
-import { gone } from './parts/processes.js'
+import { type Haproxy, startHaproxy } from './parts/haproxy.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { makeTlsAuthority, type TlsAuthority, type TlsPair } from './parts/tls-certificates.js'
 import { type ConfigFile, startBridge } from './support/bridge.js'
@@ -152,19 +150,12 @@ describe('the name that it is called by', () => {
 })
 
 describe('behind a proxy', () => {
-  const haproxy = async (
-    bridgePort: number,
-  ): Promise<{ readonly port: number; readonly stop: () => Promise<void> }> => {
-    const port = await freePort()
+  const haproxy = async (bridgePort: number): Promise<Haproxy> => {
     const bundle = join(directory.path, 'bundle.pem')
     await writeFile(bundle, (await readFile(pair.certificate, 'utf8')) + (await readFile(pair.key, 'utf8')))
-    const file = join(directory.path, 'haproxy.cfg')
-    const config = `
-defaults
+    return startHaproxy(
+      (port) => `
   mode http
-  timeout connect 5s
-  timeout client 20s
-  timeout server 20s
 frontend in
   bind 127.0.0.1:${port} ssl crt ${bundle}
   option forwardfor
@@ -172,17 +163,8 @@ frontend in
   default_backend bridge
 backend bridge
   server bridge 127.0.0.1:${bridgePort} source 127.0.0.2
-`
-    await writeFile(file, config)
-    const child: ChildProcess = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' })
-    await untilAnswered(port)
-    return {
-      port,
-      stop: async () => {
-        child.kill('SIGTERM')
-        await gone(child)
-      },
-    }
+`,
+    )
   }
 
   it('that is trusted and speaks TLS, its clients log in as themselves', async () => {
@@ -289,16 +271,3 @@ describe('the port', () => {
     expect((await curl('--unix-socket', socket, 'http://bridge/readyz')).status).toBe(200)
   })
 })
-
-async function untilAnswered(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, '127.0.0.1')
-    const answered = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true))
-      socket.once('error', () => resolve(false))
-    })
-    socket.destroy()
-    if (answered) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
-}
