@@ -99,9 +99,16 @@ export interface Fleet {
 
 interface Attachment {
   readonly link: Link
+  /** Milliseconds since 1970. */
+  readonly attachedAt: number
+  /** Made for its first session or spare channel: most links carry none, and ten thousand of them are kept. */
+  admission?: Admission
+}
+
+/** Who gets on a link. */
+interface Admission {
   readonly slots: SessionSlots
   readonly spares: SpareChannels
-  readonly attachedAt: Date
 }
 
 interface Entry {
@@ -109,7 +116,8 @@ interface Entry {
   attachment?: Attachment
   lastDetached?: { readonly at: Date; readonly end: LinkEnd }
   lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
-  readonly waiting: Set<() => void>
+  /** Those who wait for it to attach; absent where nobody ever has. */
+  waiting?: Set<() => void>
 }
 
 /** Milliseconds between attempts on a device that opens no further channel although our own count is below its limit. */
@@ -136,9 +144,29 @@ export function createFleet(options: {
     maxQueued: limits.maxQueuedSessions,
   })
 
-  const adapt = ({ link, slots, spares }: Attachment, device: Device): void => {
-    slots.limit(slotLimits(device, link))
+  const admissionOf = (attachment: Attachment, device: Device): Admission => {
+    if (attachment.admission === undefined) {
+      const slots = createSessionSlots(slotLimits(device, attachment.link))
+      attachment.admission = { slots, spares: createSpareChannels(attachment.link, slots, device.spareChannels ?? 0) }
+    }
+    return attachment.admission
+  }
+
+  const adapt = (attachment: Attachment, device: Device): void => {
+    if (attachment.admission === undefined) return fillSpares(attachment, device)
+    const { slots, spares } = attachment.admission
+    slots.limit(slotLimits(device, attachment.link))
     spares.keep(device.spareChannels ?? 0)
+  }
+  const fillSpares = (attachment: Attachment, device: Device): void => {
+    if ((device.spareChannels ?? 0) > 0) admissionOf(attachment, device).spares.fill()
+  }
+  const dismiss = ({ admission }: Attachment): void => {
+    admission?.spares.close()
+    admission?.slots.close()
+  }
+  const wakeAll = ({ waiting }: Entry): void => {
+    for (const wake of waiting ?? []) wake()
   }
 
   const configure: Fleet['configure'] = (devices, nextLimits) => {
@@ -158,16 +186,16 @@ export function createFleet(options: {
           message: 'the new configuration no longer trusts its host key',
         })
     }
-    for (const [id, { attachment, waiting }] of entries) {
+    for (const [id, entry] of entries) {
       if (kept.has(id)) continue
-      attachment?.link.end({ reason: 'removed', message: 'the device was removed from the configuration' })
+      entry.attachment?.link.end({ reason: 'removed', message: 'the device was removed from the configuration' })
       entries.delete(id)
-      for (const wake of waiting) wake()
+      wakeAll(entry)
     }
   }
 
   const add: Fleet['add'] = (device) => {
-    if (!entries.has(device.id)) entries.set(device.id, { device, waiting: new Set() })
+    if (!entries.has(device.id)) entries.set(device.id, { device })
   }
 
   const attach: Fleet['attach'] = (link) => {
@@ -179,26 +207,23 @@ export function createFleet(options: {
           : { reason: 'removed', message: 'the device was removed from the configuration' },
       )
     const old = entry.attachment
-    const slots = createSessionSlots(slotLimits(entry.device, link))
-    const spares = createSpareChannels(link, slots, entry.device.spareChannels ?? 0)
-    const attachment: Attachment = { link, slots, spares, attachedAt: new Date(now()) }
+    const attachment: Attachment = { link, attachedAt: now() }
     entry.attachment = attachment
     delete entry.lastDetached
     void link.ended.then((end) => detach(entry, attachment, end))
     if (old === undefined) events.emit('attached', described(link))
     else {
-      events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions: old.slots.taken() })
-      old.spares.close()
-      old.slots.close()
+      const sessions = old.admission?.slots.taken() ?? 0
+      events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions })
+      dismiss(old)
       old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
     }
-    for (const wake of entry.waiting) wake()
-    spares.fill()
+    wakeAll(entry)
+    fillSpares(attachment, entry.device)
   }
 
   const detach = (entry: Entry, attachment: Attachment, end: LinkEnd): void => {
-    attachment.spares.close()
-    attachment.slots.close()
+    dismiss(attachment)
     if (entry.attachment !== attachment) return
     delete entry.attachment
     entry.lastDetached = { at: new Date(now()), end }
@@ -208,15 +233,16 @@ export function createFleet(options: {
   /** Settles when the device attaches a link, or after `wait` milliseconds, or when the client gave up. */
   const waitForLink = (entry: Entry, wait: number, signal: AbortSignal | undefined): Promise<void> =>
     new Promise((resolve) => {
+      const waiting = (entry.waiting ??= new Set())
       const wake = (): void => {
-        entry.waiting.delete(wake)
+        waiting.delete(wake)
         clearTimeout(timer)
         signal?.removeEventListener('abort', wake)
         resolve()
       }
       const timer = setTimeout(wake, wait)
       signal?.addEventListener('abort', wake)
-      entry.waiting.add(wake)
+      waiting.add(wake)
     })
 
   const whenAttached: Fleet['whenAttached'] = async (deviceId, wait, signal) => {
@@ -240,7 +266,7 @@ export function createFleet(options: {
   const tryToOpen: Fleet['openSession'] = async (deviceId, request, client, signal) => {
     const entry = entries.get(deviceId)
     if (entry === undefined) return refused(unknownDevice(deviceId))
-    const admitted = ({ spares }: Attachment, { channel, release }: SpareChannel): SessionOpening => {
+    const admitted = (spares: SpareChannels, { channel, release }: SpareChannel): SessionOpening => {
       spares.fill()
       void channel.closed.then(() => {
         release()
@@ -257,14 +283,15 @@ export function createFleet(options: {
       const attachment = entry.attachment
       if (attachment === undefined) {
         const left = reconnectTimeLeft(entry, began)
-        if (left <= 0 || entry.waiting.size >= limits.maxQueuedSessions)
+        if (left <= 0 || (entry.waiting?.size ?? 0) >= limits.maxQueuedSessions)
           return refused(notConnected(deviceId, { detached: entry.lastDetached, refusal: entry.lastRefusal }, now()))
         await waitForLink(entry, left, signal)
         continue
       }
-      const { link, slots, spares } = attachment
+      const { link } = attachment
+      const { slots, spares } = admissionOf(attachment, entry.device)
       const spare = spares.take(request)
-      if (spare !== undefined) return admitted(attachment, spare)
+      if (spare !== undefined) return admitted(spares, spare)
       if (slots.full()) spares.giveUp()
       const left = began + limits.sessionWait - now()
       if (slots.full()) events.emit('crowded', { deviceId })
@@ -283,7 +310,7 @@ export function createFleet(options: {
       }
       const opening = await link.openChannel(request)
       if (opening.ok) {
-        return admitted(attachment, { channel: opening.channel, release: slot.release })
+        return admitted(spares, { channel: opening.channel, release: slot.release })
       }
       slot.release()
       if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))
@@ -319,9 +346,9 @@ export function createFleet(options: {
       : {
           link: {
             ...described(attachment.link),
-            attachedAt: attachment.attachedAt,
-            sessions: attachment.slots.taken(),
-            queued: attachment.slots.queued(),
+            attachedAt: new Date(attachment.attachedAt),
+            sessions: attachment.admission?.slots.taken() ?? 0,
+            queued: attachment.admission?.slots.queued() ?? 0,
           },
         }),
     ...(lastDetached === undefined ? {} : { lastDetached }),
@@ -353,7 +380,8 @@ export function createFleet(options: {
         links: all.filter(({ attachment }) => attachment !== undefined).length,
         sessions: { ...register.live },
         waitingSessions: all.reduce(
-          (sum, { attachment, waiting }) => sum + waiting.size + (attachment?.slots.queued() ?? 0),
+          (sum, { attachment, waiting }) =>
+            sum + (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0),
           0,
         ),
         octets: { ...register.octets },
@@ -362,14 +390,14 @@ export function createFleet(options: {
     configure,
     drain: async () => {
       draining = true
-      for (const { waiting } of entries.values()) for (const wake of waiting) wake()
+      for (const entry of entries.values()) wakeAll(entry)
       await register.empty()
     },
     close: () => {
       closed = true
-      for (const { attachment, waiting } of entries.values()) {
-        attachment?.link.end({ reason: 'shutdown', message: 'the bridge is stopping' })
-        for (const wake of waiting) wake()
+      for (const entry of entries.values()) {
+        entry.attachment?.link.end({ reason: 'shutdown', message: 'the bridge is stopping' })
+        wakeAll(entry)
       }
     },
   }
