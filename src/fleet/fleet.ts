@@ -380,8 +380,7 @@ export function createFleet(options: {
         links: all.filter(({ attachment }) => attachment !== undefined).length,
         sessions: { ...register.live },
         waitingSessions: all.reduce(
-          (sum, { attachment, waiting }) =>
-            sum + (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0),
+          (sum, { attachment, waiting }) => sum + (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0),
           0,
         ),
         octets: { ...register.octets },

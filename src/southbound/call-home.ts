@@ -17,7 +17,7 @@ import { readClaim } from './initiation.js'
 import type { Keepalive } from './keepalive.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
-import { openSshLink } from './ssh-link.js'
+import { openSshLink, type SshLinkOptions } from './ssh-link.js'
 import { stopwatch } from './stopwatch.js'
 import { watchWaiting } from './waiting-connection.js'
 
@@ -88,7 +88,7 @@ export async function receiveCall(
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
-    judge: (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date()),
+    judge: judgeOf(claim, desk, anchors),
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
@@ -110,6 +110,11 @@ export async function receiveCall(
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
   metrics.handshakeEnded('attached', handshake.seconds())
   fleet.attach(link)
+}
+
+/** Apart, because a link keeps it: made among the others it would hold all that they need. */
+function judgeOf(claim: Claim, desk: EnrolmentDesk, anchors: () => TrustAnchors): SshLinkOptions['judge'] {
+  return (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date())
 }
 
 async function waitForPlace(socket: Socket, call: Call, rank: Rank): ReturnType<Call['queue']> {

@@ -32,7 +32,7 @@ export function createCallHomeListener(
   const calls = new Set<Socket>()
   const server = createServer(sshListenerOptions, (socket) => {
     // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
-    socket.on('error', () => undefined)
+    socket.on('error', heardByClose)
     const source = sourceOf(socket)
     const network = networkOf(socket.remoteAddress ?? '')
     callHome.metrics.connected()
@@ -70,6 +70,9 @@ export function createCallHomeListener(
     },
   }
 }
+
+// Not made for each socket: it would keep what a call needs for as long as the link that came of it.
+const heardByClose = (): void => undefined
 
 function noRoom(cause: Extract<Entry, { ok: false }>['cause']): Refusal {
   return {

@@ -21,13 +21,14 @@ import { shownKey } from '../trust/shown-key.js'
 import type { Keepalive } from './keepalive.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
+import { replaceable } from './replaceable.js'
 import { ssh2 } from '../ssh/ssh2.js'
 
 export interface SshLinkOptions {
   readonly source: string
   /** What key exchange asks the device to prove; never empty. */
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
-  /** Judges a host key that key exchange has proven. Asked again when the configuration changes. */
+  /** Judges a host key that key exchange has proven. Asked again when the configuration changes, so the link keeps it. */
   readonly judge: (key: Buffer) => Verdict
   /**
    * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
@@ -79,7 +80,6 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
         client.on('error', () => undefined)
         socket.destroy()
       }
-      // This outlives the handshake by as long as the link: what it was about is not kept.
       gone = undefined
       timer = undefined
       resolve(opening)
@@ -99,6 +99,9 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       if (verdict?.trusted !== true || presented === undefined) return onClose()
       client.off('error', onError)
       workFreely()
+      // ssh2 keeps both for as long as the connection, and with them all that this handshake was about.
+      hostVerifier.replace(onlyThis(presented))
+      authHandler.replace(noFurtherLogin)
       settle({
         ok: true,
         link: createLink(client, socket, verdict.deviceId, presented, options),
@@ -137,6 +140,21 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     /** To sign is work, too. */
     const inTurn = (login: Login): Promise<Login> => new Promise((resolve) => options.work(() => resolve(login)))
 
+    const authHandler = replaceable(
+      loginWith(
+        () =>
+          verdict?.trusted === true
+            ? options.login(verdict.deviceId).then(inTurn)
+            : Promise.reject(new Error('it is not proven')),
+        fail,
+      ),
+    )
+    const hostVerifier = replaceable((key: Buffer, answer: (trusted: boolean) => void): boolean => {
+      if (presented !== undefined) return presented.equals(key)
+      presented = keepOctets(key)
+      return judge(presented, answer) as boolean
+    })
+
     client.on('error', onError)
     client.on('close', onClose)
     client.on('ready', onReady)
@@ -144,27 +162,21 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     connectClient(client, {
       sock: socket,
       username: '',
-      authHandler: loginWith(
-        () =>
-          verdict?.trusted === true
-            ? options.login(verdict.deviceId).then(inTurn)
-            : Promise.reject(new Error('it is not proven')),
-        fail,
-      ),
+      authHandler: authHandler.call,
       readyTimeout: 0,
       algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
-      // In a key re-exchange only the same key will do, and the answer must come at once.
-      hostVerifier: (key: Buffer, answer: (trusted: boolean) => void) => {
-        if (presented !== undefined) return presented.equals(key)
-        presented = keepOctets(key)
-        return judge(presented, answer) as boolean
-      },
+      hostVerifier: hostVerifier.call,
     })
     const workFreely = governWork(client, options.work)
     boundUnreadAnswers(client)
     answerAfterExit(client)
   })
 }
+
+/** In a key re-exchange only the same key will do, and the answer must come at once. */
+const onlyThis = (key: Buffer) => (shown: Buffer) => key.equals(shown)
+
+const noFurtherLogin = (): void => undefined
 
 /** The refusal of a device that was pending, once its connection is not held any longer. */
 function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { readonly trusted: false } {
@@ -224,7 +236,17 @@ function createLink(
   socket: Socket,
   deviceId: string,
   provenKey: Buffer,
-  options: SshLinkOptions,
+  {
+    source,
+    judge,
+    heldSessions,
+    keepalive,
+    keepaliveInterval,
+    keepaliveCountMax,
+  }: Pick<
+    SshLinkOptions,
+    'source' | 'judge' | 'heldSessions' | 'keepalive' | 'keepaliveInterval' | 'keepaliveCountMax'
+  >,
 ): Link {
   let end: LinkEnd | undefined
   let over: LinkEnd | undefined
@@ -236,7 +258,6 @@ function createLink(
   forgetKeyExchange(client)
   // ssh2 tells of the end of a key exchange while it is still at work with it.
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
-  const { keepalive, keepaliveInterval, keepaliveCountMax } = options
   const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }
   const stopProbes = keepalive.watch(probed, keepaliveInterval, keepaliveCountMax)
   const ended = new Promise<LinkEnd>((resolve) => {
@@ -248,14 +269,14 @@ function createLink(
   })
   return {
     deviceId,
-    source: options.source,
+    source,
     hostKeyFingerprint: shownKey(provenKey).fingerprint,
     software: remoteSoftwareOf(client),
-    heldSessions: options.heldSessions,
+    heldSessions,
     ended,
     openChannel: (request) => openChannel(client, () => over, request),
     stillProven: () => {
-      const verdict = options.judge(provenKey)
+      const verdict = judge(provenKey)
       return verdict.trusted && verdict.deviceId === deviceId
     },
     end: (reason) => {
