@@ -14,7 +14,7 @@ packages=(
   # a browser, and addresses of a network namespace
   chromium iproute2
   # clients
-  openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc python3-netmiko yangcli
+  ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc python3-netmiko yangcli
 )
 privilege_separation_dir=/run/sshd
 
