@@ -91,8 +91,14 @@ function serveSshSession(session: Session, socket: Socket, { netconf, login }: D
       },
       cut: () => socket.destroy(),
       onGone: (listener) => {
-        session.once('close', listener)
-        socket.once('close', listener)
+        // The socket outlives its sessions and must not keep a listener of each.
+        const gone = (): void => {
+          session.off('close', gone)
+          socket.off('close', gone)
+          listener()
+        }
+        session.once('close', gone)
+        socket.once('close', gone)
       },
     })
   }

@@ -25,6 +25,22 @@ describe('channels', () => {
     client.end()
   })
 
+  test('a session that has ended leaves no listener on the socket of its connection', async () => {
+    const warnings: string[] = []
+    const hear = (warning: Error): void => void warnings.push(warning.message)
+    process.on('warning', hear)
+    home.start({ maxSessions: 1 })
+    const client = await home.bridge.logIn()
+    // More than Node lets pass without a warning on a socket of one session at a time.
+    for (let past = 0; past < 30; past += 1) {
+      const channel = await netconfChannelOnceFree(client)
+      await (await openTestClient(channel)).session.close()
+    }
+    process.off('warning', hear)
+    expect(warnings).toEqual([])
+    client.end()
+  })
+
   test.each(['netconf', 'xml-mode netconf need-trailer'])('exec "%s" is NETCONF too', async (command) => {
     home.start()
     const client = await home.bridge.logIn({})
