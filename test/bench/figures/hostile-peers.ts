@@ -22,9 +22,18 @@ export const hostilePeers: Benchmark = {
       // What a bulk reply needs it keeps: growth counts from there.
       const pipe = await openPipe(path.ssh)
       lab.onEnd(pipe.stop)
-      const pull = (): Promise<void> => pipe.rpc('<get octets="200000000"/>')
-      for (let warm = 0; warm < 4; warm += 1) await pull()
+      for (let warm = 0; warm < 4; warm += 1) await pipe.rpc('<get octets="200000000"/>')
+      /** What it holds on to while bulk replies pass: what the last of them left for the collector comes and goes by megabytes. */
+      const held = async (): Promise<number> => {
+        const readings: number[] = []
+        for (let reading = 0; reading < 4; reading += 1) {
+          await pipe.rpc('<get octets="50000000"/>')
+          readings.push(await path.bridge.residentMemory())
+        }
+        return Math.min(...readings)
+      }
       const subjects = [
+        { name: 'no such peer', grow: () => Promise.resolve(() => undefined) },
         { name: 'client reads nothing', grow: async () => stall(await logIn(lab, path)) },
         { name: 'device reads nothing', grow: async () => flood(await logIn(lab, path)) },
       ]
@@ -32,10 +41,9 @@ export const hostilePeers: Benchmark = {
       for (const { name, grow } of subjects) {
         const samples: number[] = []
         for (let round = 0; round < rounds; round += 1) {
-          const before = await path.bridge.residentMemory()
+          const before = await held()
           const stop = await grow()
-          await pull()
-          samples.push(((await path.bridge.residentMemory()) - before) / 1e6)
+          samples.push(((await held()) - before) / 1e6)
           stop()
         }
         measured.push({ path: name, value: Math.max(...samples), samples })
@@ -45,7 +53,9 @@ export const hostilePeers: Benchmark = {
           title: 'Growth of the bridge for a peer that does not read, worst',
           unit: 'MB',
           measured,
-          promised: measured.map(({ path: what, value }) => ({ what, value, bound: 'at most' as const, allowed: 16 })),
+          promised: measured
+            .slice(1)
+            .map(({ path: what, value }) => ({ what, value, bound: 'at most' as const, allowed: 16 })),
         },
       ]
     } finally {
@@ -71,17 +81,12 @@ async function stall(client: InstanceType<typeof ssh2.Client>): Promise<() => vo
   return () => client.destroy()
 }
 
-/** Sends requests whose replies it does not read, until the device, which answers before it reads on, takes no more of them. */
+/** Sends what the device does not read, since it answers first and that answer is not read: as much of 64 MiB as it is granted. */
 async function flood(client: InstanceType<typeof ssh2.Client>): Promise<() => void> {
   const channel = await openNetconf(client)
   channel.write(`${hello}<rpc message-id="1"><get octets="1000000000"/></rpc>]]>]]>`)
   await once(channel, 'data')
   channel.pause()
-  const padding = Buffer.alloc(64 * 1024, ' ')
-  let sent = 0
-  while (sent < 64 * 1024 * 1024) {
-    if (!channel.write(padding)) break
-    sent += padding.length
-  }
+  channel.write(Buffer.alloc(64 * 1024 * 1024, ' '))
   return () => client.destroy()
 }
