@@ -26,7 +26,7 @@ export const bulkStream: Benchmark = {
   quick: true,
   run: async ({ quick, rounds }) => {
     const lab = await openLab()
-    const size = quick ? 2 ** 28 : 2 ** 30
+    const size = quick ? 2 ** 27 : 2 ** 30
     try {
       const device = await startDialledDevice(lab)
       const homeport = await homeportPath(lab)

@@ -55,7 +55,7 @@ async function openHttpPipes(lab: Lab, bridge: RunningBridge): Promise<readonly 
 async function throughputFigure(lab: Lab, pipes: readonly HttpPipe[], { quick, rounds }: Effort): Promise<Figure> {
   const device = await startDialledDevice(lab)
   const subjects = [
-    { name: overHttp, measure: () => callsPerSecond(pipes, quick ? 1500 : 4000) },
+    { name: overHttp, measure: () => callsPerSecond(pipes, quick ? 1000 : 4000) },
     { name: script, measure: () => rateOfNcclient(lab, device, quick ? 4 : 10) },
   ]
   const measured = await takeTurns(subjects, rounds, ({ measure }) => measure())

@@ -31,7 +31,7 @@ async function measure({ quick, rounds }: Effort, roundTripMs: number, allowed: 
     for (const path of paths) await timeNewSession(path)
     const measured = await takeTurns(paths, rounds, async (path) => {
       const times: number[] = []
-      for (let session = 0; session < (far ? 3 : 8); session += 1) {
+      for (let session = 0; session < (quick ? 2 : far ? 3 : 8); session += 1) {
         times.push(await timeNewSession(path))
         // A spare channel is opened anew once one was taken: clients do not come without a pause.
         if (far) await new Promise((resolve) => setTimeout(resolve, 4 * roundTripMs))

@@ -29,8 +29,8 @@ export const operationRules: Benchmark = {
         for (const pipe of pipes) lab.onEnd(pipe.stop)
         opened.push({ name: path.name, pipes })
       }
-      for (const { pipes } of opened) await perSecond(pipes, 2000)
-      const measured = await takeTurns(opened, rounds, ({ pipes }) => perSecond(pipes, quick ? 1500 : 4000))
+      for (const { pipes } of opened) await perSecond(pipes, quick ? 1000 : 2000)
+      const measured = await takeTurns(opened, rounds, ({ pipes }) => perSecond(pipes, quick ? 1000 : 4000))
       return [
         {
           title: `Small RPCs, ${sessions} sessions, with and without operation rules`,

@@ -18,7 +18,7 @@ export const sharedLink: Benchmark = {
       const measured = await takeTurns(paths, rounds, async ({ ssh }) => {
         const [small, bulk] = await Promise.all([openPipe(ssh), openPipe(ssh)])
         let pulling = true
-        const pulled = bulk.rpc(`<get octets="${quick ? 3e8 : 8e8}"/>`).finally(() => {
+        const pulled = bulk.rpc(`<get octets="${quick ? 1.5e8 : 8e8}"/>`).finally(() => {
           pulling = false
         })
         const times: number[] = []

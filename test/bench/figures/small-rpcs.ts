@@ -85,10 +85,10 @@ async function throughput({ quick, rounds }: Effort): Promise<readonly Figure[]>
     ]
     const opened = []
     for (const path of paths) opened.push({ name: path.name, path, pipes: await openMany(path, lab.onEnd) })
-    for (const { path, pipes } of opened) await driveAll(pipes, path, 2000)
+    for (const { path, pipes } of opened) await driveAll(pipes, path, quick ? 1000 : 2000)
     const cost = new Map<string, number[]>()
     const rate = await takeTurns(opened, rounds, async ({ name, path, pipes }) => {
-      const { perSecond, cpuPerRpc } = await driveAll(pipes, path, quick ? 1500 : 3000)
+      const { perSecond, cpuPerRpc } = await driveAll(pipes, path, quick ? 1000 : 3000)
       if (path.middle.length > 0) cost.set(name, [...(cost.get(name) ?? []), cpuPerRpc * 1e6])
       return perSecond
     })
