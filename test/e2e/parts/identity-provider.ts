@@ -7,6 +7,8 @@ export type IdentityProvider = {
   readonly issuer: string
   /** A JWT as the provider signs it, with claims in the place of its usual ones. */
   readonly sign: (claims: JWTPayload) => Promise<string>
+  /** Signs with a new key from now on, and answers for no other. */
+  readonly changeKey: () => Promise<void>
   /** How often its keys were asked for. */
   readonly keysAsked: () => number
   readonly stop: () => Promise<void>
@@ -16,8 +18,9 @@ export const audience = 'homeport'
 
 /** An OpenID Connect issuer on the loopback address: its discovery document, its keys, and JWTs that it signs. */
 export async function startIdentityProvider(): Promise<IdentityProvider> {
-  const { privateKey, publicKey } = await generateKeyPair('RS256')
-  const kid = 'key-1'
+  let number = 1
+  let pair = await generateKeyPair('RS256')
+  const kid = (): string => `key-${number}`
   let asked = 0
   const server = createServer((request, response) => {
     const answer = (value: unknown): void =>
@@ -25,7 +28,7 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
     if (request.url === '/.well-known/openid-configuration') return answer({ issuer, jwks_uri: `${issuer}/keys` })
     if (request.url !== '/keys') return void response.writeHead(404).end()
     asked += 1
-    void exportJWK(publicKey).then((key) => answer({ keys: [{ ...key, kid, alg: 'RS256', use: 'sig' }] }))
+    void exportJWK(pair.publicKey).then((key) => answer({ keys: [{ ...key, kid: kid(), alg: 'RS256', use: 'sig' }] }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -41,8 +44,12 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         exp: Math.floor(Date.now() / 1000) + 600,
         ...claims,
       })
-        .setProtectedHeader({ alg: 'RS256', kid })
-        .sign(privateKey),
+        .setProtectedHeader({ alg: 'RS256', kid: kid() })
+        .sign(pair.privateKey),
+    changeKey: async () => {
+      pair = await generateKeyPair('RS256')
+      number += 1
+    },
     keysAsked: () => asked,
     stop: () =>
       new Promise((resolve) => {
