@@ -4,6 +4,7 @@ import type { Clock } from './clock.js'
 import { authenticateConnection, type DeviceLogin, type LoginMethod } from './device-authentication.js'
 import type { HostKey } from './host-key.js'
 import type { NetconfServer } from './netconf-server.js'
+import { onFirstClose } from '../ssh/first-close.js'
 import { ssh2 } from '../ssh/ssh2.js'
 
 /** What a device is on a connection that it opened. */
@@ -90,16 +91,7 @@ function serveSshSession(session: Session, socket: Socket, { netconf, login }: D
         channel.close()
       },
       cut: () => socket.destroy(),
-      onGone: (listener) => {
-        // The socket outlives its sessions and must not keep a listener of each.
-        const gone = (): void => {
-          session.off('close', gone)
-          socket.off('close', gone)
-          listener()
-        }
-        session.once('close', gone)
-        socket.once('close', gone)
-      },
+      onGone: (listener) => onFirstClose([session, socket], listener),
     })
   }
   session.on('env', (accept) => accept?.())

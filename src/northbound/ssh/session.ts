@@ -4,6 +4,7 @@ import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { shownRequest } from '../../fleet/shown-request.js'
+import { onFirstClose } from '../../ssh/first-close.js'
 import { governFlow } from '../../ssh/ssh2-internals-flow.js'
 import { type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
@@ -147,15 +148,7 @@ async function decide(
 
 /** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
 function closeOf(session: Session, connection: Connection): Promise<void> {
-  return new Promise((resolve) => {
-    const settle = (): void => {
-      session.off('close', settle)
-      connection.off('close', settle)
-      resolve()
-    }
-    session.once('close', settle)
-    connection.once('close', settle)
-  })
+  return new Promise((resolve) => onFirstClose([session, connection], resolve))
 }
 
 async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {

@@ -18,9 +18,7 @@ export const audience = 'homeport'
 
 /** An OpenID Connect issuer on the loopback address: its discovery document, its keys, and JWTs that it signs. */
 export async function startIdentityProvider(): Promise<IdentityProvider> {
-  let number = 1
-  let pair = await generateKeyPair('RS256')
-  const kid = (): string => `key-${number}`
+  let key = await makeKey(1)
   let asked = 0
   const server = createServer((request, response) => {
     const answer = (value: unknown): void =>
@@ -28,7 +26,8 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
     if (request.url === '/.well-known/openid-configuration') return answer({ issuer, jwks_uri: `${issuer}/keys` })
     if (request.url !== '/keys') return void response.writeHead(404).end()
     asked += 1
-    void exportJWK(pair.publicKey).then((key) => answer({ keys: [{ ...key, kid: kid(), alg: 'RS256', use: 'sig' }] }))
+    const { kid, publicKey } = key
+    void exportJWK(publicKey).then((jwk) => answer({ keys: [{ ...jwk, kid, alg: 'RS256', use: 'sig' }] }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -44,11 +43,10 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         exp: Math.floor(Date.now() / 1000) + 600,
         ...claims,
       })
-        .setProtectedHeader({ alg: 'RS256', kid: kid() })
-        .sign(pair.privateKey),
+        .setProtectedHeader({ alg: 'RS256', kid: key.kid })
+        .sign(key.privateKey),
     changeKey: async () => {
-      pair = await generateKeyPair('RS256')
-      number += 1
+      key = await makeKey(key.number + 1)
     },
     keysAsked: () => asked,
     stop: () =>
@@ -57,4 +55,8 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
         server.closeAllConnections()
       }),
   }
+}
+
+async function makeKey(number: number) {
+  return { number, kid: `key-${number}`, ...(await generateKeyPair('RS256')) }
 }
