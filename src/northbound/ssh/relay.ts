@@ -76,13 +76,16 @@ export async function relay(
     device.standardError.unpipe(client.stderr)
     device.standardError.resume()
   }
-  // After EOF nothing more may be said on standard error, and the end of a link has to be explained there.
+  // After EOF nothing more may be said on standard error, and the end of a link or of a guard's patience has to be explained there.
   void Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
-    .then(() => device.linkEnd() ?? sendEof(client))
+    .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))
 
   const first = await Promise.race([
-    device.closed.then((closing) => ({ by: 'device' as const, ...closing })),
+    device.closed.then((closing) => {
+      const breach = device.linkEnd() === undefined ? guard?.found() : undefined
+      return breach === undefined ? { by: 'device' as const, ...closing } : { by: 'guard' as const, breach }
+    }),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
     ...(guard === undefined ? [] : [guard.breached.then((breach) => ({ by: 'guard' as const, breach }))]),

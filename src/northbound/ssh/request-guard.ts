@@ -20,6 +20,8 @@ export interface RequestGuard {
   readonly fromDevice: OctetSink
   /** Settles when the session must end, once the client was told why as far as NETCONF can. */
   readonly breached: Promise<Breach>
+  /** Why the session will end, from when it is known: the client is told in the order of replies, and the device may end before that. */
+  readonly found: () => Breach | undefined
   /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
   readonly clientGone: () => void
   /** Gives up what is held. */
@@ -73,10 +75,15 @@ export function createRequestGuard(
   const agreement = new Promise<Framing>((resolve) => {
     agreed = resolve
   })
-  let breach: (breach: Breach) => void = () => undefined
+  let found: Breach | undefined
+  let tell: (breach: Breach) => void = () => undefined
   const breached = new Promise<Breach>((resolve) => {
-    breach = resolve
+    tell = resolve
   })
+  const breach = (why: Breach): void => {
+    found ??= why
+    tell(why)
+  }
 
   const agree = (): void => {
     if (claims.client === undefined || claims.server === undefined) return
@@ -124,9 +131,10 @@ export function createRequestGuard(
       await order.fewerThan(limits.maxWaitingRefusals)
       await roomIn(toClient)
     },
-    onBreach: (found, cause, root) => {
-      if (cause === 'bad-hello') return breach(found)
-      answer({ ...errorOf[cause], message: `${found.message}; ${found.hint}` }, root, () => breach(found))
+    onBreach: (why, cause, root) => {
+      if (cause === 'bad-hello') return breach(why)
+      found ??= why
+      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => breach(why))
     },
   })
 
@@ -134,6 +142,7 @@ export function createRequestGuard(
     fromClient: requests.sink,
     fromDevice: replies.sink,
     breached,
+    found: () => found,
     clientGone: order.giveUp,
     stop: requests.stop,
   }

@@ -78,6 +78,28 @@ describe('under rules', () => {
     expect(await end).toMatchObject({ by: 'guard', breach: { reason: 'malformed-request' } })
   })
 
+  it.each([
+    ['after its last reply', [reply(1)], ['ok 1', 'malformed-message']],
+    ['without a reply', [], []],
+  ])(
+    'what cannot be judged is explained, too, where the device ends at the client’s EOF, %s',
+    async (_, last, told) => {
+      const { client, device, end } = await open()
+      const read = readToClose(client)
+      const eof = once(device.resume(), 'end')
+      client.end(Buffer.concat([clientHello, framed(rpc(1, '<get/>'), '<rpc><get></rpc>')]))
+      await eof
+      device.write(Buffer.concat(last))
+      sendEof(device)
+      sendExit(device, { status: 0 })
+      device.close()
+      const { output, errors, exit } = await read
+      expect([errors.toString(), exit]).toEqual(['breached: malformed-request\n', [1]])
+      expect(repliesIn(output, 'chunked')).toEqual(told)
+      expect(await end).toMatchObject({ by: 'guard', breach: { reason: 'malformed-request' } })
+    },
+  )
+
   it('what cannot be judged ends the session of a client that reads nothing, too', async () => {
     const { client, device, end } = await open({ clientWindow: 0 })
     const closed = once(device, 'close')
