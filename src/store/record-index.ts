@@ -33,10 +33,10 @@ export interface RecordThread {
     ((event: 'error', listener: (error: Error) => void) => unknown)
 }
 
-/** Milliseconds that lines are gathered before they are handed over. */
-const GATHER = 200
-/** Lines that are handed over at once. */
-const BATCH = 1000
+/** Milliseconds that lines are gathered before they are handed over; a query does not wait for it. */
+const GATHER = 1000
+/** Lines that are handed over at once: a block costs sessions on other cores something too, and a large one not much more than a small one. */
+const BATCH = 2500
 /** Milliseconds that writing what waits may take at the end. */
 const CLOSE_TIMEOUT = 10_000
 /** Lines that the thread may be behind; more are left out. */

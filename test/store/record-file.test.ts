@@ -1,4 +1,17 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  constants,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -72,7 +85,25 @@ async function countLines(): Promise<number> {
   return texts.join('').split('\n').length - 1
 }
 
+/** The flags of the open file that stands under the path, as the kernel knows them. */
+async function flagsOfOpenFile(): Promise<number> {
+  for (const number of await readdir('/proc/self/fd'))
+    if ((await readlink(`/proc/self/fd/${number}`).catch(() => '')) === path)
+      return Number.parseInt(
+        /^flags:\s+(\d+)$/m.exec(await readFile(`/proc/self/fdinfo/${number}`, 'utf8'))?.[1] ?? '',
+        8,
+      )
+  throw new Error(`nothing has ${path} open`)
+}
+
 describe('lines', () => {
+  it('are on the disk, not in the memory of the kernel, once they are written', async () => {
+    const file = open()
+    file.append(line(0))
+    await written(1)
+    expect((await flagsOfOpenFile()) & constants.O_DSYNC).toBe(constants.O_DSYNC)
+  })
+
   it('are in the file soon after, without anybody waiting for it, and only its owner may read them', async () => {
     const file = open()
     for (const number of upTo(3)) file.append(line(number))
