@@ -28,7 +28,7 @@ export const hostilePeers: Benchmark = {
       /** What it holds on to while bulk replies pass: what the last of them left for the collector comes and goes by megabytes. */
       const held = async (): Promise<number> => {
         const readings: number[] = []
-        for (let reading = 0; reading < 4; reading += 1) {
+        for (let reading = 0; reading < 8; reading += 1) {
           await pipe.rpc('<get octets="50000000"/>')
           readings.push(await path.bridge.residentMemory())
         }
