@@ -7,7 +7,7 @@ import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { type SshdDevice, type SshdDeviceOptions, startSshdDevice } from './parts/sshd-device.js'
 import { makeTempDir } from './parts/temp-dir.js'
 import { deviceLogin, startAttachedDevice } from './support/attached-device.js'
-import { type ConfigFile, type RunningBridge, startBridge } from './support/bridge.js'
+import { type ConfigFile, type RunningBridge, reportsOnSignal, startBridge } from './support/bridge.js'
 import { operate } from './support/homeport-command.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf } from './support/test-client.js'
@@ -15,8 +15,6 @@ import { opsUser } from './support/users.js'
 
 const own = endAfterEach()
 const credentials = { default: { username: deviceLogin.user, password: deviceLogin.password } }
-
-const reportsOnSignal = ['--expose-gc', '--import', new URL('./support/report-on-signal.mjs', import.meta.url).pathname]
 
 async function newKey(): Promise<SshKey> {
   const keys = await makeTempDir('keys')

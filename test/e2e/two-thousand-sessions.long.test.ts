@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { byteSubsystem } from './parts/byte-subsystem.js'
 import { startAttachedDevice } from './support/attached-device.js'
-import type { Report } from './support/bridge.js'
+import { type Report, reportsOnSignal } from './support/bridge.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf, readAll } from './support/test-client.js'
 
@@ -13,10 +13,7 @@ const grown = (before: Report, after: Report): Report['resources'] =>
 
 it('two thousand short sessions in a row leave no channel, timer or octet behind', async () => {
   const { bridge, device } = own(
-    await startAttachedDevice({
-      netconf: byteSubsystem.echo(),
-      nodeArguments: ['--expose-gc', '--import', new URL('./support/report-on-signal.mjs', import.meta.url).pathname],
-    }),
+    await startAttachedDevice({ netconf: byteSubsystem.echo(), nodeArguments: reportsOnSignal }),
   )
   const run = async (connections: number, sessionsEach: number): Promise<void> => {
     for (let connection = 0; connection < connections; connection += 1) {

@@ -76,7 +76,7 @@ export async function relay(
     device.standardError.unpipe(client.stderr)
     device.standardError.resume()
   }
-  // After EOF nothing more may be said on standard error, and the end of a link or of a guard's patience has to be explained there.
+  // After EOF nothing more may be said on standard error, and that a link ended, or the guard ends the session, has to be explained there.
   void Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))

@@ -37,12 +37,19 @@ export type RunningBridge = {
   readonly reload: (config: ConfigFile | string) => Promise<void>
   /** Resident memory of the process in octets. */
   readonly residentMemory: () => Promise<number>
-  /** What is alive in the process after a full collection; only when it was started with `report-on-signal.mjs`. */
+  /** What is alive in the process after a full collection; only when it was started with `reportsOnSignal`. */
   readonly report: () => Promise<Report>
   /** Ends the process at once, as a crash does; what it kept stays until `stop`. */
   readonly kill: () => Promise<void>
   readonly stop: () => Promise<void>
 }
+
+/** Node's arguments for a bridge that reports what is alive in it. */
+export const reportsOnSignal: readonly string[] = [
+  '--expose-gc',
+  '--import',
+  fileURLToPath(new URL('report-on-signal.mjs', import.meta.url)),
+]
 
 /** Octets of heap in use, and how many timers, sockets and so on are active. */
 export type Report = { readonly heapUsed: number; readonly resources: Readonly<Record<string, number>> }
