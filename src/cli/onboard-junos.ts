@@ -1,7 +1,8 @@
 import { basename } from 'node:path'
 import { publicKeyLine } from '../ssh/public-key.js'
 import type { Onboarding, Step } from './onboarding.js'
-import { junosWord, shellWord } from './quoting.js'
+import { shellWord } from '../lib/shell-word.js'
+import { junosWord } from './quoting.js'
 
 /** Where Junos keeps files that operators bring, and survives an upgrade. */
 const deviceDirectory = '/var/tmp'

@@ -38,11 +38,6 @@ export function pythonString(text: string): string {
   return JSON.stringify(text)
 }
 
-/** A word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9._/:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
-}
-
 /** A name for a device where only plain names will do: ssh_config hosts, Ansible hosts, files. */
 export function plainName(deviceId: string): string {
   const plain = deviceId.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '')
