@@ -1,5 +1,6 @@
 import { isCrowdRefusal } from '../fleet/crowd-refusal.js'
 import type { FleetEmitter } from '../fleet/events.js'
+import { homeportCommand } from '../lib/shell-word.js'
 import type { Log } from '../telemetry/log.js'
 
 /** One log line for each thing that happens in the fleet. */
@@ -36,7 +37,7 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
   )
   events.on('pending', ({ deviceId, source, hostKeyFingerprint }) =>
     log.warn(
-      { deviceId, source, hostKeyFingerprint, hint: `homeport devices approve ${deviceId}` },
+      { deviceId, source, hostKeyFingerprint, hint: homeportCommand('devices approve', deviceId) },
       'device pending: compare its fingerprint, then approve or reject it',
     ),
   )

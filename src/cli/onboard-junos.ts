@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { publicKeyLine } from '../ssh/public-key.js'
 import type { Onboarding, Step } from './onboarding.js'
-import { shellWord } from '../lib/shell-word.js'
+import { homeportCommand, shellWord } from '../lib/shell-word.js'
 import { junosWord } from './quoting.js'
 
 /** Where Junos keeps files that operators bring, and survives an upgrade. */
@@ -36,7 +36,7 @@ function certificateFiles({ deviceId, login, hostCaFile }: Onboarding): readonly
     const hostCaDirectory = hostCaFile.replace(/\/[^/]*$/, '')
     const sign = deviceId.includes(',')
       ? '# a device id with a comma can be no principal: approve the host key instead, or change the device id'
-      : `homeport ca sign-host ${deviceHostKey}.pub --dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
+      : `${homeportCommand('ca sign-host', `${deviceHostKey}.pub`)} --dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
     steps.push({
       title: "Here: certify the device's host key, or leave out the line host-certificate-file below",
       text: [

@@ -111,7 +111,7 @@ function openIndex({ record, dataDir }: Config, log: Log): RecordIndex {
     onState: (problem, missing) => {
       if (problem === undefined)
         log.warn({ lines: missing }, 'homeport audit finds new lines again; those missing are in the record’s file')
-      else log.error({ hint: problem.hint }, `homeport audit lacks lines: ${problem.message}`)
+      else log.error({ hint: problem.hint }, `the audit lacks lines: ${problem.message}`)
     },
   })
 }

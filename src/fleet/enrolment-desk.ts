@@ -1,4 +1,5 @@
 import type { Enrolment, Pin } from '../store/enrolment.js'
+import { homeportCommand } from '../lib/shell-word.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../trust/known-devices.js'
@@ -195,7 +196,7 @@ export async function createEnrolmentDesk(options: {
       return refuseChange(
         'already-known',
         `${JSON.stringify(as)} is already bound to a host key`,
-        `if the device was replaced: homeport devices repin ${as}`,
+        `if the device was replaced: ${homeportCommand('devices repin', as)}`,
       )
     const pin = boundBy(current.presented, by, now())
     const seen = {
@@ -269,7 +270,7 @@ export async function createEnrolmentDesk(options: {
       return refuseChange(
         'already-known',
         `${JSON.stringify(deviceId)} is enrolled already`,
-        `to begin anew: homeport devices forget ${deviceId}`,
+        `to begin anew: ${homeportCommand('devices forget', deviceId)}`,
       )
     const written = await update(deviceId, (enrolment) => ({
       ...enrolment,

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
+import { homeportCommand } from '../lib/shell-word.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
@@ -186,7 +187,7 @@ function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { re
       ...told,
       reason: 'another-key-pending',
       message: `${refusal.message}; another host key waits for approval under this device id`,
-      hint: `compare both fingerprints with the device; if the waiting one is not its: homeport devices forget ${refusal.deviceId ?? ''}`,
+      hint: `compare both fingerprints with the device; if the waiting one is not its: ${homeportCommand('devices forget', refusal.deviceId ?? '')}`,
     }
   if (outcome === 'too-many-pending')
     return {

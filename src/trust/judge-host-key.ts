@@ -1,4 +1,5 @@
 import { type Certificate, parseCertificate } from '../ssh/certificate.js'
+import { homeportCommand } from '../lib/shell-word.js'
 import { type CertificateRefusal, judgeCertificate } from '../ssh/judge-certificate.js'
 import { fingerprintOf, keyTypeOf, publicKeyLine } from '../ssh/public-key.js'
 import { canonicalKey } from '../ssh/verifying-key.js'
@@ -59,7 +60,7 @@ export function judgeHostKey(
   if (device.rejected)
     return refuse('rejected', device.id, {
       message: `an operator has rejected it; it presented ${described(key)}`,
-      hint: `if that was a mistake: homeport devices approve ${device.id}`,
+      hint: `if that was a mistake: ${homeportCommand('devices approve', device.id)}`,
     })
 
   const vouched = judgeHmac(claim, key, device)
@@ -77,7 +78,7 @@ export function judgeHostKey(
   if (device.pins.length > 0 || listed.length > 0)
     return refuse('host-key-not-pinned', device.id, {
       message: `presented ${described(key)}, which is none of the host keys that it is bound to`,
-      hint: `if the device was replaced or got a new key, compare the fingerprint with the device, then: homeport devices repin ${device.id} (or change its host-keys); otherwise someone else claims this device id`,
+      hint: `otherwise someone else claims this device id; if the device was replaced or got a new key, compare the fingerprint with the device, then change its host-keys, or: ${homeportCommand('devices repin', device.id)}`,
     })
   if (certified !== undefined && certified.reason !== 'untrusted-ca')
     return refuse(`certificate-${certified.reason}`, device.id, {
@@ -112,8 +113,8 @@ function firstUse(
   return refuse('pending', deviceId, {
     message,
     hint: named
-      ? `${compare}: homeport devices approve ${deviceId}`
-      : `${compare}: homeport devices approve ${deviceId} --as DEVICE-ID`,
+      ? `${compare}: ${homeportCommand('devices approve', deviceId)}`
+      : `${compare}: ${homeportCommand('devices approve --as DEVICE-ID', deviceId)}`,
   })
 }
 

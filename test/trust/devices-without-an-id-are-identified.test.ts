@@ -112,7 +112,7 @@ describe('a device that says no id is found', () => {
       const verdict = judged(key.publicKey.blob, known)
       expect(verdict).toMatchObject({ trusted: false, reason: 'pending', deviceId: fingerprint })
       expect(toldBy(verdict)).toContain('sent no device id')
-      expect(toldBy(verdict)).toContain(`homeport devices approve ${fingerprint} --as DEVICE-ID`)
+      expect(toldBy(verdict)).toContain(`homeport devices approve --as DEVICE-ID ${fingerprint}`)
     }
   })
 
