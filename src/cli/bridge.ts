@@ -38,6 +38,7 @@ import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
+import { tellOfBadDeviceIds } from './tell-of-enrolments.js'
 import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 import { startTracing } from './tracing.js'
@@ -132,6 +133,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       log.error({ deviceId, hint }, `not written to the store: ${message}`),
   })
   fleet.configure(desk.devices(), settings.fleetLimits)
+  await tellOfBadDeviceIds(desk, log)
 
   const recording = await startRecording(
     config,

@@ -4,6 +4,7 @@ import { keptHostKey } from '../simulator/host-key.js'
 import type { MannerName } from '../simulator/manner.js'
 import { type SimulatedDevices, startSimulatedDevices } from '../simulator/simulated-devices.js'
 import { type CommandIo, processIo } from './command-io.js'
+import { faultOfDeviceId } from '../trust/device-id.js'
 
 interface SimulateOptions {
   readonly count: number
@@ -41,7 +42,7 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
       'where the bridge listens for call home, as 127.0.0.1:4334 or [::1]:4334',
       readHostPort,
     )
-    .option('--id-prefix <text>', 'device ids are this and a number from 1', 'sim-')
+    .option('--id-prefix <text>', 'device ids are this and a number from 1', readIdPrefix, 'sim-')
     .option('--secret <text>', 'send HOST-KEY and HMAC made with this; {id} in it stands for the device id')
     .addOption(
       new Option(
@@ -161,6 +162,12 @@ function untilSignal(): Promise<void> {
     process.once('SIGINT', () => resolve())
     process.once('SIGTERM', () => resolve())
   })
+}
+
+function readIdPrefix(text: string): string {
+  const fault = faultOfDeviceId(`${text}${MAX_DEVICES}`)
+  if (fault === undefined) return text
+  throw new InvalidArgumentError(`A device id ${fault.rule}.`)
 }
 
 function readCount(text: string): number {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { faultOfDeviceId } from '../trust/device-id.js'
 import { type Duration, readDuration } from './duration.js'
 import type { Environment } from './environment.js'
 import { nearestName } from './nearest-name.js'
@@ -206,22 +207,16 @@ export function principal() {
   })
 }
 
-/** A device id: free text as Junos has it, but the login name is split at the last `@`, and it must fit one line of a log. */
+/** A device id, by the one rule of `trust/device-id`. */
 export function deviceId() {
   return scalar((written): Reading<string> => {
-    if (written === '') return empty
-    if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a device id has at most 255 bytes' }
-    if (/[\p{C}\p{Zl}\p{Zp}]/u.test(written)) return { ok: false, message: 'a device id has printable characters only' }
-    if (written.trim() !== written) return { ok: false, message: 'a device id does not start or end with a space' }
-    if (written === '.' || written === '..')
-      return { ok: false, message: `a device id is not \`${written}\``, hint: 'no URL can name it' }
-    if (written.includes('@'))
-      return {
-        ok: false,
-        message: 'a device id has no `@`',
-        hint: 'a login name `user@device-id` is split at its last `@`',
-      }
-    return accepted(written)
+    const fault = faultOfDeviceId(written)
+    if (fault === undefined) return accepted(written)
+    return {
+      ok: false,
+      message: written === '' ? 'is empty' : `a device id ${fault.rule}`,
+      ...(fault.why === undefined ? {} : { hint: fault.why }),
+    }
   })
 }
 

@@ -1,6 +1,6 @@
 import { type ParsedPublicKey, parsePublicKeyLine } from '../ssh/public-key.js'
 import type { Claim } from '../trust/claim.js'
-import { faultOfDeviceId } from '../trust/device-id.js'
+import { type DeviceIdFault, faultOfDeviceId } from '../trust/device-id.js'
 import type { Refusal } from './refusal.js'
 
 /** No initiation sequence is longer than this many octets. */
@@ -49,7 +49,7 @@ function complete(octets: Buffer, length: number): Initiation {
   if (another !== undefined)
     return refuse('initiation-malformed', 'its initiation sequence names two device ids', deviceIdHint)
   const fault = faultOfDeviceId(id)
-  if (fault !== undefined) return refuse('initiation-malformed', `its device id ${fault}`, deviceIdHint)
+  if (fault !== undefined) return refuseDeviceId(fault)
   const hostKey = announcedHostKey(valuesOf(preamble, 'HOST-KEY')[0])
   if (hostKey?.ok === false)
     return refuse('initiation-malformed', `its HOST-KEY is ${hostKey.problem.message}`, hostKey.problem.hint, id)
@@ -61,6 +61,11 @@ function complete(octets: Buffer, length: number): Initiation {
     ...(hmac === undefined ? {} : { hmac }),
   }
   return { state: 'complete', claim, length }
+}
+
+function refuseDeviceId({ fault, rule, why }: DeviceIdFault): Initiation {
+  const reason = why === undefined ? '' : ` (${why})`
+  return refuse('initiation-malformed', `its device id ${fault}`, `${deviceIdHint}: a device id ${rule}${reason}`)
 }
 
 const deviceIdHint = 'look at `device-id` in the outbound-ssh configuration of the device'
@@ -98,10 +103,13 @@ function endOfCalixIdentity(octets: Buffer): number | undefined {
 /** `<version>1</version><identity><mac>…</mac><serial-number>…</serial-number>…</identity>`: the one form seen, so read by tag name alone. */
 function calixIdentity(octets: Buffer, length: number): Initiation {
   const identity = decodeUtf8(octets.subarray(0, length)) ?? ''
-  const deviceIds = ['serial-number', 'mac']
+  const written = ['serial-number', 'mac']
     // Spaces are trimmed outside the expression, which must not take long over an identity that is made of them.
     .map((tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(identity)?.[1]?.trim())
-    .filter((id): id is string => id !== undefined && id !== '' && faultOfDeviceId(id) === undefined)
+    .filter((id): id is string => id !== undefined && id !== '')
+  const deviceIds = written.filter((id) => faultOfDeviceId(id) === undefined)
+  const fault = written[0] === undefined ? undefined : faultOfDeviceId(written[0])
+  if (deviceIds.length === 0 && fault !== undefined) return refuseDeviceId(fault)
   if (deviceIds.length === 0)
     return refuse(
       'initiation-malformed',

@@ -4,7 +4,7 @@ import { verifySignature } from '../ssh/signature.js'
 import type { Claim } from './claim.js'
 import type { KnownDevice } from './known-device.js'
 import type { KnownDevices } from './known-devices.js'
-import { faultOfDeviceId } from './device-id.js'
+import { type DeviceIdFault, faultOfDeviceId } from './device-id.js'
 import { casOf, knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from './trust-anchors.js'
 
@@ -12,6 +12,8 @@ export type Identification =
   /** Whom the connection is judged as. `named` is false for a device that said no id, and goes by its fingerprint until it is given one. */
   | { readonly found: true; readonly device: KnownDevice; readonly known: boolean; readonly named: boolean }
   | { readonly found: false; readonly owners: readonly string[] }
+  /** A trusted CA certified nothing but names that are no device ids. */
+  | { readonly found: false; readonly badName: DeviceIdFault }
 
 /**
  * Finds out which device a connection is to be judged as: the one of the claimed device id; without one the owner of the pinned key,
@@ -32,7 +34,8 @@ export function identifyDevice(
   }
   const byPin = known.byPin(key)
   if (byPin.length > 0) return oneOf(byPin)
-  const names = certificate === undefined ? [] : certificateNames(certificate, anchors)
+  const certified = certificate === undefined ? [] : certificateNames(certificate, anchors)
+  const names = certified.filter((name) => faultOfDeviceId(name) === undefined)
   const byCertificate = [...new Set(names.flatMap((name) => known.byName(name)))]
   if (byCertificate.length > 0) return oneOf(byCertificate)
   const [name] = names
@@ -41,6 +44,8 @@ export function identifyDevice(
   if (byKnownHosts.length > 0) return oneOf(byKnownHosts)
   const byFingerprint = known.byId(fingerprintOf(key))
   if (byFingerprint !== undefined) return { found: true, device: byFingerprint, known: true, named: false }
+  const [badName] = certified.flatMap((named) => faultOfDeviceId(named) ?? [])
+  if (badName !== undefined) return { found: false, badName }
   return { found: true, device: stranger(fingerprintOf(key)), known: false, named: false }
 }
 
@@ -62,7 +67,6 @@ function certificateNames(certificate: Certificate, { knownHosts }: TrustAnchors
   const names = principals.includes(keyId) ? [keyId] : principals
   return names
     .map((name) => name.toLowerCase())
-    .filter((name) => faultOfDeviceId(name) === undefined)
     .filter((name) => casOf(knownHostsFor(knownHosts, [name])).some((trusted) => trusted.equals(ca.blob)))
 }
 

@@ -5,6 +5,7 @@ import { fingerprintOf, keyTypeOf, publicKeyLine } from '../ssh/public-key.js'
 import { canonicalKey } from '../ssh/verifying-key.js'
 import { revokedPart, revokedPartOf } from '../ssh/revocation.js'
 import type { Claim } from './claim.js'
+import type { DeviceIdFault } from './device-id.js'
 import { identifyDevice } from './identify-device.js'
 import { hmacVouches } from './initiation-hmac.js'
 import type { KnownDevice } from './known-device.js'
@@ -47,7 +48,8 @@ export function judgeHostKey(
   const key = canonicalKey(certificate?.key.blob ?? presented)
 
   const identification = identifyDevice(claim, key, certificate, known, anchors)
-  if (!identification.found) return ambiguous(key, identification.owners)
+  if (!identification.found)
+    return 'badName' in identification ? refuseName(key, identification.badName) : ambiguous(key, identification.owners)
   const { device } = identification
   const entries = knownHostsFor(anchors.knownHosts, [device.id, ...device.aliases])
 
@@ -183,6 +185,14 @@ function ambiguous(key: Buffer, owners: readonly string[]): Refusal {
   return refuse('ambiguous-host-key', undefined, {
     message: `sent no device id, and ${described(key)} is the host key of ${owners.join(', ')}`,
     hint: 'give each device its own host key',
+  })
+}
+
+function refuseName(key: Buffer, { fault, rule, why }: DeviceIdFault): Refusal {
+  const because = why === undefined ? '' : ` (${why})`
+  return refuse('certificate-bad-device-id', fingerprintOf(key), {
+    message: `presented a host certificate for ${described(key)} whose only name ${fault}`,
+    hint: `sign the host key again, for a name that can be a device id: one ${rule}${because}`,
   })
 }
 

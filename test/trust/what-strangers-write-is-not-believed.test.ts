@@ -57,7 +57,7 @@ describe('the name in a certificate gives a device without an id its name only',
 
   it.each(['a'.repeat(256), 'evil\u001b[2J', '..'])('if it is usable as a device id, which %j is not', async (name) => {
     const verdict = judged(silent, await certified(name), [], [caFor('*')])
-    expect(verdict).toMatchObject({ trusted: false, deviceId: fingerprint() })
+    expect(verdict).toMatchObject({ reason: 'certificate-bad-device-id', deviceId: fingerprint() })
   })
 })
 
