@@ -1,0 +1,3 @@
+import type { LoopTurns } from './loop-turn.js'
+
+export function measureLoopTurns(): LoopTurns
