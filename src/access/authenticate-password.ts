@@ -6,6 +6,7 @@ import { createKeyedGate } from './keyed-gate.js'
 import { createKeyedMemory } from './keyed-memory.js'
 import type { LoginLimiter } from './login-limits.js'
 import type { PasswordCheck } from './password-check.js'
+import type { Realm } from './principal.js'
 import { sourceNetwork } from './source-network.js'
 import type { User } from './user.js'
 
@@ -38,6 +39,8 @@ export type PasswordDecision =
   | {
       readonly ok: true
       readonly user: User
+      /** `hook` for somebody whom the hook alone knows by that name; `local` for a user of the configuration, whoever checked the password. */
+      readonly realm: Realm
       /** The user as of now, asked for as long as whoever logged in stays; undefined once there is no such user any more. */
       readonly account: () => User | undefined
     }
@@ -180,7 +183,8 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
     if (verified.kind === 'right') {
       const account = accountOf(authority, attempt.user, verified.grant)
       const user = account()
-      if (user !== undefined) return { ok: true, user, account }
+      if (user !== undefined)
+        return { ok: true, user, realm: realmOf(authority, attempt.user, verified.grant), account }
       verified = await refused(attempt, { reason: 'wrong-password', message: 'the user was removed meanwhile' })
     }
     const { refusal, delay } = verified.kind === 'refused' ? verified : await heldBack(attempt, verified.retryAfter)
@@ -188,6 +192,12 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
     await after(Math.max(began + delay - performance.now(), 0))
     return refusal
   }
+}
+
+/** A hook that gives another name, or knows somebody who is not in the configuration, vouches for a name of its own. */
+function realmOf({ find }: PasswordAuthority, name: string, grant: HookGrant | undefined): Realm {
+  if (grant === undefined) return 'local'
+  return (grant.user ?? name) === name && find(name) !== undefined ? 'local' : 'hook'
 }
 
 /** Who somebody is from now on: the entry of the name, or what the hook gave for as long as one is asked. */

@@ -17,3 +17,8 @@ export function selectsDevice(selector: string, device: SelectableDevice): boole
   const value = Object.hasOwn(device.labels, label) ? device.labels[label] : undefined
   return value !== undefined && matchesGlob(selector.slice(equals + 1), value)
 }
+
+/** Whether one of several selectors matches every device there may be. */
+export function selectEverything(selectors: readonly string[]): boolean {
+  return selectors.some((selector) => /^\*+$/.test(selector))
+}

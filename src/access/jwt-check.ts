@@ -15,6 +15,7 @@ export interface JwtIssuer {
 
 /** Somebody for whom the issuer vouches. Of the roles, those count that exist here. */
 export interface JwtUser {
+  readonly issuer: string
   readonly user: string
   readonly roles: readonly string[]
 }
@@ -89,11 +90,11 @@ async function discovered(issuer: string, timeout: number): Promise<string> {
   return uri
 }
 
-function userOf(payload: JWTPayload, { userClaim, rolesClaim }: JwtIssuer): JwtVerdict {
+function userOf(payload: JWTPayload, { issuer, userClaim, rolesClaim }: JwtIssuer): JwtVerdict {
   const user = claimOf(payload, userClaim) ?? payload.sub
   if (typeof user !== 'string' || user === '' || Buffer.byteLength(user) > longestName || /[\p{C}\p{Z}]/u.test(user))
     return invalid(`its claims ${userClaim} and sub name no user`, 'see endpoint.http.oidc.user-claim')
-  return { ok: true, user, roles: rolesOf(claimOf(payload, rolesClaim)) }
+  return { ok: true, issuer, user, roles: rolesOf(claimOf(payload, rolesClaim)) }
 }
 
 /** A claim by its name, which may hold dots itself, else by dots that lead into objects. */

@@ -32,6 +32,8 @@ export type TokenRevoked =
 /** The tokens of the HTTP API. */
 export interface TokenDesk {
   create(wanted: WantedToken): Promise<TokenCreated>
+  /** By its id, good or not. */
+  get(id: string): Promise<ApiToken | undefined>
   /** The oldest first, with those that are not good any more. */
   list(): Promise<readonly ApiToken[]>
   /** From now on it is refused; one that is revoked already stays as it is. */
@@ -92,6 +94,7 @@ export function createTokenDesk({
       if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
       return { ok: true, token, text }
     },
+    get: (id) => shelf.get(id),
     list: () => shelf.list(),
     revoke: async (id, by) => {
       const revocation = { at: now(), by }
@@ -128,7 +131,8 @@ function tooMany(good: number): TokenProblem<'too-many-tokens'> {
   }
 }
 
-function unknownToken(id: string): TokenProblem<'unknown-token'> {
+/** There is none of this id, as far as who asks may know. */
+export function unknownToken(id: string): TokenProblem<'unknown-token'> {
   return {
     cause: 'unknown-token',
     message: `there is no token ${JSON.stringify(id)}`,

@@ -27,12 +27,13 @@ export function jobDeskOn(options: {
     limits: () => settings().jobLimits,
     log,
     run: (job) => {
-      const { kind, user, scopes, devices } = job.owner
+      const { realm, name: user, scopes, devices } = job.owner
       const caller =
-        kind === 'operator'
+        realm === 'operator'
           ? operatorCaller(fleet)
           : userCaller(fleet, accounts, {
               user,
+              realm,
               source: `job ${job.id}`,
               method: 'token',
               ...(scopes === undefined ? {} : { scopes }),

@@ -4,8 +4,9 @@ export interface StoredJob {
   readonly deviceId: string
   /** Whose rights it runs with, and what of them. */
   readonly owner: {
-    readonly kind: 'operator' | 'user'
-    readonly user: string
+    /** Who vouches for the name. */
+    readonly realm: 'operator' | 'local' | 'hook' | `issuer ${string}`
+    readonly name: string
     readonly scopes?: readonly ('read' | 'rpc' | 'admin')[]
     readonly devices?: readonly string[]
   }

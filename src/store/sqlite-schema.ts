@@ -83,6 +83,14 @@ export const migrations: readonly string[] = [
     address TEXT UNIQUE
   ) STRICT, WITHOUT ROWID;
   `,
+  // Owners of jobs were a name alone; those of before are taken for users of the configuration.
+  `
+  UPDATE job SET owner = json_set(
+    json_remove(owner, '$.kind', '$.user'),
+    '$.realm', CASE json_extract(owner, '$.kind') WHEN 'operator' THEN 'operator' ELSE 'local' END,
+    '$.name', json_extract(owner, '$.user')
+  );
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

@@ -82,3 +82,23 @@ it('refuses what a newer version wrote, and leaves it as it is', async () => {
   })
   expect(inFile(schemaVersion)).toBe(migrations.length + 1)
 })
+
+it('owners of jobs that were a name alone become users of the configuration, and the operator stays the operator', async () => {
+  const before = 4
+  const owners = ['{"kind":"user","user":"ann","devices":["edge-*"]}', '{"kind":"operator","user":"operator"}']
+  inFile((database) => {
+    migrate(database, migrations.slice(0, before))
+    for (const [at, owner] of owners.entries())
+      database
+        .prepare(
+          `INSERT INTO job (id, device_id, state, owner, request, created_at, expires_at)
+           VALUES ('job${at}', 'router1', 'queued', ?, '{}', ${at}, 1)`,
+        )
+        .run([owner])
+  })
+  const store = await room.open()
+  expect((await store.jobs.list()).map(({ owner }) => owner)).toEqual([
+    { realm: 'local', name: 'ann', devices: ['edge-*'] },
+    { realm: 'operator', name: 'operator' },
+  ])
+})

@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { isApiToken, type TokenFault } from '../../access/api-token.js'
 import type { JwtCheck } from '../../access/jwt-check.js'
+import { realmOfIssuer, type Realm } from '../../access/principal.js'
 import type { TokenDesk } from '../../access/token-desk.js'
 import type { User } from '../../access/user.js'
 import type { Fleet } from '../../fleet/fleet.js'
@@ -21,7 +22,7 @@ export interface HttpPasswordAttempt {
 }
 
 export type HttpPasswordDecision =
-  | { readonly ok: true; readonly account: () => User | undefined }
+  | { readonly ok: true; readonly realm: Realm; readonly account: () => User | undefined }
   | {
       readonly ok: false
       /** A stable word for the log, such as `wrong-password`, `blocked`. */
@@ -82,7 +83,7 @@ export function identifyByCredentials(
         hint: 'make a token for another user',
       })
     const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
-    return caller({ user, method: 'token', token: id, ...narrowed }, account, c.get('peer'))
+    return caller({ user, realm: 'local', method: 'token', token: id, ...narrowed }, account, c.get('peer'))
   }
 
   const byJwt = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
@@ -104,7 +105,8 @@ export function identifyByCredentials(
     }
     // The provider alone says what somebody may do; an entry of that name in the configuration adds nothing.
     const account: User = { name: verdict.user, authorizedKeys: [], principals: [], roles: verdict.roles }
-    return caller({ user: verdict.user, method: 'jwt' }, () => account, c.get('peer'))
+    const realm = realmOfIssuer(verdict.issuer)
+    return caller({ user: verdict.user, realm, method: 'jwt' }, () => account, c.get('peer'))
   }
 
   const byPassword = async (c: Context<ApiEnv>, user: string, password: string): Promise<Identified> => {
@@ -112,7 +114,7 @@ export function identifyByCredentials(
     const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
     if (decision.ok) {
       const name = decision.account()?.name ?? user
-      return caller({ user: name, method: 'password' }, decision.account, c.get('peer'))
+      return caller({ user: name, realm: decision.realm, method: 'password' }, decision.account, c.get('peer'))
     }
     const { reason, message, retryAfter } = decision
     authenticators.loginLog.failed(

@@ -1,4 +1,5 @@
-import { type SelectableDevice, selectsDevice } from '../../access/device-selector.js'
+import { selectEverything, type SelectableDevice, selectsDevice } from '../../access/device-selector.js'
+import type { Principal, Realm } from '../../access/principal.js'
 import { CHANNEL_KINDS } from '../../access/role.js'
 import type { Scope } from '../../access/scope.js'
 import type { Fleet } from '../../fleet/fleet.js'
@@ -10,6 +11,8 @@ export interface Caller {
   /** The operator opened the Unix socket in data-dir and may do everything. */
   readonly kind: 'operator' | 'user'
   readonly user: string
+  /** Who that is: what somebody owns is theirs by this, never by the name alone. */
+  readonly principal: Principal
   /** `address:port` that the call came from, `local` on the Unix socket. */
   readonly source: string
   /** What proved who it is. */
@@ -25,6 +28,8 @@ export interface Caller {
   mayOn(scope: Scope, deviceId: string): Promise<boolean>
   /** The same about a device that is yet to be. */
   mayOnNew(scope: Scope, device: SelectableDevice): boolean
+  /** The same about every device there is and will be: a role with the scope on `*`, and nothing that narrows it. */
+  mayEverywhere(scope: Scope): boolean
   /** Whether lists and event streams show a device to the caller: `read` on it. */
   sees(device: SelectableDevice): boolean
   /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
@@ -38,11 +43,13 @@ export function operatorCaller(fleet: Devices): Caller {
   return {
     kind: 'operator',
     user: 'operator',
+    principal: { realm: 'operator', name: 'operator' },
     source: 'local',
     method: 'socket',
     may: () => true,
     mayOn: async () => true,
     mayOnNew: () => true,
+    mayEverywhere: () => true,
     sees: () => true,
     authorise: async (deviceId) => {
       const device = await fleet.device(deviceId)
@@ -56,6 +63,8 @@ export function operatorCaller(fleet: Devices): Caller {
 /** A user who proved to be one, and what the proof itself leaves of the user's rights. */
 export interface ProvenUser {
   readonly user: string
+  /** Who vouches for the name. */
+  readonly realm: Realm
   readonly source: string
   readonly method: 'password' | 'token' | 'jwt'
   readonly token?: string
@@ -67,7 +76,7 @@ export interface ProvenUser {
 
 /** A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it. */
 export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
-  const { user, source, method, token } = proven
+  const { user, realm, source, method, token } = proven
   const rolesWith = (scope: Scope): readonly string[] => {
     if (proven.scopes?.includes(scope) === false) return []
     const roles = accounts.roles()
@@ -86,6 +95,7 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
   return {
     kind: 'user',
     user,
+    principal: { realm, name: user },
     source,
     method,
     ...(token === undefined ? {} : { token }),
@@ -94,6 +104,9 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     may: (scope) => rolesWith(scope).length > 0,
     mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
     mayOnNew: grants,
+    mayEverywhere: (scope) =>
+      (proven.devices === undefined || selectEverything(proven.devices)) &&
+      rolesWith(scope).some((name) => selectEverything(accounts.roles().get(name)?.devices ?? [])),
     sees: (device) => grants('read', device),
     authorise: async (deviceId) => {
       if (proven.devices !== undefined && !included((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }))

@@ -37,6 +37,7 @@ function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}
   }
   const caller = userCaller(inMemory.fleet, accounts, {
     user: 'ann',
+    realm: 'local',
     source: '192.0.2.7:1',
     method: 'token',
     ...narrowed,

@@ -108,6 +108,7 @@ describe('GET /api/v1/audit', () => {
     const caller = {
       ...operatorCaller(fleet),
       kind: 'user',
+      mayEverywhere: () => false,
       mayOn: async (_: string, id: string) => id === 'router2',
     } as const
     const { lines } = await find('', room({ identify: () => ({ ok: true, caller }) }))

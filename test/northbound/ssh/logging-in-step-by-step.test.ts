@@ -22,7 +22,9 @@ afterEach(() => {
 async function login({
   maxAttempts = 6,
   decide = async ({ password }: PasswordAttempt): Promise<PasswordDecision> =>
-    password === 'right' ? { ok: true, user: ops, account: () => ops } : { ok: false, reason: 'wrong-password' },
+    password === 'right'
+      ? { ok: true, user: ops, realm: 'local', account: () => ops }
+      : { ok: false, reason: 'wrong-password' },
 } = {}) {
   const attempts: PasswordAttempt[] = []
   const failures: string[] = []
@@ -133,7 +135,7 @@ describe('keyboard-interactive', () => {
     client.answer(['right'])
     client.password('wrong')
     while (decisions.size < 2) await new Promise((resolve) => setImmediate(resolve))
-    decisions.get('right')?.({ ok: true, user: ops, account: () => ops })
+    decisions.get('right')?.({ ok: true, user: ops, realm: 'local', account: () => ops })
     await new Promise((resolve) => setImmediate(resolve))
     decisions.get('wrong')?.({ ok: false, reason: 'wrong-password' })
     expect(await client.said()).toEqual(['failure', methods])
@@ -156,7 +158,7 @@ describe('a password', () => {
   it('of another name than that of the login goes by the name that was decided', async () => {
     const carol: User = { ...ops, name: 'carol' }
     const { client, authenticated } = await login({
-      decide: async () => ({ ok: true, user: carol, account: () => carol }),
+      decide: async () => ({ ok: true, user: carol, realm: 'hook', account: () => carol }),
     })
     client.password('x')
     expect(await client.said()).toEqual(['success'])

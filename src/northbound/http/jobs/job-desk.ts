@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { samePrincipal } from '../../../access/principal.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { Log } from '../../../telemetry/log.js'
-import type { Job, JobAnswer, JobOwner, JobStore } from './job.js'
+import type { Job, JobAnswer, JobStore } from './job.js'
 
 /** Bounds on jobs; times in milliseconds. */
 export interface JobLimits {
@@ -73,7 +74,7 @@ export async function createJobDesk(options: {
           return
         }
         await save({ ...job, state: 'done', startedAt, finishedAt: now(), answer })
-        log.info({ job: job.id, deviceId, user: job.owner.user, status: answer.status }, 'job done')
+        log.info({ job: job.id, deviceId, user: job.owner.name, status: answer.status }, 'job done')
       }
     } finally {
       busy.delete(deviceId)
@@ -152,7 +153,7 @@ export async function createJobDesk(options: {
     submit: async ({ lifetime, ...asked }) => {
       const { maxJobs, maxJobsPerUser, jobLifetime, maxJobLifetime } = limits()
       const waiting = [...jobs.values()].filter(({ state }) => state === 'queued' || state === 'running')
-      const own = waiting.filter(({ owner }) => sameOwner(owner, asked.owner))
+      const own = waiting.filter(({ owner }) => samePrincipal(owner, asked.owner))
       if (waiting.length >= maxJobs || own.length >= maxJobsPerUser)
         return {
           ok: false,
@@ -196,11 +197,6 @@ export async function createJobDesk(options: {
       fleet.events.off('replaced', attached)
     },
   }
-}
-
-/** Whether two are the same somebody. */
-export function sameOwner(one: Pick<JobOwner, 'kind' | 'user'>, other: Pick<JobOwner, 'kind' | 'user'>): boolean {
-  return one.kind === other.kind && one.user === other.user
 }
 
 function waitsOn({ status, body }: JobAnswer): boolean {

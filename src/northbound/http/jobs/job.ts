@@ -1,9 +1,8 @@
+import type { Principal } from '../../../access/principal.js'
 import type { Scope } from '../../../access/scope.js'
 
 /** Whose rights a job runs with; they are looked up when it runs. */
-export interface JobOwner {
-  readonly kind: 'operator' | 'user'
-  readonly user: string
+export interface JobOwner extends Principal {
   /** What the proof of the caller left of the user's rights; absent for all of them. */
   readonly scopes?: readonly Scope[]
   readonly devices?: readonly string[]

@@ -72,15 +72,14 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rp
       return { response: answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 }), happened: false }
     c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
     c.header('Preference-Applied', 'respond-async')
-    return { response: c.json(shownJob(submitted.job), 202), happened: true }
+    return { response: c.json(shownJob(submitted.job, { read: true }), 202), happened: true }
   })
 }
 
 export function ownerOf({ var: { caller } }: Context<ApiEnv>): JobOwner {
-  const { kind, user, scopes, devices } = caller
+  const { principal, scopes, devices } = caller
   return {
-    kind,
-    user,
+    ...principal,
     ...(scopes === undefined ? {} : { scopes }),
     ...(devices === undefined ? {} : { devices }),
   }

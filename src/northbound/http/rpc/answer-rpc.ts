@@ -192,7 +192,7 @@ export function findSession(
   deviceId: string,
   sessionId: string,
 ): { readonly session: ExplicitSession } | { readonly response: Response } {
-  const found = ports.rpc.sessions.find(c.get('caller'), deviceId, sessionId)
+  const found = ports.rpc.sessions.find(c.get('caller').principal, deviceId, sessionId)
   if (found.state === 'open') return found
   if (found.state === 'ended') return { response: answerProblem(c, 'session-ended', found.failure) }
   return {

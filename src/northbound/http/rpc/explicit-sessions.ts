@@ -1,3 +1,4 @@
+import { type Principal, principalKey } from '../../../access/principal.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
@@ -9,12 +10,6 @@ import type { CallLimits } from './call-limits.js'
 import { type DeviceSession, openDeviceSession } from './device-session.js'
 
 export type SessionLimits = Pick<CallLimits, 'sessionIdle' | 'sessionLifetime' | 'maxSessions' | 'maxSessionsPerUser'>
-
-/** Who opened a session: nobody else may use it, or learn that it is there. */
-export interface SessionOwner {
-  readonly kind: string
-  readonly user: string
-}
 
 /** A session that a client opened, and closes. */
 export interface ExplicitSession {
@@ -37,15 +32,16 @@ export type Found =
   | { readonly state: 'unknown' }
 
 export interface ExplicitSessions {
+  /** Nobody but its owner may use it, or learn that it is there. */
   readonly open: (
-    owner: SessionOwner,
+    owner: Principal,
     deviceId: string,
     client: SessionClient,
     signal: AbortSignal,
     /** Of the call that opens it. */
     span?: Span,
   ) => Promise<{ readonly ok: true; readonly session: ExplicitSession } | Failed>
-  readonly find: (owner: SessionOwner, deviceId: string, id: string) => Found
+  readonly find: (owner: Principal, deviceId: string, id: string) => Found
   /** Sends an operation; answers once its reply begins. Calls on one session are answered in their order. */
   readonly ask: (
     session: ExplicitSession,
@@ -59,7 +55,7 @@ export interface ExplicitSessions {
 }
 
 interface Entry {
-  readonly owner: SessionOwner
+  readonly owner: Principal
   readonly deviceId: string
   readonly session: DeviceSession
   readonly openedAt: number
@@ -77,7 +73,7 @@ type EndedBy = 'client' | 'device' | 'idle' | 'lifetime' | 'shutdown'
 
 /** Why a session ended, kept for a while for whoever asks for it. */
 interface Ended {
-  readonly owner: SessionOwner
+  readonly owner: Principal
   readonly deviceId: string
   readonly why: string
   readonly at: number
@@ -102,7 +98,7 @@ export function createExplicitSessions(
   const opening = new Map<string, number>()
 
   const open: ExplicitSessions['open'] = async (owner, deviceId, client, signal, span) => {
-    const key = ownerKey(owner)
+    const key = principalKey(owner)
     const refusal = tooManyFor(key)
     if (refusal !== undefined) return failedWith(refusal)
     opening.set(key, (opening.get(key) ?? 0) + 1)
@@ -151,7 +147,8 @@ export function createExplicitSessions(
     const beginning = [...opening.values()].reduce((sum, each) => sum + each, 0)
     if (entries.size + beginning >= maxSessions)
       return tooMany(`${maxSessions} sessions are open over HTTP already`, 'max-sessions')
-    const own = [...entries.values()].filter(({ owner }) => ownerKey(owner) === key).length + (opening.get(key) ?? 0)
+    const own =
+      [...entries.values()].filter(({ owner }) => principalKey(owner) === key).length + (opening.get(key) ?? 0)
     return own >= maxSessionsPerUser
       ? tooMany(`${maxSessionsPerUser} sessions are open already for this user`, 'max-sessions-per-user')
       : undefined
@@ -159,7 +156,7 @@ export function createExplicitSessions(
 
   const find: ExplicitSessions['find'] = (owner, deviceId, id) => {
     const isOwn = (one: Pick<Entry, 'owner' | 'deviceId'>): boolean =>
-      ownerKey(one.owner) === ownerKey(owner) && one.deviceId === deviceId
+      principalKey(one.owner) === principalKey(owner) && one.deviceId === deviceId
     const entry = entries.get(id)
     if (entry !== undefined && isOwn(entry)) return { state: 'open', session: shown(id, entry) }
     const past = ended.get(id)
@@ -245,10 +242,6 @@ export function createExplicitSessions(
       await Promise.all([...entries.keys()].map((id) => end(id, 'shutdown', 'the bridge is stopping')))
     },
   }
-}
-
-function ownerKey({ kind, user }: SessionOwner): string {
-  return JSON.stringify([kind, user])
 }
 
 function sessionEnded(why: string): CallFailure {

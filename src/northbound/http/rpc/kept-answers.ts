@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
+import { principalKey } from '../../../access/principal.js'
 import type { ApiEnv } from '../api.js'
 import { answerProblem } from '../problem.js'
 import type { CallLimits } from './call-limits.js'
@@ -57,8 +58,7 @@ export function createKeptAnswers(
         hint: 'a random UUID is a good one',
       })
     forgetOld()
-    const { kind, user } = c.var.caller
-    const key = JSON.stringify([kind, user, c.req.method, c.req.path, deviceId, given])
+    const key = JSON.stringify([principalKey(c.var.caller.principal), c.req.method, c.req.path, deviceId, given])
     const fingerprint = fingerprintOf(c, body)
     const known = answers.get(key)
     if (known !== undefined) return again(c, known, fingerprint)

@@ -21,7 +21,7 @@ beforeEach(() => {
   )
   app = new Hono<ApiEnv>()
   app.post('*', async (c) => {
-    c.set('caller', { kind: 'user', user: c.req.header('user') ?? 'ops' } as Caller)
+    c.set('caller', { principal: { realm: 'local', name: c.req.header('user') ?? 'ops' } } as Caller)
     return answers.once(c, c.req.header('device') ?? 'r1', await c.req.text(), async () => {
       acted += 1
       return { response: await act(), happened }

@@ -51,7 +51,13 @@ async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
   const deadline = createCallDeadline(c.req.raw.signal, timeout.milliseconds)
-  const opening = await ports.rpc.sessions.open(c.var.caller, deviceId, clientOf(c), deadline.signal, c.var.span)
+  const opening = await ports.rpc.sessions.open(
+    c.var.caller.principal,
+    deviceId,
+    clientOf(c),
+    deadline.signal,
+    c.var.span,
+  )
   deadline.met()
   if (!opening.ok) {
     const late = opening.failure.cause === 'client-gone' && deadline.passed()

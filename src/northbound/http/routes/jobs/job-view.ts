@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import type { Job } from '../../jobs/job.js'
+import type { RightsOnThing } from '../../rights.js'
 
 const time = z.iso.datetime()
 
-/** A job as its owner sees it. The request's body is not shown again: it may hold secrets. */
+/** A job as its owner sees it, and others as far as they may read what the device answered. The request's body is not shown again: it may hold secrets. */
 export const jobSchema = z
   .object({
     id: z.string(),
@@ -15,27 +16,27 @@ export const jobSchema = z
     expiresAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
-    answer: z
-      .object({ status: z.int(), contentType: z.string(), body: z.string() })
-      .nullable()
-      .openapi({ description: 'what the call would have been answered with' }),
+    answer: z.object({ status: z.int(), contentType: z.string(), body: z.string() }).nullable().openapi({
+      description:
+        'what the call would have been answered with; null as well for the job of somebody else on a device where not every operation is allowed to you',
+    }),
   })
   .openapi('Job')
 
 export const jobListSchema = z.object({ jobs: z.array(jobSchema) }).openapi('JobList')
 
-export function shownJob(job: Job): z.infer<typeof jobSchema> {
+export function shownJob(job: Job, { read }: Pick<RightsOnThing, 'read'>): z.infer<typeof jobSchema> {
   const { id, deviceId, owner, request, state, createdAt, expiresAt, startedAt, finishedAt, answer } = job
   return {
     id,
     device: deviceId,
-    user: owner.user,
+    user: owner.name,
     operation: request.path.split('?')[0]?.split('/').at(-1) ?? '',
     state,
     createdAt: createdAt.toISOString(),
     expiresAt: expiresAt.toISOString(),
     startedAt: startedAt?.toISOString() ?? null,
     finishedAt: finishedAt?.toISOString() ?? null,
-    answer: answer === undefined ? null : { ...answer },
+    answer: answer === undefined || !read ? null : { ...answer },
   }
 }

@@ -1,10 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Api, ApiEnv, Ports } from '../../api.js'
-import type { Job } from '../../jobs/job.js'
-import { sameOwner } from '../../jobs/job-desk.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../require-scope.js'
+import { rightsOnJob, visibleTo } from '../../rights.js'
 import { jobListSchema, jobSchema, shownJob } from './job-view.js'
 
 const jobId = z.object({
@@ -17,7 +16,8 @@ const list = createRoute({
   ...needs('rpc'),
   operationId: 'listJobs',
   tags: ['jobs'],
-  summary: 'Calls that wait for their devices, and those that were carried out: your own, or all of them with `admin`',
+  summary:
+    'Calls that wait for their devices, and those that were carried out: your own, and with `admin` those of your devices',
   request: { query: z.object({ device: z.string().optional(), state: jobSchema.shape.state.optional() }) },
   responses: {
     200: { description: 'the oldest first', content: { 'application/json': { schema: jobListSchema } } },
@@ -54,29 +54,29 @@ const remove = createRoute({
 })
 
 export function registerJobs(api: Api, { jobs }: Ports): void {
-  const mine = (c: Context<ApiEnv>, job: Job | undefined): job is Job =>
-    job !== undefined && (c.var.caller.may('admin') || sameOwner(job.owner, c.var.caller))
-
-  api.openapi(list, (c) => {
+  api.openapi(list, async (c) => {
     const { device, state } = c.req.valid('query')
-    const shown = jobs
+    const wanted = jobs
       .list()
-      .filter((job) => mine(c, job))
       .filter((job) => (device ?? job.deviceId) === job.deviceId && (state ?? job.state) === job.state)
-    return c.json({ jobs: shown.map(shownJob) }, 200)
+    const visible = await visibleTo(wanted, (job) => rightsOnJob(c.var.caller, job))
+    return c.json({ jobs: visible.map(({ thing, rights }) => shownJob(thing, rights)) }, 200)
   })
-  api.openapi(get, (c) => {
+  api.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
     const job = jobs.get(id)
-    return mine(c, job) ? c.json(shownJob(job), 200) : answerUnknown(c, id)
+    const rights = job && (await rightsOnJob(c.var.caller, job))
+    return job !== undefined && rights?.see === true ? c.json(shownJob(job, rights), 200) : answerUnknown(c, id)
   })
   api.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
-    if (!mine(c, jobs.get(id))) return answerUnknown(c, id)
+    const job = jobs.get(id)
+    const rights = job && (await rightsOnJob(c.var.caller, job))
+    if (rights?.end !== true) return answerUnknown(c, id)
     const removed = await jobs.remove(id)
     return removed === undefined
       ? answerProblem(c, 'job-running', { message: `job ${id} runs`, hint: 'wait for its answer' })
-      : c.json(shownJob(removed), 200)
+      : c.json(shownJob(removed, rights), 200)
   })
 }
 

@@ -2,6 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../require-scope.js'
+import { rightsOnSession } from '../../rights.js'
 
 const route = createRoute({
   method: 'delete',
@@ -22,7 +23,7 @@ export function registerKillSession(api: Api, { fleet }: Ports): void {
     const { sid } = c.req.valid('param')
     const session = (await fleet.sessions()).find(({ id }) => id === sid)
     // Whoever may not end it does not learn that it exists.
-    const allowed = session !== undefined && (await c.var.caller.mayOn('admin', session.deviceId))
+    const allowed = session !== undefined && (await rightsOnSession(c.var.caller, session)).end
     if (allowed && (await fleet.endSession(sid, c.var.caller.user))) return c.body(null, 204)
     return answerProblem(c, 'unknown-session', {
       message: `there is no session ${JSON.stringify(sid)}`,

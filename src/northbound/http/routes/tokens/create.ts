@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { samePrincipal } from '../../../../access/principal.js'
 import type { WantedToken } from '../../../../access/token-desk.js'
 import type { Api, Ports } from '../../api.js'
 import type { Caller } from '../../caller.js'
@@ -57,9 +58,12 @@ export function registerCreateToken(api: Api, { tokens }: Ports): void {
   })
 }
 
-/** Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's rights. */
-function mayMakeFor(caller: Caller, user: string): boolean {
-  return caller.kind === 'operator' || (caller.method === 'password' && caller.user === user)
+/**
+ * Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's rights.
+ * A token acts as a user of the configuration: somebody of that name whom the hook or an issuer knows is somebody else.
+ */
+function mayMakeFor({ kind, method, principal }: Caller, user: string): boolean {
+  return kind === 'operator' || (method === 'password' && samePrincipal(principal, { realm: 'local', name: user }))
 }
 
 function wantedToken(asked: z.output<typeof newTokenSchema>, createdBy: string): WantedToken {

@@ -2,9 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needs } from '../../require-scope.js'
+import { rightsOnToken, visibleTo } from '../../rights.js'
 import { describeToken, tokenSchema } from './token.js'
 
-/** All tokens, the oldest first. */
+/** Tokens, the oldest first. */
 export const tokenListSchema = z.object({ tokens: z.array(tokenSchema) }).openapi('TokenList')
 
 const route = createRoute({
@@ -13,7 +14,7 @@ const route = createRoute({
   ...needs('admin'),
   operationId: 'listTokens',
   tags: ['tokens'],
-  summary: 'All tokens, also those that ended in the last 90 days',
+  summary: 'Your own tokens, or all where you administer every device; also those that ended in the last 90 days',
   responses: {
     200: { description: 'the oldest first', content: { 'application/json': { schema: tokenListSchema } } },
     ...problemResponses(),
@@ -23,6 +24,7 @@ const route = createRoute({
 export function registerListTokens(api: Api, { tokens }: Ports): void {
   api.openapi(route, async (c) => {
     const now = new Date()
-    return c.json({ tokens: (await tokens.list()).map((token) => describeToken(token, now)) }, 200)
+    const visible = await visibleTo(await tokens.list(), (token) => rightsOnToken(c.var.caller, token))
+    return c.json({ tokens: visible.map(({ thing }) => describeToken(thing, now)) }, 200)
   })
 }

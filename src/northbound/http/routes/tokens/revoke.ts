@@ -1,7 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi'
+import { unknownToken } from '../../../../access/token-desk.js'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../require-scope.js'
+import { rightsOnToken } from '../../rights.js'
 import { describeToken, tokenSchema } from './token.js'
 
 const route = createRoute({
@@ -10,7 +12,7 @@ const route = createRoute({
   ...needs('admin'),
   operationId: 'revokeToken',
   tags: ['tokens'],
-  summary: 'Refuses a token from now on, whoever it is for',
+  summary: 'Refuses a token from now on: one of your own, or any where you administer every device',
   request: {
     params: z.object({
       tokenId: z.string().openapi({ param: { name: 'tokenId', in: 'path' }, description: 'the id, not the token' }),
@@ -24,7 +26,12 @@ const route = createRoute({
 
 export function registerRevokeToken(api: Api, { tokens }: Ports): void {
   api.openapi(route, async (c) => {
-    const revoked = await tokens.revoke(c.req.valid('param').tokenId, c.var.caller.user)
+    const { tokenId } = c.req.valid('param')
+    const token = await tokens.get(tokenId)
+    // Whoever may not revoke it does not learn that it exists.
+    if (token === undefined || !rightsOnToken(c.var.caller, token).end)
+      return answerProblem(c, 'unknown-token', unknownToken(tokenId))
+    const revoked = await tokens.revoke(tokenId, c.var.caller.user)
     return revoked.ok
       ? c.json(describeToken(revoked.token, new Date()), 200)
       : answerProblem(c, revoked.problem.cause, revoked.problem)

@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Role } from '../../../src/access/role.js'
+import type { Scope } from '../../../src/access/scope.js'
+import { createFleetEmitter } from '../../../src/fleet/events.js'
+import type { Api } from '../../../src/northbound/http/api.js'
+import { createApp } from '../../../src/northbound/http/app.js'
+import { type Caller, operatorCaller, type ProvenUser, userCaller } from '../../../src/northbound/http/caller.js'
+import type { Job } from '../../../src/northbound/http/jobs/job.js'
+import { createJobDesk, type JobDesk } from '../../../src/northbound/http/jobs/job-desk.js'
+import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
+import { recordedLog } from './recorded-log.js'
+
+const role = (devices: readonly string[], api: readonly Scope[], operations = '*'): Role => ({
+  devices,
+  operations: [{ effect: 'allow', name: operations }],
+  channels: ['netconf'],
+  api,
+})
+
+const roles = new Map([
+  ['everything', role(['*'], ['read', 'rpc', 'admin'])],
+  ['edge-admin', role(['edge-*'], ['read', 'rpc', 'admin'])],
+  ['edge-admin-that-reads', role(['edge-*'], ['read', 'rpc', 'admin'], 'get')],
+  ['edge-user', role(['edge-*'], ['read', 'rpc'])],
+  ['reader', role(['*'], ['read'])],
+])
+
+/** Everybody who may ask. `ann` is three people: a user of the configuration, one of an issuer, one of the hook. */
+const people = {
+  operator: 'operator',
+  root: { user: 'root', roles: ['everything'] },
+  'root by a token for edge': {
+    user: 'root',
+    roles: ['everything'],
+    method: 'token',
+    token: 'edgetoken',
+    devices: ['edge-*'],
+  },
+  'edge admin': { user: 'eve', roles: ['edge-admin'] },
+  'edge admin under rules': { user: 'rik', roles: ['edge-admin-that-reads'] },
+  ann: { user: 'ann', roles: ['edge-user'] },
+  'ann by a token to read': {
+    user: 'ann',
+    roles: ['edge-user'],
+    method: 'token',
+    token: 'readtoken',
+    scopes: ['read'],
+  },
+  'ann of an issuer': { user: 'ann', roles: ['edge-user'], realm: 'issuer https://id.example', method: 'jwt' },
+  'ann of the hook': { user: 'ann', roles: ['edge-user'], realm: 'hook', method: 'password' },
+  reader: { user: 'rob', roles: ['reader'] },
+  nobody: { user: 'gone', roles: [] },
+} as const satisfies Record<string, 'operator' | (Partial<ProvenUser> & { user: string; roles: readonly string[] })>
+
+type Person = keyof typeof people
+
+const names = Object.keys(people) as Person[]
+
+let app: Api
+let jobs: JobDesk
+let callers: Map<Person, Caller>
+/** By what the tests call it. */
+let ids: Map<string, string>
+
+const owners = {
+  ann: { realm: 'local', name: 'ann' },
+  operator: { realm: 'operator', name: 'operator' },
+} as const
+
+beforeEach(async () => {
+  const inMemory = fleetInMemory({
+    statuses: [
+      { ...attached('edge-1'), link: undefined } as never,
+      { ...attached('core-1'), link: undefined } as never,
+    ],
+    enrolments: [
+      enrolment('edge-new', 'pending', { presented: keyA }),
+      enrolment('core-new', 'pending', { presented: keyA }),
+    ],
+    sessions: [session('on-edge-1', { deviceId: 'edge-1' }), session('on-core-1', { deviceId: 'core-1' })],
+    findRecords: async () => ({
+      lines: ['edge-1', 'core-1', undefined].map((deviceId) =>
+        JSON.stringify({ time: '2026-01-01T00:00:00.000Z', event: 'rpc', deviceId }),
+      ),
+    }),
+  })
+  const { fleet } = inMemory
+  jobs = await createJobDesk({
+    store: { list: async () => [], put: async () => true, remove: async () => true },
+    fleet: { ...fleet, events: createFleetEmitter() },
+    run: async () => ({ status: 200, contentType: 'text/plain', body: 'never' }),
+    limits: () => ({
+      maxJobs: 100,
+      maxJobsPerUser: 100,
+      jobLifetime: 60_000,
+      maxJobLifetime: 60_000,
+      jobRetention: 60_000,
+    }),
+    log: recordedLog().log,
+  })
+  ids = new Map()
+  for (const [name, owner, deviceId] of [
+    ["ann's on edge-1", owners.ann, 'edge-1'],
+    ["ann's on core-1", owners.ann, 'core-1'],
+    ["the operator's on edge-1", owners.operator, 'edge-1'],
+  ] as const) {
+    const request = { path: `/api/v1/devices/${deviceId}/get`, contentType: '', accept: '', body: '' }
+    const submitted = await jobs.submit({ deviceId, owner, request })
+    if (submitted.ok) ids.set(name, submitted.job.id)
+  }
+  for (const user of ['ann', 'root']) {
+    const created = await inMemory.tokens.create({ user, createdBy: 'operator' })
+    if (created.ok) ids.set(`token of ${user}`, created.token.id)
+  }
+  callers = new Map(
+    names.map((name) => {
+      const person: (typeof people)[Person] = people[name]
+      if (person === 'operator') return [name, operatorCaller(fleet)]
+      const { user, roles: held, ...proven } = person
+      const account = { name: user, authorizedKeys: [], principals: [], roles: held }
+      const accounts = { find: () => account, roles: () => roles }
+      return [
+        name,
+        userCaller(fleet, accounts, { user, realm: 'local', method: 'password', source: '192.0.2.7:1', ...proven }),
+      ]
+    }),
+  )
+  app = createApp({
+    ...inMemory,
+    jobs,
+    log: recordedLog().log,
+    identify: (c) => {
+      const caller = callers.get(c.req.header('x-caller') as Person)
+      return caller === undefined ? { ok: false, response: c.json({}, 401) } : { ok: true, caller }
+    },
+  })
+})
+afterEach(() => jobs.close())
+
+async function ask(person: Person, path: string, init: RequestInit = {}): Promise<Response> {
+  return app.request(path, { ...init, headers: { 'x-caller': person, 'content-type': 'application/json' } })
+}
+
+/** Who is answered with success. */
+async function allowed(path: string, init: RequestInit = {}): Promise<readonly Person[]> {
+  const answers = await Promise.all(names.map(async (name) => [name, await ask(name, path, init)] as const))
+  return answers.filter(([, { ok }]) => ok).map(([name]) => name)
+}
+
+/** Who finds what in a list; whoever may not ask at all is left out. */
+async function listed(
+  path: string,
+  idsOf: (body: never) => readonly string[],
+): Promise<Record<string, readonly string[]>> {
+  const called = new Map([...ids].map(([name, id]) => [id, name]))
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const answer = await ask(name, path)
+      const shown = answer.ok ? idsOf((await answer.json()) as never).map((id) => called.get(id) ?? id) : []
+      return [name, shown] as const
+    }),
+  )
+  return Object.fromEntries(found.filter(([, shown]) => shown.length > 0))
+}
+
+describe('a job', () => {
+  const all = ["ann's on edge-1", "ann's on core-1", "the operator's on edge-1"]
+  const onEdge = [all[0], all[2]]
+
+  it('is listed to its owner on a device that is still the owner’s, and to who administers the device', async () => {
+    expect(
+      await listed('/api/v1/jobs', ({ jobs: shown }: { jobs: { id: string }[] }) => shown.map(({ id }) => id)),
+    ).toEqual({
+      operator: all,
+      root: all,
+      'root by a token for edge': onEdge,
+      'edge admin': onEdge,
+      'edge admin under rules': onEdge,
+      ann: [all[0]],
+    })
+  })
+
+  it.each([
+    [
+      "ann's on edge-1",
+      ['operator', 'root', 'root by a token for edge', 'edge admin', 'edge admin under rules', 'ann'],
+    ],
+    ["ann's on core-1", ['operator', 'root']],
+    [
+      "the operator's on edge-1",
+      ['operator', 'root', 'root by a token for edge', 'edge admin', 'edge admin under rules'],
+    ],
+  ])('%s is read by, and taken back by, these alone', async (name, whom) => {
+    expect(await allowed(`/api/v1/jobs/${ids.get(name)}`)).toEqual(whom)
+    for (const person of names.filter((each) => !whom.includes(each))) {
+      const path = `/api/v1/jobs/${ids.get(name)}`
+      expect([404, 403]).toContain((await ask(person, path, { method: 'DELETE' })).status)
+      expect(jobs.get(ids.get(name) ?? '')?.state).toBe('queued')
+    }
+    const least = whom.at(-1) as Person
+    expect((await ask(least, `/api/v1/jobs/${ids.get(name)}`, { method: 'DELETE' })).status).toBe(200)
+    expect(jobs.get(ids.get(name) ?? '')?.state).toBe('cancelled')
+  })
+
+  it('of somebody else shows its answer to those alone who may do everything on the device', async () => {
+    const done: Job = {
+      id: 'done',
+      deviceId: 'edge-1',
+      owner: owners.ann,
+      createdAt: new Date(),
+      expiresAt: new Date(),
+      request: { path: '/x', contentType: '', accept: '', body: '' },
+      state: 'done',
+      answer: { status: 200, contentType: 'application/xml', body: 'a configuration' },
+    }
+    jobs = { ...jobs, get: () => done }
+    const inMemory = fleetInMemory({ statuses: [attached('edge-1')] })
+    for (const [person, seen] of [
+      ['ann', true],
+      ['edge admin', true],
+      ['operator', true],
+      ['edge admin under rules', false],
+    ] as const) {
+      const caller = callers.get(person) as Caller
+      const shown = createApp({ ...inMemory, jobs, log: recordedLog().log, identify: () => ({ ok: true, caller }) })
+      const body = (await (await shown.request('/api/v1/jobs/done')).json()) as { answer: unknown }
+      expect([person, body.answer !== null]).toEqual([person, seen])
+    }
+  })
+})
+
+describe('a token', () => {
+  it('is listed to its user, and all of them to who administers every device', async () => {
+    const both = ['token of ann', 'token of root']
+    expect(
+      await listed('/api/v1/tokens', ({ tokens }: { tokens: { id: string }[] }) => tokens.map(({ id }) => id)),
+    ).toEqual({ operator: both, root: both })
+  })
+
+  it('is revoked by the same alone, and nobody else learns that it exists', async () => {
+    const path = `/api/v1/tokens/${ids.get('token of root')}`
+    const unknown = '/api/v1/tokens/000000000000'
+    for (const person of names.filter((each) => each !== 'operator' && each !== 'root')) {
+      const [one, other] = await Promise.all([path, unknown].map((each) => ask(person, each, { method: 'DELETE' })))
+      expect([person, one?.status]).toEqual([person, other?.status])
+      expect(one?.ok).toBe(false)
+    }
+    expect((await ask('root', path, { method: 'DELETE' })).status).toBe(200)
+  })
+})
