@@ -10,6 +10,7 @@ import {
 import { createEnrolmentDesk, type EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
+import { type Work, workOn } from '../lib/current-work.js'
 import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/authentication.js'
@@ -22,6 +23,7 @@ import { createCallHomeListener } from '../southbound/listener.js'
 import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2-internals.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'
+import { watchForStalls } from '../telemetry/event-loop-stalls.js'
 import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
 import { createAccess } from './access.js'
@@ -36,6 +38,7 @@ import { httpAuthenticatorsFrom, tokenDeskOn } from './http-access.js'
 import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { listen } from './listen.js'
 import { logFleetEvents } from './log-fleet-events.js'
+import { createStallLog } from './log-stalls.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
 import { tellOfBadDeviceIds } from './tell-of-enrolments.js'
@@ -74,6 +77,8 @@ export interface Bridge {
 /** Fleet events that are kept for clients of `/api/v1/events` that come again. */
 const keptEvents = 1000
 
+const RELOAD: Work = { kind: 'reload' }
+
 /** Milliseconds between two writes of when devices were seen. */
 const touchInterval = 30_000
 
@@ -94,6 +99,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   logFleetEvents(events, log)
   const metrics: Metrics = createMetrics({ version, readings: () => readings() })
   countFleetEvents(events, metrics.fleet)
+  const tellOfStall = createStallLog(log)
+  const stopWatching = watchForStalls((stall) => {
+    metrics.eventLoop.stalled(stall.work?.kind ?? 'many', stall.milliseconds / 1000)
+    tellOfStall(stall)
+  })
   const tracing = await startTracing(config, log, metrics.traces)
   const ownEndpoints: EndpointAssignments = await createEndpointAssignments({
     store,
@@ -256,6 +266,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     await operator.close()
     await rpc.close()
     fleet.close()
+    stopWatching()
     metrics.stop()
     await recording.close()
     await tracing.close()
@@ -297,6 +308,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       addresses,
       hostKeys: hostKeys.lines,
       configure: async (next) => {
+        workOn(RELOAD)
         settings = await settingsFrom(next)
         await tracing.configure(next)
         recording.configure(next)

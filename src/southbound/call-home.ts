@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
+import { workOn } from '../lib/current-work.js'
 import type { Log } from '../telemetry/log.js'
 import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
@@ -85,6 +86,7 @@ export async function receiveCall(
   const wantsHeldSession = claim.form === 'none'
   const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
   if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
+  const work = { kind: 'handshake', source }
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
@@ -92,7 +94,11 @@ export async function receiveCall(
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
     login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
-    work: (piece) => call.work(piece),
+    work: (piece) =>
+      call.work(() => {
+        workOn(work)
+        piece()
+      }),
     handshakeTimeout: limits.handshakeTimeout,
     keepalive,
     keepaliveInterval: limits.keepaliveInterval,

@@ -5,7 +5,7 @@ import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
-import { boundUnreadAnswers, governFlow } from '../ssh/ssh2-internals-flow.js'
+import { boundUnreadAnswers, governFlow, nameWork } from '../ssh/ssh2-internals-flow.js'
 import {
   giveUpSilent,
   governWork,
@@ -255,6 +255,7 @@ function createLink(
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
+  nameWork(client, { kind: 'link', source })
   forgetLogin(client)
   forgetKeyExchange(client)
   // ssh2 tells of the end of a key exchange while it is still at work with it.

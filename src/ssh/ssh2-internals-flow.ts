@@ -1,6 +1,7 @@
 /** A part of what `ssh2-internals.ts` is about: how much a peer may be sent, and may leave unread. ssh2's channels mind the peer's window and not the socket. */
 import type { Readable, Writable } from 'node:stream'
 import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
+import { type Work, workOn } from '../lib/current-work.js'
 import { type ConnectionInsides, inside, insideChannel } from './ssh2-internals.js'
 
 /** Octets that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
@@ -81,6 +82,11 @@ function refuseBeyondWindow(channel: ServerChannel | ClientChannel): void {
   }
   guard(channel)
   if ('_read' in channel.stderr) guard(channel.stderr)
+}
+
+/** Tells whose bytes the event loop works on, each time before ssh2 reads some. For a connection that is being read already. */
+export function nameWork(connection: Client | Connection, work: Work): void {
+  inside(connection)._sock.prependListener('data', () => workOn(work))
 }
 
 /** Octets, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */

@@ -46,6 +46,12 @@ export interface TraceMetrics {
   readonly spansDropped: (reason: string, spans: number) => void
 }
 
+/** What happens to the event loop. */
+export interface EventLoopMetrics {
+  /** It came to nothing else for a while; `work` is what it was for. */
+  stalled(work: string, seconds: number): void
+}
+
 /** What there is at a moment; asked whenever the metrics are read. */
 export interface Readings {
   readonly links: number
@@ -75,6 +81,7 @@ export interface Metrics {
   readonly clients: ClientMetrics
   readonly operations: OperationMetrics
   readonly traces: TraceMetrics
+  readonly eventLoop: EventLoopMetrics
   /** All metrics in Prometheus' text format. */
   exposition(): Promise<Exposition>
   stop(): void
@@ -174,6 +181,12 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'How late the event loop came to what was due, since this was read last.',
     'quantile',
   )
+  const stalls = histogram(
+    'event_loop_stall_seconds',
+    'Times in which the event loop came to nothing else, from a tenth of a second on, by what it worked on.',
+    [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    'work',
+  )
   collectDefaultMetrics({ register: registry })
   // They go through every socket of the process, and homeport_links and process_open_fds say the same.
   for (const name of ['nodejs_active_handles', 'nodejs_active_requests', 'nodejs_active_resources'])
@@ -208,10 +221,10 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     setAll(eventLoopDelay, 'quantile', { '0.5': median, '0.99': p99, '1': longest })
   }
 
-  const [callReason, sessionReason, loginReason, linkReason, channelWord, outcomeWord] = Array.from(
-    { length: 6 },
+  const [callReason, sessionReason, loginReason, linkReason, channelWord, outcomeWord, workWord] = Array.from(
+    { length: 7 },
     boundedWords,
-  ) as [Word, Word, Word, Word, Word, Word]
+  ) as [Word, Word, Word, Word, Word, Word, Word]
   const methodWord = (method: string): string => (loginMethods.has(method) ? method : 'other')
   const sessionRefused = (reason: string): void => sessionsRefused.inc({ reason: sessionReason(reason) })
 
@@ -249,6 +262,9 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     },
     traces: {
       spansDropped: (reason, spans) => spansDropped.inc({ reason }, spans),
+    },
+    eventLoop: {
+      stalled: (work, seconds) => stalls.observe({ work: workWord(work) }, seconds),
     },
     exposition: async () => {
       await read()

@@ -19,7 +19,7 @@ afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */
 function tellOfEverything(): void {
-  const { fleet, callHome, clients, operations, traces } = metrics
+  const { fleet, callHome, clients, operations, traces, eventLoop } = metrics
   fleet.linkAttached()
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
@@ -36,6 +36,7 @@ function tellOfEverything(): void {
   operations.rpcEnded('http', 'ok', 0.1)
   clients.operationDenied()
   traces.spansDropped('queue-full', 1)
+  eventLoop.stalled('handshake', 0.2)
 }
 
 async function read() {
@@ -74,7 +75,7 @@ describe('metrics', () => {
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(documented()))
     const allowed = ['version', 'node', 'reason', 'standing', 'state', 'outcome', 'via', 'channel', 'direction']
     const labels = new Set([...found.values()].flat())
-    expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile'].toSorted())
+    expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile', 'work'].toSorted())
   })
 
   it('show what there is when they are read', async () => {

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { workOn } from '../../lib/current-work.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ApiEnv } from './api.js'
 import type { Caller } from './caller.js'
@@ -9,8 +10,10 @@ export function logRequests(log: Log, now = () => performance.now()): Middleware
   const requests = log.child({}, { redact: [] })
   return async (c, next) => {
     const began = now()
-    await next()
     const { method, path } = c.req
+    const { source } = c.get('peer')
+    workOn({ kind: 'http', source })
+    await next()
     const caller = c.get('caller') as Caller | undefined
     const level = method === 'GET' || method === 'HEAD' ? 'debug' : 'info'
     requests[level](
@@ -20,7 +23,7 @@ export function logRequests(log: Log, now = () => performance.now()): Middleware
         status: c.res.status,
         milliseconds: Math.round(now() - began),
         requestId: c.get('requestId'),
-        source: c.get('peer').source,
+        source,
         ...(caller === undefined ? {} : { user: caller.user }),
       },
       'request',

@@ -5,7 +5,7 @@ import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { createKnownRequests } from '../../netconf/known-requests.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
-import { boundUnreadAnswers } from '../../ssh/ssh2-internals-flow.js'
+import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
 import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
@@ -194,6 +194,7 @@ function serveClient(
 ): void {
   const socket = socketOf(connection)
   const log = serverLog.child({ source: sourceOf(socket), ...(door.kind === 'shared' ? {} : { by: door.by }) })
+  nameWork(connection, { kind: 'client', source: sourceOf(socket) })
   connection.setMaxListeners(0)
   connection.on('error', (error: Error & { level?: string }) => {
     log.debug({ err: error }, 'client connection failed')
