@@ -1,3 +1,5 @@
+import { onAbort } from '../lib/on-abort.js'
+
 /** Whether work is done within so many milliseconds, or before `hurry` is aborted; it goes on all the same. */
 export async function within(milliseconds: number, work: Promise<void>, hurry?: AbortSignal): Promise<boolean> {
   let enough: () => void = () => undefined
@@ -5,12 +7,11 @@ export async function within(milliseconds: number, work: Promise<void>, hurry?: 
     enough = () => resolve(false)
   })
   const timer = setTimeout(enough, milliseconds)
-  if (hurry?.aborted === true) enough()
-  hurry?.addEventListener('abort', enough)
+  const stopListening = onAbort(hurry, enough)
   try {
     return await Promise.race([work.then(() => true), waited])
   } finally {
     clearTimeout(timer)
-    hurry?.removeEventListener('abort', enough)
+    stopListening()
   }
 }

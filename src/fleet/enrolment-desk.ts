@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/on-abort.js'
 import type { Enrolment, Pin } from '../store/enrolment.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { Store, StoreProblem } from '../store/store.js'
@@ -151,15 +152,15 @@ export async function createEnrolmentDesk(options: {
     return new Promise((resolve) => {
       const settle = (outcome: PendingOutcome): void => {
         clearTimeout(timer)
-        signal.removeEventListener('abort', giveUp)
+        stopListening()
         if (waiting.get(deviceId) === settle) waiting.delete(deviceId)
         resolve(outcome)
       }
       const giveUp = (): void => settle('given-up')
       const timer = setTimeout(() => settle('timeout'), limits.pendingTimeout)
-      signal.addEventListener('abort', giveUp)
       waiting.set(deviceId, settle)
-      if (signal.aborted) giveUp()
+      let stopListening = (): void => undefined
+      stopListening = onAbort(signal, giveUp)
     })
   }
 

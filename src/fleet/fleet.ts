@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/on-abort.js'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DeviceEndpoint } from './device-endpoint.js'
 import { type AttachedLink, createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
@@ -237,12 +238,13 @@ export function createFleet(options: {
       const wake = (): void => {
         waiting.delete(wake)
         clearTimeout(timer)
-        signal?.removeEventListener('abort', wake)
+        stopListening()
         resolve()
       }
       const timer = setTimeout(wake, wait)
-      signal?.addEventListener('abort', wake)
       waiting.add(wake)
+      let stopListening = (): void => undefined
+      stopListening = onAbort(signal, wake)
     })
 
   const whenAttached: Fleet['whenAttached'] = async (deviceId, wait, signal) => {
@@ -308,7 +310,18 @@ export function createFleet(options: {
         slot.release()
         continue
       }
-      const opening = await link.openChannel(request)
+      const opening = await link.openChannel(request).catch((thrown: unknown) => {
+        slot.release()
+        throw thrown
+      })
+      if (opening.ok && signal?.aborted) {
+        // Nobody is there any more who would end it.
+        opening.channel.stream.resume()
+        opening.channel.standardError.resume()
+        opening.channel.close()
+        void opening.channel.closed.then(slot.release)
+        return refused(cancelled)
+      }
       if (opening.ok) {
         return admitted(spares, { channel: opening.channel, release: slot.release })
       }

@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/on-abort.js'
 /** A place among the sessions of a link; given back once. */
 export type Release = () => void
 
@@ -64,13 +65,13 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
         const answer = (outcome: SlotRequest): void => {
           queue.delete(answer)
           clearTimeout(timer)
-          signal?.removeEventListener('abort', cancel)
+          stopListening()
           resolve(outcome)
         }
         const cancel = (): void => answer({ ok: false, cause: 'cancelled' })
         const timer = setTimeout(() => answer({ ok: false, cause: 'timeout' }), wait)
-        signal?.addEventListener('abort', cancel)
         queue.add(answer)
+        const stopListening = onAbort(signal, cancel)
       }),
     tryAcquire: () => (closed || taken >= limits.maxSessions || queue.size > 0 ? undefined : place()),
     limit: (next) => {

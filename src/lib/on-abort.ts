@@ -1,6 +1,6 @@
 /**
  * Calls `aborted` once when the signal is aborted, at once where it is already: a listener alone hears nothing of what came before it.
- * Returns what stops listening.
+ * Returns what stops listening. It is the one place that listens to an AbortSignal.
  */
 export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
   if (signal === undefined) return () => undefined
@@ -10,4 +10,19 @@ export function onAbort(signal: AbortSignal | undefined, aborted: () => void): (
   }
   signal.addEventListener('abort', aborted, { once: true })
   return () => signal.removeEventListener('abort', aborted)
+}
+
+/** Waits so many milliseconds, or until the signal is aborted; never rejects. The wait keeps no process alive. */
+export function pauseUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    let stopListening = (): void => undefined
+    const end = (): void => {
+      clearTimeout(timer)
+      stopListening()
+      resolve()
+    }
+    const timer = setTimeout(end, milliseconds)
+    timer.unref()
+    stopListening = onAbort(signal, end)
+  })
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/on-abort.js'
 import type { Duplex } from 'node:stream'
 import { CAPABILITY } from './capabilities.js'
 import { DEFAULT_MAX_MESSAGE_SIZE } from './frame-decoder.js'
@@ -15,12 +16,13 @@ import {
   type ReplySink,
 } from './request-queue.js'
 import { findRootStartTag } from './root-start-tag.js'
-import { buildRpc, operation } from './rpc.js'
+import { operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
 import { parseRootTag, parseXml } from './xml-parse.js'
 import { serialiseXml } from './xml-serialise.js'
-import { attributeOf, type XmlElement } from './xml-tree.js'
+import { type SentOperation, writeRpc } from './written-operation.js'
+import { attributeOf } from './xml-tree.js'
 
 /** How a client session behaves; times in milliseconds. */
 export interface ClientSessionOptions {
@@ -57,9 +59,9 @@ export interface ClientSession {
   readonly capabilities: readonly string[]
   readonly framing: Framing
   /** Sends one operation and resolves with its reply; rejects with `NetconfSessionError` when there will be none. */
-  readonly request: (operation: XmlElement, options?: { readonly timeout?: number }) => Promise<ReceivedReply>
+  readonly request: (operation: SentOperation, options?: { readonly timeout?: number }) => Promise<ReceivedReply>
   /** The same, but resolves as soon as the reply begins; the rest is read from its body. */
-  readonly stream: (operation: XmlElement, options?: StreamOptions) => Promise<StreamedReply>
+  readonly stream: (operation: SentOperation, options?: StreamOptions) => Promise<StreamedReply>
   /** Asks the server to close (`<close-session>`) and ends the channel, answered or not, within `timeout`. */
   readonly close: (timeout?: number) => Promise<void>
   /** Ends the channel at once. */
@@ -113,17 +115,20 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       channel.destroy()
     }
 
-    const send = (message: XmlElement): void => {
-      const frame = encodeFrame(decoder.framing(), serialiseXml(message))
+    const send = (message: string): void => {
+      const frame = encodeFrame(decoder.framing(), message)
       options.onSent?.(frame.length)
       channel.write(frame)
     }
 
-    const ask = (sent: XmlElement, pending: Omit<PendingRequest, 'messageId'>): void => {
+    /** Writes a request before it is queued: one that cannot be written must leave nothing behind that waits for a reply. */
+    const ask = (sent: SentOperation, pending: Omit<PendingRequest, 'messageId'>): void => {
       if (over !== undefined) return pending.fail(over)
+      const messageId = String(messages + 1)
+      const written = writeRpc(messageId, sent)
+      if (!written.ok) return pending.fail(notSendable(written.error))
       messages += 1
-      const messageId = String(messages)
-      if (requests.add({ ...pending, messageId })) send(buildRpc(messageId, sent))
+      if (requests.add({ ...pending, messageId })) send(written.value)
       else pending.fail(tooMany(maxPending))
     }
 
@@ -170,7 +175,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
         let givenUp = false
         const settled = (): void => {
           clearTimeout(timer)
-          signal?.removeEventListener('abort', cancel)
+          stopListening()
         }
         const giveUp = (reason: NetconfSessionError): void => {
           givenUp = true
@@ -179,8 +184,9 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
         }
         const cancel = (): void => giveUp(cancelled())
         const timer = timeout === undefined ? undefined : setTimeout(() => giveUp(timedOut(timeout)), timeout)
-        if (signal?.aborted) return cancel()
-        signal?.addEventListener('abort', cancel)
+        let stopListening = (): void => undefined
+        stopListening = onAbort(signal, cancel)
+        if (givenUp) return
         ask(sent, {
           fail: giveUp,
           begin: (reply) => {
@@ -316,7 +322,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
         end(sessionClosed(closing ? 'the session was closed' : 'the peer closed the channel'))
       })
     }
-    send(buildHello({ capabilities: ours }))
+    send(serialiseXml(buildHello({ capabilities: ours })))
   })
 }
 
@@ -335,6 +341,10 @@ function tooBig(limit: number): NetconfSessionError {
 
 function tooMany(limit: number): NetconfSessionError {
   return new NetconfSessionError('too-many-requests', `${limit} requests await their replies`, 'wait for some of them')
+}
+
+function notSendable(cause: string): NetconfSessionError {
+  return new NetconfSessionError('not-sendable', `the request was not sent: ${cause}`, 'correct the request')
 }
 
 function timedOut(timeout: number): NetconfSessionError {

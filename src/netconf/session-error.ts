@@ -10,6 +10,7 @@ export type SessionErrorCode =
   | 'malformed-message'
   | 'unexpected-message'
   | 'too-many-requests'
+  | 'not-sendable'
   | 'channel-failed'
   | 'session-closed'
 

@@ -1,5 +1,5 @@
 import { failed, type Result, succeeded } from './result.js'
-import { parseXmlGently, type XmlError, type XmlLimits } from './xml-parse.js'
+import { parseXml, parseXmlGently, type XmlError, type XmlLimits } from './xml-parse.js'
 import { escapeAttribute } from './xml-serialise.js'
 import { elementsOf, textOf, type XmlElement } from './xml-tree.js'
 import type { Scope } from './xml-to-json.js'
@@ -14,7 +14,13 @@ export async function parseXmlFragment(
     .filter(([prefix]) => prefix !== 'xml')
     .map(([prefix, uri]) => ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escapeAttribute(uri)}"`)
     .join('')
-  const bare = text.replace(/^\s*<\?xml\s[^>]*\?>/, '')
+  const declaration = /^\s*<\?xml\s[^>]*\?>/.exec(text)?.[0] ?? ''
+  if (declaration !== '') {
+    // It cannot stand inside the element below, but what it says counts.
+    const read = parseXml(`${declaration}<declared/>`)
+    if (!read.ok) return read
+  }
+  const bare = text.slice(declaration.length)
   const parsed = await parseXmlGently(`<fragment${declared}>${bare}</fragment>`, limits)
   if (!parsed.ok) return parsed
   if (textOf(parsed.value).trim() !== '')

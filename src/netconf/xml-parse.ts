@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from 'saxes'
+import { type SaxesAttributeNS, type SaxesOptions, SaxesParser, type SaxesTagNS } from 'saxes'
 import { failed, type Result, succeeded } from './result.js'
 import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
 
 /** Why a document was not taken; `cause` names line and column where there is one. */
 export interface XmlError {
-  readonly kind: 'not-utf8' | 'not-well-formed' | 'doctype' | 'too-deep' | 'too-big'
+  readonly kind: 'not-utf8' | 'version' | 'not-well-formed' | 'doctype' | 'too-deep' | 'too-big'
   readonly cause: string
   readonly hint: string
 }
@@ -95,6 +95,9 @@ export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlE
 function decodeText(document: Buffer | string): Result<string, XmlError> {
   try {
     const text = typeof document === 'string' ? document : new TextDecoder('utf-8', { fatal: true }).decode(document)
+    // Octets that are UTF-8 have none of these; the parser looks at no half of a pair.
+    if (typeof document === 'string' && !document.isWellFormed())
+      return failed(xmlError('not-utf8', 'the document has half of a surrogate pair, which no UTF-8 has'))
     // Peers put line feeds between messages; a prolog must come first all the same.
     return succeeded(text.trimStart())
   } catch {
@@ -104,7 +107,7 @@ function decodeText(document: Buffer | string): Result<string, XmlError> {
 
 function createTreeBuilder(maxDepth: number) {
   // No more than six handlers: with seven the parser is a dictionary to V8, and four times as slow.
-  const parser = new SaxesParser({ xmlns: true })
+  const parser = new Xml10Parser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true })
   const open: { readonly tag: XmlElement; readonly children: XmlNode[] }[] = []
   let rootTag: XmlElement | undefined
   let root: XmlElement | undefined
@@ -145,6 +148,15 @@ function createTreeBuilder(maxDepth: number) {
   return { parser, rootTag: () => rootTag, root: () => root }
 }
 
+/**
+ * A parser that reads XML 1.0 alone: 1.1 lets references stand for control characters, which nothing that is written again may hold.
+ * The handler is one of its prototype: more handlers of an object's own make it slow.
+ */
+class Xml10Parser extends SaxesParser<SaxesOptions & { xmlns: true }> {}
+Xml10Parser.prototype.on('xmldecl', ({ version }) => {
+  if (version !== '1.0') throw new Refusal(xmlError('version', `the document says that it is XML ${version}`))
+})
+
 function checkEncoding(encoding: string | undefined): void {
   if (encoding !== undefined && !/^(utf-8|us-ascii)$/i.test(encoding)) {
     throw new Refusal(xmlError('not-utf8', `the document says it is ${encoding}`))
@@ -170,6 +182,7 @@ function xmlError(kind: XmlError['kind'], cause: string): XmlError {
   const hints: Record<XmlError['kind'], string> = {
     'not-utf8': 'NETCONF messages are UTF-8 (RFC 6241 §3)',
     'not-well-formed': 'send well-formed XML with its namespaces declared',
+    version: 'NETCONF messages are XML 1.0; leave the XML declaration out',
     doctype: 'NETCONF messages have no document type (RFC 6241 §3.2)',
     'too-deep': 'flatten the document or raise the bound',
     'too-big': 'ask for less, or raise the bound',

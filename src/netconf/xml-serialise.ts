@@ -8,11 +8,15 @@ const PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
 /**
  * Writes a tree so that it parses back to itself, declaring what namespaces it needs. `>` is always escaped, so the
  * text never holds `]]>]]>`.
+ * @param options `defaultNamespace`: the default namespace where the text will stand
  * @throws TypeError for a character that XML 1.0 cannot hold; ask `isXmlText` first where text comes from outside
  */
-export function serialiseXml(root: XmlElement, options: { readonly prolog?: boolean } = {}): string {
+export function serialiseXml(
+  root: XmlElement,
+  options: { readonly prolog?: boolean; readonly defaultNamespace?: string } = {},
+): string {
   const parts: string[] = options.prolog === true ? [PROLOG] : []
-  writeElement(root, { '': '', xml: XML_NS }, parts)
+  writeElement(root, { '': options.defaultNamespace ?? '', xml: XML_NS }, parts)
   return parts.join('')
 }
 

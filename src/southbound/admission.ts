@@ -1,3 +1,4 @@
+import { onAbort } from '../lib/on-abort.js'
 import { createFairQueue, type Rank } from './fair-queue.js'
 import { createShares, type Shares } from './shares.js'
 import { createTurns, type Turns } from './turns.js'
@@ -135,19 +136,19 @@ export function createAdmission(
       new Promise((resolve) => {
         const settle = (outcome: 'begun' | 'timeout' | 'gone'): void => {
           clearTimeout(timer)
-          gone.removeEventListener('abort', giveUp)
+          stopListening()
           queue.delete(state, rank, state.network)
           if (state.stage === 'queued') state.stage = 'arriving'
           resolve(outcome)
         }
         const giveUp = (): void => settle('gone')
         const timer = setTimeout(() => settle('timeout'), limits.queueTimeout)
-        gone.addEventListener('abort', giveUp)
         state.begin = settle
         state.stage = 'queued'
         queue.add(state, rank, state.network)
-        if (gone.aborted) giveUp()
-        else serve()
+        let stopListening = (): void => undefined
+        stopListening = onAbort(gone, giveUp)
+        if (!gone.aborted) serve()
       }),
     work: (piece) => {
       if (state.stage === 'over') return

@@ -32,6 +32,7 @@ import { registerListSessions } from './routes/sessions/list.js'
 import { registerCreateToken } from './routes/tokens/create.js'
 import { registerListTokens } from './routes/tokens/list.js'
 import { registerRevokeToken } from './routes/tokens/revoke.js'
+import { endUnreadBodies } from './end-unread-bodies.js'
 import { setSecurityHeaders } from './security-headers.js'
 import { traceRequests } from './trace-requests.js'
 
@@ -79,6 +80,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   if (tracer !== undefined) app.use(traceRequests(tracer))
   app.use(logRequests(log))
   app.use(setSecurityHeaders())
+  app.use(endUnreadBodies())
   // Before what may refuse a call: load balancers ask by whatever name they know.
   registerHealth(app, health)
   app.use(async (c, next) => {

@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/on-abort.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { operationOf } from '../../../access/operation.js'
@@ -123,7 +124,7 @@ async function answerSubscription(
   const taken = new Promise<undefined>((resolve) => {
     begun = () => resolve(undefined)
   })
-  c.req.raw.signal.addEventListener('abort', () => over.abort())
+  onAbort(c.req.raw.signal, () => over.abort())
   const ending = keepSubscribed(
     ports.fleet,
     deviceId,

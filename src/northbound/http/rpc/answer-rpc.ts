@@ -5,6 +5,7 @@ import { decide } from '../../../access/operation-rule.js'
 import type { Permission } from '../../../access/permission.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
+import { type WrittenOperation, writeOperation } from '../../../netconf/written-operation.js'
 import type { XmlAttribute, XmlElement } from '../../../netconf/xml-tree.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
@@ -56,7 +57,14 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
       message: 'a subscription cannot be had as an RPC over HTTP',
       hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
     })
-  const place = placeOf(c, ports, call, permission)
+  // Before a session, a place or an Idempotency-Key is taken for it.
+  const written = writeOperation(operation)
+  if (!written.ok)
+    return answerProblem(c, 'invalid-request', {
+      message: `the request was not sent: ${written.error}`,
+      hint: 'leave out characters that XML 1.0 does not have',
+    })
+  const place = placeOf(c, ports, call, written.value, permission)
   if (place.kind === 'answer') return place.response
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
@@ -83,7 +91,13 @@ type Place =
     }
   | { readonly kind: 'answer'; readonly response: Response }
 
-function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Permission): Place {
+function placeOf(
+  c: Context<ApiEnv>,
+  ports: Ports,
+  call: RpcCall,
+  written: WrittenOperation,
+  { roles }: Permission,
+): Place {
   const { deviceId, sessionId, operation } = call
   const manner = mannerOf(operation)
   if (sessionId !== undefined) {
@@ -93,7 +107,7 @@ function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Per
     return {
       kind: 'place',
       mayHaveEffect: !repeatable(manner),
-      ask: (deadline) => sessions.ask(found.session, operation, deadline),
+      ask: (deadline) => sessions.ask(found.session, written, deadline),
     }
   }
   if (manner.on === 'explicit-session')
@@ -106,12 +120,12 @@ function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Per
       kind: 'place',
       mayHaveEffect: !manner.repeatable,
       ask: ({ signal }) =>
-        ports.rpc.warm.ask({ deviceId, roles }, operation, { repeatable: manner.repeatable, signal, span: c.var.span }),
+        ports.rpc.warm.ask({ deviceId, roles }, written, { repeatable: manner.repeatable, signal, span: c.var.span }),
     }
   return {
     kind: 'place',
     mayHaveEffect: true,
-    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), operation, deadline, c.var.span),
+    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), written, deadline, c.var.span),
   }
 }
 

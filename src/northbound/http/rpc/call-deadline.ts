@@ -1,3 +1,5 @@
+import { onAbort } from '../../../lib/on-abort.js'
+
 /** When a call is over: its time is up, or its client has gone. */
 export interface CallDeadline {
   /** Aborts for either reason. */
@@ -21,8 +23,7 @@ export function createCallDeadline(client: AbortSignal, timeout: number): CallDe
     time?.abort()
     both.abort()
   }, timeout)
-  if (client.aborted) gone()
-  else client.addEventListener('abort', gone)
+  const stopListening = onAbort(client, gone)
   return {
     signal: both.signal,
     // Made where it is asked for: most calls have no use for it.
@@ -35,7 +36,7 @@ export function createCallDeadline(client: AbortSignal, timeout: number): CallDe
     passed: () => passed,
     met: () => {
       clearTimeout(timer)
-      client.removeEventListener('abort', gone)
+      stopListening()
     },
   }
 }

@@ -17,6 +17,7 @@ export interface CallFailure {
     | 'shutting-down'
     | 'session-ended'
     | 'too-many-calls'
+    | 'invalid-request'
     | 'too-many-sessions'
     | 'client-gone'
   readonly message: string
@@ -75,6 +76,16 @@ export function outcomeUnknown(deviceId: string, why: string): CallFailure {
     hint: 'look at the device (get-config) before you send it again',
     mayHaveHappened: true,
   }
+}
+
+/** What became of a request that got no answer: one that was never sent had no effect, of any other that is not known. */
+export function unanswered(deviceId: string, thrown: unknown, linkEnd: LinkEnd | undefined): CallFailure {
+  if (thrown instanceof NetconfSessionError) {
+    const { code, message, hint } = thrown
+    if (code === 'not-sendable') return { cause: 'invalid-request', message, hint }
+    if (code === 'too-many-requests') return { cause: 'too-many-calls', message, hint, retryAfter: 1 }
+  }
+  return outcomeUnknown(deviceId, whyEnded(thrown, linkEnd))
 }
 
 /** A read was not answered, twice. */

@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/on-abort.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { LinkEnd } from '../../../fleet/link.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
@@ -46,7 +47,9 @@ async function tryToOpen(
   signal: AbortSignal | undefined,
   options: Pick<ClientSessionOptions, 'onNotification'>,
 ): Promise<DeviceSessionOpening> {
-  const opening = await fleet.openSession(deviceId, { kind: 'subsystem', name: 'netconf' }, client, signal)
+  const asked = { kind: 'subsystem', name: 'netconf' } as const
+  const opening = await fleet.openSession(deviceId, asked, client, signal).catch((thrown: unknown) => ({ thrown }))
+  if ('thrown' in opening) return failedWith(noSession(deviceId, opening.thrown))
   if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
   const { channel, session: live } = opening
   channel.stream.on('error', () => undefined)
@@ -58,12 +61,16 @@ async function tryToOpen(
     channel.stream.resume()
     channel.close()
   }
-  const giveUp = (): void => void channel.stream.destroy()
-  signal?.addEventListener('abort', giveUp)
+  // Whoever gave up while the channel was being opened is heard at once.
+  const stopListening = onAbort(signal, () => void channel.stream.destroy())
   try {
     const onSent = (octets: number): void => live.carried('fromClient', octets)
     const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
     void session.closed.then(release)
+    if (signal?.aborted) {
+      session.abort('its client went away')
+      return failedWith(clientGone)
+    }
     void live.killed.then((by) => session.abort(`it was ended by ${by}`))
     return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
   } catch (thrown) {
@@ -74,6 +81,6 @@ async function tryToOpen(
       linkEnd === undefined ? noSession(deviceId, thrown) : linkLost(deviceId, whyEnded(thrown, linkEnd)),
     )
   } finally {
-    signal?.removeEventListener('abort', giveUp)
+    stopListening()
   }
 }

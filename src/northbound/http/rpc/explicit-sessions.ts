@@ -2,12 +2,13 @@ import { type Principal, principalKey } from '../../../access/principal.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { SentOperation } from '../../../netconf/written-operation.js'
+import { onClosed } from '../../../lib/on-closed.js'
 import type { Span } from '../../../telemetry/traces.js'
 import type { CallDeadline } from './call-deadline.js'
-import { type CallFailure, type Failed, failedWith, outcomeUnknown, whyEnded } from './call-failure.js'
+import { type CallFailure, type Failed, failedWith, unanswered, whyEnded } from './call-failure.js'
 import type { CallLimits } from './call-limits.js'
-import { type DeviceSession, openDeviceSession } from './device-session.js'
+import { type DeviceSession, type DeviceSessionOpening, openDeviceSession } from './device-session.js'
 
 export type SessionLimits = Pick<CallLimits, 'sessionIdle' | 'sessionLifetime' | 'maxSessions' | 'maxSessionsPerUser'>
 
@@ -45,7 +46,7 @@ export interface ExplicitSessions {
   /** Sends an operation; answers once its reply begins. Calls on one session are answered in their order. */
   readonly ask: (
     session: ExplicitSession,
-    operation: XmlElement,
+    operation: SentOperation,
     deadline: CallDeadline,
   ) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
   /** Closes it; the device gives its locks back. */
@@ -102,10 +103,14 @@ export function createExplicitSessions(
     const refusal = tooManyFor(key)
     if (refusal !== undefined) return failedWith(refusal)
     opening.set(key, (opening.get(key) ?? 0) + 1)
-    const opened = await openDeviceSession(fleet, deviceId, client, signal, { span })
-    const left = (opening.get(key) ?? 1) - 1
-    if (left === 0) opening.delete(key)
-    else opening.set(key, left)
+    let opened: DeviceSessionOpening
+    try {
+      opened = await openDeviceSession(fleet, deviceId, client, signal, { span })
+    } finally {
+      const left = (opening.get(key) ?? 1) - 1
+      if (left === 0) opening.delete(key)
+      else opening.set(key, left)
+    }
     if (!opened.ok) return opened
     const { session } = opened
     const { id } = session
@@ -184,11 +189,11 @@ export function createExplicitSessions(
     }
     try {
       const reply = await entry.session.stream(operation, { signal: deadline.time })
-      reply.body.once('close', done)
+      onClosed(reply.body, done)
       return { ok: true, reply }
     } catch (thrown) {
       done()
-      return failedWith(outcomeUnknown(deviceId, whyEnded(thrown, entry.session.linkEnd())))
+      return failedWith(unanswered(deviceId, thrown, entry.session.linkEnd()))
     }
   }
 

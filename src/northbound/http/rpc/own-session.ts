@@ -1,10 +1,11 @@
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { SentOperation } from '../../../netconf/written-operation.js'
+import { onClosed } from '../../../lib/on-closed.js'
 import type { Span } from '../../../telemetry/traces.js'
 import type { CallDeadline } from './call-deadline.js'
-import { type Failed, failedWith, outcomeUnknown, whyEnded } from './call-failure.js'
+import { type Failed, failedWith, unanswered } from './call-failure.js'
 import { openDeviceSession } from './device-session.js'
 
 /** Milliseconds that a device gets to take leave. */
@@ -18,7 +19,7 @@ export async function askOnOwnSession(
   fleet: Pick<Fleet, 'openSession'>,
   deviceId: string,
   client: SessionClient,
-  operation: XmlElement,
+  operation: SentOperation,
   deadline: CallDeadline,
   span?: Span,
 ): Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed> {
@@ -27,10 +28,10 @@ export async function askOnOwnSession(
   const { session } = opening
   try {
     const reply = await session.stream(operation, { signal: deadline.time })
-    reply.body.once('close', () => void session.close(closeTimeout))
+    onClosed(reply.body, () => void session.close(closeTimeout))
     return { ok: true, reply }
   } catch (thrown) {
     session.abort('its request was not answered')
-    return failedWith(outcomeUnknown(deviceId, whyEnded(thrown, session.linkEnd())))
+    return failedWith(unanswered(deviceId, thrown, session.linkEnd()))
   }
 }

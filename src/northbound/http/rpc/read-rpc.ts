@@ -48,7 +48,7 @@ async function readXml(c: Context, body: Uint8Array, maxSize: number): Promise<R
   const parsed = await parseXmlGently(Buffer.from(body), { maxSize })
   if (parsed.ok) return { ok: true, element: parsed.value }
   return refused(
-    answerProblem(c, 'malformed-xml', {
+    answerProblem(c, parsed.error.kind === 'version' ? 'invalid-request' : 'malformed-xml', {
       message: `the body is not taken: ${parsed.error.cause}`,
       hint: parsed.error.hint,
     }),

@@ -22,7 +22,7 @@ export interface TransactionPlan {
 /** What became of one operation. */
 export interface TransactionStep {
   readonly operation: XmlElement
-  readonly outcome: 'ok' | 'rpc-error' | 'device-timeout' | 'link-lost' | 'bad-reply'
+  readonly outcome: 'ok' | 'rpc-error' | 'invalid-request' | 'device-timeout' | 'link-lost' | 'bad-reply'
   readonly milliseconds: number
   /** Octets of the reply. */
   readonly octets: number
@@ -89,7 +89,7 @@ export async function runTransaction(
     if (step.outcome !== 'ok') {
       const why = whyFailed(step, session, options.patience)
       // A session that is gone took its locks along, and what it had not committed; one that hangs would only hang again.
-      const alive = step.outcome === 'rpc-error'
+      const alive = step.outcome === 'rpc-error' || step.outcome === 'invalid-request'
       return { steps, failed: { step, why }, undone: alive ? await undo() : 'no' }
     }
     if (next.kind === 'lock') locked.push(next.name)
@@ -129,14 +129,16 @@ async function runStep(session: DeviceSession, sent: XmlElement, timeout: number
     const { errors, warnings } = parsed.value
     return ended(errors.length === 0 ? 'ok' : 'rpc-error', { octets: bytes.length, errors, warnings })
   } catch (thrown) {
-    const late = thrown instanceof NetconfSessionError && thrown.code === 'reply-timeout'
-    return ended(late ? 'device-timeout' : 'link-lost')
+    const code = thrown instanceof NetconfSessionError ? thrown.code : undefined
+    if (code === 'not-sendable') return ended('invalid-request')
+    return ended(code === 'reply-timeout' ? 'device-timeout' : 'link-lost')
   }
 }
 
 function whyFailed({ outcome }: TransactionStep, session: DeviceSession, patience: number): string {
   if (outcome === 'device-timeout') return `it was not answered within ${patience / 1000} s`
   if (outcome === 'link-lost') return whyEnded(new Error('the session ended'), session.linkEnd())
+  if (outcome === 'invalid-request') return 'it holds what XML 1.0 cannot hold, and was not sent'
   return outcome === 'bad-reply' ? 'its reply cannot be read' : 'the device answered with an error'
 }
 

@@ -1,6 +1,9 @@
 import type { Fleet } from '../../../fleet/fleet.js'
+import { NetconfSessionError } from '../../../netconf/session-error.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { SentOperation } from '../../../netconf/written-operation.js'
+import { onAbort } from '../../../lib/on-abort.js'
+import { onClosed } from '../../../lib/on-closed.js'
 import type { Span } from '../../../telemetry/traces.js'
 import {
   bridgeStopping,
@@ -10,10 +13,11 @@ import {
   failedWith,
   linkLost,
   outcomeUnknown,
+  unanswered,
   whyEnded,
 } from './call-failure.js'
 import type { CallLimits } from './call-limits.js'
-import { type DeviceSession, openDeviceSession } from './device-session.js'
+import { type DeviceSession, type DeviceSessionOpening, openDeviceSession } from './device-session.js'
 
 export type WarmLimits = Pick<
   CallLimits,
@@ -36,7 +40,7 @@ export interface WarmSessions {
    */
   readonly ask: (
     place: WarmPlace,
-    operation: XmlElement,
+    operation: SentOperation,
     options: { readonly repeatable: boolean; readonly signal: AbortSignal; readonly span?: Span | undefined },
   ) => Promise<WarmAnswer>
   /** How many sessions there are, those being opened included. */
@@ -59,7 +63,7 @@ const mostAttempts = 2
 
 /** A call that waits for its reply. */
 interface Job {
-  readonly operation: XmlElement
+  readonly operation: SentOperation
   readonly repeatable: boolean
   readonly signal: AbortSignal
   /** Of the call. */
@@ -119,11 +123,11 @@ export function createWarmSessions(
         span,
         attempts: 0,
         settle: (answer) => {
-          signal.removeEventListener('abort', cancel)
+          stopListening()
           resolve(answer)
         },
       }
-      signal.addEventListener('abort', cancel)
+      const stopListening = onAbort(signal, cancel)
       pool.waiting.push(job)
       dispatch(pool)
     })
@@ -178,16 +182,20 @@ export function createWarmSessions(
 
   const open = async (pool: Pool): Promise<void> => {
     pool.opening += 1
-    const opening = await openDeviceSession(
-      fleet,
-      pool.place.deviceId,
-      // Several users have a warm session, so it is the bridge's own.
-      { user: 'homeport', source: 'warm', via: 'http' },
-      stopping.signal,
-      // Of the calls that wait for it, the first has to wait in any case.
-      { span: pool.waiting[0]?.span },
-    )
-    pool.opening -= 1
+    let opening: DeviceSessionOpening
+    try {
+      opening = await openDeviceSession(
+        fleet,
+        pool.place.deviceId,
+        // Several users have a warm session, so it is the bridge's own.
+        { user: 'homeport', source: 'warm', via: 'http' },
+        stopping.signal,
+        // Of the calls that wait for it, the first has to wait in any case.
+        { span: pool.waiting[0]?.span },
+      )
+    } finally {
+      pool.opening -= 1
+    }
     if (!opening.ok) {
       // Where others are there, what waits is theirs to answer; the next call tries again to open one more.
       if (pool.sessions.size === 0 && pool.opening === 0) failWaiting(pool, opening.failure)
@@ -196,9 +204,7 @@ export function createWarmSessions(
     const warm: Warm = { session: opening.session, sent: [], takenOut: false, idle: undefined }
     pool.sessions.add(warm)
     void opening.session.closed.then(() => {
-      clearTimeout(warm.idle)
-      warm.takenOut = true
-      pool.sessions.delete(warm)
+      takeAway(pool, warm)
       dispatch(pool)
       forget(pool)
     })
@@ -213,11 +219,11 @@ export function createWarmSessions(
     const sent: Sent = { job, since: now(), drop, state: 'waiting' }
     const cancel = (): void => giveUp(pool, warm, sent)
     const answered = (answer: WarmAnswer): void => {
-      job.signal.removeEventListener('abort', cancel)
+      stopListening()
       job.settle(answer)
     }
-    job.signal.addEventListener('abort', cancel)
     warm.sent.push(sent)
+    const stopListening = onAbort(job.signal, cancel)
     warm.session
       .stream(job.operation, {
         signal: drop.signal,
@@ -227,15 +233,23 @@ export function createWarmSessions(
       .then(
         (reply) => {
           sent.state = 'streaming'
-          reply.body.once('close', () => finished(pool, warm, sent))
+          // Somebody who went away in the very turn in which the reply began reads nothing of it.
+          if (job.signal.aborted) reply.body.destroy()
+          onClosed(reply.body, () => finished(pool, warm, sent))
           answered({ ok: true, reply })
         },
         (thrown: unknown) => {
           // Given up, or moved to another session.
           if (sent.state === 'given-up') return
-          job.signal.removeEventListener('abort', cancel)
-          // All that is sent on it fails with it, and must find it gone.
-          pool.sessions.delete(warm)
+          stopListening()
+          if (thrown instanceof NetconfSessionError && thrown.code === 'not-sendable') {
+            // Nothing was sent: the session is as good as before.
+            job.settle(failedWith(unanswered(pool.place.deviceId, thrown, undefined)))
+            return finished(pool, warm, sent)
+          }
+          // All that is sent on it fails with it, and must find it gone. It has ended, or is made to.
+          takeAway(pool, warm)
+          warm.session.abort('a request on it failed')
           lost(pool, job, whyEnded(thrown, warm.session.linkEnd()))
         },
       )
@@ -322,10 +336,15 @@ export function createWarmSessions(
     warm.idle.unref()
   }
 
-  const leave = (pool: Pool, warm: Warm): Promise<void> => {
+  /** Forgets a session that has ended, or that its caller ends: nothing else takes one out of its pool. */
+  const takeAway = (pool: Pool, warm: Warm): void => {
     warm.takenOut = true
     clearTimeout(warm.idle)
     pool.sessions.delete(warm)
+  }
+
+  const leave = (pool: Pool, warm: Warm): Promise<void> => {
+    takeAway(pool, warm)
     forget(pool)
     return warm.session.close(closeTimeout)
   }

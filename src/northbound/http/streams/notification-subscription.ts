@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Fleet } from '../../../fleet/fleet.js'
+import { onAbort, pauseUnlessAborted } from '../../../lib/on-abort.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import { NETMOD_NOTIFICATION_NS, NOTIFICATION_NS } from '../../../netconf/namespaces.js'
 import { buildNotification, type Notification } from '../../../netconf/notification.js'
@@ -93,7 +94,7 @@ export async function keepSubscribed(
     if (!goesOn || isFinal(round.failure)) return { cause: 'failed', failure: round.failure }
     if (!told) listener.interrupted(round.failure.message)
     told = true
-    await pausedFor(pause, signal)
+    await pauseUnlessAborted(pause, signal)
     await fleet.whenAttached(deviceId, patience, signal)
   }
   return { cause: 'cancelled' }
@@ -138,7 +139,7 @@ async function listenOnce(
   if (!opening.ok) return { kind: 'lost', failure: opening.failure }
   const { session } = opening
   const leave = (): void => void session.close()
-  signal.addEventListener('abort', leave)
+  const stopListening = onAbort(signal, leave)
   try {
     const ask = async (asked: SubscriptionRequest) =>
       parseRpcReply((await session.request(subscriptionOf(asked), { timeout: replyTimeout })).bytes)
@@ -160,7 +161,7 @@ async function listenOnce(
     const why = session.linkEnd()?.message ?? (thrown instanceof Error ? thrown.message : 'the session ended')
     return { kind: 'lost', failure: lost(deviceId, why) }
   } finally {
-    signal.removeEventListener('abort', leave)
+    stopListening()
     void session.close()
   }
 }
@@ -232,16 +233,4 @@ function badReply(deviceId: string, why: string): CallFailure {
     message: `device ${JSON.stringify(deviceId)} answered what is no reply: ${why}`,
     hint: 'the device is at fault',
   }
-}
-
-function pausedFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, milliseconds)
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
 }

@@ -1,3 +1,4 @@
+import { onAbort } from '../../../lib/on-abort.js'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { ApiEnv } from '../api.js'
@@ -24,7 +25,7 @@ export function answerEvents(c: Context<ApiEnv>, queue: BoundedQueue<ServerSentE
   return streamSSE(c, async (stream) => {
     const stop = (): void => queue.end()
     stream.onAbort(stop)
-    c.var.draining.addEventListener('abort', stop)
+    const stopListening = onAbort(c.var.draining, stop)
     try {
       await stream.write(`retry: ${reconnectDelay}\n\n`)
       while (!queue.ended && !stream.aborted) {
@@ -33,7 +34,7 @@ export function answerEvents(c: Context<ApiEnv>, queue: BoundedQueue<ServerSentE
         else if (!queue.ended) await stream.write(': alive\n\n')
       }
     } finally {
-      c.var.draining.removeEventListener('abort', stop)
+      stopListening()
       leave()
     }
   })

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { selectsDevice } from '../../../access/device-selector.js'
+import { pauseUnlessAborted } from '../../../lib/on-abort.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { Log } from '../../../telemetry/log.js'
 import type { FleetEvent, FleetEventType } from '../streams/fleet-events.js'
@@ -74,7 +75,7 @@ export function createWebhook(
         continue
       }
       told(problem)
-      await paused(pause + Math.random() * pause, closing.signal)
+      await pauseUnlessAborted(pause + Math.random() * pause, closing.signal)
       pause = Math.min(pause * 2, longestPause)
     }
     sending = false
@@ -137,17 +138,4 @@ export function createWebhook(
     },
     close: () => closing.abort(),
   }
-}
-
-function paused(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    timer.unref()
-    signal.addEventListener('abort', done)
-  })
 }

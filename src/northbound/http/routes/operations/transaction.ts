@@ -131,7 +131,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
         patience: timeout.milliseconds,
         clientGone: c.req.raw.signal,
         onStep: (step) => {
-          happened ||= step.operation.name === 'edit-config'
+          happened ||= step.operation.name === 'edit-config' && step.outcome !== 'invalid-request'
           record(c, ports, deviceId, step, body.length)
         },
       })
@@ -234,6 +234,7 @@ function answerEnd(
   const hint = end.undone === 'no' ? 'look at the device (get-config) before you send it again' : undefined
   if (step.outcome === 'rpc-error')
     return answerRpcErrors(c, statusOf(step.errors), { message, more, ...(hint === undefined ? {} : { hint }) })
+  if (step.outcome === 'invalid-request') return answerProblem(c, 'invalid-request', { message, more: { steps } })
   if (step.outcome === 'bad-reply') return answerProblem(c, 'bad-reply', { message, more: { steps } })
   const committing = step.operation.name === 'commit' || target === 'running'
   const { cause, hint: advice } =

@@ -1,0 +1,39 @@
+import { failed, type Result, succeeded } from './result.js'
+import { buildRpc } from './rpc.js'
+import { NETCONF_NS } from './namespaces.js'
+import { escapeAttribute, serialiseXml } from './xml-serialise.js'
+import type { XmlElement } from './xml-tree.js'
+
+/**
+ * An operation that is XML text already, as it stands in an `<rpc>` that declares NETCONF's namespace as the default one.
+ * What is long is written once, and before anything is taken for it.
+ */
+export class WrittenOperation {
+  constructor(readonly text: string) {}
+}
+
+/** What may be sent on a session: a tree, or the text of one. */
+export type SentOperation = XmlElement | WrittenOperation
+
+/** Writes an operation; the error says what XML cannot hold of it. */
+export function writeOperation(operation: XmlElement): Result<WrittenOperation, string> {
+  return written(() => new WrittenOperation(serialiseXml(operation, { defaultNamespace: NETCONF_NS })))
+}
+
+/** The `<rpc>` around an operation, as text. */
+export function writeRpc(messageId: string, sent: SentOperation): Result<string, string> {
+  return written(() =>
+    sent instanceof WrittenOperation
+      ? `<rpc xmlns="${NETCONF_NS}" message-id="${escapeAttribute(messageId)}">${sent.text}</rpc>`
+      : serialiseXml(buildRpc(messageId, sent)),
+  )
+}
+
+function written<T>(write: () => T): Result<T, string> {
+  try {
+    return succeeded(write())
+  } catch (thrown) {
+    if (thrown instanceof TypeError) return failed(thrown.message)
+    throw thrown
+  }
+}
