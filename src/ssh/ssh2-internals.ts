@@ -246,12 +246,13 @@ export function openSessionChannel(
 ): void {
   const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
   if (socket.destroyed) return done({ step: 'open', message: 'the link is closed' }, undefined)
-  const credit = creditOf(client)
+  const credit = creditOf(client, { probe: (answered) => probe(client, answered) })
+  const window = credit.initialWindow()
   const asked = performance.now()
   const opened = Object.assign(
     ((error, channel) => {
       if (error) return done({ step: 'open', message: error.message }, undefined)
-      credit.add(channel, performance.now() - asked)
+      credit.add(channel, { window, roundTrip: performance.now() - asked })
       const { outgoing, _callbacks: callbacks } = insideChannel(channel)
       let terminalRefused = false
       for (const { name, value } of request.environment ?? []) protocol.env(outgoing.id, name, value, false)
@@ -276,7 +277,7 @@ export function openSessionChannel(
   )
   const id = channels.add(opened)
   if (id === -1) return done({ step: 'open', message: 'the link has no free channel number' }, undefined)
-  protocol.session(id, credit.initialWindow, receivePacketSize)
+  protocol.session(id, window, receivePacketSize)
 }
 
 function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: Terminal): void {

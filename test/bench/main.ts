@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type Benchmark, type Figure, isKept, type Promised } from './figure.js'
 import { bulkStream } from './figures/bulk-stream.js'
+import { farLinks } from './figures/far-links.js'
 import { hostilePeers } from './figures/hostile-peers.js'
 import { httpRpcs } from './figures/http-rpcs.js'
 import { manyDevices } from './figures/many-devices.js'
@@ -20,6 +21,7 @@ const benchmarks: readonly Benchmark[] = [
   smallRpcs,
   bulkStream,
   sharedLink,
+  farLinks,
   operationRules,
   httpRpcs,
   hostilePeers,

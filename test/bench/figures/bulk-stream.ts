@@ -6,7 +6,7 @@ import { openLab } from '../parts/lab.js'
 import { usageOf } from '../parts/process-tree.js'
 import { median } from '../parts/statistics.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
-import { homeportPath } from '../paths/homeport-path.js'
+import { buildBefore, homeportPath } from '../paths/homeport-path.js'
 import {
   directPath,
   haproxyPath,
@@ -30,7 +30,7 @@ export const bulkStream: Benchmark = {
     try {
       const device = await startDialledDevice(lab)
       const homeport = await homeportPath(lab)
-      const compared = [homeport, await jumpPath(lab, device), await muxPath(lab, device)]
+      const compared = [homeport, ...(await buildBefore(lab)), await jumpPath(lab, device), await muxPath(lab, device)]
       const others = quick
         ? []
         : [

@@ -3,7 +3,7 @@ import { openLab } from '../parts/lab.js'
 import { timeNewSession } from '../parts/new-session.js'
 import { median } from '../parts/statistics.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
-import { homeportPath } from '../paths/homeport-path.js'
+import { buildBefore, homeportPath } from '../paths/homeport-path.js'
 import { directPath, muxPath, reversePath, startDialledDevice } from '../paths/openssh-paths.js'
 
 const distance = 50
@@ -23,6 +23,7 @@ async function measure({ quick, rounds }: Effort, roundTripMs: number, allowed: 
     const paths = [
       directPath(lab, device),
       await homeportPath(lab, { roundTripMs }),
+      ...(await buildBefore(lab, { roundTripMs })),
       ...(far
         ? [await homeportPath(lab, { name: 'homeport, spare channel', roundTripMs, device: { 'spare-channels': 1 } })]
         : []),

@@ -3,7 +3,7 @@ import { drive } from '../parts/drive.js'
 import { openLab } from '../parts/lab.js'
 import { type NetconfPipe, openPipe } from '../parts/netconf-pipe.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
-import { homeportPath } from '../paths/homeport-path.js'
+import { buildBefore, homeportPath } from '../paths/homeport-path.js'
 
 const sessions = 16
 
@@ -21,6 +21,7 @@ export const operationRules: Benchmark = {
       const limits = { link: { 'max-queued-sessions': 100 } }
       const paths = [
         await homeportPath(lab, { name: 'homeport', config: { ...limits, roles } }),
+        ...(await buildBefore(lab, { config: { ...limits, roles }, roles: ['viewer'] })),
         await homeportPath(lab, { name: 'homeport, rules', config: { ...limits, roles }, roles: ['viewer'] }),
       ]
       const opened = []

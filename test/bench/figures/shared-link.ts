@@ -3,7 +3,7 @@ import { openLab } from '../parts/lab.js'
 import { openPipe } from '../parts/netconf-pipe.js'
 import { percentile } from '../parts/statistics.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
-import { homeportPath } from '../paths/homeport-path.js'
+import { buildBefore, homeportPath } from '../paths/homeport-path.js'
 import { muxPath, startDialledDevice } from '../paths/openssh-paths.js'
 
 export const sharedLink: Benchmark = {
@@ -14,7 +14,7 @@ export const sharedLink: Benchmark = {
     const lab = await openLab()
     try {
       const device = await startDialledDevice(lab)
-      const paths = [await homeportPath(lab), await muxPath(lab, device)]
+      const paths = [await homeportPath(lab), ...(await buildBefore(lab)), await muxPath(lab, device)]
       const measured = await takeTurns(paths, rounds, async ({ ssh }) => {
         const [small, bulk] = await Promise.all([openPipe(ssh), openPipe(ssh)])
         let pulling = true

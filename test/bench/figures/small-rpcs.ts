@@ -5,7 +5,7 @@ import { type NetconfPipe, openPipe } from '../parts/netconf-pipe.js'
 import { usageOf } from '../parts/process-tree.js'
 import { median, percentile } from '../parts/statistics.js'
 import { takeTurns, valueOf } from '../parts/take-turns.js'
-import { homeportPath } from '../paths/homeport-path.js'
+import { buildBefore, homeportPath } from '../paths/homeport-path.js'
 import { directPath, muxPath, reversePath, socatPath, startDialledDevice } from '../paths/openssh-paths.js'
 import type { Path } from '../paths/path.js'
 
@@ -27,6 +27,7 @@ async function latency({ quick, rounds }: Effort): Promise<readonly Figure[]> {
     const device = await startDialledDevice(lab)
     const paths = [
       await homeportPath(lab),
+      ...(await buildBefore(lab)),
       await muxPath(lab, device),
       ...(quick ? [] : [directPath(lab, device), await socatPath(lab, device), await reversePath(lab, device)]),
     ]
@@ -80,6 +81,7 @@ async function throughput({ quick, rounds }: Effort): Promise<readonly Figure[]>
     const device = await startDialledDevice(lab)
     const paths = [
       await homeportPath(lab, { config: manySessions }),
+      ...(await buildBefore(lab, { config: manySessions })),
       await muxPath(lab, device),
       ...(quick ? [] : [directPath(lab, device)]),
     ]

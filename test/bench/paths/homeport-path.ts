@@ -24,6 +24,16 @@ export interface HomeportOptions {
   readonly roles?: readonly string[]
   /** For a profile, say. */
   readonly nodeArguments?: readonly string[]
+  /** `dist/main.js` of another build. */
+  readonly program?: string
+}
+
+/** The build that a change is measured against, `dist/main.js` of an older checkout: one more path beside ours where it is given. */
+const before = process.env['HOMEPORT_BENCH_BEFORE']
+
+/** The same path through the build before, where there is one to compare with. */
+export async function buildBefore(lab: Lab, options: HomeportOptions = {}): Promise<readonly HomeportPath[]> {
+  return before === undefined ? [] : [await homeportPath(lab, { ...options, name: 'build before', program: before })]
 }
 
 /** Our bridge as it is configured by default, the record included, with a device that is `sshd -i` and calls home. */
@@ -35,6 +45,7 @@ export async function homeportPath(lab: Lab, options: HomeportOptions = {}): Pro
     config = {},
     roles = ['operator'],
     nodeArguments = [],
+    program,
   } = options
   const deviceId = 'router1'
   const bridge = await startBridge(
@@ -45,7 +56,7 @@ export async function homeportPath(lab: Lab, options: HomeportOptions = {}): Pro
       users: [{ name: 'bench', 'authorized-keys': [lab.loginKey.publicKey], roles }],
       ...config,
     },
-    { nodeArguments },
+    { nodeArguments, ...(program === undefined ? {} : { program }) },
   )
   lab.onEnd(bridge.stop)
   await callHome(lab, `${name.replaceAll(/\W+/g, '-')}-device`, deviceId, bridge.callHomePort, roundTripMs)
