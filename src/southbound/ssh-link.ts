@@ -3,6 +3,8 @@ import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { homeportCommand } from '../lib/shell-word.js'
+import { offeredAlgorithms, SSH_SOFTWARE } from '../ssh/algorithms.js'
+import { HOST_KEY_SIGNATURE } from '../ssh/ssh2-internals-exchange.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, governFlow, nameWork } from '../ssh/ssh2-internals-flow.js'
@@ -29,7 +31,7 @@ export interface SshLinkOptions {
   readonly source: string
   /** What key exchange asks the device to prove; never empty. */
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
-  /** Judges a host key that key exchange has proven. Asked again when the configuration changes, so the link keeps it. */
+  /** Judges a host key that key exchange has proven: its signature held. Asked again when the configuration changes, so the link keeps it. */
   readonly judge: (key: Buffer) => Verdict
   /**
    * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
@@ -78,18 +80,15 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       socket.off('close', onGone)
       if (!opening.ok) {
         gone?.abort()
-        client.on('error', () => undefined)
+        client.off('error', onError).on('error', () => undefined)
         socket.destroy()
       }
       gone = undefined
       timer = undefined
       resolve(opening)
     }
-    const onError = (error: Error & { level?: string }): void => {
-      failure ??= error
-      // ssh2 tells of a peer that closed during authentication by `close` alone, and of a failed login by `error` and a polite end.
-      if (error.level === 'client-authentication') onClose()
-    }
+    /** ssh2 then ends the connection politely, which a peer that goes on talking never notices; of one that closed it tells by `close` alone. */
+    const onError = (error: Error & { level?: string }): void => fail(error)
     const onClose = (): void =>
       settle({
         ok: false,
@@ -128,13 +127,16 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       if (first.trusted || first.reason !== 'pending' || gone === undefined) return first.trusted
       clearTimeout(timer)
       const { signal } = gone
-      options.decision(first, proven, signal).then((outcome) => {
-        if (signal.aborted) return
-        const again = options.judge(proven)
-        verdict = again.trusted ? again : pendingStill(again, outcome)
-        timer = setTimeout(onTimeout, options.handshakeTimeout)
-        answer(verdict.trusted)
-      }, fail)
+      options
+        .decision(first, proven, signal)
+        .then((outcome) => {
+          if (signal.aborted) return
+          const again = options.judge(proven)
+          verdict = again.trusted ? again : pendingStill(again, outcome)
+          timer = setTimeout(onTimeout, options.handshakeTimeout)
+          answer(verdict.trusted)
+        })
+        .catch(fail)
       return undefined
     }
 
@@ -165,7 +167,8 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       username: '',
       authHandler: authHandler.call,
       readyTimeout: 0,
-      algorithms: { serverHostKey: options.hostKeyAlgorithms, compress: ['none'] },
+      ident: SSH_SOFTWARE,
+      algorithms: { ...offeredAlgorithms(), serverHostKey: options.hostKeyAlgorithms },
       hostVerifier: hostVerifier.call,
     })
     const workFreely = governWork(client, options.work)
@@ -208,6 +211,12 @@ function refusalOf(
     const { reason, message, hint, deviceId } = verdict
     return { reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) }
   }
+  if (failure?.level === HOST_KEY_SIGNATURE)
+    return {
+      reason: 'bad-host-key-signature',
+      message: `does not hold the host key that it presented: ${failure.message}`,
+      hint: 'somebody presents a public key that is not theirs; if the device itself is refused again and again, its host key files do not belong together: make new ones',
+    }
   const deviceId = verdict?.deviceId === undefined ? {} : { deviceId: verdict.deviceId }
   const because = failure === undefined ? 'it closed the connection' : failure.message
   if (failure?.level === 'client-timeout')

@@ -6,21 +6,17 @@ import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, certificateAlgorithms } from './certificate-algorithms.js'
 import { parseCertificate } from './certificate.js'
 import { type LoginMeans, loginMeansOf } from './ssh2-internals-keys.js'
+import {
+  type ExchangeProtocol,
+  isOver,
+  type KeyExchange,
+  onEachKeyExchange,
+  proveBeforeJudging,
+  stopOnceOver,
+} from './ssh2-internals-exchange.js'
 import { type PacketProtocol, sendPayload } from './ssh2-internals-packet.js'
 import { sshString, sshUint32 } from './wire.js'
 import { requireSsh2 } from './ssh2.js'
-
-interface KeyExchange {
-  readonly negotiated: { serverHostKey: string }
-  readonly sessionID: Buffer
-  /** Whether the client wants to be told the server's signature algorithms; set before `start`. */
-  remoteExtInfoEnabled: boolean
-  /** The blob that the server presented; on a server its own key. */
-  _hostKey: unknown
-  _sig: unknown
-  finish: (...rest: unknown[]) => unknown
-  start: () => void
-}
 
 type SendSignature = (signature: Buffer) => void
 type AuthPk = (
@@ -30,11 +26,10 @@ type AuthPk = (
   sign?: (data: Buffer, done: SendSignature) => void,
 ) => void
 
-interface Protocol extends PacketProtocol {
-  _kex: KeyExchange | undefined
+interface Protocol extends PacketProtocol, ExchangeProtocol {
   readonly _handlers: Record<string, ((protocol: Protocol, ...rest: unknown[]) => void) | undefined>
   readonly _authsQueue: string[]
-  readonly _destruct: unknown
+  requestFailure(): void
   authPK: AuthPk
 }
 
@@ -48,7 +43,8 @@ const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/pro
 /**
  * Connects a fresh ssh2 Client like its `connect()`, with certificates: `algorithms.serverHostKey` may name host certificate algorithms
  * (`hostCertificateAlgorithmsFor`), whose certificate `hostVerifier` is then given as blob, and `authHandler` may give keys made by
- * `loginKey` and `agentLoginKey`. `hostVerifier` must answer at once, and in a key re-exchange take only the same blob as before.
+ * `loginKey` and `agentLoginKey`. `hostVerifier` is asked about keys whose signature held; where it did not, the error has the level `HOST_KEY_SIGNATURE`.
+ * It may answer late in the first key exchange, and must in a key re-exchange take only the same blob as before.
  */
 export function connectClient(client: Client, config: ConnectConfig): void {
   // ssh2 refuses to offer what is not on this list; what it offers by default is on another one.
@@ -56,11 +52,23 @@ export function connectClient(client: Client, config: ConnectConfig): void {
   client.connect(config)
   // Nothing has been read from the socket yet: ssh2 waits for a turn of the event loop.
   const protocol = protocolOf(client)
-  onEachKeyExchange(protocol, verifyHostCertificate)
+  onEachKeyExchange(protocol, (exchange) => {
+    verifyHostCertificate(exchange)
+    stopOnceOver(protocol, exchange)
+  })
+  proveBeforeJudging(protocol)
+  refuseGlobalRequests(protocol)
   loginWithMeans(protocol, (error) => {
     client.emit('error', error)
     client.end()
   })
+}
+
+/** ssh2 parses as many host keys as a server announces besides (`hostkeys-00@openssh.com`), and checks a signature of each. Nobody here asks for them. */
+function refuseGlobalRequests(protocol: Protocol): void {
+  protocol._handlers['GLOBAL_REQUEST'] = (_protocol, _name, wantReply) => {
+    if (wantReply === true) protocol.requestFailure()
+  }
 }
 
 /**
@@ -94,33 +102,6 @@ const extInfo = Buffer.concat([
   sshString('server-sig-algs'),
   sshString(userSignatureAlgorithms),
 ])
-
-const currentExchange = Symbol('key exchange')
-const adaptExchange = Symbol('adapt key exchange')
-
-interface ExchangeProperties {
-  [currentExchange]?: KeyExchange | undefined
-  [adaptExchange]?: (exchange: KeyExchange) => void
-}
-
-const { prototype } = requireSsh2('ssh2/lib/protocol/Protocol.js') as { readonly prototype: ExchangeProperties }
-
-// ssh2 keeps the key exchange, the first as every later one, in `_kex` before it does anything with it. On the prototype, because an object
-// whose own property becomes an accessor is a dictionary to V8 from then on, which every packet would pay for.
-Object.defineProperty(prototype, '_kex', {
-  configurable: true,
-  get(this: ExchangeProperties) {
-    return this[currentExchange]
-  },
-  set(this: ExchangeProperties, next: KeyExchange | undefined) {
-    this[currentExchange] = next
-    if (next !== undefined) this[adaptExchange]?.(next)
-  },
-})
-
-function onEachKeyExchange(protocol: Protocol, adapt: (exchange: KeyExchange) => void): void {
-  ;(protocol as ExchangeProperties)[adaptExchange] = adapt
-}
 
 /**
  * ssh2 compares the negotiated name with the type of the blob when it comes, then in `finish` with the name in the signature; for a certificate
@@ -237,8 +218,4 @@ function chooseAlgorithm(
   taken: readonly string[],
 ): LoginMeans['algorithms'][number] | undefined {
   return algorithms.find(({ signature }) => taken.includes(signature)) ?? algorithms[0]
-}
-
-function isOver({ _destruct: destruct }: Protocol): boolean {
-  return destruct === undefined
 }

@@ -10,6 +10,10 @@ const require = createRequire(import.meta.url)
 
 type Fill = (buffer: Uint8Array, offset?: number, size?: number) => Uint8Array
 
+type FatalError = (protocol: { readonly _destruct: unknown }, ...rest: unknown[]) => number
+
+endOnce()
+
 /** Whether ciphers use the compiled addon. */
 export const { bindingAvailable } = loadCiphers()
 
@@ -17,6 +21,18 @@ export const { bindingAvailable } = loadCiphers()
 export const requireSsh2 = (file: `ssh2/${string}`): unknown => require(file)
 
 export const ssh2 = require('ssh2') as typeof Ssh2
+
+/**
+ * A connection that has failed may be answered late: an operator decides on a device whose next message was malformed, say. ssh2 would then
+ * fail it a second time, which throws where nobody catches it. Before anything else of ssh2, whose files keep the function as they load.
+ */
+function endOnce(): void {
+  const utils = require('ssh2/lib/protocol/utils.js') as { doFatalError: FatalError }
+  const { doFatalError } = utils
+  // ssh2 parses nothing more of what it has at hand after such an answer.
+  utils.doFatalError = (protocol, ...rest) =>
+    protocol._destruct === undefined ? Number.POSITIVE_INFINITY : doFatalError(protocol, ...rest)
+}
 
 function loadCiphers(): { readonly bindingAvailable: boolean } {
   const crypto = require('node:crypto') as { randomFillSync: Fill }

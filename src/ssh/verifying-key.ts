@@ -109,6 +109,20 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
   }
 }
 
+/**
+ * Why verifying with a host key would cost more than it may, or undefined: an RSA key of absurd size (OpenSSH takes up to 16384 bits).
+ * Keys of other types have the one size. Of a certificate, this is for `parseCertificate` to say.
+ */
+export function rsaKeyFault(blob: Buffer): string | undefined {
+  const reader = createWireReader(blob)
+  if (reader.text() !== 'ssh-rsa') return undefined
+  const e = reader.mpint()
+  const n = reader.mpint()
+  if (n.length * 8 > rsaBits.most) return `its RSA modulus has more than ${rsaBits.most} bits`
+  if (e.length > longestRsaExponent) return `its RSA exponent has more than ${longestRsaExponent * 8} bits`
+  return undefined
+}
+
 function verifyingKey(
   type: VerifyingKeyType,
   fields: readonly Buffer[],

@@ -166,7 +166,7 @@ describe("a device's host certificate", () => {
   it('is refused: valid, but shown by somebody without its private key', async () => {
     const key = await room.key('host')
     const thief = await room.key('thief')
-    const { blob } = await room.certify(hostCa, key, forRouter)
+    await room.certify(hostCa, key, forRouter)
     // A private key that passes itself off as the certified one.
     const pretended = Object.assign(Object.create(thief.privateKey) as ParsedKey, {
       getPublicSSH: () => key.publicKey.blob,
@@ -175,7 +175,7 @@ describe("a device's host certificate", () => {
     const server = await startServer({ hostKeys: [{ key: pretended, certificates: [certificate] }], users: {} })
     cleanups.push(server.stop)
     const { outcome, asked } = await dialling({ port: server.port })
-    expect(asked).toEqual([blob])
+    expect(asked).toEqual([])
     expect(outcome).toBe('Handshake failed: signature verification failed')
   })
 })

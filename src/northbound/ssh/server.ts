@@ -4,6 +4,7 @@ import type { Operation } from '../../access/operation.js'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { createKnownRequests } from '../../netconf/known-requests.js'
+import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
 import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
@@ -95,9 +96,8 @@ export function createSshEndpoint(
     if (known !== undefined) return known
     const ssh = new ssh2.Server({
       hostKeys,
-      ident: 'Homeport',
-      // Without group exchange, which lets a client make the server compute at will, and without compression, which costs memory for every client.
-      algorithms: { kex: [...keyExchanges], compress: ['none'] },
+      ident: SSH_SOFTWARE,
+      algorithms: offeredAlgorithms(),
       ...clientKeepalive(limits),
     })
     ssh.on('connection', greet)
@@ -166,17 +166,6 @@ export function createSshEndpoint(
     },
   }
 }
-
-const keyExchanges = [
-  'curve25519-sha256',
-  'curve25519-sha256@libssh.org',
-  'ecdh-sha2-nistp256',
-  'ecdh-sha2-nistp384',
-  'ecdh-sha2-nistp521',
-  'diffie-hellman-group14-sha256',
-  'diffie-hellman-group16-sha512',
-  'diffie-hellman-group18-sha512',
-] as const
 
 function serveClient(
   connection: Connection,

@@ -1,0 +1,202 @@
+import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { sshMpint, sshString, sshUint32 } from '../../../src/ssh/wire.js'
+import { createWireReader } from '../../../src/ssh/wire-reader.js'
+
+/** Numbers of messages (RFC 4253 §12, RFC 5656 §7.1). */
+export const MESSAGE = { disconnect: 1, ignore: 2, kexInit: 20, newKeys: 21, ecdhInit: 30, ecdhReply: 31 } as const
+
+/** An SSH peer that the test makes packet by packet, up to the first encrypted one. */
+export interface RawPeer {
+  readonly socket: Socket
+  /** The identification of the other side, without its line end; after its first line. */
+  readonly theirIdentification: () => Promise<string>
+  /** Sends payloads in one segment. */
+  readonly send: (...payloads: readonly Buffer[]) => void
+  /** The next packet with this message number, whatever came before it. */
+  readonly received: (message: number) => Promise<Buffer>
+  /** All packets so far. */
+  readonly packets: readonly Buffer[]
+  readonly closed: Promise<void>
+}
+
+export const IDENTIFICATION = 'SSH-2.0-raw'
+
+/** Speaks SSH on a connected socket, beginning with an identification. */
+export function rawPeer(socket: Socket, before = ''): RawPeer {
+  const packets: Buffer[] = []
+  const waiting = new Set<() => void>()
+  let identification: string | undefined
+  let octets = Buffer.alloc(0)
+  let over = false
+  const look = (): void => {
+    for (const check of waiting) check()
+  }
+  socket.on('data', (chunk: Buffer) => {
+    octets = Buffer.concat([octets, chunk])
+    if (identification === undefined) {
+      const end = octets.indexOf('\r\n')
+      if (end === -1) return
+      identification = octets.subarray(0, end).toString()
+      octets = octets.subarray(end + 2)
+    }
+    while (octets.length >= 4 && octets.length >= 4 + octets.readUInt32BE()) {
+      const length = octets.readUInt32BE()
+      packets.push(octets.subarray(5, 4 + length - (octets[4] ?? 0)))
+      octets = octets.subarray(4 + length)
+    }
+    look()
+  })
+  const closed = new Promise<void>((resolve) => {
+    const end = (): void => {
+      over = true
+      look()
+      resolve()
+    }
+    socket.once('close', end)
+    // A socket that is destroyed after data were left unread is reset.
+    socket.on('error', () => undefined)
+  })
+  const until = <T>(what: string, found: () => T | undefined): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const value = found()
+        if (value === undefined && !over) return
+        waiting.delete(check)
+        if (value === undefined) reject(new Error(`the connection was closed before ${what}`))
+        else resolve(value)
+      }
+      waiting.add(check)
+      check()
+    })
+  const taken = new Set<Buffer>()
+  socket.write(`${before}${IDENTIFICATION}\r\n`)
+  return {
+    socket,
+    packets,
+    closed,
+    theirIdentification: () => until('an identification', () => identification),
+    send: (...payloads) => void socket.write(Buffer.concat(payloads.map(packetOf))),
+    received: (message) =>
+      until(`message ${message}`, () => {
+        const next = packets.find((packet) => packet[0] === message && !taken.has(packet))
+        if (next !== undefined) taken.add(next)
+        return next
+      }),
+  }
+}
+
+/** An unencrypted packet (RFC 4253 §6). */
+function packetOf(payload: Buffer): Buffer {
+  const padding = 4 + ((8 - ((payload.length + 9) % 8)) % 8)
+  return Buffer.concat([
+    sshUint32(payload.length + 1 + padding),
+    Buffer.from([padding]),
+    payload,
+    Buffer.alloc(padding),
+  ])
+}
+
+export interface Offer {
+  readonly kex?: readonly string[]
+  readonly hostKey?: readonly string[]
+  /** Whether a guessed packet follows. */
+  readonly follows?: boolean
+}
+
+/** A KEXINIT that can lead to an agreement (RFC 4253 §7.1). */
+export function kexInit({
+  kex = ['curve25519-sha256'],
+  hostKey = ['ssh-ed25519'],
+  follows = false,
+}: Offer = {}): Buffer {
+  const ciphers = 'aes128-ctr'
+  const macs = 'hmac-sha2-256'
+  const lists = [kex.join(','), hostKey.join(','), ciphers, ciphers, macs, macs, 'none', 'none', '', '']
+  return Buffer.concat([
+    Buffer.from([MESSAGE.kexInit]),
+    Buffer.alloc(16, 7),
+    ...lists.map((list) => sshString(list)),
+    Buffer.from([follows ? 1 : 0]),
+    sshUint32(0),
+  ])
+}
+
+/** An ephemeral key for `curve25519-sha256`. */
+export interface Ephemeral {
+  readonly privateKey: KeyObject
+  readonly publicOctets: Buffer
+}
+
+export function newEphemeral(): Ephemeral {
+  const { privateKey, publicKey } = generateKeyPairSync('x25519')
+  return { privateKey, publicOctets: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32) }
+}
+
+export function ecdhInit({ publicOctets }: Ephemeral): Buffer {
+  return Buffer.concat([Buffer.from([MESSAGE.ecdhInit]), sshString(publicOctets)])
+}
+
+/** An Ed25519 host key that a raw server can prove. */
+export interface RawHostKey {
+  readonly blob: Buffer
+  readonly privateKey: KeyObject
+}
+
+export function newRawHostKey(): RawHostKey {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const octets = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)
+  return { privateKey, blob: Buffer.concat([sshString('ssh-ed25519'), sshString(octets)]) }
+}
+
+/**
+ * A server's KEX_ECDH_REPLY for what a client has sent.
+ * @param signer whose signature it carries; that of the presented key unless given
+ */
+export function ecdhReply(
+  exchange: {
+    readonly identifications: readonly [client: string, server: string]
+    readonly kexInits: readonly [client: Buffer, server: Buffer]
+    readonly init: Buffer
+  },
+  presented: RawHostKey,
+  signer: RawHostKey = presented,
+): Buffer {
+  const { identifications, kexInits, init } = exchange
+  const reader = createWireReader(init.subarray(1))
+  const clientOctets = reader.string()
+  const own = newEphemeral()
+  const prefix = Buffer.from('302a300506032b656e032100', 'hex')
+  const theirs = createPublicKey({ key: Buffer.concat([prefix, clientOctets]), format: 'der', type: 'spki' })
+  const secret = diffieHellman({ privateKey: own.privateKey, publicKey: theirs })
+  const hashed = Buffer.concat([
+    ...identifications.map((text) => sshString(text)),
+    ...kexInits.map((payload) => sshString(payload)),
+    sshString(presented.blob),
+    sshString(clientOctets),
+    sshString(own.publicOctets),
+    sshMpint(secret),
+  ])
+  const hash = createHash('sha256').update(hashed).digest()
+  const signature = Buffer.concat([sshString('ssh-ed25519'), sshString(sign(null, hash, signer.privateKey))])
+  return Buffer.concat([
+    Buffer.from([MESSAGE.ecdhReply]),
+    sshString(presented.blob),
+    sshString(own.publicOctets),
+    sshString(signature),
+  ])
+}
+
+/** A raw SSH server that has got the client's half of a key exchange. */
+export async function answeredBy(peer: RawPeer, presented: RawHostKey, signer?: RawHostKey): Promise<Buffer> {
+  const identification = await peer.theirIdentification()
+  const theirs = await peer.received(MESSAGE.kexInit)
+  const ours = kexInit()
+  peer.send(ours)
+  const init = await peer.received(MESSAGE.ecdhInit)
+  return ecdhReply(
+    { identifications: [identification, IDENTIFICATION], kexInits: [theirs, ours], init },
+    presented,
+    signer,
+  )
+}
