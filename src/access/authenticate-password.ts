@@ -1,4 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises'
+import { networkOf } from '../lib/source-network.js'
 import type { AskHook } from './authentication-hook.js'
 import { createDraw } from './draw.js'
 import { grantOfHook, type HookGrant, type HookRefusalReason, userGranted } from './hook-grant.js'
@@ -7,7 +8,6 @@ import { createKeyedMemory } from './keyed-memory.js'
 import type { LoginLimiter } from './login-limits.js'
 import type { PasswordCheck } from './password-check.js'
 import type { Realm } from './principal.js'
-import { sourceNetwork } from './source-network.js'
 import type { User } from './user.js'
 
 /** Somebody who says that a name and a password are theirs. */
@@ -119,7 +119,7 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
 
   const verify = async (attempt: PasswordAttempt, despiteBlock: boolean): Promise<Verified> => {
     const { user: name, password, address, hopeless = false } = attempt
-    const network = sourceNetwork(address)
+    const network = networkOf(address)
     const entry = hopeless ? undefined : find(name)
     const { hook, rememberLogins, rememberWrong, isRole } = settings()
     const asksHook = hook !== undefined && entry?.passwordHash === undefined && !hopeless
@@ -166,7 +166,7 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
   }
 
   const inTurn = async (attempt: PasswordAttempt, despiteBlock: boolean): Promise<Verified> => {
-    const pair = JSON.stringify([attempt.user, sourceNetwork(attempt.address)])
+    const pair = JSON.stringify([attempt.user, networkOf(attempt.address)])
     const turn = await turnOfPair(pair)(() => verify(attempt, despiteBlock))
     return turn.entered ? turn.result : refused(attempt, { reason: 'busy' })
   }

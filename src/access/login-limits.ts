@@ -1,5 +1,5 @@
+import { networkOf } from '../lib/source-network.js'
 import { createFailureCounter } from './failure-counter.js'
-import { sourceNetwork } from './source-network.js'
 
 /** Bounds on failed logins; times in milliseconds. */
 export interface LoginLimits {
@@ -98,7 +98,7 @@ export function createLoginLimiter(initial: LoginLimits, events: LoginBlockEvent
   }
 
   const check: LoginLimiter['check'] = async (user, address) => {
-    const network = sourceNetwork(address)
+    const network = networkOf(address)
     const pair = pairOf(user, network)
     const [ofPair, ofAddress, guessed] = await Promise.all([
       pairs.look(pair),
@@ -120,7 +120,7 @@ export function createLoginLimiter(initial: LoginLimits, events: LoginBlockEvent
   return {
     check,
     failed: async (user, address) => {
-      const network = sourceNetwork(address)
+      const network = networkOf(address)
       const pair = pairOf(user, network)
       const [ofPair, ofAddress] = await Promise.all([pairs.count(pair), addresses.count(network), guesses.count(pair)])
       for (const [key, scope, { failures, blockedFor }] of [
@@ -131,16 +131,16 @@ export function createLoginLimiter(initial: LoginLimits, events: LoginBlockEvent
       return delayAfter(ofPair.failures)
     },
     turnedAway: async (user, address) => {
-      await guesses.count(pairOf(user, sourceNetwork(address)))
+      await guesses.count(pairOf(user, networkOf(address)))
       const standing = await check(user, address)
       const block = standing.allowed ? undefined : blocks.get(standing.block)
       if (block !== undefined) block.turnedAway += 1
       return limits.slowDown
     },
     succeeded: async (user, address) => {
-      await pairs.forget(pairOf(user, sourceNetwork(address)))
+      await pairs.forget(pairOf(user, networkOf(address)))
     },
-    slowDown: async (user, address) => delayAfter((await pairs.look(pairOf(user, sourceNetwork(address)))).failures),
+    slowDown: async (user, address) => delayAfter((await pairs.look(pairOf(user, networkOf(address)))).failures),
     configure: (next) => {
       limits = next
       pairs.configure(pairBounds(next))

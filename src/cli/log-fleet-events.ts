@@ -1,28 +1,12 @@
-import { isCrowdRefusal } from '../fleet/crowd-refusal.js'
+import { isCrowdRefusal, partyOf } from '../fleet/crowd-refusal.js'
 import type { FleetEmitter } from '../fleet/events.js'
 import { homeportCommand } from '../lib/shell-word.js'
+import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
 
-/** One log line for each thing that happens in the fleet. */
+/** One log line for each thing that happens in the fleet; of what strangers cause without end, a few. */
 export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): void {
-  const crowd = new Map<string, Crowd>()
-  /** How many calls were refused for this reason unlogged before this one; undefined when it is one of too many, too. */
-  const unloggedBefore = (reason: string): number | undefined => {
-    let told = crowd.get(reason)
-    if (told === undefined || now() - told.began >= crowdInterval) {
-      const unlogged = told?.unlogged ?? 0
-      told = { began: now(), lines: 0, unlogged }
-      crowd.set(reason, told)
-    }
-    told.lines += 1
-    if (told.lines > crowdLines) {
-      told.unlogged += 1
-      return undefined
-    }
-    const { unlogged } = told
-    told.unlogged = 0
-    return unlogged
-  }
+  const limit = createRateLimit(refusalLines, now)
   events.on('attached', ({ deviceId, source, hostKeyFingerprint, software }) =>
     log.info({ deviceId, source, hostKeyFingerprint, software }, 'link attached'),
   )
@@ -35,16 +19,24 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
       `link detached: ${end.message}`,
     ),
   )
-  events.on('pending', ({ deviceId, source, hostKeyFingerprint }) =>
+  events.on('pending', ({ deviceId, source, hostKeyFingerprint }) => {
+    const unlogged = limit('pending', deviceId, pendingLines)
+    if (unlogged === undefined) return
     log.warn(
-      { deviceId, source, hostKeyFingerprint, hint: homeportCommand('devices approve', deviceId) },
+      {
+        deviceId,
+        source,
+        hostKeyFingerprint,
+        hint: homeportCommand('devices approve', deviceId),
+        ...(unlogged === 0 ? {} : { notLogged: unlogged }),
+      },
       'device pending: compare its fingerprint, then approve or reject it',
-    ),
-  )
+    )
+  })
   events.on('decided', ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`))
   events.on('refused', (refusal) => {
     const { deviceId, source, reason, message, hint } = refusal
-    const unlogged = isCrowdRefusal(refusal) ? unloggedBefore(reason) : 0
+    const unlogged = limit(reason, partyOf(refusal), isCrowdRefusal(refusal) ? crowdLines : refusalLines)
     if (unlogged === undefined) return
     log.warn(
       {
@@ -59,12 +51,9 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
   })
 }
 
-/** Lines for one crowd reason at once, and milliseconds until there may be more. */
-const crowdLines = 10
-const crowdInterval = 10_000
-
-interface Crowd {
-  readonly began: number
-  lines: number
-  unlogged: number
-}
+/** Lines of one reason: of a claimed device id or a source, and of all of them. */
+const refusalLines = { each: 50, all: 200, interval: 10_000 }
+/** Lines of devices that begin to wait for an operator, each time that they call. */
+const pendingLines = { each: 5, all: 100, interval: 10_000 }
+/** Lines of a reason that tells of the bridge, whoever called. */
+const crowdLines = { each: 10, all: 10, interval: 10_000 }

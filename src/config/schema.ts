@@ -24,8 +24,8 @@ import {
   ratio,
   size,
   text,
-  yesOrNo,
   webhookUrl,
+  yesOrNo,
 } from './scalars.js'
 import { list, named, scalar, section } from './section.js'
 import { userSection, withPrincipals } from './user-section.js'
@@ -188,6 +188,7 @@ export function configSchema(directory: string, environment: Environment) {
     revoked: list(path(directory)),
     'first-use': oneOf('refuse', 'pend', 'accept').default('pend'),
     'pending-timeout': duration().default(60_000),
+    'pending-lifetime': duration('1s', '365d').default(86_400_000),
     'max-pending': integer(1, MANY).default(256),
     'max-pending-per-source': integer(1, MANY).default(16),
   })

@@ -1,10 +1,12 @@
 import { onAbort } from '../lib/on-abort.js'
+import { createRateLimit } from '../lib/rate-limit.js'
 import type { Enrolment, Pin } from '../store/enrolment.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../trust/known-devices.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
+import { isCrowdRefusal } from './crowd-refusal.js'
 import { type ConfiguredDevice, isProven, standingOf, storedDevice, viewOf, withStored } from './enrolled-device.js'
 import type {
   AddedDevice,
@@ -14,13 +16,11 @@ import type {
   EnrolmentView,
   Standing,
 } from './enrolment.js'
-import { isCrowdRefusal } from './crowd-refusal.js'
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
+import { createPendingRoom, type PendingBounds } from './pending-room.js'
 
-export interface EnrolmentLimits {
-  readonly maxPending: number
-  readonly maxPendingPerSource: number
+export interface EnrolmentLimits extends PendingBounds {
   /** Milliseconds that a pending device's connection is held for a decision. */
   readonly pendingTimeout: number
 }
@@ -63,6 +63,8 @@ export interface EnrolmentDesk extends Enrolments {
 
 /** Milliseconds between two writes of a device's last refusal: a stranger may call ten times a second. */
 const refusalInterval = 10_000
+/** The same of all devices together: a stranger may claim every device that there is. */
+const refusalWrites = { each: 200, all: 200, interval: refusalInterval }
 
 export async function createEnrolmentDesk(options: {
   readonly store: Store
@@ -84,7 +86,15 @@ export async function createEnrolmentDesk(options: {
   let { limits, defaultMaxSessions } = options
   const stored = new Map((await store.enrolments.list()).map((enrolment) => [enrolment.deviceId, enrolment]))
   const waiting = new Map<string, (outcome: PendingOutcome) => void>()
+  const room = createPendingRoom(() => limits)
+  const noteStanding = (deviceId: string, enrolment: Enrolment | undefined): void => {
+    if (enrolment?.standing !== 'pending') return room.forget(deviceId)
+    const seen = enrolment.lastSeen ?? enrolment.firstSeen ?? now()
+    room.note(deviceId, bare(enrolment.addresses[0] ?? ''), seen.getTime())
+  }
+  for (const enrolment of [...stored.values()].toSorted(byLastSeen)) noteStanding(enrolment.deviceId, enrolment)
   const refusalsWritten = new Map<string, number>()
+  const refusalMayBeWritten = createRateLimit(refusalWrites, () => now().getTime())
   const refusalCounts = new Map<string, Record<string, number>>()
 
   const knownOf = (deviceId: string): KnownDevice | undefined => {
@@ -103,6 +113,7 @@ export async function createEnrolmentDesk(options: {
     const next = change(stored.get(deviceId) ?? blank(deviceId))
     if (next === undefined) stored.delete(deviceId)
     else stored.set(deviceId, next)
+    noteStanding(deviceId, next)
     const device = knownOf(deviceId)
     if (device === undefined) known.delete(deviceId)
     else known.set(device)
@@ -125,6 +136,14 @@ export async function createEnrolmentDesk(options: {
     waiting.get(deviceId)?.('decided')
   }
 
+  const forgetExpired = (): void => {
+    for (const deviceId of room.expire(now().getTime())) void update(deviceId, () => undefined)
+  }
+  const giveWay = (deviceId: string): void => {
+    void update(deviceId, () => undefined)
+    waiting.get(deviceId)?.('too-many-pending')
+  }
+
   const pend: EnrolmentDesk['pend'] = async ({ deviceId, key, source }, signal) => {
     const address = addressOf(source)
     const current = stored.get(deviceId)
@@ -132,10 +151,10 @@ export async function createEnrolmentDesk(options: {
     if (current?.standing === 'pending' && current.presented !== undefined && !current.presented.blob.equals(pin.blob))
       return 'another-key-pending'
     if (current?.standing !== 'pending') {
-      const pending = [...stored.values()].filter(({ standing }) => standing === 'pending')
-      const fromHere = pending.filter(({ addresses }) => addresses.includes(address))
-      if (pending.length >= limits.maxPending || fromHere.length >= limits.maxPendingPerSource)
-        return 'too-many-pending'
+      forgetExpired()
+      const entrance = room.mayEnter(bare(address), now().getTime())
+      if (!entrance.ok) return 'too-many-pending'
+      if (entrance.instead !== undefined) giveWay(entrance.instead)
       // Not waited for: what is in memory counts, and a second connection may be here before the disk is.
       void update(deviceId, (enrolment) => ({
         ...enrolment,
@@ -145,7 +164,10 @@ export async function createEnrolmentDesk(options: {
         lastSeen: now(),
         addresses: [address],
       }))
-    } else store.enrolments.touch(deviceId, { at: now(), address })
+    } else {
+      store.enrolments.touch(deviceId, { at: now(), address })
+      room.note(deviceId, bare(address), now().getTime())
+    }
     events.emit('pending', { deviceId, source, hostKeyFingerprint: shownKey(key).fingerprint })
     // One connection is held for an id: the newest, because the older one may be half-open.
     waiting.get(deviceId)?.('given-up')
@@ -341,7 +363,7 @@ export async function createEnrolmentDesk(options: {
       refusalCounts.set(deviceId, { ...counts, [reason]: (counts[reason] ?? 0) + 1 })
       if (isCrowdRefusal(refusal)) return
       const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
-      if (!due) return
+      if (!due || refusalMayBeWritten('refusal', deviceId) === undefined) return
       refusalsWritten.set(deviceId, now().getTime())
       const changedKey = reason === 'host-key-not-pinned' && presented !== undefined
       void update(deviceId, (enrolment) => ({
@@ -351,6 +373,7 @@ export async function createEnrolmentDesk(options: {
       }))
     },
     list: async () => {
+      forgetExpired()
       const fromStore = await store.enrolments.list().catch(() => [...stored.values()])
       const current = new Map(fromStore.map((enrolment) => [enrolment.deviceId, enrolment]))
       const ids = new Set([...configured.keys(), ...current.keys()])
@@ -371,6 +394,15 @@ function blank(deviceId: string): Enrolment {
 
 function boundBy({ type, blob }: Pick<Pin, 'type' | 'blob'>, by: string, addedAt: Date): Pin {
   return { type, blob, addedAt, by }
+}
+
+function byLastSeen({ lastSeen: one }: Enrolment, { lastSeen: other }: Enrolment): number {
+  return (one?.getTime() ?? 0) - (other?.getTime() ?? 0)
+}
+
+/** An address without the brackets that an IPv6 one has in front of a port. */
+function bare(address: string): string {
+  return address.replace(/^\[(.*)\]$/, '$1')
 }
 
 /** The address of `address:port`. */

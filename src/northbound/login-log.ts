@@ -1,5 +1,5 @@
 import type { LoginBlock } from '../access/login-limits.js'
-import { sourceNetwork } from '../access/source-network.js'
+import { networkOf } from '../lib/source-network.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
 
@@ -66,7 +66,7 @@ export function createLoginLog(
       metrics.loginFailed(tried.method, reason)
       // The block has a line of its own.
       if (reason === 'blocked') return connectionLog.debug({ ...tried, reason }, `authentication failed: ${why}`)
-      const counted = toldOf(sourceNetwork(address))
+      const counted = toldOf(networkOf(address))
       if (counted === undefined) return
       if (counted.lines < limits().loggedFailuresPerAddress) {
         counted.lines += 1

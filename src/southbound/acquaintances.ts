@@ -1,7 +1,7 @@
 import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
-import { networkOf } from '../ssh/address.js'
+import type { Rank } from '../lib/fair-queue.js'
+import { networkOf } from '../lib/source-network.js'
 import type { Claim } from '../trust/claim.js'
-import type { Rank } from './fair-queue.js'
 
 /** Which devices were attached before, and from where: they come first when many call at once. A claim is not proven yet, so it gets nobody more than a better place. */
 export interface Acquaintances {
@@ -28,9 +28,9 @@ export function createAcquaintances(desk: Pick<EnrolmentDesk, 'seenBefore' | 'ex
     met,
     knows: (network) => networks.has(network),
     rankOf: ({ form, deviceIds }, network) => {
-      if (form === 'none') return networks.has(network) ? 'attached-before' : 'stranger'
+      if (form === 'none') return networks.has(network) ? 'familiar' : 'stranger'
       const expected = deviceIds.filter((id) => desk.expects(id))
-      if (expected.some((id) => ids.has(id))) return 'attached-before'
+      if (expected.some((id) => ids.has(id))) return 'familiar'
       return expected.length > 0 ? 'expected' : 'stranger'
     },
   }

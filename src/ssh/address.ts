@@ -43,15 +43,6 @@ export function plainAddress(address: string): string {
   return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
-/**
- * What all addresses of one host or site are counted under: an IPv4 address itself, of an IPv6 address its /64, because whoever has one address there
- * has all of them. Anything else stands for itself.
- */
-export function networkOf(address: string): string {
-  const parsed = parseAddress(address)
-  return parsed?.bits === 128 ? `${(parsed.value >> 64n).toString(16)}::/64` : plainAddress(address)
-}
-
 function masked(value: bigint, { bits, prefix }: Pick<Network, 'bits' | 'prefix'>): bigint {
   const hostBits = BigInt(bits - prefix)
   return (value >> hostBits) << hostBits

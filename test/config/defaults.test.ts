@@ -88,6 +88,7 @@ describe('an empty configuration', () => {
           revoked: [],
           firstUse: 'pend',
           pendingTimeout: 60_000,
+          pendingLifetime: 86_400_000,
           maxPending: 256,
           maxPendingPerSource: 16,
         },

@@ -12,7 +12,7 @@ import { openSqliteStore } from '../../src/store/sqlite-store.js'
 import type { Store } from '../../src/store/store.js'
 import { shownKey } from '../../src/trust/shown-key.js'
 
-const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000 }
+const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000, pendingLifetime: 86_400_000 }
 const never = new AbortController().signal
 
 function newKey(): Buffer {
@@ -34,11 +34,15 @@ describe('the enrolment of devices', () => {
   }
 
   function desk(configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
+    return createDesk(limits, configured)
+  }
+
+  function createDesk(bounds: typeof limits, configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
     return createEnrolmentDesk({
       store,
       events: createFleetEmitter(),
       configured,
-      limits,
+      limits: bounds,
       defaultMaxSessions: 10,
       added: (device) => added.push(device),
       changed: () => {
@@ -152,6 +156,46 @@ describe('the enrolment of devices', () => {
     expect(await pend('e', '192.0.2.4:1')).toBe('too-many-pending')
     gone.abort()
     expect(await Promise.all(held)).toEqual(['given-up', 'given-up', 'given-up', 'given-up'])
+  })
+
+  it('one /64 or /48 never fills what may be pending, and its oldest makes room for another network', async () => {
+    const open = await createDesk({ ...limits, maxPending: 12, maxPendingPerSource: 2 })
+    const gone = new AbortController()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
+    const held: Promise<string>[] = []
+    const outcomes: string[] = []
+    const add = (id: string, source: string) =>
+      held.push(pend(id, source).then((outcome) => (outcomes.push(outcome), outcome)))
+    for (let at = 0; at < 4; at += 1) add(`a${at}`, `[2001:db8:1:1::${at}]:1`)
+    for (let at = 0; at < 20; at += 1) add(`b${at}`, `[2001:db8:1:${at + 2}::1]:1`)
+    await vi.waitFor(() => expect(outcomes).toHaveLength(2 + 14))
+    expect(new Set(outcomes)).toEqual(new Set(['too-many-pending']))
+    for (let at = 0; at < 4; at += 1) add(`c${at}`, `192.0.${at}.1:1`)
+    add('honest', '198.51.100.1:1')
+    await vi.waitFor(() => expect(outcomes).toHaveLength(2 + 14 + 1))
+    const ids = (await open.list()).map(({ deviceId }) => deviceId)
+    expect(ids).toContain('honest')
+    expect(ids).not.toContain('a0')
+    expect(ids).toHaveLength(12)
+    gone.abort()
+    await Promise.all(held)
+  })
+
+  it('a pending device that does not call again is forgotten, and makes room before', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const open = await createDesk({ ...limits, maxPending: 2, maxPendingPerSource: 1 })
+    const gone = AbortSignal.abort()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone)
+    await pend('a', '192.0.2.1:1')
+    await pend('b', '198.51.100.1:1')
+    expect(await pend('c', '203.0.113.1:1')).toBe('too-many-pending')
+    vi.setSystemTime(Date.now() + 600_000)
+    expect(await pend('c', '203.0.113.1:1')).toBe('given-up')
+    expect((await open.list()).map(({ deviceId }) => deviceId)).toEqual(['b', 'c'])
+    vi.setSystemTime(Date.now() + limits.pendingLifetime + 1)
+    expect(await open.list()).toEqual([])
+    // Also in the store.
+    expect(await store.enrolments.list()).toEqual([])
   })
 
   it('a pending device is held for a bounded time', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { BlockList, isIP } from 'node:net'
+import { type BlockList, isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { networkList } from '../../lib/network-list.js'
 import { plainAddress } from '../../ssh/address.js'
 import { hostAndPort, sourceOf } from '../../telemetry/source.js'
 
@@ -24,14 +25,7 @@ export interface ProxyTrust {
 
 /** Reads addresses and networks in CIDR form, as the configuration has checked them. */
 export function proxyTrust(networks: readonly string[], header: ProxyTrust['header']): ProxyTrust {
-  const trusted = new BlockList()
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) trusted.addAddress(address, family)
-    else trusted.addSubnet(address, Number(prefix), family)
-  }
-  return { trusted, header }
+  return { trusted: networkList(networks), header }
 }
 
 /** Where a call comes from: the other end of its connection, or the client that trusted proxies name. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolled-device.js'
+import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
 import type { LinkRefusal } from '../../../src/fleet/events.js'
 import { createFleet, type Fleet } from '../../../src/fleet/fleet.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
@@ -62,7 +62,13 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     store: opened.store,
     events: fleet.events,
     configured,
-    limits: { maxPending: 4, maxPendingPerSource: 4, pendingTimeout: 60_000, ...enrolment },
+    limits: {
+      maxPending: 4,
+      maxPendingPerSource: 4,
+      pendingTimeout: 60_000,
+      pendingLifetime: 86_400_000,
+      ...enrolment,
+    },
     defaultMaxSessions: 10,
     added: (device) => fleet.add(device),
     changed: () => fleet.configure(desk.devices(), fleetLimits),

@@ -2,8 +2,9 @@ import { createHmac } from 'node:crypto'
 import { selectsDevice } from '../../../access/device-selector.js'
 import { pauseUnlessAborted } from '../../../lib/on-abort.js'
 import type { Fleet } from '../../../fleet/fleet.js'
+import { createRateLimit } from '../../../lib/rate-limit.js'
 import type { Log } from '../../../telemetry/log.js'
-import type { FleetEvent, FleetEventType } from '../streams/fleet-events.js'
+import { type FleetEvent, type FleetEventType, isStrangersEvent } from '../streams/fleet-events.js'
 
 /** Where events are sent; times in milliseconds. */
 export interface WebhookSettings {
@@ -16,7 +17,7 @@ export interface WebhookSettings {
   readonly timeout: number
   /** How long a delivery is tried. */
   readonly maxAge: number
-  /** Deliveries that wait; the oldest are given up beyond that. */
+  /** Deliveries that wait; the oldest are given up beyond that, those of events that strangers caused first, which are half of them at most. */
   readonly maxQueued: number
 }
 
@@ -27,6 +28,8 @@ export interface Webhook {
 
 const firstPause = 1_000
 const longestPause = 5 * 60_000
+/** Lines of the log that tell of events given up; each has the number of all. */
+const givenUpLines = { each: 10, all: 10, interval: 10_000 }
 
 /**
  * Sends events to one receiver, in order, each until it is taken (2xx) or too old. Signed as
@@ -50,6 +53,7 @@ export function createWebhook(
   const closing = new AbortController()
   // Without what may be a secret in it.
   const receiver = new URL(settings.url).host
+  const limit = createRateLimit(givenUpLines, now)
   let sending = false
   let givenUp = 0
   let failing = false
@@ -109,6 +113,7 @@ export function createWebhook(
 
   const lose = (why: string): void => {
     givenUp += 1
+    if (limit('given-up', receiver) === undefined) return
     log.warn({ receiver, givenUp, hint: 'look at the receiver of the webhook' }, `webhook event given up: ${why}`)
   }
   const told = (problem: string): void => {
@@ -120,12 +125,21 @@ export function createWebhook(
     failing = false
   }
 
+  /** Gives up the oldest event where too many wait, one that a stranger caused first: what devices did is never displaced by strangers. */
+  const makeRoomFor = (event: FleetEvent): boolean => {
+    const ofStranger = isStrangersEvent(event)
+    const most = ofStranger ? Math.ceil(settings.maxQueued / 2) : settings.maxQueued
+    const waiting = ofStranger ? queue.filter(isStrangersEvent).length : queue.length
+    if (waiting < most && queue.length < settings.maxQueued) return true
+    lose(`${most} wait already`)
+    const at = queue.findIndex(isStrangersEvent)
+    if (at === -1 && ofStranger) return false
+    queue.splice(Math.max(at, 0), 1)
+    return true
+  }
   const takeIfWanted = async (event: FleetEvent): Promise<void> => {
     if (!(await wanted(event)) || closing.signal.aborted) return
-    if (queue.length >= settings.maxQueued) {
-      queue.shift()
-      lose(`${settings.maxQueued} wait already`)
-    }
+    if (!makeRoomFor(event)) return
     queue.push(event)
     if (!sending) void drain()
   }

@@ -1,7 +1,7 @@
 import { onAbort } from '../lib/on-abort.js'
-import { createFairQueue, type Rank } from './fair-queue.js'
-import { createShares, type Shares } from './shares.js'
-import { createTurns, type Turns } from './turns.js'
+import { createFairQueue, type Rank } from '../lib/fair-queue.js'
+import { createShares, type Shares } from '../lib/fair-share.js'
+import { createTurns, type Turns } from '../lib/turns.js'
 
 export interface AdmissionLimits {
   /** Handshakes that may be worked on at a time. */
@@ -14,7 +14,7 @@ export interface AdmissionLimits {
   readonly queueTimeout: number
 }
 
-/** A call-home connection on its way to becoming a link. */
+/** A connection whose peer has not proven yet who it is: on its way to becoming a device's link, or a client's session. */
 export interface Call {
   /** Waits for its handshake to begin. */
   queue(rank: Rank, gone: AbortSignal): Promise<'begun' | 'timeout' | 'gone'>
@@ -22,7 +22,7 @@ export interface Call {
   work(piece: () => void): void
   /** Waits for something that costs the bridge nothing, such as an operator. */
   suspended<T>(waiting: () => Promise<T>): Promise<T>
-  /** It became a link, or nothing. */
+  /** It has proven who it is, or is gone. */
   leave(): void
 }
 
@@ -30,32 +30,38 @@ export type Entry =
   | { readonly ok: true; readonly call: Call }
   | { readonly ok: false; readonly cause: 'too-many-handshakes' | 'too-many-from-source' }
 
-/** How many calls there are in each state. `running` ones have a place, `waiting` ones lent theirs while the device is slow. */
+/** How many calls there are in each state. `running` ones have a place, `waiting` ones lent theirs while the peer is slow. */
 export type HandshakeCounts = Readonly<Record<'arriving' | 'queued' | 'running' | 'waiting' | 'pending', number>>
 
 /**
  * Decides whose handshake is worked on. A handshake costs milliseconds of key exchange, and a thousand at once would hold up every session, so only a few
- * have a place at a time. A place is lent on once its device lets it idle, and whoever has begun comes before those who have not, so that a slow device
+ * have a place at a time. A place is lent on once its peer lets it idle, and whoever has begun comes before those who have not, so that a slow peer
  * costs the others nothing and a handshake that has cost something is brought to its end.
  * No source takes what all need: it gets twice what is free, two thirds of everything where it is alone.
  */
 export interface Admission {
   /**
    * Takes a connection in, before anything was read from it.
-   * @param familiar a device from there was attached before; those that are not leave a quarter of the room to those that are
+   * @param familiar somebody from there has proven before who it is; those that are not leave a quarter of the room to those that are
+   * @param giveWay closes the connection: it has sent nothing for a while, and others have no room
    */
-  enter(network: string, familiar: boolean): Entry
+  enter(network: string, familiar: boolean, giveWay?: () => void): Entry
   readonly counts: HandshakeCounts
   configure(limits: AdmissionLimits): void
 }
 
 /** Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is shorter. */
 const idleAllowance = 5
+/** Milliseconds that a connection may send nothing once there is no room for others. */
+const silenceAllowance = 2_000
 
 type Stage = 'arriving' | 'queued' | 'begun' | 'pending' | 'over'
 
 interface State {
   readonly network: string
+  /** When it was taken in, on the clock of `now`. */
+  readonly since: number
+  readonly giveWay: () => void
   stage: Stage
   readonly pieces: (() => void)[]
   /** When the last piece was done, on the clock of `now`. */
@@ -68,12 +74,20 @@ export function createAdmission(
   {
     now = () => performance.now(),
     turns = createTurns(),
-  }: { readonly now?: () => number; readonly turns?: Turns } = {},
+    isUnlimited = () => false,
+  }: {
+    readonly now?: () => number
+    readonly turns?: Turns
+    /** Whether a source may take all that is free. */
+    readonly isUnlimited?: (network: string) => boolean
+  } = {},
 ): Admission {
   let limits = initial
   /** Of connections before their handshake, and of handshakes. */
-  const before: Shares = createShares(() => limits.maxQueuedHandshakes)
-  const begun: Shares = createShares(() => limits.maxHandshakes)
+  const before: Shares = createShares(() => limits.maxQueuedHandshakes, isUnlimited)
+  const begun: Shares = createShares(() => limits.maxHandshakes, isUnlimited)
+  /** Those that have not asked for a place yet, the oldest first. */
+  const silent = new Set<State>()
   const queue = createFairQueue<State>()
   /** Those with a place. */
   const running = new Set<State>()
@@ -145,6 +159,7 @@ export function createAdmission(
         const timer = setTimeout(() => settle('timeout'), limits.queueTimeout)
         state.begin = settle
         state.stage = 'queued'
+        silent.delete(state)
         queue.add(state, rank, state.network)
         let stopListening = (): void => undefined
         stopListening = onAbort(gone, giveUp)
@@ -178,27 +193,50 @@ export function createAdmission(
       }
     },
     leave: () => {
-      const { stage, network } = state
-      state.stage = 'over'
-      state.pieces.length = 0
-      leavePlace(state)
-      if (stage === 'begun') begun.give(network)
-      else if (stage === 'arriving' || stage === 'queued') before.give(network)
+      leave(state)
       serve()
     },
   })
+  const leave = (state: State): void => {
+    const { stage, network } = state
+    state.stage = 'over'
+    state.pieces.length = 0
+    silent.delete(state)
+    leavePlace(state)
+    if (stage === 'begun') begun.give(network)
+    else if (stage === 'arriving' || stage === 'queued') before.give(network)
+  }
   const leavePlace = (state: State): void => {
     running.delete(state)
     returning.delete(state)
   }
 
+  /** Closes the connection that has sent nothing for the longest time, for a source that has none. */
+  const makeRoomFor = (network: string): void => {
+    const [oldest] = silent
+    if (oldest === undefined || before.holds(network) > 0 || now() - oldest.since < silenceAllowance) return
+    leave(oldest)
+    oldest.giveWay()
+  }
+
   return {
-    enter: (network, familiar) => {
+    enter: (network, familiar, giveWay = () => undefined) => {
       const kept = familiar ? 0 : limits.maxQueuedHandshakes / 4
+      if (before.free <= kept) makeRoomFor(network)
       if (before.free <= kept) return { ok: false, cause: 'too-many-handshakes' }
       if (!before.mayHaveMore(network)) return { ok: false, cause: 'too-many-from-source' }
       before.take(network)
-      const state: State = { network, stage: 'arriving', pieces: [], lastWorked: now(), begin: () => undefined }
+      const since = now()
+      const state: State = {
+        network,
+        since,
+        giveWay,
+        stage: 'arriving',
+        pieces: [],
+        lastWorked: since,
+        begin: () => undefined,
+      }
+      silent.add(state)
       return { ok: true, call: callOf(state) }
     },
     get counts() {

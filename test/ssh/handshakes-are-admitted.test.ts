@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type AdmissionLimits, type Call, createAdmission } from '../../src/southbound/admission.js'
-import type { Rank } from '../../src/southbound/fair-queue.js'
+import type { Rank } from '../../src/lib/fair-queue.js'
+import { type AdmissionLimits, type Call, createAdmission } from '../../src/ssh/admission.js'
 
 const limits: AdmissionLimits = {
   maxConcurrentHandshakes: 2,
@@ -63,7 +63,7 @@ describe('handshakes', () => {
 
   it('of one silent source never take all that may have begun', async () => {
     const { admission, begun, dial } = makeAdmission()
-    for (let at = 0; at < 10; at += 1) dial(`silent${at}`, 'hostile', 'attached-before')
+    for (let at = 0; at < 10; at += 1) dial(`silent${at}`, 'hostile', 'familiar')
     await vi.advanceTimersByTimeAsync(100)
     expect(begun).toHaveLength(4)
     dial('honest', 'elsewhere', 'stranger')
@@ -129,6 +129,32 @@ describe('a connection', () => {
     expect(enter('third')).toBe('too-many-handshakes')
     expect(enter('home', true)).toBe('taken')
     expect(admission.counts).toMatchObject({ arriving: 16 })
+  })
+
+  it('that has sent nothing for a while gives way to a source that has none, once there is no room', async () => {
+    const { admission } = makeAdmission({ maxQueuedHandshakes: 8 })
+    const gaveWay: string[] = []
+    const enter = (network: string) => admission.enter(network, false, () => gaveWay.push(network)).ok
+    const taken = Array.from({ length: 20 }, (_, at) => `bot${at}`).filter(enter)
+    expect(taken).toHaveLength(6)
+    expect(enter('honest')).toBe(false)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect([enter('honest'), gaveWay]).toEqual([true, ['bot0']])
+    // Whoever has one already makes nobody give way.
+    expect([enter('bot1'), gaveWay]).toEqual([false, ['bot0']])
+    expect(admission.counts).toMatchObject({ arriving: 6 })
+  })
+
+  it('whose handshake waits for its place gives way to nobody', async () => {
+    const { admission } = makeAdmission({ maxQueuedHandshakes: 4, maxHandshakes: 1, queueTimeout: 10_000 })
+    const enter = (network: string) => admission.enter(network, false)
+    for (const network of ['a', 'b', 'c', 'd']) {
+      const entry = enter(network)
+      if (entry.ok) void entry.call.queue('stranger', stays)
+    }
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(admission.counts).toMatchObject({ running: 1, queued: 3 })
+    expect(enter('e').ok).toBe(false)
   })
 
   it('has room again once a new configuration gives some', () => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { createTurns } from '../../src/southbound/turns.js'
+import { createTurns } from '../../src/lib/turns.js'
 
 describe('work in turns', () => {
   it('is done in order, and what is long leaves the rest to the next turn of the event loop', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createFairQueue } from '../../src/southbound/fair-queue.js'
-import { createShares } from '../../src/southbound/shares.js'
+import { createFairQueue } from '../../src/lib/fair-queue.js'
+import { createShares } from '../../src/lib/fair-share.js'
 
 const anybody = () => true
 
@@ -23,7 +23,7 @@ describe('a queue', () => {
     const queue = createFairQueue<string>()
     queue.add('stranger', 'stranger', 'a')
     for (let at = 1; at <= 9; at += 1) queue.add(`expected${at}`, 'expected', 'b')
-    queue.add('known', 'attached-before', 'c')
+    queue.add('known', 'familiar', 'c')
     const order = takeAll(queue)
     expect(order[0]).toBe('known')
     expect(order.indexOf('stranger')).toBe(7)
@@ -57,6 +57,34 @@ describe('shares of what there is only so much of', () => {
     expect(takeMost(shares, 'other')).toBeGreaterThan(60)
     expect(shares.mayHaveMore('third')).toBe(true)
     expect(shares.free).toBeGreaterThan(0)
+  })
+
+  it('of all sources in one /48 or /24 leave something for others, however many they are', () => {
+    const shares = createShares(() => 1000)
+    for (let at = 0; at < 5_000; at += 1) {
+      const network = `2001:db8:1:${(at % 2500).toString(16)}::/64`
+      if (shares.mayHaveMore(network)) shares.take(network)
+    }
+    expect(shares.free).toBeGreaterThanOrEqual(200)
+    expect(shares.mayHaveMore('2001:db8:1:ffff::/64')).toBe(false)
+    expect(shares.mayHaveMore('2001:db8:2:1::/64')).toBe(true)
+    expect(shares.mayHaveMore('192.0.2.1')).toBe(true)
+  })
+
+  it('bind one source more than those around it', () => {
+    const shares = createShares(() => 1000)
+    while (shares.mayHaveMore('192.0.2.1')) shares.take('192.0.2.1')
+    expect(shares.holds('192.0.2.1')).toBe(667)
+    expect(shares.mayHaveMore('192.0.2.2')).toBe(true)
+  })
+
+  it('bind nobody who is exempt, who still takes no more than there is', () => {
+    const shares = createShares(
+      () => 10,
+      (network) => network === 'proxy',
+    )
+    while (shares.mayHaveMore('proxy')) shares.take('proxy')
+    expect(shares.taken).toBe(10)
   })
 
   it('are given back', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sourceNetwork } from '../../src/access/source-network.js'
+import { networkOf, widerNetworkOf } from '../../src/lib/source-network.js'
 
 describe('failures from an address are counted under', () => {
   it.each([
@@ -17,6 +17,17 @@ describe('failures from an address are counted under', () => {
     ['local', 'local'],
     ['', ''],
   ])('%s: %s', (address, network) => {
-    expect(sourceNetwork(address)).toBe(network)
+    expect(networkOf(address)).toBe(network)
+  })
+})
+
+describe('the network around a source is', () => {
+  it.each([
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['2001:db8:1:2::/64', '2001:db8:1::/48'],
+    ['0:0:0:0::/64', '0:0:0::/48'],
+    ['local', 'local'],
+  ])('%s: %s', (network, wider) => {
+    expect(widerNetworkOf(network)).toBe(wider)
   })
 })

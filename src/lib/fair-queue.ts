@@ -1,5 +1,5 @@
 /** Who goes before whom: devices that were attached before, those that may come, and everybody else. */
-export const RANKS = ['attached-before', 'expected', 'stranger'] as const
+export const RANKS = ['familiar', 'expected', 'stranger'] as const
 
 export type Rank = (typeof RANKS)[number]
 
@@ -18,7 +18,7 @@ export interface FairQueue<T> {
 export function createFairQueue<T>(): FairQueue<T> {
   // A source that had its turn goes to the end of its map.
   const ranks: Record<Rank, Map<string, Set<T>>> = {
-    'attached-before': new Map(),
+    familiar: new Map(),
     expected: new Map(),
     stranger: new Map(),
   }
