@@ -41,7 +41,7 @@ import { logFleetEvents } from './log-fleet-events.js'
 import { createStallLog } from './log-stalls.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
-import { tellOfBadDeviceIds } from './tell-of-enrolments.js'
+import { tellOfBadDeviceIds, toldAsLeft } from './tell-of-enrolments.js'
 import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
 import { startTracing } from './tracing.js'
@@ -139,6 +139,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       ownEndpoints.add(device)
     },
     changed: applyDevices,
+    left: (deviceIds) => log.warn(...toldAsLeft(deviceIds)),
     onStoreProblem: ({ message, hint }, deviceId) =>
       log.error({ deviceId, hint }, `not written to the store: ${message}`),
   })

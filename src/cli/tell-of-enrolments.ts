@@ -17,3 +17,17 @@ export async function tellOfBadDeviceIds(enrolments: Pick<Enrolments, 'list'>, l
     )
   }
 }
+
+const NAMED_AT_MOST = 8
+
+/** The line about devices that are out since their entries left the configuration file. */
+export function toldAsLeft(deviceIds: readonly string[]): [object, string] {
+  return [
+    {
+      devices: deviceIds.length,
+      deviceIds: deviceIds.slice(0, NAMED_AT_MOST),
+      hint: 'their next call is that of a stranger; to keep one, add it under `devices` again, or approve it when it calls',
+    },
+    'enrolments ended: their entries are no longer in the configuration file',
+  ]
+}

@@ -7,7 +7,16 @@ import type { KnownDevice } from '../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../trust/known-devices.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
 import { isCrowdRefusal } from './crowd-refusal.js'
-import { type ConfiguredDevice, isProven, standingOf, storedDevice, viewOf, withStored } from './enrolled-device.js'
+import {
+  type ConfiguredDevice,
+  isProven,
+  secretMarkOf,
+  standingOf,
+  storedDevice,
+  viewOf,
+  withoutEntry,
+  withStored,
+} from './enrolled-device.js'
 import type {
   AddedDevice,
   EnrolmentChange,
@@ -76,11 +85,13 @@ export async function createEnrolmentDesk(options: {
   readonly added: (device: Device) => void
   /** Devices were turned away, or what proves them has changed. */
   readonly changed: () => void
+  /** Entries have left the configuration file, and what the store held of these devices is gone with them. */
+  readonly left: (deviceIds: readonly string[]) => void
   /** Something could not be written; the bridge goes on with what it has. */
   readonly onStoreProblem: (problem: StoreProblem, deviceId: string) => void
   readonly now?: () => number
 }): Promise<EnrolmentDesk> {
-  const { store, events, added, changed, onStoreProblem } = options
+  const { store, events, added, changed, left, onStoreProblem } = options
   const now = (): Date => new Date((options.now ?? Date.now)())
   let configured = new Map(options.configured.map((device) => [device.id, device]))
   let { limits, defaultMaxSessions } = options
@@ -106,10 +117,15 @@ export async function createEnrolmentDesk(options: {
     createKnownDevices(
       [...new Set([...configured.keys(), ...stored.keys()])].flatMap((deviceId) => knownOf(deviceId) ?? []),
     )
-  let known = knownNow()
+  let known = createKnownDevices()
 
   /** What is in memory counts: it stays right when the disk is full. */
-  const update = async (deviceId: string, change: (current: Enrolment) => Enrolment | undefined): Promise<boolean> => {
+  const update = async (deviceId: string, edit: (current: Enrolment) => Enrolment | undefined): Promise<boolean> => {
+    const inFile = configured.has(deviceId)
+    const change = (current: Enrolment): Enrolment | undefined => {
+      const next = edit(current)
+      return next === undefined || !inFile ? next : { ...next, configured: true }
+    }
     const next = change(stored.get(deviceId) ?? blank(deviceId))
     if (next === undefined) stored.delete(deviceId)
     else stored.set(deviceId, next)
@@ -121,6 +137,18 @@ export async function createEnrolmentDesk(options: {
     if (!result.ok) onStoreProblem(result.problem, deviceId)
     return result.ok
   }
+  /** Ties enrolments to the file's entries: those of an entry that has left go with it, those of one that came belong to it from now on. */
+  const followFile = (): void => {
+    const gone = [...stored.values()].filter((enrolment) => enrolment.configured && !configured.has(enrolment.deviceId))
+    for (const { deviceId } of gone) void update(deviceId, withoutEntry)
+    const entered = [...stored.values()].filter(
+      (enrolment) => !enrolment.configured && configured.has(enrolment.deviceId),
+    )
+    for (const { deviceId } of entered) void update(deviceId, (enrolment) => enrolment)
+    known = knownNow()
+    if (gone.length > 0) left(gone.map(({ deviceId }) => deviceId))
+  }
+  followFile()
   const admitted = (deviceId: string): void => {
     const enrolment = stored.get(deviceId)
     if (enrolment !== undefined && !configured.has(deviceId)) added(reachable(enrolment))
@@ -320,7 +348,7 @@ export async function createEnrolmentDesk(options: {
       [...stored.values()].filter(({ standing, lastSeen }) => standing === 'approved' && lastSeen !== undefined),
     countByStanding: () => {
       const counts = { configured: 0, approved: 0, pending: 0, rejected: 0 }
-      for (const device of configured.values()) counts[standingOf(device, stored.get(device.id)?.standing)] += 1
+      for (const device of configured.values()) counts[standingOf(device, stored.get(device.id))] += 1
       for (const { deviceId, standing } of stored.values()) if (!configured.has(deviceId)) counts[standing] += 1
       return counts
     },
@@ -329,16 +357,20 @@ export async function createEnrolmentDesk(options: {
       configured = new Map(nextConfigured.map((device) => [device.id, device]))
       limits = nextLimits
       defaultMaxSessions = nextMaxSessions
-      known = knownNow()
+      followFile()
       changed()
       for (const settle of waiting.values()) settle('decided')
     },
     pend,
     bind: async (deviceId, key, how) => {
-      const pin = boundBy(pinOf(key), how, now())
+      const secret = known.byId(deviceId)?.secret
+      const { type, blob } = pinOf(key)
+      const marked = how === 'hmac' && secret !== undefined ? { secretMark: secretMarkOf(secret, blob) } : {}
+      const pin = { ...boundBy({ type, blob }, how, now()), ...marked }
       await update(deviceId, (enrolment) => ({
         ...enrolment,
-        standing: 'approved',
+        // Who was rejected is so again once the file does not vouch for it any more.
+        standing: enrolment.standing === 'rejected' ? 'rejected' : 'approved',
         pins: [pin],
         decision: enrolment.decision ?? { by: how, at: now(), how },
       }))

@@ -21,6 +21,7 @@ export interface EnrolmentRow {
   readonly labels: string
   readonly vendor: string | null
   readonly credentials: string | null
+  readonly configured: 0 | 1
 }
 
 /** A row of `pin`. */
@@ -31,6 +32,7 @@ export interface PinRow {
   readonly blob: Blob
   readonly added_at: number
   readonly added_by: string
+  readonly secret_mark: Blob | null
 }
 
 /** A row of `address`. */
@@ -61,6 +63,7 @@ export function enrolmentOf(row: EnrolmentRow, pins: readonly PinRow[], addresse
   return {
     deviceId: row.device_id,
     standing: row.standing,
+    ...(row.configured === 1 && { configured: true as const }),
     pins: pins.map(pinOf),
     ...(decision && { decision }),
     ...(row.first_seen !== null && { firstSeen: new Date(row.first_seen) }),
@@ -98,18 +101,20 @@ export function rowOf(enrolment: Enrolment): EnrolmentRow {
     labels: JSON.stringify(enrolment.labels),
     vendor: enrolment.vendor ?? null,
     credentials: enrolment.credentials ?? null,
+    configured: enrolment.configured === true ? 1 : 0,
   }
 }
 
 /** The rows of an enrolment's pins, in their order. */
 export function pinRowsOf({ deviceId, pins }: Enrolment): readonly PinRow[] {
-  return pins.map(({ type, blob, addedAt, by }, position) => ({
+  return pins.map(({ type, blob, addedAt, by, secretMark }, position) => ({
     device_id: deviceId,
     position,
     type,
     blob,
     added_at: addedAt.getTime(),
     added_by: by,
+    secret_mark: secretMark ?? null,
   }))
 }
 
@@ -118,8 +123,9 @@ export function addressRowsOf({ deviceId, addresses }: Enrolment): readonly Addr
   return addresses.map((address, position) => ({ device_id: deviceId, position, address }))
 }
 
-function pinOf({ type, blob, added_at, added_by }: PinRow): Pin {
-  return { type, blob: bufferOf(blob), addedAt: new Date(added_at), by: added_by }
+function pinOf({ type, blob, added_at, added_by, secret_mark }: PinRow): Pin {
+  const secretMark = secret_mark === null ? {} : { secretMark: bufferOf(secret_mark) }
+  return { type, blob: bufferOf(blob), addedAt: new Date(added_at), by: added_by, ...secretMark }
 }
 
 function bufferOf(blob: Blob): Buffer {

@@ -2,6 +2,8 @@
 export interface Enrolment {
   readonly deviceId: string
   readonly standing: Standing
+  /** It belongs to an entry of the configuration file: without that entry it counts for nothing. */
+  readonly configured?: true
   readonly pins: readonly Pin[]
   /** Who gave it its standing; absent while nobody has. */
   readonly decision?: Decision
@@ -29,6 +31,11 @@ export interface Pin {
   readonly blob: Buffer
   readonly addedAt: Date
   readonly by: string
+  /**
+   * Of a pin that an HMAC vouched for, what tells by which secret: the pin counts while that is the device's secret. Empty where an
+   * earlier version did not note it: then any secret will do.
+   */
+  readonly secretMark?: Buffer
 }
 
 export interface Decision {

@@ -72,8 +72,8 @@ export function enrolmentTables(database: SqliteDatabase): EnrolmentTables {
   )
   const putPin = prepare<PinRow>(
     database,
-    `INSERT INTO pin (device_id, position, type, blob, added_at, added_by)
-     VALUES (:device_id, :position, :type, :blob, :added_at, :added_by)`,
+    `INSERT INTO pin (device_id, position, type, blob, added_at, added_by, secret_mark)
+     VALUES (:device_id, :position, :type, :blob, :added_at, :added_by, :secret_mark)`,
   )
   const putAddress = prepare<AddressRow>(
     database,

@@ -91,6 +91,18 @@ export const migrations: readonly string[] = [
     '$.name', json_extract(owner, '$.user')
   );
   `,
+  // An enrolment that nobody decided on, or that the HMAC of a secret that is not here decided, can only belong to the configuration file.
+  `
+  ALTER TABLE enrolment ADD COLUMN configured INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE pin ADD COLUMN secret_mark BLOB;
+  UPDATE pin SET secret_mark = x'' WHERE added_by = 'hmac' AND NOT EXISTS (
+    SELECT 1 FROM enrolment WHERE enrolment.device_id = pin.device_id AND decision_how = 'operator' AND decision_by = 'hmac'
+  );
+  UPDATE enrolment SET configured = 1 WHERE standing = 'approved' AND secret IS NULL AND (
+    decision_how IS NULL OR decision_how = 'hmac'
+    OR EXISTS (SELECT 1 FROM pin WHERE pin.device_id = enrolment.device_id AND secret_mark IS NOT NULL)
+  );
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

@@ -77,5 +77,5 @@ function oneOf(devices: readonly KnownDevice[]): Identification {
 }
 
 function stranger(id: string): KnownDevice {
-  return { id, aliases: [], pins: [], rejected: false }
+  return { id, aliases: [], pins: [], expected: false, rejected: false }
 }

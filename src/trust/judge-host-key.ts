@@ -75,9 +75,9 @@ export function judgeHostKey(
   if (device.pins.some((pin) => pin.blob.equals(key)))
     return { trusted: true, deviceId: device.id, because: 'pin', pin: false }
   const listed = entries.filter(({ marker }) => marker === undefined)
-  if (listed.some((entry) => entry.key.blob.equals(key)))
-    return { trusted: true, deviceId: device.id, because: 'known-hosts', pin: false }
-  if (device.pins.length > 0 || listed.length > 0)
+  const isListed = listed.some((entry) => entry.key.blob.equals(key))
+  if (isListed && device.expected) return { trusted: true, deviceId: device.id, because: 'known-hosts', pin: false }
+  if (device.pins.length > 0 || (listed.length > 0 && !isListed))
     return refuse('host-key-not-pinned', device.id, {
       message: `presented ${described(key)}, which is none of the host keys that it is bound to`,
       hint: `otherwise someone else claims this device id; if the device was replaced or got a new key, compare the fingerprint with the device, then change its host-keys, or: ${homeportCommand('devices repin', device.id)}`,
@@ -88,20 +88,28 @@ export function judgeHostKey(
       hint: certified.hint,
     })
   if (vouched === 'vouched') return byHmacAlone(device, known)
-  return firstUse(device.id, key, certified, identification, anchors)
+  return firstUse(device.id, key, { certified, isListed, ...identification }, anchors)
+}
+
+/** What is there of a device that nothing vouches for. */
+interface FirstUseEvidence {
+  readonly certified: CertificateRefusal | undefined
+  /** known_hosts has the key for this name, which proves a device that is expected and no other. */
+  readonly isListed: boolean
+  readonly known: boolean
+  readonly named: boolean
 }
 
 function firstUse(
   deviceId: string,
   key: Buffer,
-  certified: CertificateRefusal | undefined,
-  { known, named }: { readonly known: boolean; readonly named: boolean },
+  { certified, isListed, known, named }: FirstUseEvidence,
   { firstUse: policy }: TrustAnchors,
 ): Verdict {
   if (policy === 'accept' && named) return { trusted: true, deviceId, because: 'first-use', pin: true }
   const who = named ? '' : 'sent no device id and '
   const signer = certified === undefined ? '' : `, certified by a CA that is not trusted (${certified.message})`
-  const message = `${who}presented ${described(key)}${signer}, which nothing vouches for`
+  const message = `${who}presented ${described(key)}${signer}, which ${isListed ? 'known_hosts has, but the device is not in `devices`' : 'nothing vouches for'}`
   const compare = 'compare the fingerprint with the device, then'
   if (policy === 'refuse')
     return refuse(

@@ -232,6 +232,35 @@ describe('a stranger who dials with a live device’s id again and again', () =>
   })
 })
 
+describe('a device of the configuration file', () => {
+  const config = (devices: readonly object[]): ConfigFile => ({ credentials, users: [opsUser()], devices })
+
+  it('is out with its entry: its link ends, its pin is gone, and it is a stranger from then on, also after a restart', async () => {
+    const data = await makeTempDir('data')
+    own({ stop: data.remove })
+    const key = await newKey()
+    const first = await bridgeIn(data.path, { devices: [{ id: 'router1', secret: 'sec1' }] })
+    own(first)
+    const device = await call(first, key, { secret: 'sec1', preamble: 'junos-secret' })
+    await first.logged(/^link attached/, { deviceId: 'router1' })
+
+    await first.reload({ ...config([{ id: 'router1', secret: 'sec9' }]), 'data-dir': data.path })
+    await first.logged(/^link detached/, { deviceId: 'router1', reason: 'no-longer-proven' })
+    await first.logged(/^call refused/, { claimed: 'router1', reason: 'wrong-hmac' })
+
+    await first.reload({ ...config([]), 'data-dir': data.path })
+    await first.logged(/^enrolments ended/)
+    await first.logged(/^device pending/, { deviceId: 'router1' })
+    expect(await devices(first)).toMatchObject([{ id: 'router1', standing: 'pending', pins: [], link: null }])
+    await device.stop()
+    await first.stop()
+
+    const second = own(await bridgeIn(data.path))
+    await call(second, key, { secret: 'sec1', preamble: 'junos-secret' })
+    await second.logged(/^device pending/, { deviceId: 'router1' })
+  })
+})
+
 describe('homeport devices', () => {
   it('says where no bridge answers', async () => {
     const running = await bridge()

@@ -26,6 +26,7 @@ describe('the enrolment of devices', () => {
   let store: Store
   let added: Device[]
   let changes: number
+  let gone: string[]
 
   async function open(): Promise<void> {
     const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
@@ -48,6 +49,7 @@ describe('the enrolment of devices', () => {
       changed: () => {
         changes += 1
       },
+      left: (deviceIds) => gone.push(...deviceIds),
       onStoreProblem: () => undefined,
     })
   }
@@ -56,6 +58,7 @@ describe('the enrolment of devices', () => {
     directory = await mkdtemp(join(tmpdir(), 'homeport-desk-'))
     added = []
     changes = 0
+    gone = []
     await open()
   })
   afterEach(async () => {

@@ -63,7 +63,11 @@ export function full(deviceId: string): Enrolment {
   return {
     deviceId,
     standing: 'approved',
-    pins: [pinOf('key one'), { type: 'ssh-rsa', blob: Buffer.from([0, 255, 0]), addedAt: noon, by: 'hmac' }],
+    configured: true,
+    pins: [
+      pinOf('key one'),
+      { type: 'ssh-rsa', blob: Buffer.from([0, 255, 0]), addedAt: noon, by: 'hmac', secretMark: Buffer.from('m') },
+    ],
     decision: { by: 'netops', at: minutesAfterNoon(1), how: 'operator' },
     firstSeen: noon,
     lastSeen: minutesAfterNoon(2),

@@ -72,6 +72,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     defaultMaxSessions: 10,
     added: (device) => fleet.add(device),
     changed: () => fleet.configure(desk.devices(), fleetLimits),
+    left: () => undefined,
     onStoreProblem: ({ message }) => logged.push(message),
   })
   fleet.configure(desk.devices(), fleetLimits)

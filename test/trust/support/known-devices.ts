@@ -6,7 +6,7 @@ import type { FirstUse, TrustAnchors } from '../../../src/trust/trust-anchors.js
 
 /** A device that nothing is known of beside what a test says. */
 export function knownDevice(id: string, rest: Partial<KnownDevice> = {}): KnownDevice {
-  return { id, aliases: [], pins: [], rejected: false, ...rest }
+  return { id, aliases: [], pins: [], expected: true, rejected: false, ...rest }
 }
 
 /** Trust anchors with these lines of known_hosts, all of which must be readable. */
