@@ -9,6 +9,7 @@ import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
 import { judgeHostKey } from '../trust/judge-host-key.js'
+import { compareHashedNames } from '../trust/known-hosts-for.js'
 import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { wantedHostKeys } from '../trust/wanted-host-keys.js'
@@ -84,6 +85,7 @@ export async function receiveCall(
   }
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
+  if (claim.form !== 'none') await compareHashedNames(anchors().knownHosts, claim.deviceIds)
   const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
   if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
   const work = { kind: 'handshake', source }

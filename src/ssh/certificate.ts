@@ -50,6 +50,9 @@ export const roleNumbers: Readonly<Record<CertificateRole, number>> = { user: 1,
 /** OpenSSH reads no more (`SSHKEY_CERT_MAX_PRINCIPALS`). */
 const mostPrincipals = 256
 
+/** Critical options, or extensions, of one certificate; OpenSSH itself knows ten. */
+const mostOptions = 64
+
 /**
  * Reads a certificate as on the wire: Ed25519, ECDSA or RSA, by a CA of any of these types.
  * Refused: a certificate as CA, an option given twice, anything after the signature, an RSA key of less than 2048 bits.
@@ -82,8 +85,9 @@ export function parseCertificate(input: Buffer): ParsedCertificate {
   if (failure !== undefined) return malformed(failure)
   if (role === undefined) return malformed('it is for neither users nor hosts')
   if (principals === undefined) return malformed('its list of principals is damaged or too long')
-  if (criticalOptions === undefined) return malformed('its critical options are damaged, or one is given twice')
-  if (extensions === undefined) return malformed('its extensions are damaged, or one is given twice')
+  if (criticalOptions === undefined)
+    return malformed('its critical options are damaged or too many, or one is given twice')
+  if (extensions === undefined) return malformed('its extensions are damaged or too many, or one is given twice')
   const ca = parseVerifyingKey(caBlob)
   if (!ca.ok) return unusableKey('the key of its CA', ca.problem)
   return {
@@ -144,7 +148,7 @@ function readOptions(list: Buffer): ReadonlyMap<string, Buffer> | undefined {
   const options = new Map<string, Buffer>()
   while (reader.left() > 0) {
     const name = reader.text()
-    if (options.has(name)) return undefined
+    if (options.has(name) || options.size === mostOptions) return undefined
     options.set(name, reader.string())
   }
   return reader.failure() === undefined ? options : undefined

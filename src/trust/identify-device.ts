@@ -5,7 +5,7 @@ import type { Claim } from './claim.js'
 import type { KnownDevice } from './known-device.js'
 import type { KnownDevices } from './known-devices.js'
 import { type DeviceIdFault, faultOfDeviceId } from './device-id.js'
-import { casOf, knownHostsFor } from './known-hosts-for.js'
+import { knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from './trust-anchors.js'
 
 export type Identification =
@@ -62,12 +62,12 @@ function listedIn({ knownHosts }: TrustAnchors, key: Buffer, known: KnownDevices
  */
 function certificateNames(certificate: Certificate, { knownHosts }: TrustAnchors): string[] {
   const { principals, keyId, ca, role, signed, signature } = certificate
-  if (role !== 'host' || verifySignature(ca, signed, signature) !== 'holds') return []
+  // The CA first: strangers may name any, with as many principals as there can be.
+  const ofThisCa = knownHosts.filter(({ marker, key }) => marker === 'cert-authority' && key.blob.equals(ca.blob))
+  if (role !== 'host' || ofThisCa.length === 0 || verifySignature(ca, signed, signature) !== 'holds') return []
   // A certificate is for its principals; its key id tells which of several is meant.
   const names = principals.includes(keyId) ? [keyId] : principals
-  return names
-    .map((name) => name.toLowerCase())
-    .filter((name) => casOf(knownHostsFor(knownHosts, [name])).some((trusted) => trusted.equals(ca.blob)))
+  return names.map((name) => name.toLowerCase()).filter((name) => knownHostsFor(ofThisCa, [name]).length > 0)
 }
 
 function oneOf(devices: readonly KnownDevice[]): Identification {

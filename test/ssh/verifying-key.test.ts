@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { nothingRevoked, revokedPart } from '../../src/ssh/revocation.js'
 import { signatureAlgorithmsOf, signatureBlob, verifySignature } from '../../src/ssh/signature.js'
-import { canonicalKey, parseVerifyingKey } from '../../src/ssh/verifying-key.js'
-import { sshString } from '../../src/ssh/wire.js'
+import { canonicalKey, parseVerifyingKey, rsaKeyFault } from '../../src/ssh/verifying-key.js'
+import { sshMpint, sshString } from '../../src/ssh/wire.js'
 import { createWireReader } from '../../src/ssh/wire-reader.js'
 import { type KeyPair, type KeyRoom, keyKinds, makeKeyRoom } from './ssh-keygen.js'
 
@@ -73,4 +73,28 @@ it('knows a key again however it was written', async () => {
   expect(canonicalKey(otherwiseWritten(blob))).toEqual(blob)
   expect(revokedPart({ ...nothingRevoked, keys: [blob] }, otherwiseWritten(blob))).toBe('the key')
   expect(canonicalKey(Buffer.from('no key'))).toEqual(Buffer.from('no key'))
+})
+
+describe('an RSA host key whose signatures would cost too much to check', () => {
+  const rsa = (exponentOctets: number, modulusOctets: number): Buffer =>
+    Buffer.concat([
+      sshString('ssh-rsa'),
+      sshMpint(Buffer.alloc(exponentOctets, 0x7f)),
+      sshMpint(Buffer.alloc(modulusOctets, 0x7f)),
+    ])
+
+  it.each([
+    ['a modulus of 16392 bits', rsa(3, 2049), /modulus has more than 16384 bits/],
+    ['an exponent of 72 bits', rsa(9, 256), /exponent has more than 64 bits/],
+    ['a modulus that is all of a packet', rsa(3, 34_000), /modulus/],
+  ])('is told by its numbers: %s', (_what, blob, fault) => {
+    expect(rsaKeyFault(blob)).toMatch(fault)
+  })
+
+  it('is none of an ordinary size, and none of another type', () => {
+    expect(rsaKeyFault(rsa(3, 2048))).toBeUndefined()
+    expect(rsaKeyFault(rsa(3, 128))).toBeUndefined()
+    expect(rsaKeyFault(Buffer.concat([sshString('ssh-ed25519'), sshString(Buffer.alloc(32))]))).toBeUndefined()
+    expect(rsaKeyFault(Buffer.alloc(0))).toBeUndefined()
+  })
 })

@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { knownHostsLine } from '../../src/ssh/known-hosts.js'
+import { hashedKnownHostsLine, knownHostsLine } from '../../src/ssh/known-hosts.js'
 import { fingerprintOf } from '../../src/ssh/public-key.js'
 import type { Claim } from '../../src/trust/claim.js'
 import { initiationHmac } from '../../src/trust/initiation-hmac.js'
@@ -7,6 +8,9 @@ import { judgeHostKey } from '../../src/trust/judge-host-key.js'
 import type { KnownDevice } from '../../src/trust/known-device.js'
 import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
+import { compareHashedNames } from '../../src/trust/known-hosts-for.js'
+import { wantedHostKeys } from '../../src/trust/wanted-host-keys.js'
+import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
 import { anchorsWith, knownDevice, wordOf } from './support/known-devices.js'
 import { createKnownDevices } from '../../src/trust/known-devices.js'
 
@@ -111,3 +115,38 @@ function withLeadingZero(blob: Buffer): Buffer {
   length.writeUInt32BE(blob.readUInt32BE(modulusAt) + 1)
   return Buffer.concat([blob.subarray(0, modulusAt), length, Buffer.from([0]), blob.subarray(modulusAt + 4)])
 }
+
+describe('what a stranger presents costs little with a large hashed known_hosts', () => {
+  const hosts = 10_000
+  const large = (): string[] => {
+    const line = hashedKnownHostsLine('other', key.publicKey)
+    return Array.from({ length: hosts }, () => line)
+  }
+
+  it('a certificate of 256 principals, by a CA that nobody trusts', async () => {
+    const principals = Array.from({ length: 256 }, (_, at) => `router${at}`).join(',')
+    const blob = await certified(principals)
+    const stranger = await room.key('stranger')
+    const { knownHosts } = anchorsWith({
+      knownHosts: [...large(), knownHostsLine(['*'], stranger.publicKey, 'cert-authority')],
+    })
+    const anchors = { ...anchorsWith(), knownHosts }
+    const turns = measureLoopTurns()
+    await setImmediate()
+    expect(judgeHostKey(silent, blob, createKnownDevices([]), anchors, new Date())).toMatchObject({ trusted: false })
+    await setImmediate()
+    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+  })
+
+  it('a device id that nobody has heard of', async () => {
+    const { knownHosts } = anchorsWith({ knownHosts: large() })
+    const claim: Claim = { form: 'junos', deviceIds: ['never-heard-of'] }
+    const turns = measureLoopTurns()
+    await setImmediate()
+    await compareHashedNames(knownHosts, claim.deviceIds)
+    wantedHostKeys(claim, createKnownDevices([]), { ...anchorsWith(), knownHosts })
+    judgeHostKey(claim, key.publicKey.blob, createKnownDevices([]), { ...anchorsWith(), knownHosts }, new Date())
+    await setImmediate()
+    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+  })
+})
