@@ -158,7 +158,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       fleet,
       desk,
       anchors: () => settings.anchors,
-      credentialsFor: (deviceId) => credentialsFor(settings, deviceId, desk.credentialsOf(deviceId)),
+      credentialsFor: (deviceId, because) =>
+        credentialsFor(settings, deviceId, {
+          name: desk.credentialsOf(deviceId),
+          limit: desk.limitOf(deviceId, because),
+        }),
       metrics: metrics.callHome,
       log,
     },

@@ -24,6 +24,7 @@ import { joinRevocations, type Revocations } from '../ssh/revocation.js'
 import { parseRevocations } from '../ssh/revocation-file.js'
 import type { Credentials } from '../trust/credentials.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
+import { homeportCommand } from '../lib/shell-word.js'
 import { StartProblem } from './start-problem.js'
 
 /** The configuration in the terms of the rooms. A reload makes a new one, and the rooms look at the newest. */
@@ -119,13 +120,32 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   }
 }
 
-/** The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else `default`. */
+/** What an enrolment says of credentials: the profile's name, and whose passwords the device may be sent where that is limited. */
+interface EnrolledCredentials {
+  readonly name: string | undefined
+  readonly limit: { readonly by: string; readonly profiles: readonly string[] } | undefined
+}
+
+/**
+ * The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else `default`.
+ * Without the password where somebody has let the device in who may not use the profile: a device of their own would tell it to them.
+ */
 export function credentialsFor(
-  { profileOf, credentials }: Settings,
+  { profileOf, credentials }: Pick<Settings, 'profileOf' | 'credentials'>,
   deviceId: string,
-  enrolled: string | undefined,
+  { name: enrolled, limit }: EnrolledCredentials,
 ): Credentials | undefined {
-  return credentials.get(profileOf.get(deviceId) ?? enrolled ?? 'default')
+  const name = profileOf.get(deviceId) ?? enrolled ?? 'default'
+  const profile = credentials.get(name)
+  if (profile?.password === undefined || limit === undefined || limit.profiles.includes(name)) return profile
+  const { password: _withheld, ...others } = profile
+  return {
+    ...others,
+    withheld: {
+      message: `the password of the credentials ${JSON.stringify(name)} is not sent to a device that ${JSON.stringify(limit.by)} let in`,
+      hint: `list the profile in \`credentials\` of a role of theirs, or let somebody who administers every device enrol it anew: ${homeportCommand('devices forget', deviceId)}`,
+    },
+  }
 }
 
 /** Users as the rooms know them. Throws `StartProblem`. */

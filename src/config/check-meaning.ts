@@ -24,6 +24,7 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
       deviceIds: listAt(tree.value, 'devices').flatMap((item) => textAt(item, 'id') ?? []),
     }),
     ...roleFaults(tree),
+    ...roleCredentialsFaults(tree),
     ...httpFaults(tree),
     ...traceFaults(tree),
   ]
@@ -198,6 +199,18 @@ function roleFaults(tree: LocatedTree): readonly Fault[] {
       isWritten(item, key)
         ? []
         : [{ path: ['roles', name, key], message: 'is missing or empty', hint: `for all of them write ${key}: ["*"]` }],
+    ),
+  )
+}
+
+/** A profile that is not there would be given to the next one of that name. */
+function roleCredentialsFaults(tree: LocatedTree): readonly Fault[] {
+  const known = Object.keys(mappingAt(tree.value, 'credentials'))
+  return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
+    listAt(item, 'credentials').flatMap((profile, at): readonly Fault[] =>
+      typeof profile !== 'string' || known.includes(profile)
+        ? []
+        : [unknownName(tree, ['roles', name, 'credentials', at], 'credentials', profile, known)],
     ),
   )
 }

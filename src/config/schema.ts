@@ -227,6 +227,7 @@ export function configSchema(directory: string, environment: Environment) {
     'denied-operations': list(operationPattern()),
     channels: list(oneOf('netconf', 'exec', 'shell', 'sftp')).prefault(['netconf']),
     api: list(oneOf('read', 'rpc', 'admin')).prefault(['read', 'rpc']),
+    credentials: list(text()),
   })
 
   const record = section({

@@ -1,8 +1,9 @@
 import { onAbort } from '../lib/on-abort.js'
 import { createRateLimit } from '../lib/rate-limit.js'
-import type { Enrolment, Pin } from '../store/enrolment.js'
+import type { Decision, Enrolment, Pin } from '../store/enrolment.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { Store, StoreProblem } from '../store/store.js'
+import type { Evidence } from '../trust/judge-host-key.js'
 import type { KnownDevice } from '../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../trust/known-devices.js'
 import { pinOf, shownKey } from '../trust/shown-key.js'
@@ -19,6 +20,7 @@ import {
 } from './enrolled-device.js'
 import type {
   AddedDevice,
+  Decider,
   EnrolmentChange,
   EnrolmentProblem,
   Enrolments,
@@ -57,6 +59,11 @@ export interface EnrolmentDesk extends Enrolments {
   countByStanding(): Readonly<Record<Standing, number>>
   /** The name of the credentials that a device was enrolled with, where one was given. */
   credentialsOf(deviceId: string): string | undefined
+  /** Who let a device in by what its host key is trusted for, where that one may give away the passwords of some credentials profiles only. */
+  limitOf(
+    deviceId: string,
+    because: Evidence,
+  ): { readonly by: string; readonly profiles: readonly string[] } | undefined
   configure(configured: readonly ConfiguredDevice[], limits: EnrolmentLimits, defaultMaxSessions: number): void
   /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
   pend(call: PendingCall, signal: AbortSignal): Promise<PendingOutcome>
@@ -234,7 +241,8 @@ export async function createEnrolmentDesk(options: {
     return current === undefined && device === undefined ? undefined : shown(deviceId, current)
   }
 
-  const approve: Enrolments['approve'] = async (deviceId, by, as = deviceId) => {
+  const approve: Enrolments['approve'] = async (deviceId, decider, as = deviceId) => {
+    const { by, ...limit } = decisionOf(decider)
     const current = stored.get(deviceId)
     if (current === undefined && !configured.has(deviceId)) return unknown(deviceId)
     if (current?.presented === undefined || current.standing === 'approved')
@@ -261,7 +269,7 @@ export async function createEnrolmentDesk(options: {
       ...seen,
       standing: 'approved',
       pins: [pin],
-      decision: { by, at: now(), how: 'operator' },
+      decision: { by, at: now(), how: 'operator', ...limit },
     }))
     events.emit('decided', { deviceId: as, standing: 'approved', by })
     admitted(as)
@@ -292,7 +300,8 @@ export async function createEnrolmentDesk(options: {
     return changeOf(deviceId, written)
   }
 
-  const repin: Enrolments['repin'] = async (deviceId, by) => {
+  const repin: Enrolments['repin'] = async (deviceId, decider) => {
+    const { by, ...limit } = decisionOf(decider)
     const current = stored.get(deviceId)
     if (configured.get(deviceId)?.pins.length) return byConfiguration(deviceId)
     if (current === undefined) return unknown(deviceId)
@@ -307,14 +316,15 @@ export async function createEnrolmentDesk(options: {
       ...enrolment,
       standing: 'approved',
       pins: [pin],
-      decision: { by, at: now(), how: 'operator' },
+      decision: { by, at: now(), how: 'operator', ...limit },
     }))
     events.emit('decided', { deviceId, standing: 'approved', by })
     decided(deviceId)
     return changeOf(deviceId, written)
   }
 
-  const add: Enrolments['add'] = async ({ deviceId, ...device }: AddedDevice, by) => {
+  const add: Enrolments['add'] = async ({ deviceId, ...device }: AddedDevice, decider) => {
+    const { by, ...limit } = decisionOf(decider)
     if (configured.has(deviceId)) return byConfiguration(deviceId)
     const current = stored.get(deviceId)
     if (current !== undefined && current.standing !== 'pending')
@@ -328,7 +338,7 @@ export async function createEnrolmentDesk(options: {
       ...device,
       labels: device.labels ?? {},
       standing: 'approved',
-      decision: { by, at: now(), how: 'onboarding' },
+      decision: { by, at: now(), how: 'onboarding', ...limit },
     }))
     events.emit('decided', { deviceId, standing: 'approved', by })
     admitted(deviceId)
@@ -353,6 +363,18 @@ export async function createEnrolmentDesk(options: {
       return counts
     },
     credentialsOf: (deviceId) => stored.get(deviceId)?.credentials,
+    limitOf: (deviceId, because) => {
+      const { by, profiles } = stored.get(deviceId)?.decision ?? {}
+      if (by === undefined || profiles === undefined) return undefined
+      const device = configured.get(deviceId)
+      // What the files say of a device nobody else has decided.
+      const byFile =
+        because === 'certificate' ||
+        because === 'known-hosts' ||
+        (because === 'pin' && (device?.pins.length ?? 0) > 0) ||
+        (because === 'hmac' && device?.secret !== undefined)
+      return byFile ? undefined : { by, profiles }
+    },
     configure: (nextConfigured, nextLimits, nextMaxSessions) => {
       configured = new Map(nextConfigured.map((device) => [device.id, device]))
       limits = nextLimits
@@ -422,6 +444,11 @@ export async function createEnrolmentDesk(options: {
 
 function blank(deviceId: string): Enrolment {
   return { deviceId, standing: 'approved', pins: [], addresses: [], labels: {} }
+}
+
+/** Who decided, and where that limits it the credentials profiles whose passwords the device may be sent. */
+function decisionOf(decider: Decider): Pick<Decision, 'by' | 'profiles'> {
+  return typeof decider === 'string' ? { by: decider } : { by: decider.name, profiles: decider.profiles }
 }
 
 function boundBy({ type, blob }: Pick<Pin, 'type' | 'blob'>, by: string, addedAt: Date): Pin {

@@ -47,6 +47,12 @@ export interface AddedDevice {
   readonly credentials?: string
 }
 
+/**
+ * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told which ones they may use, because
+ * a device that they let in is theirs to choose: it is sent the passwords of those profiles alone.
+ */
+export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
+
 /** Who is in the fleet, and who decides on it. `by` names the operator in the record. */
 export interface Enrolments {
   list(): Promise<readonly EnrolmentView[]>
@@ -55,11 +61,11 @@ export interface Enrolments {
    * Binds the device id to the key that it showed last; a device that waits for it attaches by itself.
    * `as` gives another device id to one that was found by its fingerprint alone.
    */
-  approve(deviceId: string, by: string, as?: string): Promise<EnrolmentChange>
+  approve(deviceId: string, by: Decider, as?: string): Promise<EnrolmentChange>
   reject(deviceId: string, by: string): Promise<EnrolmentChange>
   /** Removes all that is stored of a device id, and ends its link unless the configuration knows it. */
   forget(deviceId: string, by: string): Promise<EnrolmentChange>
   /** Binds an approved or configured device id to the key that it showed last instead of those it was bound to, after a hardware swap. */
-  repin(deviceId: string, by: string): Promise<EnrolmentChange>
-  add(device: AddedDevice, by: string): Promise<EnrolmentChange>
+  repin(deviceId: string, by: Decider): Promise<EnrolmentChange>
+  add(device: AddedDevice, by: Decider): Promise<EnrolmentChange>
 }

@@ -8,7 +8,7 @@ import type { Log } from '../telemetry/log.js'
 import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
-import { judgeHostKey } from '../trust/judge-host-key.js'
+import { type Evidence, judgeHostKey } from '../trust/judge-host-key.js'
 import { compareHashedNames } from '../trust/known-hosts-for.js'
 import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
@@ -30,7 +30,7 @@ export interface CallHome {
   readonly acquaintances: Acquaintances
   /** What vouches for host keys now; a reload changes what this gives. */
   readonly anchors: () => TrustAnchors
-  readonly credentialsFor: (deviceId: string) => Credentials | undefined
+  readonly credentialsFor: (deviceId: string, because: Evidence) => Credentials | undefined
   readonly keepalive: Keepalive
   readonly metrics: CallHomeMetrics
   readonly log: Log
@@ -95,7 +95,7 @@ export async function receiveCall(
     judge: judgeOf(claim, desk, anchors),
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
-    login: (deviceId) => loginFor(deviceId, credentialsFor(deviceId), log),
+    login: ({ deviceId, because }) => loginFor(deviceId, credentialsFor(deviceId, because), log),
     work: (piece) =>
       call.work(() => {
         workOn(work)
@@ -150,7 +150,11 @@ async function loginFor(deviceId: string, credentials: Credentials | undefined, 
   if (credentials === undefined) throw new Error('no credentials are bound to this device')
   const { keys, problems } = await loginKeysFor(credentials, deviceId, new Date())
   for (const problem of problems) log.warn({ deviceId }, `credentials not used: ${problem}`)
-  const { username, password } = credentials
+  const { username, password, withheld } = credentials
+  if (withheld !== undefined) {
+    log.warn({ deviceId, hint: withheld.hint }, withheld.message)
+    if (keys.length === 0) throw new Error(withheld.message)
+  }
   return { username, keys, ...(password === undefined ? {} : { password }) }
 }
 

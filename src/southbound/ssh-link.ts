@@ -39,7 +39,7 @@ export interface SshLinkOptions {
    */
   readonly decision: (pending: Refusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
-  readonly login: (deviceId: string) => Promise<Login>
+  readonly login: (verdict: Trusted) => Promise<Login>
   /** Does a piece of the handshake's work when it is its turn. */
   readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
@@ -147,7 +147,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       loginWith(
         () =>
           verdict?.trusted === true
-            ? options.login(verdict.deviceId).then(inTurn)
+            ? options.login(verdict).then(inTurn)
             : Promise.reject(new Error('it is not proven')),
         fail,
       ),

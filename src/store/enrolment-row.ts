@@ -7,6 +7,8 @@ export interface EnrolmentRow {
   readonly decision_by: string | null
   readonly decision_at: number | null
   readonly decision_how: Decision['how'] | null
+  /** JSON. */
+  readonly decision_profiles: string | null
   readonly first_seen: number | null
   readonly last_seen: number | null
   readonly refusal_reason: string | null
@@ -65,7 +67,7 @@ export function enrolmentOf(row: EnrolmentRow, pins: readonly PinRow[], addresse
     standing: row.standing,
     ...(row.configured === 1 && { configured: true as const }),
     pins: pins.map(pinOf),
-    ...(decision && { decision }),
+    ...(decision && { decision: { ...decision, ...profilesOf(row) } }),
     ...(row.first_seen !== null && { firstSeen: new Date(row.first_seen) }),
     ...(row.last_seen !== null && { lastSeen: new Date(row.last_seen) }),
     ...(lastRefusal && { lastRefusal }),
@@ -78,6 +80,10 @@ export function enrolmentOf(row: EnrolmentRow, pins: readonly PinRow[], addresse
   }
 }
 
+function profilesOf({ decision_profiles: profiles }: EnrolmentRow): Pick<Decision, 'profiles'> {
+  return profiles === null ? {} : { profiles: JSON.parse(profiles) as readonly string[] }
+}
+
 /** The row of an enrolment; its pins and addresses are rows of their own. */
 export function rowOf(enrolment: Enrolment): EnrolmentRow {
   const { decision, lastRefusal, presented } = enrolment
@@ -87,6 +93,7 @@ export function rowOf(enrolment: Enrolment): EnrolmentRow {
     decision_by: decision?.by ?? null,
     decision_at: decision?.at.getTime() ?? null,
     decision_how: decision?.how ?? null,
+    decision_profiles: decision?.profiles === undefined ? null : JSON.stringify(decision.profiles),
     first_seen: enrolment.firstSeen?.getTime() ?? null,
     last_seen: enrolment.lastSeen?.getTime() ?? null,
     refusal_reason: lastRefusal?.reason ?? null,

@@ -42,6 +42,8 @@ export interface Decision {
   readonly by: string
   readonly at: Date
   readonly how: 'operator' | 'hmac' | 'first-use' | 'onboarding' | 'certificate'
+  /** The credentials profiles whose passwords may go to a device that was let in by this; absent for all. */
+  readonly profiles?: readonly string[]
 }
 
 export interface LastRefusal {

@@ -103,6 +103,7 @@ export const migrations: readonly string[] = [
     OR EXISTS (SELECT 1 FROM pin WHERE pin.device_id = enrolment.device_id AND secret_mark IS NOT NULL)
   );
   `,
+  'ALTER TABLE enrolment ADD COLUMN decision_profiles TEXT',
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

@@ -4,6 +4,8 @@ import type { ParsedKey } from 'ssh2'
 export interface Credentials {
   readonly username: string
   readonly password?: string
+  /** Why there is no password, although the profile has one: this device may not be sent it. */
+  readonly withheld?: { readonly message: string; readonly hint: string }
   readonly privateKey?: ParsedKey
   /** The `-cert.pub` file of the private key; read at each login, so that a renewed one is used at once. */
   readonly certificateFile?: string

@@ -116,6 +116,7 @@ describe('an empty configuration', () => {
               devices: ['*'],
               operations: [{ name: '*' }],
               deniedOperations: [],
+              credentials: [],
               channels: ['netconf'],
               api: ['read', 'rpc'],
             },

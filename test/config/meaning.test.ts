@@ -364,7 +364,15 @@ describe('roles', () => {
       deniedOperations: [{ name: 'kill-session' }, { name: '*', datastore: 'startup' }],
       channels: ['netconf', 'exec'],
       api: ['read', 'rpc'],
+      credentials: [],
     })
+  })
+
+  it('list credentials that are there', () => {
+    const text = `credentials: { edge: { username: u, password: p } }
+roles: { r: { devices: ["*"], operations: ["*"], credentials: [edge, egde] } }
+`
+    expect(problemsOf(text)).toEqual(['2:70: roles.r.credentials[1]: unknown credentials `egde`; did you mean `edge`?'])
   })
 
   it.each([

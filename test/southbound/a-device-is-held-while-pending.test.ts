@@ -49,7 +49,7 @@ async function openPending(answer?: Parameters<typeof callAsDevice>[2]) {
       asked.resolve(gone)
       return decision.promise
     },
-    login: (deviceId) => {
+    login: ({ deviceId }) => {
       logins.push(deviceId)
       return Promise.resolve({ username: 'netconf', keys: [], password: 'any' })
     },

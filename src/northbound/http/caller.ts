@@ -2,6 +2,7 @@ import { selectEverything, type SelectableDevice, selectsDevice } from '../../ac
 import type { Principal, Realm } from '../../access/principal.js'
 import { CHANNEL_KINDS } from '../../access/role.js'
 import type { Scope } from '../../access/scope.js'
+import type { Decider } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { unknownDevice } from '../../fleet/session-refusal.js'
 import { type Accounts, type Authorisation, authorise, type SessionRefusalText } from '../authorise.js'
@@ -30,6 +31,8 @@ export interface Caller {
   mayOnNew(scope: Scope, device: SelectableDevice): boolean
   /** The same about every device there is and will be: a role with the scope on `*`, and nothing that narrows it. */
   mayEverywhere(scope: Scope): boolean
+  /** As whom the caller decides on the enrolment of a device, and which credentials profiles that may give it. */
+  decider(device: SelectableDevice): Decider
   /** Whether lists and event streams show a device to the caller: `read` on it. */
   sees(device: SelectableDevice): boolean
   /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
@@ -50,6 +53,7 @@ export function operatorCaller(fleet: Devices): Caller {
     mayOn: async () => true,
     mayOnNew: () => true,
     mayEverywhere: () => true,
+    decider: () => 'operator',
     sees: () => true,
     authorise: async (deviceId) => {
       const device = await fleet.device(deviceId)
@@ -92,6 +96,9 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
         .get(name)
         ?.devices.some((selector) => selectsDevice(selector, device)),
     )
+  const mayEverywhere = (scope: Scope): boolean =>
+    (proven.devices === undefined || selectEverything(proven.devices)) &&
+    rolesWith(scope).some((name) => selectEverything(accounts.roles().get(name)?.devices ?? []))
   return {
     kind: 'user',
     user,
@@ -104,9 +111,15 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     may: (scope) => rolesWith(scope).length > 0,
     mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
     mayOnNew: grants,
-    mayEverywhere: (scope) =>
-      (proven.devices === undefined || selectEverything(proven.devices)) &&
-      rolesWith(scope).some((name) => selectEverything(accounts.roles().get(name)?.devices ?? [])),
+    mayEverywhere,
+    decider: (device) => {
+      if (mayEverywhere('admin')) return user
+      const selecting = included(device) ? rolesWith('admin').flatMap((name) => accounts.roles().get(name) ?? []) : []
+      const profiles = selecting
+        .filter(({ devices }) => devices.some((selector) => selectsDevice(selector, device)))
+        .flatMap(({ credentials = [] }) => credentials)
+      return { name: user, profiles: [...new Set(profiles)] }
+    },
     sees: (device) => grants('read', device),
     authorise: async (deviceId) => {
       if (proven.devices !== undefined && !included((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }))

@@ -15,6 +15,7 @@ const causes = {
   'foreign-origin': { status: 403, title: 'Foreign origin' },
   'out-of-scope': { status: 403, title: 'Out of scope' },
   'no-rights': { status: 403, title: 'No rights on the device' },
+  'credentials-not-allowed': { status: 403, title: 'Credentials not allowed' },
   'not-for-others': { status: 403, title: 'Not for others' },
   'operation-forbidden': { status: 403, title: 'Operation forbidden' },
   'unknown-path': { status: 404, title: 'Unknown path' },

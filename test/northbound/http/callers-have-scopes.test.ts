@@ -74,7 +74,7 @@ describe('a scope counts on the devices of the roles that have it', () => {
     const approve = (id: string) => app.request(`/api/v1/devices/${id}/approve`, { method: 'POST' })
     expect((await approve('t1')).status).toBe(200)
     expect(await problemOf(await approve('edge-new'))).toEqual([403, 'no-rights'])
-    expect(calls).toEqual([['approve', 't1', 'ann', undefined]])
+    expect(calls).toEqual([['approve', 't1', { name: 'ann', profiles: [] }, undefined]])
   })
 
   it('rpc', async () => {

@@ -2,6 +2,7 @@ import type { ApiToken } from '../../../src/access/api-token.js'
 import { createTokenDesk, type TokenShelf } from '../../../src/access/token-desk.js'
 import type {
   AddedDevice,
+  Decider,
   EnrolmentChange,
   EnrolmentProblem,
   Enrolments,
@@ -103,7 +104,8 @@ export function fleetInMemory(given: {
     views.set(view.deviceId, view)
     return { ok: true, enrolment: view }
   }
-  const bind = (deviceId: string, by: string, as = deviceId): EnrolmentChange => {
+  const bind = (deviceId: string, decider: Decider, as = deviceId): EnrolmentChange => {
+    const by = typeof decider === 'string' ? decider : decider.name
     const view = views.get(deviceId)
     if (view === undefined) return unknownDevice(deviceId)
     if (view.presented === undefined) return refused('nothing-presented', `device "${deviceId}" has shown no key`)

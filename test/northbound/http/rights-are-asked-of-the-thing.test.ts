@@ -19,7 +19,7 @@ const role = (devices: readonly string[], api: readonly Scope[], operations = '*
 
 const roles = new Map([
   ['everything', role(['*'], ['read', 'rpc', 'admin'])],
-  ['edge-admin', role(['edge-*'], ['read', 'rpc', 'admin'])],
+  ['edge-admin', { ...role(['edge-*'], ['read', 'rpc', 'admin']), credentials: ['edge'] }],
   ['edge-admin-that-reads', role(['edge-*'], ['read', 'rpc', 'admin'], 'get')],
   ['edge-user', role(['edge-*'], ['read', 'rpc'])],
   ['reader', role(['*'], ['read'])],
@@ -59,6 +59,9 @@ const names = Object.keys(people) as Person[]
 let app: Api
 let jobs: JobDesk
 let callers: Map<Person, Caller>
+let calls: unknown[][]
+/** Whether a device that was added is known from then on. */
+let known: boolean
 /** By what the tests call it. */
 let ids: Map<string, string>
 
@@ -85,6 +88,14 @@ beforeEach(async () => {
     }),
   })
   const { fleet } = inMemory
+  calls = inMemory.calls
+  known = true
+  const add: typeof inMemory.enrolments.add = (...asked) => inMemory.enrolments.add(...asked)
+  const enrolments = {
+    ...inMemory.enrolments,
+    add: async (...asked: Parameters<typeof add>) =>
+      known ? add(...asked) : { ok: true as const, enrolment: enrolment(asked[0].deviceId, 'approved') },
+  }
   jobs = await createJobDesk({
     store: { list: async () => [], put: async () => true, remove: async () => true },
     fleet: { ...fleet, events: createFleetEmitter() },
@@ -127,6 +138,7 @@ beforeEach(async () => {
   )
   app = createApp({
     ...inMemory,
+    enrolments,
     jobs,
     log: recordedLog().log,
     identify: (c) => {
@@ -246,5 +258,48 @@ describe('a token', () => {
       expect(one?.ok).toBe(false)
     }
     expect((await ask('root', path, { method: 'DELETE' })).status).toBe(200)
+  })
+})
+
+describe('a credentials profile', () => {
+  const add = (credentials: string) => (id: string) =>
+    allowed('/api/v1/devices', { method: 'POST', body: JSON.stringify({ id, credentials }) })
+
+  it.each([
+    ['core', 'edge-9', ['operator', 'root']],
+    ['none-such', 'edge-9', ['operator', 'root']],
+    ['edge', 'edge-9', ['operator', 'root', 'edge admin']],
+    ['edge', 'core-9', ['operator', 'root']],
+  ])('%s is given to %s by those alone who administer every device, or whose role lists it', async (name, id, whom) => {
+    // Each anew: who comes first would leave nothing to add for the next.
+    known = false
+    expect(await add(name)(id)).toEqual(whom)
+  })
+
+  it('that may not be given is not told to exist', async () => {
+    const answers = await Promise.all(
+      ['core', 'none-such'].map(async (credentials) => {
+        const body = JSON.stringify({ id: 'edge-9', credentials })
+        const answer = await ask('edge admin', '/api/v1/devices', { method: 'POST', body })
+        const { requestId: _own, ...told } = (await answer.json()) as Record<string, string>
+        return JSON.stringify(told).replaceAll(credentials, 'X')
+      }),
+    )
+    expect(answers[0]).toBe(answers[1])
+    expect(answers[0]).toContain('credentials-not-allowed')
+  })
+
+  it('is not among those of a device that a delegated administrator approves, or binds anew', async () => {
+    for (const [person, decider] of [
+      ['edge admin', { name: 'eve', profiles: ['edge'] }],
+      ['root by a token for edge', { name: 'root', profiles: [] }],
+      ['root', 'root'],
+      ['operator', 'operator'],
+    ] as const)
+      for (const verb of ['approve', 'repin']) {
+        calls.length = 0
+        await ask(person, `/api/v1/devices/edge-new/${verb}`, { method: 'POST', body: '{}' })
+        expect([person, calls[0]?.slice(0, 3)]).toEqual([person, [verb, 'edge-new', decider]])
+      }
   })
 })

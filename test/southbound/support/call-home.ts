@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { credentialsFor } from '../../../src/cli/settings.js'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolled-device.js'
 import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
 import type { LinkRefusal } from '../../../src/fleet/events.js'
@@ -12,6 +13,7 @@ import { openSqliteStore } from '../../../src/store/sqlite-store.js'
 import { createLog } from '../../../src/telemetry/log.js'
 import type { CallHomeMetrics } from '../../../src/telemetry/metrics.js'
 import type { Credentials } from '../../../src/trust/credentials.js'
+import type { Evidence } from '../../../src/trust/judge-host-key.js'
 import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
 import { anchorsWith } from '../../trust/support/known-devices.js'
 
@@ -31,7 +33,10 @@ export interface CallHomeRoom {
 export interface CallHomeRoomOptions {
   readonly configured?: readonly ConfiguredDevice[]
   readonly anchors?: TrustAnchors
+  /** The profile `default`. */
   readonly credentials?: Credentials
+  /** Other profiles by name. */
+  readonly profiles?: readonly (readonly [string, Credentials])[]
   readonly enrolment?: Partial<EnrolmentLimits>
   readonly maxHandshakes?: number
   readonly maxQueuedHandshakes?: number
@@ -78,13 +83,19 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   fleet.configure(desk.devices(), fleetLimits)
 
   const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
+  const profiles = new Map(credentials === undefined ? [] : [['default', credentials], ...(options.profiles ?? [])])
+  const login = (deviceId: string, because: Evidence): Credentials | undefined =>
+    credentialsFor({ credentials: profiles, profileOf: new Map() }, deviceId, {
+      name: desk.credentialsOf(deviceId),
+      limit: desk.limitOf(deviceId, because),
+    })
   const metrics: CallHomeMetrics = {
     connected: () => undefined,
     handshakeQueued: () => undefined,
     handshakeEnded: () => undefined,
   }
   const listener = createCallHomeListener(
-    { fleet, desk, anchors: () => anchors, credentialsFor: () => credentials, metrics, log },
+    { fleet, desk, anchors: () => anchors, credentialsFor: login, metrics, log },
     {
       initiationTimeout: 10_000,
       handshakeTimeout: 10_000,

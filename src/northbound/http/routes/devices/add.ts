@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { AddedDevice } from '../../../../fleet/enrolment.js'
-import type { Api, Ports } from '../../api.js'
+import type { Context } from 'hono'
+import type { AddedDevice, Decider } from '../../../../fleet/enrolment.js'
+import type { Api, ApiEnv, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { answerNoRights, needs } from '../../require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
@@ -37,7 +38,14 @@ const route = createRoute({
       headers: z.object({ Location: z.string().openapi({ description: 'the path of the device' }) }),
       content: deviceContent,
     },
-    ...problemResponses('no-rights', 'already-known', 'decided-by-configuration', 'invalid-request', 'not-written'),
+    ...problemResponses(
+      'no-rights',
+      'credentials-not-allowed',
+      'already-known',
+      'decided-by-configuration',
+      'invalid-request',
+      'not-written',
+    ),
   },
 })
 
@@ -46,11 +54,26 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void 
     const device = addedDevice(c.req.valid('json'))
     const { deviceId, labels = {} } = device
     if (!c.var.caller.mayOnNew('admin', { id: deviceId, labels })) return answerNoRights(c, 'admin', deviceId)
-    const change = await enrolments.add(device, c.var.caller.user)
+    const decider = c.var.caller.decider({ id: deviceId, labels })
+    if (!mayGive(decider, device.credentials)) return answerCredentialsNotAllowed(c, device.credentials)
+    const change = await enrolments.add(device, decider)
     if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
     if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)
     c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}`)
     return c.json(describeDevice(deviceId, change.enrolment, await fleet.device(deviceId)), 201)
+  })
+}
+
+/** Without a name the device gets `default`, of which it is sent no password unless who adds it may use that profile. */
+function mayGive(decider: Decider, credentials: string | undefined): credentials is undefined {
+  return credentials === undefined || typeof decider === 'string' || decider.profiles.includes(credentials)
+}
+
+/** The same whether there are such credentials or not. */
+function answerCredentialsNotAllowed(c: Context<ApiEnv>, name: string) {
+  return answerProblem(c, 'credentials-not-allowed', {
+    message: `user ${JSON.stringify(c.var.caller.user)} may not give the credentials ${JSON.stringify(name)} to a device`,
+    hint: 'a role with `admin` in its `api` that lists them in its `credentials` would allow it',
   })
 }
 

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { answerNoRights, needsOnDevice } from '../../require-scope.js'
-import { answerChanged, changeProblems, deviceContent } from './change.js'
+import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
 
 const approvalSchema = z
@@ -35,7 +35,7 @@ export function registerApproveDevice(api: Api, ports: Ports): void {
     const { id } = c.req.valid('param')
     const { as } = c.req.valid('json')
     if (as !== undefined && !(await c.var.caller.mayOn('admin', as))) return answerNoRights(c, 'admin', as)
-    const change = await ports.enrolments.approve(id, c.var.caller.user, as)
+    const change = await ports.enrolments.approve(id, await deciderOn(c, ports, as ?? id), as)
     return answerChanged(c, id, change, ports)
   })
 }

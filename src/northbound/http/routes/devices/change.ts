@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import type { EnrolmentChange } from '../../../../fleet/enrolment.js'
-import type { Ports } from '../../api.js'
+import type { Decider, EnrolmentChange } from '../../../../fleet/enrolment.js'
+import type { ApiEnv, Ports } from '../../api.js'
 import { answerProblem } from '../../problem.js'
 import { describeDevice, deviceSchema } from './device.js'
 
@@ -20,6 +20,11 @@ export function answerUnknownDevice(c: Context, id: string) {
     message: `no device ${JSON.stringify(id)} is known here`,
     hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
   })
+}
+
+/** As whom the caller decides on a device, known or not. */
+export async function deciderOn({ var: { caller } }: Context<ApiEnv>, { fleet }: Ports, id: string): Promise<Decider> {
+  return caller.decider((await fleet.device(id)) ?? { id, labels: {} })
 }
 
 /** Answers with the device as the change left it. */

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
-import { answerChanged, changeProblems, deviceContent } from './change.js'
+import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
@@ -22,7 +22,7 @@ const route = createRoute({
 export function registerRepinDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.repin(id, c.var.caller.user)
+    const change = await ports.enrolments.repin(id, await deciderOn(c, ports, id))
     return answerChanged(c, id, change, ports)
   })
 }
