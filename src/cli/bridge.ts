@@ -1,6 +1,5 @@
 import type { Server } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
 import type { Config, UserConfig } from '../config/schema.js'
 import {
   createEndpointAssignments,
@@ -23,10 +22,11 @@ import { createCallHomeListener } from '../southbound/listener.js'
 import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2-internals.js'
 import { openSqliteStore } from '../store/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'
-import { watchForStalls } from '../telemetry/event-loop-stalls.js'
+import { type EventLoopStall, watchForStalls } from '../telemetry/event-loop-stalls.js'
 import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
 import { createAccess } from './access.js'
+import { addressesOfThisMachine } from './addresses-of-this-machine.js'
 import { hostKeysOf, namesOfBridge } from './bridge-host-keys.js'
 import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
@@ -100,10 +100,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const metrics: Metrics = createMetrics({ version, readings: () => readings() })
   countFleetEvents(events, metrics.fleet)
   const tellOfStall = createStallLog(log)
-  const stopWatching = watchForStalls((stall) => {
+  const onStall = (stall: EventLoopStall): void => {
     metrics.eventLoop.stalled(stall.work?.kind ?? 'many', stall.milliseconds / 1000)
     tellOfStall(stall)
-  })
+  }
+  let stopWatching = (): void => {}
   const tracing = await startTracing(config, log, metrics.traces)
   const ownEndpoints: EndpointAssignments = await createEndpointAssignments({
     store,
@@ -126,7 +127,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const applyDevices = (): void => {
     fleet.configure(desk.devices(), settings.fleetLimits)
     const bound = shared()
-    if (bound !== undefined) ownEndpoints.configure(desk.devices(), rangesOf(settings, bound, config))
+    if (bound !== undefined) ownEndpoints.configure(desk.devices(), rangesOf(settings, bound, config, log))
   }
   const desk: EnrolmentDesk = await createEnrolmentDesk({
     store,
@@ -307,6 +308,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       ...(http === undefined ? {} : { http: await listenForHttp(http, config) }),
     }
     started = true
+    // Before, nobody waited.
+    stopWatching = watchForStalls(onStall)
     return {
       fleet,
       desk,
@@ -368,12 +371,17 @@ function sharedEndpoint(servers: readonly Server[]): SharedEndpoint | undefined 
 }
 
 /** What devices are given out of, without what the bridge and this machine need for themselves. */
-function rangesOf({ endpointRanges }: Settings, bound: SharedEndpoint, { callHome, endpoint }: Config): EndpointRanges {
-  const ofThisMachine = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+function rangesOf(
+  { endpointRanges }: Settings,
+  bound: SharedEndpoint,
+  { callHome, endpoint }: Config,
+  log: Log,
+): EndpointRanges {
+  const ofThisMachine = endpointRanges.addresses === undefined ? [] : addressesOfThisMachine(log)
   return {
     ...endpointRanges,
     reservedPorts: [...bound.ports, callHome.ssh.port, ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port])],
-    reservedAddresses: [bound.address, ...ofThisMachine.map(({ address }) => address)],
+    reservedAddresses: [bound.address, ...ofThisMachine],
   }
 }
 

@@ -4,6 +4,7 @@ import { formatProblem } from '../config/problem.js'
 import { createLog, type Log } from '../telemetry/log.js'
 import { type Bridge, startBridge } from './bridge.js'
 import { reloadUsers } from './reload-users.js'
+import { findServiceManager } from './service-manager.js'
 import { StartProblem } from './start-problem.js'
 import { type WatchedFile, watchFile } from './watch-file.js'
 
@@ -36,6 +37,7 @@ type Usable = Extract<LoadedConfig, { ok: true }>
 
 async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<void> {
   const { config, file } = loaded
+  const manager = findServiceManager(process.env, log)
   const reloads = oneAfterAnother()
   let bridge: Bridge | undefined
   let watched: WatchedFile | undefined
@@ -57,11 +59,15 @@ async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<
     log.info({ ...started.addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
     const reload = (): void =>
       reloads(async () => {
+        manager.reloading()
         const next = await reloadConfig(started, load, log)
         if (next !== undefined) watchUsers(next)
+        manager.reloaded(next === undefined ? 'configuration not reloaded, see the log' : '')
       })
     process.on('SIGHUP', reload)
+    manager.ready()
     const signal = await nextSignal()
+    manager.stopping()
     const { sessions } = await started.fleet.counts()
     log.info({ signal, sessions, drainSeconds: started.drainTimeout() / 1000 }, 'stopping')
     process.off('SIGHUP', reload)

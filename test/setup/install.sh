@@ -13,6 +13,8 @@ packages=(
   haproxy socat
   # a browser, and addresses of a network namespace
   chromium iproute2
+  # a Debian that boots, for the systemd unit
+  debootstrap systemd-container
   # clients
   ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc python3-netmiko yangcli
 )
