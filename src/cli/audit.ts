@@ -77,7 +77,7 @@ async function ask(
     if (!answer.ok) return answer
     const parsed = parsedPage(answer.text)
     if (parsed === undefined) return { ok: false, problem: notUnderstood }
-    lines.push(...parsed.lines)
+    for (const line of parsed.lines) lines.push(line)
     if (parsed.next === null || lines.length >= count) return { ok: true, lines }
     after = parsed.next
   }

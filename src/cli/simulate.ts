@@ -138,7 +138,7 @@ function printDevices({ devices }: SimulatedDevices, options: SimulateOptions, i
     }
     return
   }
-  const width = Math.max('DEVICE'.length, ...devices.map((device) => device.id.length))
+  const width = devices.reduce((widest, { id }) => Math.max(widest, id.length), 'DEVICE'.length)
   io.stdout.write(`${'DEVICE'.padEnd(width)}  HOST KEY\n`)
   for (const device of devices) io.stdout.write(`${device.id.padEnd(width)}  ${device.hostKeyFingerprint}\n`)
 }

@@ -3,7 +3,9 @@ import { printable } from '../config/printable.js'
 /** Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a command. */
 export function table(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printable))
-  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => width(row[column] ?? ''))))
+  const widths = (cells[0] ?? []).map((_, column) =>
+    cells.reduce((widest, row) => Math.max(widest, width(row[column] ?? '')), 0),
+  )
   return cells
     .map(
       (row) =>

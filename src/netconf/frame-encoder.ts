@@ -18,7 +18,7 @@ export function encodeFrame(
   const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE
   const parts: Buffer[] = []
   for (let start = 0; start < bytes.length; start += chunkSize) {
-    parts.push(...chunkParts(bytes.subarray(start, start + chunkSize)))
+    for (const part of chunkParts(bytes.subarray(start, start + chunkSize))) parts.push(part)
   }
   parts.push(END_OF_CHUNKS)
   return Buffer.concat(parts)

@@ -1,4 +1,5 @@
 import { failed, type Result, succeeded } from './result.js'
+import { NamespacesInScope } from './namespaces-in-scope.js'
 import { isXmlText } from './xml-serialise.js'
 import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
 import { EMPTY_SCOPE, type Scope } from './xml-to-json.js'
@@ -10,6 +11,8 @@ export interface JsonXmlError {
 }
 
 const MAX_DEPTH = 256
+/** Attributes and declarations of one element. */
+const MAX_ATTRIBUTES = 1000
 const NAME = /^[\p{L}_][\p{L}\p{N}\p{M}_.\-\u00b7]*$/u
 
 /** Reads one element under its name, as `xmlToJson` writes it. */
@@ -28,57 +31,74 @@ export function jsonToXml(json: unknown, scope: Scope = EMPTY_SCOPE): Result<Xml
  */
 export function jsonToElements(json: unknown, scope: Scope = EMPTY_SCOPE): Result<readonly XmlElement[], JsonXmlError> {
   try {
-    if (!isObject(json)) throw new Fault('expected an object of elements by name', [])
+    if (!isObject(json)) throw new Fault('expected an object of elements by name', undefined)
     const found = Object.keys(json).find((key) => /^[@#]/.test(key) && key !== '#content')
-    if (found !== undefined) throw new Fault(`\`${found}\` stands in no element`, [found])
-    const children = childrenOf(json, scope, [])
-    if (children.some((child) => typeof child === 'string')) throw new Fault('text stands in no element', ['#content'])
+    if (found !== undefined) throw new Fault(`\`${found}\` stands in no element`, { step: found })
+    const children = childrenOf(json, { depth: 0, scope: new NamespacesInScope(Object.entries(scope)) }, undefined)
+    if (children.some((child) => typeof child === 'string'))
+      throw new Fault('text stands in no element', { step: '#content' })
     return succeeded(children.filter((child): child is XmlElement => typeof child !== 'string'))
   } catch (thrown) {
-    if (thrown instanceof Fault) return failed({ cause: thrown.message, path: thrown.path })
+    if (thrown instanceof Fault) return failed({ cause: thrown.message, path: stepsTo(thrown.path) })
     throw thrown
   }
 }
 
-type Path = readonly (string | number)[]
+/** The last step to a value, and those before it; a list of them would be copied for each value. */
+type Path = { readonly step: string | number; readonly before?: Path } | undefined
+
+function stepsTo(path: Path): readonly (string | number)[] {
+  const steps: (string | number)[] = []
+  for (let at = path; at !== undefined; at = at.before) steps.push(at.step)
+  return steps.toReversed()
+}
+
+function below(before: Path, step: string | number): Path {
+  return before === undefined ? { step } : { step, before }
+}
+
+/** Where an element stands. */
+interface Around {
+  readonly depth: number
+  readonly scope: NamespacesInScope
+}
+
 type JsonObject = Readonly<Record<string, unknown>>
 
-function childrenOf(value: JsonObject, scope: Scope, path: Path): XmlNode[] {
+function childrenOf(value: JsonObject, around: Around, path: Path): XmlNode[] {
   const children: XmlNode[] = []
   for (const [key, held] of Object.entries(value)) {
     if (key.startsWith('@')) continue
-    const at = [...path, key]
+    const at = below(path, key)
     if (key === '#text') addText(children, textOf(held, at))
-    else if (key === '#content') children.push(...contentOf(held, scope, at))
+    else if (key === '#content') addContent(children, held, around, at)
     else if (Array.isArray(held))
-      children.push(...held.map((one: unknown, index) => elementOf(key, one, scope, [...at, index])))
-    else children.push(elementOf(key, held, scope, at))
+      for (const [index, one] of held.entries()) children.push(elementOf(key, one, around, below(at, index)))
+    else children.push(elementOf(key, held, around, at))
   }
   return children
 }
 
-function contentOf(held: unknown, scope: Scope, path: Path): XmlNode[] {
+function addContent(children: XmlNode[], held: unknown, around: Around, path: Path): void {
   if (!Array.isArray(held)) throw new Fault('expected a list of texts and elements', path)
-  const children: XmlNode[] = []
   for (const [index, one] of held.entries()) {
-    const at = [...path, index]
+    const at = below(path, index)
     if (!isObject(one)) addText(children, textOf(one, at))
     else {
       const [name, ...others] = Object.keys(one)
       if (name === undefined || others.length > 0) throw new Fault('expected one element under its name', at)
-      children.push(elementOf(name, one[name], scope, [...at, name]))
+      children.push(elementOf(name, one[name], around, below(at, name)))
     }
   }
-  return children
 }
 
-function elementOf(key: string, held: unknown, outer: Scope, path: Path): XmlElement {
-  if (path.length > MAX_DEPTH * 3) throw new Fault(`elements are nested deeper than ${MAX_DEPTH}`, [])
+function elementOf(key: string, held: unknown, { depth, scope }: Around, path: Path): XmlElement {
+  if (depth >= MAX_DEPTH) throw new Fault(`elements are nested deeper than ${MAX_DEPTH}`, undefined)
   const { prefix, name } = splitName(key, path)
   if (!isObject(held)) {
     const text = held === null ? '' : textOf(held, path)
     return {
-      namespace: namespaceOf(prefix, outer, path),
+      namespace: namespaceOf(prefix, scope, path),
       prefix,
       name,
       attributes: [],
@@ -86,36 +106,41 @@ function elementOf(key: string, held: unknown, outer: Scope, path: Path): XmlEle
     }
   }
   const declarations = declarationsOf(held, path)
-  const scope = declarations === undefined ? outer : { ...outer, ...declarations }
-  return {
+  scope.enter(declarations)
+  const read: XmlElement = {
     namespace: namespaceOf(prefix, scope, path),
     prefix,
     name,
     attributes: attributesOf(held, scope, path),
-    children: childrenOf(held, scope, path),
-    ...(declarations === undefined ? {} : { declarations }),
+    children: childrenOf(held, { depth: depth + 1, scope }, path),
+    ...(declarations.length === 0 ? {} : { declarations: Object.fromEntries(declarations) }),
   }
+  scope.leave(declarations)
+  return read
 }
 
-function declarationsOf(held: JsonObject, path: Path): Scope | undefined {
-  const declared = Object.entries(held).flatMap(([key, value]): [string, string][] => {
+function declarationsOf(held: JsonObject, path: Path): readonly (readonly [prefix: string, namespace: string])[] {
+  return Object.entries(held).flatMap(([key, value]): [string, string][] => {
     const [, prefix] = /^@xmlns(?::(.+))?$/.exec(key) === null ? [] : ['', key.slice('@xmlns:'.length)]
     if (prefix === undefined) return []
-    const at = [...path, key]
+    const at = below(path, key)
     const uri = textOf(value, at)
     if (prefix !== '' && (!NAME.test(prefix) || /^xml/i.test(prefix)))
       throw new Fault('this prefix cannot be declared', at)
     if (prefix !== '' && uri === '') throw new Fault('a prefix stands for no namespace', at)
     return [[prefix, uri]]
   })
-  return declared.length === 0 ? undefined : Object.fromEntries(declared)
 }
 
-function attributesOf(held: JsonObject, scope: Scope, path: Path): XmlAttribute[] {
+function attributesOf(held: JsonObject, scope: NamespacesInScope, path: Path): XmlAttribute[] {
   const seen = new Set<string>()
+  let count = 0
   return Object.entries(held).flatMap(([key, value]) => {
-    if (!key.startsWith('@') || key === '@xmlns' || key.startsWith('@xmlns:')) return []
-    const at = [...path, key]
+    if (!key.startsWith('@')) return []
+    count += 1
+    if (count > MAX_ATTRIBUTES) throw new Fault(`an element has more than ${MAX_ATTRIBUTES} attributes`, path)
+    if (key === '@xmlns' || key.startsWith('@xmlns:')) return []
+    const at = below(path, key)
     const { prefix, name } = splitName(key.slice(1), at)
     const namespace = prefix === '' ? '' : namespaceOf(prefix, scope, at)
     if (seen.has(`${namespace} ${name}`)) throw new Fault('this attribute stands here twice', at)
@@ -124,8 +149,8 @@ function attributesOf(held: JsonObject, scope: Scope, path: Path): XmlAttribute[
   })
 }
 
-function namespaceOf(prefix: string, scope: Scope, path: Path): string {
-  const uri = Object.hasOwn(scope, prefix) ? scope[prefix] : undefined
+function namespaceOf(prefix: string, scope: NamespacesInScope, path: Path): string {
+  const uri = scope.namespaceOf(prefix)
   if (uri === undefined) throw new Fault(`the prefix \`${prefix}\` is not declared; add "@xmlns:${prefix}"`, path)
   return uri
 }

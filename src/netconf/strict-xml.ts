@@ -1,8 +1,9 @@
 import { type SaxesOptions, SaxesParser, type SaxesTagNS } from 'saxes'
+import { rememberNamespaces } from './remember-namespaces.js'
 
 /** Why octets are not XML that every parser reads alike. */
 export interface StrictXmlFault {
-  readonly kind: 'not-utf8' | 'not-well-formed' | 'doctype' | 'not-plain' | 'too-deep'
+  readonly kind: 'not-utf8' | 'not-well-formed' | 'doctype' | 'not-plain' | 'too-deep' | 'too-many-attributes'
   readonly cause: string
 }
 
@@ -23,6 +24,8 @@ export interface StrictXml {
 
 /** Levels of elements; deeper ones no peer needs, and some would not survive. */
 const MAX_DEPTH = 256
+/** Attributes and declarations of one element: all of them are looked at together, when its start tag ends. */
+const MAX_ATTRIBUTES = 1000
 
 /**
  * A reader that refuses what parsers disagree about: octets that are not UTF-8, a byte order mark, another encoding or XML version in the
@@ -31,24 +34,33 @@ const MAX_DEPTH = 256
 export function createStrictXml(events: StrictXmlEvents): StrictXml {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   const parser = new StrictParser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true })
-  let depth = 0
+  const open: SaxesTagNS[] = []
   let begun = false
   let octetCount = 0
   let unitCount = 0
   let fault: StrictXmlFault | undefined
 
+  let attributes = 0
+  parser.on('attribute', () => {
+    attributes += 1
+    if (attributes > MAX_ATTRIBUTES)
+      refuse('too-many-attributes', `an element has more than ${MAX_ATTRIBUTES} attributes`)
+  })
   parser.on('opentag', (tag) => {
+    attributes = 0
+    const depth = open.length
     if (depth >= MAX_DEPTH) refuse('too-deep', `elements are nested deeper than ${MAX_DEPTH}`)
     checkNames(tag)
     events.onOpen(tag, depth)
-    depth += 1
+    rememberNamespaces(open.at(-1), tag)
+    open.push(tag)
   })
   parser.on('closetag', () => {
-    depth -= 1
-    events.onClose(depth)
+    open.pop()
+    events.onClose(open.length)
   })
-  parser.on('text', (text) => events.onText(text, depth))
-  parser.on('cdata', (text) => events.onCdata(text, depth))
+  parser.on('text', (text) => events.onText(text, open.length))
+  parser.on('cdata', (text) => events.onCdata(text, open.length))
 
   const writeText = (text: string): void => {
     unitCount += text.length

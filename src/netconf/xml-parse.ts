@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type SaxesAttributeNS, type SaxesOptions, SaxesParser, type SaxesTagNS } from 'saxes'
 import { failed, type Result, succeeded } from './result.js'
+import { rememberNamespaces } from './remember-namespaces.js'
 import type { XmlAttribute, XmlElement, XmlNode } from './xml-tree.js'
 
 /** Why a document was not taken; `cause` names line and column where there is one. */
 export interface XmlError {
-  readonly kind: 'not-utf8' | 'version' | 'not-well-formed' | 'doctype' | 'too-deep' | 'too-big'
+  readonly kind: 'not-utf8' | 'version' | 'not-well-formed' | 'doctype' | 'too-deep' | 'too-many-attributes' | 'too-big'
   readonly cause: string
   readonly hint: string
 }
@@ -18,6 +19,8 @@ export interface XmlLimits {
 
 const DEFAULT_MAX_SIZE = 64 * 1024 * 1024
 const DEFAULT_MAX_DEPTH = 256
+/** Attributes and declarations of one element: all of them are looked at together, when its start tag ends. */
+const MAX_ATTRIBUTES = 1000
 const ROOT_TAG_SLICE = 4096
 /** Characters that are parsed at a stretch: some milliseconds. */
 const GENTLE_SLICE = 128 * 1024
@@ -108,7 +111,8 @@ function decodeText(document: Buffer | string): Result<string, XmlError> {
 function createTreeBuilder(maxDepth: number) {
   // No more than six handlers: with seven the parser is a dictionary to V8, and four times as slow.
   const parser = new Xml10Parser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true })
-  const open: { readonly tag: XmlElement; readonly children: XmlNode[] }[] = []
+  const open: { readonly tag: XmlElement; readonly children: XmlNode[]; readonly read: SaxesTagNS }[] = []
+  let attributes = 0
   let rootTag: XmlElement | undefined
   let root: XmlElement | undefined
 
@@ -121,19 +125,23 @@ function createTreeBuilder(maxDepth: number) {
   }
 
   parser.on('error', (error) => {
-    throw new Refusal(xmlError('not-well-formed', error.message))
+    throw new Refusal(xmlError('not-well-formed', shortened(error.message)))
   })
-  parser.on('doctype', () => {
-    throw new Refusal(xmlError('doctype', 'the document has a DOCTYPE'))
+  parser.on('attribute', () => {
+    attributes += 1
+    if (attributes > MAX_ATTRIBUTES)
+      throw new Refusal(xmlError('too-many-attributes', `an element has more than ${MAX_ATTRIBUTES} attributes`))
   })
   parser.on('opentag', (tag) => {
+    attributes = 0
     if (open.length >= maxDepth) {
       throw new Refusal(xmlError('too-deep', `elements are nested deeper than ${maxDepth}`))
     }
     if (open.length === 0) checkEncoding(parser.xmlDecl.encoding)
     const opened = toElement(tag)
     rootTag ??= opened
-    open.push({ tag: opened, children: [] })
+    rememberNamespaces(open.at(-1)?.read, tag)
+    open.push({ tag: opened, children: [], read: tag })
   })
   parser.on('text', addText)
   parser.on('cdata', addText)
@@ -150,9 +158,12 @@ function createTreeBuilder(maxDepth: number) {
 
 /**
  * A parser that reads XML 1.0 alone: 1.1 lets references stand for control characters, which nothing that is written again may hold.
- * The handler is one of its prototype: more handlers of an object's own make it slow.
+ * The handlers are those of its prototype: more handlers of an object's own make it slow.
  */
 class Xml10Parser extends SaxesParser<SaxesOptions & { xmlns: true }> {}
+Xml10Parser.prototype.on('doctype', () => {
+  throw new Refusal(xmlError('doctype', 'the document has a DOCTYPE'))
+})
 Xml10Parser.prototype.on('xmldecl', ({ version }) => {
   if (version !== '1.0') throw new Refusal(xmlError('version', `the document says that it is XML ${version}`))
 })
@@ -185,10 +196,13 @@ function xmlError(kind: XmlError['kind'], cause: string): XmlError {
     version: 'NETCONF messages are XML 1.0; leave the XML declaration out',
     doctype: 'NETCONF messages have no document type (RFC 6241 §3.2)',
     'too-deep': 'flatten the document or raise the bound',
+    'too-many-attributes': 'write what there is so much of as elements',
     'too-big': 'ask for less, or raise the bound',
   }
   return { kind, cause, hint: hints[kind] }
 }
+
+const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
 /** Carries a typed error out of the parser's callbacks. */
 class Refusal extends Error {

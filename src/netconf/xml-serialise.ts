@@ -1,7 +1,6 @@
 import { XML_NS } from './namespaces.js'
+import { NamespacesInScope } from './namespaces-in-scope.js'
 import type { XmlAttribute, XmlElement } from './xml-tree.js'
-
-type Scope = Readonly<Record<string, string>>
 
 const PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -16,7 +15,11 @@ export function serialiseXml(
   options: { readonly prolog?: boolean; readonly defaultNamespace?: string } = {},
 ): string {
   const parts: string[] = options.prolog === true ? [PROLOG] : []
-  writeElement(root, { '': options.defaultNamespace ?? '', xml: XML_NS }, parts)
+  const outer = new NamespacesInScope([
+    ['', options.defaultNamespace ?? ''],
+    ['xml', XML_NS],
+  ])
+  writeElement(root, outer, parts)
   return parts.join('')
 }
 
@@ -50,50 +53,51 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '\t': '&#9;',
 }
 
-function writeElement(written: XmlElement, outer: Scope, parts: string[]): void {
-  const declared: Record<string, string> = {}
+function writeElement(written: XmlElement, scope: NamespacesInScope, parts: string[]): void {
+  const declared = new Map<string, string>()
   // A prefix stands for a namespace: without one there is nothing for it to stand for.
   const prefix = written.namespace === '' ? '' : written.prefix
-  if (outer[prefix] !== written.namespace) declared[prefix] = written.namespace
+  if (scope.namespaceOf(prefix) !== written.namespace) declared.set(prefix, written.namespace)
   for (const [kept, uri] of Object.entries(written.declarations ?? {})) {
-    if (kept !== prefix && outer[kept] !== uri) declared[kept] = uri
+    if (kept !== prefix && scope.namespaceOf(kept) !== uri) declared.set(kept, uri)
   }
-  const attributes = written.attributes.map((one) => writeAttribute(one, outer, declared))
+  const attributes = written.attributes.map((one) => writeAttribute(one, scope, declared))
   const tag = prefix === '' ? written.name : `${prefix}:${written.name}`
   parts.push('<', tag)
-  for (const [name, uri] of Object.entries(declared)) {
+  for (const [name, uri] of declared) {
     parts.push(name === '' ? ' xmlns="' : ` xmlns:${name}="`, escapeAttribute(uri), '"')
   }
-  parts.push(...attributes)
+  for (const one of attributes) parts.push(one)
   if (written.children.length === 0) {
     parts.push('/>')
     return
   }
   parts.push('>')
-  const scope = Object.keys(declared).length === 0 ? outer : { ...outer, ...declared }
+  scope.enter(declared)
   for (const child of written.children) {
     if (typeof child === 'string') parts.push(escapeText(child))
     else writeElement(child, scope, parts)
   }
+  scope.leave(declared)
   parts.push('</', tag, '>')
 }
 
-function writeAttribute(written: XmlAttribute, outer: Scope, declared: Record<string, string>): string {
-  const prefix = written.namespace === '' ? '' : attributePrefix(written, outer, declared)
+function writeAttribute(written: XmlAttribute, scope: NamespacesInScope, declared: Map<string, string>): string {
+  const prefix = written.namespace === '' ? '' : attributePrefix(written, scope, declared)
   const name = prefix === '' ? written.name : `${prefix}:${written.name}`
   return ` ${name}="${escapeAttribute(written.value)}"`
 }
 
 /** A prefix for the attribute's namespace: its own if free, else one in scope, else a new one. */
-function attributePrefix(written: XmlAttribute, outer: Scope, declared: Record<string, string>): string {
-  const inScope = (prefix: string): string | undefined => declared[prefix] ?? outer[prefix]
+function attributePrefix(written: XmlAttribute, scope: NamespacesInScope, declared: Map<string, string>): string {
+  const inScope = (prefix: string): string | undefined => declared.get(prefix) ?? scope.namespaceOf(prefix)
   if (written.prefix !== '' && inScope(written.prefix) === written.namespace) return written.prefix
-  const known = Object.keys({ ...outer, ...declared }).find(
-    (prefix) => prefix !== '' && inScope(prefix) === written.namespace,
-  )
-  if (known !== undefined) return known
+  for (const [prefix, uri] of declared) if (prefix !== '' && uri === written.namespace) return prefix
+  const known = scope.prefixOf(written.namespace)
+  if (known !== undefined && inScope(known) === written.namespace) return known
   let chosen = written.prefix
-  for (let number = 1; chosen === '' || inScope(chosen) !== undefined; number += 1) chosen = `ns${number}`
-  declared[chosen] = written.namespace
+  for (let number = declared.size + 1; chosen === '' || inScope(chosen) !== undefined; number += 1)
+    chosen = `ns${number}`
+  declared.set(chosen, written.namespace)
   return chosen
 }

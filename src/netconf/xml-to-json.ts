@@ -1,4 +1,5 @@
 import { NETCONF_NS, XML_NS } from './namespaces.js'
+import { NamespacesInScope } from './namespaces-in-scope.js'
 import { elementsOf, type XmlElement } from './xml-tree.js'
 
 /**
@@ -27,12 +28,15 @@ export const RPC_SCOPE: Scope = { '': NETCONF_NS, nc: NETCONF_NS, xml: XML_NS }
  * @param scope what is declared where the JSON will stand; whatever else the element needs is declared in it
  */
 export function xmlToJson(root: XmlElement, scope: Scope = EMPTY_SCOPE): JsonXmlObject {
-  return { [nameOf(root)]: valueOf(root, scope) }
+  return underName(root, new NamespacesInScope(Object.entries(scope)))
 }
 
-function valueOf(from: XmlElement, outer: Scope): JsonXml {
-  const declared = declarationsOf(from, outer)
-  const scope = declared.length === 0 ? outer : { ...outer, ...Object.fromEntries(declared) }
+function underName(from: XmlElement, scope: NamespacesInScope): JsonXmlObject {
+  return { [nameOf(from)]: valueOf(from, scope) }
+}
+
+function valueOf(from: XmlElement, scope: NamespacesInScope): JsonXml {
+  const declared = declarationsOf(from, scope)
   const marks: [string, string][] = [
     ...declared.map(([prefix, uri]): [string, string] => [prefix === '' ? '@xmlns' : `@xmlns:${prefix}`, uri]),
     ...from.attributes.map((one): [string, string] => [`@${nameOf(one)}`, one.value]),
@@ -43,7 +47,9 @@ function valueOf(from: XmlElement, outer: Scope): JsonXml {
     if (marks.length === 0) return text
     return Object.fromEntries(text === '' ? marks : [...marks, ['#text', text]])
   }
+  scope.enter(declared)
   const content = /^[ \t\r\n]*$/.test(text) && standTogether(children) ? byName(children, scope) : inOrder(from, scope)
+  scope.leave(declared)
   // Object.fromEntries, because `__proto__` is a name in XML.
   return Object.fromEntries<JsonXml | readonly JsonXml[]>([...marks, ...content])
 }
@@ -62,7 +68,7 @@ function standTogether(children: readonly XmlElement[]): boolean {
   return true
 }
 
-function byName(children: readonly XmlElement[], scope: Scope): [string, JsonXml | readonly JsonXml[]][] {
+function byName(children: readonly XmlElement[], scope: NamespacesInScope): [string, JsonXml | readonly JsonXml[]][] {
   const named = new Map<string, JsonXml[]>()
   for (const child of children) {
     const name = nameOf(child)
@@ -74,17 +80,17 @@ function byName(children: readonly XmlElement[], scope: Scope): [string, JsonXml
   return [...named].map(([name, values]) => [name, values.length === 1 && values[0] !== undefined ? values[0] : values])
 }
 
-function inOrder(from: XmlElement, scope: Scope): [string, readonly JsonXml[]][] {
+function inOrder(from: XmlElement, scope: NamespacesInScope): [string, readonly JsonXml[]][] {
   const mixed = from.children.some((child) => typeof child === 'string' && /[^ \t\r\n]/.test(child))
   const kept = mixed ? from.children : elementsOf(from)
-  return [['#content', kept.map((child) => (typeof child === 'string' ? child : xmlToJson(child, scope)))]]
+  return [['#content', kept.map((child) => (typeof child === 'string' ? child : underName(child, scope)))]]
 }
 
 /** What has to be declared on an element: what it says itself, and what its names need. */
-function declarationsOf(from: XmlElement, outer: Scope): [string, string][] {
+function declarationsOf(from: XmlElement, outer: NamespacesInScope): [string, string][] {
   const declared = new Map(Object.entries(from.declarations ?? {}))
   const need = (prefix: string, uri: string): void => {
-    if ((declared.get(prefix) ?? outer[prefix]) !== uri) declared.set(prefix, uri)
+    if ((declared.get(prefix) ?? outer.namespaceOf(prefix)) !== uri) declared.set(prefix, uri)
   }
   need(from.prefix, from.namespace)
   for (const { prefix, namespace } of from.attributes) if (prefix !== '' && prefix !== 'xml') need(prefix, namespace)

@@ -45,7 +45,8 @@ export function configChanges(
     const old = before.find((one) => sameInstance(one, fresh, schema))
     if (old === undefined) changes.push({ target, operation: 'create' })
     else if (old !== fresh && schema !== undefined && 'children' in schema) {
-      changes.push(...configChanges(elementsOf(old), elementsOf(fresh), schema.children, target))
+      for (const change of configChanges(elementsOf(old), elementsOf(fresh), schema.children, target))
+        changes.push(change)
     } else if (old !== fresh && textOf(old) !== textOf(fresh)) changes.push({ target, operation: 'replace' })
   }
   return changes

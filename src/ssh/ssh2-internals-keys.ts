@@ -129,9 +129,9 @@ export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
     for (const certificate of certificates) {
       const problem = mismatch(parsed.key.blob, certificate, 'host')
       if (problem !== undefined) return problem
-      certified.push(...hostKeysOf(key, parsed.key.type, certificate))
+      for (const one of hostKeysOf(key, parsed.key.type, certificate)) certified.push(one)
     }
-    plain.push(...hostKeysOf(key, parsed.key.type, undefined))
+    for (const one of hostKeysOf(key, parsed.key.type, undefined)) plain.push(one)
   }
   // ssh2 takes keys that it has parsed itself, though its types do not say so.
   return { ok: true, hostKeys: [...certified, ...plain].map((key) => ({ key: key as unknown as Buffer })) }

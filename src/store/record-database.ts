@@ -195,7 +195,7 @@ function pageOf(database: SqliteDatabase, query: RecordQuery): RecordPage {
   const found: { readonly line: string; readonly row: number }[] = []
   for (let last = after === undefined ? Number.MAX_SAFE_INTEGER : Math.floor(after.row / MAX_BLOCK); ; ) {
     const blocks = looking.all({ ...bound, last })
-    for (const block of blocks) found.push(...linesOf(block, wanted, after?.row))
+    for (const block of blocks) for (const line of linesOf(block, wanted, after?.row)) found.push(line)
     const oldest = blocks.at(-1)
     if (found.length > limit || oldest === undefined || blocks.length < AT_ONCE) break
     last = oldest.block - 1

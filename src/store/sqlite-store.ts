@@ -128,7 +128,7 @@ export function storeOn(
         for (let last = after; ; last = found.at(-1)?.deviceId) {
           const page = Math.min(PAGE, limit - found.length)
           const part = await reading(() => tables.list({ standing, limit: page, after: last }))
-          found.push(...part.map(sightings.apply))
+          for (const enrolment of part) found.push(sightings.apply(enrolment))
           if (part.length < PAGE) return found
           await setImmediate()
         }

@@ -24,4 +24,9 @@ describe('what the lint cannot say of src/', () => {
       expect.stringMatching(/^lib\/on-abort\.ts: /),
     ])
   })
+
+  test('no list is spread into the arguments of a call: each of its items takes room on the stack', () => {
+    expect(places(/\b(push|unshift|splice|max|min|fromCharCode|fromCodePoint)\(([^(){]*, )?\.\.\.(?!\[)/)).toEqual([])
+    expect(places(/\.(apply|call)\((undefined|null|this|Math|String), (?!.*\bthis\b)/)).toEqual([])
+  })
 })

@@ -215,7 +215,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
 }
 
 function causeOf({ kind }: RequestFault): BreachCause {
-  return kind === 'too-big' || kind === 'too-deep' ? 'too-big' : 'malformed'
+  return kind === 'too-big' || kind === 'too-deep' || kind === 'too-many-attributes' ? 'too-big' : 'malformed'
 }
 
 function breachOf({ kind, cause }: RequestFault): Breach {
