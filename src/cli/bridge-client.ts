@@ -34,6 +34,11 @@ export async function askBridge(location: BridgeLocation, asked: BridgeRequest):
   }
 }
 
+/** Why a text can stand for no device in a path: an empty segment is none, and every URL parser takes `.` and `..` out of a path. */
+export function whyUnaddressable(id: string): CommandProblem | undefined {
+  return ['', '.', '..'].includes(id) ? { message: `${JSON.stringify(id)} is no device id`, status: 2 } : undefined
+}
+
 /** The path of a device; ids may hold what means something else in a path. */
 export function devicePath(id: string): string {
   return `/api/v1/devices/${encodeURIComponent(id)}`

@@ -3,12 +3,13 @@ import { Command, Option } from 'commander'
 import { printable } from '../config/printable.js'
 import { type DeviceView, deviceSchema } from '../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../northbound/http/routes/devices/list.js'
-import { type BridgeRequest, devicePath } from './bridge-client.js'
+import { type BridgeRequest, devicePath, whyUnaddressable } from './bridge-client.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from './command-io.js'
 import { exitWithProblem } from './command-problem.js'
 import { readHost, readPort } from './read-host.js'
 import { type HostFormat, hostFormats, hostsText } from './show-hosts.js'
+import { readFingerprint, tellWhatToCompare } from './keys-to-compare.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
 
 /** What is asked of one device; without an action, the device itself. */
@@ -37,17 +38,21 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
         ),
     )
     .addCommand(
-      deviceCommand('approve')
-        .description('bind a device id to the key that it showed last; compare the fingerprint with the device first')
+      bridgeCommand('approve')
+        .argument('[id]', 'device id')
+        .description('bind a device id to the host key of this fingerprint; compare it with the device first')
+        .option('--fingerprint <SHA256:…>', whatFingerprint, readFingerprint)
         .option('--as <name>', 'the device id to give it, when it was found by its fingerprint alone')
-        .action((id: string, { as, ...options }: BridgeOptions & { readonly as?: string }) =>
-          runOnDevice(
-            io,
-            options,
-            id,
-            { method: 'POST', action: 'approve', ...(as === undefined ? {} : { body: { as } }) },
-            (answer) => `approved: ${boundKeys(device(answer))}`,
-          ),
+        .action((id: string | undefined, { fingerprint, as, ...options }: ApproveOptions) =>
+          id === undefined || fingerprint === undefined
+            ? tellWhatToCompare(io, { ...options, ...(as === undefined ? {} : { as }) }, 'approve', id)
+            : runOnDevice(
+                io,
+                options,
+                id,
+                { method: 'POST', action: 'approve', body: { fingerprint, ...(as === undefined ? {} : { as }) } },
+                (answer) => `approved: ${boundKeys(device(answer))}`,
+              ),
         ),
     )
     .addCommand(
@@ -72,15 +77,20 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
     )
     .addCommand(
       deviceCommand('repin')
-        .description('bind a device id to the key that it showed last instead of those before, after a hardware swap')
-        .action((id: string, options: BridgeOptions) =>
-          runOnDevice(
-            io,
-            options,
-            id,
-            { method: 'POST', action: 'repin' },
-            (answer) => `pinned anew: ${boundKeys(device(answer))}`,
-          ),
+        .description(
+          'bind a device id to the host key of this fingerprint instead of those before, after a hardware swap',
+        )
+        .option('--fingerprint <SHA256:…>', whatFingerprint, readFingerprint)
+        .action((id: string, { fingerprint, ...options }: BridgeOptions & { readonly fingerprint?: string }) =>
+          fingerprint === undefined
+            ? tellWhatToCompare(io, options, 'repin', id)
+            : runOnDevice(
+                io,
+                options,
+                id,
+                { method: 'POST', action: 'repin', body: { fingerprint } },
+                (answer) => `pinned anew: ${boundKeys(device(answer))}`,
+              ),
         ),
     )
 }
@@ -96,6 +106,14 @@ function hostsCommand(io: CommandIo): Command {
         hostsText(deviceListSchema.parse(answer).devices, format, { host: bridge, port }),
       ),
     )
+}
+
+const whatFingerprint =
+  'of the host key, as the device itself prints it (without it: shows what waits, and what to paste)'
+
+interface ApproveOptions extends BridgeOptions {
+  readonly fingerprint?: string
+  readonly as?: string
 }
 
 interface HostsOptions extends BridgeOptions {
@@ -117,9 +135,8 @@ async function runOnDevice(
   { action, ...request }: DeviceRequest,
   show: (answer: unknown) => string,
 ): Promise<void> {
-  // An empty path segment is none, and every URL parser takes these two out of a path.
-  if (['', '.', '..'].includes(id))
-    return exitWithProblem({ message: `${JSON.stringify(id)} is no device id`, status: 2 }, io)
+  const unaddressable = whyUnaddressable(id)
+  if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)
   const path = action === undefined ? devicePath(id) : `${devicePath(id)}/${action}`
   return runOnBridge(io, options, { ...request, path }, show)
 }

@@ -27,7 +27,7 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
         deviceId,
         source,
         hostKeyFingerprint,
-        hint: homeportCommand('devices approve', deviceId),
+        hint: homeportCommand(`devices approve --fingerprint ${hostKeyFingerprint}`, deviceId),
         ...(unlogged === 0 ? {} : { notLogged: unlogged }),
       },
       'device pending: compare its fingerprint, then approve or reject it',

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { devicePath } from './bridge-client.js'
+import { devicePath, whyUnaddressable } from './bridge-client.js'
 import { bridgeHelp } from './bridge-command.js'
 import { type CommandIo, processIo } from './command-io.js'
 import { exitWithProblem } from './command-problem.js'
@@ -185,9 +185,8 @@ async function sendTo(
   parameters: object,
   accept?: string,
 ): Promise<void> {
-  // An empty path segment is none, and every URL parser takes these two out of a path.
-  if (['', '.', '..'].includes(id))
-    return exitWithProblem({ message: `${JSON.stringify(id)} is no device id`, status: 2 }, io)
+  const unaddressable = whyUnaddressable(id)
+  if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)
   await runOperation(io, options, {
     path: `${devicePath(id)}/${operation}`,
     contentType: 'application/json',

@@ -54,7 +54,7 @@ function noDevices({ firstUse, knownHosts }: TrustConfig): Fault {
   return {
     path: [],
     message: `no devices are configured, so devices that call${which} ${FIRST_USE[firstUse]}`,
-    hint: firstUse === 'pend' ? 'add `devices`, or approve with `homeport devices approve ID`' : 'add `devices`',
+    hint: firstUse === 'pend' ? 'add `devices`, or approve with `homeport devices approve`' : 'add `devices`',
   }
 }
 

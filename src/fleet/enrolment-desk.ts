@@ -1,7 +1,6 @@
 import { onAbort } from '../lib/on-abort.js'
 import { createRateLimit } from '../lib/rate-limit.js'
-import type { Decision, Enrolment, Pin } from '../store/enrolment.js'
-import { homeportCommand } from '../lib/shell-word.js'
+import type { Enrolment } from '../store/enrolment.js'
 import type { Store, StoreProblem } from '../store/store.js'
 import type { Evidence } from '../trust/judge-host-key.js'
 import type { KnownDevice } from '../trust/known-device.js'
@@ -10,7 +9,6 @@ import { pinOf, shownKey } from '../trust/shown-key.js'
 import { isCrowdRefusal } from './crowd-refusal.js'
 import {
   type ConfiguredDevice,
-  isProven,
   secretMarkOf,
   standingOf,
   storedDevice,
@@ -18,17 +16,11 @@ import {
   withoutEntry,
   withStored,
 } from './enrolled-device.js'
-import type {
-  AddedDevice,
-  Decider,
-  EnrolmentChange,
-  EnrolmentProblem,
-  Enrolments,
-  EnrolmentView,
-  Standing,
-} from './enrolment.js'
+import type { EnrolmentChange, Enrolments, EnrolmentView, Standing } from './enrolment.js'
+import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js'
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
+import { createPresentedKeys } from './presented-keys.js'
 import { createPendingRoom, type PendingBounds } from './pending-room.js'
 
 export interface EnrolmentLimits extends PendingBounds {
@@ -111,6 +103,7 @@ export async function createEnrolmentDesk(options: {
     room.note(deviceId, bare(enrolment.addresses[0] ?? ''), seen.getTime())
   }
   for (const enrolment of [...stored.values()].toSorted(byLastSeen)) noteStanding(enrolment.deviceId, enrolment)
+  const presentedKeys = createPresentedKeys()
   const refusalsWritten = new Map<string, number>()
   const refusalMayBeWritten = createRateLimit(refusalWrites, () => now().getTime())
   const refusalCounts = new Map<string, Record<string, number>>()
@@ -241,109 +234,21 @@ export async function createEnrolmentDesk(options: {
     return current === undefined && device === undefined ? undefined : shown(deviceId, current)
   }
 
-  const approve: Enrolments['approve'] = async (deviceId, decider, as = deviceId) => {
-    const { by, ...limit } = decisionOf(decider)
-    const current = stored.get(deviceId)
-    if (current === undefined && !configured.has(deviceId)) return unknown(deviceId)
-    if (current?.presented === undefined || current.standing === 'approved')
-      return refuseChange(
-        'nothing-presented',
-        `${JSON.stringify(deviceId)} has shown no key that waits for approval`,
-        'it must call home first; `homeport devices show` tells what is known of it',
-      )
-    if (as !== deviceId && (configured.get(as)?.pins.length || stored.get(as)?.pins.length))
-      return refuseChange(
-        'already-known',
-        `${JSON.stringify(as)} is already bound to a host key`,
-        `if the device was replaced: ${homeportCommand('devices repin', as)}`,
-      )
-    const pin = boundBy(current.presented, by, now())
-    const seen = {
-      firstSeen: current.firstSeen ?? now(),
-      lastSeen: current.lastSeen ?? now(),
-      addresses: current.addresses,
-    }
-    if (as !== deviceId) await update(deviceId, () => undefined)
-    const written = await update(as, ({ presented: _shown, ...enrolment }) => ({
-      ...enrolment,
-      ...seen,
-      standing: 'approved',
-      pins: [pin],
-      decision: { by, at: now(), how: 'operator', ...limit },
-    }))
-    events.emit('decided', { deviceId: as, standing: 'approved', by })
-    admitted(as)
-    waiting.get(deviceId)?.('decided')
-    return changeOf(as, written)
-  }
-
-  const reject: Enrolments['reject'] = async (deviceId, by) => {
-    if (configured.has(deviceId) && isProven(configured.get(deviceId))) return byConfiguration(deviceId)
-    if (!stored.has(deviceId) && !configured.has(deviceId)) return unknown(deviceId)
-    const written = await update(deviceId, (enrolment) => ({
-      ...enrolment,
-      standing: 'rejected',
-      decision: { by, at: now(), how: 'operator' },
-    }))
-    events.emit('decided', { deviceId, standing: 'rejected', by })
-    decided(deviceId)
-    return changeOf(deviceId, written)
-  }
-
-  const forget: Enrolments['forget'] = async (deviceId, by) => {
-    if (!stored.has(deviceId)) return configured.has(deviceId) ? byConfiguration(deviceId) : unknown(deviceId)
-    const written = await update(deviceId, () => undefined)
-    refusalsWritten.delete(deviceId)
-    refusalCounts.delete(deviceId)
-    events.emit('decided', { deviceId, standing: 'forgotten', by })
-    decided(deviceId)
-    return changeOf(deviceId, written)
-  }
-
-  const repin: Enrolments['repin'] = async (deviceId, decider) => {
-    const { by, ...limit } = decisionOf(decider)
-    const current = stored.get(deviceId)
-    if (configured.get(deviceId)?.pins.length) return byConfiguration(deviceId)
-    if (current === undefined) return unknown(deviceId)
-    if (current.presented === undefined)
-      return refuseChange(
-        'nothing-presented',
-        `${JSON.stringify(deviceId)} has shown no other key than those it is bound to`,
-        'it must call home with its new key first',
-      )
-    const pin = boundBy(current.presented, by, now())
-    const written = await update(deviceId, ({ presented: _shown, ...enrolment }) => ({
-      ...enrolment,
-      standing: 'approved',
-      pins: [pin],
-      decision: { by, at: now(), how: 'operator', ...limit },
-    }))
-    events.emit('decided', { deviceId, standing: 'approved', by })
-    decided(deviceId)
-    return changeOf(deviceId, written)
-  }
-
-  const add: Enrolments['add'] = async ({ deviceId, ...device }: AddedDevice, decider) => {
-    const { by, ...limit } = decisionOf(decider)
-    if (configured.has(deviceId)) return byConfiguration(deviceId)
-    const current = stored.get(deviceId)
-    if (current !== undefined && current.standing !== 'pending')
-      return refuseChange(
-        'already-known',
-        `${JSON.stringify(deviceId)} is enrolled already`,
-        `to begin anew: ${homeportCommand('devices forget', deviceId)}`,
-      )
-    const written = await update(deviceId, (enrolment) => ({
-      ...enrolment,
-      ...device,
-      labels: device.labels ?? {},
-      standing: 'approved',
-      decision: { by, at: now(), how: 'onboarding', ...limit },
-    }))
-    events.emit('decided', { deviceId, standing: 'approved', by })
-    admitted(deviceId)
-    return changeOf(deviceId, written)
-  }
+  const decisions = createEnrolmentDecisions({
+    enrolmentOf: (deviceId) => stored.get(deviceId),
+    entryOf: (deviceId) => configured.get(deviceId),
+    presentedKeys,
+    update,
+    answer: changeOf,
+    told: (deviceId, standing, by) => events.emit('decided', { deviceId, standing, by }),
+    admitted,
+    decided,
+    forgotten: (deviceId) => {
+      refusalsWritten.delete(deviceId)
+      refusalCounts.delete(deviceId)
+    },
+    now,
+  })
 
   return {
     known: () => known,
@@ -388,7 +293,7 @@ export async function createEnrolmentDesk(options: {
       const secret = known.byId(deviceId)?.secret
       const { type, blob } = pinOf(key)
       const marked = how === 'hmac' && secret !== undefined ? { secretMark: secretMarkOf(secret, blob) } : {}
-      const pin = { ...boundBy({ type, blob }, how, now()), ...marked }
+      const pin = { type, blob, by: how, addedAt: now(), ...marked }
       await update(deviceId, (enrolment) => ({
         ...enrolment,
         // Who was rejected is so again once the file does not vouch for it any more.
@@ -415,6 +320,9 @@ export async function createEnrolmentDesk(options: {
       if (deviceId === undefined || !(stored.has(deviceId) || configured.has(deviceId))) return
       const counts = refusalCounts.get(deviceId) ?? {}
       refusalCounts.set(deviceId, { ...counts, [reason]: (counts[reason] ?? 0) + 1 })
+      const showsAnother = reason === 'host-key-not-pinned' || reason === 'another-key-pending'
+      if (showsAnother && presented !== undefined)
+        presentedKeys.note(deviceId, { ...pinOf(presented), addedAt: now(), by: source })
       if (isCrowdRefusal(refusal)) return
       const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
       if (!due || refusalMayBeWritten('refusal', deviceId) === undefined) return
@@ -434,25 +342,12 @@ export async function createEnrolmentDesk(options: {
       return [...ids].toSorted().map((id) => shown(id, current.get(id)))
     },
     get,
-    approve,
-    reject,
-    forget,
-    repin,
-    add,
+    ...decisions,
   }
 }
 
 function blank(deviceId: string): Enrolment {
   return { deviceId, standing: 'approved', pins: [], addresses: [], labels: {} }
-}
-
-/** Who decided, and where that limits it the credentials profiles whose passwords the device may be sent. */
-function decisionOf(decider: Decider): Pick<Decision, 'by' | 'profiles'> {
-  return typeof decider === 'string' ? { by: decider } : { by: decider.name, profiles: decider.profiles }
-}
-
-function boundBy({ type, blob }: Pick<Pin, 'type' | 'blob'>, by: string, addedAt: Date): Pin {
-  return { type, blob, addedAt, by }
 }
 
 function byLastSeen({ lastSeen: one }: Enrolment, { lastSeen: other }: Enrolment): number {
@@ -467,24 +362,4 @@ function bare(address: string): string {
 /** The address of `address:port`. */
 function addressOf(source: string): string {
   return source.replace(/:\d+$/, '')
-}
-
-function refuseChange(cause: EnrolmentProblem['cause'], message: string, hint: string): EnrolmentChange {
-  return { ok: false, problem: { cause, message, hint } }
-}
-
-function unknown(deviceId: string): EnrolmentChange {
-  return refuseChange(
-    'unknown-device',
-    `no device ${JSON.stringify(deviceId)} is known here`,
-    '`homeport devices list` shows those that are',
-  )
-}
-
-function byConfiguration(deviceId: string): EnrolmentChange {
-  return refuseChange(
-    'decided-by-configuration',
-    `${JSON.stringify(deviceId)} is decided by the configuration file`,
-    'change it there, then reload with SIGHUP',
-  )
 }

@@ -29,7 +29,13 @@ export interface EnrolmentView {
 }
 
 export type EnrolmentProblem = {
-  readonly cause: 'unknown-device' | 'nothing-presented' | 'decided-by-configuration' | 'already-known' | 'not-written'
+  readonly cause:
+    | 'unknown-device'
+    | 'nothing-presented'
+    | 'fingerprint-mismatch'
+    | 'decided-by-configuration'
+    | 'already-known'
+    | 'not-written'
   readonly message: string
   readonly hint: string
 }
@@ -53,19 +59,26 @@ export interface AddedDevice {
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
 
+/** What an operator approves. */
+export interface Approval {
+  /** `SHA256:…` of the host key, as it was compared with the device: another key may have been shown meanwhile. */
+  readonly fingerprint: string
+  /** Another device id, for a device that was found by its fingerprint alone. */
+  readonly as?: string
+}
+
 /** Who is in the fleet, and who decides on it. `by` names the operator in the record. */
 export interface Enrolments {
   list(): Promise<readonly EnrolmentView[]>
   get(deviceId: string): Promise<EnrolmentView | undefined>
   /**
-   * Binds the device id to the key that it showed last; a device that waits for it attaches by itself.
-   * `as` gives another device id to one that was found by its fingerprint alone.
+   * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches by itself.
    */
-  approve(deviceId: string, by: Decider, as?: string): Promise<EnrolmentChange>
+  approve(deviceId: string, by: Decider, approval: Approval): Promise<EnrolmentChange>
   reject(deviceId: string, by: string): Promise<EnrolmentChange>
   /** Removes all that is stored of a device id, and ends its link unless the configuration knows it. */
   forget(deviceId: string, by: string): Promise<EnrolmentChange>
-  /** Binds an approved or configured device id to the key that it showed last instead of those it was bound to, after a hardware swap. */
-  repin(deviceId: string, by: Decider): Promise<EnrolmentChange>
+  /** Binds an approved or configured device id to a key that it showed instead of those it was bound to, after a hardware swap. */
+  repin(deviceId: string, by: Decider, fingerprint: string): Promise<EnrolmentChange>
   add(device: AddedDevice, by: Decider): Promise<EnrolmentChange>
 }

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
-import { homeportCommand } from '../lib/shell-word.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../ssh/algorithms.js'
 import { HOST_KEY_SIGNATURE } from '../ssh/ssh2-internals-exchange.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
@@ -190,7 +189,7 @@ function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { re
       ...told,
       reason: 'another-key-pending',
       message: `${refusal.message}; another host key waits for approval under this device id`,
-      hint: `compare both fingerprints with the device; if the waiting one is not its: ${homeportCommand('devices forget', refusal.deviceId ?? '')}`,
+      hint: `the key that waits is refused once this one is approved: ${refusal.hint}`,
     }
   if (outcome === 'too-many-pending')
     return {

@@ -62,7 +62,7 @@ export function judgeHostKey(
   if (device.rejected)
     return refuse('rejected', device.id, {
       message: `an operator has rejected it; it presented ${described(key)}`,
-      hint: `if that was a mistake: ${homeportCommand('devices approve', device.id)}`,
+      hint: `if that was a mistake: ${homeportCommand('devices forget', device.id)}`,
     })
 
   const vouched = judgeHmac(claim, key, device)
@@ -80,7 +80,7 @@ export function judgeHostKey(
   if (device.pins.length > 0 || (listed.length > 0 && !isListed))
     return refuse('host-key-not-pinned', device.id, {
       message: `presented ${described(key)}, which is none of the host keys that it is bound to`,
-      hint: `otherwise someone else claims this device id; if the device was replaced or got a new key, compare the fingerprint with the device, then change its host-keys, or: ${homeportCommand('devices repin', device.id)}`,
+      hint: `otherwise someone else claims this device id; if the device was replaced or got a new key, compare the fingerprint with the device, then change its host-keys, or: ${homeportCommand(`devices repin --fingerprint ${fingerprintOf(key)}`, device.id)}`,
     })
   if (certified !== undefined && certified.reason !== 'untrusted-ca')
     return refuse(`certificate-${certified.reason}`, device.id, {
@@ -123,8 +123,8 @@ function firstUse(
   return refuse('pending', deviceId, {
     message,
     hint: named
-      ? `${compare}: ${homeportCommand('devices approve', deviceId)}`
-      : `${compare}: ${homeportCommand('devices approve --as DEVICE-ID', deviceId)}`,
+      ? `${compare}: ${homeportCommand(`devices approve --fingerprint ${fingerprintOf(key)}`, deviceId)}`
+      : `${compare}: ${homeportCommand(`devices approve --fingerprint ${fingerprintOf(key)} --as DEVICE-ID`, deviceId)}`,
   })
 }
 

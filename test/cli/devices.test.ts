@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { notReached } from '../../src/cli/bridge-client.js'
 import { bridgeSocketIn } from '../../src/cli/bridge-socket.js'
 import { devicesCommand } from '../../src/cli/devices.js'
+import { readFingerprint } from '../../src/cli/keys-to-compare.js'
 import { createApp } from '../../src/northbound/http/app.js'
 import { serveOnSocket } from '../../src/northbound/http/serve.js'
 import { attached, enrolment, fleetInMemory, keyA, keyB } from '../northbound/http/fleet-in-memory.js'
@@ -190,21 +191,21 @@ describe('devices show', () => {
 describe('decisions', () => {
   it('approve tells what was bound', async () => {
     const { calls } = await startBridge()
-    expect(await devices('approve', 'a/b c')).toEqual({
+    expect(await devices('approve', 'a/b c', '--fingerprint', keyB.fingerprint)).toEqual({
       stdout: `approved: a/b c is bound to ${keyB.type} ${keyB.fingerprint}\n`,
       stderr: '',
       status: 0,
     })
-    expect(calls).toEqual([['approve', 'a/b c', 'operator', undefined]])
+    expect(calls).toEqual([['approve', 'a/b c', 'operator', { fingerprint: keyB.fingerprint }]])
   })
 
   it('approve --as gives another id', async () => {
     await startBridge()
-    expect(await devices('approve', 'a/b c', '--as', 'router9')).toMatchObject({
+    expect(await devices('approve', 'a/b c', '--fingerprint', keyB.fingerprint, '--as', 'router9')).toMatchObject({
       stdout: `approved: router9 is bound to ${keyB.type} ${keyB.fingerprint}\n`,
       status: 0,
     })
-    expect(await devices('approve', 'swapped', '--as', 'a@b')).toMatchObject({
+    expect(await devices('approve', 'swapped', '--fingerprint', keyB.fingerprint, '--as', 'a@b')).toMatchObject({
       stderr: expect.stringContaining('a device id has no `@`') as string,
       status: 2,
     })
@@ -213,11 +214,63 @@ describe('decisions', () => {
   it.each([
     [['reject', 'a/b c'], 'rejected: a/b c\n'],
     [['forget', 'a/b c'], 'forgotten: a/b c\n'],
-    [['repin', 'swapped'], `pinned anew: swapped is bound to ${keyB.type} ${keyB.fingerprint}\n`],
   ] as const)('%j', async ([action, id], stdout) => {
     const { calls } = await startBridge()
     expect(await devices(action, id)).toEqual({ stdout, stderr: '', status: 0 })
     expect(calls).toEqual([[action, id, 'operator']])
+  })
+
+  it('repin tells what is bound now, and takes a fingerprint with its padding', async () => {
+    const { calls } = await startBridge()
+    expect(await devices('repin', 'swapped', '--fingerprint', `${keyB.fingerprint}=`)).toEqual({
+      stdout: `pinned anew: swapped is bound to ${keyB.type} ${keyB.fingerprint}\n`,
+      stderr: '',
+      status: 0,
+    })
+    expect(calls).toEqual([['repin', 'swapped', 'operator', keyB.fingerprint]])
+  })
+
+  it.each(['approve', 'repin'])('%s of a key that the device does not show changes nothing', async (action) => {
+    await startBridge()
+    const { stdout, stderr, status } = await devices(action, 'swapped', '--fingerprint', keyA.fingerprint)
+    expect({ stdout, status }).toEqual({ stdout: '', status: 1 })
+    expect(stderr).toContain(keyB.fingerprint)
+  })
+
+  it.each([
+    [['approve', 'a/b c'], `homeport devices approve --fingerprint ${keyB.fingerprint} --config homeport.yaml 'a/b c'`],
+    [['approve'], `homeport devices approve --fingerprint ${keyB.fingerprint} --config homeport.yaml 'a/b c'`],
+    [
+      ['approve', 'a/b c', '--as', 'it;s'],
+      `homeport devices approve --fingerprint ${keyB.fingerprint} --config homeport.yaml --as 'it;s' 'a/b c'`,
+    ],
+    [['repin', 'swapped'], `homeport devices repin --fingerprint ${keyB.fingerprint} --config homeport.yaml swapped`],
+  ] as const)(
+    '%j without a fingerprint shows what to compare, and what to paste then',
+    async ([action, ...rest], line) => {
+      const { calls } = await startBridge()
+      const { stdout, stderr, status } = await devices(action, ...rest)
+      expect({ stdout, status }).toEqual({ stdout: '', status: 2 })
+      expect(stderr.split('\n')).toEqual([
+        expect.stringContaining('no fingerprint is given') as string,
+        `${line}    # ${keyB.type}, 2025-06-01 10:00:00Z`,
+        '',
+      ])
+      expect(calls).toEqual([])
+    },
+  )
+
+  it('without a fingerprint says where no key was shown', async () => {
+    await startBridge()
+    expect(await devices('approve', 'fixed')).toMatchObject({
+      stderr: expect.stringContaining('"fixed" has shown no key that waits for a decision') as string,
+      status: 1,
+    })
+  })
+
+  it('a fingerprint of another form is wrong usage', () => {
+    expect(() => readFingerprint('MD5:00:11')).toThrow('SHA256:')
+    expect(() => readFingerprint(keyA.fingerprint.slice(0, -1))).toThrow('43 characters')
   })
 
   it('speak JSON, also where they are refused', async () => {

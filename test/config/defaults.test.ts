@@ -154,7 +154,7 @@ describe('an empty configuration', () => {
         {
           key: '',
           message: 'no devices are configured, so devices that call are pending until approved',
-          hint: 'add `devices`, or approve with `homeport devices approve ID`',
+          hint: 'add `devices`, or approve with `homeport devices approve`',
         },
         { key: '', message: 'no users are configured, so nobody can log in' },
       ],

@@ -62,6 +62,12 @@ async function devices(of: RunningBridge): Promise<readonly Shown[]> {
   return 'devices' in answer ? answer.devices : answer
 }
 
+/** Decides on the key that the device id shows, as somebody does who has compared its fingerprint. */
+async function decide(on: RunningBridge, action: 'approve' | 'repin', id: string, ...more: readonly string[]) {
+  const fingerprint = (await devices(on)).find((device) => device.id === id)?.presented?.fingerprint ?? 'none'
+  return operate(on, 'devices', action, id, '--fingerprint', fingerprint, ...more)
+}
+
 async function echoes(through: RunningBridge, deviceId: string): Promise<void> {
   const client = own(await login(through, deviceId))
   const channel = await openNetconf(client)
@@ -80,7 +86,7 @@ describe('a device that nothing vouches for', () => {
     ])
     expect(device.log.all.join('\n')).not.toMatch(/userauth-request/)
 
-    const { stdout, status } = await operate(running, 'devices', 'approve', 'router1')
+    const { stdout, status } = await decide(running, 'approve', 'router1')
     expect(status).toBe(0)
     expect(stdout).toContain(String(pending['hostKeyFingerprint']))
     await running.logged(/^link attached/, { deviceId: 'router1' })
@@ -95,7 +101,7 @@ describe('a device that nothing vouches for', () => {
     const key = await newKey()
     const device = await call(first, key, { redialDelay: 'never' })
     await first.logged(/^device pending/)
-    expect((await operate(first, 'devices', 'approve', 'router1')).status).toBe(0)
+    expect((await decide(first, 'approve', 'router1')).status).toBe(0)
     first.process.kill('SIGKILL')
     await once(first.process, 'exit')
     await device.stop()
@@ -125,9 +131,7 @@ describe('a device that nothing vouches for', () => {
     await call(running, await newKey(), { preamble: 'none' })
     const pending = await running.logged(/^device pending/)
     expect(pending['deviceId']).toBe(pending['hostKeyFingerprint'])
-    expect((await operate(running, 'devices', 'approve', String(pending['deviceId']), '--as', 'switch1')).status).toBe(
-      0,
-    )
+    expect((await decide(running, 'approve', String(pending['deviceId']), '--as', 'switch1')).status).toBe(0)
     await running.logged(/^link attached/, { deviceId: 'switch1' })
     await echoes(running, 'switch1')
   })
@@ -162,7 +166,7 @@ describe('a device after a hardware swap', () => {
     const running = await bridge()
     const before = await call(running, await newKey())
     await running.logged(/^device pending/)
-    await operate(running, 'devices', 'approve', 'router1')
+    await decide(running, 'approve', 'router1')
     await running.logged(/^link attached/)
     await before.stop()
 
@@ -170,7 +174,12 @@ describe('a device after a hardware swap', () => {
     await running.logged(/^call refused/, { reason: 'host-key-not-pinned' })
     expect(await devices(running)).toMatchObject([{ lastRefusal: { reason: 'host-key-not-pinned' } }])
     const from = running.lines.all.length
-    expect((await operate(running, 'devices', 'repin', 'router1')).status).toBe(0)
+    const another = `SHA256:${'A'.repeat(43)}`
+    expect(await operate(running, 'devices', 'repin', 'router1', '--fingerprint', another)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(another) as string,
+    })
+    expect((await decide(running, 'repin', 'router1')).status).toBe(0)
     await running.logged(/^link attached/, {}, { from })
     expect(fresh.dials()).toBeGreaterThan(1)
   })

@@ -92,8 +92,9 @@ describe('/api/v1/events', () => {
     const refused = await stream.until(about('sim-2', 'refused'))
     expect(JSON.parse(refused.data)).toMatchObject({ details: { reason: expect.stringMatching(/hmac/) as unknown } })
     dial('stranger')
-    await stream.until(about('stranger', 'pending'))
-    await curl(bridge, '/api/v1/devices/stranger/approve', { body: {} })
+    const pending = await stream.until(about('stranger', 'pending'))
+    const { details } = JSON.parse(pending.data) as { readonly details: { readonly hostKeyFingerprint: string } }
+    await curl(bridge, '/api/v1/devices/stranger/approve', { body: { fingerprint: details.hostKeyFingerprint } })
     await stream.until(about('stranger', 'decided'))
     await stream.until(about('stranger', 'attached'))
     expect(stream.events.map(({ event }) => event)).toEqual(

@@ -11,6 +11,7 @@ import { parsePrivateKey } from '../../src/ssh/private-key.js'
 import { openSqliteStore } from '../../src/store/sqlite-store.js'
 import type { Store } from '../../src/store/store.js'
 import { shownKey } from '../../src/trust/shown-key.js'
+import { approveShown, repinShown } from './support/approve.js'
 
 const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000, pendingLifetime: 86_400_000 }
 const never = new AbortController().signal
@@ -79,7 +80,7 @@ describe('the enrolment of devices', () => {
       addresses: ['192.0.2.1'],
     })
     expect(open.devices()).toEqual([])
-    const change = await open.approve('router1', 'alice')
+    const change = await approveShown(open, 'router1', 'alice')
     expect(change).toMatchObject({
       ok: true,
       enrolment: { standing: 'approved', decision: { by: 'alice', how: 'operator' } },
@@ -98,7 +99,7 @@ describe('the enrolment of devices', () => {
     const first = await desk()
     const key = newKey()
     const held = first.pend(call('router1', key), never)
-    await first.approve('router1', 'alice')
+    await approveShown(first, 'router1', 'alice')
     await held
     await store.close()
     await open()
@@ -121,7 +122,7 @@ describe('the enrolment of devices', () => {
     const key = newKey()
     const { fingerprint } = shownKey(key)
     const held = open.pend(call(fingerprint, key), never)
-    expect(await open.approve(fingerprint, 'alice', 'switch1')).toMatchObject({
+    expect(await approveShown(open, fingerprint, 'alice', 'switch1')).toMatchObject({
       ok: true,
       enrolment: { deviceId: 'switch1' },
     })
@@ -145,7 +146,7 @@ describe('the enrolment of devices', () => {
     const first = open.pend(call('router1', key), never)
     const second = open.pend(call('router1', key, '192.0.2.1:1001'), never)
     expect(await first).toBe('given-up')
-    await open.approve('router1', 'alice')
+    await approveShown(open, 'router1', 'alice')
     expect(await second).toBe('decided')
   })
 
@@ -214,13 +215,13 @@ describe('the enrolment of devices', () => {
     const open = await desk()
     const [old, fresh] = [newKey(), newKey()]
     const held = open.pend(call('router1', old), never)
-    await open.approve('router1', 'alice')
+    await approveShown(open, 'router1', 'alice')
     await held
     open.refused(
       { reason: 'host-key-not-pinned', message: 'another key', hint: '', source: '192.0.2.1:1', deviceId: 'router1' },
       fresh,
     )
-    expect(await open.repin('router1', 'bob')).toMatchObject({
+    expect(await repinShown(open, 'router1', 'bob')).toMatchObject({
       ok: true,
       enrolment: { pins: [{ ...shownKey(fresh), by: 'bob' }] },
     })
@@ -230,7 +231,7 @@ describe('the enrolment of devices', () => {
   it('refusals are counted, and written now and then, however often a stranger calls', async () => {
     const open = await desk()
     const held = open.pend(call('router1', newKey()), never)
-    await open.approve('router1', 'alice')
+    await approveShown(open, 'router1', 'alice')
     await held
     const update = vi.spyOn(store.enrolments, 'update')
     for (let at = 0; at < 1000; at += 1)
@@ -243,7 +244,7 @@ describe('the enrolment of devices', () => {
   it('calls that waited too long in the queue are counted and not written, and hold up no write that matters', async () => {
     const open = await desk()
     const held = open.pend(call('router1', newKey()), never)
-    await open.approve('router1', 'alice')
+    await approveShown(open, 'router1', 'alice')
     await held
     const update = vi.spyOn(store.enrolments, 'update')
     const refused = { message: '', hint: '', source: '192.0.2.1:1', deviceId: 'router1' }
@@ -273,7 +274,7 @@ describe('the enrolment of devices', () => {
       for (const change of [
         await open.reject('router1', 'a'),
         await open.forget('router1', 'a'),
-        await open.repin('router1', 'a'),
+        await repinShown(open, 'router1', 'a'),
       ])
         expect(change).toMatchObject({ ok: false, problem: { cause: 'decided-by-configuration' } })
       expect(await open.get('router1')).toMatchObject({
@@ -305,8 +306,63 @@ describe('the enrolment of devices', () => {
     expect([...open.known().all()][0]?.secret).toBe('very-secret-indeed')
   })
 
-  it.each(['approve', 'reject', 'forget', 'repin'] as const)('%s of an unknown device says so', async (verb) => {
+  it('a decision on an unknown device says so', async () => {
     const open = await desk()
-    expect(await open[verb]('nobody', 'alice')).toMatchObject({ ok: false, problem: { cause: 'unknown-device' } })
+    for (const change of [
+      await approveShown(open, 'nobody', 'alice'),
+      await open.reject('nobody', 'alice'),
+      await open.forget('nobody', 'alice'),
+      await repinShown(open, 'nobody', 'alice'),
+    ])
+      expect(change).toMatchObject({ ok: false, problem: { cause: 'unknown-device' } })
+  })
+
+  describe('the key that is bound is the one whose fingerprint was compared', () => {
+    const [good, evil, third] = [newKey(), newKey(), newKey()]
+    const fingerprintOf = (key: Buffer): string => shownKey(key).fingerprint
+    const refused = (reason: string) => ({ deviceId: 'router1', source: '192.0.2.9:9', reason, message: '', hint: '' })
+    const bound = (open: EnrolmentDesk) =>
+      open
+        .known()
+        .byId('router1')
+        ?.pins.map(({ blob }) => blob)
+
+    it('and approval says which key waits instead', async () => {
+      const open = await desk()
+      void open.pend(call('router1', evil), new AbortController().signal)
+      const change = await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })
+      expect(change).toMatchObject({ ok: false, problem: { cause: 'fingerprint-mismatch' } })
+      const told = change.ok ? '' : change.problem.message
+      expect(told).toContain(fingerprintOf(good))
+      expect(told).toContain(fingerprintOf(evil))
+      expect(await open.get('router1')).toMatchObject({ standing: 'pending', pins: [] })
+    })
+
+    it('also where a stranger was the first to call', async () => {
+      const open = await desk()
+      const held = open.pend(call('router1', evil), new AbortController().signal)
+      expect(await open.pend(call('router1', good), never)).toBe('another-key-pending')
+      open.refused(refused('another-key-pending'), good)
+      expect(await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })).toMatchObject({ ok: true })
+      expect(bound(open)).toEqual([good])
+      expect(await held).toBe('decided')
+    })
+
+    it('and another pin comes of no other key, however often a stranger calls', async () => {
+      const open = await desk()
+      const held = open.pend(call('router1', third), new AbortController().signal)
+      await approveShown(open, 'router1', 'alice')
+      await held
+      open.refused(refused('host-key-not-pinned'), evil)
+      expect(await open.repin('router1', 'bob', fingerprintOf(good))).toMatchObject({
+        ok: false,
+        problem: { cause: 'fingerprint-mismatch' },
+      })
+      expect(bound(open)).toEqual([third])
+      open.refused(refused('host-key-not-pinned'), good)
+      for (let call = 0; call < 100; call += 1) open.refused(refused('host-key-not-pinned'), evil)
+      expect(await open.repin('router1', 'bob', fingerprintOf(good))).toMatchObject({ ok: true })
+      expect(bound(open)).toEqual([good])
+    })
   })
 })

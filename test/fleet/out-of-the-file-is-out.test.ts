@@ -15,12 +15,12 @@ import type { Claim } from '../../src/trust/claim.js'
 import { initiationHmac } from '../../src/trust/initiation-hmac.js'
 import { judgeHostKey } from '../../src/trust/judge-host-key.js'
 import { shownKey } from '../../src/trust/shown-key.js'
+import { approveShown } from './support/approve.js'
 import { configuredDevice } from '../southbound/support/call-home.js'
 import { hostKey } from '../trust/support/host-keys.js'
 import { anchorsWith, wordOf } from '../trust/support/known-devices.js'
 
 const limits = { maxPending: 8, maxPendingPerSource: 8, pendingTimeout: 60_000, pendingLifetime: 86_400_000 }
-const never = new AbortController().signal
 const source = '192.0.2.1:1000'
 
 let directory: string
@@ -68,8 +68,8 @@ function outcome(shows: PublicKey = key, secret?: string, knownHosts: readonly s
 }
 
 async function approve(): Promise<void> {
-  const held = desk.pend({ deviceId: 'r1', key: key.blob, source }, never)
-  expect(await desk.approve('r1', 'alice')).toMatchObject({ ok: true })
+  const held = desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
+  expect(await approveShown(desk, 'r1', 'alice')).toMatchObject({ ok: true })
   expect(await held).toBe('decided')
 }
 
@@ -133,7 +133,7 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
 
   it('and rejected again where it was rejected before the file vouched for it', async () => {
     await start([])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, never)
+    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
     await desk.reject('r1', 'alice')
     await change([configuredDevice('r1', { secret: 's' })])
     expect(outcome(key, 's')).toBe('trusted by hmac')
@@ -148,7 +148,7 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
 
   it('and pending still where it waited for a decision', async () => {
     await start([configuredDevice('r1')])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, never)
+    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
     await change([])
     expect(await desk.get('r1')).toMatchObject({ standing: 'pending', presented: shownKey(key.blob) })
   })
@@ -193,9 +193,9 @@ describe('a line of known_hosts', () => {
 
   it('proves a device that an operator let in, and no pending one', async () => {
     await start([])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, never)
+    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
     expect(outcome(key, undefined, [listed])).toBe('pending')
-    await desk.approve('r1', 'alice')
+    await approveShown(desk, 'r1', 'alice')
     expect(outcome(key, undefined, [listed])).toBe('trusted by pin')
   })
 })

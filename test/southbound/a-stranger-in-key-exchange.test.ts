@@ -1,3 +1,4 @@
+import { approveShown } from '../fleet/support/approve.js'
 import { describe, expect, it } from 'vitest'
 import { sshString } from '../../src/ssh/wire.js'
 import { createWireReader } from '../../src/ssh/wire-reader.js'
@@ -68,7 +69,7 @@ describe('a stranger whose host key pends', () => {
     peer.send(malformedKexInit)
     await refusal
     await peer.closed
-    await (approved ? desk.approve('router1', 'alice') : desk.reject('router1', 'alice'))
+    await (approved ? approveShown(desk, 'router1', 'alice') : desk.reject('router1', 'alice'))
     await stillServes()
   })
 

@@ -1,3 +1,4 @@
+import { approveShown } from '../fleet/support/approve.js'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -41,7 +42,7 @@ describe('a device that nothing vouches for', () => {
     await turns()
     expect(device.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    expect(await room.desk.approve('router1', 'alice')).toMatchObject({ ok: true })
+    expect(await approveShown(room.desk, 'router1', 'alice')).toMatchObject({ ok: true })
     const [link] = await attached
     expect(link).toMatchObject({
       deviceId: 'router1',
@@ -61,7 +62,7 @@ describe('a device that nothing vouches for', () => {
     await turns()
     expect(device.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    expect(await room.desk.approve(key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
+    expect(await approveShown(room.desk, key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
     expect((await attached)[0]).toMatchObject({ deviceId: 'switch1', hostKeyFingerprint: key.fingerprint })
     expect([...room.desk.known().all()].map(({ id }) => id)).toEqual(['switch1'])
   })
@@ -70,7 +71,7 @@ describe('a device that nothing vouches for', () => {
     const room = await open()
     const first = await pend(room, 'router1')
     const attached = once(room.fleet.events, 'attached')
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     await attached
     const detached = once(room.fleet.events, 'detached')
     first.socket.destroy()
@@ -127,7 +128,7 @@ describe('a device that nothing vouches for', () => {
     await stranger.closed
     expect(stranger.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ hostKeyFingerprint: key.fingerprint })
     expect(device.heard).toContain('USERAUTH_REQUEST')
   })
@@ -153,7 +154,7 @@ describe('a device that nothing vouches for', () => {
     expect(await refused).toMatchObject({ reason: 'pending', source: first.source })
     await first.device.closed
     const attached = once(room.fleet.events, 'attached')
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ source: second.source })
     expect(first.device.heard).toEqual([])
   })
@@ -168,7 +169,7 @@ describe('a pending device that hangs up', () => {
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
     const { source: next } = await pend(room, 'router1')
     const attached = once(room.fleet.events, 'attached')
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ deviceId: 'router1', source: next })
   })
 
@@ -191,7 +192,7 @@ describe('a pending device that hangs up', () => {
     room.fleet.events.on('attached', (link) => links.push(link))
     const refused = room.refused()
     socket.resetAndDestroy()
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     await refused
     expect(links).toEqual([])
     expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
@@ -224,7 +225,7 @@ describe('the credentials of a device', () => {
     })
     await pending
     const refused = room.refused()
-    await room.desk.approve('router1', 'alice')
+    await approveShown(room.desk, 'router1', 'alice')
     await answered.promise
     const refusal = await refused
     expect(refusal).toMatchObject({ reason: 'login-failed', deviceId: 'router1' })

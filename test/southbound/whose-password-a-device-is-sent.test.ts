@@ -1,3 +1,4 @@
+import { approveShown } from '../fleet/support/approve.js'
 import { once } from 'node:events'
 import type { AuthContext } from 'ssh2'
 import { describe, expect, it } from 'vitest'
@@ -67,7 +68,7 @@ describe('a device that somebody let in who administers some devices alone', () 
 
   it('by its approval is sent no password, not even the default one', async () => {
     const room = await open()
-    const { sent, outcome } = await call(room, 'edge-1', '', () => room.desk.approve('edge-1', eve))
+    const { sent, outcome } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
     expect([sent, outcome]).toEqual([[], expect.objectContaining(withheld)])
     expect(room.logged.join('')).toContain('is not sent to a device that')
     // Nor when it calls again, now pinned.
@@ -76,15 +77,15 @@ describe('a device that somebody let in who administers some devices alone', () 
 
   it('although it is configured, where the file says nothing that proves it', async () => {
     const room = await open({ configured: [configuredDevice('edge-1')] })
-    const { sent } = await call(room, 'edge-1', '', () => room.desk.approve('edge-1', eve))
+    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
     expect(sent).toEqual([])
   })
 
   it('is sent it once somebody decided who administers every device', async () => {
     const room = await open()
-    await call(room, 'edge-1', '', () => room.desk.approve('edge-1', eve))
+    await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
     await room.desk.forget('edge-1', 'root')
-    const { sent } = await call(room, 'edge-1', '', () => room.desk.approve('edge-1', 'root'))
+    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', 'root'))
     expect(sent).toEqual(['secret-of-default'])
   })
 })
@@ -93,7 +94,7 @@ describe('what the files decide stays decided by them', () => {
   it('host-keys of the device', async () => {
     const pins = [{ type: 'ssh-ed25519', blob: key.blob, comment: '' }]
     const room = await open()
-    await call(room, 'edge-1', '', () => room.desk.approve('edge-1', eve))
+    await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
     const limits = { maxPending: 4, maxPendingPerSource: 4, pendingTimeout: 60_000, pendingLifetime: 60_000 }
     room.desk.configure([configuredDevice('edge-1', { pins })], limits, 10)
     expect((await call(room, 'edge-1')).sent).toEqual(['secret-of-default'])

@@ -112,7 +112,9 @@ describe('a device that says no id is found', () => {
       const verdict = judged(key.publicKey.blob, known)
       expect(verdict).toMatchObject({ trusted: false, reason: 'pending', deviceId: fingerprint })
       expect(toldBy(verdict)).toContain('sent no device id')
-      expect(toldBy(verdict)).toContain(`homeport devices approve --as DEVICE-ID ${fingerprint}`)
+      expect(toldBy(verdict)).toContain(
+        `homeport devices approve --fingerprint ${fingerprint} --as DEVICE-ID ${fingerprint}`,
+      )
     }
   })
 

@@ -24,6 +24,7 @@ const causes = {
   'unknown-session': { status: 404, title: 'Unknown session' },
   'unknown-token': { status: 404, title: 'Unknown token' },
   'nothing-presented': { status: 409, title: 'The device has presented no key' },
+  'fingerprint-mismatch': { status: 409, title: 'The device has presented another key' },
   'decided-by-configuration': { status: 409, title: 'The configuration decides for this device' },
   'already-known': { status: 409, title: 'The device is known already' },
   'too-many-tokens': { status: 409, title: 'Too many tokens' },

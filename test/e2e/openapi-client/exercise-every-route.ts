@@ -49,9 +49,11 @@ async function devices(): Promise<void> {
   const path = (id: string) => ({ params: { path: { id } } })
   const device: components['schemas']['Device'] = good(await client.GET('/api/v1/devices/{id}', path('router1')))
   if (device.id !== 'router1') throw new Error('another device')
-  good(await client.POST('/api/v1/devices/{id}/approve', path('stranger-1')))
+  const stranger: components['schemas']['Device'] = good(await client.GET('/api/v1/devices/{id}', path('stranger-1')))
+  const body = { fingerprint: stranger.presented?.fingerprint ?? '' }
+  good(await client.POST('/api/v1/devices/{id}/approve', { ...path('stranger-1'), body }))
   good(await client.POST('/api/v1/devices/{id}/reject', path('stranger-2')))
-  await client.POST('/api/v1/devices/{id}/repin', path('stranger-1'))
+  await client.POST('/api/v1/devices/{id}/repin', { ...path('stranger-1'), body })
   await client.DELETE('/api/v1/devices/{id}', path('stranger-2'))
   good(await client.POST('/api/v1/devices', { body: { id: 'added', secret: 'a-secret-that-is-long-enough-for-hmac' } }))
   const { error } = await client.GET('/api/v1/devices/{id}', path('nobody'))

@@ -71,10 +71,15 @@ describe('a scope counts on the devices of the roles that have it', () => {
 
   it('admin', async () => {
     const { app, calls } = callerWith(['tokyo-admin', 'edge'])
-    const approve = (id: string) => app.request(`/api/v1/devices/${id}/approve`, { method: 'POST' })
+    const approve = (id: string) =>
+      app.request(`/api/v1/devices/${id}/approve`, {
+        method: 'POST',
+        body: JSON.stringify({ fingerprint: keyA.fingerprint }),
+        headers: { 'Content-Type': 'application/json' },
+      })
     expect((await approve('t1')).status).toBe(200)
     expect(await problemOf(await approve('edge-new'))).toEqual([403, 'no-rights'])
-    expect(calls).toEqual([['approve', 't1', { name: 'ann', profiles: [] }, undefined]])
+    expect(calls).toEqual([['approve', 't1', { name: 'ann', profiles: [] }, { fingerprint: keyA.fingerprint }]])
   })
 
   it('rpc', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
-import { attached, enrolment, fleetInMemory, keyA } from './fleet-in-memory.js'
+import { attached, enrolment, fleetInMemory, keyA, keyB } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
+
+const { fingerprint } = keyA
 
 function setUp() {
   const { log, lines } = recordedLog()
@@ -10,6 +12,7 @@ function setUp() {
     enrolments: [
       enrolment('new/1', 'pending', { presented: keyA }),
       enrolment('live', 'approved', { presented: keyA }),
+      enrolment('other', 'approved', { presented: keyB }),
       enrolment('silent', 'approved'),
       enrolment('fixed', 'configured'),
     ],
@@ -26,26 +29,33 @@ function setUp() {
 describe('approve', () => {
   it('binds the device id to the key that it showed', async () => {
     const { send, calls } = setUp()
-    const answer = await send('POST', '/api/v1/devices/new%2F1/approve')
+    const answer = await send('POST', '/api/v1/devices/new%2F1/approve', { fingerprint })
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({ id: 'new/1', standing: 'approved', pins: [keyA], presented: null })
-    expect(calls).toEqual([['approve', 'new/1', 'operator', undefined]])
+    expect(calls).toEqual([['approve', 'new/1', 'operator', { fingerprint }]])
   })
 
   it('gives it another id', async () => {
     const { send, calls } = setUp()
-    const answer = await send('POST', '/api/v1/devices/new%2F1/approve', { as: 'router1' })
+    const answer = await send('POST', '/api/v1/devices/new%2F1/approve', { fingerprint, as: 'router1' })
     expect(await answer.json()).toMatchObject({ id: 'router1', standing: 'approved' })
-    expect(calls).toEqual([['approve', 'new/1', 'operator', 'router1']])
+    expect(calls).toEqual([['approve', 'new/1', 'operator', { fingerprint, as: 'router1' }]])
   })
 
   it.each([
-    ['{}', 200],
-    ['{"as":""}', 422],
-    ['{"as":"a@b"}', 422],
-    ['{"as":".."}', 422],
-    ['{"as":1}', 422],
-    ['{"to":"x"}', 422],
+    [`{"fingerprint":"${fingerprint}"}`, 200],
+    [`{"fingerprint":"${keyB.fingerprint}"}`, 409],
+    ['{}', 422],
+    ['{"as":"router1"}', 422],
+    ['{"fingerprint":""}', 422],
+    ['{"fingerprint":null}', 422],
+    ['{"fingerprint":"MD5:00:11"}', 422],
+    [`{"fingerprint":"${fingerprint}A"}`, 422],
+    [`{"fingerprint":"${fingerprint}","as":""}`, 422],
+    [`{"fingerprint":"${fingerprint}","as":"a@b"}`, 422],
+    [`{"fingerprint":"${fingerprint}","as":".."}`, 422],
+    [`{"fingerprint":"${fingerprint}","as":1}`, 422],
+    [`{"fingerprint":"${fingerprint}","to":"x"}`, 422],
     ['[]', 422],
     ['{"as":', 400],
     ['', 400],
@@ -58,7 +68,7 @@ describe('approve', () => {
       headers: { 'Content-Type': 'application/json' },
     })
     expect(answer.status).toBe(status)
-    expect(room.calls).toHaveLength(status === 200 ? 1 : 0)
+    expect(room.calls).toHaveLength(status === 200 || status === 409 ? 1 : 0)
   })
 })
 
@@ -72,7 +82,7 @@ describe('the other decisions', () => {
 
   it('pins anew, and shows the link', async () => {
     const { send } = setUp()
-    const answer = await send('POST', '/api/v1/devices/live/repin')
+    const answer = await send('POST', '/api/v1/devices/live/repin', { fingerprint })
     expect(await answer.json()).toMatchObject({ id: 'live', pins: [keyA], link: { source: '192.0.2.1:40000' } })
   })
 
@@ -88,10 +98,13 @@ describe('the other decisions', () => {
     ['POST', '/api/v1/devices/silent/approve', 409, 'nothing-presented'],
     ['POST', '/api/v1/devices/fixed/reject', 409, 'decided-by-configuration'],
     ['POST', '/api/v1/devices/none/repin', 404, 'unknown-device'],
+    ['POST', '/api/v1/devices/other/repin', 409, 'fingerprint-mismatch'],
+    ['POST', '/api/v1/devices/other/approve', 409, 'fingerprint-mismatch'],
     ['DELETE', '/api/v1/devices/none', 404, 'unknown-device'],
   ])('%s %s is refused with %d %s', async (method, path, status, cause) => {
     const { send } = setUp()
-    const answer = await send(method, path)
+    const decidesOnKey = /(approve|repin)$/.test(path)
+    const answer = await send(method, path, decidesOnKey ? { fingerprint } : undefined)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     expect(await answer.json()).toMatchObject({
       type: `urn:homeport:problem:${cause}`,

@@ -3,6 +3,7 @@ import { createTokenDesk, type TokenShelf } from '../../../src/access/token-desk
 import type {
   AddedDevice,
   Decider,
+  Approval,
   EnrolmentChange,
   EnrolmentProblem,
   Enrolments,
@@ -104,11 +105,13 @@ export function fleetInMemory(given: {
     views.set(view.deviceId, view)
     return { ok: true, enrolment: view }
   }
-  const bind = (deviceId: string, decider: Decider, as = deviceId): EnrolmentChange => {
+  const bind = (deviceId: string, decider: Decider, { fingerprint, as = deviceId }: Approval): EnrolmentChange => {
     const by = typeof decider === 'string' ? decider : decider.name
     const view = views.get(deviceId)
     if (view === undefined) return unknownDevice(deviceId)
     if (view.presented === undefined) return refused('nothing-presented', `device "${deviceId}" has shown no key`)
+    if (view.presented.fingerprint !== fingerprint)
+      return refused('fingerprint-mismatch', `device "${deviceId}" shows ${view.presented.fingerprint}`)
     if (as !== deviceId && views.has(as)) return refused('already-known', `device "${as}" is known already`)
     const { presented, ...rest } = view
     views.delete(deviceId)
@@ -141,9 +144,9 @@ export function fleetInMemory(given: {
       calls.push(['forget', deviceId, by])
       return views.delete(deviceId) ? { ok: true, enrolment: undefined } : unknownDevice(deviceId)
     },
-    repin: async (deviceId, by) => {
-      calls.push(['repin', deviceId, by])
-      return bind(deviceId, by)
+    repin: async (deviceId, by, fingerprint) => {
+      calls.push(['repin', deviceId, by, fingerprint])
+      return bind(deviceId, by, { fingerprint })
     },
     add: async (device, by) => {
       calls.push(['add', device.deviceId, by])

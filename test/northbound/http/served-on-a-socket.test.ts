@@ -98,7 +98,12 @@ describe('the API on a Unix socket', () => {
 
   it.each(enrolments.map(({ deviceId }) => deviceId))('takes the device id %j as it is', async (id) => {
     await served()
-    const { status, body } = await ask('POST', `/api/v1/devices/${encodeURIComponent(id)}/approve`)
+    const { status, body } = await ask(
+      'POST',
+      `/api/v1/devices/${encodeURIComponent(id)}/approve`,
+      JSON.stringify({ fingerprint: keyA.fingerprint }),
+      { 'Content-Type': 'application/json' },
+    )
     expect([status, JSON.parse(body)]).toMatchObject([200, { id, standing: 'approved' }])
   })
 

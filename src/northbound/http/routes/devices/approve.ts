@@ -4,9 +4,11 @@ import { problemResponses } from '../../problem.js'
 import { answerNoRights, needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
+import { fingerprintSchema } from './fingerprint.js'
 
 const approvalSchema = z
   .strictObject({
+    fingerprint: fingerprintSchema,
     as: newDeviceIdSchema
       .optional()
       .openapi({ description: 'another device id, for one that was found by its fingerprint alone' }),
@@ -19,23 +21,27 @@ const route = createRoute({
   ...needsOnDevice('admin'),
   operationId: 'approveDevice',
   tags: ['devices'],
-  summary: 'Binds the device id to the key that it showed last; a device that waits for it attaches by itself',
+  summary:
+    'Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches by itself',
   request: {
     params: deviceIdParameter,
-    body: { required: false, content: { 'application/json': { schema: approvalSchema } } },
+    body: { required: true, content: { 'application/json': { schema: approvalSchema } } },
   },
   responses: {
     200: { description: 'the device, approved', content: deviceContent },
-    ...problemResponses(...changeProblems, 'no-rights', 'already-known', 'invalid-request'),
+    ...problemResponses(...changeProblems, 'fingerprint-mismatch', 'no-rights', 'already-known', 'invalid-request'),
   },
 })
 
 export function registerApproveDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const { as } = c.req.valid('json')
+    const { as, fingerprint } = c.req.valid('json')
     if (as !== undefined && !(await c.var.caller.mayOn('admin', as))) return answerNoRights(c, 'admin', as)
-    const change = await ports.enrolments.approve(id, await deciderOn(c, ports, as ?? id), as)
+    const change = await ports.enrolments.approve(id, await deciderOn(c, ports, as ?? id), {
+      fingerprint,
+      ...(as === undefined ? {} : { as }),
+    })
     return answerChanged(c, id, change, ports)
   })
 }

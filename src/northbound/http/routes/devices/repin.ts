@@ -1,9 +1,12 @@
-import { createRoute } from '@hono/zod-openapi'
+import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
+import { fingerprintSchema } from './fingerprint.js'
+
+const repinSchema = z.strictObject({ fingerprint: fingerprintSchema }).openapi('Repin')
 
 const route = createRoute({
   method: 'post',
@@ -11,18 +14,22 @@ const route = createRoute({
   ...needsOnDevice('admin'),
   operationId: 'repinDevice',
   tags: ['devices'],
-  summary: 'Binds the device id to the key that it showed last instead of those before, after a hardware swap',
-  request: { params: deviceIdParameter },
+  summary:
+    'Binds the device id to the key of this fingerprint, which it must have shown, instead of those before, after a hardware swap',
+  request: {
+    params: deviceIdParameter,
+    body: { required: true, content: { 'application/json': { schema: repinSchema } } },
+  },
   responses: {
     200: { description: 'the device with its new pin', content: deviceContent },
-    ...problemResponses(...changeProblems),
+    ...problemResponses(...changeProblems, 'fingerprint-mismatch', 'invalid-request'),
   },
 })
 
 export function registerRepinDevice(api: Api, ports: Ports): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.repin(id, await deciderOn(c, ports, id))
+    const change = await ports.enrolments.repin(id, await deciderOn(c, ports, id), c.req.valid('json').fingerprint)
     return answerChanged(c, id, change, ports)
   })
 }
