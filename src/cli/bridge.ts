@@ -44,6 +44,7 @@ import { startRecording } from './recording.js'
 import { tellOfBadDeviceIds, toldAsLeft } from './tell-of-enrolments.js'
 import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
 import { StartProblem } from './start-problem.js'
+import { createSources } from './sources.js'
 import { startTracing } from './tracing.js'
 import { within } from './within.js'
 
@@ -154,6 +155,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     (id) => desk.devices().find((device) => device.id === id) ?? { id, labels: {} },
   )
 
+  const sources = createSources(config, log, metrics.clients)
   const callHome = createCallHomeListener(
     {
       fleet,
@@ -168,6 +170,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       log,
     },
     settings.callHomeLimits,
+    sources,
   )
   const access = createAccess(() => settings, log, metrics.clients)
   const endpoint = createSshEndpoint(
@@ -183,6 +186,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     settings.endpointLimits,
     log,
     metrics.clients,
+    sources,
     tracing.tracer,
   )
 
@@ -233,6 +237,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     ...(await fleet.counts()),
     clients: endpoint.connections,
     handshakes: callHome.handshakes,
+    clientHandshakes: endpoint.handshakes,
     eventStreams: streams.open,
     devices: desk.countByStanding(),
   })
@@ -320,6 +325,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         settings = await settingsFrom(next)
         await tracing.configure(next)
         recording.configure(next)
+        sources.configure(next)
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
         access.configure(settings.logins)

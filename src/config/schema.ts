@@ -28,6 +28,7 @@ import {
   yesOrNo,
 } from './scalars.js'
 import { list, named, scalar, section } from './section.js'
+import { sourcesSection } from './sources-section.js'
 import { userSection, withPrincipals } from './user-section.js'
 
 /** All that a configuration file may hold, with every default. Durations are milliseconds, paths absolute, keys camelCase. */
@@ -164,6 +165,12 @@ export function configSchema(directory: string, environment: Environment) {
       'login-timeout': duration().default(60_000),
       'max-login-attempts': integer(6, 1000).default(10),
       'max-connections': integer(1, MANY).default(1000),
+      'max-connections-per-user': integer(1, MANY).optional(),
+      'max-unauthenticated': integer(1, MANY).default(1000),
+      'max-concurrent-handshakes': integer(1, MANY).default(6),
+      'max-handshake-load': ratio()
+        .refine((share) => share >= 0.01, 'expected a number from 0.01 to 1')
+        .default(0.3),
       'max-sessions-per-connection': integer(1, MANY).default(10),
       'max-inspected-request': size('1KiB', '1GiB').default(16 * MIB),
       'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),
@@ -278,6 +285,7 @@ export function configSchema(directory: string, environment: Environment) {
     devices: list(device),
     users: list(userSection()),
     'users-file': path(directory).optional(),
+    sources: sourcesSection().prefault({}),
     'login-limits': loginLimitsSection().prefault({}),
     'authentication-hook': authenticationHookSection(directory).optional(),
     roles: named(role, BUILT_IN_ROLES),

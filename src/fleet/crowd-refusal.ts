@@ -11,6 +11,7 @@ const CROWD_REASONS: ReadonlySet<string> = new Set([
   'queue-timeout',
   'closed-early',
   'penalised',
+  'gave-way',
 ])
 
 /** Whether a call was refused because of all the others that came with it. */

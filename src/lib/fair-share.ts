@@ -16,15 +16,26 @@ export interface Shares {
 }
 
 /** How many times what is free one source may hold: alone it gets two thirds of everything, two of them two fifths each, and so on. */
-const timesFree = 2
+const TIMES_FREE = 2
 /** The same for the network around it (IPv4 /24, IPv6 /48): four fifths of everything, however many sources it has. */
-const timesFreeAround = 4
+const TIMES_FREE_AROUND = 4
 
-/**
- * @param total how many there are
- * @param isUnlimited whether a source may take all that is free
- */
-export function createShares(total: () => number, isUnlimited: (network: string) => boolean = () => false): Shares {
+/** How far one party may go; what is not given is as for sources on the network. */
+export interface ShareRules {
+  /** Whether a source may take all that is free. */
+  readonly isUnlimited?: (network: string) => boolean
+  readonly timesFree?: number
+  readonly timesFreeAround?: number
+}
+
+/** Users of the bridge have proven who they are: one alone gets nine tenths of everything. */
+export const USER_SHARES: ShareRules = { timesFree: 9, timesFreeAround: Infinity }
+
+/** @param total how many there are */
+export function createShares(
+  total: () => number,
+  { isUnlimited = () => false, timesFree = TIMES_FREE, timesFreeAround = TIMES_FREE_AROUND }: ShareRules = {},
+): Shares {
   const held = new Map<string, number>()
   let taken = 0
   const free = (): number => Math.max(total() - taken, 0)

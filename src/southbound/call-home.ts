@@ -40,6 +40,8 @@ export interface CallHome {
 export interface Admitted {
   readonly call: Call
   readonly network: string
+  /** Told of its refusal before anybody else; gives what is told then. */
+  readonly refused: (refusal: Refusal) => Refusal
 }
 
 /** Bounds on one call-home connection; times in milliseconds. */
@@ -57,12 +59,13 @@ export interface CallHomeLimits {
 export async function receiveCall(
   socket: Socket,
   source: string,
-  { call, network }: Admitted,
+  { call, network, refused }: Admitted,
   { fleet, desk, acquaintances, anchors, credentialsFor, keepalive, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
-  const refuse = (refusal: Refusal, claimed?: string, key?: Buffer): void => {
+  const refuse = (found: Refusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
+    const refusal = refused(found)
     const deviceId = refusal.deviceId ?? claimed
     const told = { ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) }
     desk.refused(told, key)

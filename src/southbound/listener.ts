@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import type { Offence, Penalties } from '../lib/penalties.js'
 import { networkOf } from '../lib/source-network.js'
 import { type AdmissionLimits, createAdmission, type Entry, type HandshakeCounts } from '../ssh/admission.js'
 import { sshListenerOptions } from '../ssh/listener-options.js'
@@ -20,13 +21,21 @@ export interface CallHomeListener {
 
 export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {}
 
+/** What is known of sources, on all ports. */
+export interface CallHomeSources {
+  /** Whether a source may take all places that are free. */
+  readonly isUnlimited: (network: string) => boolean
+  readonly penalties: Pick<Penalties, 'left' | 'punish'>
+}
+
 /** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
 export function createCallHomeListener(
   callHome: Omit<CallHome, 'acquaintances' | 'keepalive'>,
   initial: CallHomeListenerLimits,
+  { isUnlimited, penalties }: CallHomeSources,
 ): CallHomeListener {
   let limits = initial
-  const admission = createAdmission(initial)
+  const admission = createAdmission(initial, { isUnlimited })
   const acquaintances = createAcquaintances(callHome.desk)
   const keepalive = createKeepalive()
   const calls = new Set<Socket>()
@@ -36,18 +45,34 @@ export function createCallHomeListener(
     const source = sourceOf(socket)
     const network = networkOf(socket.remoteAddress ?? '')
     callHome.metrics.connected()
-    const entry = admission.enter(network, acquaintances.knows(network))
-    if (!entry.ok) {
-      // At once, before anything is read: a refused call costs next to nothing.
+    /** At once, before anything is read: a refused call costs next to nothing. */
+    const turnAway = (refusal: Refusal): void => {
       socket.destroy()
-      callHome.fleet.refuse({ ...noRoom(entry.cause), source })
-      return
+      callHome.fleet.refuse({ ...refusal, source })
     }
+    const familiar = acquaintances.knows(network)
+    // From where a device has attached, others may do wrong: a site has one address.
+    const left = familiar ? 0 : penalties.left(network)
+    if (left > 0) return turnAway(penalised(left))
+    let hasGivenWay = false
+    const entry = admission.enter(network, familiar, () => {
+      hasGivenWay = true
+      socket.destroy()
+    })
+    if (!entry.ok) return turnAway(noRoom(entry.cause))
     calls.add(socket)
     void receiveCall(
       socket,
       source,
-      { call: entry.call, network },
+      {
+        call: entry.call,
+        network,
+        refused: (refusal) => {
+          const offence = OFFENCE_OF[refusal.reason]
+          if (offence !== undefined && !hasGivenWay && !acquaintances.knows(network)) penalties.punish(network, offence)
+          return hasGivenWay ? gaveWay : refusal
+        },
+      },
       { ...callHome, acquaintances, keepalive },
       limits,
     ).finally(() => {
@@ -73,6 +98,32 @@ export function createCallHomeListener(
 
 // Not made for each socket: it would keep what a call needs for as long as the link that came of it.
 const heardByClose = (): void => undefined
+
+/** What a source is penalised for; a device that nobody approved or whose key changed calls on and on, and does nothing wrong by it. */
+const OFFENCE_OF: Readonly<Record<string, Offence>> = {
+  'not-ssh': 'garbage',
+  'ssh-client': 'unfinished',
+  'initiation-malformed': 'garbage',
+  'initiation-too-long': 'garbage',
+  'initiation-timeout': 'timeout',
+  'handshake-timeout': 'timeout',
+  'bad-host-key-signature': 'garbage',
+  'handshake-failed': 'unfinished',
+}
+
+const gaveWay: Refusal = {
+  reason: 'gave-way',
+  message: 'sent nothing while others had no room',
+  hint: 'a device dials again by itself; raise call-home.max-queued-handshakes if this lasts',
+}
+
+function penalised(left: number): Refusal {
+  return {
+    reason: 'penalised',
+    message: `calls from there are refused for ${Math.ceil(left / 1000)} s more`,
+    hint: 'garbage came from there, or nothing, again and again; if devices share the address, name it in sources.penalties.exempt',
+  }
+}
 
 function noRoom(cause: Extract<Entry, { ok: false }>['cause']): Refusal {
   return {

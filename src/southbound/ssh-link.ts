@@ -201,6 +201,9 @@ function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { re
   return told
 }
 
+/** What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8, RFC 5656 §4). */
+const CLIENT_SPOKE = /^Received packet 30 instead of \d+$/
+
 function refusalOf(
   verdict: Verdict | undefined,
   failure: (Error & { level?: string }) | undefined,
@@ -230,6 +233,13 @@ function refusalOf(
       reason: 'login-failed',
       message: `proved its identity, but the bridge could not log in: ${because}`,
       hint: 'compare the credentials configured for it with the user account on the device',
+      ...deviceId,
+    }
+  if (CLIENT_SPOKE.test(because))
+    return {
+      reason: 'ssh-client',
+      message: 'an SSH client on the call-home port: it began key exchange as only a client does',
+      hint: 'devices dial this port; clients dial the port of endpoint.ssh, 830 where nothing else is configured',
       ...deviceId,
     }
   return {

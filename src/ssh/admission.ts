@@ -84,8 +84,8 @@ export function createAdmission(
 ): Admission {
   let limits = initial
   /** Of connections before their handshake, and of handshakes. */
-  const before: Shares = createShares(() => limits.maxQueuedHandshakes, isUnlimited)
-  const begun: Shares = createShares(() => limits.maxHandshakes, isUnlimited)
+  const before: Shares = createShares(() => limits.maxQueuedHandshakes, { isUnlimited })
+  const begun: Shares = createShares(() => limits.maxHandshakes, { isUnlimited })
   /** Those that have not asked for a place yet, the oldest first. */
   const silent = new Set<State>()
   const queue = createFairQueue<State>()

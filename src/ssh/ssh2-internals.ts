@@ -6,7 +6,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
-import { type PacketProtocol, sendChannelRequest } from './ssh2-internals-packet.js'
+import { type PacketProtocol, sendChannelRequest, sendPayload } from './ssh2-internals-packet.js'
 import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
@@ -20,6 +20,8 @@ interface Protocol extends PacketProtocol {
   readonly _queue?: readonly unknown[]
   readonly _handlers: Record<string, (protocol: Protocol, ...rest: never[]) => void>
   parse: (data: Buffer, start: number, end: number) => void
+  /** Reads one part of what came, and gives where the next begins. */
+  _parse: (data: Buffer, start: number, end: number) => number
   channelData(id: number, data: Buffer): void
   channelExtData(id: number, data: Buffer, type: number): void
   channelEOF(id: number): void
@@ -290,30 +292,59 @@ function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: 
 const receivePacketSize = 32 * 1024
 
 /**
- * Lets somebody else decide when what a device sent is worked on: key exchange costs milliseconds. Nothing more is read from its socket meanwhile.
+ * Lets somebody else decide when what a peer sent is worked on: key exchange costs milliseconds. Nothing more is read from its socket meanwhile.
+ * It may begin while ssh2 reads the identification of a client; what came with that is governed already.
  * @param run does the work, at once or later
  * @returns ends that: what is sent from then on is worked on as it comes
  */
-export function governWork(client: Client, run: (work: () => void) => void): () => void {
-  const { _protocol: protocol, _sock: socket } = inside(client)
-  const { parse } = protocol
+export function governWork(connection: Client | Connection, run: (work: () => void) => void): () => void {
+  const { _protocol: protocol, _sock: socket } = inside(connection)
+  const { parse, _parse: parsePart } = protocol
+  let waiting: (() => void) | undefined
   const governed: Protocol['parse'] = (data, start, end) => {
+    if (protocol._parse === parseLater) protocol._parse = parsePart
     socket.pause()
-    run(() => {
+    const work = (): void => {
+      if (waiting !== work) return
+      waiting = undefined
       try {
         // Once the connection has failed, ssh2 has another function in this place and has freed what this one needs.
-        if (protocol.parse === governed) parse.call(protocol, data, start, end)
+        if (protocol.parse === governed || protocol.parse === parse) parse.call(protocol, data, start, end)
       } catch (error) {
-        client.emit('error', error)
+        connection.emit('error', error)
         socket.end()
       }
       socket.resume()
-    })
+    }
+    waiting = work
+    run(work)
   }
   protocol.parse = governed
+  /** Takes the rest of the octets that are being read at this moment. */
+  const parseLater: Protocol['_parse'] = (data, start, end) => {
+    governed(data, start, end)
+    return end
+  }
+  protocol._parse = parseLater
   return () => {
     if (protocol.parse === governed) protocol.parse = parse
+    waiting?.()
   }
+}
+
+/** `SSH_DISCONNECT_TOO_MANY_CONNECTIONS` (RFC 4253 §11.1). */
+export const TOO_MANY_CONNECTIONS = 12
+
+const DISCONNECT = 1
+
+/** Ends a connection and says why, which ssh2's own `end()` does not. */
+export function sayGoodbye(connection: Connection, reason: number, words: string): void {
+  const { _protocol: protocol, _sock: socket } = inside(connection)
+  if (!socket.writable) return
+  const language = ''
+  const message = [Buffer.from([DISCONNECT]), sshUint32(reason), sshString(words), sshString(language)]
+  sendPayload(protocol, Buffer.concat(message))
+  socket.end()
 }
 
 /** Asks a server whether it is there (`keepalive@openssh.com`); `answered` is called when it answers, whatever it says. */

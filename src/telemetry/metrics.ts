@@ -30,6 +30,8 @@ export interface ClientMetrics {
   loginFailed(method: string, reason: string): void
   /** A connection was refused or closed before anybody had logged in on it. */
   connectionRefused(reason: string): void
+  /** A source is kept out for a while, for this offence. */
+  sourcePenalised(offence: string): void
   /** Refused before the fleet was asked, which tells of its own refusals. */
   sessionRefused(reason: string): void
   /** A rule forbade an operation. */
@@ -66,6 +68,8 @@ export interface Readings {
   readonly clients: number
   /** Call-home connections that are no links yet, by state. */
   readonly handshakes: Readonly<Record<string, number>>
+  /** Connections of clients that have not logged in, by state. */
+  readonly clientHandshakes: Readonly<Record<string, number>>
   /** Device ids by standing. */
   readonly devices: Readonly<Record<string, number>>
 }
@@ -130,6 +134,11 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
 
   const connections = counter('call_home_connections_total', 'TCP connections to the call-home port.')
   const handshakes = gauge('handshakes', 'Call-home connections that are no links yet, by state.', 'state')
+  const clientHandshakes = gauge(
+    'client_handshakes',
+    'Connections of clients that have not logged in, by state.',
+    'state',
+  )
   const handshakeWait = histogram(
     'handshake_wait_seconds',
     'Time that a call-home connection waited for its handshake to begin.',
@@ -175,6 +184,12 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'reason',
   )
 
+  const penalised = counter(
+    'sources_penalised_total',
+    'Sources that were kept out for a while, by what they did last.',
+    'reason',
+  )
+
   const eventLoop = measureEventLoopDelay()
   const eventLoopDelay = gauge(
     'event_loop_delay_seconds',
@@ -209,6 +224,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     eventStreams.set(now.eventStreams)
     setAll(sessions, 'via', now.sessions)
     setAll(handshakes, 'state', now.handshakes)
+    setAll(clientHandshakes, 'state', now.clientHandshakes)
     setAll(devices, 'standing', now.devices)
     relayed.inc({ direction: 'from-client' }, now.octets.fromClient - carried.fromClient)
     relayed.inc({ direction: 'from-device' }, now.octets.fromDevice - carried.fromDevice)
@@ -248,6 +264,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
         logins.inc({ method: methodWord(method), outcome: 'refused' })
         loginRefusals.inc({ reason: loginReason(reason) })
       },
+      sourcePenalised: (offence) => penalised.inc({ reason: offence }),
       connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
       sessionRefused,
       operationDenied: () => denied.inc(),

@@ -79,10 +79,7 @@ describe('shares of what there is only so much of', () => {
   })
 
   it('bind nobody who is exempt, who still takes no more than there is', () => {
-    const shares = createShares(
-      () => 10,
-      (network) => network === 'proxy',
-    )
+    const shares = createShares(() => 10, { isUnlimited: (network) => network === 'proxy' })
     while (shares.mayHaveMore('proxy')) shares.take('proxy')
     expect(shares.taken).toBe(10)
   })

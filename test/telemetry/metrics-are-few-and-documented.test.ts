@@ -11,6 +11,7 @@ const readings: Readings = {
   octets: { fromClient: 10, fromDevice: 20 },
   clients: 5,
   handshakes: { running: 6 },
+  clientHandshakes: { queued: 7 },
   devices: { configured: 1, approved: 2, pending: 3, rejected: 4 },
 }
 let now = readings
@@ -32,6 +33,7 @@ function tellOfEverything(): void {
   clients.loggedIn('password')
   clients.loginFailed('publickey', 'wrong-password')
   clients.connectionRefused('too-many-connections')
+  clients.sourcePenalised('garbage')
   clients.sessionRefused('no-rights')
   operations.rpcEnded('http', 'ok', 0.1)
   clients.operationDenied()

@@ -3,11 +3,13 @@ import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
 import type { Operation } from '../../access/operation.js'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import { createRateLimit } from '../../lib/rate-limit.js'
 import { createKnownRequests } from '../../netconf/known-requests.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
-import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
+import { sayGoodbye, socketOf, TOO_MANY_CONNECTIONS, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
+import type { HandshakeCounts } from '../../ssh/admission.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
@@ -18,16 +20,19 @@ import { type Authenticated, authenticate, type Users } from './authentication.j
 import type { Doors } from './doors.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
 import { createHeldOctets } from './held-octets.js'
+import { createNewcomers, dismiss, type Newcomer, type NewcomerLimits, type Sources } from './newcomers.js'
+import { createSeats, type Seats } from './seats.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './session-guard.js'
 import { type Door, refusalOfTarget } from './target.js'
 import { ssh2 } from '../../ssh/ssh2.js'
 
 /** Bounds on clients; times in milliseconds. */
-export interface SshEndpointLimits {
-  readonly loginTimeout: number
+export interface SshEndpointLimits extends NewcomerLimits {
   readonly maxLoginAttempts: number
+  /** Connections of clients that have logged in: of all, and of one user; nine tenths of all for one alone, where not given. */
   readonly maxConnections: number
+  readonly maxConnectionsPerUser?: number
   readonly maxSessionsPerConnection: number
   /** Connections to devices inside one client's connection (`ssh -J`). */
   readonly maxJumpsPerConnection: number
@@ -47,8 +52,9 @@ export interface SshEndpoint {
   readonly server: Server
   /** Another server for the same clients, for a further port. */
   addServer(): Server
-  /** How many connections of clients there are. */
+  /** How many connections of clients there are, and how far those are that have not logged in. */
   readonly connections: number
+  readonly handshakes: HandshakeCounts
   /** Serves a client that came in elsewhere; its door is that of the address it dialled, where none is given. */
   serve(socket: Socket, door?: Door): void
   /** Applies new limits to connections from now on. */
@@ -59,13 +65,16 @@ export interface SshEndpoint {
   close(): void
 }
 
+/** Lines that say that all connections of clients are in use. */
+const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
+
 /** Milliseconds that a client gets to read why its connection is closed. */
 const farewellTimeout = 1_000
 
 /** A client's connection before it is over. */
 interface Client {
   readonly door: Door
-  readonly loginTimer: NodeJS.Timeout
+  readonly newcomer: Newcomer
 }
 
 /**
@@ -80,11 +89,15 @@ export function createSshEndpoint(
   initial: SshEndpointLimits,
   log: Log,
   metrics: ClientMetrics,
+  sources: Sources,
   tracer: CurrentTracer = () => undefined,
 ): SshEndpoint {
   let limits = initial
+  const newcomers = createNewcomers({ limits, sources, log, metrics })
+  const seats = createSeats(() => limits)
   const shared = { held: createHeldOctets(() => limits.maxInspectedTotal), known: createKnownRequests<Operation>() }
   const clients = new Map<Socket, Client>()
+  const mayTell = createRateLimit(FULL_LINES)
   const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
     keepaliveInterval,
     keepaliveCountMax,
@@ -111,31 +124,27 @@ export function createSshEndpoint(
     const client = clients.get(socketOf(connection))
     // It went away before its identification was read.
     if (client === undefined) return void connection.end()
-    const { door, loginTimer } = client
+    const { door, newcomer } = client
+    newcomer.govern(connection)
     const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
-    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, tracer, jumpHost, () =>
-      clearTimeout(loginTimer),
-    )
+    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, tracer, jumpHost, {
+      newcomer,
+      seats,
+    })
   }
   const serve = (socket: Socket, door = doors.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
-    if (clients.size >= limits.maxConnections) {
-      log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+    if (seats.full()) {
       metrics.connectionRefused('too-many-connections')
-      socket.destroy()
+      if (mayTell('too-many-connections', '') !== undefined)
+        log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+      dismiss(socket, { message: 'too many clients are connected already' })
       return false
     }
-    // ssh2 tells of a connection only once it has seen an identification; whoever sends none is waited for here.
-    const loginTimer = setTimeout(() => {
-      log.info({ source: sourceOf(socket) }, 'client refused: it did not log in in time')
-      metrics.connectionRefused('login-timeout')
-      socket.destroy()
-    }, limits.loginTimeout)
-    socket.once('close', () => {
-      clients.delete(socket)
-      clearTimeout(loginTimer)
-    })
-    clients.set(socket, { door, loginTimer })
+    const newcomer = newcomers.admit(socket)
+    if (newcomer === undefined) return false
+    socket.once('close', () => clients.delete(socket))
+    clients.set(socket, { door, newcomer })
     serverWith(doors.hostKeys(door)).injectSocket(socket)
     return true
   }
@@ -151,9 +160,13 @@ export function createSshEndpoint(
     get connections() {
       return clients.size
     },
+    get handshakes() {
+      return newcomers.counts
+    },
     serve,
     configure: (next) => {
       limits = next
+      newcomers.configure(next)
       // They hold the keepalives of before.
       servers = new WeakMap()
     },
@@ -179,7 +192,7 @@ function serveClient(
   metrics: ClientMetrics,
   tracer: CurrentTracer,
   jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
-  onAuthenticated: () => void,
+  { newcomer, seats }: { readonly newcomer: Newcomer; readonly seats: Seats },
 ): void {
   const socket = socketOf(connection)
   const log = serverLog.child({ source: sourceOf(socket), ...(door.kind === 'shared' ? {} : { by: door.by }) })
@@ -195,9 +208,30 @@ function serveClient(
     connection.end()
     setTimeout(() => socket.destroy(), farewellTimeout).unref()
   }
-  void authenticate(connection, door, access, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
+  const { loginLog } = access
+  const users: Users = {
+    ...access,
+    loginLog: {
+      ...loginLog,
+      failed: (...attempt) => {
+        newcomer.failed()
+        loginLog.failed(...attempt)
+      },
+    },
+  }
+  void authenticate(connection, door, users, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
-      onAuthenticated()
+      newcomer.loggedIn()
+      const { user } = authenticated.login
+      const noSeat = seats.take(user)
+      if (noSeat !== undefined) {
+        log.warn({ user }, `client refused: ${noSeat}`)
+        metrics.connectionRefused('too-many-connections')
+        sayGoodbye(connection, TOO_MANY_CONNECTIONS, `homeport: ${noSeat}`)
+        setTimeout(() => socket.destroy(), farewellTimeout).unref()
+        return
+      }
+      connection.once('close', () => seats.give(user))
       // A connection inside another one is a way to no further one.
       if (door.kind === 'shared')
         serveJumps(connection, {

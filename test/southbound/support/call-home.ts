@@ -106,6 +106,10 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       maxQueuedHandshakes,
       queueTimeout: 10_000,
     },
+    {
+      isUnlimited: () => false,
+      penalties: { left: () => 0, punish: () => undefined },
+    },
   )
   listener.server.listen(0, '127.0.0.1')
   await once(listener.server, 'listening')

@@ -1,0 +1,231 @@
+import type { Socket } from 'node:net'
+import type { Connection } from 'ssh2'
+import { LRUCache } from 'lru-cache'
+import { workOn } from '../../lib/current-work.js'
+import type { Offence, Penalties } from '../../lib/penalties.js'
+import { createRateLimit } from '../../lib/rate-limit.js'
+import { networkOf } from '../../lib/source-network.js'
+import { createTurns } from '../../lib/turns.js'
+import { createAdmission, type Entry, type HandshakeCounts } from '../../ssh/admission.js'
+import { governWork } from '../../ssh/ssh2-internals.js'
+import type { Log } from '../../telemetry/log.js'
+import type { ClientMetrics } from '../../telemetry/metrics.js'
+import { sourceOf } from '../../telemetry/source.js'
+import { watchFirstOctets } from './wrong-caller.js'
+
+/** Bounds on connections that have not logged in. */
+export interface NewcomerLimits {
+  /** Milliseconds from the connection to a login. */
+  readonly loginTimeout: number
+  /** Connections whose key exchange has not begun, and as many that have begun it and have not logged in. */
+  readonly maxUnauthenticated: number
+  /** Handshakes that are worked on at a time. */
+  readonly maxConcurrentHandshakes: number
+  /** The share of the event loop's time that they may take in the long run. */
+  readonly maxHandshakeLoad: number
+}
+
+/** What is known of sources, on all ports. */
+export interface Sources {
+  /** Whether a source may take all places that are free. */
+  readonly isUnlimited: (network: string) => boolean
+  readonly penalties: Pick<Penalties, 'left' | 'punish'>
+}
+
+/** Connections of clients that have not logged in yet: each source has a share of the places, and work for them is done in turns. */
+export interface Newcomers {
+  /** Takes a connection in, or tells it why not, closes it and gives undefined. */
+  admit(socket: Socket): Newcomer | undefined
+  readonly counts: HandshakeCounts
+  configure(limits: NewcomerLimits): void
+}
+
+export interface Newcomer {
+  /** From here on what the client sends is worked on when it is its turn, until it has logged in. */
+  govern(connection: Connection): void
+  /** An attempt to log in failed. */
+  failed(): void
+  loggedIn(): void
+}
+
+/** Sources from where somebody logged in, of which the newest are remembered. */
+const MOST_FAMILIAR = 10_000
+/** Lines of one reason: of a source, and of all. */
+const REFUSAL_LINES = { each: 10, all: 50, interval: 10_000 }
+
+export function createNewcomers(options: {
+  readonly limits: NewcomerLimits
+  readonly sources: Sources
+  readonly log: Log
+  readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
+}): Newcomers {
+  const { sources, log, metrics } = options
+  const { penalties, isUnlimited } = sources
+  let { limits } = options
+  // Without an end, key exchange for strangers would take all the time that sessions need.
+  const turns = createTurns({ share: () => limits.maxHandshakeLoad })
+  const admission = createAdmission(admissionLimits(limits), { turns, isUnlimited })
+  const familiar = new LRUCache<string, true>({ max: MOST_FAMILIAR })
+  const limit = createRateLimit(REFUSAL_LINES)
+
+  const refuse = (socket: Socket, network: string, { reason, message, hint }: Refusal): void => {
+    metrics.connectionRefused(reason)
+    const notLogged = limit(reason, network)
+    if (notLogged === undefined) return
+    const fields = { source: sourceOf(socket), reason, hint, ...(notLogged === 0 ? {} : { notLogged }) }
+    log.warn(fields, `client refused: ${message}`)
+  }
+  const punish = (network: string, offence: Offence): void => {
+    // Where somebody has logged in, others of the same address may do wrong.
+    if (familiar.has(network)) return
+    penalties.punish(network, offence)
+  }
+
+  const turnedAway = (network: string): Refusal | undefined => {
+    const left = familiar.has(network) ? 0 : penalties.left(network)
+    return left === 0 ? undefined : penalised(left)
+  }
+
+  const admit: Newcomers['admit'] = (socket) => {
+    const network = networkOf(socket.remoteAddress ?? '')
+    const refusal = turnedAway(network)
+    if (refusal !== undefined) {
+      refuse(socket, network, refusal)
+      dismiss(socket, refusal)
+      return undefined
+    }
+    const entry = admission.enter(network, familiar.has(network), () => {
+      refuse(socket, network, gaveWay)
+      socket.destroy()
+    })
+    if (!entry.ok) {
+      refuse(socket, network, noRoom[entry.cause])
+      dismiss(socket, noRoom[entry.cause])
+      return undefined
+    }
+    const { call } = entry
+    const gone = new AbortController()
+    let offence: Offence | undefined
+    let isIn = false
+    let release = (): void => undefined
+
+    const timer = setTimeout(() => {
+      offence = 'timeout'
+      refuse(socket, network, tooSlow)
+      socket.destroy()
+    }, limits.loginTimeout)
+    watchFirstOctets(socket, (caller) => {
+      // A device dials again and again by itself, and does no harm.
+      if (caller.reason !== 'device-on-client-port') offence = 'garbage'
+      refuse(socket, network, caller)
+      socket.destroy()
+    })
+    socket.once('close', () => {
+      clearTimeout(timer)
+      gone.abort()
+      call.leave()
+      if (offence === undefined && socket.bytesRead > 0) offence = 'unfinished'
+      if (!isIn && offence !== undefined) punish(network, offence)
+    })
+
+    return {
+      govern: (connection) => {
+        const work = { kind: 'login', source: sourceOf(socket) }
+        offence ??= 'unfinished'
+        connection.on('error', ({ level }: Error & { level?: string }) => {
+          if (level === 'protocol') offence = 'garbage'
+        })
+        let begun: Promise<boolean> | undefined
+        release = governWork(connection, (piece) => {
+          const inTurn = (): void =>
+            call.work(() => {
+              workOn(work)
+              piece()
+            })
+          if (begun === undefined)
+            begun = call
+              .queue(familiar.has(network) ? 'familiar' : 'stranger', gone.signal)
+              .then((outcome) => outcome === 'begun' && (inTurn(), true))
+          else void begun.then((mayGoOn) => mayGoOn && inTurn())
+        })
+      },
+      failed: () => {
+        offence = 'failed-login'
+      },
+      loggedIn: () => {
+        isIn = true
+        clearTimeout(timer)
+        familiar.set(network, true)
+        release()
+        call.leave()
+      },
+    }
+  }
+
+  return {
+    admit,
+    get counts() {
+      return admission.counts
+    },
+    configure: (next) => {
+      limits = next
+      admission.configure(admissionLimits(next))
+    },
+  }
+}
+
+interface Refusal {
+  readonly reason: string
+  readonly message: string
+  readonly hint: string
+}
+
+function admissionLimits({ loginTimeout, maxUnauthenticated, maxConcurrentHandshakes }: NewcomerLimits) {
+  return {
+    maxConcurrentHandshakes,
+    maxHandshakes: maxUnauthenticated,
+    maxQueuedHandshakes: maxUnauthenticated,
+    queueTimeout: loginTimeout,
+  }
+}
+
+/**
+ * Tells a client why it is not served, in a line before the identification (RFC 4253 §4.2), and closes the connection.
+ * It has at most what the kernel takes at once: nobody waits for who reads nothing.
+ */
+export function dismiss(socket: Socket, { message }: Pick<Refusal, 'message'>): void {
+  socket.end(`homeport: ${message}\r\n`, () => socket.destroy())
+}
+
+const tooSlow: Refusal = {
+  reason: 'login-timeout',
+  message: 'it did not log in in time',
+  hint: 'a port check looks like this, and a device that calls home here: an SSH server waits for a client; else raise endpoint.ssh.login-timeout',
+}
+
+const gaveWay: Refusal = {
+  reason: 'gave-way',
+  message: 'it sent nothing while others had no room',
+  hint: 'see who dials; raise endpoint.ssh.max-unauthenticated if these are clients',
+}
+
+const noRoom: Readonly<Record<Extract<Entry, { ok: false }>['cause'], Refusal>> = {
+  'too-many-handshakes': {
+    reason: 'too-many-unauthenticated',
+    message: 'too many connections wait for their login already',
+    hint: 'raise endpoint.ssh.max-unauthenticated if these are clients',
+  },
+  'too-many-from-source': {
+    reason: 'too-many-from-source',
+    message: 'too many connections from there wait for their login already',
+    hint: 'if many clients share this address, name it in sources.unlimited, or raise endpoint.ssh.max-unauthenticated',
+  },
+}
+
+function penalised(left: number): Refusal {
+  return {
+    reason: 'penalised',
+    message: `connections from there are refused for ${Math.ceil(left / 1000)} s more`,
+    hint: 'they sent garbage, or did not log in, again and again; see sources.penalties',
+  }
+}
