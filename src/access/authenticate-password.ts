@@ -41,6 +41,8 @@ export type PasswordDecision =
       readonly user: User
       /** `hook` for somebody whom the hook alone knows by that name; `local` for a user of the configuration, whoever checked the password. */
       readonly realm: Realm
+      /** The roles that the hook gave; absent where those of the user's entry count. */
+      readonly grantedRoles?: readonly string[]
       /** The user as of now, asked for as long as whoever logged in stays; undefined once there is no such user any more. */
       readonly account: () => User | undefined
     }
@@ -183,8 +185,11 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
     if (verified.kind === 'right') {
       const account = accountOf(authority, attempt.user, verified.grant)
       const user = account()
-      if (user !== undefined)
-        return { ok: true, user, realm: realmOf(authority, attempt.user, verified.grant), account }
+      if (user !== undefined) {
+        const realm = realmOf(authority, attempt.user, verified.grant)
+        const granted = realm === 'hook' || verified.grant?.roles !== undefined ? { grantedRoles: user.roles } : {}
+        return { ok: true, user, realm, ...granted, account }
+      }
       verified = await refused(attempt, { reason: 'wrong-password', message: 'the user was removed meanwhile' })
     }
     const { refusal, delay } = verified.kind === 'refused' ? verified : await heldBack(attempt, verified.retryAfter)

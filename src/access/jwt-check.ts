@@ -18,6 +18,8 @@ export interface JwtUser {
   readonly issuer: string
   readonly user: string
   readonly roles: readonly string[]
+  /** Until when it is taken, with what clocks may differ. */
+  readonly until: Date
 }
 
 export type JwtVerdict =
@@ -90,11 +92,12 @@ async function discovered(issuer: string, timeout: number): Promise<string> {
   return uri
 }
 
-function userOf(payload: JWTPayload, { issuer, userClaim, rolesClaim }: JwtIssuer): JwtVerdict {
+function userOf(payload: JWTPayload, { issuer, userClaim, rolesClaim, clockSkew }: JwtIssuer): JwtVerdict {
   const user = claimOf(payload, userClaim) ?? payload.sub
   if (typeof user !== 'string' || user === '' || Buffer.byteLength(user) > longestName || /[\p{C}\p{Z}]/u.test(user))
     return invalid(`its claims ${userClaim} and sub name no user`, 'see endpoint.http.oidc.user-claim')
-  return { ok: true, issuer, user, roles: rolesOf(claimOf(payload, rolesClaim)) }
+  const until = new Date((payload.exp ?? 0) * 1000 + clockSkew)
+  return { ok: true, issuer, user, roles: rolesOf(claimOf(payload, rolesClaim)), until }
 }
 
 /** A claim by its name, which may hold dots itself, else by dots that lead into objects. */

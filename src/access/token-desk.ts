@@ -1,4 +1,12 @@
-import { type ApiToken, drawToken, isExpired, judgeToken, readToken, type TokenChecked } from './api-token.js'
+import {
+  type ApiToken,
+  drawToken,
+  isExpired,
+  judgeToken,
+  readToken,
+  type TokenChecked,
+  type TokenFault,
+} from './api-token.js'
 
 /** Where tokens are kept. What it cannot do it answers with a problem, or throws where a read fails. */
 export interface TokenShelf {
@@ -38,6 +46,10 @@ export interface TokenDesk {
   list(): Promise<readonly ApiToken[]>
   /** From now on it is refused; one that is revoked already stays as it is. */
   revoke(id: string, by: string): Promise<TokenRevoked>
+  /** Why a token that was good is not so any more; from memory, so that it may be asked at every step. */
+  faultOf(token: Pick<ApiToken, 'id' | 'expiresAt'>): TokenFault | undefined
+  /** Why the token of this id is not good; undefined where it is. */
+  standing(id: string): Promise<TokenFault | undefined>
   /** Whether what a bearer shows is good. */
   check(text: string): Promise<TokenChecked>
 }
@@ -49,6 +61,8 @@ export interface TokenDeskOptions {
   readonly maxTokens: () => number
   /** Told when the time of the last use could not be written. */
   readonly onProblem: (problem: { readonly message: string; readonly hint: string }) => void
+  /** Told of each token that is refused from now on. */
+  readonly onRevoked?: () => void
   readonly now?: () => Date
 }
 
@@ -62,8 +76,16 @@ export function createTokenDesk({
   isUser,
   maxTokens,
   onProblem,
+  onRevoked,
   now = () => new Date(),
 }: TokenDeskOptions): TokenDesk {
+  /** The ids of those that this process saw revoked. */
+  const revoked = new Set<string>()
+  const faultOf: TokenDesk['faultOf'] = (token) => {
+    if (revoked.has(token.id)) return 'revoked-token'
+    return isExpired(token, now()) ? 'expired-token' : undefined
+  }
+
   const noteUse = async (token: ApiToken): Promise<void> => {
     const at = now()
     if (token.lastUsedAt !== undefined && at.getTime() - token.lastUsedAt.getTime() < usedInterval) return
@@ -78,7 +100,10 @@ export function createTokenDesk({
     for (const token of await shelf.list()) {
       const ended = token.revocation?.at ?? (isExpired(token, at) ? token.expiresAt : undefined)
       if (ended === undefined) good += 1
-      else if (at.getTime() - ended.getTime() > kept) await shelf.update(token.id, () => undefined)
+      else if (at.getTime() - ended.getTime() > kept) {
+        await shelf.update(token.id, () => undefined)
+        revoked.delete(token.id)
+      }
     }
     return good
   }
@@ -103,7 +128,15 @@ export function createTokenDesk({
       )
       if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
       if (written.value === undefined) return { ok: false, problem: unknownToken(id) }
+      revoked.add(id)
+      onRevoked?.()
       return { ok: true, token: written.value }
+    },
+    faultOf,
+    standing: async (id) => {
+      const token = await shelf.get(id)
+      if (token === undefined) return 'invalid-token'
+      return token.revocation === undefined ? faultOf(token) : 'revoked-token'
     },
     check: async (text) => {
       const shown = readToken(text)

@@ -1,4 +1,5 @@
 import { createPasswordAuthentication } from '../access/authenticate-password.js'
+import { createLiveRights, type LiveRights } from '../access/live-rights.js'
 import { createLoginLimiter, type LoginLimiter } from '../access/login-limits.js'
 import { createPasswordCheck, type PasswordCheck } from '../access/password-check.js'
 import { createLoginLog } from '../northbound/login-log.js'
@@ -10,6 +11,7 @@ import type { LoginSettings, Settings } from './settings.js'
 /** Who may log in and do what, by the newest settings. */
 export interface ConfiguredAccess extends Access {
   readonly limiter: LoginLimiter
+  readonly live: LiveRights
   /** Applies the limits of new settings; what was counted stays. */
   configure(settings: LoginSettings): void
 }
@@ -26,6 +28,9 @@ export function createAccess(settings: () => Settings, log: Log, metrics: Client
     certificates: () => settings().userCertificates,
     loginLog,
     limiter,
+    live: createLiveRights((error) =>
+      log.error({ err: error }, 'a right was not asked for anew: a fault of the bridge'),
+    ),
     authenticatePassword: createPasswordAuthentication({
       find,
       checkPassword: (user, password) => checkPassword(user, password),

@@ -1,7 +1,9 @@
+import { loginWithdrawn, type RightEnd, rightsLost, tokenEnded } from '../access/right-end.js'
+import type { TokenDesk } from '../access/token-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
-import { operatorCaller, userCaller } from '../northbound/http/caller.js'
-import type { JobStore } from '../northbound/http/jobs/job.js'
+import { type Caller, operatorCaller, userCaller } from '../northbound/http/caller.js'
+import type { JobOwner, JobStore } from '../northbound/http/jobs/job.js'
 import { createJobDesk, type JobDesk } from '../northbound/http/jobs/job-desk.js'
 import { runJob } from '../northbound/http/jobs/run-job.js'
 import type { FleetEventLog } from '../northbound/http/streams/fleet-events.js'
@@ -9,38 +11,63 @@ import { createWebhook, type Webhook } from '../northbound/http/webhooks/webhook
 import type { Accounts } from '../northbound/authorise.js'
 import type { Store } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
+import { isServed } from './http-access.js'
 import type { Settings } from './settings.js'
 
-/** Jobs, kept in the store and run through the app of the operator's socket with the rights of their owners. */
+/** Jobs, kept in the store and run through the app of the operator's socket with the rights that their owners have by then. */
 export function jobDeskOn(options: {
   readonly store: Store
   readonly fleet: Fleet
   readonly accounts: Accounts
+  readonly tokens: Pick<TokenDesk, 'standing'>
   readonly app: () => Pick<Api, 'fetch'>
   readonly settings: () => Settings
   readonly log: Log
 }): Promise<JobDesk> {
-  const { store, fleet, accounts, app, settings, log } = options
+  const { store, fleet, accounts, tokens, app, settings, log } = options
+  const callerOf = (owner: JobOwner, source: string): Caller =>
+    owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller(fleet, accounts, owner, source)
+  const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
+    const { realm, token, until } = owner
+    const fault = token === undefined ? undefined : await tokens.standing(token)
+    if (fault !== undefined) return tokenEnded(fault)
+    if (until !== undefined && until <= Date.now()) return tokenEnded('expired-token')
+    const byHook = realm === 'local' && owner.roles !== undefined
+    if (!isServed(settings(), byHook ? 'hook' : realm))
+      return loginWithdrawn('who vouched for its owner is not configured any more')
+    return callerOf(owner, 'job').ended()
+  }
   return createJobDesk({
     store: jobStoreOn(store, log),
     fleet,
     limits: () => settings().jobLimits,
     log,
-    run: (job) => {
-      const { realm, name: user, scopes, devices } = job.owner
-      const caller =
-        realm === 'operator'
-          ? operatorCaller(fleet)
-          : userCaller(fleet, accounts, {
-              user,
-              realm,
-              source: `job ${job.id}`,
-              method: 'token',
-              ...(scopes === undefined ? {} : { scopes }),
-              ...(devices === undefined ? {} : { devices }),
-            })
-      return runJob(app(), job, caller)
+    ended,
+    denied: async ({ owner, deviceId }) => {
+      const authorisation = await callerOf(owner, 'job').authorise(deviceId)
+      return authorisation.allowed ? undefined : rightsLost(authorisation.refusal)
     },
+    run: (job) => runJob(app(), job, callerOf(job.owner, `job ${job.id}`)),
+  })
+}
+
+/** The owner of a job: with the roles of the entry in the configuration, or those that an issuer or the hook gave. */
+function ownerCaller(fleet: Fleet, accounts: Accounts, owner: JobOwner, source: string): Caller {
+  const { realm, name, scopes, devices, roles, token } = owner
+  // Whom others vouch for has no entry, whatever stands there by the same name.
+  const granted = realm === 'local' ? roles : (roles ?? [])
+  const account = { name, authorizedKeys: [], principals: [], roles: granted ?? [] }
+  const isGone = (): boolean => realm === 'local' && accounts.find(name) === undefined
+  const own: Accounts =
+    granted === undefined ? accounts : { find: () => (isGone() ? undefined : account), roles: accounts.roles }
+  return userCaller(fleet, own, {
+    user: name,
+    realm,
+    source,
+    method: 'token',
+    ...(token === undefined ? {} : { token }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(devices === undefined ? {} : { devices }),
   })
 }
 

@@ -194,7 +194,12 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
 
   const draining = new AbortController()
   let started = false
-  const tokens = tokenDeskOn(store.tokens, () => settings, log)
+  const tokens = tokenDeskOn(
+    store.tokens,
+    () => settings,
+    log,
+    () => rightsChanged(),
+  )
   const rpc = createRpcDesk({
     fleet,
     limits: () => settings.callLimits,
@@ -208,16 +213,29 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     store,
     fleet,
     accounts: access,
+    tokens,
     app: () => operatorApp,
     settings: () => settings,
     log,
   })
   const streams = { open: 0 }
+  let asking: NodeJS.Immediate | undefined
+  /** What was decided holds for what is live, too; once for all that changes together. */
+  const rightsChanged = (): void => {
+    asking ??= setImmediate(() => {
+      asking = undefined
+      access.live.recheck()
+      jobs.recheck().catch((error: unknown) => log.error({ err: error }, 'rights of jobs not asked for anew'))
+    })
+  }
+  // The labels of a device may have changed with it.
+  events.on('decided', rightsChanged)
   const ports = {
     fleet,
     jobs,
     events: fleetEvents,
     streams,
+    live: access.live,
     enrolments: desk,
     rpc,
     tokens,
@@ -330,12 +348,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         endpoint.configure(settings.endpointLimits)
         access.configure(settings.logins)
         desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
+        rightsChanged()
         webhooks.configure(settings)
         await ownDoors.open()
         await http?.configure(next)
       },
       configureUsers: (users) => {
         settings = { ...settings, users: usersFrom(users) }
+        rightsChanged()
       },
       stop,
       drainTimeout: () => settings.drainTimeout,

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createJwtCheck, type JwtCheck, type JwtIssuer } from '../access/jwt-check.js'
+import { realmOfIssuer, type Realm } from '../access/principal.js'
 import { createTokenDesk, type TokenDesk } from '../access/token-desk.js'
 import type { HttpAuthenticators } from '../northbound/http/authentication.js'
 import type { Access } from '../northbound/ssh/server.js'
@@ -8,11 +9,12 @@ import type { Log } from '../telemetry/log.js'
 import type { Settings } from './settings.js'
 
 /** The tokens of the HTTP API, kept in the store. */
-export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log): TokenDesk {
+export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log, onRevoked: () => void): TokenDesk {
   return createTokenDesk({
     shelf: tokens,
     isUser: (name) => settings().users.has(name),
     maxTokens: () => settings().maxTokens,
+    onRevoked,
     onProblem: ({ message, hint }) => log.error({ hint }, `not written to the store: ${message}`),
   })
 }
@@ -30,7 +32,16 @@ export function httpAuthenticatorsFrom(
     authenticatePassword,
     loginLog,
     checkJwt: keptJwtCheck(() => settings().jwtIssuer),
+    isServed: (realm) => isServed(settings(), realm),
   }
+}
+
+/** Whether the configuration still lets in whom a realm vouches for. */
+export function isServed({ jwtIssuer, logins }: Settings, realm: Realm): boolean {
+  if (realm === 'hook') return logins.hook !== undefined
+  return (
+    realm === 'local' || realm === 'operator' || (jwtIssuer !== undefined && realm === realmOfIssuer(jwtIssuer.issuer))
+  )
 }
 
 /** One check for as long as the issuer stays the same, because it keeps the issuer's keys. */

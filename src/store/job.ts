@@ -9,6 +9,9 @@ export interface StoredJob {
     readonly name: string
     readonly scopes?: readonly ('read' | 'rpc' | 'admin')[]
     readonly devices?: readonly string[]
+    readonly token?: string
+    readonly roles?: readonly string[]
+    readonly until?: number
   }
   readonly createdAt: Date
   readonly expiresAt: Date

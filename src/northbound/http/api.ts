@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { LiveRights } from '../../access/live-rights.js'
 import type { FindRecords } from '../../access/record-query.js'
 import type { TokenDesk } from '../../access/token-desk.js'
 import type { Enrolments } from '../../fleet/enrolment.js'
@@ -24,6 +25,8 @@ export interface Ports {
   /** What happens in the fleet. */
   readonly events: FleetEventLog
   readonly streams: StreamCount
+  /** What goes on for as long as its caller's right. */
+  readonly live: LiveRights
 }
 
 /** Who calls, or the answer to somebody who has not proven to be anybody. */

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { isApiToken, type TokenFault } from '../../access/api-token.js'
 import type { JwtCheck } from '../../access/jwt-check.js'
 import { realmOfIssuer, type Realm } from '../../access/principal.js'
+import { loginWithdrawn, type RightEnd, tokenEnded } from '../../access/right-end.js'
 import type { TokenDesk } from '../../access/token-desk.js'
 import type { User } from '../../access/user.js'
 import type { Fleet } from '../../fleet/fleet.js'
@@ -22,7 +23,12 @@ export interface HttpPasswordAttempt {
 }
 
 export type HttpPasswordDecision =
-  | { readonly ok: true; readonly realm: Realm; readonly account: () => User | undefined }
+  | {
+      readonly ok: true
+      readonly realm: Realm
+      readonly grantedRoles?: readonly string[]
+      readonly account: () => User | undefined
+    }
   | {
       readonly ok: false
       /** A stable word for the log, such as `wrong-password`, `blocked`. */
@@ -37,9 +43,11 @@ export type HttpPasswordDecision =
 export interface HttpAuthenticators extends Accounts {
   readonly authenticatePassword: (attempt: HttpPasswordAttempt) => Promise<HttpPasswordDecision>
   readonly loginLog: Pick<LoginLog, 'failed'>
-  readonly tokens: Pick<TokenDesk, 'check'>
+  readonly tokens: Pick<TokenDesk, 'check' | 'faultOf'>
   /** Of the identity provider, where there is one. */
   readonly checkJwt: () => JwtCheck | undefined
+  /** Whether who a realm vouches for is let in at all now: the hook, or this issuer, is still configured. */
+  readonly isServed: (realm: Realm) => boolean
 }
 
 /** Seconds, where the limits on logins tell none. */
@@ -82,8 +90,17 @@ export function identifyByCredentials(
         message: `the user ${JSON.stringify(user)} of the token was removed`,
         hint: 'make a token for another user',
       })
+    const withdrawn = (): RightEnd | undefined => {
+      const fault = authenticators.tokens.faultOf(checked.token)
+      return fault && tokenEnded(fault)
+    }
+    const until = checked.token.expiresAt
     const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
-    return caller({ user, realm: 'local', method: 'token', token: id, ...narrowed }, account, c.get('peer'))
+    return caller(
+      { user, realm: 'local', method: 'token', token: id, ...narrowed, ...(until && { until }), withdrawn },
+      account,
+      c.get('peer'),
+    )
   }
 
   const byJwt = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
@@ -106,7 +123,16 @@ export function identifyByCredentials(
     // The provider alone says what somebody may do; an entry of that name in the configuration adds nothing.
     const account: User = { name: verdict.user, authorizedKeys: [], principals: [], roles: verdict.roles }
     const realm = realmOfIssuer(verdict.issuer)
-    return caller({ user: verdict.user, realm, method: 'jwt' }, () => account, c.get('peer'))
+    const { until, roles: grantedRoles } = verdict
+    const withdrawn = (): RightEnd | undefined => {
+      if (until.getTime() <= Date.now()) return tokenEnded('expired-token')
+      return authenticators.isServed(realm) ? undefined : loginWithdrawn('tokens of this issuer are not taken any more')
+    }
+    return caller(
+      { user: verdict.user, realm, method: 'jwt', grantedRoles, until, withdrawn },
+      () => account,
+      c.get('peer'),
+    )
   }
 
   const byPassword = async (c: Context<ApiEnv>, user: string, password: string): Promise<Identified> => {
@@ -114,7 +140,12 @@ export function identifyByCredentials(
     const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
     if (decision.ok) {
       const name = decision.account()?.name ?? user
-      return caller({ user: name, realm: decision.realm, method: 'password' }, decision.account, c.get('peer'))
+      const { realm, grantedRoles } = decision
+      return caller(
+        { user: name, realm, method: 'password', ...(grantedRoles && { grantedRoles }) },
+        decision.account,
+        c.get('peer'),
+      )
     }
     const { reason, message, retryAfter } = decision
     authenticators.loginLog.failed(

@@ -1,6 +1,7 @@
 import { selectEverything, type SelectableDevice, selectsDevice } from '../../access/device-selector.js'
 import type { Principal, Realm } from '../../access/principal.js'
 import { CHANNEL_KINDS } from '../../access/role.js'
+import { type RightEnd, userRemoved } from '../../access/right-end.js'
 import type { Scope } from '../../access/scope.js'
 import type { Decider } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
@@ -23,6 +24,12 @@ export interface Caller {
   /** What the proof of the caller left of the user's rights; absent for all of them. */
   readonly scopes?: readonly Scope[]
   readonly devices?: readonly string[]
+  /** Roles that an issuer or the hook gave; absent where those of the user's entry in the configuration count. */
+  readonly grantedRoles?: readonly string[]
+  /** When what proved the caller ends by itself. */
+  readonly until?: Date
+  /** Why the caller has no right to anything any more: a revoked token, a removed user. Undefined while the proof holds. */
+  ended(): RightEnd | undefined
   /** Whether there is any device on which the caller may ask for this. */
   may(scope: Scope): boolean
   /** Whether the caller may ask for this about a device, whose labels are those that the fleet knows. */
@@ -49,6 +56,7 @@ export function operatorCaller(fleet: Devices): Caller {
     principal: { realm: 'operator', name: 'operator' },
     source: 'local',
     method: 'socket',
+    ended: () => undefined,
     may: () => true,
     mayOn: async () => true,
     mayOnNew: () => true,
@@ -76,12 +84,19 @@ export interface ProvenUser {
   readonly scopes?: readonly Scope[]
   /** Selectors; absent for all devices of the user's roles. */
   readonly devices?: readonly string[]
+  readonly grantedRoles?: readonly string[]
+  readonly until?: Date
+  /** Why the proof does not hold any more. */
+  readonly withdrawn?: () => RightEnd | undefined
 }
 
 /** A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it. */
 export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
   const { user, realm, source, method, token } = proven
+  const ended = (): RightEnd | undefined =>
+    proven.withdrawn?.() ?? (accounts.find(user) === undefined ? userRemoved(user) : undefined)
   const rolesWith = (scope: Scope): readonly string[] => {
+    if (ended() !== undefined) return []
     if (proven.scopes?.includes(scope) === false) return []
     const roles = accounts.roles()
     return (accounts.find(user)?.roles ?? []).filter((name) => roles.get(name)?.api.includes(scope))
@@ -105,7 +120,10 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     principal: { realm, name: user },
     source,
     method,
+    ended,
     ...(token === undefined ? {} : { token }),
+    ...(proven.grantedRoles === undefined ? {} : { grantedRoles: proven.grantedRoles }),
+    ...(proven.until === undefined ? {} : { until: proven.until }),
     ...(proven.scopes === undefined ? {} : { scopes: proven.scopes }),
     ...(proven.devices === undefined ? {} : { devices: proven.devices }),
     may: (scope) => rolesWith(scope).length > 0,
@@ -122,6 +140,8 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     },
     sees: (device) => grants('read', device),
     authorise: async (deviceId) => {
+      const end = ended()
+      if (end !== undefined) return { allowed: false, refusal: end }
       if (proven.devices !== undefined && !included((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }))
         return { allowed: false, refusal: notIncluded(user, deviceId) }
       const withRpc: Accounts = {

@@ -1,4 +1,5 @@
 import type { ApiToken } from '../../../src/access/api-token.js'
+import { createLiveRights } from '../../../src/access/live-rights.js'
 import { createTokenDesk, type TokenShelf } from '../../../src/access/token-desk.js'
 import type {
   AddedDevice,
@@ -195,6 +196,9 @@ export function fleetInMemory(given: {
     jobs: noJobs,
     events: createFleetEventLog(createFleetEmitter(), 10),
     streams: { open: 0 },
+    live: createLiveRights((error) => {
+      throw error
+    }),
     identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
@@ -206,6 +210,7 @@ const noJobs: Ports['jobs'] = {
   get: () => undefined,
   list: () => [],
   remove: async () => undefined,
+  recheck: async () => undefined,
   close: () => undefined,
 }
 

@@ -99,6 +99,8 @@ beforeEach(async () => {
   jobs = await createJobDesk({
     store: { list: async () => [], put: async () => true, remove: async () => true },
     fleet: { ...fleet, events: createFleetEmitter() },
+    ended: async () => undefined,
+    denied: async () => undefined,
     run: async () => ({ status: 200, contentType: 'text/plain', body: 'never' }),
     limits: () => ({
       maxJobs: 100,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type { RightEnd } from '../../../access/right-end.js'
 import { samePrincipal } from '../../../access/principal.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { Log } from '../../../telemetry/log.js'
-import type { Job, JobAnswer, JobStore } from './job.js'
+import type { Job, JobAnswer, JobOwner, JobStore } from './job.js'
 
 /** Bounds on jobs; times in milliseconds. */
 export interface JobLimits {
@@ -29,6 +30,8 @@ export interface JobDesk {
   submit(job: Pick<Job, 'deviceId' | 'owner' | 'request'> & { readonly lifetime?: number }): Promise<Submission>
   get(id: string): Job | undefined
   list(): readonly Job[]
+  /** Cancels what waits for a device although its owner's right has ended. */
+  recheck(): Promise<void>
   /** Takes back a job that has not begun, or forgets one that is finished; undefined where it runs. */
   remove(id: string): Promise<Job | undefined>
   /** Begins no further job; those that run are answered for by whoever runs them. */
@@ -46,11 +49,15 @@ export async function createJobDesk(options: {
   readonly fleet: Pick<Fleet, 'device' | 'events'>
   /** Carries out a call with the rights of its owner. */
   readonly run: (job: Job) => Promise<JobAnswer>
+  /** Why the owner of a job has no right to anything any more; undefined while there is one. */
+  readonly ended: (owner: JobOwner) => Promise<RightEnd | undefined>
+  /** Why the owner has no right to the job's device any more, asked as it is to run; undefined while there is one. */
+  readonly denied: (job: Job) => Promise<RightEnd | undefined>
   readonly limits: () => JobLimits
   readonly log: Log
   readonly now?: () => Date
 }): Promise<JobDesk> {
-  const { store, fleet, run, limits, log, now = () => new Date() } = options
+  const { store, fleet, run, ended, denied, limits, log, now = () => new Date() } = options
   const jobs = new Map<string, Job>()
   const busy = new Set<string>()
   const ready = new Set<string>()
@@ -66,6 +73,13 @@ export async function createJobDesk(options: {
     busy.add(deviceId)
     try {
       for (let job = nextFor(deviceId); job !== undefined && !closed; job = nextFor(deviceId)) {
+        const why = (await ended(job.owner)) ?? (await denied(job))
+        if (why !== undefined) {
+          await cancel(job, why)
+          continue
+        }
+        // It may have been taken back meanwhile.
+        if (jobs.get(job.id) !== job) continue
         const startedAt = now()
         await save({ ...job, state: 'running', startedAt })
         const answer = await run(job).catch((error: unknown) => failed(error))
@@ -81,6 +95,13 @@ export async function createJobDesk(options: {
       startReady()
     }
   }
+  const cancel = async (job: Job, why: RightEnd): Promise<void> => {
+    if (jobs.get(job.id) !== job) return
+    const { reason, message, hint } = why
+    const answer = problem(403, reason, `the job was cancelled before it began: ${message}`, hint)
+    await save({ ...job, state: 'cancelled', finishedAt: now(), answer })
+    log.warn({ job: job.id, deviceId: job.deviceId, user: job.owner.name, reason, hint }, `job cancelled: ${message}`)
+  }
   const failed = (error: unknown): JobAnswer => {
     log.error({ err: error }, 'job failed')
     return problem(500, 'internal-error', 'the bridge could not carry out this job')
@@ -94,7 +115,7 @@ export async function createJobDesk(options: {
       // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come back.
       if (busy.has(deviceId)) continue
       ready.delete(deviceId)
-      void runFor(deviceId)
+      runFor(deviceId).catch((error: unknown) => log.error({ err: error, deviceId }, 'jobs of a device not run'))
     }
   }
   const attached = ({ deviceId }: { readonly deviceId: string }): void => {
@@ -176,6 +197,13 @@ export async function createJobDesk(options: {
       if ((await fleet.device(job.deviceId))?.link !== undefined) attached(job)
       return { ok: true, job }
     },
+    recheck: async () => {
+      for (const job of jobs.values()) {
+        if (job.state !== 'queued') continue
+        const why = await ended(job.owner)
+        if (why !== undefined) await cancel(job, why)
+      }
+    },
     get: (id) => jobs.get(id),
     list: () => [...jobs.values()],
     remove: async (id) => {
@@ -208,7 +236,8 @@ function waitsOn({ status, body }: JobAnswer): boolean {
   }
 }
 
-function problem(status: number, cause: string, detail: string): JobAnswer {
-  const body = JSON.stringify({ type: `urn:homeport:problem:${cause}`, title: 'The job has no answer', status, detail })
+function problem(status: number, cause: string, detail: string, hint?: string): JobAnswer {
+  const type = `urn:homeport:problem:${cause}`
+  const body = JSON.stringify({ type, title: 'The job has no answer', status, detail, hint })
   return { status, contentType: 'application/problem+json', body }
 }

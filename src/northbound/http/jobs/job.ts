@@ -6,6 +6,12 @@ export interface JobOwner extends Principal {
   /** What the proof of the caller left of the user's rights; absent for all of them. */
   readonly scopes?: readonly Scope[]
   readonly devices?: readonly string[]
+  /** The id of the token that it was left with: it does not run once that is revoked or has expired. */
+  readonly token?: string
+  /** Roles that an issuer or the hook gave; absent where those of the user's entry count when it runs. */
+  readonly roles?: readonly string[]
+  /** When what proved the owner ends, in milliseconds since 1970. */
+  readonly until?: number
 }
 
 /** `interrupted`: the bridge stopped while it ran, so whether it was carried out is not known. */

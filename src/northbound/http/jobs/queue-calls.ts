@@ -77,9 +77,12 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rp
 }
 
 export function ownerOf({ var: { caller } }: Context<ApiEnv>): JobOwner {
-  const { principal, scopes, devices } = caller
+  const { principal, scopes, devices, token, grantedRoles, until } = caller
   return {
     ...principal,
+    ...(token === undefined ? {} : { token }),
+    ...(grantedRoles === undefined ? {} : { roles: grantedRoles }),
+    ...(until === undefined ? {} : { until: until.getTime() }),
     ...(scopes === undefined ? {} : { scopes }),
     ...(devices === undefined ? {} : { devices }),
   }

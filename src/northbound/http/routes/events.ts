@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { rightsLost } from '../../../access/right-end.js'
 import type { Api, ApiEnv, Ports } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needs } from '../require-scope.js'
@@ -65,12 +66,18 @@ export function registerEvents(api: Api, ports: Ports): void {
       for (const event of events) give(event)
     }
     const stopListening = ports.events.listen(give)
-    return answerEvents(c, queue, () => {
-      stopListening()
-      entered.leave()
+    const { caller } = c.var
+    return answerEvents(c, ports, queue, {
+      check: () => caller.ended() ?? (caller.may('read') ? undefined : rightsLost(noRole)),
+      leave: () => {
+        stopListening()
+        entered.leave()
+      },
     })
   })
 }
+
+const noRole = { message: 'no role with the scope `read` is left', hint: 'ask whoever runs the bridge for one' }
 
 function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): (event: FleetEvent) => Promise<boolean> {
   const { types, device } = querySchema.parse(c.req.query())
@@ -80,7 +87,7 @@ function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): (event: FleetEvent) => 
     if (wanted?.includes(type) === false || (device !== undefined && device !== deviceId)) return false
     // Who called without naming a device is nobody's business but the operator's.
     return deviceId === null
-      ? caller.may('admin')
+      ? caller.mayEverywhere('admin')
       : caller.sees((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} })
   }
 }

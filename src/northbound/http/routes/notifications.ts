@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { operationOf } from '../../../access/operation.js'
 import { decide } from '../../../access/operation-rule.js'
+import { type RightEnd, rightsLost } from '../../../access/right-end.js'
 import { buildNotification } from '../../../netconf/notification.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import { xmlToJson } from '../../../netconf/xml-to-json.js'
@@ -101,6 +102,22 @@ async function refusalOf(
   return decision.allowed ? undefined : answerForbidden(c, ports, decision.reason)
 }
 
+/** Why the caller may not have the subscription any more; undefined while it may. */
+async function rightTo(
+  { var: { caller } }: Context<ApiEnv>,
+  deviceId: string,
+  request: SubscriptionRequest,
+): Promise<RightEnd | undefined> {
+  const end = caller.ended()
+  if (end !== undefined) return end
+  const authorisation = await caller.authorise(deviceId)
+  if (!authorisation.allowed) return rightsLost(authorisation.refusal)
+  const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
+  return decision.allowed
+    ? undefined
+    : rightsLost({ message: decision.reason, hint: 'ask whoever runs the bridge for a role that allows it' })
+}
+
 /**
  * Answers once the device has taken the subscription, so that what is wrong has a status of its own. Who comes again with the id of an event waits
  * for the device inside the stream: an EventSource gives up at any other answer.
@@ -157,7 +174,7 @@ async function answerSubscription(
   record(c, ports, deviceId, request, performance.now() - began, failed)
   if (failed !== undefined) return answerEnd(c, ports, deviceId, failed)
   void ending.then((end) => tellEnd(queue, end))
-  return answerEvents(c, queue, () => over.abort())
+  return answerEvents(c, ports, queue, { check: () => rightTo(c, deviceId, request), leave: () => over.abort() })
 }
 
 function answerEnd(

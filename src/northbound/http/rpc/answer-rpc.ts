@@ -70,7 +70,14 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
   if (!timeout.ok) return timeout.response
   const wait = waitOf(c, ports.rpc.limits())
   if (!wait.ok) return wait.response
-  if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+  if (wait.milliseconds > 0) {
+    await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+    // Minutes later the caller may have no right to it any more.
+    const still = await caller.authorise(deviceId)
+    if (!still.allowed) return answerRefused(c, still.refusal)
+    const then = decide(still.permission.operations, about)
+    if (!then.allowed) return answerForbidden(c, ports, then.reason)
+  }
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     let happened = true
     const response = await carryOut(c, ports, call, place, timeout.milliseconds, ({ mayHaveHappened = false }) => {

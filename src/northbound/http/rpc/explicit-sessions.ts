@@ -49,6 +49,8 @@ export interface ExplicitSessions {
     operation: SentOperation,
     deadline: CallDeadline,
   ) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
+  /** Ends it as soon as `watch` says why; what that returns is called when it has ended otherwise. */
+  readonly endBy: (session: ExplicitSession, watch: (end: (why: string) => void) => () => void) => void
   /** Closes it; the device gives its locks back. */
   readonly close: (session: ExplicitSession) => Promise<void>
   readonly count: () => number
@@ -67,10 +69,11 @@ interface Entry {
   idle: NodeJS.Timeout | undefined
   readonly lifetime: NodeJS.Timeout
   readonly span: Span | undefined
+  stopWatching: () => void
 }
 
 /** Who or what ended a session, in a word for its span. */
-type EndedBy = 'client' | 'device' | 'idle' | 'lifetime' | 'shutdown'
+type EndedBy = 'client' | 'device' | 'rights' | 'idle' | 'lifetime' | 'shutdown'
 
 /** Why a session ended, kept for a while for whoever asks for it. */
 interface Ended {
@@ -139,6 +142,7 @@ export function createExplicitSessions(
           'homeport.via': client.via,
         },
       }),
+      stopWatching: () => undefined,
     }
     entry.lifetime.unref()
     entries.set(id, entry)
@@ -213,6 +217,7 @@ export function createExplicitSessions(
     entries.delete(id)
     clearTimeout(entry.idle)
     clearTimeout(entry.lifetime)
+    entry.stopWatching()
     remember(id, { owner: entry.owner, deviceId: entry.deviceId, why, at: now() })
     entry.span?.set({ 'homeport.session.ended_by': endedBy })
     entry.span?.end()
@@ -241,6 +246,10 @@ export function createExplicitSessions(
     open,
     find,
     ask,
+    endBy: ({ id }, watch) => {
+      const entry = entries.get(id)
+      if (entry !== undefined) entry.stopWatching = watch((why) => void end(id, 'rights', why))
+    },
     close: ({ id }) => end(id, 'client', 'it was closed by its client'),
     count: () => entries.size,
     closeAll: async () => {

@@ -4,6 +4,8 @@ export interface BoundedQueue<Item> {
   push(item: Item): boolean
   /** No more will come. What waits is still read. */
   end(): void
+  /** The same, and what waits is not read any more. */
+  clear(): void
   /** The next item, undefined once it has ended, or after `patience` milliseconds without one. */
   next(patience: number): Promise<Item | undefined>
   readonly ended: boolean
@@ -22,6 +24,11 @@ export function createBoundedQueue<Item>(most: number): BoundedQueue<Item> {
       return true
     },
     end: () => {
+      ended = true
+      wake?.()
+    },
+    clear: () => {
+      items.length = 0
       ended = true
       wake?.()
     },

@@ -1,7 +1,9 @@
 import { onAbort } from '../../../lib/on-abort.js'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import type { ApiEnv } from '../api.js'
+import type { LiveThing } from '../../../access/live-rights.js'
+import type { RightEnd } from '../../../access/right-end.js'
+import type { ApiEnv, Ports } from '../api.js'
 import type { BoundedQueue } from './bounded-queue.js'
 
 /** One server-sent event. `id` is what a client names in `Last-Event-ID` when it comes again. */
@@ -16,15 +18,37 @@ const heartbeat = 15_000
 /** Milliseconds that an EventSource waits before it comes again. */
 const reconnectDelay = 2_000
 
+/** Milliseconds that a client gets to read why its stream ends. */
+const farewellTimeout = 1_000
+
 /**
- * Answers with what comes out of a queue until it ends or the client goes away; `leave` is called once then.
+ * Answers with what comes out of a queue until it ends, the client goes away or its right ends; `leave` is called once then.
  * A client that reads too slowly finds its queue full: it is told, and may come again with the last id that it saw.
+ * The last event of one whose right has ended is `ended`, with the reason.
+ * @param check why the caller may not hear this any more; undefined while it may
  */
-export function answerEvents(c: Context<ApiEnv>, queue: BoundedQueue<ServerSentEvent>, leave: () => void): Response {
+export function answerEvents(
+  c: Context<ApiEnv>,
+  { live }: Pick<Ports, 'live'>,
+  queue: BoundedQueue<ServerSentEvent>,
+  { check, leave }: { readonly check: LiveThing['check']; readonly leave: () => void },
+): Response {
   c.header('X-Accel-Buffering', 'no')
   return streamSSE(c, async (stream) => {
     const stop = (): void => queue.end()
     stream.onAbort(stop)
+    let why: RightEnd | undefined
+    let tooLate: NodeJS.Timeout | undefined
+    const release = live.watch({
+      check,
+      until: c.var.caller.until,
+      end: (reason) => {
+        why = reason
+        queue.clear()
+        // A client that reads nothing does not keep its stream.
+        tooLate = setTimeout(() => c.env?.outgoing?.destroy(), farewellTimeout)
+      },
+    })
     const stopListening = onAbort(c.var.draining, stop)
     try {
       await stream.write(`retry: ${reconnectDelay}\n\n`)
@@ -33,8 +57,11 @@ export function answerEvents(c: Context<ApiEnv>, queue: BoundedQueue<ServerSentE
         if (event !== undefined) await stream.writeSSE(event)
         else if (!queue.ended) await stream.write(': alive\n\n')
       }
+      if (why !== undefined) await stream.writeSSE({ event: 'ended', data: JSON.stringify(why) })
     } finally {
+      release()
       stopListening()
+      clearTimeout(tooLate)
       leave()
     }
   })

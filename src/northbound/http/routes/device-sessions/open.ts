@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { rightsLost } from '../../../../access/right-end.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
@@ -64,6 +65,17 @@ async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
     return answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure)
   }
   if (c.req.raw.signal.aborted) void ports.rpc.sessions.close(opening.session)
+  const { caller } = c.var
+  ports.rpc.sessions.endBy(opening.session, (end) =>
+    ports.live.watch({
+      check: async () => {
+        const now = await caller.authorise(deviceId)
+        return caller.ended() ?? (now.allowed ? undefined : rightsLost(now.refusal))
+      },
+      until: caller.until,
+      end: ({ message }) => end(message),
+    }),
+  )
   c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}/sessions/${opening.session.id}`)
   return c.json(describeDeviceSession(opening.session), 201)
 }

@@ -104,7 +104,7 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
-  const { operations } = authorisation.permission
+  let { operations } = authorisation.permission
   if (asked.commit?.confirmed === true && asked.commit.persist === undefined)
     throw new InvalidField(
       ['commit', 'persist'],
@@ -118,7 +118,13 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   if (!timeout.ok) return timeout.response
   const wait = waitOf(c, ports.rpc.limits())
   if (!wait.ok) return wait.response
-  if (wait.milliseconds > 0) await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+  if (wait.milliseconds > 0) {
+    await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+    // Minutes later the caller may have no right to it any more.
+    const still = await c.var.caller.authorise(deviceId)
+    if (!still.allowed) return answerRefused(c, still.refusal)
+    ;({ operations } = still.permission)
+  }
   return ports.rpc.answers.once(c, deviceId, body, async () => {
     let happened = false
     const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {

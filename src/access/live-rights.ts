@@ -1,0 +1,64 @@
+import { atDate } from '../lib/at-date.js'
+import type { RightEnd } from './right-end.js'
+
+/** Something that goes on for as long as the right that it was begun with: a stream, a session, a connection. */
+export interface LiveThing {
+  /** Why the right is gone; undefined while it holds. Asked whenever what rights are made of may have changed. */
+  readonly check: () => RightEnd | undefined | Promise<RightEnd | undefined>
+  /** When the right ends by itself. */
+  readonly until?: Date | undefined
+  /** Ends it, and tells its client why; called once. */
+  readonly end: (why: RightEnd) => void
+}
+
+/**
+ * All that is live by somebody's right. A token that is revoked, a user who is removed, a role or a key that is taken away: whoever changes
+ * such a thing calls `recheck`, and what has lost its right ends.
+ */
+export interface LiveRights {
+  /** Watches a thing until the function that it returns is called; checked at once, because its right may have ended while it began. */
+  watch(thing: LiveThing): () => void
+  /** Asks of everything whether its right still holds. */
+  recheck(): void
+  /** How many things are watched. */
+  count(): number
+}
+
+/** @param onFault told of a check that failed; its thing goes on until the next check */
+export function createLiveRights(onFault: (error: unknown) => void): LiveRights {
+  const watched = new Set<Watched>()
+
+  const look = async (one: Watched): Promise<void> => {
+    try {
+      const why = await one.thing.check()
+      if (why === undefined || !watched.has(one)) return
+      release(one)
+      one.thing.end(why)
+    } catch (error) {
+      onFault(error)
+    }
+  }
+  const release = (one: Watched): void => {
+    watched.delete(one)
+    one.disarm()
+  }
+
+  return {
+    watch: (thing) => {
+      const one: Watched = { thing, disarm: () => undefined }
+      watched.add(one)
+      if (thing.until !== undefined) one.disarm = atDate(thing.until, () => void look(one))
+      void look(one)
+      return () => release(one)
+    },
+    recheck: () => {
+      for (const one of watched) void look(one)
+    },
+    count: () => watched.size,
+  }
+}
+
+interface Watched {
+  readonly thing: LiveThing
+  disarm: () => void
+}
