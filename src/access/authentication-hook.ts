@@ -99,11 +99,10 @@ function post({ url, token, ca }: AuthenticationHookSettings, content: string, s
   }
   return new Promise((resolve, reject) => {
     const request = (url.startsWith('https:') ? requestByHttps : requestByHttp)(url, options, (response) => {
-      bodyOf(response).then(
-        (body) => resolve({ status: response.statusCode ?? 0, body }),
+      bodyOf(response)
+        .then((body) => resolve({ status: response.statusCode ?? 0, body }))
         // It is told by the request as well where that is still under way.
-        reject,
-      )
+        .catch(reject)
     })
     request.on('error', reject)
     request.end(content)

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { atDate } from '../lib/at-date.js'
 import type { RightEnd } from './right-end.js'
 
@@ -38,6 +39,7 @@ export function createLiveRights(onFault: (error: unknown) => void): LiveRights 
       onFault(error)
     }
   }
+  const lookSoon = (one: Watched): void => inBackground('session', look(one))
   const release = (one: Watched): void => {
     watched.delete(one)
     one.disarm()
@@ -47,12 +49,12 @@ export function createLiveRights(onFault: (error: unknown) => void): LiveRights 
     watch: (thing) => {
       const one: Watched = { thing, disarm: () => undefined }
       watched.add(one)
-      if (thing.until !== undefined) one.disarm = atDate(thing.until, () => void look(one))
-      void look(one)
+      if (thing.until !== undefined) one.disarm = atDate(thing.until, () => lookSoon(one))
+      lookSoon(one)
       return () => release(one)
     },
     recheck: () => {
-      for (const one of watched) void look(one)
+      for (const one of watched) lookSoon(one)
     },
     count: () => watched.size,
   }

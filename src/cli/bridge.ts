@@ -37,6 +37,7 @@ import { createFleetEventLog } from '../northbound/http/streams/fleet-events.js'
 import { httpAuthenticatorsFrom, tokenDeskOn } from './http-access.js'
 import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { listen } from './listen.js'
+import { logFaults } from './log-faults.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { createStallLog } from './log-stalls.js'
 import { version } from './package-info.js'
@@ -99,6 +100,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const events = createFleetEmitter()
   logFleetEvents(events, log)
   const metrics: Metrics = createMetrics({ version, readings: () => readings() })
+  const stopLoggingFaults = logFaults(log, metrics.faults)
   countFleetEvents(events, metrics.fleet)
   const tellOfStall = createStallLog(log)
   const onStall = (stall: EventLoopStall): void => {
@@ -296,6 +298,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     await rpc.close()
     fleet.close()
     stopWatching()
+    stopLoggingFaults()
     metrics.stop()
     await recording.close()
     await tracing.close()

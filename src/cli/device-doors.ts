@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { createServer, isIPv4 } from 'node:net'
 import type { EndpointAssignments } from '../fleet/endpoint-assignments.js'
 import { createDeviceListeners, type DeviceListener, type ListenFailure } from '../northbound/ssh/device-listeners.js'
@@ -89,7 +90,7 @@ export function createDeviceDoors(options: {
       if (starting) return
       soon ??= setTimeout(() => {
         soon = undefined
-        void settle()
+        inBackground('client', settle())
       }, gatheringTime)
     },
     openAtStart: async () => {

@@ -55,14 +55,15 @@ export async function createHttpEndpoint(
     if (!listener.present(reading.material)) return
     log.info(described(reading.material), 'certificate of HTTP renewed')
   }
-  const look = (): void =>
-    void lookAgain().catch((error: unknown) => log.error({ err: error }, 'certificate of HTTP not looked at'))
+  const look = (): void => {
+    lookAgain().catch((error: unknown) => log.error({ err: error }, 'certificate of HTTP not looked at'))
+  }
   let watch = watchFiles(Object.values(filesOf(config) ?? {}), look)
   const daily = setInterval(() => {
     if (material !== undefined) warnOfTheEnd(material, log)
-    void renewOwn(config, log)
+    renewOwn(config, log)
       .catch((error: unknown) => log.error({ err: error }, 'certificate of its own not renewed'))
-      .then(look)
+      .finally(look)
   }, day)
   daily.unref()
 

@@ -1,8 +1,10 @@
 import { Command } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
+import { inBackground, oneAfterAnother } from '../lib/background.js'
 import { createLog, type Log } from '../telemetry/log.js'
 import { type Bridge, startBridge } from './bridge.js'
+import { catchTheUncaught } from './last-resort.js'
 import { reloadUsers } from './reload-users.js'
 import { findServiceManager } from './service-manager.js'
 import { StartProblem } from './start-problem.js'
@@ -38,9 +40,11 @@ type Usable = Extract<LoadedConfig, { ok: true }>
 async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<void> {
   const { config, file } = loaded
   const manager = findServiceManager(process.env, log)
-  const reloads = oneAfterAnother()
+  // So that a slow reload never overwrites a newer one.
+  const reloads = oneAfterAnother('command')
   let bridge: Bridge | undefined
   let watched: WatchedFile | undefined
+  let uncaught = (): void => undefined
   const watchUsers = ({ usersFile, config: { users } }: Usable): void => {
     watched?.close()
     if (usersFile === undefined) return
@@ -56,6 +60,7 @@ async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<
   try {
     const started = await startBridge(config, log)
     bridge = started
+    uncaught = catchTheUncaught(log, () => started.stop(AbortSignal.abort()))
     log.info({ ...started.addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
     const reload = (): void =>
       reloads(async () => {
@@ -72,13 +77,15 @@ async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<
     log.info({ signal, sessions, drainSeconds: started.drainTimeout() / 1000 }, 'stopping')
     process.off('SIGHUP', reload)
     const hurry = new AbortController()
-    void nextSignal().then((again) => {
+    const hurried = nextSignal().then((again) => {
       log.info({ signal: again }, 'stopping at once')
       hurry.abort()
     })
+    inBackground('command', hurried)
     await started.stop(hurry.signal)
   } finally {
     watched?.close()
+    uncaught()
   }
 }
 
@@ -93,14 +100,6 @@ function nextSignal(): Promise<NodeJS.Signals> {
     process.on('SIGTERM', take)
     process.on('SIGINT', take)
   })
-}
-
-/** Runs what it is given one after another, so that a slow reload never overwrites a newer one. */
-function oneAfterAnother(): (task: () => void | Promise<void>) => void {
-  let last = Promise.resolve()
-  return (task) => {
-    last = last.then(task)
-  }
 }
 
 /**

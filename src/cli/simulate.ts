@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { readDuration } from '../config/duration.js'
 import { keptHostKey } from '../simulator/host-key.js'
@@ -106,7 +107,10 @@ async function simulate(options: SimulateOptions, io: CommandIo): Promise<void> 
   printDevices(started, options, io)
   if (options.verbose === true) tellEvents(started, io)
   const interrupted = untilSignal()
-  void started.attached.then(() => io.stderr.write(`the bridge has logged in to all ${options.count} devices\n`))
+  const told = started.attached.then(() =>
+    io.stderr.write(`the bridge has logged in to all ${options.count} devices\n`),
+  )
+  inBackground('simulator', told)
   await interrupted
   await started.stop()
   io.exit(0)

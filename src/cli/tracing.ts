@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config/schema.js'
 import type { Log } from '../telemetry/log.js'
@@ -28,7 +29,9 @@ export async function startTracing(config: Pick<Config, 'traces'>, log: Log, met
     settings = next
     traces = opened
     if (opened !== undefined) all.add(opened)
-    if (before !== undefined) void before.retire(closeTimeout).then(() => all.delete(before))
+    if (before === undefined) return
+    const retired = before.retire(closeTimeout).then(() => all.delete(before))
+    inBackground('traces', retired)
   }
   await configure(config)
   return {

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { onAbort } from '../lib/on-abort.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Enrolment } from '../store/enrolment.js'
@@ -137,14 +138,16 @@ export async function createEnrolmentDesk(options: {
     if (!result.ok) onStoreProblem(result.problem, deviceId)
     return result.ok
   }
+  /** Updates without waiting for the disk: what is in memory counts. */
+  const note = (...change: Parameters<typeof update>): void => inBackground('store', update(...change))
   /** Ties enrolments to the file's entries: those of an entry that has left go with it, those of one that came belong to it from now on. */
   const followFile = (): void => {
     const gone = [...stored.values()].filter((enrolment) => enrolment.configured && !configured.has(enrolment.deviceId))
-    for (const { deviceId } of gone) void update(deviceId, withoutEntry)
+    for (const { deviceId } of gone) note(deviceId, withoutEntry)
     const entered = [...stored.values()].filter(
       (enrolment) => !enrolment.configured && configured.has(enrolment.deviceId),
     )
-    for (const { deviceId } of entered) void update(deviceId, (enrolment) => enrolment)
+    for (const { deviceId } of entered) note(deviceId, (enrolment) => enrolment)
     known = knownNow()
     if (gone.length > 0) left(gone.map(({ deviceId }) => deviceId))
   }
@@ -165,10 +168,10 @@ export async function createEnrolmentDesk(options: {
   }
 
   const forgetExpired = (): void => {
-    for (const deviceId of room.expire(now().getTime())) void update(deviceId, () => undefined)
+    for (const deviceId of room.expire(now().getTime())) note(deviceId, () => undefined)
   }
   const giveWay = (deviceId: string): void => {
-    void update(deviceId, () => undefined)
+    note(deviceId, () => undefined)
     waiting.get(deviceId)?.('too-many-pending')
   }
 
@@ -184,7 +187,7 @@ export async function createEnrolmentDesk(options: {
       if (!entrance.ok) return 'too-many-pending'
       if (entrance.instead !== undefined) giveWay(entrance.instead)
       // Not waited for: what is in memory counts, and a second connection may be here before the disk is.
-      void update(deviceId, (enrolment) => ({
+      note(deviceId, (enrolment) => ({
         ...enrolment,
         standing: 'pending',
         presented: { ...pin, addedAt: now(), by: source },
@@ -328,7 +331,7 @@ export async function createEnrolmentDesk(options: {
       if (!due || refusalMayBeWritten('refusal', deviceId) === undefined) return
       refusalsWritten.set(deviceId, now().getTime())
       const changedKey = reason === 'host-key-not-pinned' && presented !== undefined
-      void update(deviceId, (enrolment) => ({
+      note(deviceId, (enrolment) => ({
         ...enrolment,
         ...(changedKey ? { presented: { ...pinOf(presented), addedAt: now(), by: source } } : {}),
         lastRefusal: { reason, message, source, at: now() },

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { onAbort } from '../lib/on-abort.js'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DeviceEndpoint } from './device-endpoint.js'
@@ -211,7 +212,8 @@ export function createFleet(options: {
     const attachment: Attachment = { link, attachedAt: now() }
     entry.attachment = attachment
     delete entry.lastDetached
-    void link.ended.then((end) => detach(entry, attachment, end))
+    const detached = link.ended.then((end) => detach(entry, attachment, end))
+    inBackground('fleet', detached)
     if (old === undefined) events.emit('attached', described(link))
     else {
       const sessions = old.admission?.slots.taken() ?? 0
@@ -270,10 +272,11 @@ export function createFleet(options: {
     if (entry === undefined) return refused(unknownDevice(deviceId))
     const admitted = (spares: SpareChannels, { channel, release }: SpareChannel): SessionOpening => {
       spares.fill()
-      void channel.closed.then(() => {
+      const released = channel.closed.then(() => {
         release()
         spares.fill()
       })
+      inBackground('fleet', released)
       return { ok: true, channel, session: register.open({ deviceId, client, request }, channel) }
     }
     const began = now()
@@ -319,7 +322,7 @@ export function createFleet(options: {
         opening.channel.stream.resume()
         opening.channel.standardError.resume()
         opening.channel.close()
-        void opening.channel.closed.then(slot.release)
+        inBackground('fleet', opening.channel.closed.then(slot.release))
         return refused(cancelled)
       }
       if (opening.ok) {

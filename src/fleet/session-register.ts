@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { randomBytes } from 'node:crypto'
 import type { FleetEmitter } from './events.js'
 import type { DeviceChannel } from './link.js'
@@ -64,7 +65,10 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
     }
     entries.set(session.id, { session, end })
     live[session.client.via] += 1
-    void channel.closed.then(() => end())
+    inBackground(
+      'fleet',
+      channel.closed.then(() => end()),
+    )
     events.emit('session-opened', session)
     return {
       id: session.id,

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import type { ChannelRequest, DeviceChannel, Link } from './link.js'
 import type { Release, SessionSlots } from './session-slots.js'
 
@@ -67,7 +68,7 @@ export function createSpareChannels(
   }
   const fill = (): void => {
     if (closed || retry !== undefined) return
-    for (let missing = count - ready.length - opening; missing > 0; missing -= 1) void openOne()
+    for (let missing = count - ready.length - opening; missing > 0; missing -= 1) inBackground('fleet', openOne())
   }
 
   return {

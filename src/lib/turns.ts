@@ -1,3 +1,5 @@
+import { reportFault } from './background.js'
+
 /** Does pieces of work one after the other, so few in each turn of the event loop that everything else comes between. */
 export type Turns = (work: () => void) => void
 
@@ -28,13 +30,15 @@ export function createTurns({ now = () => performance.now(), share = () => 1 }: 
     scheduled = false
     const began = now()
     const end = began + TURN
-    let work = waiting.shift()
-    try {
-      for (; work !== undefined; work = now() < end ? waiting.shift() : undefined) work()
-    } finally {
-      if (share() < 1) reckon(now() - began)
-      if (waiting.length > 0) schedule()
-    }
+    for (let work = waiting.shift(); work !== undefined; work = now() < end ? waiting.shift() : undefined)
+      try {
+        work()
+      } catch (error) {
+        // Whoever handed it in has had its chance to catch it; all others go on.
+        reportFault('handshake', error)
+      }
+    if (share() < 1) reckon(now() - began)
+    if (waiting.length > 0) schedule()
   }
   const schedule = (): void => {
     if (scheduled) return

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { createFrameDecoder } from '../netconf/frame-decoder.js'
 import { encodeFrame } from '../netconf/frame-encoder.js'
 import { agreeFraming, buildHello, parseHello } from '../netconf/hello.js'
@@ -51,7 +52,7 @@ export function serveSession(
     writer.send(encodeFrame(decoder.framing(), serialiseXml(message, { prolog: manner.prolog })))
 
   const subscription = createSubscription(device.clock, device.events, (notification) => {
-    if (!over && writer.waiting() < MAX_WAITING_NOTIFICATIONS) void send(notification)
+    if (!over && writer.waiting() < MAX_WAITING_NOTIFICATIONS) inBackground('simulator', send(notification))
   })
 
   const end = (reason: TerminationReason, killedBy?: number): void => {
@@ -67,7 +68,10 @@ export function serveSession(
     context.onEnd(reason)
     // A killed session may be one whose client reads nothing: its last replies are not waited for.
     if (reason === 'killed') transport.close(1)
-    else void writer.send(Buffer.alloc(0)).then(() => transport.end(reason === 'closed' ? 0 : 1))
+    else {
+      const ended = writer.send(Buffer.alloc(0)).then(() => transport.end(reason === 'closed' ? 0 : 1))
+      inBackground('simulator', ended)
+    }
   }
 
   const greet = (message: Buffer): void => {
@@ -137,10 +141,11 @@ export function serveSession(
       }
       busy = true
       channel.pause()
-      void serve(frame.bytes).finally(() => {
+      const served = serve(frame.bytes).finally(() => {
         busy = false
         next()
       })
+      inBackground('simulator', served, () => end('other'))
     }
   }
 
@@ -157,6 +162,6 @@ export function serveSession(
   channel.on('error', () => end('dropped'))
   transport.onGone(() => end('dropped'))
   const hello = serialiseXml(buildHello({ capabilities: device.capabilities, sessionId }), { prolog: manner.prolog })
-  void writer.send(encodeFrame('end-of-message', `${manner.greeting(actor.username)}${hello}`))
+  inBackground('simulator', writer.send(encodeFrame('end-of-message', `${manner.greeting(actor.username)}${hello}`)))
   return { actor, end }
 }

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { connect, type Socket } from 'node:net'
 import { awaitCalixAck, calixIdentity } from './calix-identity.js'
 import { systemClock } from './clock.js'
@@ -94,7 +95,7 @@ export function startSimulatedDevice(options: SimulatedDeviceOptions): Simulated
     socket.once('connect', () => {
       connected = true
       news.tell('dialled', { localPort: socket.localPort ?? 0 })
-      void begin(socket)
+      inBackground('simulator', begin(socket), () => socket.destroy())
     })
   }
 

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ChannelOpening, Link } from '../fleet/link.js'
 
@@ -16,7 +17,7 @@ const greeting =
  */
 export async function holdSession(link: Link): Promise<void> {
   const first = await openHeldSession(link)
-  void keepOpen(link, first)
+  inBackground('link', keepOpen(link, first))
 }
 
 async function keepOpen(link: Link, first: ChannelOpening): Promise<void> {

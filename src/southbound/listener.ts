@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Offence, Penalties } from '../lib/penalties.js'
 import { networkOf } from '../lib/source-network.js'
@@ -61,24 +62,21 @@ export function createCallHomeListener(
     })
     if (!entry.ok) return turnAway(noRoom(entry.cause))
     calls.add(socket)
-    void receiveCall(
-      socket,
-      source,
-      {
-        call: entry.call,
-        network,
-        refused: (refusal) => {
-          const offence = OFFENCE_OF[refusal.reason]
-          if (offence !== undefined && !hasGivenWay && !acquaintances.knows(network)) penalties.punish(network, offence)
-          return hasGivenWay ? gaveWay : refusal
-        },
+    const admitted = {
+      call: entry.call,
+      network,
+      refused: (refusal: Refusal) => {
+        const offence = OFFENCE_OF[refusal.reason]
+        if (offence !== undefined && !hasGivenWay && !acquaintances.knows(network)) penalties.punish(network, offence)
+        return hasGivenWay ? gaveWay : refusal
       },
-      { ...callHome, acquaintances, keepalive },
-      limits,
-    ).finally(() => {
+    }
+    const received = receiveCall(socket, source, admitted, { ...callHome, acquaintances, keepalive }, limits)
+    const over = received.finally(() => {
       entry.call.leave()
       calls.delete(socket)
     })
+    inBackground('call-home', over, () => socket.destroy())
   })
   return {
     server,

@@ -23,10 +23,12 @@ export function loginWith(prepare: () => Promise<Login>, onFailure: (error: Erro
       next(attempt ?? (false as unknown as AuthenticationAttempt))
     }
     if (attempts !== undefined) return proceed()
-    prepare().then((login) => {
-      attempts = attemptsFor(login)
-      proceed()
-    }, onFailure)
+    prepare()
+      .then((login) => {
+        attempts = attemptsFor(login)
+        proceed()
+      })
+      .catch(onFailure)
   }
 }
 

@@ -1,3 +1,4 @@
+import { inBackground } from '../lib/background.js'
 import { type FileProblem, fileProblem } from './file-problem.js'
 import { createLineQueue } from './line-queue.js'
 import { createLineFile, FileFailure, type Rotation } from './line-file.js'
@@ -81,8 +82,9 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
   }
   const schedule = (): void => {
     if (closed || waiting.octets() === 0 || flushing !== undefined) return
-    if (waiting.octets() >= BATCH && problem === undefined) void flush()
-    else timer ??= setTimeout(() => void flush(), problem === undefined ? limits.flushInterval : RETRY)
+    if (waiting.octets() >= BATCH && problem === undefined) inBackground('store', flush())
+    else
+      timer ??= setTimeout(() => inBackground('store', flush()), problem === undefined ? limits.flushInterval : RETRY)
   }
 
   return {
@@ -100,7 +102,8 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
       return problem
     },
     reopen: () => {
-      void (flushing ?? Promise.resolve()).then(file.release)
+      const released = (flushing ?? Promise.resolve()).then(file.release)
+      inBackground('store', released)
     },
     close: async () => {
       await flushing

@@ -54,6 +54,12 @@ export interface EventLoopMetrics {
   stalled(work: string, seconds: number): void
 }
 
+/** Faults of the bridge itself. */
+export interface FaultMetrics {
+  /** One connection, session or piece of work failed by one. */
+  readonly faultFound: (where: string) => void
+}
+
 /** What there is at a moment; asked whenever the metrics are read. */
 export interface Readings {
   readonly links: number
@@ -86,6 +92,7 @@ export interface Metrics {
   readonly operations: OperationMetrics
   readonly traces: TraceMetrics
   readonly eventLoop: EventLoopMetrics
+  readonly faults: FaultMetrics
   /** All metrics in Prometheus' text format. */
   exposition(): Promise<Exposition>
   stop(): void
@@ -175,6 +182,8 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
 
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
+
+  const faults = counter('faults_total', 'Faults of the bridge itself, by where they came up.', 'where')
 
   const clients = gauge('clients', 'Connections of clients to the SSH endpoint.')
   const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
@@ -283,6 +292,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     eventLoop: {
       stalled: (work, seconds) => stalls.observe({ work: workWord(work) }, seconds),
     },
+    faults: { faultFound: (where) => faults.inc({ where }) },
     exposition: async () => {
       await read()
       return { contentType: registry.contentType, text: await registry.metrics() }

@@ -20,7 +20,7 @@ afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */
 function tellOfEverything(): void {
-  const { fleet, callHome, clients, operations, traces, eventLoop } = metrics
+  const { fleet, callHome, clients, operations, traces, eventLoop, faults } = metrics
   fleet.linkAttached()
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
@@ -39,6 +39,7 @@ function tellOfEverything(): void {
   clients.operationDenied()
   traces.spansDropped('queue-full', 1)
   eventLoop.stalled('handshake', 0.2)
+  faults.faultFound('session')
 }
 
 async function read() {
@@ -77,7 +78,7 @@ describe('metrics', () => {
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(documented()))
     const allowed = ['version', 'node', 'reason', 'standing', 'state', 'outcome', 'via', 'channel', 'direction']
     const labels = new Set([...found.values()].flat())
-    expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile', 'work'].toSorted())
+    expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile', 'where', 'work'].toSorted())
   })
 
   it('show what there is when they are read', async () => {

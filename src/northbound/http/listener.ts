@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import { createServer as createHttpServer, type Server as HttpServer, type ServerOptions } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
@@ -52,7 +53,7 @@ export function createHttpListener(
       for (const settle of whenQuiet) settle()
       whenQuiet.clear()
     })
-    void listener(incoming, outgoing)
+    inBackground('http', listener(incoming, outgoing), () => incoming.socket.destroy())
   })
   server.on('drop', (data) =>
     log.warn(

@@ -85,8 +85,10 @@ export function createDeviceListeners(options: {
 
   return {
     reconcile: () => {
-      working = working.then(work)
-      return working
+      const done = working.then(work)
+      // One that fails, as whoever asked for it hears, must not keep the later ones from running.
+      working = done.catch(() => [])
+      return done
     },
     count: () => open.size,
     close: () => {

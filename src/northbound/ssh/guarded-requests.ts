@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import { DATASTORE_PARAMETERS, type Operation, operationOf } from '../../access/operation.js'
 import type { OperationDecision } from '../../access/operation-rule.js'
 import { createByteQueue } from '../../netconf/byte-queue.js'
@@ -207,7 +208,11 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     hasRoom: () => work === undefined && toDevice.hasRoom(),
     whenRoom: (resume) => {
       if (work === undefined) toDevice.whenRoom(resume)
-      else void work.then(() => sink.whenRoom(resume))
+      else
+        inBackground(
+          'session',
+          work.then(() => sink.whenRoom(resume)),
+        )
     },
     end: () => after(toDevice.end),
   }

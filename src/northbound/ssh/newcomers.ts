@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import type { Socket } from 'node:net'
 import type { Connection } from 'ssh2'
 import { LRUCache } from 'lru-cache'
@@ -142,11 +143,17 @@ export function createNewcomers(options: {
               workOn(work)
               piece()
             })
-          if (begun === undefined)
+          if (begun === undefined) {
             begun = call
               .queue(familiar.has(network) ? 'familiar' : 'stranger', gone.signal)
               .then((outcome) => outcome === 'begun' && (inTurn(), true))
-          else void begun.then((mayGoOn) => mayGoOn && inTurn())
+            inBackground('handshake', begun, () => socket.destroy())
+          } else
+            inBackground(
+              'handshake',
+              begun.then((mayGoOn) => mayGoOn && inTurn()),
+              () => socket.destroy(),
+            )
         })
       },
       failed: () => {

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { SessionRecord } from '../../access/record.js'
@@ -77,9 +78,10 @@ export async function relay(
     device.standardError.resume()
   }
   // After EOF nothing more may be said on standard error, and that a link ended, or the guard ends the session, has to be explained there.
-  void Promise.all([endOf(device.stream), endOf(device.standardError)])
+  const ended = Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))
+  inBackground('session', ended, () => client.close())
 
   const first = await Promise.race([
     device.closed.then((closing) => {

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
 import type { Operation } from '../../access/operation.js'
@@ -219,7 +220,9 @@ function serveClient(
       },
     },
   }
-  void authenticate(connection, door, users, socket.remoteAddress ?? '', limits.maxLoginAttempts, log, onTooMany).then(
+  const { maxLoginAttempts } = limits
+  const address = socket.remoteAddress ?? ''
+  const served = authenticate(connection, door, users, address, maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       newcomer.loggedIn()
       const { user } = authenticated.login
@@ -242,6 +245,7 @@ function serveClient(
       serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics, tracer)
     },
   )
+  inBackground('client', served, () => socket.destroy())
 }
 
 function serveAuthenticated(

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
@@ -6,7 +7,7 @@ import type { SessionClient } from '../../fleet/session-client.js'
 import { shownRequest } from '../../fleet/shown-request.js'
 import { onFirstClose } from '../../ssh/first-close.js'
 import { governFlow } from '../../ssh/ssh2-internals-flow.js'
-import { type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2-internals.js'
+import { type HeldChannel, holdAnswer, sendEof, sendExit, socketOf } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer, Span } from '../../telemetry/traces.js'
@@ -71,18 +72,14 @@ export function serveSession(
   done: () => void,
 ): void {
   const clientGone = closeOf(session, connection)
-  void clientGone.then(done)
+  inBackground('client', clientGone.then(done))
 
   const surroundings = gatherSurroundings(connection, session, () => mayHaveTerminal(context))
-  session.on('subsystem', (accept, _reject, { name }) => {
-    void begin(accept, { kind: 'subsystem', name })
-  })
-  session.on('exec', (accept, _reject, { command }) => {
-    void begin(accept, { kind: 'exec', command })
-  })
-  session.on('shell', (accept) => {
-    void begin(accept, { kind: 'shell' })
-  })
+  const start = (accept: () => ServerChannel, purpose: ChannelPurpose): void =>
+    inBackground('session', begin(accept, purpose), () => socketOf(connection).destroy())
+  session.on('subsystem', (accept, _reject, { name }) => start(accept, { kind: 'subsystem', name }))
+  session.on('exec', (accept, _reject, { command }) => start(accept, { kind: 'exec', command }))
+  session.on('shell', (accept) => start(accept, { kind: 'shell' }))
 
   const begin = async (accept: () => ServerChannel, purpose: ChannelPurpose): Promise<void> => {
     const held = holdAnswer(connection, accept)
@@ -155,7 +152,10 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   const { held, request, surroundings, clientGone, span } = asked
   const { fleet, deviceId, client, method, recorder, log } = context
   const cancel = new AbortController()
-  void clientGone.then(() => cancel.abort())
+  inBackground(
+    'session',
+    clientGone.then(() => cancel.abort()),
+  )
   // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
   const environment = use.kind === 'netconf' ? [] : surroundings.environment
   span?.rename(`${use.kind} session`)

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import type { Connection, Session } from 'ssh2'
 import type { DeviceChannel, EnvironmentVariable, Terminal, WindowSize } from '../../fleet/link.js'
 import { takeSessionRequests } from '../../ssh/ssh2-internals-requests.js'
@@ -45,6 +46,8 @@ export function gatherSurroundings(
         answer(may)
         return may ? asked : undefined
       })
+      // Nobody may ask for it any more.
+      inBackground('session', granted, () => answer(false))
     },
     resize: (next) => {
       size = next

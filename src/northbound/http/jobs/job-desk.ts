@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import { randomBytes } from 'node:crypto'
 import type { RightEnd } from '../../../access/right-end.js'
 import { samePrincipal } from '../../../access/principal.js'
@@ -115,7 +116,7 @@ export async function createJobDesk(options: {
       // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come back.
       if (busy.has(deviceId)) continue
       ready.delete(deviceId)
-      runFor(deviceId).catch((error: unknown) => log.error({ err: error, deviceId }, 'jobs of a device not run'))
+      inBackground('jobs', runFor(deviceId))
     }
   }
   const attached = ({ deviceId }: { readonly deviceId: string }): void => {
@@ -127,16 +128,12 @@ export async function createJobDesk(options: {
   const sweep = (): void => {
     const { jobRetention } = limits()
     for (const job of jobs.values()) {
-      if (job.state === 'queued' && job.expiresAt <= now())
-        void save({
-          ...job,
-          state: 'expired',
-          finishedAt: now(),
-          answer: problem(504, 'job-expired', `device ${JSON.stringify(job.deviceId)} was not there in time`),
-        })
-      else if (job.finishedAt !== undefined && now().getTime() - job.finishedAt.getTime() > jobRetention) {
+      if (job.state === 'queued' && job.expiresAt <= now()) {
+        const answer = problem(504, 'job-expired', `device ${JSON.stringify(job.deviceId)} was not there in time`)
+        inBackground('jobs', save({ ...job, state: 'expired', finishedAt: now(), answer }))
+      } else if (job.finishedAt !== undefined && now().getTime() - job.finishedAt.getTime() > jobRetention) {
         jobs.delete(job.id)
-        void store.remove(job.id)
+        inBackground('jobs', store.remove(job.id))
       }
     }
   }
@@ -166,7 +163,7 @@ export async function createJobDesk(options: {
   fleet.events.on('replaced', attached)
   const sweeping = setInterval(() => {
     sweep()
-    void tryAgain()
+    inBackground('jobs', tryAgain())
   }, sweepInterval)
   sweeping.unref()
 

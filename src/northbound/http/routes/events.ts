@@ -1,3 +1,4 @@
+import { oneAfterAnother } from '../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rightsLost } from '../../../access/right-end.js'
@@ -55,10 +56,8 @@ export function registerEvents(api: Api, ports: Ports): void {
       if ((await wants(event)) && !queue.push(written(event))) queue.end()
     }
     // One after another, so that they stay in their order.
-    let given = Promise.resolve()
-    const give = (event: FleetEvent): void => {
-      given = given.then(() => giveIfWanted(event))
-    }
+    const inTurn = oneAfterAnother('http', () => queue.end())
+    const give = (event: FleetEvent): void => inTurn(() => giveIfWanted(event))
     const lastSeen = c.req.header('last-event-id')
     if (lastSeen !== undefined) {
       const { events, complete } = ports.events.since(lastSeen)

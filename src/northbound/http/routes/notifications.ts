@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import { onAbort } from '../../../lib/on-abort.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
@@ -173,7 +174,8 @@ async function answerSubscription(
   const failed = await Promise.race([taken, ending])
   record(c, ports, deviceId, request, performance.now() - began, failed)
   if (failed !== undefined) return answerEnd(c, ports, deviceId, failed)
-  void ending.then((end) => tellEnd(queue, end))
+  const told = ending.then((end) => tellEnd(queue, end))
+  inBackground('http', told)
   return answerEvents(c, ports, queue, { check: () => rightTo(c, deviceId, request), leave: () => over.abort() })
 }
 

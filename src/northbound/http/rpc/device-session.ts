@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import { onAbort } from '../../../lib/on-abort.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { LinkEnd } from '../../../fleet/link.js'
@@ -66,12 +67,13 @@ async function tryToOpen(
   try {
     const onSent = (octets: number): void => live.carried('fromClient', octets)
     const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
-    void session.closed.then(release)
+    inBackground('http', session.closed.then(release))
     if (signal?.aborted) {
       session.abort('its client went away')
       return failedWith(clientGone)
     }
-    void live.killed.then((by) => session.abort(`it was ended by ${by}`))
+    const killed = live.killed.then((by) => session.abort(`it was ended by ${by}`))
+    inBackground('http', killed)
     return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
   } catch (thrown) {
     release()

@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import { type Principal, principalKey } from '../../../access/principal.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
@@ -147,7 +148,8 @@ export function createExplicitSessions(
     entry.lifetime.unref()
     entries.set(id, entry)
     rest(id, entry)
-    void session.closed.then((reason) => void end(id, 'device', whyEnded(reason, session.linkEnd())))
+    const forgotten = session.closed.then((reason) => end(id, 'device', whyEnded(reason, session.linkEnd())))
+    inBackground('http', forgotten)
     return { ok: true, session: shown(id, entry) }
   }
 

@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import { NetconfSessionError } from '../../../netconf/session-error.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
@@ -176,7 +177,7 @@ export function createWarmSessions(
         if (pool.sessions.size === 0 && pool.opening === 0) failWaiting(pool, tooMany(maxWarmSessions))
         return
       }
-      void open(pool)
+      inBackground('http', open(pool))
     }
   }
 
@@ -203,11 +204,12 @@ export function createWarmSessions(
     }
     const warm: Warm = { session: opening.session, sent: [], takenOut: false, idle: undefined }
     pool.sessions.add(warm)
-    void opening.session.closed.then(() => {
+    const closed = opening.session.closed.then(() => {
       takeAway(pool, warm)
       dispatch(pool)
       forget(pool)
     })
+    inBackground('http', closed)
     rest(pool, warm)
     dispatch(pool)
   }
@@ -230,29 +232,27 @@ export function createWarmSessions(
         onStall: () => heldUp(pool, warm, sent),
         onDiscarded: () => finished(pool, warm, sent),
       })
-      .then(
-        (reply) => {
-          sent.state = 'streaming'
-          // Somebody who went away in the very turn in which the reply began reads nothing of it.
-          if (job.signal.aborted) reply.body.destroy()
-          onClosed(reply.body, () => finished(pool, warm, sent))
-          answered({ ok: true, reply })
-        },
-        (thrown: unknown) => {
-          // Given up, or moved to another session.
-          if (sent.state === 'given-up') return
-          stopListening()
-          if (thrown instanceof NetconfSessionError && thrown.code === 'not-sendable') {
-            // Nothing was sent: the session is as good as before.
-            job.settle(failedWith(unanswered(pool.place.deviceId, thrown, undefined)))
-            return finished(pool, warm, sent)
-          }
-          // All that is sent on it fails with it, and must find it gone. It has ended, or is made to.
-          takeAway(pool, warm)
-          warm.session.abort('a request on it failed')
-          lost(pool, job, whyEnded(thrown, warm.session.linkEnd()))
-        },
-      )
+      .then((reply) => {
+        sent.state = 'streaming'
+        // Somebody who went away in the very turn in which the reply began reads nothing of it.
+        if (job.signal.aborted) reply.body.destroy()
+        onClosed(reply.body, () => finished(pool, warm, sent))
+        answered({ ok: true, reply })
+      })
+      .catch((thrown: unknown) => {
+        // Given up, or moved to another session.
+        if (sent.state === 'given-up') return
+        stopListening()
+        if (thrown instanceof NetconfSessionError && thrown.code === 'not-sendable') {
+          // Nothing was sent: the session is as good as before.
+          job.settle(failedWith(unanswered(pool.place.deviceId, thrown, undefined)))
+          return finished(pool, warm, sent)
+        }
+        // All that is sent on it fails with it, and must find it gone. It has ended, or is made to.
+        takeAway(pool, warm)
+        warm.session.abort('a request on it failed')
+        lost(pool, job, whyEnded(thrown, warm.session.linkEnd()))
+      })
   }
 
   /** The session died before the reply began. */
@@ -320,19 +320,19 @@ export function createWarmSessions(
   /** A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it is closed. */
   const rest = (pool: Pool, warm: Warm): void => {
     if (draining && pool.waiting.length === 0) {
-      void leave(pool, warm)
+      inBackground('http', leave(pool, warm))
       return
     }
     if (warm.takenOut) {
       const shared = [...pool.sessions].filter(isShared).length + pool.opening
       if (shared >= limits().warmSessions) {
-        void leave(pool, warm)
+        inBackground('http', leave(pool, warm))
         return
       }
       warm.takenOut = false
     }
     clearTimeout(warm.idle)
-    warm.idle = setTimeout(() => void leave(pool, warm), limits().warmSessionIdle)
+    warm.idle = setTimeout(() => inBackground('http', leave(pool, warm)), limits().warmSessionIdle)
     warm.idle.unref()
   }
 
@@ -356,7 +356,7 @@ export function createWarmSessions(
       .flatMap((pool) => [...pool.sessions].map((warm) => ({ pool, warm })))
       .filter(({ warm }) => warm.sent.length === 0)
       .slice(0, most)
-    for (const { pool, warm } of idle) void leave(pool, warm)
+    for (const { pool, warm } of idle) inBackground('http', leave(pool, warm))
     return idle.length > 0
   }
 

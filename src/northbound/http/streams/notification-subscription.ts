@@ -1,3 +1,4 @@
+import { inBackground } from '../../../lib/background.js'
 import { createHash } from 'node:crypto'
 import type { Fleet } from '../../../fleet/fleet.js'
 import { onAbort, pauseUnlessAborted } from '../../../lib/on-abort.js'
@@ -138,7 +139,7 @@ async function listenOnce(
   })
   if (!opening.ok) return { kind: 'lost', failure: opening.failure }
   const { session } = opening
-  const leave = (): void => void session.close()
+  const leave = (): void => inBackground('http', session.close())
   const stopListening = onAbort(signal, leave)
   try {
     const ask = async (asked: SubscriptionRequest) =>
@@ -162,7 +163,7 @@ async function listenOnce(
     return { kind: 'lost', failure: lost(deviceId, why) }
   } finally {
     stopListening()
-    void session.close()
+    inBackground('http', session.close())
   }
 }
 

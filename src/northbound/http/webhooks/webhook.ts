@@ -1,3 +1,4 @@
+import { inBackground, oneAfterAnother } from '../../../lib/background.js'
 import { createHmac } from 'node:crypto'
 import { selectsDevice } from '../../../access/device-selector.js'
 import { pauseUnlessAborted } from '../../../lib/on-abort.js'
@@ -141,14 +142,14 @@ export function createWebhook(
     if (!(await wanted(event)) || closing.signal.aborted) return
     if (!makeRoomFor(event)) return
     queue.push(event)
-    if (!sending) void drain()
+    if (!sending) inBackground('webhooks', drain())
   }
   // One after another, so that they stay in their order.
-  let taken = Promise.resolve()
+  const inTurn = oneAfterAnother('webhooks')
 
   return {
     take: (event) => {
-      taken = taken.then(() => takeIfWanted(event))
+      inTurn(() => takeIfWanted(event))
     },
     close: () => closing.abort(),
   }

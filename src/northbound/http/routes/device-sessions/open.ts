@@ -1,3 +1,4 @@
+import { inBackground } from '../../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rightsLost } from '../../../../access/right-end.js'
@@ -64,7 +65,7 @@ async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
     const late = opening.failure.cause === 'client-gone' && deadline.passed()
     return answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure)
   }
-  if (c.req.raw.signal.aborted) void ports.rpc.sessions.close(opening.session)
+  if (c.req.raw.signal.aborted) inBackground('http', ports.rpc.sessions.close(opening.session))
   const { caller } = c.var
   ports.rpc.sessions.endBy(opening.session, (end) =>
     ports.live.watch({
