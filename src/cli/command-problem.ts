@@ -1,4 +1,4 @@
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import type { CommandIo } from './command-io.js'
 
 /** What happened and where, and what to do; neither holds a secret. */
@@ -9,14 +9,19 @@ export interface ProblemWords {
 
 /** Why a command came to nothing: what happened, what to do, and the exit status that says whose fault it is. */
 export interface CommandProblem extends Pick<ProblemWords, 'message'>, Partial<Pick<ProblemWords, 'hint'>> {
+  /** Further lines, such as commands to paste. */
+  readonly more?: readonly string[]
   /** 1 failed, 2 wrong usage or configuration. */
   readonly status: 1 | 2
 }
 
+/** UTF-16 units; a command to paste is whole. */
+const LONGEST_LINE = 8 * 1024
+
 /** Ends a command with its problem on standard error. */
-export function exitWithProblem({ message, hint, status }: CommandProblem, io: CommandIo): void {
-  const lines = [`homeport: ${message}`, ...(hint === undefined ? [] : [hint])]
-  for (const line of lines.flatMap((text) => text.split('\n'))) io.stderr.write(`${printable(line)}\n`)
+export function exitWithProblem({ message, hint, more = [], status }: CommandProblem, io: CommandIo): void {
+  const lines = [`homeport: ${message}`, ...(hint === undefined ? [] : [hint]), ...more]
+  for (const line of lines) io.stderr.write(`${strangerText(line, LONGEST_LINE)}\n`)
   io.exit(status)
 }
 

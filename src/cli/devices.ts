@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { Command, Option } from 'commander'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { type DeviceView, deviceSchema } from '../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../northbound/http/routes/devices/list.js'
 import { type BridgeRequest, devicePath, whyUnaddressable } from './bridge-client.js'
@@ -64,7 +64,7 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
             options,
             id,
             { method: 'POST', action: 'reject' },
-            (answer) => `rejected: ${printable(device(answer).id)}\n`,
+            (answer) => `rejected: ${strangerText(device(answer).id)}\n`,
           ),
         ),
     )
@@ -72,7 +72,7 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
       deviceCommand('forget')
         .description('remove all that is stored of a device id; its next call is that of a stranger')
         .action((id: string, options: BridgeOptions) =>
-          runOnDevice(io, options, id, { method: 'DELETE' }, () => `forgotten: ${printable(id)}\n`),
+          runOnDevice(io, options, id, { method: 'DELETE' }, () => `forgotten: ${strangerText(id)}\n`),
         ),
     )
     .addCommand(

@@ -30,7 +30,8 @@ export function findBridge({ env, cwd }: Pick<CommandIo, 'env' | 'cwd'>, configF
   return {
     ok: false,
     problem: {
-      message: `the configuration does not tell where the bridge is:\n${loaded.problems.map(formatProblem).join('\n')}`,
+      message: 'the configuration does not tell where the bridge is:',
+      more: loaded.problems.flatMap((problem) => formatProblem(problem).split('\n')),
       status: 2,
     },
   }

@@ -59,7 +59,7 @@ export async function tellWhatToCompare(
     {
       message:
         'no fingerprint is given: compare it with what the device itself prints (ssh-keygen -lf), then paste the line',
-      hint: waiting.map((device) => lineFor(device, action, options.join(''))).join('\n'),
+      more: waiting.map((device) => lineFor(device, action, options.join(''))),
       status: 2,
     },
     io,

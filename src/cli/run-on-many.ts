@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import {
   type DeviceAnswer,
   deviceAnswerSchema,
@@ -63,8 +63,11 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
 }
 
 function shown({ device, milliseconds, reply, problem }: DeviceAnswer): string {
-  const id = printable(device)
-  if (problem !== undefined) return `${id}: failed: ${printable(problem.detail)}\n`
+  const id = strangerText(device)
+  if (problem !== undefined) return `${id}: failed: ${strangerText(problem.detail)}\n`
   const text = typeof reply === 'string' ? reply : JSON.stringify(reply)
-  return `${id}: answered in ${milliseconds} ms\n${text.split('\n').map(printable).join('\n')}\n`
+  return `${id}: answered in ${milliseconds} ms\n${text
+    .split('\n')
+    .map((line) => strangerText(line, Infinity))
+    .join('\n')}\n`
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { StringDecoder } from 'node:string_decoder'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { problemSchema } from '../northbound/http/problem.js'
 import { notReached, readText, refusal } from './bridge-client.js'
 import { callBridge } from './bridge-stream.js'
@@ -62,7 +62,7 @@ export async function tellRefusal(
     return io.exit(refused.problem.status)
   }
   exitWithProblem(refused.problem, io)
-  for (const line of rpcErrorLines(refused.text)) io.stderr.write(`${printable(line)}\n`)
+  for (const line of rpcErrorLines(refused.text)) io.stderr.write(`${strangerText(line)}\n`)
 }
 
 function rpcErrorLines(text: string | undefined): readonly string[] {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { sessionListSchema } from '../northbound/http/routes/sessions/list.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from './command-io.js'
@@ -35,7 +35,7 @@ export function sessionsCommand(io: CommandIo = processIo()): Command {
           if (!/^[0-9a-z]+$/.test(id))
             return exitWithProblem({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)
           const request = { method: 'DELETE', path: `/api/v1/sessions/${id}` } as const
-          return runOnBridge(io, options, request, () => `killed: ${printable(id)}\n`)
+          return runOnBridge(io, options, request, () => `killed: ${strangerText(id)}\n`)
         }),
     )
 }

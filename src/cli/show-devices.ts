@@ -1,4 +1,4 @@
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import type { DeviceView } from '../northbound/http/routes/devices/device.js'
 import { counted, shortTime, table } from './table.js'
 
@@ -64,8 +64,8 @@ function endpointInShort({ endpoint }: DeviceView): string {
 
 /** What a device id is bound to now, to be compared with the device. */
 export function boundKeys({ id, pins }: DeviceView): string {
-  if (pins.length === 0) return `${printable(id)} is bound to no key\n`
-  return pins.map(({ type, fingerprint }) => `${printable(`${id} is bound to ${type} ${fingerprint}`)}\n`).join('')
+  if (pins.length === 0) return `${strangerText(id)} is bound to no key\n`
+  return pins.map(({ type, fingerprint }) => `${strangerText(`${id} is bound to ${type} ${fingerprint}`)}\n`).join('')
 }
 
 /** What it is bound to, and what it shows instead. */

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { hostNameOf } from '../fleet/host-name.js'
 import type { DeviceView } from '../northbound/http/routes/devices/device.js'
 import { hostAndPort } from '../telemetry/source.js'
@@ -23,7 +23,7 @@ export function hostsText(devices: readonly DeviceView[], format: HostFormat, br
   const { named, unnamed } = nameDevices(devices.filter(isReachable))
   const [mark, lines] = textOf[format](named, bridge)
   const notes = unnamed.map(
-    ({ id }) => `${mark} ${printable(id)}: no host name of its own, reach it as user@device-id\n`,
+    ({ id }) => `${mark} ${strangerText(id)}: no host name of its own, reach it as user@device-id\n`,
   )
   return [...lines, ...notes].join('')
 }

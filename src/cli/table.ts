@@ -1,8 +1,8 @@
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 /** Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a command. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(printable))
+  const cells = rows.map((row) => row.map((text) => strangerText(text)))
   const widths = (cells[0] ?? []).map((_, column) =>
     cells.reduce((widest, row) => Math.max(widest, width(row[column] ?? '')), 0),
   )

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { SCOPES } from '../access/scope.js'
-import { printable } from '../config/printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { createdTokenSchema } from '../northbound/http/routes/tokens/create.js'
 import { tokenListSchema } from '../northbound/http/routes/tokens/list.js'
 import type { TokenView } from '../northbound/http/routes/tokens/token.js'
@@ -76,7 +76,7 @@ export function tokenCommand(io: CommandIo = processIo()): Command {
               io,
             )
           const request = { method: 'DELETE', path: `/api/v1/tokens/${id}` } as const
-          return runOnBridge(io, options, request, () => `revoked: ${printable(id)}\n`)
+          return runOnBridge(io, options, request, () => `revoked: ${strangerText(id)}\n`)
         }),
     )
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { errorCode } from './error-code.js'
 import type { Fault } from './fault.js'
 import type { LocatedTree } from './located-tree.js'
-import { printable } from './printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { listAt, mappingAt, textAt } from './raw-shape.js'
 import type { ValuePath } from './value-path.js'
 
@@ -18,7 +18,7 @@ export function checkFiles(tree: LocatedTree, directory: string): readonly Fault
     if (file === undefined || file === '') return []
     const problem = whyUnreadable(resolve(directory, file))
     if (problem === undefined) return []
-    const shown = tree.placeOf(path).fromEnvironment ? 'the file' : printable(resolve(directory, file))
+    const shown = tree.placeOf(path).fromEnvironment ? 'the file' : strangerText(resolve(directory, file))
     const hint = 'paths are relative to the configuration file'
     return [{ path, message: `${shown} cannot be read (${problem})`, ...(problem === 'ENOENT' ? { hint } : {}) }]
   })

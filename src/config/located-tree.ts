@@ -14,7 +14,7 @@ import {
 import type { Environment } from './environment.js'
 import type { Fault } from './fault.js'
 import { interpolate } from './interpolate.js'
-import { printable } from './printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import type { ValuePath } from './value-path.js'
 import { unprotected } from './yaml-syntax.js'
 
@@ -121,7 +121,7 @@ export function locateTree(
       else if (key === '__proto__') fault(path, place, 'a key of this name is not allowed')
       else if (earlier === undefined) entries.set(key, { place, value: pair.value })
       else {
-        const message = `the key \`${printable(key)}\` is here a second time, it is already on line ${earlier.place.line}`
+        const message = `the key \`${strangerText(key)}\` is here a second time, it is already on line ${earlier.place.line}`
         fault([...path, key], place, message, 'keep one of them')
       }
     }

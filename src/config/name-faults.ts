@@ -1,7 +1,7 @@
 import type { Fault } from './fault.js'
 import type { LocatedTree } from './located-tree.js'
 import { nearestName } from './nearest-name.js'
-import { printable } from './printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 import { listAt, textAt } from './raw-shape.js'
 import type { ValuePath } from './value-path.js'
 
@@ -37,15 +37,15 @@ export function unknownName(
   definedIn = 'this file',
 ): Fault {
   const near = nearestName(name, known)
-  const suggestion = near === undefined ? '' : `; did you mean \`${printable(near)}\`?`
+  const suggestion = near === undefined ? '' : `; did you mean \`${strangerText(near)}\`?`
   const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`
   if (near !== undefined) return { path, message }
-  const names = known.map(printable).join(', ')
+  const names = known.map((text) => strangerText(text)).join(', ')
   const hint = known.length === 0 ? `${definedIn} defines no ${what}` : `${definedIn} defines ${names}`
   return { path, message, hint }
 }
 
 /** A name in a message, unless it came from the environment. */
 export function shown(tree: LocatedTree, path: ValuePath, name: string): string {
-  return tree.placeOf(path).fromEnvironment ? '' : ` \`${printable(name)}\``
+  return tree.placeOf(path).fromEnvironment ? '' : ` \`${strangerText(name)}\``
 }

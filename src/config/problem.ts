@@ -1,4 +1,4 @@
-import { printable } from './printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 /** One thing that is wrong (or doubtful) in a configuration. Never holds a secret or a value that came from `${…}`. */
 export interface Problem {
@@ -19,7 +19,7 @@ export function formatProblem(problem: Problem): string {
   const place = problem.line === undefined ? problem.file : `${problem.file}:${problem.line}:${problem.column ?? 1}`
   const key = problem.key === '' ? '' : `${problem.key}: `
   const hint = problem.hint === undefined ? '' : `\n    ${problem.hint}`
-  return `${printable(place)}: ${key}${problem.message}${hint}`
+  return `${strangerText(place)}: ${key}${problem.message}${hint}`
 }
 
 /** The order in which somebody reads the file who mends it. */

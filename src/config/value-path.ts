@@ -1,4 +1,4 @@
-import { printable } from './printable.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 /** The way to a value from the root of the file: names of keys and indices of list items. */
 export type ValuePath = readonly (string | number)[]
@@ -7,6 +7,6 @@ export type ValuePath = readonly (string | number)[]
 export function formatPath(path: ValuePath): string {
   return path.reduce<string>((shown, step) => {
     if (typeof step === 'number') return `${shown}[${step}]`
-    return shown === '' ? printable(step) : `${shown}.${printable(step)}`
+    return shown === '' ? strangerText(step) : `${shown}.${strangerText(step)}`
   }, '')
 }

@@ -4,6 +4,7 @@ import type { Fleet } from '../fleet/fleet.js'
 import { workOn } from '../lib/current-work.js'
 import type { Rank } from '../lib/fair-queue.js'
 import type { Call } from '../ssh/admission.js'
+import { strangerText } from '../lib/stranger-text.js'
 import type { Log } from '../telemetry/log.js'
 import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
@@ -67,7 +68,9 @@ export async function receiveCall(
     socket.destroy()
     const refusal = refused(found)
     const deviceId = refusal.deviceId ?? claimed
-    const told = { ...refusal, source, ...(deviceId === undefined ? {} : { deviceId }) }
+    // It may quote what the other side wrote: a disconnect's description, a name in a certificate.
+    const message = strangerText(refusal.message)
+    const told = { ...refusal, message, source, ...(deviceId === undefined ? {} : { deviceId }) }
     desk.refused(told, key)
     fleet.refuse(told)
   }

@@ -25,6 +25,7 @@ import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { replaceable } from './replaceable.js'
 import { ssh2 } from '../ssh/ssh2.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 export interface SshLinkOptions {
   readonly source: string
@@ -216,11 +217,11 @@ function refusalOf(
   if (failure?.level === HOST_KEY_SIGNATURE)
     return {
       reason: 'bad-host-key-signature',
-      message: `does not hold the host key that it presented: ${failure.message}`,
+      message: `does not hold the host key that it presented: ${strangerText(failure.message)}`,
       hint: 'somebody presents a public key that is not theirs; if the device itself is refused again and again, its host key files do not belong together: make new ones',
     }
   const deviceId = verdict?.deviceId === undefined ? {} : { deviceId: verdict.deviceId }
-  const because = failure === undefined ? 'it closed the connection' : failure.message
+  const because = failure === undefined ? 'it closed the connection' : strangerText(failure.message)
   if (failure?.level === 'client-timeout')
     return {
       reason: 'handshake-timeout',
@@ -313,7 +314,10 @@ function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
     return { reason: 'keepalive-timeout', message: 'the device answered no keepalive probe' }
   return {
     reason: 'lost',
-    message: error === undefined ? 'the device closed the connection' : `the connection was lost: ${error.message}`,
+    message:
+      error === undefined
+        ? 'the device closed the connection'
+        : `the connection was lost: ${strangerText(error.message)}`,
   }
 }
 

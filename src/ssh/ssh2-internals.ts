@@ -11,6 +11,7 @@ import { sshString, sshUint32 } from './wire.js'
 
 import { creditOf } from './ssh2-internals-window.js'
 import { bindingAvailable, requireSsh2 } from './ssh2.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 const testedVersion = '1.17.0'
 
@@ -88,9 +89,12 @@ export function socketOf(connection: Client | Connection): Socket {
   return inside(connection)._sock
 }
 
+/** Of an SSH identification (RFC 4253 §4.2). */
+const MAX_SOFTWARE_LENGTH = 255
+
 /** The software version in the other side's SSH identification, such as `OpenSSH_9.2p1`. */
 export function remoteSoftwareOf(client: Client): string {
-  return inside(client)._remoteVer ?? 'unknown'
+  return strangerText(inside(client)._remoteVer ?? 'unknown', MAX_SOFTWARE_LENGTH)
 }
 
 /**
@@ -253,7 +257,7 @@ export function openSessionChannel(
   const asked = performance.now()
   const opened = Object.assign(
     ((error, channel) => {
-      if (error) return done({ step: 'open', message: error.message }, undefined)
+      if (error) return done({ step: 'open', message: strangerText(error.message) }, undefined)
       credit.add(channel, { window, roundTrip: performance.now() - asked })
       const { outgoing, _callbacks: callbacks } = insideChannel(channel)
       let terminalRefused = false

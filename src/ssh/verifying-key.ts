@@ -1,6 +1,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { sshMpint, sshString } from './wire.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
+import { strangerText } from '../lib/stranger-text.js'
 
 /** A public key that can verify signatures. */
 export interface VerifyingKey {
@@ -102,7 +103,7 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
       cause: reader.failure() === undefined ? 'unsupported-key' : 'malformed-key',
       message:
         reader.failure() === undefined
-          ? `keys of the type ${printable(type)} are not supported`
+          ? `keys of the type "${strangerText(type, 64)}" are not supported`
           : `not an OpenSSH public key: ${reader.failure()}`,
       hint: 'use a plain Ed25519, ECDSA or RSA key',
     },
@@ -143,11 +144,6 @@ function isCurveType(type: string): type is CurveType {
 
 function base64url(octets: Buffer): string {
   return octets.toString('base64url')
-}
-
-/** What a stranger wrote, made fit for a message. */
-function printable(text: string): string {
-  return JSON.stringify(text.slice(0, 64))
 }
 
 function malformed(why: string): ParsedVerifyingKey {

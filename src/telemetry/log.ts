@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import { build as pretty } from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
+import { readableJsonLine, shownJsonLine } from './log-line.js'
 
 export type Log = Logger
 
@@ -40,14 +41,15 @@ export function createLog(
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: secretPaths, censor: '[secret]' },
     },
-    readable
-      ? pretty({
-          destination,
-          colorize: destination.isTTY === true,
-          singleLine: true,
-          translateTime: 'SYS:HH:MM:ss.l',
-          sync: true,
-        })
-      : destination,
+    readable ? readableOn(destination) : { write: (line: string) => destination.write(shownJsonLine(line)) },
   )
+}
+
+function readableOn(destination: DestinationStream & { readonly isTTY?: boolean }): DestinationStream {
+  const readable = prettyFactory({
+    colorize: destination.isTTY === true,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+  })
+  return { write: (line) => destination.write(readable(readableJsonLine(line))) }
 }
