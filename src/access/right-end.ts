@@ -43,3 +43,11 @@ export function loginWithdrawn(message: string): RightEnd {
 export function rightsLost({ message, hint }: Pick<RightEnd, 'message' | 'hint'>): RightEnd {
   return { reason: 'no-rights', message, hint }
 }
+
+export function rulesChanged(user: string): RightEnd {
+  return {
+    reason: 'rules-changed',
+    message: `there are rules now on the operations of user ${JSON.stringify(user)}`,
+    hint: 'open a new session, which is under them',
+  }
+}

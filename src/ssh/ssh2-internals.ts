@@ -336,6 +336,8 @@ export function governWork(connection: Client | Connection, run: (work: () => vo
   }
 }
 
+/** `SSH_DISCONNECT_BY_APPLICATION` (RFC 4253 §11.1). */
+export const BY_APPLICATION = 11
 /** `SSH_DISCONNECT_TOO_MANY_CONNECTIONS` (RFC 4253 §11.1). */
 export const TOO_MANY_CONNECTIONS = 12
 

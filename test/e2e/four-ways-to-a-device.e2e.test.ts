@@ -186,7 +186,7 @@ Host *
       const { stderr, status } = await ssh.ended()
       expect(status).toBe(255)
       expect(stderr).toMatch(
-        /administratively prohibited: homeport: ".*" port \d+ is no device here; ask for a device id/,
+        /administratively prohibited: homeport: ".*" port \d+ is no device here, or none that you have rights on; ask for a device id/,
       )
       await attached.bridge.logged(/^jump refused/, { reason: 'not-a-device', user: ops.name })
     })

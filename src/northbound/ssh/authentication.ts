@@ -1,5 +1,6 @@
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import type { AuthenticatePassword } from '../../access/authenticate-password.js'
+import { loginWithdrawn, type RightEnd, userRemoved } from '../../access/right-end.js'
 import type { User } from '../../access/user.js'
 import { forgetAbortedLogin } from '../../ssh/ssh2-internals-login.js'
 import { signatureHolds } from '../../ssh/verify-signature.js'
@@ -8,7 +9,7 @@ import type { LoginLog } from '../login-log.js'
 import { type LoginName, type ParsedLoginName, parseLoginName } from './addressing.js'
 import { judgeUserKey, type UserCertificateTrust } from './judge-user-key.js'
 import { promptForPassword } from './keyboard-interactive.js'
-import { type LoginRestriction, unrestricted } from './login-restriction.js'
+import { type LoginRestriction, restrictsMore, unrestricted } from './login-restriction.js'
 import type { Door } from './target.js'
 
 /** Who may log in now; a reload changes what this gives. */
@@ -25,6 +26,10 @@ export interface Authenticated {
   readonly method: 'password' | 'publickey' | 'keyboard-interactive'
   /** The user as of now; undefined once there is no such user any more. */
   readonly account: () => User | undefined
+  /** Why the login does not count any more: its user was removed, its key or certificate is out of the files, revoked or expired. */
+  readonly ended: () => RightEnd | undefined
+  /** When it ends by itself. */
+  readonly until?: Date
   /** What was presented, for the log. */
   readonly key?: string
   readonly restriction: LoginRestriction
@@ -119,8 +124,45 @@ function tryKey(context: PublicKeyAuthContext, { name, remoteAddress, users, fai
   // Without a signature the client only asks whether the key would do.
   if (context.signature === undefined) return context.accept()
   if (!signatureHolds(context)) return fail('bad-signature', 'the signature does not fit the key')
-  const { key, restriction } = verdict
-  succeed({ login, method: 'publickey', account: () => users.find(login.user), key, restriction })
+  const { key, restriction, until } = verdict
+  const account = (): User | undefined => users.find(login.user)
+  const ended = stillAccepted({ offered: keptKey(context.key), user: login.user, remoteAddress, restriction }, users)
+  succeed({ login, method: 'publickey', account, ended, key, restriction, ...(until === undefined ? {} : { until }) })
+}
+
+/** A key that somebody has logged in with, and what it let them do. */
+interface AcceptedKey {
+  readonly offered: PublicKeyAuthContext['key']
+  readonly user: string
+  readonly remoteAddress: string
+  readonly restriction: LoginRestriction
+}
+
+/** Judges a key again that somebody has logged in with, by what stands in the files now. */
+function stillAccepted(
+  { offered, user: name, remoteAddress, restriction }: AcceptedKey,
+  users: Pick<Users, 'find' | 'certificates'>,
+): Authenticated['ended'] {
+  let good: { readonly user: User; readonly trust: UserCertificateTrust; readonly until: Date | undefined } | undefined
+  return () => {
+    const user = users.find(name)
+    if (user === undefined) return userRemoved(name)
+    const trust = users.certificates()
+    const now = new Date()
+    // A certificate costs the check of a signature, and nothing has changed for as long as these are the same.
+    if (good?.user === user && good.trust === trust && (good.until === undefined || now < good.until)) return undefined
+    const verdict = judgeUserKey(offered, user, { trust, remoteAddress, now })
+    if (!verdict.accepted) return loginWithdrawn(verdict.message)
+    if (restrictsMore(verdict.restriction, restriction))
+      return loginWithdrawn('the key that it was made with allows less now')
+    good = { user, trust, until: verdict.until }
+    return undefined
+  }
+}
+
+/** Octets of its own: those that were read would keep all that came with them. */
+function keptKey(key: PublicKeyAuthContext['key']): PublicKeyAuthContext['key'] {
+  return { ...key, data: Buffer.from(key.data) }
 }
 
 async function tryPassword(
@@ -141,7 +183,9 @@ async function tryPassword(
     return fail(reason, message === undefined ? reason : `${reason}: ${message}`)
   }
   const login = { ...name.login, user: decision.user.name }
-  succeed({ login, method: context.method, account: decision.account, restriction: unrestricted })
+  const { account } = decision
+  const ended = (): RightEnd | undefined => (account() === undefined ? userRemoved(login.user) : undefined)
+  succeed({ login, method: context.method, account, ended, restriction: unrestricted })
 }
 
 async function tryPrompt(context: KeyboardAuthContext, attempt: Attempt, onAborted: () => void): Promise<void> {

@@ -32,6 +32,8 @@ export type KeyVerdict =
       /** For the log: what was presented. */
       readonly key: string
       readonly restriction: LoginRestriction
+      /** When the key or certificate ceases to count. */
+      readonly until?: Date
     }
   | { readonly accepted: false; readonly reason: KeyRefusalReason; readonly message: string }
 
@@ -89,7 +91,7 @@ function judgeCertificate(
       noTerminal: !certificate.extensions.has('permit-pty'),
       noForwarding: !certificate.extensions.has('permit-port-forwarding'),
     }
-    return { accepted: true, key: shown, restriction }
+    return { accepted: true, key: shown, restriction, ...endOf(certificate) }
   }
 
   // A user who does not exist has no principals, and is refused like one whose principals are others.
@@ -122,15 +124,29 @@ function judgeOptions(
       'forced-command',
       `${shown} is for the command ${JSON.stringify(command)} only, which is not run here`,
     )
-  return { accepted: true, key: shown, restriction: { netconfOnly: command !== undefined, noTerminal, noForwarding } }
+  const restriction = { netconfOnly: command !== undefined, noTerminal, noForwarding }
+  return { accepted: true, key: shown, restriction, ...(expires === undefined ? {} : { until: expires }) }
+}
+
+/** The latest time that a `Date` holds, in milliseconds since 1970. */
+const LATEST_DATE = 8.64e15
+
+/** When a certificate ceases to count, if ever. */
+function endOf({ validBefore }: Certificate): { readonly until?: Date } {
+  const milliseconds = Number(validBefore) * 1000
+  return milliseconds > LATEST_DATE ? {} : { until: new Date(milliseconds) }
 }
 
 type Accepted = Extract<KeyVerdict, { accepted: true }>
 
 function bothOf(one: Accepted, other: Accepted): Accepted {
   const [a, b] = [one.restriction, other.restriction]
+  const [first] = [one.until, other.until]
+    .filter((each) => each !== undefined)
+    .toSorted((x, y) => x.getTime() - y.getTime())
   return {
     ...one,
+    ...(first === undefined ? {} : { until: first }),
     restriction: {
       netconfOnly: a.netconfOnly || b.netconfOnly,
       noTerminal: a.noTerminal || b.noTerminal,

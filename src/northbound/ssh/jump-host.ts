@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
-import type { Connection } from 'ssh2'
+import type { Connection, ServerChannel, TcpipRequestInfo } from 'ssh2'
+import type { LiveRights } from '../../access/live-rights.js'
+import type { RightEnd } from '../../access/right-end.js'
 import { socketOverChannel } from '../../ssh/channel-socket.js'
 import { governFlow } from '../../ssh/ssh2-internals-flow.js'
 import { prohibitChannel, socketOf } from '../../ssh/ssh2-internals.js'
@@ -16,6 +18,9 @@ export interface JumpHost {
   readonly maxJumps: number
   /** What the client proved itself with takes the right away. */
   readonly forbidden: boolean
+  /** Why the client may not reach a device, known or not; undefined where nothing speaks against it. */
+  readonly mayReach: (deviceId: string) => Promise<RightEnd | undefined>
+  readonly live: LiveRights
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
 }
@@ -23,46 +28,95 @@ export interface JumpHost {
 /**
  * Lets a client reach devices as if the bridge were a jump host (`ssh -J bridge router1`, `ssh -W router1:830 bridge`): a `direct-tcpip` channel
  * (RFC 4254 §7.2) whose host is a device ends in the bridge's own SSH for that device, where the client logs in once more.
- * Nothing is ever dialled. Asking for anything else is refused.
+ * Nothing is ever dialled. Asking for anything else is refused, and a device that the client has no rights on is no device to it.
  */
-export function serveJumps(
-  connection: Connection,
-  { doors, enter, maxJumps, forbidden, log, metrics }: JumpHost,
-): void {
+export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
+  const { doors, enter, maxJumps, forbidden, mayReach, live, log, metrics } = jumpHost
+  const socket = socketOf(connection)
   let jumps = 0
-  connection.on('tcpip', (accept, reject, { destIP: host, destPort: port }) => {
-    const refuse = (reason: string, why: string, hint: string): void => {
-      log.warn({ reason, host, port, hint }, `jump refused: ${why}`)
-      metrics.connectionRefused(reason)
-      prohibitChannel(connection, reject, `homeport: ${why}; ${hint}`)
-    }
-    if (forbidden)
-      return refuse(
-        'no-forwarding',
-        'the key or certificate of this login lets nothing be reached through its connection',
-        'log in as user@device-id, or with a key without no-port-forwarding, a certificate with permit-port-forwarding',
-      )
+
+  const jump = async (
+    { destIP: host, destPort: port }: TcpipRequestInfo,
+    accept: () => ServerChannel,
+    refuse: (refusal: JumpRefusal) => void,
+  ): Promise<void> => {
     const door = doors.behind(host, port)
-    if (door === undefined)
-      return refuse(
-        'not-a-device',
-        `${JSON.stringify(host)} port ${port} is no device here`,
-        'ask for a device id, port 830 or 22',
-      )
-    if (jumps >= maxJumps)
-      return refuse(
-        'too-many-jumps',
-        `${jumps} connections through this one are open`,
-        'close some, or raise endpoint.ssh.max-jumps-per-connection',
-      )
+    // Counted before anything is waited for: many may ask at once.
+    jumps += 1
+    // Asked also where there is no such device, so that both take the same way, and the same time.
+    const why = await mayReach(door?.deviceId ?? host)
+    if (socket.destroyed) return
+    if (door === undefined || why !== undefined) {
+      jumps -= 1
+      return refuse(nothingToReach(host, port, why))
+    }
     const channel = accept()
     governFlow(channel)
-    const inner = socketOverChannel(channel, socketOf(connection))
-    jumps += 1
+    const inner = socketOverChannel(channel, socket)
+    const release = live.watch({
+      check: () => mayReach(door.deviceId),
+      end: ({ reason, message, hint }) => {
+        log.warn({ reason, deviceId: door.deviceId, hint }, `jump ended: ${message}`)
+        // What goes on inside it has a moment to tell its own end.
+        setTimeout(() => inner.destroy(), farewellTimeout).unref()
+      },
+    })
     inner.once('close', () => {
       jumps -= 1
+      release()
     })
     if (!enter(inner, door)) return
     log.info({ deviceId: door.deviceId, host, port }, 'client jumps to a device')
+  }
+
+  connection.on('tcpip', (accept, reject, asked) => {
+    const { destIP: host, destPort: port } = asked
+    const refuse = ({ reason, logged, message, hint }: JumpRefusal): void => {
+      log.warn({ reason, host, port, hint }, `jump refused: ${logged ?? message}`)
+      metrics.connectionRefused(reason)
+      prohibitChannel(connection, reject, `homeport: ${message}; ${hint}`)
+    }
+    if (forbidden) return refuse(noForwarding)
+    if (jumps >= maxJumps) return refuse(tooManyJumps(jumps))
+    jump(asked, accept, refuse).catch((error: unknown) => {
+      log.error({ err: error, host, port }, 'connection closed: a jump failed')
+      socket.destroy()
+    })
   })
+}
+
+/** Milliseconds that sessions inside a jump get to tell why they end. */
+const farewellTimeout = 1_500
+
+interface JumpRefusal {
+  readonly reason: string
+  readonly message: string
+  readonly hint: string
+  /** What the log says instead. */
+  readonly logged?: string
+}
+
+const noForwarding: JumpRefusal = {
+  reason: 'no-forwarding',
+  message: 'the key or certificate of this login lets nothing be reached through its connection',
+  hint: 'log in as user@device-id, or with a key without no-port-forwarding, a certificate with permit-port-forwarding',
+}
+
+function tooManyJumps(jumps: number): JumpRefusal {
+  return {
+    reason: 'too-many-jumps',
+    message: `${jumps} connections through this one are open`,
+    hint: 'close some, or raise endpoint.ssh.max-jumps-per-connection',
+  }
+}
+
+/** The same for what is no device and for a device on which the client has no rights: the log alone tells them apart. */
+function nothingToReach(host: string, port: number, why: RightEnd | undefined): JumpRefusal {
+  const message = `${JSON.stringify(host)} port ${port} is no device here, or none that you have rights on`
+  return {
+    reason: 'not-a-device',
+    message,
+    hint: 'ask for a device id, port 830 or 22',
+    ...(why === undefined ? {} : { logged: `${message}: ${why.message}` }),
+  }
 }

@@ -9,3 +9,12 @@ export interface LoginRestriction {
 }
 
 export const unrestricted: LoginRestriction = { netconfOnly: false, noTerminal: false, noForwarding: false }
+
+/** Whether one forbids what the other allows. */
+export function restrictsMore(one: LoginRestriction, other: LoginRestriction): boolean {
+  return (
+    (one.netconfOnly && !other.netconfOnly) ||
+    (one.noTerminal && !other.noTerminal) ||
+    (one.noForwarding && !other.noForwarding)
+  )
+}

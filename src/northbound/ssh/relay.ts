@@ -1,6 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
+import type { RightEnd } from '../../access/right-end.js'
 import type { SessionRecord } from '../../access/record.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
@@ -12,12 +13,14 @@ import type { StartGuard } from './request-guard.js'
 
 /** How a relay ended, and the octets it carried each way. */
 export interface RelayEnd {
-  readonly by: 'device' | 'client' | 'link' | 'operator' | 'guard'
+  readonly by: 'device' | 'client' | 'link' | 'operator' | 'guard' | 'rights'
   readonly exit?: Exit
   readonly linkEnd?: LinkEnd
   /** The operator who killed the session. */
   readonly killedBy?: string
   readonly breach?: Breach
+  /** Why the client has no right to it any more. */
+  readonly why?: RightEnd
   readonly fromClient: number
   readonly fromDevice: number
 }
@@ -27,6 +30,7 @@ export interface RelayWords {
   readonly linkEnded: (end: LinkEnd) => string
   readonly killed: (by: string) => string
   readonly breached: (breach: Breach) => string
+  readonly rightEnded: (why: RightEnd) => string
 }
 
 /** Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still let pass. */
@@ -38,7 +42,7 @@ const lastWordsTimeout = 1_000
 /**
  * Carries octets between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
- * @param session counts the octets, and tells when an operator kills it
+ * @param session counts the octets, and tells when an operator kills it, or its client has lost the right to it
  * @param record sees every octet that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
  * @param startGuard what the octets pass through where rules on operations apply
@@ -46,7 +50,7 @@ const lastWordsTimeout = 1_000
 export async function relay(
   client: ServerChannel,
   device: DeviceChannel,
-  session: Pick<SessionHandle, 'octets' | 'carried' | 'killed'>,
+  session: Pick<SessionHandle, 'octets' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> },
   record: Pick<SessionRecord, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
@@ -90,6 +94,7 @@ export async function relay(
     }),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
+    session.rightEnded.then((why) => ({ by: 'rights' as const, why })),
     ...(guard === undefined ? [] : [guard.breached.then((breach) => ({ by: 'guard' as const, breach }))]),
   ])
 
@@ -104,7 +109,7 @@ export async function relay(
 
   guard?.stop()
   stopRequests()
-  if (first.by === 'operator' || first.by === 'guard') {
+  if (first.by === 'operator' || first.by === 'guard' || first.by === 'rights') {
     if (first.by === 'guard') {
       stopReplies()
       guard?.fromDevice.end()
@@ -112,7 +117,9 @@ export async function relay(
       await within(lastOctetsTimeout, Promise.race([allFlushed(client), clientGone]))
     }
     leave()
-    client.stderr.write(first.by === 'operator' ? words.killed(first.killedBy) : words.breached(first.breach))
+    // At once: what somebody without the right has sent goes no further.
+    if (first.by === 'rights') device.close()
+    client.stderr.write(lastWords(first, words))
     // A client that reads nothing does not hold up its end.
     await within(lastWordsTimeout, Promise.race([allFlushed(client), clientGone]))
     if (first.by === 'guard') device.close()
@@ -138,6 +145,16 @@ export async function relay(
     ...(lost === undefined ? {} : { linkEnd: lost }),
     ...session.octets,
   }
+}
+
+type Cut =
+  | { readonly by: 'operator'; readonly killedBy: string }
+  | { readonly by: 'guard'; readonly breach: Breach }
+  | { readonly by: 'rights'; readonly why: RightEnd }
+
+function lastWords(cut: Cut, words: RelayWords): string {
+  if (cut.by === 'operator') return words.killed(cut.killedBy)
+  return cut.by === 'guard' ? words.breached(cut.breach) : words.rightEnded(cut.why)
 }
 
 /** Settles once everything that a stream will ever give was read. */

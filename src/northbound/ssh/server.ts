@@ -1,7 +1,9 @@
 import { inBackground } from '../../lib/background.js'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
+import type { LiveRights } from '../../access/live-rights.js'
 import type { Operation } from '../../access/operation.js'
+import { type RightEnd, rightsLost } from '../../access/right-end.js'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
@@ -9,14 +11,20 @@ import { createKnownRequests } from '../../netconf/known-requests.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
-import { sayGoodbye, socketOf, TOO_MANY_CONNECTIONS, tolerateRepeatedServiceRequest } from '../../ssh/ssh2-internals.js'
+import {
+  BY_APPLICATION,
+  sayGoodbye,
+  socketOf,
+  TOO_MANY_CONNECTIONS,
+  tolerateRepeatedServiceRequest,
+} from '../../ssh/ssh2-internals.js'
 import type { HandshakeCounts } from '../../ssh/admission.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
 import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
-import { type Accounts, accountsOverSsh, authorise, permissionsOf } from '../authorise.js'
+import { type Accounts, accountsOverSsh, type Authorisation, authorise, permissionsOf } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import type { Doors } from './doors.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
@@ -46,7 +54,9 @@ export interface SshEndpointLimits extends NewcomerLimits {
 }
 
 /** Who may do what now; a reload changes what these give. */
-export interface Access extends Users, Accounts {}
+export interface Access extends Users, Accounts {
+  readonly live: LiveRights
+}
 
 export interface SshEndpoint {
   /** Where every device is reached. */
@@ -71,6 +81,8 @@ const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
 
 /** Milliseconds that a client gets to read why its connection is closed. */
 const farewellTimeout = 1_000
+/** Milliseconds that the sessions of a connection get before, to end and to tell why. */
+const sessionsFarewell = 1_500
 
 /** A client's connection before it is over. */
 interface Client {
@@ -192,7 +204,7 @@ function serveClient(
   serverLog: Log,
   metrics: ClientMetrics,
   tracer: CurrentTracer,
-  jumpHost: Omit<JumpHost, 'forbidden' | 'log'>,
+  jumpHost: Omit<JumpHost, 'forbidden' | 'mayReach' | 'live' | 'log'>,
   { newcomer, seats }: { readonly newcomer: Newcomer; readonly seats: Seats },
 ): void {
   const socket = socketOf(connection)
@@ -240,6 +252,8 @@ function serveClient(
         serveJumps(connection, {
           ...jumpHost,
           forbidden: authenticated.restriction.noForwarding,
+          mayReach: mayReachBy(authenticated, fleet, access),
+          live: access.live,
           log: log.child({ user: authenticated.login.user }),
         })
       serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics, tracer)
@@ -248,9 +262,32 @@ function serveClient(
   inBackground('client', served, () => socket.destroy())
 }
 
+/** Why the user of a connection may not reach a device through it, known or not; undefined where nothing speaks against it. */
+function mayReachBy({ login: { user }, account, ended }: Authenticated, fleet: Fleet, { roles }: Access) {
+  return async (deviceId: string): Promise<RightEnd | undefined> => {
+    const end = ended()
+    if (end !== undefined) return end
+    const authorisation = await authorise(fleet, { find: account, roles }, user, deviceId)
+    return authorisation.allowed ? undefined : rightsLost(authorisation.refusal)
+  }
+}
+
+/** Closes a connection whose login does not count any more, once its sessions have told why. */
+function closeWithLogin(connection: Connection, { ended, until }: Authenticated, live: LiveRights, log: Log): void {
+  const socket = socketOf(connection)
+  const end = ({ reason, message, hint }: RightEnd): void => {
+    log.warn({ reason, hint }, `connection closed: ${message}`)
+    setTimeout(() => {
+      sayGoodbye(connection, BY_APPLICATION, `homeport: ${message}; ${hint}`)
+      setTimeout(() => socket.destroy(), farewellTimeout).unref()
+    }, sessionsFarewell).unref()
+  }
+  connection.once('close', live.watch({ check: ended, until, end }))
+}
+
 function serveAuthenticated(
   connection: Connection,
-  { login, method, account, key, restriction }: Authenticated,
+  authenticated: Authenticated,
   fleet: Fleet,
   access: Access,
   recorder: Recorder,
@@ -260,8 +297,8 @@ function serveAuthenticated(
   metrics: ClientMetrics,
   tracer: CurrentTracer,
 ): void {
+  const { login, method, account, ended, until, key, restriction } = authenticated
   const { user, target } = login
-  const refusal = refusalOfTarget(target)
   const deviceId = target.kind === 'device' ? target.deviceId : ''
   const accounts = accountsOverSsh({ find: account, roles: access.roles })
   const rules: GuardContext = {
@@ -275,6 +312,15 @@ function serveAuthenticated(
   log.info({ method, ...(key === undefined ? {} : { key }) }, 'client authenticated')
   metrics.loggedIn(method)
   connection.once('close', () => log.info('client disconnected'))
+  closeWithLogin(connection, authenticated, access.live, log)
+  const authoriseNow = async (): Promise<Authorisation> => {
+    const end = ended()
+    if (end !== undefined) return { allowed: false, refusal: end }
+    if (target.kind === 'device') return authorise(fleet, accounts, user, deviceId)
+    const seesDoor =
+      target.kind === 'contradiction' && (await authorise(fleet, accounts, user, target.door.deviceId)).allowed
+    return { allowed: false, refusal: refusalOfTarget(target, seesDoor) }
+  }
   let sessions = 0
   connection.on('session', (accept, reject) => {
     if (sessions >= limits.maxSessionsPerConnection) {
@@ -294,8 +340,10 @@ function serveAuthenticated(
         restriction,
         method,
         recorder,
-        authorise: async () =>
-          refusal === undefined ? authorise(fleet, accounts, user, deviceId) : { allowed: false, refusal },
+        authorise: authoriseNow,
+        ended,
+        until,
+        live: access.live,
         rules,
         log,
         metrics,

@@ -1,5 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import type { Connection, ServerChannel, Session } from 'ssh2'
+import type { LiveRights } from '../../access/live-rights.js'
+import { type RightEnd, rightsLost, rulesChanged } from '../../access/right-end.js'
 import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
@@ -40,6 +42,11 @@ export interface SessionContext {
   readonly recorder: Recorder
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
+  /** Why the login does not count any more. */
+  readonly ended: () => RightEnd | undefined
+  /** When it ends by itself. */
+  readonly until: Date | undefined
+  readonly live: LiveRights
   /** How rules on operations are enforced. */
   readonly rules: GuardContext
   readonly log: Log
@@ -193,9 +200,21 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     linkEnded: ({ message }) =>
       `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
     killed: (by) => `homeport: session killed by ${by}${lineEnd(request)}`,
+    rightEnded: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
     breached: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
   }
-  const end = await relay(held.channel, channel, session, record, clientGone, words, guard)
+  let endRight: (why: RightEnd) => void = () => undefined
+  const rightEnded = new Promise<RightEnd>((resolve) => {
+    endRight = resolve
+  })
+  const release = context.live.watch({
+    check: () => rightTo({ request, use, guard }, context),
+    until: context.until,
+    end: endRight,
+  })
+  const end = await relay(held.channel, channel, { ...session, rightEnded }, record, clientGone, words, guard).finally(
+    release,
+  )
   record.end(end.by)
   span?.set({
     'homeport.session.id': session.id,
@@ -204,6 +223,8 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   })
   if (end.by === 'link' || end.by === 'guard') span?.fail(end.breach?.reason ?? end.linkEnd?.reason ?? end.by)
   span?.end()
+  if (end.why !== undefined)
+    log.warn({ reason: end.why.reason, hint: end.why.hint }, `session ended: ${end.why.message}`)
   if (end.breach !== undefined)
     log.warn({ reason: end.breach.reason, hint: end.breach.hint }, `session ended: ${end.breach.message}`)
   log.info(
@@ -220,6 +241,26 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     },
     'session closed',
   )
+}
+
+/** Why a session that is open may not go on; undefined while it may. */
+async function rightTo(
+  { request, use, guard }: Pick<Asked, 'request'> & Pick<Allowed, 'use'> & { readonly guard: StartGuard | undefined },
+  { authorise, ended, client, deviceId }: SessionContext,
+): Promise<RightEnd | undefined> {
+  const authorisation = await authorise()
+  if (!authorisation.allowed) {
+    // A device that is gone ends its sessions itself.
+    if (authorisation.refusal.reason === 'unknown-device') return undefined
+    return ended() ?? rightsLost(authorisation.refusal)
+  }
+  const { permission } = authorisation
+  if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
+    return rightsLost(channelNotAllowed(request, use, permission, { user: client.user, deviceId }))
+  // Rules stand in the way of octets from the beginning, or not at all.
+  return use.kind === 'netconf' && guard === undefined && permission.operations.kind === 'rules'
+    ? rulesChanged(client.user)
+    : undefined
 }
 
 function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText, 'reason'>): void {

@@ -29,9 +29,11 @@ export function targetOf(door: Door, asked: string | undefined, ownDevice: strin
   return { kind: 'device', deviceId: door.deviceId }
 }
 
-/** Why there is no session for what was asked for, or undefined where there may be one. */
-export function refusalOfTarget(target: Target): SessionRefusalText | undefined {
-  if (target.kind === 'device') return undefined
+/**
+ * Why there is no session for what was asked for.
+ * @param seesDoor whether the client has rights on the device of the door: nobody else is told which one that is
+ */
+export function refusalOfTarget(target: Exclude<Target, { kind: 'device' }>, seesDoor: boolean): SessionRefusalText {
   if (target.kind === 'none')
     return {
       reason: 'no-device',
@@ -40,9 +42,10 @@ export function refusalOfTarget(target: Target): SessionRefusalText | undefined 
     }
   const { door, asked } = target
   const here = door.by === 'jump' ? 'what was dialled through the bridge' : `this ${door.by}`
+  const whose = seesDoor ? `device ${JSON.stringify(door.deviceId)}` : 'another device'
   return {
     reason: 'another-device',
-    message: `${here} is that of device ${JSON.stringify(door.deviceId)}, but the login name asks for ${JSON.stringify(asked)}`,
+    message: `${here} is that of ${whose}, but the login name asks for ${JSON.stringify(asked)}`,
     hint: 'log in with the plain user name here, or as user@device-id where all devices are reached',
   }
 }

@@ -125,6 +125,7 @@ describe('a certificate', () => {
     const trustedCas = [ca.publicKey.blob]
     expect(judge(certificate, userWith(), { trustedCas })).toEqual({
       accepted: true,
+      until: new Date('2040-01-01T00:00:00Z'),
       key: expect.stringMatching(/^ssh-ed25519-cert-v01@openssh\.com "test" serial 7 by ssh-ed25519 SHA256:/),
       restriction: free,
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseLoginName } from '../../../src/northbound/ssh/addressing.js'
-import { type Door, refusalOfTarget, type Target } from '../../../src/northbound/ssh/target.js'
+import { type Door, refusalOfTarget } from '../../../src/northbound/ssh/target.js'
 
 /** The users that there are, some with a device of their own. */
 const users = new Map<string, { readonly device?: string }>([
@@ -117,17 +117,18 @@ describe('a login name where one device is reached', () => {
       ok: true,
       login: { user: 'ops', target: { kind: 'contradiction', door, asked: 'router2' } },
     })
-    expect(refusalOfTarget({ kind: 'contradiction', door, asked: 'router2' })).toMatchObject({
+    const contradiction = { kind: 'contradiction', door, asked: 'router2' } as const
+    expect(refusalOfTarget(contradiction, true)).toMatchObject({
       reason: 'another-device',
       message: 'this port is that of device "Router1", but the login name asks for "router2"',
     })
+    // Who has no rights on it is not told which device a port is of.
+    expect(JSON.stringify(refusalOfTarget(contradiction, false))).not.toContain('Router1')
   })
 })
 
 describe('what a login asks for', () => {
-  it('is refused only where it is no one device', () => {
-    const refused = (target: Target) => refusalOfTarget(target)?.reason
-    expect(refused({ kind: 'device', deviceId: 'router1' })).toBeUndefined()
-    expect(refused({ kind: 'none' })).toBe('no-device')
+  it('is refused where it is no device', () => {
+    expect(refusalOfTarget({ kind: 'none' }, false).reason).toBe('no-device')
   })
 })

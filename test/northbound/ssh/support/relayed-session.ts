@@ -1,3 +1,4 @@
+import type { RightEnd } from '../../../../src/access/right-end.js'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import ssh2, { type ClientChannel, type Connection, type ServerChannel } from 'ssh2'
@@ -22,6 +23,8 @@ export interface RelayedSession {
   readonly deviceSocket: Socket
   readonly link: Link
   readonly end: Promise<RelayEnd>
+  /** Takes the client's right to the session away. */
+  readonly endRight: (why: RightEnd) => void
   /** Kills the session, as an operator does. */
   readonly kill: (by: string) => void
   readonly stop: () => void
@@ -66,6 +69,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
   const asked = { deviceId: 'router1', client: { user: 'ops', source: 'test', via: 'ssh' } as const, request }
   const register = createSessionRegister(createFleetEmitter(), Date.now)
   const session = register.open(asked, opened.channel)
+  let endRight: (why: RightEnd) => void = () => undefined
   return {
     client,
     clientSide,
@@ -75,16 +79,18 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     end: relay(
       server,
       opened.channel,
-      session,
+      { ...session, rightEnded: new Promise((resolve) => void (endRight = resolve)) },
       unrecorded,
       gone,
       {
         linkEnded: ({ message }) => `the link ended: ${message}\n`,
         killed: (by) => `killed by ${by}\n`,
+        rightEnded: ({ reason }) => `right ended: ${reason}\n`,
         breached: ({ reason }) => `breached: ${reason}\n`,
       },
       guard,
     ),
+    endRight: (why) => endRight(why),
     kill: (by) => void register.kill(session.id, by),
     stop: () => {
       clientSide.stop()
