@@ -37,7 +37,10 @@ export interface ExchangeProtocol {
   readonly _offer: {
     readonly lists: Readonly<Record<'kex' | 'serverHostKey', { readonly array: readonly string[] }>>
   }
+  readonly _authenticated: boolean
   readonly _decipher: { _onPayload: (payload: Buffer) => unknown }
+  /** Takes a packet while no key exchange is under way. */
+  readonly _onPayload: (payload: Buffer) => unknown
   _skipNextInboundPacket: boolean
   _hostVerifier: HostVerifier | undefined
   _onError: (error: Error & { level?: string }) => void
@@ -49,10 +52,6 @@ export const HOST_KEY_SIGNATURE = 'host-key-signature'
 const { doFatalError } = requireSsh2('ssh2/lib/protocol/utils.js') as {
   readonly doFatalError: (protocol: ExchangeProtocol, message: string, level: string, reason: number) => unknown
 }
-const messageHandlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Readonly<
-  Record<number, (protocol: ExchangeProtocol, payload: Buffer) => unknown>
->
-
 /** `SSH_DISCONNECT_KEY_EXCHANGE_FAILED` (RFC 4253 §11.1). */
 const KEY_EXCHANGE_FAILED = 3
 
@@ -81,7 +80,7 @@ Object.defineProperty(prototype, '_kex', {
     if (next === undefined) return
     makeStoppable(next)
     judgeGuess(this, next)
-    if (next.sessionID !== undefined) takeIgnorableMessages(this)
+    if (next.sessionID !== undefined) takeUsualMessages(this)
     this[adaptExchange]?.(next)
   },
 })
@@ -118,18 +117,21 @@ function judgeGuess(protocol: ExchangeProtocol, { _remoteKexinit: kexinit }: Key
 /** SSH_MSG_IGNORE, SSH_MSG_UNIMPLEMENTED and SSH_MSG_DEBUG (RFC 4253 §11). */
 const IGNORABLE = new Set([2, 3, 4])
 
+/** From this number on messages are those of the connection protocol (RFC 4250 §4.1.2). */
+const FIRST_OF_CONNECTION = 80
+
 /**
- * Strict key exchange forbids these messages in the first key exchange alone (draft-miller-sshm-strict-kex §3); in later ones they may come at
- * any time, and asyncssh sends them.
+ * Strict key exchange forbids ignorable messages in the first key exchange alone (draft-miller-sshm-strict-kex §3); in later ones they may come at
+ * any time. Channel data may not (RFC 4253 §7.1), but asyncssh goes on sending it under the old keys, and OpenSSH takes it.
  */
-function takeIgnorableMessages(protocol: ExchangeProtocol): void {
+function takeUsualMessages(protocol: ExchangeProtocol): void {
   const { _decipher: decipher } = protocol
   const onPayload = decipher._onPayload
   // The key exchange ends with another decipher in this one's place.
   decipher._onPayload = (payload) => {
     const type = payload[0] ?? 0
-    if (!IGNORABLE.has(type) || protocol._skipNextInboundPacket) return onPayload(payload)
-    return messageHandlers[type]?.(protocol, payload)
+    const usual = IGNORABLE.has(type) || (type >= FIRST_OF_CONNECTION && protocol._authenticated)
+    return usual && !protocol._skipNextInboundPacket ? protocol._onPayload(payload) : onPayload(payload)
   }
 }
 

@@ -177,7 +177,12 @@ function createQueueingDelay(probe: LinkProbe['probe'], now: () => number): Queu
       // A device that answers no probe tells nothing of its queue.
       if (latest.length === 0) return 0
       const waited = probeSentAt === undefined ? 0 : now() - probeSentAt
-      return Math.max(Math.min(...latest), waited) - roundTrip
+      return (
+        Math.max(
+          latest.reduce((least, one) => Math.min(least, one)),
+          waited,
+        ) - roundTrip
+      )
     },
     measure: () => {
       if (probeSentAt !== undefined || now() - probedAt < Math.max(roundTrip, SHORTEST_PROBE_INTERVAL)) return

@@ -16,7 +16,7 @@ packages=(
   # a Debian that boots, for the systemd unit
   debootstrap systemd-container
   # clients
-  ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-junos-eznc python3-netmiko yangcli
+  ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-asyncssh python3-junos-eznc python3-netmiko yangcli
 )
 privilege_separation_dir=/run/sshd
 

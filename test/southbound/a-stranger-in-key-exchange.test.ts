@@ -94,7 +94,7 @@ describe('a public key that its presenter does not hold', () => {
     const { call, desk, refused } = await openRoom()
     const peer = await call('router1')
     const refusal = refused()
-    peer.send(await answeredBy(peer, newRawHostKey(), newRawHostKey()))
+    peer.send(await answeredBy(peer, newRawHostKey(), { signer: newRawHostKey() }))
     expect(await refusal).toMatchObject({
       reason: 'bad-host-key-signature',
       deviceId: 'router1',

@@ -187,12 +187,20 @@ export function ecdhReply(
   ])
 }
 
-/** A raw SSH server that has got the client's half of a key exchange. */
-export async function answeredBy(peer: RawPeer, presented: RawHostKey, signer?: RawHostKey): Promise<Buffer> {
+/** What a raw SSH server answers the client's half of a key exchange with, once that is here; it has sent its KEXINIT then, and nothing after it. */
+export async function answeredBy(
+  peer: RawPeer,
+  presented: RawHostKey,
+  {
+    signer,
+    offer,
+    guess = [],
+  }: { readonly signer?: RawHostKey; readonly offer?: Offer; readonly guess?: readonly Buffer[] } = {},
+): Promise<Buffer> {
   const identification = await peer.theirIdentification()
   const theirs = await peer.received(MESSAGE.kexInit)
-  const ours = kexInit()
-  peer.send(ours)
+  const ours = kexInit(offer)
+  peer.send(ours, ...guess)
   const init = await peer.received(MESSAGE.ecdhInit)
   return ecdhReply(
     { identifications: [identification, IDENTIFICATION], kexInits: [theirs, ours], init },
