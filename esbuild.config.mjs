@@ -7,7 +7,12 @@ import { build } from 'esbuild'
 
 await rm('dist', { recursive: true, force: true })
 await build({
-  entryPoints: ['src/main.ts', 'src/store/record-worker.ts', 'src/cli/transcript-worker.ts'],
+  entryPoints: [
+    'src/main.ts',
+    'src/store/record-worker.ts',
+    'src/cli/transcript-worker.ts',
+    'src/northbound/http/rpc/conversion-worker.ts',
+  ],
   outdir: 'dist',
   // Threads are started by a name beside the file that starts them.
   entryNames: '[name]',

@@ -207,6 +207,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     limits: () => settings.callLimits,
     record: recording.recorder,
     denied: metrics.clients.operationDenied,
+    notConverted: metrics.clients.notConverted,
   })
   const fleetEvents = createFleetEventLog(events, keptEvents)
   const webhooks = webhooksOn(fleetEvents, fleet, log)

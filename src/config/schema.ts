@@ -107,6 +107,8 @@ export function configSchema(directory: string, environment: Environment) {
     'max-rpc-timeout': duration().default(3_600_000),
     'max-request-size': size('1KiB', '1GiB').default(16 * MIB),
     'max-json-reply-size': size('1KiB', '1GiB').default(8 * MIB),
+    'max-conversions': integer(2, 1000).default(16),
+    'conversion-timeout': duration('1s').default(30_000),
     'max-calls': integer(1, MANY).default(500),
     'max-calls-per-device': integer(1, MANY).default(64),
     'warm-sessions': integer(1, 100).default(2),

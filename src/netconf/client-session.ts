@@ -19,7 +19,7 @@ import { findRootStartTag } from './root-start-tag.js'
 import { operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
-import { parseRootTag, parseXml } from './xml-parse.js'
+import { parseRootTag, parseXmlGently } from './xml-parse.js'
 import { serialiseXml } from './xml-serialise.js'
 import { type SentOperation, writeRpc } from './written-operation.js'
 import { attributeOf } from './xml-tree.js'
@@ -77,7 +77,9 @@ const DEFAULT_MAX_DISCARDED = 1024 * 1024
 const DEFAULT_CAPABILITIES: readonly string[] = [CAPABILITY.base10, CAPABILITY.base11]
 /** Octets before the end of a message's first start tag: prolog, comments, attributes. */
 const MAX_HEAD_SIZE = 64 * 1024
-const MAX_HELLO_SIZE = 1024 * 1024
+const MAX_HELLO_SIZE = 512 * 1024
+/** Octets of a notification that is read in several turns of the event loop. */
+const LONG_NOTIFICATION = 32 * 1024
 
 /**
  * Exchanges hellos on a fresh channel and hands out the session.
@@ -257,10 +259,18 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       return undefined
     }
 
+    /** One after another, so that they stay in their order although a long one takes several turns. */
+    let notifying = Promise.resolve()
     const notified = (message: Buffer): void => {
-      const parsed = parseXml(message)
-      const notification = parsed.ok ? notificationOf(parsed.value) : undefined
-      if (notification !== undefined) options.onNotification?.(notification)
+      // No more of them are taken in than can be read.
+      const isLong = message.length > LONG_NOTIFICATION
+      if (isLong) channel.pause()
+      notifying = notifying.then(async () => {
+        const parsed = await parseXmlGently(message)
+        const notification = parsed.ok ? notificationOf(parsed.value) : undefined
+        if (notification !== undefined) options.onNotification?.(notification)
+        if (isLong) channel.resume()
+      })
     }
 
     const malformed = (cause: string, hint = 'the peer is at fault'): void =>

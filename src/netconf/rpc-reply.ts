@@ -1,7 +1,7 @@
 import { NETCONF_NS } from './namespaces.js'
 import { failed, type Result, succeeded } from './result.js'
 import { buildRpcError, type RpcError, rpcErrorOf } from './rpc-error.js'
-import { parseXml, type XmlError } from './xml-parse.js'
+import { parseXml, parseXmlGently, type XmlError } from './xml-parse.js'
 import { attributeOf, element, elementsOf, type XmlAttribute, type XmlElement } from './xml-tree.js'
 
 /** An answer (RFC 6241 §4.2). Junos may send `<ok/>` and warnings together. */
@@ -38,8 +38,16 @@ export function buildRpcReply(
 /** Reads a whole `<rpc-reply>`. */
 export function parseRpcReply(message: Buffer | string): Result<RpcReply, RpcReplyError> {
   const parsed = parseXml(message)
-  if (!parsed.ok) return parsed
-  const root = parsed.value
+  return parsed.ok ? replyOf(parsed.value) : parsed
+}
+
+/** The same for one that may be long: whatever else the process does goes on meanwhile. */
+export async function parseRpcReplyGently(message: Buffer): Promise<Result<RpcReply, RpcReplyError>> {
+  const parsed = await parseXmlGently(message)
+  return parsed.ok ? replyOf(parsed.value) : parsed
+}
+
+function replyOf(root: XmlElement): Result<RpcReply, RpcReplyError> {
   if (!isReply(root)) {
     return failed({
       kind: 'not-a-reply',

@@ -8,8 +8,8 @@ import type { XmlElement } from './xml-tree.js'
  * An operation that is XML text already, as it stands in an `<rpc>` that declares NETCONF's namespace as the default one.
  * What is long is written once, and before anything is taken for it.
  */
-export class WrittenOperation {
-  constructor(readonly text: string) {}
+export interface WrittenOperation {
+  readonly text: string
 }
 
 /** What may be sent on a session: a tree, or the text of one. */
@@ -17,13 +17,13 @@ export type SentOperation = XmlElement | WrittenOperation
 
 /** Writes an operation; the error says what XML cannot hold of it. */
 export function writeOperation(operation: XmlElement): Result<WrittenOperation, string> {
-  return written(() => new WrittenOperation(serialiseXml(operation, { defaultNamespace: NETCONF_NS })))
+  return written(() => ({ text: serialiseXml(operation, { defaultNamespace: NETCONF_NS }) }))
 }
 
 /** The `<rpc>` around an operation, as text. */
 export function writeRpc(messageId: string, sent: SentOperation): Result<string, string> {
   return written(() =>
-    sent instanceof WrittenOperation
+    'text' in sent
       ? `<rpc xmlns="${NETCONF_NS}" message-id="${escapeAttribute(messageId)}">${sent.text}</rpc>`
       : serialiseXml(buildRpc(messageId, sent)),
   )

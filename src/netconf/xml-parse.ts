@@ -11,10 +11,11 @@ export interface XmlError {
   readonly hint: string
 }
 
-/** Bounds on a document: bytes (or characters of a string) and levels of elements. */
+/** Bounds on a document: bytes (or characters of a string), levels of elements, and elements in all. */
 export interface XmlLimits {
   readonly maxSize?: number
   readonly maxDepth?: number
+  readonly maxElements?: number
 }
 
 const DEFAULT_MAX_SIZE = 64 * 1024 * 1024
@@ -22,8 +23,11 @@ const DEFAULT_MAX_DEPTH = 256
 /** Attributes and declarations of one element: all of them are looked at together, when its start tag ends. */
 const MAX_ATTRIBUTES = 1000
 const ROOT_TAG_SLICE = 4096
-/** Characters that are parsed at a stretch: some milliseconds. */
-const GENTLE_SLICE = 128 * 1024
+/** Characters of a document that are parsed at a stretch, and of one that is parsed in one turn in any case. */
+const GENTLE_SLICE = 8 * 1024
+const SHORT = 32 * 1024
+/** Milliseconds of parsing in a turn; the slice that goes beyond it is the last one. */
+const TURN = 5
 
 /** Parses a document, namespaces resolved. DOCTYPE is refused, so there are no entities but XML's own five. */
 export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Result<XmlElement, XmlError> {
@@ -31,7 +35,7 @@ export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Res
   if (document.length > maxSize) return failed(xmlError('too-big', `the document is larger than ${maxSize}`))
   const text = decodeText(document)
   if (!text.ok) return text
-  const builder = createTreeBuilder(limits.maxDepth ?? DEFAULT_MAX_DEPTH)
+  const builder = createTreeBuilder(limits)
   try {
     builder.parser.write(text.value).close()
   } catch (thrown) {
@@ -47,16 +51,19 @@ export async function parseXmlGently(
   document: Buffer | string,
   limits: XmlLimits = {},
 ): Promise<Result<XmlElement, XmlError>> {
-  if (document.length <= GENTLE_SLICE) return parseXml(document, limits)
+  if (document.length <= SHORT) return parseXml(document, limits)
   const maxSize = limits.maxSize ?? DEFAULT_MAX_SIZE
   if (document.length > maxSize) return failed(xmlError('too-big', `the document is larger than ${maxSize}`))
   const text = decodeText(document)
   if (!text.ok) return text
-  const builder = createTreeBuilder(limits.maxDepth ?? DEFAULT_MAX_DEPTH)
+  const builder = createTreeBuilder(limits)
   try {
+    let end = performance.now() + TURN
     for (let at = 0; at < text.value.length; at += GENTLE_SLICE) {
       builder.parser.write(text.value.slice(at, at + GENTLE_SLICE))
+      if (performance.now() < end) continue
       await nextTurn()
+      end = performance.now() + TURN
     }
     builder.parser.close()
   } catch (thrown) {
@@ -72,7 +79,7 @@ export async function parseXmlGently(
  * The element has no children, and the rest of the document is not checked.
  */
 export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlError> {
-  const builder = createTreeBuilder(DEFAULT_MAX_DEPTH)
+  const builder = createTreeBuilder({})
   const decoder = new TextDecoder()
   let begun = false
   try {
@@ -108,11 +115,12 @@ function decodeText(document: Buffer | string): Result<string, XmlError> {
   }
 }
 
-function createTreeBuilder(maxDepth: number) {
+function createTreeBuilder({ maxDepth = DEFAULT_MAX_DEPTH, maxElements = Infinity }: XmlLimits) {
   // No more than six handlers: with seven the parser is a dictionary to V8, and four times as slow.
   const parser = new Xml10Parser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true })
   const open: { readonly tag: XmlElement; readonly children: XmlNode[]; readonly read: SaxesTagNS }[] = []
   let attributes = 0
+  let elements = 0
   let rootTag: XmlElement | undefined
   let root: XmlElement | undefined
 
@@ -134,6 +142,9 @@ function createTreeBuilder(maxDepth: number) {
   })
   parser.on('opentag', (tag) => {
     attributes = 0
+    elements += 1
+    if (elements > maxElements)
+      throw new Refusal(xmlError('too-big', `the document has more than ${maxElements} elements`))
     if (open.length >= maxDepth) {
       throw new Refusal(xmlError('too-deep', `elements are nested deeper than ${maxDepth}`))
     }

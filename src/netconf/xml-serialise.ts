@@ -1,4 +1,4 @@
-import { XML_NS } from './namespaces.js'
+import { NETCONF_NS, XML_NS } from './namespaces.js'
 import { NamespacesInScope } from './namespaces-in-scope.js'
 import type { XmlAttribute, XmlElement } from './xml-tree.js'
 
@@ -54,6 +54,11 @@ const ESCAPES: Readonly<Record<string, string>> = {
 }
 
 function writeElement(written: XmlElement, scope: NamespacesInScope, parts: string[]): void {
+  if (written.written !== undefined) {
+    if (scope.namespaceOf('') !== NETCONF_NS) throw new Error('what was written for another place cannot stand here')
+    parts.push(written.written)
+    return
+  }
   const declared = new Map<string, string>()
   // A prefix stands for a namespace: without one there is nothing for it to stand for.
   const prefix = written.namespace === '' ? '' : written.prefix

@@ -13,6 +13,11 @@ export interface XmlElement {
   readonly children: readonly XmlNode[]
   /** Prefixes declared on this element, kept because content may use them; '' is the default namespace. */
   readonly declarations?: Readonly<Record<string, string>>
+  /**
+   * Its text, and that of what stands beside it, where NETCONF's namespace is the default one. It was written elsewhere, because it is
+   * large: attributes and children are not there.
+   */
+  readonly written?: string
 }
 
 /** An attribute with its names resolved; one without a prefix is in no namespace. */

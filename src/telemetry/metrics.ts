@@ -36,6 +36,8 @@ export interface ClientMetrics {
   sessionRefused(reason: string): void
   /** A rule forbade an operation. */
   readonly operationDenied: () => void
+  /** Large XML or JSON was not read, or not made. */
+  readonly notConverted: (reason: string) => void
 }
 
 /** What happens to single operations. */
@@ -180,6 +182,11 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   )
   const rpcs = counter('rpcs_total', 'Requests that were answered, or never were.', 'via', 'outcome')
   const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
+  const notConverted = counter(
+    'http_conversions_refused_total',
+    'Large requests that were not read, and replies that did not become JSON, by reason.',
+    'reason',
+  )
 
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
 
@@ -277,6 +284,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
       connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
       sessionRefused,
       operationDenied: () => denied.inc(),
+      notConverted: (reason) => notConverted.inc({ reason }),
     },
     operations: {
       rpcEnded: (via, outcome, seconds) => {

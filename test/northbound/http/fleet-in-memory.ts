@@ -28,6 +28,8 @@ export const callLimits: CallLimits = {
   maxRpcTimeout: 3_600_000,
   maxRequestSize: 16 * 1024 ** 2,
   maxJsonReplySize: 8 * 1024 ** 2,
+  maxConversions: 16,
+  conversionTimeout: 30_000,
   maxCalls: 500,
   maxCallsPerDevice: 64,
   warmSessions: 2,

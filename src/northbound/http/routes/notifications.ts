@@ -75,7 +75,7 @@ export function registerNotifications(api: Api, ports: Ports): void {
     const deviceId = c.req.param('id') ?? ''
     try {
       const query = querySchema.parse(c.req.query())
-      const filter = await filterOf(query.xpath === undefined ? query.filter : { xpath: query.xpath })
+      const filter = filterOf(query.xpath === undefined ? query.filter : { xpath: query.xpath })
       const request: SubscriptionRequest = {
         ...(query.stream === undefined ? {} : { stream: query.stream }),
         ...(filter === undefined ? {} : { filter }),

@@ -1,14 +1,13 @@
 import type { Context } from 'hono'
-import { MONITORING_NS } from '../../../netconf/namespaces.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
 import { parseRpcReply, type RpcReply } from '../../../netconf/rpc-reply.js'
 import { describeRpcError } from '../../../netconf/rpc-error.js'
-import { parseXmlGently } from '../../../netconf/xml-parse.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
-import { xmlToJson } from '../../../netconf/xml-to-json.js'
-import { childOf, elementsOf, textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml-tree.js'
+import type { XmlAttribute, XmlElement } from '../../../netconf/xml-tree.js'
 import type { ApiEnv } from '../api.js'
 import { answerProblem, answerRpcErrors } from '../problem.js'
+import { type ConversionDesk, IS_LARGE } from './conversion-desk.js'
+import { convertReply, repeatedAttributes } from './converted-reply.js'
 import {
   mayHoldErrors,
   nextPart,
@@ -29,6 +28,7 @@ export interface ReplyOptions {
   readonly patience: number
   /** Octets of a reply that becomes JSON. */
   readonly maxJsonSize: number
+  readonly conversions: Pick<ConversionDesk, 'convertReply'>
   /** The words for a reply that broke off before anything of it was sent. */
   readonly brokenOff: (thrown: unknown) => Promise<Response>
   /** Called once, with the outcome in the words of the record and the octets that the device sent: when the answer was read to its end, or will not be. */
@@ -38,7 +38,7 @@ export interface ReplyOptions {
 /** Octets of a reply that are looked at before its status is decided. */
 const beginningSize = 64 * 1024
 /** Octets of a reply that holds errors. */
-const mostErrors = 1024 * 1024
+const mostErrors = 128 * 1024
 
 /** Answers with a device's reply. Its errors become a problem; everything else is handed on as it comes, of any size. */
 export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how: ReplyOptions): Promise<Response> {
@@ -85,7 +85,8 @@ async function answerContent(
   beginning: ReplyBeginning,
   how: ReplyOptions,
 ): Promise<Response> {
-  if (how.format !== 'xml') return answerHeld(c, reply, beginning, how)
+  const { format } = how
+  if (format !== 'xml') return answerHeld(c, reply, beginning, { ...how, format })
   const { startTag, selfClosing } = reply
   const written = Buffer.from(startTagFor(reply.root, how.requestAttributes, selfClosing))
   const headers = { 'Content-Type': 'application/xml' }
@@ -101,25 +102,20 @@ async function answerHeld(
   c: Context<ApiEnv>,
   reply: StreamedReply,
   beginning: ReplyBeginning,
-  how: ReplyOptions,
+  how: ReplyOptions & { readonly format: 'json' | 'schema' },
 ): Promise<Response> {
   const whole = await readWhole(reply.body, how.maxJsonSize, how.patience, beginning)
   const message = Buffer.concat([reply.startTag, whole])
-  const parsed = await parseXmlGently(message)
-  if (!parsed.ok) return unreadable(c, parsed.error.cause, how, message.length)
+  const input = { message, format: how.format, attributes: how.requestAttributes } as const
+  const converted =
+    message.length <= IS_LARGE
+      ? ({ ok: true, value: convertReply(message, input.format, input.attributes) } as const)
+      : await how.conversions.convertReply(input)
+  if (!converted.ok) throw new ReplyTooLong('the reply took more time or memory than there is for one reply')
+  if (!converted.value.ok) return unreadable(c, converted.value.error, how, message.length)
   how.done('ok', message.length)
-  if (how.format === 'schema') return answerSchema(parsed.value)
-  const attributes = repeatedAttributes(parsed.value, how.requestAttributes)
-  return c.json(xmlToJson({ ...parsed.value, attributes }))
-}
-
-/** The text in `<data>` of a reply to get-schema; a schema that is XML itself stands there as elements. */
-function answerSchema(root: XmlElement): Response {
-  const data = childOf(root, MONITORING_NS, 'data') ?? elementsOf(root).find(({ name }) => name === 'data')
-  const [schema] = data === undefined ? [] : elementsOf(data)
-  return schema === undefined
-    ? new Response(data === undefined ? '' : textOf(data), { headers: { 'Content-Type': 'application/yang' } })
-    : new Response(serialiseXml(schema, { prolog: true }), { headers: { 'Content-Type': 'application/xml' } })
+  const { contentType, octets } = converted.value.value
+  return new Response(octets as Uint8Array<ArrayBuffer>, { headers: { 'Content-Type': contentType } })
 }
 
 function unreadable(c: Context, cause: string, how: ReplyOptions, octets: number): Response {
@@ -184,11 +180,4 @@ function onwards(
 function startTagFor(root: XmlElement, requestAttributes: readonly XmlAttribute[], selfClosing: boolean): string {
   const tag = serialiseXml({ ...root, attributes: repeatedAttributes(root, requestAttributes), children: [] })
   return selfClosing ? tag : `${tag.slice(0, -'/>'.length)}>`
-}
-
-function repeatedAttributes(root: XmlElement, repeated: readonly XmlAttribute[]): readonly XmlAttribute[] {
-  const isOurs = (one: XmlAttribute): boolean => one.name === 'message-id' && one.namespace === ''
-  const isRepeated = (one: XmlAttribute): boolean =>
-    repeated.some(({ name, namespace }) => name === one.name && namespace === one.namespace)
-  return [...repeated, ...root.attributes.filter((one) => !isOurs(one) && !isRepeated(one))]
 }

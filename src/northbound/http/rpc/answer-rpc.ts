@@ -1,12 +1,11 @@
 import { accepts } from 'hono/accepts'
 import type { Context } from 'hono'
-import { type Operation, operationOf } from '../../../access/operation.js'
+import type { Operation } from '../../../access/operation.js'
 import { decide } from '../../../access/operation-rule.js'
 import type { Permission } from '../../../access/permission.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import { type WrittenOperation, writeOperation } from '../../../netconf/written-operation.js'
-import type { XmlAttribute, XmlElement } from '../../../netconf/xml-tree.js'
+import type { XmlAttribute } from '../../../netconf/xml-tree.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { answerFailure, answerForbidden, answerRefused } from './answer-failure.js'
@@ -14,8 +13,9 @@ import { answerReply, type ReplyFormat } from './answer-reply.js'
 import { type CallDeadline, createCallDeadline } from './call-deadline.js'
 import { type CallFailure, deviceTimeout, type Failed, linkLost, outcomeUnknown, whyEnded } from './call-failure.js'
 import type { ExplicitSession } from './explicit-sessions.js'
-import { isSubscription, mannerOf, type OperationManner } from './operation-manner.js'
+import type { OperationManner } from './operation-manner.js'
 import { askOnOwnSession } from './own-session.js'
+import type { PreparedOperation } from './prepared-operation.js'
 import { recordRpc } from './record-rpc.js'
 import { ReplyStalled } from './reply-content.js'
 import { timeoutOf, waitOf } from './timeout.js'
@@ -25,7 +25,7 @@ export interface RpcCall {
   readonly deviceId: string
   /** The session of the client's own that it is for, by its name in the path. */
   readonly sessionId?: string
-  readonly operation: XmlElement
+  readonly prepared: PreparedOperation
   /** Of the client's own `<rpc>`. */
   readonly attributes: readonly XmlAttribute[]
   /** The request as it came. */
@@ -41,30 +41,23 @@ type Answer = { readonly ok: true; readonly reply: StreamedReply } | Failed
  * Nothing reaches the device before rights and rules allow it.
  */
 export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall): Promise<Response> {
-  const { deviceId, operation } = call
+  const { deviceId } = call
+  const { about, subscription } = call.prepared
   const caller = c.get('caller')
   const authorisation = await caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const { permission } = authorisation
-  const about = operationOf(operation)
   const decision = decide(permission.operations, about)
   if (!decision.allowed) {
     recorded(c, ports, call, about)('access-denied', 0)
     return answerForbidden(c, ports, decision.reason)
   }
-  if (isSubscription(operation))
+  if (subscription)
     return answerProblem(c, 'needs-session', {
       message: 'a subscription cannot be had as an RPC over HTTP',
       hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
     })
-  // Before a session, a place or an Idempotency-Key is taken for it.
-  const written = writeOperation(operation)
-  if (!written.ok)
-    return answerProblem(c, 'invalid-request', {
-      message: `the request was not sent: ${written.error}`,
-      hint: 'leave out characters that XML 1.0 does not have',
-    })
-  const place = placeOf(c, ports, call, written.value, permission)
+  const place = placeOf(c, ports, call, permission)
   if (place.kind === 'answer') return place.response
   const timeout = timeoutOf(c, ports.rpc.limits())
   if (!timeout.ok) return timeout.response
@@ -98,15 +91,9 @@ type Place =
     }
   | { readonly kind: 'answer'; readonly response: Response }
 
-function placeOf(
-  c: Context<ApiEnv>,
-  ports: Ports,
-  call: RpcCall,
-  written: WrittenOperation,
-  { roles }: Permission,
-): Place {
-  const { deviceId, sessionId, operation } = call
-  const manner = mannerOf(operation)
+function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Permission): Place {
+  const { deviceId, sessionId } = call
+  const { manner, written } = call.prepared
   if (sessionId !== undefined) {
     const found = findSession(c, ports, deviceId, sessionId)
     if ('response' in found) return { kind: 'answer', response: found.response }
@@ -157,7 +144,7 @@ async function carryOut(
   }
   const entered = rpc.gate.enter(deviceId)
   if (!entered.ok) return fail(entered.failure)
-  const done = recorded(c, ports, call, operationOf(call.operation))
+  const done = recorded(c, ports, call, call.prepared.about)
   const deadline = createCallDeadline(c.req.raw.signal, timeout)
   try {
     const asked = await place.ask(deadline)
@@ -174,6 +161,7 @@ async function carryOut(
       requestAttributes: call.attributes,
       patience: timeout,
       maxJsonSize: rpc.limits().maxJsonReplySize,
+      conversions: rpc.conversions,
       brokenOff: (thrown) => fail(brokenOff(deviceId, thrown, timeout, place.mayHaveEffect)),
       done: (outcome, octets) => {
         done(outcome, octets)

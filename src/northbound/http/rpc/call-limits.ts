@@ -6,6 +6,9 @@ export interface CallLimits {
   readonly maxRequestSize: number
   /** A reply is held whole to become JSON; as XML it is handed on as it comes, of any size. */
   readonly maxJsonReplySize: number
+  /** Large requests that wait to be read, and how long the reading, or the making of JSON, of one may take. */
+  readonly maxConversions: number
+  readonly conversionTimeout: number
   /** Calls under way in all, and on one device. */
   readonly maxCalls: number
   readonly maxCallsPerDevice: number

@@ -18,7 +18,7 @@ export interface DeviceSession extends ClientSession {
 
 export type DeviceSessionOpening = { readonly ok: true; readonly session: DeviceSession } | Failed
 
-export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification'> {
+export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'> {
   /** What the session is opened for. */
   readonly span?: Span | undefined
 }
@@ -46,7 +46,7 @@ async function tryToOpen(
   deviceId: string,
   client: SessionClient,
   signal: AbortSignal | undefined,
-  options: Pick<ClientSessionOptions, 'onNotification'>,
+  options: Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'>,
 ): Promise<DeviceSessionOpening> {
   const asked = { kind: 'subsystem', name: 'netconf' } as const
   const opening = await fleet.openSession(deviceId, asked, client, signal).catch((thrown: unknown) => ({ thrown }))

@@ -5,7 +5,11 @@ import { attribute, element, isNamed, type XmlElement } from '../../../netconf/x
 import { elementsOfPayload, InvalidField, payloadSchema } from './payload.js'
 
 /** Text that XML can hold. */
-export const textSchema = z.string().min(1).refine(isXmlText, 'has a character that XML 1.0 cannot hold')
+export const textSchema = z
+  .string()
+  .min(1)
+  .max(1024 * 1024)
+  .refine(isXmlText, 'has a character that XML 1.0 cannot hold')
 
 const datastoreName = z
   .string()
@@ -52,23 +56,20 @@ export function datastore(role: 'source' | 'target', where: z.output<typeof data
   ])
 }
 
-export async function source(where: z.output<typeof sourceSchema>): Promise<XmlElement> {
+export function source(where: z.output<typeof sourceSchema>): XmlElement {
   if (typeof where === 'string' || 'url' in where) return datastore('source', where)
-  return element(NETCONF_NS, 'source', [await configOf(where.config, ['source', 'config'])])
+  return element(NETCONF_NS, 'source', [configOf(where.config, ['source', 'config'])])
 }
 
 /** `<config>` around a payload, which may be one itself. */
-export async function configOf(
-  payload: z.output<typeof payloadSchema>,
-  path: readonly (string | number)[],
-): Promise<XmlElement> {
-  const elements = await elementsOfPayload(payload, path)
+export function configOf(payload: z.output<typeof payloadSchema>, path: readonly (string | number)[]): XmlElement {
+  const elements = elementsOfPayload(payload, path)
   const [only] = elements
   if (only !== undefined && elements.length === 1 && isNamed(only, NETCONF_NS, 'config')) return only
   return element(NETCONF_NS, 'config', elements)
 }
 
-export async function filterOf(filter: z.output<typeof filterSchema> | undefined): Promise<XmlElement | undefined> {
+export function filterOf(filter: z.output<typeof filterSchema> | undefined): XmlElement | undefined {
   if (filter === undefined) return undefined
   if (typeof filter === 'object' && 'xpath' in filter) {
     const { xpath, namespaces = {} } = filter
@@ -80,7 +81,7 @@ export async function filterOf(filter: z.output<typeof filterSchema> | undefined
     })
   }
   const path = typeof filter === 'string' ? ['filter'] : ['filter', 'subtree']
-  const elements = await elementsOfPayload(typeof filter === 'string' ? filter : filter.subtree, path)
+  const elements = elementsOfPayload(typeof filter === 'string' ? filter : filter.subtree, path)
   const [only] = elements
   // Who copies a filter from elsewhere may have copied the element around it.
   if (only !== undefined && elements.length === 1 && isNamed(only, NETCONF_NS, 'filter')) return only

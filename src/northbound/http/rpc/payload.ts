@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { jsonToElements } from '../../../netconf/json-to-xml.js'
-import { parseXmlFragment } from '../../../netconf/xml-fragment.js'
+import { readXmlFragment } from '../../../netconf/xml-fragment.js'
 import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
+import type { WrittenPayload } from './written-payloads.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
 
 /** Elements of a data model, as XML text or as JSON (docs/http.md). */
@@ -11,6 +12,18 @@ export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.
 })
 
 export type Payload = z.output<typeof payloadSchema>
+
+/** A payload that was taken out of a large body, in its place: nobody can send one of these. */
+export class HeldPayload {
+  static readonly key = '#written'
+  constructor(readonly payload: WrittenPayload) {}
+}
+
+/** The payload that was read elsewhere, where this stands for one. */
+export function heldPayload(payload: Payload): WrittenPayload | undefined {
+  const held = typeof payload === 'string' ? undefined : payload[HeldPayload.key]
+  return held instanceof HeldPayload ? held.payload : undefined
+}
 
 /** A field of a request is at fault. */
 export class InvalidField extends Error {
@@ -27,12 +40,14 @@ export class InvalidField extends Error {
  * @param path of the payload in the request, for an error
  * @throws InvalidField
  */
-export async function elementsOfPayload(
-  payload: Payload,
-  path: readonly (string | number)[],
-): Promise<readonly XmlElement[]> {
+export function elementsOfPayload(payload: Payload, path: readonly (string | number)[]): readonly XmlElement[] {
+  const held = heldPayload(payload)
+  if (held !== undefined) {
+    const { namespace = '', name = '' } = held.only ?? {}
+    return [{ namespace, name, prefix: '', attributes: [], children: [], written: held.text }]
+  }
   if (typeof payload === 'string') {
-    const parsed = await parseXmlFragment(payload, RPC_SCOPE)
+    const parsed = readXmlFragment(payload, RPC_SCOPE)
     if (parsed.ok) return parsed.value
     throw new InvalidField(path, parsed.error.cause)
   }

@@ -2,6 +2,7 @@ import type { Recorder } from '../../../access/record.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import { type CallGate, createCallGate } from './call-gate.js'
 import type { CallLimits } from './call-limits.js'
+import { type ConversionDesk, createConversionDesk, type NotConverted } from './conversion-desk.js'
 import { createExplicitSessions, type ExplicitSessions } from './explicit-sessions.js'
 import { createKeptAnswers, type KeptAnswers } from './kept-answers.js'
 import { createWarmSessions, type WarmSessions } from './warm-sessions.js'
@@ -13,6 +14,8 @@ export interface RpcDesk {
   readonly warm: WarmSessions
   readonly sessions: ExplicitSessions
   readonly answers: KeptAnswers
+  /** For XML and JSON that is too large for this thread. */
+  readonly conversions: ConversionDesk
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */
   readonly denied: () => void
@@ -27,9 +30,16 @@ export function createRpcDesk(options: {
   readonly limits: () => CallLimits
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
   readonly denied: () => void
+  /** Counts large XML or JSON that was not converted. */
+  readonly notConverted?: (why: NotConverted) => void
 }): RpcDesk {
   const { fleet, limits, record, denied } = options
   const warm = createWarmSessions(fleet, limits)
+  const { notConverted } = options
+  const conversions = createConversionDesk({
+    limits,
+    ...(notConverted === undefined ? {} : { refused: notConverted }),
+  })
   const sessions = createExplicitSessions(fleet, limits)
   return {
     limits,
@@ -37,11 +47,12 @@ export function createRpcDesk(options: {
     warm,
     sessions,
     answers: createKeptAnswers(limits),
+    conversions,
     record,
     denied,
     drain: warm.drain,
     close: async () => {
-      await Promise.all([warm.close(), sessions.closeAll()])
+      await Promise.all([warm.close(), sessions.closeAll(), conversions.close()])
     },
   }
 }

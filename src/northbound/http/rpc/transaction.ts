@@ -1,7 +1,7 @@
 import { CAPABILITY, hasCapability } from '../../../netconf/capabilities.js'
 import { operation } from '../../../netconf/rpc.js'
 import type { RpcError } from '../../../netconf/rpc-error.js'
-import { parseRpcReply } from '../../../netconf/rpc-reply.js'
+import { parseRpcReplyGently } from '../../../netconf/rpc-reply.js'
 import { NetconfSessionError } from '../../../netconf/session-error.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
 import type { DeviceSession } from './device-session.js'
@@ -124,7 +124,7 @@ async function runStep(session: DeviceSession, sent: XmlElement, timeout: number
   })
   try {
     const { bytes } = await session.request(sent, { timeout })
-    const parsed = parseRpcReply(bytes)
+    const parsed = await parseRpcReplyGently(bytes)
     if (!parsed.ok) return ended('bad-reply', { octets: bytes.length })
     const { errors, warnings } = parsed.value
     return ended(errors.length === 0 ? 'ok' : 'rpc-error', { octets: bytes.length, errors, warnings })

@@ -6,7 +6,7 @@ import type { SessionClient } from '../../../fleet/session-client.js'
 import { NETMOD_NOTIFICATION_NS, NOTIFICATION_NS } from '../../../netconf/namespaces.js'
 import { buildNotification, type Notification } from '../../../netconf/notification.js'
 import type { RpcError } from '../../../netconf/rpc-error.js'
-import { parseRpcReply } from '../../../netconf/rpc-reply.js'
+import { parseRpcReplyGently } from '../../../netconf/rpc-reply.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import { element, isNamed, type XmlElement } from '../../../netconf/xml-tree.js'
 import type { Span } from '../../../telemetry/traces.js'
@@ -47,6 +47,8 @@ export type SubscriptionEnd =
 const replyTimeout = 30_000
 /** Milliseconds that a lost device is waited for at a time; the client decides how long in all. */
 const patience = 60_000
+/** Octets of a notification: it is held, and written anew, in one turn of the event loop. */
+const longestNotification = 1024 * 1024
 /** Milliseconds after a session that the device ended at once. */
 const pause = 1_000
 
@@ -129,6 +131,7 @@ async function listenOnce(
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(fleet, deviceId, client, signal, {
     span,
+    maxMessageSize: longestNotification,
     onNotification: (notification) => {
       const id = `${notification.eventTime}/${digestOf(notification)}`
       if (!seen.isNew(notification, id)) return
@@ -143,7 +146,7 @@ async function listenOnce(
   const stopListening = onAbort(signal, leave)
   try {
     const ask = async (asked: SubscriptionRequest) =>
-      parseRpcReply((await session.request(subscriptionOf(asked), { timeout: replyTimeout })).bytes)
+      parseRpcReplyGently((await session.request(subscriptionOf(asked), { timeout: replyTimeout })).bytes)
     let reply = await ask(request)
     let replayed = request.startTime !== undefined
     // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked for one.

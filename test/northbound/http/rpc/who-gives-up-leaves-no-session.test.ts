@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { NETCONF_NS } from '../../../../src/netconf/namespaces.js'
-import { WrittenOperation } from '../../../../src/netconf/written-operation.js'
 import { element } from '../../../../src/netconf/xml-tree.js'
 import { openDeviceSession } from '../../../../src/northbound/http/rpc/device-session.js'
 import { askOnOwnSession } from '../../../../src/northbound/http/rpc/own-session.js'
@@ -87,7 +86,7 @@ describe('a request that cannot be written', () => {
     // More than a session may have under way.
     for (let time = 0; time < 70; time += 1)
       expect(await ask()).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
-    const answered = warm.ask(place, new WrittenOperation('<get/>'), { repeatable: true, signal })
+    const answered = warm.ask(place, { text: '<get/>' }, { repeatable: true, signal })
     const asked = await device.next()
     asked.answer()
     expect(await answered).toMatchObject({ ok: true })

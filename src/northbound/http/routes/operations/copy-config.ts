@@ -22,7 +22,7 @@ export function registerCopyConfig(api: Api, ports: Ports): void {
       source: sourceSchema,
       'with-defaults': withDefaultsSchema.optional(),
     }),
-    build: async ({ target, source: from, 'with-defaults': mode }) =>
-      element(NETCONF_NS, 'copy-config', given(datastore('target', target), await source(from), withDefaults(mode))),
+    build: ({ target, source: from, 'with-defaults': mode }) =>
+      element(NETCONF_NS, 'copy-config', given(datastore('target', target), source(from), withDefaults(mode))),
   })
 }

@@ -16,11 +16,11 @@ export const editSchema = z.strictObject({
 })
 
 /** `<edit-config>`. `path` is where the edit stands in the request. */
-export async function buildEdit(
+export function buildEdit(
   target: z.output<typeof datastoreSchema>,
   edit: z.output<typeof editSchema>,
   path: readonly (string | number)[] = [],
-): Promise<XmlElement> {
+): XmlElement {
   const { config, url } = edit
   if ((config === undefined) === (url === undefined))
     throw new InvalidField([...path, 'config'], 'give `config`, or `url` instead')
@@ -32,7 +32,7 @@ export async function buildEdit(
       leaf('default-operation', edit['default-operation']),
       leaf('test-option', edit['test-option']),
       leaf('error-option', edit['error-option']),
-      config === undefined ? leaf('url', url) : await configOf(config, [...path, 'config']),
+      config === undefined ? leaf('url', url) : configOf(config, [...path, 'config']),
     ),
   )
 }

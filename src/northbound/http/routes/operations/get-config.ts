@@ -23,7 +23,7 @@ export function registerGetConfig(api: Api, ports: Ports): void {
       filter: filterSchema.optional(),
       'with-defaults': withDefaultsSchema.optional(),
     }),
-    build: async ({ source, filter, 'with-defaults': mode }) =>
-      element(NETCONF_NS, 'get-config', given(datastore('source', source), await filterOf(filter), withDefaults(mode))),
+    build: ({ source, filter, 'with-defaults': mode }) =>
+      element(NETCONF_NS, 'get-config', given(datastore('source', source), filterOf(filter), withDefaults(mode))),
   })
 }

@@ -1,15 +1,17 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
 import { selectsDevice } from '../../../../access/device-selector.js'
-import type { XmlElement } from '../../../../netconf/xml-tree.js'
 import type { DeviceStatus } from '../../../../fleet/fleet.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
 import { needs } from '../../require-scope.js'
 import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
 import { readBoundedAnswer } from '../../rpc/bounded-answer.js'
-import { elementsOfPayload, InvalidField, payloadSchema } from '../../rpc/payload.js'
+import { largeJson } from '../../rpc/large-json.js'
+import { elementsOfPayload, heldPayload, InvalidField, type Payload, payloadSchema } from '../../rpc/payload.js'
+import { type PreparedOperation, prepareOperation } from '../../rpc/prepared-operation.js'
 import { timeoutOf } from '../../rpc/timeout.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { answerInvalidField, timeoutQuery } from './operation-route.js'
@@ -85,7 +87,7 @@ const route = createRoute({
 
 /** `POST /api/v1/rpc`: the devices that the caller names and may use, so many at once, each answered as a call of its own would be. */
 export function registerManyDevicesRpc(api: Api, ports: Ports): void {
-  registerStreamingRoute(api, route, async (c) => {
+  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(ports)] }, async (c) => {
     const wanted = manySchema.parse(validBody(c))
     if (wanted.ids === undefined && wanted.selectors === undefined && wanted.labels === undefined)
       return answerProblem(c, 'invalid-request', {
@@ -96,10 +98,9 @@ export function registerManyDevicesRpc(api: Api, ports: Ports): void {
     const timeout = timeoutOf(c, ports.rpc.limits())
     if (!timeout.ok) return timeout.response
     try {
-      const [operation, ...others] = await elementsOfPayload(wanted.rpc, ['rpc'])
-      if (operation === undefined || others.length > 0) throw new InvalidField(['rpc'], 'give exactly one operation')
+      const prepared = preparedOf(wanted.rpc)
       const ids = await chosenDevices(c, ports, wanted)
-      return answerLines(c, ports, { ...wanted, ids, operation })
+      return answerLines(c, ports, { ...wanted, ids, prepared })
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -108,6 +109,17 @@ export function registerManyDevicesRpc(api: Api, ports: Ports): void {
 }
 
 type Wanted = z.output<typeof manySchema>
+
+/** @throws InvalidField */
+function preparedOf(payload: Payload): PreparedOperation {
+  const held = heldPayload(payload)
+  if (held?.prepared !== undefined) return held.prepared
+  const [operation, ...others] = held === undefined ? elementsOfPayload(payload, ['rpc']) : []
+  if (operation === undefined || others.length > 0) throw new InvalidField(['rpc'], 'give exactly one operation')
+  const prepared = prepareOperation(operation)
+  if (!prepared.ok) throw new InvalidField(['rpc'], prepared.error)
+  return prepared.value
+}
 
 /** Those that are named one by one, known or not, and of those that are selected the ones that the caller may use. */
 async function chosenDevices(
@@ -124,20 +136,20 @@ async function chosenDevices(
   return [...chosen]
 }
 
-interface Lines extends Pick<Wanted, 'concurrency' | 'format' | 'rpc'> {
+interface Lines extends Pick<Wanted, 'concurrency' | 'format'> {
   readonly ids: readonly string[]
-  readonly operation: XmlElement
+  readonly prepared: PreparedOperation
 }
 
 function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
-  const { ids, operation, concurrency, format, rpc } = lines
-  const body = typeof rpc === 'string' ? rpc : JSON.stringify(rpc)
+  const { ids, prepared, concurrency, format } = lines
+  const body = prepared.written.text
   const began = performance.now()
   c.header('Content-Type', 'application/x-ndjson')
   // For a progress bar, which has to know what there is to do.
   c.header('Homeport-Devices', String(ids.length))
   return stream(c, async (out) => {
-    const left = [...ids]
+    let next = 0
     const counted = { ok: 0, failed: 0 }
     let gone = false
     out.onAbort(() => {
@@ -145,10 +157,10 @@ function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
     })
     // One writer, so that a slow reader holds back the devices that are still to be asked.
     const askNext = async (): Promise<void> => {
-      for (let id = left.shift(); id !== undefined && !gone; id = left.shift()) {
-        const answer = await askOne(c, ports, { deviceId: id, operation, attributes: [], body, format })
-        counted[answer.problem === undefined ? 'ok' : 'failed'] += 1
-        await out.writeln(JSON.stringify(answer))
+      for (let id = ids[next++]; id !== undefined && !gone; id = ids[next++]) {
+        const answer = await askOne(c, ports, { deviceId: id, prepared, attributes: [], body, format })
+        counted[answer.ok ? 'ok' : 'failed'] += 1
+        await out.writeln(answer.line)
       }
     }
     await Promise.all(Array.from({ length: concurrency }, askNext))
@@ -157,15 +169,45 @@ function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
   })
 }
 
-async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wanted, 'format'>): Promise<DeviceAnswer> {
+interface AnswerLine {
+  readonly ok: boolean
+  /** A `DeviceAnswer` as JSON. */
+  readonly line: string
+}
+
+/** The line of one device. A reply that is JSON stands in it as it is, because it may be long. */
+async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wanted, 'format'>): Promise<AnswerLine> {
   const { deviceId } = call
   const began = performance.now()
   const response = await answerRpc(c, ports, call)
-  const read = await readBoundedAnswer(response, ports.rpc.limits().maxJsonReplySize)
+  const { maxJsonReplySize } = ports.rpc.limits()
+  const read = await readBoundedAnswer(response, maxJsonReplySize)
   const answered = { device: deviceId, status: response.status, milliseconds: Math.round(performance.now() - began) }
-  if (read === undefined) return { ...answered, status: 413, problem: tooLong(ports.rpc.limits().maxJsonReplySize) }
-  if (!response.ok) return { ...answered, problem: problemSchema.parse(JSON.parse(read)) }
-  return { ...answered, reply: isJson(response) ? (JSON.parse(read) as Record<string, unknown>) : read }
+  const withProblem = (problem: DeviceAnswer['problem'], status = answered.status): AnswerLine => ({
+    ok: false,
+    line: JSON.stringify({ ...answered, status, problem } satisfies DeviceAnswer),
+  })
+  if (read === undefined) return withProblem(tooLong(maxJsonReplySize), 413)
+  if (!response.ok) return withProblem(problemSchema.parse(JSON.parse(read)))
+  const reply = isJson(response) ? read : await textAsJson(read)
+  return { ok: true, line: `${JSON.stringify(answered).slice(0, -1)},"reply":${reply}}` }
+}
+
+/** Characters that are written as JSON in a turn of the event loop. */
+const SLICE = 256 * 1024
+
+/** A text as a string of JSON; whatever else the process does goes on meanwhile. */
+async function textAsJson(text: string): Promise<string> {
+  const parts: string[] = []
+  for (let at = 0; at < text.length; ) {
+    // Both halves of a pair stay together.
+    const isPair = /[\ud800-\udbff]/.test(text[at + SLICE - 1] ?? '')
+    const end = at + SLICE + (isPair ? 1 : 0)
+    parts.push(JSON.stringify(text.slice(at, end)).slice(1, -1))
+    at = end
+    if (at < text.length) await nextTurn()
+  }
+  return `"${parts.join('')}"`
 }
 
 /** One that was kept for its Idempotency-Key comes as it was asked for then. */

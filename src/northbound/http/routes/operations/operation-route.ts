@@ -8,7 +8,11 @@ import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
 import type { ReplyFormat } from '../../rpc/answer-reply.js'
+import { largeJson } from '../../rpc/large-json.js'
 import { InvalidField } from '../../rpc/payload.js'
+import { prepareOperation } from '../../rpc/prepared-operation.js'
+import { answerBodyFault } from '../../rpc/read-rpc.js'
+import { notWritable } from '../../rpc/rpc-body.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
 import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
@@ -67,7 +71,7 @@ export interface TypedOperation<Schema extends z.ZodType> {
   /** Whether the parameters may all be left out. */
   readonly bodyOptional?: boolean
   /** @throws InvalidField */
-  readonly build: (given: z.output<Schema>) => XmlElement | Promise<XmlElement>
+  readonly build: (given: z.output<Schema>) => XmlElement
   /** The answer, where it is not the reply itself. */
   readonly format?: ReplyFormat
   readonly content?: typeof replyContent & Readonly<Record<string, { readonly schema: z.ZodType }>>
@@ -108,6 +112,7 @@ function registerAt<Schema extends z.ZodType>(
     method: 'post',
     path,
     ...needsOnDevice('rpc'),
+    middleware: [needsOnDevice('rpc').middleware, largeJson(ports)],
     operationId,
     tags: ['operations'],
     summary,
@@ -128,13 +133,15 @@ function registerAt<Schema extends z.ZodType>(
   })
   const handle = async (c: Context<ApiEnv>): Promise<Response> => {
     const body = await c.req.text()
-    const built = await tryToBuild(() => build(parameters.parse(validBody(c))))
+    const built = tryToBuild(() => build(parameters.parse(validBody(c))))
     if (!built.ok) return answerInvalidField(c, built.fault)
+    const prepared = prepareOperation(built.operation)
+    if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error))
     const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
     const wanted = format !== undefined && asksForAnything(c) ? format : undefined
     return answerRpc(c, ports, {
       deviceId: id,
-      operation: built.operation,
+      prepared: prepared.value,
       attributes: [],
       body,
       ...(sid === undefined ? {} : { sessionId: sid }),
@@ -148,9 +155,9 @@ type Built =
   | { readonly ok: true; readonly operation: XmlElement }
   | { readonly ok: false; readonly fault: InvalidField }
 
-async function tryToBuild(build: () => XmlElement | Promise<XmlElement>): Promise<Built> {
+function tryToBuild(build: () => XmlElement): Built {
   try {
-    return { ok: true, operation: await build() }
+    return { ok: true, operation: build() }
   } catch (thrown) {
     if (thrown instanceof InvalidField) return { ok: false, fault: thrown }
     throw thrown

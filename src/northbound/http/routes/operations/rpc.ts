@@ -4,6 +4,7 @@ import type { Api, ApiEnv, Ports } from '../../api.js'
 import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
+import { unreadJson } from '../../rpc/large-json.js'
 import { readRpc } from '../../rpc/read-rpc.js'
 import { registerStreamingRoute } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
@@ -23,6 +24,7 @@ export function registerRpc(api: Api, ports: Ports): void {
       method: 'post',
       path: place.path,
       ...needsOnDevice('rpc'),
+      middleware: [needsOnDevice('rpc').middleware, unreadJson()],
       operationId: place.operationId,
       tags: ['operations'],
       summary: 'Any operation, by itself or in an <rpc>',
@@ -45,7 +47,7 @@ export function registerRpc(api: Api, ports: Ports): void {
       },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {
-      const read = await readRpc(c, ports.rpc.limits().maxRequestSize)
+      const read = await readRpc(c, ports.rpc.conversions, ports.rpc.limits().maxRequestSize)
       if (!read.ok) return read.response
       const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
       return answerRpc(c, ports, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })

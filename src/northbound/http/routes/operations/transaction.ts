@@ -15,6 +15,7 @@ import { clientOf } from '../../rpc/answer-rpc.js'
 import { createCallDeadline } from '../../rpc/call-deadline.js'
 import { deviceTimeout, outcomeUnknown } from '../../rpc/call-failure.js'
 import { type DeviceSession, openDeviceSession } from '../../rpc/device-session.js'
+import { largeJson } from '../../rpc/large-json.js'
 import { InvalidField } from '../../rpc/payload.js'
 import { recordRpc } from '../../rpc/record-rpc.js'
 import { shownRpcError, statusOf } from '../../rpc/shown-rpc-error.js'
@@ -85,11 +86,11 @@ const route = createRoute({
 })
 
 export function registerTransaction(api: Api, ports: Ports): void {
-  registerStreamingRoute(api, route, async (c) => {
+  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(ports)] }, async (c) => {
     const wanted = transactionSchema.parse(validBody(c))
     const body = await c.req.text()
     try {
-      const edits = await Promise.all(wanted.edits.map((edit, index) => buildEdit('candidate', edit, ['edits', index])))
+      const edits = wanted.edits.map((edit, index) => buildEdit('candidate', edit, ['edits', index]))
       return await transact(c, ports, { ...wanted, built: edits }, body)
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)

@@ -11,6 +11,6 @@ export function registerValidate(api: Api, ports: Ports): void {
     summary: 'Checks a configuration; `candidate` unless another source is given',
     bodyOptional: true,
     parameters: z.strictObject({ source: sourceSchema.default('candidate') }),
-    build: async ({ source: from }) => element(NETCONF_NS, 'validate', [await source(from)]),
+    build: ({ source: from }) => element(NETCONF_NS, 'validate', [source(from)]),
   })
 }

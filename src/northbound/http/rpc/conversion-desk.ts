@@ -1,0 +1,174 @@
+import { Worker } from 'node:worker_threads'
+import type { Context } from 'hono'
+import { type Principal, principalKey } from '../../../access/principal.js'
+import { answerProblem } from '../problem.js'
+import type { CallLimits } from './call-limits.js'
+import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
+
+/** Octets of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten milliseconds at most. */
+export const IS_LARGE = 128 * 1024
+
+/** Why something was not converted. `busy`: as many wait as may; `too-much`: it took too long, or more memory than there is for it. */
+export type NotConverted = 'busy' | 'too-much' | 'stopping'
+
+export type Converted<Kind extends ConversionKind> =
+  | { readonly ok: true; readonly value: Conversions[Kind]['outcome'] }
+  | { readonly ok: false; readonly why: NotConverted }
+
+/** Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do. */
+export interface ConversionDesk {
+  readonly readRpc: (who: Principal, input: Conversions['read-rpc']['input']) => Promise<Converted<'read-rpc'>>
+  readonly takePayloadsOut: (who: Principal, octets: Uint8Array) => Promise<Converted<'take-payloads-out'>>
+  /** For replies, which are there already: they wait for as long as it takes, and the calls that they answer are bounded. */
+  readonly convertReply: (input: Conversions['convert-reply']['input']) => Promise<Converted<'convert-reply'>>
+  readonly close: () => Promise<void>
+}
+
+/** What is used of a thread. */
+export interface ConversionThread {
+  readonly postMessage: (request: ConversionRequest) => void
+  readonly on: (event: 'message' | 'error' | 'exit', listener: (value: unknown) => void) => unknown
+  readonly terminate: () => Promise<unknown>
+}
+
+export interface ConversionOptions {
+  readonly limits: () => Pick<CallLimits, 'maxConversions' | 'conversionTimeout'>
+  /** Told of each that was refused. */
+  readonly refused?: (why: NotConverted) => void
+  readonly start?: () => ConversionThread
+}
+
+/** MiB of heap that the thread has: what needs more ends the thread, and not the bridge. */
+const HEAP = 1024
+/** Milliseconds that a thread without work is kept: its heap is memory that nobody else has. */
+const IDLE = 30_000
+
+interface Waiting {
+  readonly request: ConversionRequest
+  /** Whose request it reads; absent for a reply. */
+  readonly who: string | undefined
+  readonly settle: (converted: Converted<ConversionKind>) => void
+}
+
+export function createConversionDesk({ limits, refused, start = startThread }: ConversionOptions): ConversionDesk {
+  const queue: Waiting[] = []
+  let working: Waiting | undefined
+  let thread: ConversionThread | undefined
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  const run = <Kind extends ConversionKind>(
+    request: ConversionRequest & { readonly kind: Kind },
+    who?: Principal,
+  ): Promise<Converted<Kind>> =>
+    new Promise((resolve) => {
+      const waiting: Waiting = {
+        request,
+        who: who && principalKey(who),
+        settle: (converted) => {
+          if (!converted.ok) refused?.(converted.why)
+          resolve(converted)
+        },
+      }
+      if (closed) return waiting.settle({ ok: false, why: 'stopping' })
+      if (waiting.who !== undefined && isFullFor(waiting.who)) return waiting.settle({ ok: false, why: 'busy' })
+      queue.push(waiting)
+      next()
+    })
+
+  /** Nobody has more than half of the places. */
+  const isFullFor = (who: string): boolean => {
+    const { maxConversions } = limits()
+    const requests = [...queue, ...(working === undefined ? [] : [working])].filter((one) => one.who !== undefined)
+    return (
+      requests.length >= maxConversions ||
+      requests.filter((one) => one.who === who).length >= Math.ceil(maxConversions / 2)
+    )
+  }
+
+  const next = (): void => {
+    if (working !== undefined) return
+    clearTimeout(timer)
+    working = queue.shift()
+    if (working === undefined) {
+      timer = setTimeout(dismiss, IDLE)
+      timer.unref()
+      return
+    }
+    thread ??= begin()
+    timer = setTimeout(() => giveUp('too-much'), limits().conversionTimeout)
+    thread.postMessage(working.request)
+  }
+
+  const begin = (): ConversionThread => {
+    const begun = start()
+    begun.on('message', (outcome) => {
+      if (thread !== begun) return
+      settle({ ok: true, value: outcome as Conversions[ConversionKind]['outcome'] })
+    })
+    // Out of memory, as a rule.
+    for (const event of ['error', 'exit'] as const)
+      begun.on(event, () => {
+        if (thread === begun) giveUp('too-much')
+      })
+    return begun
+  }
+
+  const settle = (converted: Converted<ConversionKind>): void => {
+    const done = working
+    working = undefined
+    done?.settle(converted)
+    next()
+  }
+
+  const dismiss = (): void => {
+    const dismissed = thread
+    thread = undefined
+    // It may have ended by itself.
+    dismissed?.terminate().catch(() => undefined)
+  }
+
+  const giveUp = (why: NotConverted): void => {
+    dismiss()
+    settle({ ok: false, why })
+  }
+
+  return {
+    readRpc: (who, input) => run({ kind: 'read-rpc', input }, who),
+    takePayloadsOut: (who, octets) => run({ kind: 'take-payloads-out', input: { octets } }, who),
+    convertReply: (input) => run({ kind: 'convert-reply', input }),
+    close: async () => {
+      closed = true
+      for (const waiting of queue.splice(0)) waiting.settle({ ok: false, why: 'stopping' })
+      const last = thread
+      if (working !== undefined) giveUp('stopping')
+      else dismiss()
+      clearTimeout(timer)
+      await last?.terminate().catch(() => undefined)
+    },
+  }
+}
+
+function startThread(): ConversionThread {
+  const worker = new Worker(new URL('conversion-worker.js', import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: HEAP },
+  })
+  worker.unref()
+  return worker
+}
+
+/** Answers a request that was not read. */
+export function answerNotConverted(c: Context, why: NotConverted): Response {
+  if (why === 'busy')
+    return answerProblem(c, 'too-many-calls', {
+      message: 'as many large requests as may wait to be read',
+      hint: 'send fewer at a time, or raise endpoint.http.max-conversions',
+      retryAfter: 1,
+    })
+  if (why === 'stopping')
+    return answerProblem(c, 'shutting-down', { message: 'the bridge is stopping', hint: 'try again', retryAfter: 15 })
+  return answerProblem(c, 'body-too-large', {
+    message: 'reading the body took more time or memory than there is for one request',
+    hint: 'send less at a time, or raise endpoint.http.conversion-timeout',
+  })
+}

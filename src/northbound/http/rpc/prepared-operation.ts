@@ -1,0 +1,25 @@
+import { type Operation, operationOf } from '../../../access/operation.js'
+import { failed, type Result, succeeded } from '../../../netconf/result.js'
+import { type WrittenOperation, writeOperation } from '../../../netconf/written-operation.js'
+import type { XmlElement } from '../../../netconf/xml-tree.js'
+import { isSubscription, mannerOf, type OperationManner } from './operation-manner.js'
+
+/** An operation as a call needs it: what rules look at, which session suits it, and its text. The tree itself is not needed any more. */
+export interface PreparedOperation {
+  readonly about: Operation
+  readonly manner: OperationManner
+  readonly subscription: boolean
+  readonly written: WrittenOperation
+}
+
+/** Prepares an operation; the error says what XML cannot hold of it. */
+export function prepareOperation(operation: XmlElement): Result<PreparedOperation, string> {
+  const written = writeOperation(operation)
+  if (!written.ok) return failed(written.error)
+  return succeeded({
+    about: operationOf(operation),
+    manner: mannerOf(operation),
+    subscription: isSubscription(operation),
+    written: written.value,
+  })
+}

@@ -1,0 +1,109 @@
+import { jsonToXml } from '../../../netconf/json-to-xml.js'
+import { NETCONF_NS } from '../../../netconf/namespaces.js'
+import { failed, type Result, succeeded } from '../../../netconf/result.js'
+import { rpcOf } from '../../../netconf/rpc.js'
+import { parseXml } from '../../../netconf/xml-parse.js'
+import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
+import { textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml-tree.js'
+import { type PreparedOperation, prepareOperation } from './prepared-operation.js'
+
+/** One operation that a client sent as it is. */
+export interface RpcBody {
+  readonly prepared: PreparedOperation
+  /** Of the `<rpc>` around it, where there was one. */
+  readonly attributes: readonly XmlAttribute[]
+}
+
+/** Why a body is no operation, in the words of a problem; `path` are the steps to a field of JSON. */
+export interface BodyFault {
+  readonly cause: 'malformed-xml' | 'malformed-json' | 'invalid-request'
+  readonly message: string
+  readonly hint: string
+  readonly path?: readonly (string | number)[]
+}
+
+/** Elements of a request: what is held of each takes a hundred times the octets that it is sent in. */
+export const MOST_ELEMENTS = 1_000_000
+
+/** Reads the body of a request: an operation, or an `<rpc>` around exactly one, as XML or as JSON. */
+export function readRpcBody(octets: Uint8Array, format: 'xml' | 'json', maxSize: number): Result<RpcBody, BodyFault> {
+  const read = format === 'json' ? readJson(octets) : readXml(octets, maxSize)
+  if (!read.ok) return read
+  const root = read.value
+  const wrapped = rpcOf(root)
+  const operations = wrapped === undefined ? [root] : wrapped.operations
+  const [operation, ...others] = operations
+  if (operation === undefined || others.length > 0 || (wrapped !== undefined && textOf(root).trim() !== ''))
+    return failed({
+      cause: 'malformed-xml',
+      message: `an <rpc> holds exactly one operation, this one holds ${operations.length}`,
+      hint: 'send one request for each operation',
+    })
+  const inherited = wrapped === undefined ? {} : root.declarations
+  const prepared = prepareOperation(inNetconf(inheriting(operation, inherited)))
+  if (!prepared.ok) return failed(notWritable(prepared.error))
+  return succeeded({ prepared: prepared.value, attributes: wrapped?.attributes ?? [] })
+}
+
+/** The fault of a request that cannot be sent. */
+export function notWritable(why: string): BodyFault {
+  return {
+    cause: 'invalid-request',
+    message: `the request was not sent: ${why}`,
+    hint: 'leave out characters that XML 1.0 does not have',
+  }
+}
+
+function readXml(octets: Uint8Array, maxSize: number): Result<XmlElement, BodyFault> {
+  const parsed = parseXml(Buffer.from(octets.buffer, octets.byteOffset, octets.length), {
+    maxSize,
+    maxElements: MOST_ELEMENTS,
+  })
+  if (parsed.ok) return parsed
+  const { kind, cause, hint } = parsed.error
+  return failed({
+    cause: kind === 'version' ? 'invalid-request' : 'malformed-xml',
+    message: `the body is not taken: ${cause}`,
+    hint,
+  })
+}
+
+function readJson(octets: Uint8Array): Result<XmlElement, BodyFault> {
+  const json = parseJson(octets)
+  if (!json.ok) return json
+  const read = jsonToXml(json.value, RPC_SCOPE)
+  if (read.ok) return read
+  const { cause, path } = read.error
+  return failed({
+    cause: 'invalid-request',
+    message: `the body is no XML as JSON: ${cause}`,
+    hint: 'docs/http.md describes XML as JSON',
+    path,
+  })
+}
+
+/** Any JSON in UTF-8. */
+export function parseJson(octets: Uint8Array): Result<unknown, BodyFault> {
+  try {
+    return succeeded(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets)))
+  } catch {
+    return failed({ cause: 'malformed-json', message: 'the body cannot be read as JSON', hint: 'check its syntax' })
+  }
+}
+
+/** An operation that has lost the element around it: prefixes that were declared there may stand in its text. */
+function inheriting(operation: XmlElement, declared: XmlElement['declarations'] = {}): XmlElement {
+  const { '': _, ...prefixes } = declared
+  return { ...operation, declarations: { ...prefixes, ...operation.declarations } }
+}
+
+/** What has no namespace stands in NETCONF's own, as it would inside an `<rpc>` that declares it as the default. */
+function inNetconf(root: XmlElement): XmlElement {
+  if (root.namespace !== '') return root
+  const children = root.children.map((child) => (typeof child === 'string' ? child : inNetconf(child)))
+  const { name, prefix, attributes } = root
+  const moved = { namespace: NETCONF_NS, name, prefix, attributes, children }
+  if (root.declarations === undefined) return moved
+  const { '': _, ...declarations } = root.declarations
+  return { ...moved, declarations }
+}

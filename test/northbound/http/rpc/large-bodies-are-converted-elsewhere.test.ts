@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import {
+  type ConversionDesk,
+  type ConversionThread,
+  createConversionDesk,
+  type NotConverted,
+} from '../../../../src/northbound/http/rpc/conversion-desk.js'
+import { type ConversionRequest, serveConversions } from '../../../../src/northbound/http/rpc/conversion-thread.js'
+
+const netops = { realm: 'local', name: 'netops' } as const
+const other = { realm: 'local', name: 'other' } as const
+const octets = Buffer.from('<get/>')
+const input = { octets, format: 'xml', maxSize: 100 } as const
+
+/** A thread that works when the test says so, or fails. */
+function threads() {
+  const begun: { work: () => void; fail: () => void; ended: boolean }[] = []
+  const start = (): ConversionThread => {
+    const listeners = new Map<string, (value: unknown) => void>()
+    const asked: ConversionRequest[] = []
+    let serve: (request: ConversionRequest) => void = () => undefined
+    serveConversions({
+      on: (_, listener) => (serve = listener),
+      postMessage: (outcome) => listeners.get('message')?.(outcome),
+    })
+    const thread = {
+      ended: false,
+      work: () => asked.splice(0).forEach((request) => serve(request)),
+      fail: () => listeners.get('error')?.(new Error('out of memory')),
+    }
+    begun.push(thread)
+    return {
+      on: (event, listener) => listeners.set(event, listener),
+      postMessage: (request) => void asked.push(request),
+      terminate: async () => {
+        thread.ended = true
+      },
+    }
+  }
+  return { begun, start }
+}
+
+function desk(limits = { maxConversions: 4, conversionTimeout: 60_000 }) {
+  const refused: NotConverted[] = []
+  const { begun, start } = threads()
+  const made: ConversionDesk = createConversionDesk({
+    limits: () => limits,
+    refused: (why) => refused.push(why),
+    start,
+  })
+  return { ...made, begun, refused }
+}
+
+describe('large bodies', () => {
+  it('are read one after another by one thread', async () => {
+    const { readRpc, begun } = desk()
+    const reading = [readRpc(netops, input), readRpc(netops, { ...input, octets: Buffer.from('<get') })]
+    begun[0]?.work()
+    expect(await reading[0]).toMatchObject({ value: { ok: true, value: { prepared: { about: { name: 'get' } } } } })
+    begun[0]?.work()
+    expect(await reading[1]).toMatchObject({ ok: true, value: { ok: false, error: { cause: 'malformed-xml' } } })
+    expect(begun).toHaveLength(1)
+  })
+
+  it('of one user have half of the places at most, and of all together no more than there are', async () => {
+    const { readRpc, refused, close } = desk()
+    const waiting = [readRpc(netops, input), readRpc(netops, input)]
+    expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'busy' })
+    waiting.push(readRpc(other, input), readRpc(other, input))
+    expect(await readRpc({ realm: 'local', name: 'third' }, input)).toEqual({ ok: false, why: 'busy' })
+    await close()
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ ok: false, why: 'stopping' })))
+    expect(refused.filter((why) => why === 'busy')).toHaveLength(2)
+  })
+
+  it('that end the thread are answered for, and the next has another one', async () => {
+    const { readRpc, begun } = desk()
+    const reading = [readRpc(netops, input), readRpc(other, input)]
+    begun[0]?.fail()
+    expect(await reading[0]).toEqual({ ok: false, why: 'too-much' })
+    begun[1]?.work()
+    expect(await reading[1]).toMatchObject({ ok: true, value: { ok: true } })
+    expect(begun.map(({ ended }) => ended)).toEqual([true, false])
+  })
+
+  it('that take too long are given up, and the thread with them', async () => {
+    const { readRpc, begun } = desk({ maxConversions: 4, conversionTimeout: 1 })
+    expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'too-much' })
+    expect(begun[0]?.ended).toBe(true)
+  })
+})
