@@ -27,6 +27,8 @@ export interface SessionRecord {
   readonly fromClient: (octets: Buffer) => void
   /** Octets that the client is sent. */
   readonly fromDevice: (octets: Buffer) => void
+  /** Whether an RPC of it awaits its reply; absent where no RPCs are followed. */
+  readonly awaitsReply?: () => boolean
   /** Tells by whom or what the session was ended; once. RPCs without a reply are aborted then. */
   readonly end: (endedBy: string) => void
 }
@@ -178,6 +180,7 @@ export function createRecorder({
           bytesFromDevice += octets.length
           if (follows) queue.add(lookAtDevice, octets, now())
         },
+        ...(rpcs === undefined ? {} : { awaitsReply: () => followed && rpcs.awaitsReply() }),
         end: (endedBy) => {
           if (!open.delete(record)) return
           queue.drain()

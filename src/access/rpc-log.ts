@@ -11,6 +11,8 @@ export interface RpcLog {
   /** Tells of the RPCs that got no reply. */
   readonly end: (at: number) => void
   readonly count: () => number
+  /** Whether the reply of an RPC has not passed to its end; false where the framing broke, because nobody knows then. */
+  readonly awaitsReply: () => boolean
   readonly netconfSessionId: () => number | undefined
   /** The sides whose framing broke. */
   readonly unreadable: () => readonly ('client' | 'device')[]
@@ -96,6 +98,7 @@ export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number)
       for (const one of pending.splice(0)) finish(one, outcome, 0)
     },
     count: () => count,
+    awaitsReply: () => pending.length > 0 && unreadable.length === 0,
     netconfSessionId: scanner.sessionId,
     unreadable: () => unreadable,
   }

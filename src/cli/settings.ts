@@ -105,6 +105,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
       ...callHome,
       keepaliveInterval: link.keepaliveInterval,
       keepaliveCountMax: link.keepaliveCountMax,
+      maxReplyWait: link.maxReplyWait,
     },
     endpointLimits: endpoint.ssh,
     maxTokens: endpoint.http.maxTokens,

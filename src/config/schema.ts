@@ -66,13 +66,6 @@ const JWT_ALGORITHMS = [
 /** The role that exists when the file names none. */
 const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
 
-function keepalives(interval: number) {
-  return {
-    'keepalive-interval': duration().default(interval),
-    'keepalive-count-max': integer(1, 100).default(3),
-  }
-}
-
 /** The schema of a file in `directory` (absolute), where relative paths start; `environment` knows where the ssh-agent is. */
 export function configSchema(directory: string, environment: Environment) {
   const publicKey = scalar(readPublicKeyLine)
@@ -178,13 +171,17 @@ export function configSchema(directory: string, environment: Environment) {
       'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),
       'max-waiting-refusals': integer(1, 10_000).default(100),
       'max-jumps-per-connection': integer(0, MANY).default(10),
-      ...keepalives(30_000),
+      // Clients on libssh and libssh2 answer only while they read, so they are not asked unless somebody wants it.
+      'keepalive-interval': duration('0s').default(0),
+      'keepalive-count-max': integer(1, 100).default(30),
     }).prefault({}),
     http: http.prefault({}),
   })
 
   const link = section({
-    ...keepalives(15_000),
+    'keepalive-interval': duration().default(15_000),
+    'keepalive-count-max': integer(1, 100).default(3),
+    'max-reply-wait': duration().default(3_600_000),
     'max-sessions': integer(1, MANY).default(10),
     'max-queued-sessions': integer(0, MANY).default(32),
     'session-wait': duration('0s').default(10_000),

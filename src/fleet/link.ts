@@ -53,6 +53,11 @@ export interface DeviceChannel {
   signal(name: string): void
   /** A break of so many milliseconds on the device's terminal (RFC 4335). */
   sendBreak(milliseconds: number): void
+  /**
+   * Takes what tells whether somebody waits for a reply on this channel, in place of what was given before:
+   * a device that is silent meanwhile is not taken for dead by that alone. Absent where nothing asks.
+   */
+  awaitReply?(awaited: () => boolean): void
   /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
   linkEnd(): LinkEnd | undefined
   close(): void

@@ -49,6 +49,9 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
     const killed = new Promise<string>((resolve) => {
       tellKilled = resolve
     })
+    let last: keyof Octets = asked.request.kind === 'exec' ? 'fromClient' : 'fromDevice'
+    // Whoever knows the protocol that is spoken on the channel can tell better.
+    channel.awaitReply?.(() => last === 'fromClient')
     const end = (killedBy?: string): void => {
       if (!entries.delete(session.id)) return
       live[session.client.via] -= 1
@@ -74,6 +77,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       id: session.id,
       octets: own,
       carried: (direction, count) => {
+        last = direction
         own[direction] += count
         octets[direction] += count
       },

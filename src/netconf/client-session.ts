@@ -62,6 +62,8 @@ export interface ClientSession {
   readonly request: (operation: SentOperation, options?: { readonly timeout?: number }) => Promise<ReceivedReply>
   /** The same, but resolves as soon as the reply begins; the rest is read from its body. */
   readonly stream: (operation: SentOperation, options?: StreamOptions) => Promise<StreamedReply>
+  /** Whether somebody waits for a reply, or for the rest of one. */
+  readonly awaitsReply: () => boolean
   /** Asks the server to close (`<close-session>`) and ends the channel, answered or not, within `timeout`. */
   readonly close: (timeout?: number) => Promise<void>
   /** Ends the channel at once. */
@@ -92,6 +94,8 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
   const maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
   const requests = createRequestQueue(maxPending)
   let messages = 0
+  /** Requests whose reply has not begun and whose caller has not given up. */
+  let callers = 0
   let closing = false
   let over: NetconfSessionError | undefined
 
@@ -123,6 +127,16 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       channel.write(frame)
     }
 
+    /** Counts a caller until the function that this gives is called, however often. */
+    const awaiting = (): (() => void) => {
+      let waits = true
+      callers += 1
+      return () => {
+        if (waits) callers -= 1
+        waits = false
+      }
+    }
+
     /** Writes a request before it is queued: one that cannot be written must leave nothing behind that waits for a reply. */
     const ask = (sent: SentOperation, pending: Omit<PendingRequest, 'messageId'>): void => {
       if (over !== undefined) return pending.fail(over)
@@ -144,20 +158,24 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     const request: ClientSession['request'] = (sent, { timeout = options.replyTimeout } = {}) =>
       new Promise((answer, refuse) => {
         let givenUp = false
+        const waitsNoMore = awaiting()
         const timer =
           timeout === undefined
             ? undefined
             : setTimeout(() => {
                 givenUp = true
+                waitsNoMore()
                 refuse(timedOut(timeout))
               }, timeout)
         const fail = (reason: NetconfSessionError): void => {
+          waitsNoMore()
           clearTimeout(timer)
           refuse(reason)
         }
         ask(sent, {
           fail,
           begin: (reply) => {
+            waitsNoMore()
             if (givenUp) return discarding()
             return collectingSink(reply, maxMessageSize, {
               fail,
@@ -175,7 +193,9 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       new Promise((answer, refuse) => {
         const { timeout = options.replyTimeout, signal, onStall, onDiscarded } = awaited
         let givenUp = false
+        const waitsNoMore = awaiting()
         const settled = (): void => {
+          waitsNoMore()
           clearTimeout(timer)
           stopListening()
         }
@@ -227,6 +247,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
         framing: framing.value,
         request,
         stream,
+        awaitsReply: () => over === undefined && (callers > 0 || sink !== undefined),
         close,
         abort: (cause) => end(sessionClosed(cause)),
         closed,

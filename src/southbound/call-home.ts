@@ -5,6 +5,7 @@ import { workOn } from '../lib/current-work.js'
 import type { Rank } from '../lib/fair-queue.js'
 import type { Call } from '../ssh/admission.js'
 import { strangerText } from '../lib/stranger-text.js'
+import type { Keepalive } from '../ssh/keepalive.js'
 import type { Log } from '../telemetry/log.js'
 import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
@@ -17,7 +18,6 @@ import { wantedHostKeys } from '../trust/wanted-host-keys.js'
 import type { Acquaintances } from './acquaintances.js'
 import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
-import type { Keepalive } from './keepalive.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
 import { openSshLink, type SshLinkOptions } from './ssh-link.js'
@@ -51,6 +51,7 @@ export interface CallHomeLimits {
   readonly handshakeTimeout: number
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
+  readonly maxReplyWait: number
 }
 
 /**
@@ -109,8 +110,11 @@ export async function receiveCall(
       }),
     handshakeTimeout: limits.handshakeTimeout,
     keepalive,
-    keepaliveInterval: limits.keepaliveInterval,
-    keepaliveCountMax: limits.keepaliveCountMax,
+    keepaliveTimes: {
+      interval: limits.keepaliveInterval,
+      countMax: limits.keepaliveCountMax,
+      maxReplyWait: limits.maxReplyWait,
+    },
     heldSessions: wantsHeldSession ? 1 : 0,
   })
   if (!opening.ok) return fail(opening.refusal, claimed, opening.key)

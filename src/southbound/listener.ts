@@ -3,11 +3,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Offence, Penalties } from '../lib/penalties.js'
 import { networkOf } from '../lib/source-network.js'
 import { type AdmissionLimits, createAdmission, type Entry, type HandshakeCounts } from '../ssh/admission.js'
+import { createKeepalive } from '../ssh/keepalive.js'
 import { sshListenerOptions } from '../ssh/listener-options.js'
 import { sourceOf } from '../telemetry/source.js'
 import { createAcquaintances } from './acquaintances.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
-import { createKeepalive } from './keepalive.js'
 import type { Refusal } from './refusal.js'
 
 export interface CallHomeListener {

@@ -4,11 +4,11 @@ import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../ssh/algorithms.js'
 import { HOST_KEY_SIGNATURE } from '../ssh/ssh2-internals-exchange.js'
+import type { Keepalive, KeepaliveTimes, Silence, Watched } from '../ssh/keepalive.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, governFlow, nameWork } from '../ssh/ssh2-internals-flow.js'
 import {
-  giveUpSilent,
   governWork,
   type OpenedSession,
   openSessionChannel,
@@ -20,7 +20,6 @@ import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js
 import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
-import type { Keepalive } from './keepalive.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { replaceable } from './replaceable.js'
@@ -44,10 +43,9 @@ export interface SshLinkOptions {
   readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
   readonly handshakeTimeout: number
-  /** Asks whether the device is there; milliseconds between probes, and how many may stay unanswered. */
+  /** Asks whether the device is there. */
   readonly keepalive: Keepalive
-  readonly keepaliveInterval: number
-  readonly keepaliveCountMax: number
+  readonly keepaliveTimes: KeepaliveTimes
   /** Sessions that the bridge will hold on this link for itself. */
   readonly heldSessions: number
 }
@@ -261,12 +259,8 @@ function createLink(
     judge,
     heldSessions,
     keepalive,
-    keepaliveInterval,
-    keepaliveCountMax,
-  }: Pick<
-    SshLinkOptions,
-    'source' | 'judge' | 'heldSessions' | 'keepalive' | 'keepaliveInterval' | 'keepaliveCountMax'
-  >,
+    keepaliveTimes,
+  }: Pick<SshLinkOptions, 'source' | 'judge' | 'heldSessions' | 'keepalive' | 'keepaliveTimes'>,
 ): Link {
   let end: LinkEnd | undefined
   let over: LinkEnd | undefined
@@ -279,8 +273,18 @@ function createLink(
   forgetKeyExchange(client)
   // ssh2 tells of the end of a key exchange while it is still at work with it.
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
-  const probed = { probe: (answered: () => void) => probe(client, answered), silent: () => giveUpSilent(client) }
-  const stopProbes = keepalive.watch(probed, keepaliveInterval, keepaliveCountMax)
+  /** What tells of each channel whether somebody waits for a reply on it. */
+  const awaited = new Set<() => boolean>()
+  const watched: Watched = {
+    socket,
+    probe: () => probe(client),
+    awaitsReply: () => [...awaited].some((waits) => waits()),
+    silent: (silence) => {
+      end ??= silenceOf(silence)
+      socket.destroy()
+    },
+  }
+  const stopProbes = keepalive.watch(watched, keepaliveTimes)
   const ended = new Promise<LinkEnd>((resolve) => {
     client.once('close', () => {
       stopProbes()
@@ -295,7 +299,7 @@ function createLink(
     software: remoteSoftwareOf(client),
     heldSessions,
     ended,
-    openChannel: (request) => openChannel(client, () => over, request),
+    openChannel: (request) => openChannel(client, { awaited, over: () => over }, request),
     stillProven: () => {
       const verdict = judge(provenKey)
       return verdict.trusted && verdict.deviceId === deviceId
@@ -309,9 +313,12 @@ function createLink(
   }
 }
 
+function silenceOf(silence: Silence): LinkEnd {
+  const why = silence === 'unacknowledged' ? ', and TCP gets no acknowledgement from its address' : ''
+  return { reason: 'keepalive-timeout', message: `the device answered no keepalive probe${why}` }
+}
+
 function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
-  if (error?.level === 'client-timeout')
-    return { reason: 'keepalive-timeout', message: 'the device answered no keepalive probe' }
   return {
     reason: 'lost',
     message:
@@ -321,11 +328,13 @@ function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
   }
 }
 
-function openChannel(
-  client: Client,
-  linkEnd: () => LinkEnd | undefined,
-  request: ChannelRequest,
-): Promise<ChannelOpening> {
+/** What a channel knows of the link that it is on. */
+interface LinkOfChannel {
+  readonly awaited: Set<() => boolean>
+  readonly over: () => LinkEnd | undefined
+}
+
+function openChannel(client: Client, linkOf: LinkOfChannel, request: ChannelRequest): Promise<ChannelOpening> {
   return new Promise((resolve) => {
     let abandoned = false
     const timer = setTimeout(() => {
@@ -334,20 +343,24 @@ function openChannel(
     }, channelOpenTimeout)
     openSessionChannel(client, request, (refusal, opened) => {
       clearTimeout(timer)
-      if (opened !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(opened, linkEnd) })
+      if (opened !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(opened, linkOf) })
       opened?.channel.resume()
       opened?.channel.close()
       // The end of a link answers every pending request as if the device had refused it.
-      if (linkEnd() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
+      if (linkOf.over() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
       const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
       resolve({ ok: false, cause, message: refusal?.message ?? 'the device refused' })
     })
   })
 }
 
-function deviceChannel({ channel, terminalRefused }: OpenedSession, linkEnd: () => LinkEnd | undefined): DeviceChannel {
+function deviceChannel({ channel, terminalRefused }: OpenedSession, { awaited, over }: LinkOfChannel): DeviceChannel {
   governFlow(channel)
   let exit: Exit | undefined
+  let waitsHere: (() => boolean) | undefined
+  const waitNoMore = (): void => {
+    if (waitsHere !== undefined) awaited.delete(waitsHere)
+  }
   channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
     if (typeof status === 'number') exit = { status }
     else if (signal !== undefined)
@@ -369,7 +382,16 @@ function deviceChannel({ channel, terminalRefused }: OpenedSession, linkEnd: () 
     ended: () => peerHasEnded(channel),
     terminalRefused,
     ...controlsOf(channel),
-    linkEnd,
-    close: () => channel.close(),
+    linkEnd: over,
+    awaitReply: (waits) => {
+      if (waitsHere === undefined) channel.once('close', waitNoMore)
+      waitNoMore()
+      waitsHere = waits
+      awaited.add(waits)
+    },
+    close: () => {
+      waitNoMore()
+      channel.close()
+    },
   }
 }

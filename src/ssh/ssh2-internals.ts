@@ -63,7 +63,7 @@ export interface ConnectionInsides {
     get(id: number): unknown
   }
   /** Who waits for answers to global requests, of a client. */
-  readonly _callbacks: (() => void)[]
+  readonly _callbacks?: (() => void)[]
   readonly authenticated?: boolean
   readonly _remoteVer?: string
   on(event: 'handshake', listener: () => void): unknown
@@ -353,17 +353,19 @@ export function sayGoodbye(connection: Connection, reason: number, words: string
   socket.end()
 }
 
-/** Asks a server whether it is there (`keepalive@openssh.com`); `answered` is called when it answers, whatever it says. */
-export function probe(client: Client, answered: () => void): void {
-  const { _callbacks: callbacks, _protocol: protocol, _sock: socket } = inside(client)
+/** Answers that a device may owe us; beyond, the oldest is not waited for any more, so that a device that gives none costs nothing. */
+const mostAnswersOwed = 16
+
+/** Asks the other side whether it is there (`keepalive@openssh.com`); `answered` is called when it says that it is, or that it does not know the request. */
+export function probe(connection: Client | Connection, answered: () => void = ignored): void {
+  const { _callbacks: callbacks, _protocol: protocol, _sock: socket } = inside(connection)
   if (!socket.writable) return
-  // Answers to global requests come in their order (RFC 4254 §4).
-  callbacks.push(answered)
+  // Answers to global requests come in their order (RFC 4254 §4), so each has its place. A server of ssh2 keeps none.
+  if (callbacks !== undefined) {
+    callbacks.push(answered)
+    if (callbacks.length > mostAnswersOwed) callbacks.shift()
+  }
   protocol.ping()
 }
 
-/** Ends the connection to a server that answers nothing, as ssh2 does when its own keepalive gives up. */
-export function giveUpSilent(client: Client): void {
-  client.emit('error', Object.assign(new Error('Keepalive timeout'), { level: 'client-timeout' }))
-  inside(client)._sock.destroy()
-}
+const ignored = (): void => undefined

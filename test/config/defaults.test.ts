@@ -37,8 +37,8 @@ describe('an empty configuration', () => {
             maxInspectedTotal: 256 * 1024 * 1024,
             maxWaitingRefusals: 100,
             maxJumpsPerConnection: 10,
-            keepaliveInterval: 30_000,
-            keepaliveCountMax: 3,
+            keepaliveInterval: 0,
+            keepaliveCountMax: 30,
           },
           http: {
             address: '127.0.0.1',
@@ -83,6 +83,7 @@ describe('an empty configuration', () => {
         link: {
           keepaliveInterval: 15_000,
           keepaliveCountMax: 3,
+          maxReplyWait: 3_600_000,
           maxSessions: 10,
           maxQueuedSessions: 32,
           sessionWait: 10_000,

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PendingOutcome } from '../../src/fleet/enrolment-desk.js'
-import { createKeepalive } from '../../src/southbound/keepalive.js'
 import { openSshLink, type SshLinkOpening } from '../../src/southbound/ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
+import { createKeepalive } from '../../src/ssh/keepalive.js'
 import type { Verdict } from '../../src/trust/judge-host-key.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { callAsDevice, deferred, newDeviceKey, turns } from './support/calling-device.js'
@@ -56,8 +56,7 @@ async function openPending(answer?: Parameters<typeof callAsDevice>[2]) {
     work: (piece) => piece(),
     handshakeTimeout,
     keepalive: createKeepalive(),
-    keepaliveInterval: 0,
-    keepaliveCountMax: 3,
+    keepaliveTimes: { interval: 0, countMax: 3, maxReplyWait: 0 },
     heldSessions: 0,
   })
   void opening.then((result) => {

@@ -190,6 +190,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     return turnAway(asked, recording.refusal, context)
   }
   const { record } = recording
+  if (record.awaitsReply !== undefined) channel.awaitReply?.(record.awaitsReply)
   const began = Date.now()
   held.confirm()
   log.info(shown, 'session opened')

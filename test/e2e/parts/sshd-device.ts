@@ -45,6 +45,8 @@ export type SshdDevice = {
    * frozen. Gives a function that lets the frozen connection go on.
    */
   readonly freeze: () => () => void
+  /** Stops every process of it (SIGSTOP), while its kernel goes on: how a device looks whose processor is busy. Gives what lets them go on. */
+  readonly halt: () => Promise<() => void>
   /** No more dialling; kills everything that it started and removes its files. */
   readonly stop: () => Promise<void>
 }
@@ -143,6 +145,7 @@ export async function startSshdDevice(options: SshdDeviceOptions): Promise<SshdD
         child.stdout.pipe(socket)
       }
     },
+    halt: sshd.halt,
     stop: async () => {
       stopped = true
       clearTimeout(redialTimer)

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { collectLines, type Lines } from './lines.js'
-import { dyingWithUs, killGroup, killMarked } from './processes.js'
+import { dyingWithUs, killGroup, killMarked, processesMarked } from './processes.js'
 import type { SshKey } from './ssh-keys.js'
 import { makeTempDir } from './temp-dir.js'
 
@@ -33,6 +33,8 @@ export type Sshd = {
   readonly spawn: (connection: Socket | 'pipes') => ChildProcess
   /** Kills one that `spawn` started; what ran in its sessions lives on until it notices, as after a crash. */
   readonly kill: (child: ChildProcess) => Promise<void>
+  /** Stops (SIGSTOP) every sshd and what runs in its sessions; their connections stay. Gives what lets them go on. */
+  readonly halt: () => Promise<() => void>
   /** What every process of this sshd wrote on standard error (LogLevel DEBUG1). */
   readonly log: Lines
   /** Kills every sshd and everything that ran in its sessions, removes the temporary files. */
@@ -120,6 +122,15 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
     log,
     spawn: spawnOn,
     kill: killGroup,
+    halt: async () => {
+      const leaders = [...running].flatMap(({ pid }) => (pid === undefined ? [] : [-pid]))
+      const ids = [...leaders, ...(await processesMarked(`${mark.name}=${mark.value}`))]
+      const signal = (name: NodeJS.Signals): void => {
+        for (const id of ids) process.kill(id, name)
+      }
+      signal('SIGSTOP')
+      return () => signal('SIGCONT')
+    },
     stop: async () => {
       await Promise.all([...running].map(killGroup))
       // Commands in sessions run in process groups of their own.

@@ -56,11 +56,17 @@ export type Report = { readonly heapUsed: number; readonly resources: Readonly<R
 
 /**
  * Runs `homeport serve` on free ports of the loopback address, and waits until it is ready.
- * With `directory`, it goes on with what an earlier one has left there, who then removes it. `program` is another build's `dist/main.js`.
+ * With `directory`, it goes on with what an earlier one has left there, who then removes it. `program` is another build's `dist/main.js`,
+ * `through` a command that becomes what it is given to run.
  */
 export async function startBridge(
   config: ConfigFile,
-  options: { nodeArguments?: readonly string[]; directory?: string; program?: string } = {},
+  options: {
+    nodeArguments?: readonly string[]
+    directory?: string
+    program?: string
+    through?: readonly string[]
+  } = {},
 ): Promise<RunningBridge> {
   const directory =
     options.directory === undefined
@@ -70,14 +76,11 @@ export async function startBridge(
   const write = (content: ConfigFile | string): Promise<void> =>
     writeFile(file, typeof content === 'string' ? content : JSON.stringify(withFreePorts(content)))
   await write(config)
-  const child = spawn(
-    process.execPath,
-    [...(options.nodeArguments ?? []), options.program ?? main, 'serve', '--config', file],
-    {
-      cwd: directory.path,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
+  const [command = '', ...words] = [...(options.through ?? []), process.execPath, ...(options.nodeArguments ?? [])]
+  const child = spawn(command, [...words, options.program ?? main, 'serve', '--config', file], {
+    cwd: directory.path,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   const lines = collectLines('the bridge')
   lines.add(child.stderr)
   const exited = once(child, 'exit')

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { RunningBridge } from './bridge.js'
 
-const main = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
+export const main = fileURLToPath(new URL('../../../dist/main.js', import.meta.url))
 
 export type Ended = { readonly status: number | null; readonly stdout: string; readonly stderr: string }
 

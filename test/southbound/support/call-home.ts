@@ -101,6 +101,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       handshakeTimeout: 10_000,
       keepaliveInterval: 0,
       keepaliveCountMax: 3,
+      maxReplyWait: 0,
       maxConcurrentHandshakes: 2,
       maxHandshakes,
       maxQueuedHandshakes,

@@ -67,6 +67,7 @@ async function tryToOpen(
   try {
     const onSent = (octets: number): void => live.carried('fromClient', octets)
     const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
+    channel.awaitReply?.(session.awaitsReply)
     inBackground('http', session.closed.then(release))
     if (signal?.aborted) {
       session.abort('its client went away')

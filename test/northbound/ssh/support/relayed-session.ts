@@ -7,10 +7,10 @@ import type { Link } from '../../../../src/fleet/link.js'
 import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
 import type { StartGuard } from '../../../../src/northbound/ssh/request-guard.js'
-import { createKeepalive } from '../../../../src/southbound/keepalive.js'
 import { openSshLink } from '../../../../src/southbound/ssh-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
 import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
+import { createKeepalive } from '../../../../src/ssh/keepalive.js'
 import { governFlow } from '../../../../src/ssh/ssh2-internals-flow.js'
 import { openSocketPair } from '../../../southbound/support/socket-pair.js'
 import { openSshPair, type SshPair } from '../../../ssh/support/ssh-pair.js'
@@ -48,8 +48,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     work: (piece) => piece(),
     handshakeTimeout: 10_000,
     keepalive: createKeepalive(),
-    keepaliveInterval: 0,
-    keepaliveCountMax: 3,
+    keepaliveTimes: { interval: 0, countMax: 3, maxReplyWait: 0 },
     heldSessions: 0,
   })
   if (!opening.ok) throw new Error(opening.refusal.message)
