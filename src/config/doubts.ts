@@ -12,6 +12,7 @@ export function doubtsAbout(config: Config): readonly Fault[] {
       : [nobody]),
     ...doubtsAboutUsers(config.users, config),
     ...httpDoubts(config),
+    ...hastyKeepalive(config),
     ...waysAroundRules(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
@@ -74,6 +75,23 @@ function httpDoubts({ endpoint: { http } }: Config): readonly Fault[] {
       path: ['endpoint', 'http', 'address'],
       message: 'the HTTP API is reached without TLS from other machines, which it refuses to authenticate',
       hint: 'add `certificate` and `key`, or `self-signed: true`, or `trusted-proxies` for a proxy that speaks TLS',
+    },
+  ]
+}
+
+/** Milliseconds that a client should be let be silent at least: a program may do something else between two requests. */
+const PATIENCE_WITH_CLIENTS = 600_000
+
+/** Clients on libssh and libssh2 answer a keepalive only while they read. */
+function hastyKeepalive({ endpoint: { ssh } }: Config): readonly Fault[] {
+  const { keepaliveInterval, keepaliveCountMax } = ssh
+  if (keepaliveInterval === 0 || keepaliveInterval * keepaliveCountMax >= PATIENCE_WITH_CLIENTS) return []
+  return [
+    {
+      path: ['endpoint', 'ssh', 'keepalive-interval'],
+      message:
+        'a client on libssh or libssh2 that is idle for a few minutes is let go, because it answers only while it reads',
+      hint: 'leave `keepalive-interval` out, so that TCP alone tells who is gone, or raise `keepalive-count-max`',
     },
   ]
 }

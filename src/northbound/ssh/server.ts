@@ -9,6 +9,7 @@ import type { Fleet } from '../../fleet/fleet.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { createKnownRequests } from '../../netconf/known-requests.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
+import { createKeepalive } from '../../ssh/keepalive.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
 import {
@@ -26,6 +27,7 @@ import { sshListenerOptions } from '../../ssh/listener-options.js'
 import { sourceOf } from '../../telemetry/source.js'
 import { type Accounts, accountsOverSsh, type Authorisation, authorise, permissionsOf } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
+import { watchClient } from './client-keepalive.js'
 import type { Doors } from './doors.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
 import { createHeldOctets } from './held-octets.js'
@@ -111,12 +113,9 @@ export function createSshEndpoint(
   const shared = { held: createHeldOctets(() => limits.maxInspectedTotal), known: createKnownRequests<Operation>() }
   const clients = new Map<Socket, Client>()
   const mayTell = createRateLimit(FULL_LINES)
-  const clientKeepalive = ({ keepaliveInterval, keepaliveCountMax }: SshEndpointLimits) => ({
-    keepaliveInterval,
-    keepaliveCountMax,
-  })
+  const keepalive = createKeepalive()
   // One for each set of host keys that is presented, which is one alone unless there is a CA; a collected set takes its server along.
-  let servers = new WeakMap<object, SshServer>()
+  const servers = new WeakMap<object, SshServer>()
   const serverWith = (hostKeys: ServerConfig['hostKeys']): SshServer => {
     const known = servers.get(hostKeys)
     if (known !== undefined) return known
@@ -124,7 +123,6 @@ export function createSshEndpoint(
       hostKeys,
       ident: SSH_SOFTWARE,
       algorithms: offeredAlgorithms(),
-      ...clientKeepalive(limits),
     })
     ssh.on('connection', greet)
     servers.set(hostKeys, ssh)
@@ -143,6 +141,7 @@ export function createSshEndpoint(
     serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, tracer, jumpHost, {
       newcomer,
       seats,
+      watch: (clientLog) => watchClient(connection, keepalive, limits, clientLog),
     })
   }
   const serve = (socket: Socket, door = doors.at(socket.localAddress)): boolean => {
@@ -180,8 +179,6 @@ export function createSshEndpoint(
     configure: (next) => {
       limits = next
       newcomers.configure(next)
-      // They hold the keepalives of before.
-      servers = new WeakMap()
     },
     stopListening: () => {
       for (const listener of listeners) listener.close()
@@ -191,6 +188,14 @@ export function createSshEndpoint(
       for (const socket of clients.keys()) socket.destroy()
     },
   }
+}
+
+/** What a connection has to do with the others. */
+interface Circumstances {
+  readonly newcomer: Newcomer
+  readonly seats: Seats
+  /** Looks from now on whether the client is there. */
+  readonly watch: (log: Log) => void
 }
 
 function serveClient(
@@ -205,16 +210,14 @@ function serveClient(
   metrics: ClientMetrics,
   tracer: CurrentTracer,
   jumpHost: Omit<JumpHost, 'forbidden' | 'mayReach' | 'live' | 'log'>,
-  { newcomer, seats }: { readonly newcomer: Newcomer; readonly seats: Seats },
+  { newcomer, seats, watch }: Circumstances,
 ): void {
   const socket = socketOf(connection)
   const log = serverLog.child({ source: sourceOf(socket), ...(door.kind === 'shared' ? {} : { by: door.by }) })
   nameWork(connection, { kind: 'client', source: sourceOf(socket) })
   connection.setMaxListeners(0)
-  connection.on('error', (error: Error & { level?: string }) => {
+  connection.on('error', (error: Error) => {
     log.debug({ err: error }, 'client connection failed')
-    // ssh2 ends such a connection politely, which a client that reads nothing never notices.
-    if (error.level === 'client-timeout') socket.destroy()
   })
   const onTooMany = (): void => {
     metrics.connectionRefused('too-many-attempts')
@@ -247,6 +250,7 @@ function serveClient(
         return
       }
       connection.once('close', () => seats.give(user))
+      watch(log.child({ user }))
       // A connection inside another one is a way to no further one.
       if (door.kind === 'shared')
         serveJumps(connection, {
