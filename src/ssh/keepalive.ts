@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { inBackground } from '../lib/background.js'
 import { type AskSendState, createSendStates } from '../lib/send-state.js'
 
 /** A connection whose other side may be gone without a word. */
@@ -101,7 +102,7 @@ function watchOne(
     if (socket.writableLength === 0) probe?.()
   }
   const askTcp = (): void => {
-    askSendState(socket as Socket).then(judge, () => judge(undefined))
+    inBackground('link', askSendState(socket as Socket).then(judge))
   }
   const judge = (state: Awaited<ReturnType<AskSendState>>): void => {
     asking = false
