@@ -300,8 +300,197 @@ describe('a credentials profile', () => {
     ] as const)
       for (const verb of ['approve', 'repin']) {
         calls.length = 0
-        await ask(person, `/api/v1/devices/edge-new/${verb}`, { method: 'POST', body: '{}' })
+        await ask(person, `/api/v1/devices/edge-new/${verb}`, {
+          method: 'POST',
+          body: JSON.stringify({ fingerprint: keyA.fingerprint }),
+        })
         expect([person, calls[0]?.slice(0, 3)]).toEqual([person, [verb, 'edge-new', decider]])
       }
   })
+})
+
+/** Everybody with a scope on a device of theirs, and on one that is only for those who have all. */
+const withScope = {
+  read: {
+    edge: names.filter((name) => name !== 'nobody'),
+    core: ['operator', 'root', 'reader'],
+  },
+  rpc: {
+    edge: names.filter((name) => !['nobody', 'reader', 'ann by a token to read'].includes(name)),
+    core: ['operator', 'root'],
+  },
+  admin: {
+    edge: ['operator', 'root', 'root by a token for edge', 'edge admin', 'edge admin under rules'],
+    core: ['operator', 'root'],
+  },
+} as const satisfies Record<Scope, Record<'edge' | 'core', readonly Person[]>>
+
+/** What of the API is about one device, which its path names: whoever has the scope on that device is let in, and nobody else. */
+const onDevice: Readonly<Record<string, Scope>> = {
+  'GET /api/v1/devices/{id}': 'read',
+  'DELETE /api/v1/devices/{id}': 'admin',
+  'POST /api/v1/devices/{id}/approve': 'admin',
+  'POST /api/v1/devices/{id}/reject': 'admin',
+  'POST /api/v1/devices/{id}/repin': 'admin',
+  'GET /api/v1/devices/{id}/notifications': 'rpc',
+  'POST /api/v1/devices/{id}/sessions': 'rpc',
+  'POST /api/v1/devices/{id}/transaction': 'rpc',
+  ...Object.fromEntries(
+    [
+      'rpc',
+      'get',
+      'get-config',
+      'edit-config',
+      'copy-config',
+      'delete-config',
+      'lock',
+      'unlock',
+      'commit',
+      'discard-changes',
+      'validate',
+      'kill-session',
+      'get-schema',
+    ].map((operation) => [`POST /api/v1/devices/{id}/${operation}`, 'rpc'] as const),
+  ),
+}
+
+/** What is about things that others may have made, or about several devices: each has tests of its own, here or where it says. */
+const onThings: Readonly<Record<string, Scope | 'nobody in particular'>> = {
+  'GET /healthz': 'nobody in particular',
+  'GET /livez': 'nobody in particular',
+  'GET /readyz': 'nobody in particular',
+  'GET /startupz': 'nobody in particular',
+  'GET /openapi.json': 'nobody in particular',
+  'GET /docs': 'nobody in particular',
+  'GET /metrics': 'read',
+  'GET /api/v1/devices': 'read',
+  'POST /api/v1/devices': 'admin',
+  'GET /api/v1/sessions': 'read',
+  'DELETE /api/v1/sessions/{sid}': 'admin',
+  'GET /api/v1/audit': 'admin',
+  'GET /api/v1/tokens': 'admin',
+  'POST /api/v1/tokens': 'admin',
+  'DELETE /api/v1/tokens/{tokenId}': 'admin',
+  'GET /api/v1/jobs': 'rpc',
+  'GET /api/v1/jobs/{id}': 'rpc',
+  'DELETE /api/v1/jobs/{id}': 'rpc',
+  'POST /api/v1/rpc': 'rpc',
+  'GET /api/v1/events': 'read',
+  // With every operation on it: a session is found by who owns it, a session of a client's own below.
+  'GET /api/v1/devices/{id}/sessions/{sid}': 'rpc',
+  'DELETE /api/v1/devices/{id}/sessions/{sid}': 'rpc',
+}
+
+describe('every route', () => {
+  it('has a rule here about who may ask it of what', async () => {
+    const document = (await (await app.request('/openapi.json')).json()) as {
+      readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly security?: unknown }>>>>
+    }
+    const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    const onSession = routes.filter((route) => /^POST .*\/sessions\/\{sid\}\/[a-z-]+$/.test(route))
+    expect(onSession.length).toBeGreaterThan(5)
+    const ruled = new Set([...Object.keys(onDevice), ...Object.keys(onThings), ...onSession])
+    expect(routes.filter((route) => !ruled.has(route))).toEqual([])
+  })
+
+  it.each(Object.entries(onDevice))('%s is for those with `%s` on that device alone', async (route, scope) => {
+    const [method = '', path = ''] = route.split(' ')
+    for (const device of ['edge', 'core'] as const) {
+      const letIn: Person[] = []
+      for (const name of names) {
+        const answer = await ask(name, path.replace('{id}', `${device}-1`), {
+          method,
+          ...(method === 'POST' ? { body: '{}' } : {}),
+        })
+        const text = answer.status === 403 ? await answer.text() : ''
+        await answer.body?.cancel().catch(() => undefined)
+        // A rule on operations is asked only of who has the right.
+        if (answer.status !== 403 || text.includes('operation-forbidden')) letIn.push(name)
+      }
+      expect([device, letIn]).toEqual([device, withScope[scope][device]])
+    }
+  })
+
+  it.each(Object.entries(onDevice).filter(([route]) => route.startsWith('POST')))(
+    '%s answers a device of others as one that there is not',
+    async (route) => {
+      const path = route.split(' ')[1] ?? ''
+      const told = await Promise.all(
+        ['core-1', 'core-77'].map(async (id) => {
+          const answer = await ask('edge admin', path.replace('{id}', id), { method: 'POST', body: '{}' })
+          const { requestId: _own, ...problem } = (await answer.json()) as Record<string, unknown>
+          return JSON.stringify(problem).replaceAll(id, 'ID')
+        }),
+      )
+      expect(told[0]).toBe(told[1])
+    },
+  )
+
+  it.each(Object.entries(onThings).filter(([, scope]) => scope !== 'nobody in particular'))(
+    '%s is refused to whoever has the scope `%s` nowhere',
+    async (route, scope) => {
+      const [method = '', path = ''] = route.split(' ')
+      for (const name of names) {
+        if ((withScope[scope as Scope].edge as readonly Person[]).includes(name) || name === 'reader') continue
+        const answer = await ask(name, path.replace('{id}', 'edge-1'), {
+          method,
+          ...(method === 'POST' ? { body: '{}' } : {}),
+        })
+        void answer.body?.cancel()
+        expect([name, answer.status]).toEqual([name, 403])
+      }
+    },
+  )
+})
+
+describe('lists hold what is the caller’s to see', () => {
+  const byDevice = (body: Record<string, readonly { readonly device?: string; readonly id: string }[]>, key: string) =>
+    (body[key] ?? []).map(({ device, id }) => device ?? id)
+
+  it('devices, pending ones included', async () => {
+    const seen = await listed('/api/v1/devices', (body) => byDevice(body, 'devices'))
+    for (const name of names) {
+      const ids = seen[name] ?? []
+      const may = (device: 'edge' | 'core') => (withScope.read[device] as readonly Person[]).includes(name)
+      expect([name, ids.includes('edge-new'), ids.includes('core-new')]).toEqual([name, may('edge'), may('core')])
+    }
+  })
+
+  it('sessions, which are ended with `admin` on their device alone', async () => {
+    const seen = await listed('/api/v1/sessions', (body) => byDevice(body, 'sessions'))
+    for (const name of names)
+      expect([name, seen[name]?.includes('core-1') ?? false]).toEqual([
+        name,
+        (withScope.read.core as readonly Person[]).includes(name),
+      ])
+    for (const name of names.filter((each) => !(withScope.admin.core as readonly Person[]).includes(each)))
+      expect([403, 404]).toContain((await ask(name, '/api/v1/sessions/on-core-1', { method: 'DELETE' })).status)
+    expect(calls.filter(([call]) => call === 'endSession')).toEqual([])
+  })
+
+  it('lines of the audit, of which those about no device are for who administers all', async () => {
+    const seen = await listed('/api/v1/audit', ({ lines }: { lines: { deviceId?: string }[] }) =>
+      lines.map(({ deviceId }) => deviceId ?? 'none'),
+    )
+    const all = ['edge-1', 'core-1', 'none']
+    expect(seen).toEqual({
+      operator: all,
+      root: all,
+      'root by a token for edge': ['edge-1'],
+      'edge admin': ['edge-1'],
+      'edge admin under rules': ['edge-1'],
+    })
+    const other = await ask('edge admin', '/api/v1/audit?device=core-1&limit=1')
+    expect(await other.json()).toEqual({ lines: [], next: null })
+  })
+})
+
+it('a device that waits for the decision of others is not taken over by adding it with labels of one’s own', async () => {
+  const caller = callers.get('edge admin') as Caller
+  callers.set('edge admin', { ...caller, mayOnNew: () => true })
+  const body = JSON.stringify({ id: 'core-new', labels: { site: 'edge' } })
+  expect((await ask('edge admin', '/api/v1/devices', { method: 'POST', body })).status).toBe(409)
+  expect(calls).toEqual([])
 })

@@ -6,7 +6,9 @@ import type { Api } from '../../../src/northbound/http/api.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { identifyByCredentials } from '../../../src/northbound/http/authentication.js'
 import { createFleetEventLog } from '../../../src/northbound/http/streams/fleet-events.js'
-import { attached, fleetInMemory } from './fleet-in-memory.js'
+import { createRpcDesk } from '../../../src/northbound/http/rpc/rpc-desk.js'
+import { attached, callLimits, fleetInMemory } from './fleet-in-memory.js'
+import { deviceInMemory } from './rpc/support/device-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
 const reader: Role = { devices: ['*'], operations: [], channels: ['netconf'], api: ['read', 'rpc', 'admin'] }
@@ -187,3 +189,34 @@ function identifyFor(fleet: typeof inMemory.fleet) {
     recordedLog().log,
   )
 }
+
+describe('a session of a client’s own', () => {
+  it('is ended with its token, and says why when it is asked for again', async () => {
+    const device = deviceInMemory()
+    const rpc = createRpcDesk({
+      fleet: device.fleet,
+      limits: () => callLimits,
+      record: { refusal: () => undefined, rpc: () => undefined },
+      denied: () => undefined,
+    })
+    const fleet = { ...inMemory.fleet, openSession: device.fleet.openSession }
+    const own = createApp({ ...inMemory, rpc, fleet, log: recordedLog().log, identify: identifyFor(fleet) })
+    const [first, second] = [await token(), await token()]
+    const path = '/api/v1/devices/router1/sessions'
+    const opened = await own.request(path, { method: 'POST', headers: { authorization: first.bearer } })
+    expect(opened.status).toBe(201)
+    const { id } = (await opened.json()) as { id: string }
+    const again = (bearer: string) => own.request(`${path}/${id}`, { headers: { authorization: bearer } })
+    // Of the same user: it is theirs, by whichever token.
+    expect((await again(second.bearer)).status).toBe(200)
+    await inMemory.tokens.revoke(first.id, 'operator')
+    inMemory.live.recheck()
+    await vi.waitFor(async () => expect((await again(second.bearer)).status).toBe(410))
+    expect(await (await again(second.bearer)).json()).toMatchObject({
+      detail: expect.stringContaining('the token was revoked'),
+    })
+    await vi.waitFor(() => expect(device.open.size).toBe(0))
+    expect(inMemory.live.count()).toBe(0)
+    device.stop()
+  })
+})

@@ -215,3 +215,33 @@ describe('a session that an operator kills', () => {
     await gone
   })
 })
+
+describe('a session to which its client has lost the right', () => {
+  const why = { reason: 'no-rights', message: 'no role', hint: 'ask' } as const
+
+  it('is closed on the device at once, and its client told why', async () => {
+    const { client, device, end, endRight } = own(await openRelayedSession())
+    const read = readToClose(client)
+    const closed = once(device, 'close')
+    device.resume()
+    endRight(why)
+    const { errors, exit } = await read
+    expect([errors.toString(), exit]).toEqual(['right ended: no-rights\n', [1]])
+    await closed
+    expect(await end).toMatchObject({ by: 'rights', why })
+  })
+
+  it('ends on the device although its client reads nothing', async () => {
+    const { client, device, end, endRight } = own(await openRelayedSession({ clientWindow: 0 }))
+    device.resume()
+    const closed = once(device, 'close')
+    governFlow(device)
+    device.write(Buffer.alloc(MiB))
+    endRight(why)
+    await closed
+    const gone = once(client, 'close')
+    client.resume()
+    expect(await end).toMatchObject({ by: 'rights' })
+    await gone
+  })
+})

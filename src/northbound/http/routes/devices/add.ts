@@ -56,6 +56,9 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void 
     if (!c.var.caller.mayOnNew('admin', { id: deviceId, labels })) return answerNoRights(c, 'admin', deviceId)
     const decider = c.var.caller.decider({ id: deviceId, labels })
     if (!mayGive(decider, device.credentials)) return answerCredentialsNotAllowed(c, device.credentials)
+    // One that waits for somebody else's decision is not taken over by giving it labels of one's own.
+    const isKnown = (await enrolments.get(deviceId)) !== undefined
+    if (isKnown && !(await c.var.caller.mayOn('admin', deviceId))) return answerKnown(c, deviceId)
     const change = await enrolments.add(device, decider)
     if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
     if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)
@@ -67,6 +70,13 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void 
 /** Without a name the device gets `default`, of which it is sent no password unless who adds it may use that profile. */
 function mayGive(decider: Decider, credentials: string | undefined): credentials is undefined {
   return credentials === undefined || typeof decider === 'string' || decider.profiles.includes(credentials)
+}
+
+function answerKnown(c: Context<ApiEnv>, deviceId: string) {
+  return answerProblem(c, 'already-known', {
+    message: `${JSON.stringify(deviceId)} is enrolled already`,
+    hint: 'ask whoever runs the bridge, or choose another id',
+  })
 }
 
 /** The same whether there are such credentials or not. */
