@@ -309,7 +309,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
 
   try {
     if (config.endpoint.http.port !== 'none')
-      http = await createHttpEndpoint(config, (network) => createApp({ ...ports, identify, network }), log)
+      http = await createHttpEndpoint(config, (network) => createApp({ ...ports, identify, network }), {
+        log,
+        isUnlimited: sources.isUnlimited,
+        connectionRefused: (reason) => metrics.clients.connectionRefused(reason),
+      })
     // After it listens, an error is one failed accept, for want of file descriptors say: the next one may succeed.
     for (const { server } of [callHome, endpoint, ...further, ...(http === undefined ? [] : [http])])
       server.on('error', (error: NodeJS.ErrnoException) => {

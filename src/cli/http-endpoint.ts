@@ -1,7 +1,8 @@
 import type { Config } from '../config/schema.js'
+import { lists } from '../lib/network-list.js'
 import type { NetworkSide } from '../northbound/http/app.js'
 import type { Api } from '../northbound/http/api.js'
-import { createHttpListener, type HttpListener } from '../northbound/http/listener.js'
+import { createHttpListener, type HttpListener, type HttpListenerOptions } from '../northbound/http/listener.js'
 import { proxyTrust } from '../northbound/http/peer.js'
 import { readTlsMaterial, type TlsFiles, type TlsMaterial } from '../northbound/http/tls-material.js'
 import { watchFiles } from '../northbound/http/watch-files.js'
@@ -27,7 +28,7 @@ const warned = 14
 export async function createHttpEndpoint(
   initial: Config,
   createApp: (network: NetworkSide) => Pick<Api, 'fetch'>,
-  log: Log,
+  { log, isUnlimited, connectionRefused }: Omit<HttpListenerOptions, 'tls'>,
 ): Promise<HttpEndpoint> {
   let config = initial
   let proxies = proxiesOf(initial)
@@ -36,7 +37,13 @@ export async function createHttpEndpoint(
     config.endpoint.http.names.includes(name) || material?.leaf.checkHost(name) !== undefined
   const metricsArePublic = (): boolean => config.endpoint.http.metrics === 'public'
   const app = createApp({ proxies: () => proxies, knowsHost, metricsArePublic })
-  const listener = createHttpListener(app, initial.endpoint.http, material, log)
+  const listener = createHttpListener(app, initial.endpoint.http, {
+    tls: material,
+    log,
+    // Behind a proxy are others, who have limits of their own there.
+    isUnlimited: (network) => isUnlimited(network) || lists(proxies.trusted, network),
+    connectionRefused,
+  })
 
   let told = ''
   /** A pair that is of no use is told once, and the one before stays. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import ssh2 from 'ssh2'
+import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type SimulatedDevice, startSimulatedDevice } from '../../src/simulator/simulated-device.js'
 import { waitFor } from './parts/wait-for.js'
@@ -38,7 +38,7 @@ afterAll(() => bridge?.stop())
 const hostKeys = new Map<string, string>()
 /** The same for a device each time that it dials, since the bridge remembers it. */
 function hostKeyOf(id: string): string {
-  const key = hostKeys.get(id) ?? ssh2.utils.generateKeyPairSync('ed25519').private
+  const key = hostKeys.get(id) ?? generatePrivateKey('ed25519', '')
   hostKeys.set(id, key)
   return key
 }

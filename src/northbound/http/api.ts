@@ -7,6 +7,7 @@ import type { TokenDesk } from '../../access/token-desk.js'
 import type { Enrolments } from '../../fleet/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Span } from '../../telemetry/traces.js'
+import type { BodyBounds } from './bounded-body.js'
 import type { Caller } from './caller.js'
 import type { Peer } from './peer.js'
 import type { JobDesk } from './jobs/job-desk.js'
@@ -47,6 +48,8 @@ export type ApiEnv = {
     /** Who calls. Set for routes that state a scope (`needs` in require-scope.ts), and only there. */
     caller: Caller
     identify: Identify
+    /** What the call may send. */
+    bodyBounds: BodyBounds
     /** Where the call comes from. */
     peer: Peer
     /** Names the call in the log, in the answer and in problem details. */

@@ -4,6 +4,7 @@ import type { Metrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
 import { type KnowsHost, refuseForeign, refuseWhileDraining } from './admission.js'
 import type { Api, Identify, Ports } from './api.js'
+import { createBodyBudget } from './body-budget.js'
 import { boundedBody } from './bounded-body.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './handle-failures.js'
 import type { Health } from './health.js'
@@ -63,6 +64,12 @@ export interface NetworkSide {
 /** Where calls on the operator's socket come from. */
 const localPeer: Peer = { source: 'local', address: 'local', secure: true, proxied: false }
 
+/** Finds out who calls once for each call, whoever asks. */
+function once(identify: Identify): Identify {
+  let identified: ReturnType<Identify> | undefined
+  return (c) => (identified ??= identify(c))
+}
+
 /** The HTTP API, without sockets. */
 export function createApp({ log, health, draining, identify, metrics, network, tracer, ...ports }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
@@ -73,7 +80,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     const { incoming } = c.env ?? {}
     c.set('peer', network === undefined || incoming === undefined ? localPeer : peerOf(incoming, network.proxies()))
     const { caller } = c.env ?? {}
-    c.set('identify', caller === undefined ? identify : () => ({ ok: true, caller }))
+    c.set('identify', caller === undefined ? once(identify) : () => ({ ok: true, caller }))
     c.set('draining', draining)
     return next()
   })
@@ -87,7 +94,13 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
     return refusal ?? next()
   })
-  app.use(boundedBody((path) => (carriesRpc(path) ? ports.rpc.limits().maxRequestSize : longestBody)))
+  const longest = (path: string): number => (carriesRpc(path) ? ports.rpc.limits().maxRequestSize : longestBody)
+  app.use(
+    boundedBody(
+      longest,
+      createBodyBudget(() => ports.rpc.limits().maxRequestTotal),
+    ),
+  )
 
   app.use((c, next) => {
     // Clients that are generated declare JSON also where they send nothing.

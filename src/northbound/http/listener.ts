@@ -2,14 +2,20 @@ import { inBackground } from '../../lib/background.js'
 import { createServer as createHttpServer, type Server as HttpServer, type ServerOptions } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
+import type { Socket } from 'node:net'
+import { createRateLimit } from '../../lib/rate-limit.js'
 import type { Log } from '../../telemetry/log.js'
 import { sourceOf } from '../../telemetry/source.js'
 import type { Api } from './api.js'
+import { answerNoConnection, answerUnreadable, nameHost, namesTwoHosts, recogniseProtocol } from './bad-requests.js'
+import { shareConnections } from './connection-shares.js'
 import { sameMaterial, type TlsMaterial } from './tls-material.js'
 
 /** Bounds on clients of the HTTP API; times in milliseconds. */
 export interface HttpListenerLimits {
   readonly maxConnections: number
+  /** For the head of a request to arrive. */
+  readonly headersTimeout: number
   /** For a whole request to arrive, and for the TLS handshake. */
   readonly requestTimeout: number
   /** For the next request on a connection. */
@@ -29,6 +35,20 @@ export interface HttpListener {
   close(): void
 }
 
+/** Milliseconds between looks at which connections took too long. */
+const CHECKING_INTERVAL = 1_000
+/** Lines of one reason why connections were refused. */
+const REFUSAL_LINES = { each: 10, all: 10, interval: 10_000 }
+
+export interface HttpListenerOptions {
+  readonly tls: TlsMaterial | undefined
+  readonly log: Log
+  /** Whether a source may have all connections: a proxy, behind which many clients are. */
+  readonly isUnlimited: (network: string) => boolean
+  /** Counts one, by reason. */
+  readonly connectionRefused: (reason: string) => void
+}
+
 /** TLS 1.2 and later, with Node's own choice of ciphers. */
 const minVersion = 'TLSv1.2'
 
@@ -36,16 +56,52 @@ const minVersion = 'TLSv1.2'
 export function createHttpListener(
   app: Pick<Api, 'fetch'>,
   initial: HttpListenerLimits,
-  tls: TlsMaterial | undefined,
-  log: Log,
+  { tls, log, isUnlimited, connectionRefused }: HttpListenerOptions,
 ): HttpListener {
+  let limits = initial
   let presented = tls
+  const mayTell = createRateLimit(REFUSAL_LINES)
+  const refused = (reason: string, fields: object, message: string): void => {
+    connectionRefused(reason)
+    const notLogged = mayTell(reason, '')
+    if (notLogged !== undefined)
+      log.warn({ ...fields, reason, ...(notLogged === 0 ? {} : { notLogged }) }, `client refused: ${message}`)
+  }
   const server = tls === undefined ? createHttpServer(timeoutsOf(initial)) : createTlsServer(tls, initial, log)
   const calls = new Set<object>()
   const whenQuiet = new Set<() => void>()
 
   const listener = getRequestListener((request, env) => app.fetch(request, env))
+  shareConnections(server, {
+    total: () => limits.maxConnections,
+    isUnlimited,
+    refuse: (socket, connections) => {
+      const hint =
+        'if many clients share this address, name it in sources.unlimited; or raise endpoint.http.max-connections'
+      refused(
+        'too-many-from-source',
+        { source: sourceOf(socket), connections, hint },
+        'too many connections from there',
+      )
+      if (tls === undefined) answerNoConnection(socket)
+      else socket.destroy()
+    },
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket) => {
+    const wrong = recogniseProtocol(error)
+    if (wrong !== undefined) refused(wrong.reason, { source: sourceOf(socket), hint: wrong.hint }, wrong.message)
+    answerUnreadable(socket, error.code)
+  })
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const wrong = recogniseProtocol(error)
+    if (wrong !== undefined) refused(wrong.reason, { source: sourceOf(socket), hint: wrong.hint }, wrong.message)
+  })
   server.on('request', (incoming, outgoing) => {
+    if (namesTwoHosts(incoming)) {
+      outgoing.writeHead(400, { Connection: 'close' }).end()
+      return
+    }
+    nameHost(incoming)
     calls.add(outgoing)
     outgoing.once('close', () => {
       calls.delete(outgoing)
@@ -56,14 +112,16 @@ export function createHttpListener(
     inBackground('http', listener(incoming, outgoing), () => incoming.socket.destroy())
   })
   server.on('drop', (data) =>
-    log.warn(
+    refused(
+      'too-many-connections',
       { source: data?.remoteAddress, connections: server.maxConnections, hint: 'raise endpoint.http.max-connections' },
-      'client refused: too many connections',
+      'too many connections',
     ),
   )
-  const configure = (limits: HttpListenerLimits): void => {
-    server.maxConnections = limits.maxConnections
-    Object.assign(server, timeoutsOf(limits))
+  const configure = (next: HttpListenerLimits): void => {
+    limits = next
+    server.maxConnections = next.maxConnections
+    Object.assign(server, timeoutsOf(next))
   }
   configure(initial)
 
@@ -103,10 +161,11 @@ function contextOf({ cert, key, ca }: TlsMaterial) {
 }
 
 /** In the words of Node; both as options and as properties of a server. */
-function timeoutsOf({ requestTimeout, idleTimeout }: HttpListenerLimits) {
+function timeoutsOf({ headersTimeout, requestTimeout, idleTimeout }: HttpListenerLimits) {
   return {
     requestTimeout,
-    headersTimeout: requestTimeout,
+    headersTimeout: Math.min(headersTimeout, requestTimeout),
     keepAliveTimeout: idleTimeout,
+    connectionsCheckingInterval: CHECKING_INTERVAL,
   } satisfies ServerOptions
 }

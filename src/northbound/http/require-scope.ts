@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Scope } from '../../access/scope.js'
 import type { ApiEnv } from './api.js'
+import { receiveBody } from './bounded-body.js'
 import { answerProblem } from './problem.js'
 
 /**
@@ -25,7 +26,7 @@ export function requireScope(scope: Scope): MiddlewareHandler<ApiEnv> {
     const refusal = await identify(c)
     if (refusal !== undefined) return refusal
     if (!c.get('caller').may(scope)) return answerOutOfScope(c, scope)
-    return next()
+    return receiveBody(c, next)
   }
 }
 
@@ -37,7 +38,7 @@ export function requireScopeOnDevice(scope: Scope): MiddlewareHandler<ApiEnv> {
     if (!c.get('caller').may(scope)) return answerOutOfScope(c, scope)
     const id = c.req.param('id') ?? ''
     if (!(await c.get('caller').mayOn(scope, id))) return answerNoRights(c, scope, id)
-    return next()
+    return receiveBody(c, next)
   }
 }
 

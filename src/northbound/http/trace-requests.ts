@@ -1,17 +1,17 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
-import type { CurrentTracer, Span } from '../../telemetry/traces.js'
+import type { CallersTrace, CurrentTracer, Span } from '../../telemetry/traces.js'
 import type { ApiEnv } from './api.js'
 import type { Caller } from './caller.js'
 
 const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
 
 /**
- * A span for each call of the API, from its headers to the end of its answer; it goes on with the trace of the caller, where there is one.
+ * A span for each call of the API, from its headers to the end of its answer; it goes on with the trace of the caller, where there is one and the caller is known.
  * Pages, metrics and health have none: what asks for them asks all the time.
  */
 export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv> {
-  return (c, next) => {
+  return async (c, next) => {
     const tracer = current()
     if (tracer === undefined || !c.req.path.startsWith('/api/')) return next()
     const known = knownMethods.has(c.req.method)
@@ -29,11 +29,21 @@ export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv>
           'homeport.request.id': c.var.requestId,
         },
       },
-      { traceparent: c.req.header('traceparent'), tracestate: c.req.header('tracestate') },
+      await callersTrace(c),
     )
     c.set('span', span)
     return traced(c, next, span, name)
   }
+}
+
+/**
+ * The trace that a caller goes on with. A stranger has none: whoever may say that a call is sampled decides how much is recorded,
+ * whatever `traces.sample-ratio` is.
+ */
+async function callersTrace(c: Context<ApiEnv>): Promise<CallersTrace | undefined> {
+  const traceparent = c.req.header('traceparent')
+  if (traceparent === undefined || !(await c.get('identify')(c)).ok) return undefined
+  return { traceparent, tracestate: c.req.header('tracestate') }
 }
 
 async function traced(c: Context<ApiEnv>, next: () => Promise<void>, span: Span, name: string): Promise<void> {

@@ -30,6 +30,7 @@ export const callLimits: CallLimits = {
   maxJsonReplySize: 8 * 1024 ** 2,
   maxConversions: 16,
   conversionTimeout: 30_000,
+  maxRequestTotal: 256 * 1024 ** 2,
   maxCalls: 500,
   maxCallsPerDevice: 64,
   warmSessions: 2,

@@ -142,7 +142,7 @@ async function carryOut(
     onFailure({ cause: 'shutting-down', ...unrecorded })
     return answerProblem(c, unrecorded.reason, unrecorded)
   }
-  const entered = rpc.gate.enter(deviceId)
+  const entered = rpc.gate.enter(deviceId, c.get('caller').principal)
   if (!entered.ok) return fail(entered.failure)
   const done = recorded(c, ports, call, call.prepared.about)
   const deadline = createCallDeadline(c.req.raw.signal, timeout)

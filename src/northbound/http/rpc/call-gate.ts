@@ -1,27 +1,34 @@
+import { type Principal, principalKey } from '../../../access/principal.js'
+import { createShares, USER_SHARES } from '../../../lib/fair-share.js'
 import type { CallLimits } from './call-limits.js'
 import { type Failed, failedWith } from './call-failure.js'
 
-/** Lets calls in up to a number, in all and on one device. `leave` is called once, when the answer has been sent. */
+/** Lets calls in up to a number, in all, of one user and on one device. `leave` is called once, when the answer has been sent. */
 export interface CallGate {
-  readonly enter: (deviceId: string) => { readonly ok: true; readonly leave: () => void } | Failed
+  readonly enter: (deviceId: string, caller: Principal) => { readonly ok: true; readonly leave: () => void } | Failed
   readonly under: () => number
 }
 
-export function createCallGate(limits: () => Pick<CallLimits, 'maxCalls' | 'maxCallsPerDevice'>): CallGate {
+export function createCallGate(
+  limits: () => Pick<CallLimits, 'maxCalls' | 'maxCallsPerUser' | 'maxCallsPerDevice'>,
+): CallGate {
   const perDevice = new Map<string, number>()
-  let all = 0
+  const shares = createShares(() => limits().maxCalls, USER_SHARES)
 
   return {
-    enter: (deviceId) => {
-      const { maxCalls, maxCallsPerDevice } = limits()
+    enter: (deviceId, caller) => {
+      const { maxCalls, maxCallsPerUser, maxCallsPerDevice } = limits()
+      const user = principalKey(caller)
       const here = perDevice.get(deviceId) ?? 0
-      if (all >= maxCalls) return tooMany(`${maxCalls} calls are under way already`, 'max-calls')
+      if (shares.free === 0) return tooMany(`${maxCalls} calls are under way already`, 'max-calls')
+      if (maxCallsPerUser === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= maxCallsPerUser)
+        return tooMany(`${shares.holds(user)} calls of yours are under way already`, 'max-calls-per-user')
       if (here >= maxCallsPerDevice)
         return tooMany(
           `${maxCallsPerDevice} calls to device ${JSON.stringify(deviceId)} are under way already`,
           'max-calls-per-device',
         )
-      all += 1
+      shares.take(user)
       perDevice.set(deviceId, here + 1)
       let left = false
       return {
@@ -29,14 +36,14 @@ export function createCallGate(limits: () => Pick<CallLimits, 'maxCalls' | 'maxC
         leave: () => {
           if (left) return
           left = true
-          all -= 1
+          shares.give(user)
           const now = (perDevice.get(deviceId) ?? 1) - 1
           if (now === 0) perDevice.delete(deviceId)
           else perDevice.set(deviceId, now)
         },
       }
     },
-    under: () => all,
+    under: () => shares.taken,
   }
 }
 

@@ -4,6 +4,8 @@ export interface CallLimits {
   readonly rpcTimeout: number
   readonly maxRpcTimeout: number
   readonly maxRequestSize: number
+  /** Of the bodies of all requests that are under way. */
+  readonly maxRequestTotal: number
   /** A reply is held whole to become JSON; as XML it is handed on as it comes, of any size. */
   readonly maxJsonReplySize: number
   /** Large requests that wait to be read, and how long the reading, or the making of JSON, of one may take. */
@@ -11,6 +13,8 @@ export interface CallLimits {
   readonly conversionTimeout: number
   /** Calls under way in all, and on one device. */
   readonly maxCalls: number
+  /** Of one user; nine tenths of all for one alone, where not given. */
+  readonly maxCallsPerUser?: number
   readonly maxCallsPerDevice: number
   /** Warm sessions that a device has for each set of roles. */
   readonly warmSessions: number
@@ -30,5 +34,6 @@ export interface CallLimits {
   readonly maxWait: number
   /** Event streams at a time, and events that wait for a slow reader of one. */
   readonly maxStreams: number
+  readonly maxStreamsPerUser?: number
   readonly maxStreamBacklog: number
 }

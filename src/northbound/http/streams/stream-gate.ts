@@ -1,17 +1,23 @@
 import type { Context } from 'hono'
+import { principalKey } from '../../../access/principal.js'
+import { createShares, type Shares, USER_SHARES } from '../../../lib/fair-share.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 
 /** How many event streams are open. */
 export interface StreamCount {
   open: number
+  /** Whose they are. */
+  shares?: Shares
 }
 
 type Entrance = { readonly ok: true; readonly leave: () => void } | { readonly ok: false; readonly response: Response }
 
-/** Lets a stream in, as long as there are not too many. */
+/** Lets a stream in, as long as there are not too many, in all and of one user. */
 export function enterStream(c: Context<ApiEnv>, { streams, rpc }: Pick<Ports, 'streams' | 'rpc'>): Entrance {
-  const { maxStreams } = rpc.limits()
+  const { maxStreams, maxStreamsPerUser } = rpc.limits()
+  const shares = (streams.shares ??= createShares(() => rpc.limits().maxStreams, USER_SHARES))
+  const user = principalKey(c.get('caller').principal)
   if (streams.open >= maxStreams)
     return {
       ok: false,
@@ -21,13 +27,25 @@ export function enterStream(c: Context<ApiEnv>, { streams, rpc }: Pick<Ports, 's
         retryAfter: 5,
       }),
     }
+  if (maxStreamsPerUser === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= maxStreamsPerUser)
+    return {
+      ok: false,
+      response: answerProblem(c, 'too-many-calls', {
+        message: `${shares.holds(user)} event streams of yours are open`,
+        hint: 'close some, or raise endpoint.http.max-streams-per-user',
+        retryAfter: 5,
+      }),
+    }
   streams.open += 1
+  shares.take(user)
   let inside = true
   return {
     ok: true,
     leave: () => {
-      if (inside) streams.open -= 1
+      if (!inside) return
       inside = false
+      streams.open -= 1
+      shares.give(user)
     },
   }
 }

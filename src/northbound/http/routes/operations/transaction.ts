@@ -157,7 +157,7 @@ async function withSession(
 ): Promise<Response> {
   const unrecorded = ports.rpc.record.refusal()
   if (unrecorded !== undefined) return answerProblem(c, unrecorded.reason, unrecorded)
-  const entered = ports.rpc.gate.enter(deviceId)
+  const entered = ports.rpc.gate.enter(deviceId, c.get('caller').principal)
   if (!entered.ok) return answerFailure(c, ports, deviceId, entered.failure)
   try {
     const deadline = createCallDeadline(c.req.raw.signal, timeout)
