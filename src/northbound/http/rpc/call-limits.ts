@@ -30,6 +30,9 @@ export interface CallLimits {
   /** How long, and how many, answers are kept for their `Idempotency-Key`. */
   readonly idempotencyWindow: number
   readonly maxIdempotencyKeys: number
+  readonly maxIdempotencyKeysPerUser: number
+  /** Octets. */
+  readonly maxKeptAnswersPerUser: number
   /** How long a call may wait for its device (`?wait=`). */
   readonly maxWait: number
   /** Event streams at a time, and events that wait for a slow reader of one. */

@@ -24,10 +24,19 @@ export interface KeptAnswers {
 }
 
 interface Kept {
+  readonly share: Share
   readonly fingerprint: string
   readonly since: number
   /** Undefined while the first request is under way. */
   answer: KeptAnswer | undefined
+}
+
+/** What one user has kept. */
+interface Share {
+  readonly user: string
+  keys: number
+  /** Octets of answers. */
+  octets: number
 }
 
 interface KeptAnswer {
@@ -44,10 +53,14 @@ const longestKey = 255
 const keptHeaders = ['content-type', 'location', 'retry-after']
 
 export function createKeptAnswers(
-  limits: () => Pick<CallLimits, 'idempotencyWindow' | 'maxIdempotencyKeys'>,
+  limits: () => Pick<
+    CallLimits,
+    'idempotencyWindow' | 'maxIdempotencyKeys' | 'maxIdempotencyKeysPerUser' | 'maxKeptAnswersPerUser'
+  >,
   now: () => number = Date.now,
 ): KeptAnswers {
   const answers = new Map<string, Kept>()
+  const shares = new Map<string, Share>()
 
   const once: KeptAnswers['once'] = async (c, deviceId, body, act) => {
     const given = c.req.header('idempotency-key')
@@ -58,25 +71,23 @@ export function createKeptAnswers(
         hint: 'a random UUID is a good one',
       })
     forgetOld()
-    const key = JSON.stringify([principalKey(c.var.caller.principal), c.req.method, c.req.path, deviceId, given])
+    const user = principalKey(c.var.caller.principal)
+    const key = JSON.stringify([user, c.req.method, c.req.path, deviceId, given])
     const fingerprint = fingerprintOf(c, body)
     const known = answers.get(key)
     if (known !== undefined) return again(c, known, fingerprint)
-    if (answers.size >= limits().maxIdempotencyKeys && !forgetOldest())
-      return answerProblem(c, 'too-many-calls', {
-        message: 'as many requests with an Idempotency-Key as may are under way',
-        hint: 'send fewer at a time, or raise endpoint.http.max-idempotency-keys',
-        retryAfter: 1,
-      })
-    const kept: Kept = { fingerprint, since: now(), answer: undefined }
+    const full = fullFor(user)
+    if (full !== undefined) return answerFull(c, full, retryAfter())
+    const kept: Kept = { share: shareOf(user), fingerprint, since: now(), answer: undefined }
     answers.set(key, kept)
+    kept.share.keys += 1
     try {
       const { response, happened } = await act()
       if (!happened) {
-        answers.delete(key)
+        forget(key, kept)
         return response
       }
-      return await keep(kept, response)
+      return await keep(kept, response, limits().maxKeptAnswersPerUser)
     } catch (thrown) {
       // What became of it is not known: the key must not let it happen twice.
       kept.answer = { status: 500, headers: {}, body: undefined }
@@ -86,18 +97,50 @@ export function createKeptAnswers(
 
   const forgetOld = (): void => {
     const { idempotencyWindow } = limits()
-    for (const [key, { since, answer }] of answers) {
-      if (now() - since < idempotencyWindow) break
-      if (answer !== undefined) answers.delete(key)
+    for (const [key, kept] of answers) {
+      if (now() - kept.since < idempotencyWindow) break
+      if (kept.answer !== undefined) forget(key, kept)
     }
   }
 
-  const forgetOldest = (): boolean => {
-    for (const [key, { answer }] of answers) if (answer !== undefined) return answers.delete(key)
-    return false
+  const shareOf = (user: string): Share => {
+    const known = shares.get(user)
+    if (known !== undefined) return known
+    const share: Share = { user, keys: 0, octets: 0 }
+    shares.set(user, share)
+    return share
+  }
+
+  const forget = (key: string, { share, answer }: Kept): void => {
+    if (!answers.delete(key)) return
+    share.keys -= 1
+    share.octets -= answer?.body?.length ?? 0
+    if (share.keys === 0) shares.delete(share.user)
+  }
+
+  /** The bound that another key would go beyond. No key makes room for another: a request that is repeated would be carried out again. */
+  const fullFor = (user: string): string | undefined => {
+    const { maxIdempotencyKeys, maxIdempotencyKeysPerUser } = limits()
+    if ((shares.get(user)?.keys ?? 0) >= maxIdempotencyKeysPerUser) return 'max-idempotency-keys-per-user'
+    return answers.size >= maxIdempotencyKeys ? 'max-idempotency-keys' : undefined
+  }
+
+  /** Seconds until the oldest key is forgotten. */
+  const retryAfter = (): number => {
+    const [oldest] = answers.values()
+    const left = (oldest?.since ?? 0) + limits().idempotencyWindow - now()
+    return Math.max(1, Math.ceil(left / 1000))
   }
 
   return { once }
+}
+
+function answerFull(c: Context<ApiEnv>, key: string, retryAfter: number): Response {
+  return answerProblem(c, 'too-many-calls', {
+    message: 'as many Idempotency-Keys as may be are kept, and none is forgotten before its time',
+    hint: `nothing was carried out; wait, send without a key what may be repeated, or raise endpoint.http.${key}`,
+    retryAfter,
+  })
 }
 
 function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string): Response {
@@ -114,7 +157,7 @@ function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string
     })
   if (answer.body === undefined)
     return answerProblem(c, 'answer-not-kept', {
-      message: `the request was carried out, with status ${answer.status}, but its answer was too long to be kept`,
+      message: `the request was carried out, with status ${answer.status}, but its answer was not kept: it was too long, or there was no room`,
       hint: 'look at the device (get-config)',
     })
   return new Response(answer.body, {
@@ -124,7 +167,7 @@ function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string
 }
 
 /** Reads an answer as far as it may be kept; what is longer goes on to the client, but not into memory. */
-async function keep(kept: Kept, response: Response): Promise<Response> {
+async function keep(kept: Kept, response: Response, mostOctets: number): Promise<Response> {
   const { status } = response
   const headers = Object.fromEntries(
     keptHeaders.flatMap((name) => {
@@ -143,7 +186,10 @@ async function keep(kept: Kept, response: Response): Promise<Response> {
   }
   if (reader === undefined || octets <= longestKept) {
     const body = Buffer.concat(parts)
-    kept.answer = { status, headers, body }
+    // Where there is no room for the answer, it is still known that the request was carried out.
+    const fits = kept.share.octets + body.length <= mostOctets
+    if (fits) kept.share.octets += body.length
+    kept.answer = { status, headers, body: fits ? body : undefined }
     return new Response(body, { status, headers: response.headers })
   }
   kept.answer = { status, headers, body: undefined }

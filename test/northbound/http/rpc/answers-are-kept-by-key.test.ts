@@ -8,15 +8,24 @@ let app: Hono<ApiEnv>
 let acted: number
 let now: number
 let happened: boolean
+/** More than any test needs, unless it says so. */
+const plenty = {
+  idempotencyWindow: 1000,
+  maxIdempotencyKeys: 100,
+  maxIdempotencyKeysPerUser: 100,
+  maxKeptAnswersPerUser: 1_000_000,
+}
+let limits = plenty
 let act: () => Promise<Response>
 
 beforeEach(() => {
   acted = 0
   now = 0
   happened = true
+  limits = plenty
   act = async () => new Response(`answer ${acted}`, { status: 201, headers: { Location: '/x', 'X-Other': 'y' } })
   const answers = createKeptAnswers(
-    () => ({ idempotencyWindow: 1000, maxIdempotencyKeys: 2 }),
+    () => limits,
     () => now,
   )
   app = new Hono<ApiEnv>()
@@ -104,15 +113,42 @@ it('passes a long answer on, but does not keep it', async () => {
   expect(acted).toBe(1)
 })
 
-it('keeps no more keys are kept than may be: the oldest is forgotten, but none that is under way', async () => {
+it('forgets no key before its time: further ones of that user are refused, and those of others are not', async () => {
+  limits = { ...plenty, maxIdempotencyKeysPerUser: 2 }
+  for (const key of ['a', 'b']) expect((await post(key)).status).toBe(201)
+  now = 400
+  const refused = await post('c')
+  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1'])
+  expect(await refused.json()).toMatchObject({ hint: expect.stringContaining('max-idempotency-keys-per-user') })
+  for (const key of ['x', 'y']) expect((await post(key, { user: 'boss' })).status).toBe(201)
+  expect(acted).toBe(4)
+  for (const key of ['a', 'b']) expect((await post(key)).headers.get('idempotency-replayed')).toBe('true')
+  expect(acted).toBe(4)
+  now = 1000
+  expect((await post('c')).status).toBe(201)
+})
+
+it('refuses further keys where all users together have as many as may be', async () => {
+  limits = { ...plenty, maxIdempotencyKeys: 2 }
+  await post('a')
+  await post('a', { user: 'boss' })
+  expect(await causeOf(await post('b', { user: 'third' }))).toBe('urn:homeport:problem:too-many-calls')
+  expect(acted).toBe(2)
+})
+
+it('counts no key whose request did not happen', async () => {
+  limits = { ...plenty, maxIdempotencyKeysPerUser: 1 }
+  happened = false
+  await post('a')
+  happened = true
+  expect((await post('b')).status).toBe(201)
+})
+
+it('keeps that a request was carried out where there is no room for its answer', async () => {
+  limits = { ...plenty, maxKeptAnswersPerUser: 10 }
   await post('a')
   await post('b')
-  await post('c')
-  await post('a')
-  expect(acted).toBe(4)
-  act = () => new Promise(() => undefined)
-  void post('d')
-  void post('e')
-  while (acted < 6) await new Promise(setImmediate)
-  expect((await post('f')).status).toBe(429)
+  expect((await post('a')).headers.get('idempotency-replayed')).toBe('true')
+  expect(await causeOf(await post('b'))).toBe('urn:homeport:problem:answer-not-kept')
+  expect(acted).toBe(2)
 })
