@@ -84,6 +84,7 @@ function withoutControl(text: string): string {
 
 function ofLines({ info, redaction, maxMessageSize }: TranscriptOptions, say: Say, leaveOut: LeaveOut): Transcript {
   const decoder = new TextDecoder()
+  const redacted = redaction.stream()
   const shown = info.channel === 'shell' || (info.channel === 'exec' && !/^\s*scp(\s|$)/.test(info.request))
   /** The line that has not ended yet: a secret in it may still go on. */
   let held = ''
@@ -98,7 +99,8 @@ function ofLines({ info, redaction, maxMessageSize }: TranscriptOptions, say: Sa
       const kept = skipped > 0 ? whole.slice(whole.indexOf('\n') + 1) : whole
       skipped = 0
       held = ''
-      if (kept !== '') say('device', time, redaction.text(withoutControl(kept)))
+      const safe = kept === '' ? '' : redacted(withoutControl(kept))
+      if (safe !== '') say('device', time, safe)
     }
     held += text.slice(end)
     if (held.length <= maxMessageSize) return

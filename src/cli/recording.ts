@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createRecorder, type Recorder } from '../access/record.js'
-import { SECRET_NAMES } from '../access/redaction.js'
+import { SECRET_NAMES } from '../access/secret-names.js'
 import type { SelectableDevice } from '../access/device-selector.js'
 import type { Config } from '../config/schema.js'
 import { openRecordFile, type RecordFile } from '../store/record-file.js'
