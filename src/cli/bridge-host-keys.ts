@@ -21,8 +21,10 @@ export interface BridgeHostKeys {
 export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly string[] {
   const { hostNames, address } = endpoint.ssh
   return [
-    ...(hostNames.length > 0 ? hostNames : [hostname()]),
-    ...(address === '::' || address === '0.0.0.0' ? [] : [address]),
+    ...new Set([
+      ...(hostNames.length > 0 ? hostNames : [hostname()]),
+      ...(address === '::' || address === '0.0.0.0' ? [] : [address]),
+    ]),
   ]
 }
 

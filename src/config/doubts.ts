@@ -96,7 +96,7 @@ function hastyKeepalive({ endpoint: { ssh } }: Config): readonly Fault[] {
   ]
 }
 
-/** Who knows the proof of two devices can speak for either; told once for each proof, a fleet may share it on purpose. */
+/** Who knows the proof of two devices can speak for either; told once for those devices, however many keys they share: a fleet may do so on purpose. */
 function sharedProof(
   config: Config,
   key: 'secret' | 'host-keys',
@@ -106,7 +106,8 @@ function sharedProof(
   config.devices.forEach((device, at) => {
     for (const proof of new Set(proofsOf(device))) holders.set(proof, [...(holders.get(proof) ?? []), at])
   })
-  return [...holders.values()].flatMap((indices): readonly Fault[] => {
+  const groups = new Map([...holders.values()].map((indices) => [indices.join(), indices]))
+  return [...groups.values()].flatMap((indices): readonly Fault[] => {
     const [, second] = indices
     if (second === undefined) return []
     const what = key === 'secret' ? 'the same secret' : 'the same host key'

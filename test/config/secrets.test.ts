@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { formatProblem } from '../../src/config/problem.js'
-import { ED25519 } from './keys.js'
+import { ED25519, OTHER_ED25519 } from './keys.js'
 import { parseText } from './parse-text.js'
 
 const SECRET = 'hunter2'
@@ -70,6 +70,18 @@ devices:
     ])
     expect(warnings.join('\n')).not.toContain(SECRET)
   })
+})
+
+it('that two devices share several host keys is told once', () => {
+  const keys = [ED25519, OTHER_ED25519].map((key) => `"${key}"`).join(', ')
+  const parsed = parseText(`credentials: { default: { username: a, password: b } }
+devices:
+  - { id: a, host-keys: [${keys}] }
+  - { id: b, host-keys: [${keys}] }
+`)
+  expect(parsed.ok && parsed.warnings.map(({ message }) => message).filter((told) => /host key/.test(told))).toEqual([
+    'the same host key as another device (2 share it), so each can pose as the other',
+  ])
 })
 
 function expectHidden(text: string): void {
