@@ -25,6 +25,9 @@ export interface LiveRights {
   count(): number
 }
 
+/** Things that are looked at before others have their turn: thousands may be live, and sessions go on between. */
+const LOOKED_AT_ONCE = 100
+
 /** @param onFault told of a check that failed; its thing goes on until the next check */
 export function createLiveRights(onFault: (error: unknown) => void): LiveRights {
   const watched = new Set<Watched>()
@@ -45,6 +48,20 @@ export function createLiveRights(onFault: (error: unknown) => void): LiveRights 
     one.disarm()
   }
 
+  let round: Iterator<Watched> | undefined
+  /** Looks at some of those that are left of this round, and at the others in later turns of the event loop. */
+  const goOn = (): void => {
+    for (let looked = 0; looked < LOOKED_AT_ONCE; looked += 1) {
+      const next = round?.next()
+      if (next === undefined || next.done === true) {
+        round = undefined
+        return
+      }
+      lookSoon(next.value)
+    }
+    setImmediate(goOn)
+  }
+
   return {
     watch: (thing) => {
       const one: Watched = { thing, disarm: () => undefined }
@@ -54,7 +71,10 @@ export function createLiveRights(onFault: (error: unknown) => void): LiveRights 
       return () => release(one)
     },
     recheck: () => {
-      for (const one of watched) lookSoon(one)
+      // What was looked at before the last change is looked at again.
+      const running = round !== undefined
+      round = watched.values()
+      if (!running) goOn()
     },
     count: () => watched.size,
   }

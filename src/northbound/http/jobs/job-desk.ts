@@ -195,9 +195,14 @@ export async function createJobDesk(options: {
       return { ok: true, job }
     },
     recheck: async () => {
+      // Owners are few, jobs may be thousands.
+      const asked = new Map<string, Promise<RightEnd | undefined>>()
       for (const job of jobs.values()) {
         if (job.state !== 'queued') continue
-        const why = await ended(job.owner)
+        const key = JSON.stringify(job.owner)
+        const asking = asked.get(key) ?? ended(job.owner)
+        asked.set(key, asking)
+        const why = await asking
         if (why !== undefined) await cancel(job, why)
       }
     },

@@ -54,7 +54,7 @@ const route = createRoute({
   responses: {
     200: {
       description:
-        '`subscribed`, then `notification` with the whole of it as data, `interrupted` when the session ended, `subscribed` again, `refused` when the device has had enough',
+        '`subscribed`, then `notification` with the whole of it as data, `interrupted` when the session ended, `subscribed` again, `refused` when the device has had enough, `ended` when the right to it has',
       content: { 'text/event-stream': { schema: z.string() } },
     },
     ...problemResponses(

@@ -92,12 +92,12 @@ async function pageFor(
 ): Promise<{ readonly lines: AuditLine[]; readonly next?: RecordPosition | undefined }> {
   const { deviceId, limit } = query
   if (deviceId !== undefined && !(await caller.mayOn('admin', deviceId))) return { lines: [] }
-  const shown: AuditLine[] = []
+  let shown: AuditLine[] = []
   let { after } = query
   for (let page = 0; page < MOST_PAGES; page += 1) {
     const found = await find({ ...query, limit: limit - shown.length, ...(after === undefined ? {} : { after }) })
     const lines = found.lines.map((line) => auditLineSchema.parse(JSON.parse(line)))
-    shown.push(...(await linesFor(caller, lines)))
+    shown = [...shown, ...(await linesFor(caller, lines))]
     after = found.next
     if (after === undefined || shown.length >= limit) break
   }
