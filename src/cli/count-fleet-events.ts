@@ -11,6 +11,8 @@ export function countFleetEvents(events: FleetEmitter, metrics: FleetMetrics): v
   })
   events.on('detached', ({ end }) => metrics.linkEnded(end.reason))
   events.on('refused', ({ reason }) => metrics.callRefused(reason))
+  events.on('contested', () => metrics.identityContested())
+  events.on('channel-lost', ({ loss }) => metrics.channelLost(loss))
   events.on('session-opened', ({ client, request }) => metrics.sessionOpened(client.via, channelWord(request)))
   events.on('session-closed', ({ client, durationSeconds }) => metrics.sessionClosed(client.via, durationSeconds))
   events.on('session-refused', ({ refusal }) => metrics.sessionRefused(refusal.reason))

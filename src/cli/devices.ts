@@ -13,7 +13,7 @@ import { readFingerprint, tellWhatToCompare } from './keys-to-compare.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
 
 /** What is asked of one device; without an action, the device itself. */
-type DeviceRequest = Omit<BridgeRequest, 'path'> & { readonly action?: 'approve' | 'reject' | 'repin' }
+type DeviceRequest = Omit<BridgeRequest, 'path'> & { readonly action?: 'approve' | 'reject' | 'repin' | 'disconnect' }
 
 /** `homeport devices …`: who calls home, and who may. Asks the running bridge. */
 export function devicesCommand(io: CommandIo = processIo()): Command {
@@ -73,6 +73,19 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
         .description('remove all that is stored of a device id; its next call is that of a stranger')
         .action((id: string, options: BridgeOptions) =>
           runOnDevice(io, options, id, { method: 'DELETE' }, () => `forgotten: ${strangerText(id)}\n`),
+        ),
+    )
+    .addCommand(
+      deviceCommand('disconnect')
+        .description('end the link of a device, with all sessions on it; the device dials again by itself')
+        .action((id: string, options: BridgeOptions) =>
+          runOnDevice(
+            io,
+            options,
+            id,
+            { method: 'POST', action: 'disconnect' },
+            () => `disconnected: ${strangerText(id)}\n`,
+          ),
         ),
     )
     .addCommand(

@@ -20,7 +20,7 @@ export function deviceTable(devices: readonly DeviceView[]): string {
 
 /** All that is known of one device, a line for each thing. */
 export function deviceSheet(device: DeviceView): string {
-  const { pins, presented, decision, link, lastDetached, lastRefusal, addresses, labels } = device
+  const { pins, presented, decision, link, contest, lastDetached, lastRefusal, addresses, labels } = device
   const lines: (readonly [string, string] | undefined)[] = [
     ['id', device.id],
     ['standing', device.standing],
@@ -31,6 +31,17 @@ export function deviceSheet(device: DeviceView): string {
           `from ${link.source} since ${shortTime(link.attachedAt)}, ${link.software}, ${counted(link.sessions, 'session')}, ${link.queued} queued`,
         ],
     link === null ? undefined : ['link key', link.fingerprint],
+    link === null ? undefined : ['at most', counted(link.mostSessions, 'session')],
+    link === null || link.lostChannels === 0
+      ? undefined
+      : ['unanswered', `${counted(link.lostChannels, 'channel')} on this link`],
+    link?.heldSession === null || link === null ? undefined : ['held session', heldInShort(link.heldSession)],
+    contest === null
+      ? undefined
+      : [
+          'contested',
+          `${contest.turnedAway} links turned away since ${shortTime(contest.since)}, the last ${shortTime(contest.last)}: ${contest.sources.join(' stayed, not ')}`,
+        ],
     lastDetached === null ? undefined : ['last link ended', `${shortTime(lastDetached.at)}: ${lastDetached.message}`],
     ...pins.map(
       ({ type, fingerprint, by, addedAt }) =>
@@ -54,6 +65,14 @@ export function deviceSheet(device: DeviceView): string {
   ]
   return table(lines.filter((line) => line !== undefined))
 }
+
+/** How the session is that the bridge keeps open for itself. */
+function heldInShort({ state, endedAtOnce }: HeldSession): string {
+  const often = endedAtOnce === 0 ? '' : `; the device ended it at once ${endedAtOnce} times in a row`
+  return `${state}${often}`
+}
+
+type HeldSession = NonNullable<NonNullable<DeviceView['link']>['heldSession']>
 
 /** An address, a port as `:port`, or both. */
 function endpointInShort({ endpoint }: DeviceView): string {

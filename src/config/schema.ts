@@ -45,7 +45,7 @@ type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 const MANY = 1_000_000
 
 /** What webhooks may tell of. */
-const FLEET_EVENTS = ['attached', 'replaced', 'detached', 'refused', 'pending', 'decided'] as const
+const FLEET_EVENTS = ['attached', 'replaced', 'detached', 'refused', 'contested', 'pending', 'decided'] as const
 
 const MIB = 1024 ** 2
 
@@ -193,6 +193,10 @@ export function configSchema(directory: string, environment: Environment) {
     'session-wait': duration('0s').default(10_000),
     'reconnect-wait': duration('0s').default(15_000),
     'reconnect-window': duration('0s').default(120_000),
+    'channel-open-timeout': duration('100ms').default(30_000),
+    'channel-close-timeout': duration('100ms').default(3_000),
+    'max-lost-channels': integer(1, MANY).default(10),
+    'replace-wait': duration('100ms').default(2_000),
   })
 
   const trust = section({

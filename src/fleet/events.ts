@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
-import type { LinkEnd } from './link.js'
+import type { Contest } from './contested-identity.js'
+import type { ChannelLoss, LinkEnd } from './link.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 import type { SessionRefusal } from './session-refusal.js'
@@ -31,9 +32,15 @@ export interface FleetEvents {
     { readonly deviceId: string; readonly standing: 'approved' | 'rejected' | 'forgotten'; readonly by: string },
   ]
   attached: [AttachedLink]
+  /** A device that attached gets fewer sessions at a time than `link.max-sessions`, because of its software. */
+  'sessions-limited': [AttachedLink & { readonly mostSessions: number }]
   replaced: [AttachedLink & { readonly oldSource: string; readonly sessions: number }]
   detached: [AttachedLink & { readonly end: LinkEnd }]
   refused: [LinkRefusal]
+  /** A proven link was turned away because another one of the same identity is alive. */
+  contested: [Contest & { readonly deviceId: string }]
+  /** A device left a channel unanswered; `lost` of its link's are by now. */
+  'channel-lost': [AttachedLink & { readonly loss: ChannelLoss; readonly lost: number }]
   'session-opened': [LiveSession]
   /** A session is over; `killedBy` names the operator who ended it, where one did. */
   'session-closed': [LiveSession & { readonly durationSeconds: number; readonly killedBy?: string }]

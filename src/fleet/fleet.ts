@@ -1,30 +1,27 @@
 import { inBackground } from '../lib/background.js'
-import { onAbort } from '../lib/on-abort.js'
-import { setTimeout as delay } from 'node:timers/promises'
+import { type Contest, createIdentityGuard, identityContested } from './contested-identity.js'
 import type { DeviceEndpoint } from './device-endpoint.js'
-import { type AttachedLink, createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
-import type { ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
-import {
-  cancelled,
-  linkFull,
-  notConnected,
-  queueFull,
-  refusedByDevice,
-  type SessionRefusal,
-  shuttingDown,
-  unknownDevice,
-} from './session-refusal.js'
-import { createSpareChannels, type SpareChannel, type SpareChannels } from './spare-channels.js'
-import type { SessionClient } from './session-client.js'
+import { described, type DeviceStatus, type LinkStatus } from './device-status.js'
+import { createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
+import type { Attachment, FleetEntry } from './fleet-entry.js'
+import type { HeldSession } from './held-session.js'
+import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from './link-admission.js'
+import { channelsUnanswered, noLongerProven, removed, shutDown } from './link-end.js'
+import type { ChannelLoss, ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
 import type { LiveSession, Octets } from './live-session.js'
+import { mostLostChannels, mostSessions } from './most-sessions.js'
+import { createSessionOpener } from './open-session.js'
+import type { SessionClient } from './session-client.js'
+import type { SessionRefusal } from './session-refusal.js'
 import { createSessionRegister, type SessionHandle } from './session-register.js'
-import { createSessionSlots, type SessionSlots, type SlotLimits } from './session-slots.js'
 
 /** A device as the configuration knows it. */
 export interface Device {
   readonly id: string
   readonly labels: Readonly<Record<string, string>>
   readonly maxSessions: number
+  /** Whether the file says so of this very device. */
+  readonly ownMaxSessions?: boolean
   /** Channels that are kept ready on its link for the next clients; none by default. */
   readonly spareChannels?: number
   /** Further names of it. */
@@ -39,14 +36,10 @@ export interface FleetLimits {
   readonly sessionWait: number
   readonly reconnectWait: number
   readonly reconnectWindow: number
-}
-
-export interface DeviceStatus extends Device {
-  /** Where it is reached by itself, fixed or given. */
-  readonly endpoint?: DeviceEndpoint
-  readonly link?: AttachedLink & { readonly attachedAt: Date; readonly sessions: number; readonly queued: number }
-  readonly lastDetached?: { readonly at: Date; readonly end: LinkEnd }
-  readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
+  /** How long a link gets to answer that is to be replaced for the third time within a minute. */
+  readonly replaceWait: number
+  /** Channels that a device may leave unanswered on one link; so many, or as many as it has sessions, end it. */
+  readonly maxLostChannels: number
 }
 
 /** A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is killed. */
@@ -72,8 +65,12 @@ export interface Fleet {
   readonly events: FleetEmitter
   device(id: string): Promise<DeviceStatus | undefined>
   devices(): Promise<readonly DeviceStatus[]>
-  /** Takes a proven link; it replaces the device's older one at once (half-open connections are the commonest failure of call home). */
-  attach(link: Link): void
+  /**
+   * Takes a proven link; it replaces the device's older one at once (half-open connections are the commonest failure of call home), unless two
+   * live ones replace each other again and again.
+   * @param held the session that the bridge keeps open on it for itself
+   */
+  attach(link: Link, held?: HeldSession): void
   /** Keeps and tells that a call-home connection was refused. It never touches a link. */
   refuse(refusal: LinkRefusal): void
   openSession(
@@ -88,6 +85,8 @@ export interface Fleet {
   sessions(): Promise<readonly LiveSession[]>
   /** Ends a session, and tells its client who did it. False when there is none of this id. */
   endSession(id: string, by: string): Promise<boolean>
+  /** Ends a device's link, with its sessions; the device dials again. False when it has none. */
+  disconnect(deviceId: string, by: string): Promise<boolean>
   counts(): Promise<FleetCounts>
   /** Takes in a device that was enrolled; one that is known stays as it is. */
   add(device: Device): void
@@ -99,32 +98,6 @@ export interface Fleet {
   close(): void
 }
 
-interface Attachment {
-  readonly link: Link
-  /** Milliseconds since 1970. */
-  readonly attachedAt: number
-  /** Made for its first session or spare channel: most links carry none, and ten thousand of them are kept. */
-  admission?: Admission
-}
-
-/** Who gets on a link. */
-interface Admission {
-  readonly slots: SessionSlots
-  readonly spares: SpareChannels
-}
-
-interface Entry {
-  device: Device
-  attachment?: Attachment
-  lastDetached?: { readonly at: Date; readonly end: LinkEnd }
-  lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
-  /** Those who wait for it to attach; absent where nobody ever has. */
-  waiting?: Set<() => void>
-}
-
-/** Milliseconds between attempts on a device that opens no further channel although our own count is below its limit. */
-const refusedChannelRetry = 100
-
 export function createFleet(options: {
   readonly devices: readonly Device[]
   readonly limits: FleetLimits
@@ -135,39 +108,29 @@ export function createFleet(options: {
 }): Fleet {
   const now = options.now ?? Date.now
   const events = options.events ?? createFleetEmitter()
-  const entries = new Map<string, Entry>()
+  const entries = new Map<string, FleetEntry>()
   const register = createSessionRegister(events, now)
   let limits = options.limits
   let closed = false
   let draining = false
 
-  const slotLimits = (device: Device, { heldSessions }: Link): SlotLimits => ({
-    maxSessions: Math.max(device.maxSessions - heldSessions, 1),
-    maxQueued: limits.maxQueuedSessions,
+  const boundsOf = ({ maxSessions, ownMaxSessions, spareChannels }: Device): AdmissionBounds => ({
+    maxSessions,
+    ...(ownMaxSessions === undefined ? {} : { ownMaxSessions }),
+    ...(spareChannels === undefined ? {} : { spareChannels }),
+    maxQueuedSessions: limits.maxQueuedSessions,
   })
-
-  const admissionOf = (attachment: Attachment, device: Device): Admission => {
-    if (attachment.admission === undefined) {
-      const slots = createSessionSlots(slotLimits(device, attachment.link))
-      attachment.admission = { slots, spares: createSpareChannels(attachment.link, slots, device.spareChannels ?? 0) }
-    }
-    return attachment.admission
-  }
+  const admissionOf = (attachment: Attachment, device: Device): LinkAdmission =>
+    (attachment.admission ??= createLinkAdmission(attachment.link, attachment.held, boundsOf(device)))
 
   const adapt = (attachment: Attachment, device: Device): void => {
     if (attachment.admission === undefined) return fillSpares(attachment, device)
-    const { slots, spares } = attachment.admission
-    slots.limit(slotLimits(device, attachment.link))
-    spares.keep(device.spareChannels ?? 0)
+    attachment.admission.adapt(boundsOf(device))
   }
   const fillSpares = (attachment: Attachment, device: Device): void => {
     if ((device.spareChannels ?? 0) > 0) admissionOf(attachment, device).spares.fill()
   }
-  const dismiss = ({ admission }: Attachment): void => {
-    admission?.spares.close()
-    admission?.slots.close()
-  }
-  const wakeAll = ({ waiting }: Entry): void => {
+  const wakeAll = ({ waiting }: FleetEntry): void => {
     for (const wake of waiting ?? []) wake()
   }
 
@@ -182,16 +145,13 @@ export function createFleet(options: {
       }
       entry.device = device
       if (entry.attachment !== undefined) adapt(entry.attachment, device)
-      if (entry.attachment?.link.stillProven() === false)
-        entry.attachment.link.end({
-          reason: 'no-longer-proven',
-          message: 'the new configuration no longer trusts its host key',
-        })
+      if (entry.attachment?.link.stillProven() === false) entry.attachment.link.end(noLongerProven)
     }
     for (const [id, entry] of entries) {
       if (kept.has(id)) continue
-      entry.attachment?.link.end({ reason: 'removed', message: 'the device was removed from the configuration' })
+      entry.attachment?.link.end(removed)
       entries.delete(id)
+      entry.guard?.vacant()
       wakeAll(entry)
     }
   }
@@ -200,154 +160,83 @@ export function createFleet(options: {
     if (!entries.has(device.id)) entries.set(device.id, { device })
   }
 
-  const attach: Fleet['attach'] = (link) => {
+  /** Why a link has no place in the fleet, where it has none. */
+  const unwanted = (link: Link, entry: FleetEntry | undefined): LinkEnd | undefined => {
+    if (closed) return shutDown
+    if (entry === undefined) return removed
+    return link.stillProven() ? undefined : noLongerProven
+  }
+  const attach: Fleet['attach'] = (link, held) => {
     const entry = entries.get(link.deviceId)
-    if (closed || entry === undefined)
-      return link.end(
-        closed
-          ? { reason: 'shutdown', message: 'the bridge is stopping' }
-          : { reason: 'removed', message: 'the device was removed from the configuration' },
-      )
+    const end = unwanted(link, entry)
+    if (end !== undefined || entry === undefined) return link.end(end ?? removed)
     const old = entry.attachment
-    const attachment: Attachment = { link, attachedAt: now() }
+    if (old === undefined) return takeIn(entry, link, held)
+    entry.guard ??= createIdentityGuard(() => limits.replaceWait, now)
+    entry.guard.challenge(old.link, {
+      link,
+      // It may have waited for the answer of the older link, and things may have changed meanwhile.
+      attach: () => (entry.attachment === old ? replace(entry, link, held) : attach(link, held)),
+      turnAway: (contest) => turnAway(link, contest),
+    })
+  }
+  const replace = (entry: FleetEntry, link: Link, held: HeldSession | undefined): void => {
+    const end = unwanted(link, entries.get(link.deviceId))
+    if (end !== undefined) return link.end(end)
+    takeIn(entry, link, held)
+  }
+  const turnAway = (link: Link, contest: Contest): void => {
+    const refusal = identityContested(link, contest)
+    link.end({ reason: 'identity-contested', message: refusal.message })
+    refuse(refusal)
+    events.emit('contested', { deviceId: link.deviceId, ...contest })
+  }
+
+  const takeIn = (entry: FleetEntry, link: Link, held: HeldSession | undefined): void => {
+    const old = entry.attachment
+    const attachment: Attachment = { link, held, attachedAt: now() }
     entry.attachment = attachment
     delete entry.lastDetached
     const detached = link.ended.then((end) => detach(entry, attachment, end))
     inBackground('fleet', detached)
+    link.onChannelLost((loss) => channelLost(entry, link, loss))
     if (old === undefined) events.emit('attached', described(link))
     else {
       const sessions = old.admission?.slots.taken() ?? 0
       events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions })
-      dismiss(old)
+      old.admission?.close()
       old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
     }
+    const most = mostSessions(entry.device, link.software)
+    if (most < entry.device.maxSessions) events.emit('sessions-limited', { ...described(link), mostSessions: most })
     wakeAll(entry)
     fillSpares(attachment, entry.device)
   }
 
-  const detach = (entry: Entry, attachment: Attachment, end: LinkEnd): void => {
-    dismiss(attachment)
+  const detach = (entry: FleetEntry, attachment: Attachment, end: LinkEnd): void => {
+    attachment.admission?.close()
     if (entry.attachment !== attachment) return
     delete entry.attachment
     entry.lastDetached = { at: new Date(now()), end }
     events.emit('detached', { ...described(attachment.link), end })
+    entry.guard?.vacant()
   }
 
-  /** Settles when the device attaches a link, or after `wait` milliseconds, or when the client gave up. */
-  const waitForLink = (entry: Entry, wait: number, signal: AbortSignal | undefined): Promise<void> =>
-    new Promise((resolve) => {
-      const waiting = (entry.waiting ??= new Set())
-      const wake = (): void => {
-        waiting.delete(wake)
-        clearTimeout(timer)
-        stopListening()
-        resolve()
-      }
-      const timer = setTimeout(wake, wait)
-      waiting.add(wake)
-      let stopListening = (): void => undefined
-      stopListening = onAbort(signal, wake)
-    })
-
-  const whenAttached: Fleet['whenAttached'] = async (deviceId, wait, signal) => {
-    const until = now() + wait
-    for (;;) {
-      const entry = entries.get(deviceId)
-      if (entry === undefined || closed || signal?.aborted) return false
-      if (entry.attachment !== undefined) return true
-      const left = until - now()
-      if (left <= 0) return false
-      await waitForLink(entry, left, signal)
-    }
+  const channelLost = ({ device }: FleetEntry, link: Link, loss: ChannelLoss): void => {
+    const lost = link.lostChannels()
+    events.emit('channel-lost', { ...described(link), loss, lost })
+    if (lost >= mostLostChannels(device, limits.maxLostChannels, link.software)) link.end(channelsUnanswered(lost))
   }
 
-  const openSession: Fleet['openSession'] = async (deviceId, request, client, signal) => {
-    const opening = await tryToOpen(deviceId, request, client, signal)
-    if (!opening.ok) events.emit('session-refused', { deviceId, client, refusal: opening.refusal })
-    return opening
-  }
-
-  const tryToOpen: Fleet['openSession'] = async (deviceId, request, client, signal) => {
-    const entry = entries.get(deviceId)
-    if (entry === undefined) return refused(unknownDevice(deviceId))
-    const admitted = (spares: SpareChannels, { channel, release }: SpareChannel): SessionOpening => {
-      spares.fill()
-      const released = channel.closed.then(() => {
-        release()
-        spares.fill()
-      })
-      inBackground('fleet', released)
-      return { ok: true, channel, session: register.open({ deviceId, client, request }, channel) }
-    }
-    const began = now()
-    let lastRefusal = 'its sessions are all in use'
-    for (;;) {
-      if (signal?.aborted) return refused(cancelled)
-      if (closed || draining) return refused(shuttingDown)
-      if (entries.get(deviceId) !== entry) return refused(unknownDevice(deviceId))
-      const attachment = entry.attachment
-      if (attachment === undefined) {
-        const left = reconnectTimeLeft(entry, began)
-        if (left <= 0 || (entry.waiting?.size ?? 0) >= limits.maxQueuedSessions)
-          return refused(notConnected(deviceId, { detached: entry.lastDetached, refusal: entry.lastRefusal }, now()))
-        await waitForLink(entry, left, signal)
-        continue
-      }
-      const { link } = attachment
-      const { slots, spares } = admissionOf(attachment, entry.device)
-      const spare = spares.take(request)
-      if (spare !== undefined) return admitted(spares, spare)
-      if (slots.full()) spares.giveUp()
-      const left = began + limits.sessionWait - now()
-      if (slots.full()) events.emit('crowded', { deviceId })
-      const slot = await slots.acquire(Math.max(left, 0), signal)
-      if (!slot.ok) {
-        if (slot.cause === 'closed') continue
-        if (slot.cause === 'cancelled') return refused(cancelled)
-        const { maxSessions } = entry.device
-        return refused(
-          slot.cause === 'queue-full' ? queueFull(deviceId, maxSessions) : linkFull(deviceId, maxSessions, lastRefusal),
-        )
-      }
-      if (draining) {
-        slot.release()
-        continue
-      }
-      const opening = await link.openChannel(request).catch((thrown: unknown) => {
-        slot.release()
-        throw thrown
-      })
-      if (opening.ok && signal?.aborted) {
-        // Nobody is there any more who would end it.
-        opening.channel.stream.resume()
-        opening.channel.standardError.resume()
-        opening.channel.close()
-        inBackground('fleet', opening.channel.closed.then(slot.release))
-        return refused(cancelled)
-      }
-      if (opening.ok) {
-        return admitted(spares, { channel: opening.channel, release: slot.release })
-      }
-      slot.release()
-      if (opening.cause === 'request') return refused(refusedByDevice(deviceId, request, opening.message))
-      if (opening.cause === 'link-closed') {
-        await link.ended
-        continue
-      }
-      lastRefusal = `the device opens no further channel (${opening.message})`
-      events.emit('crowded', { deviceId })
-      if (now() - began + refusedChannelRetry > limits.sessionWait)
-        return refused(linkFull(deviceId, entry.device.maxSessions, lastRefusal))
-      // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.
-      await delay(refusedChannelRetry, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
-    }
-  }
-
-  const reconnectTimeLeft = (entry: Entry, began: number): number => {
-    const lost = entry.lastDetached?.at.getTime()
-    if (lost === undefined || began - lost > limits.reconnectWindow) return 0
-    return began + limits.reconnectWait - now()
-  }
+  const opener = createSessionOpener({
+    find: (deviceId) => entries.get(deviceId),
+    admissionOf,
+    limits: () => limits,
+    state: () => (closed ? 'closed' : draining ? 'draining' : 'open'),
+    events,
+    register,
+    now,
+  })
 
   const endpointOf = options.endpointOf ?? ((deviceId: string) => entries.get(deviceId)?.device.endpoint)
   const shown = ({ endpoint: _fixed, ...device }: Device): Device => {
@@ -355,21 +244,22 @@ export function createFleet(options: {
     return endpoint === undefined ? device : { ...device, endpoint }
   }
 
-  const statusOf = ({ device, attachment, lastDetached, lastRefusal }: Entry): DeviceStatus => ({
-    ...shown(device),
-    ...(attachment === undefined
-      ? {}
-      : {
-          link: {
-            ...described(attachment.link),
-            attachedAt: new Date(attachment.attachedAt),
-            sessions: attachment.admission?.slots.taken() ?? 0,
-            queued: attachment.admission?.slots.queued() ?? 0,
-          },
-        }),
-    ...(lastDetached === undefined ? {} : { lastDetached }),
-    ...(lastRefusal === undefined ? {} : { lastRefusal }),
-  })
+  const statusOf = ({ device, attachment, guard, lastDetached, lastRefusal }: FleetEntry): DeviceStatus => {
+    const contest = guard?.contest()
+    return {
+      ...shown(device),
+      ...(attachment === undefined ? {} : { link: linkStatus(attachment, device) }),
+      ...(contest === undefined ? {} : { contest }),
+      ...(lastDetached === undefined ? {} : { lastDetached }),
+      ...(lastRefusal === undefined ? {} : { lastRefusal }),
+    }
+  }
+
+  const refuse: Fleet['refuse'] = (refusal) => {
+    const entry = refusal.deviceId === undefined ? undefined : entries.get(refusal.deviceId)
+    if (entry !== undefined) entry.lastRefusal = { at: new Date(now()), refusal }
+    events.emit('refused', refusal)
+  }
 
   configure(options.devices, options.limits)
   return {
@@ -381,15 +271,16 @@ export function createFleet(options: {
     devices: async () => [...entries.values()].map(statusOf),
     add,
     attach,
-    refuse: (refusal) => {
-      const entry = refusal.deviceId === undefined ? undefined : entries.get(refusal.deviceId)
-      if (entry !== undefined) entry.lastRefusal = { at: new Date(now()), refusal }
-      events.emit('refused', refusal)
-    },
-    openSession,
-    whenAttached,
+    refuse,
+    openSession: opener.open,
+    whenAttached: opener.whenAttached,
     sessions: async () => register.list(),
     endSession: async (id, by) => register.kill(id, by),
+    disconnect: async (deviceId, by) => {
+      const link = entries.get(deviceId)?.attachment?.link
+      link?.end({ reason: 'disconnected', message: `disconnected by ${by}` })
+      return link !== undefined
+    },
     counts: async () => {
       const all = [...entries.values()]
       return {
@@ -411,15 +302,22 @@ export function createFleet(options: {
     close: () => {
       closed = true
       for (const entry of entries.values()) {
-        entry.attachment?.link.end({ reason: 'shutdown', message: 'the bridge is stopping' })
+        entry.attachment?.link.end(shutDown)
+        entry.guard?.vacant()
         wakeAll(entry)
       }
     },
   }
 }
 
-function described({ deviceId, source, hostKeyFingerprint, software }: Link): AttachedLink {
-  return { deviceId, source, hostKeyFingerprint, software }
+function linkStatus({ link, held, attachedAt, admission }: Attachment, device: Device): LinkStatus {
+  return {
+    ...described(link),
+    attachedAt: new Date(attachedAt),
+    sessions: admission?.slots.taken() ?? 0,
+    queued: admission?.slots.queued() ?? 0,
+    mostSessions: mostSessions(device, link.software),
+    lostChannels: link.lostChannels(),
+    ...(held === undefined ? {} : { heldSession: held.view() }),
+  }
 }
-
-const refused = (refusal: SessionRefusal): SessionOpening => ({ ok: false, refusal })

@@ -65,10 +65,33 @@ export interface DeviceChannel {
 
 export type ChannelOpening =
   | { readonly ok: true; readonly channel: DeviceChannel }
-  /** `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for. */
-  | { readonly ok: false; readonly cause: 'no-more-sessions' | 'request' | 'link-closed'; readonly message: string }
+  /**
+   * `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for.
+   * `unanswered`: it has not said anything for too long.
+   */
+  | {
+      readonly ok: false
+      readonly cause: 'no-more-sessions' | 'request' | 'unanswered' | 'link-closed'
+      readonly message: string
+    }
 
-export type LinkEndReason = 'lost' | 'replaced' | 'keepalive-timeout' | 'no-longer-proven' | 'removed' | 'shutdown'
+/** What a device left unanswered: that a channel be opened, with what it is for, or that it be closed. */
+export type ChannelLoss = 'open' | 'close'
+
+export const LINK_END_REASONS = [
+  'lost',
+  'replaced',
+  'keepalive-timeout',
+  'identity-contested',
+  'channels-unanswered',
+  'disconnected',
+  'let-go',
+  'no-longer-proven',
+  'removed',
+  'shutdown',
+] as const
+
+export type LinkEndReason = (typeof LINK_END_REASONS)[number]
 
 export interface LinkEnd {
   readonly reason: LinkEndReason
@@ -83,10 +106,14 @@ export interface Link {
   readonly hostKeyFingerprint: string
   /** The device's SSH software version. */
   readonly software: string
-  /** How many of the device's sessions the bridge keeps open for itself, for devices that drop a connection without one. */
-  readonly heldSessions: number
   readonly ended: Promise<LinkEnd>
   openChannel(request: ChannelRequest): Promise<ChannelOpening>
+  /** Channels that the device has left unanswered and that may still take one of its sessions. */
+  lostChannels(): number
+  /** Has each such channel told from now on, to one listener alone. */
+  onChannelLost(listener: (loss: ChannelLoss) => void): void
+  /** Asks the device whether it is there; settles when it answers, never where it does not. */
+  probe(): Promise<void>
   /** Whether what proved this link still proves it; asked after the configuration changed. */
   stillProven(): boolean
   end(end: LinkEnd): void

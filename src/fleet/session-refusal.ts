@@ -8,6 +8,7 @@ export type SessionRefusalReason =
   | 'link-full'
   | 'session-queue-full'
   | 'refused-by-device'
+  | 'channel-unanswered'
   | 'cancelled'
   | 'shutting-down'
 
@@ -83,6 +84,15 @@ export function refusedByDevice(deviceId: string, request: ChannelRequest, messa
     reason: 'refused-by-device',
     message: `device ${JSON.stringify(deviceId)} refused ${inWords(request)}: ${message}`,
     hint: hintFor(request),
+  }
+}
+
+/** The device has neither opened a channel nor refused one. */
+export function channelUnanswered(deviceId: string, request: ChannelRequest, message: string): SessionRefusal {
+  return {
+    reason: 'channel-unanswered',
+    message: `device ${JSON.stringify(deviceId)} was asked for ${inWords(request)}: ${message}`,
+    hint: 'look at the load of the device; link.channel-open-timeout bounds this wait',
   }
 }
 

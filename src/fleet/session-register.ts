@@ -15,7 +15,7 @@ export interface SessionHandle {
   readonly killed: Promise<string>
 }
 
-/** The sessions that clients have through this node. The bridge's own ones (see `Link.heldSessions`) are not among them: nobody may kill those. */
+/** The sessions that clients have through this node. The bridge's own ones (see `HeldSession`) are not among them: nobody may kill those. */
 export interface SessionRegister {
   /** Registers a session until its channel is closed. */
   open(session: Pick<LiveSession, 'deviceId' | 'client' | 'request'>, channel: DeviceChannel): SessionHandle

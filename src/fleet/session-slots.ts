@@ -27,8 +27,11 @@ export interface SlotLimits {
   readonly maxQueued: number
 }
 
-/** The sessions that one link may carry at a time, with a bounded queue before them. */
-export function createSessionSlots(initial: SlotLimits): SessionSlots {
+/**
+ * The sessions that one link may carry at a time, with a bounded queue before them.
+ * @param idle called whenever the last place was given back and nobody waits
+ */
+export function createSessionSlots(initial: SlotLimits, idle: () => void = () => undefined): SessionSlots {
   let limits = initial
   let taken = 0
   let closed = false
@@ -43,6 +46,7 @@ export function createSessionSlots(initial: SlotLimits): SessionSlots {
       released = true
       taken -= 1
       admit()
+      if (taken === 0 && !closed) idle()
     }
   }
   const admit = (): void => {

@@ -2,7 +2,8 @@ import type { SelectableDevice } from '../access/device-selector.js'
 import { type Permission, type PermissionDecision, permissionOn } from '../access/permission.js'
 import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
-import type { DeviceStatus, Fleet } from '../fleet/fleet.js'
+import type { DeviceStatus } from '../fleet/device-status.js'
+import type { Fleet } from '../fleet/fleet.js'
 import { type SessionRefusal, unknownDevice } from '../fleet/session-refusal.js'
 
 /** Why a client gets no session, as it is told. */

@@ -16,6 +16,7 @@ import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { wantedHostKeys } from '../trust/wanted-host-keys.js'
 import type { Acquaintances } from './acquaintances.js'
+import type { ChannelLimits } from './device-channels.js'
 import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
 import type { Login } from './login.js'
@@ -46,7 +47,7 @@ export interface Admitted {
 }
 
 /** Bounds on one call-home connection; times in milliseconds. */
-export interface CallHomeLimits {
+export interface CallHomeLimits extends ChannelLimits {
   readonly initiationTimeout: number
   readonly handshakeTimeout: number
   readonly keepaliveInterval: number
@@ -115,7 +116,7 @@ export async function receiveCall(
       countMax: limits.keepaliveCountMax,
       maxReplyWait: limits.maxReplyWait,
     },
-    heldSessions: wantsHeldSession ? 1 : 0,
+    channels: limits,
   })
   if (!opening.ok) return fail(opening.refusal, claimed, opening.key)
   const { link, verdict, key } = opening
@@ -124,10 +125,10 @@ export async function receiveCall(
   if (verdict.because === 'certificate') await desk.admit(verdict.deviceId, 'certificate')
   desk.seen(verdict.deviceId, source)
   acquaintances.met(verdict.deviceId, network)
-  if (wantsHeldSession) await holdSession(link)
+  const held = wantsHeldSession ? await holdSession(link, log) : undefined
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
   metrics.handshakeEnded('attached', handshake.seconds())
-  fleet.attach(link)
+  fleet.attach(link, held)
 }
 
 /** Apart, because a link keeps it: made among the others it would hold all that they need. */

@@ -1,25 +1,19 @@
 import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
-import type { ChannelOpening, ChannelRequest, DeviceChannel, Exit, Link, LinkEnd } from '../fleet/link.js'
+import type { Link, LinkEnd } from '../fleet/link.js'
 import type { PendingOutcome } from '../fleet/enrolment-desk.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../ssh/algorithms.js'
 import { HOST_KEY_SIGNATURE } from '../ssh/ssh2-internals-exchange.js'
 import type { Keepalive, KeepaliveTimes, Silence, Watched } from '../ssh/keepalive.js'
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
-import { boundUnreadAnswers, governFlow, nameWork } from '../ssh/ssh2-internals-flow.js'
-import {
-  governWork,
-  type OpenedSession,
-  openSessionChannel,
-  peerHasEnded,
-  probe,
-  remoteSoftwareOf,
-} from '../ssh/ssh2-internals.js'
+import { boundUnreadAnswers, nameWork } from '../ssh/ssh2-internals-flow.js'
+import { governWork, probe, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
 import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js'
-import { answerAfterExit, controlsOf } from '../ssh/ssh2-internals-requests.js'
+import { answerAfterExit } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
+import { type ChannelLimits, createDeviceChannels } from './device-channels.js'
 import { type Login, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { replaceable } from './replaceable.js'
@@ -46,8 +40,7 @@ export interface SshLinkOptions {
   /** Asks whether the device is there. */
   readonly keepalive: Keepalive
   readonly keepaliveTimes: KeepaliveTimes
-  /** Sessions that the bridge will hold on this link for itself. */
-  readonly heldSessions: number
+  readonly channels: ChannelLimits
 }
 
 export type SshLinkOpening =
@@ -55,9 +48,6 @@ export type SshLinkOpening =
   | { readonly ok: false; readonly refusal: Refusal; readonly key?: Buffer }
 
 type Trusted = Extract<Verdict, { trusted: true }>
-
-/** Milliseconds that a device gets to answer a channel request. */
-const channelOpenTimeout = 30_000
 
 /**
  * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange, judgement of the host key, login.
@@ -257,10 +247,10 @@ function createLink(
   {
     source,
     judge,
-    heldSessions,
+    channels: channelLimits,
     keepalive,
     keepaliveTimes,
-  }: Pick<SshLinkOptions, 'source' | 'judge' | 'heldSessions' | 'keepalive' | 'keepaliveTimes'>,
+  }: Pick<SshLinkOptions, 'source' | 'judge' | 'channels' | 'keepalive' | 'keepaliveTimes'>,
 ): Link {
   let end: LinkEnd | undefined
   let over: LinkEnd | undefined
@@ -292,14 +282,17 @@ function createLink(
       resolve(over)
     })
   })
+  const channels = createDeviceChannels(client, channelLimits, { awaited, over: () => over })
   return {
     deviceId,
     source,
     hostKeyFingerprint: shownKey(provenKey).fingerprint,
     software: remoteSoftwareOf(client),
-    heldSessions,
     ended,
-    openChannel: (request) => openChannel(client, { awaited, over: () => over }, request),
+    openChannel: channels.open,
+    lostChannels: channels.lost,
+    onChannelLost: channels.onLost,
+    probe: () => new Promise((resolve) => probe(client, resolve)),
     stillProven: () => {
       const verdict = judge(provenKey)
       return verdict.trusted && verdict.deviceId === deviceId
@@ -325,73 +318,5 @@ function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
       error === undefined
         ? 'the device closed the connection'
         : `the connection was lost: ${strangerText(error.message)}`,
-  }
-}
-
-/** What a channel knows of the link that it is on. */
-interface LinkOfChannel {
-  readonly awaited: Set<() => boolean>
-  readonly over: () => LinkEnd | undefined
-}
-
-function openChannel(client: Client, linkOf: LinkOfChannel, request: ChannelRequest): Promise<ChannelOpening> {
-  return new Promise((resolve) => {
-    let abandoned = false
-    const timer = setTimeout(() => {
-      abandoned = true
-      resolve({ ok: false, cause: 'request', message: `it did not answer for ${channelOpenTimeout / 1000} s` })
-    }, channelOpenTimeout)
-    openSessionChannel(client, request, (refusal, opened) => {
-      clearTimeout(timer)
-      if (opened !== undefined && !abandoned) return resolve({ ok: true, channel: deviceChannel(opened, linkOf) })
-      opened?.channel.resume()
-      opened?.channel.close()
-      // The end of a link answers every pending request as if the device had refused it.
-      if (linkOf.over() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
-      const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
-      resolve({ ok: false, cause, message: refusal?.message ?? 'the device refused' })
-    })
-  })
-}
-
-function deviceChannel({ channel, terminalRefused }: OpenedSession, { awaited, over }: LinkOfChannel): DeviceChannel {
-  governFlow(channel)
-  let exit: Exit | undefined
-  let waitsHere: (() => boolean) | undefined
-  const waitNoMore = (): void => {
-    if (waitsHere !== undefined) awaited.delete(waitsHere)
-  }
-  channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
-    if (typeof status === 'number') exit = { status }
-    else if (signal !== undefined)
-      exit = {
-        signal: signal.replace(/^SIG/, ''),
-        message: description ?? '',
-        ...(coreDumped === true ? { coreDumped } : {}),
-      }
-  })
-  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come last.
-  const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
-  const closed = Promise.all([closeOf(channel), closeOf(channel.stderr)]).then(() =>
-    exit === undefined ? {} : { exit },
-  )
-  return {
-    stream: channel,
-    standardError: channel.stderr,
-    closed,
-    ended: () => peerHasEnded(channel),
-    terminalRefused,
-    ...controlsOf(channel),
-    linkEnd: over,
-    awaitReply: (waits) => {
-      if (waitsHere === undefined) channel.once('close', waitNoMore)
-      waitNoMore()
-      waitsHere = waits
-      awaited.add(waits)
-    },
-    close: () => {
-      waitNoMore()
-      channel.close()
-    },
   }
 }

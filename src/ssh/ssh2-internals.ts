@@ -182,6 +182,11 @@ export function sendEof(channel: ServerChannel): void {
   connection._protocol.channelEOF(outgoing.id)
 }
 
+/** Whether the other side has closed the channel, which ssh2 tells only once all before it was read. */
+export function peerHasClosed(channel: ClientChannel): boolean {
+  return insideChannel(channel).incoming.state === 'closed'
+}
+
 /** Whether the other side has sent EOF or closed the channel, which ssh2 tells only once all before it was read. */
 export function peerHasEnded(channel: ClientChannel): boolean {
   return insideChannel(channel).incoming.state !== 'open'
@@ -233,7 +238,10 @@ export type ChannelRequest = ChannelPurpose & {
   readonly environment?: readonly { readonly name: string; readonly value: string }[]
 }
 
-export type ChannelRefusal = { readonly step: 'open' | 'request'; readonly message: string }
+/** Where the request was refused, the device still has to close the channel, which is closed towards it. */
+export type ChannelRefusal =
+  | { readonly step: 'open'; readonly message: string }
+  | { readonly step: 'request'; readonly message: string; readonly channel: ClientChannel }
 
 /** A channel that a device opened; whether it refused the terminal, which does not hinder what the channel is for. */
 export interface OpenedSession {
@@ -244,20 +252,45 @@ export interface OpenedSession {
 /**
  * Opens a session channel on a link and makes on it the request that it is for, after those for its environment and its terminal.
  * ssh2's own `subsys()` forgets to close the channel when the request is refused, which uses up the device's sessions.
+ * @returns gives up: what the device opens for it, or has opened, is closed, and `tell` is not called any more; `over` is called should the
+ * device refuse it or close it after all
  */
 export function openSessionChannel(
   client: Client,
   request: ChannelRequest,
-  done: (refusal: ChannelRefusal | undefined, opened: OpenedSession | undefined) => void,
-): void {
+  tell: (refusal: ChannelRefusal | undefined, opened: OpenedSession | undefined) => void,
+): (over: () => void) => void {
   const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
-  if (socket.destroyed) return done({ step: 'open', message: 'the link is closed' }, undefined)
+  let givenUp: (() => void) | undefined
+  let unanswered: ClientChannel | undefined
+  const done: typeof tell = (refusal, opened) => {
+    unanswered = undefined
+    if (givenUp === undefined) tell(refusal, opened)
+    else if (refusal?.step === 'open') givenUp()
+  }
+  const drop = (channel: ClientChannel, over: () => void): void => {
+    channel.once('close', over)
+    channel.resume()
+    channel.stderr.resume()
+    channel.close()
+  }
+  const giveUp = (over: () => void): void => {
+    givenUp = over
+    if (unanswered !== undefined) drop(unanswered, over)
+  }
+  const refuse = (message: string): typeof giveUp => {
+    done({ step: 'open', message }, undefined)
+    return giveUp
+  }
+  if (socket.destroyed) return refuse('the link is closed')
   const credit = creditOf(client, { probe: (answered) => probe(client, answered) })
   const window = credit.initialWindow()
   const asked = performance.now()
   const opened = Object.assign(
     ((error, channel) => {
       if (error) return done({ step: 'open', message: strangerText(error.message) }, undefined)
+      if (givenUp !== undefined) return drop(channel, givenUp)
+      unanswered = channel
       credit.add(channel, { window, roundTrip: performance.now() - asked })
       const { outgoing, _callbacks: callbacks } = insideChannel(channel)
       let terminalRefused = false
@@ -272,7 +305,7 @@ export function openSessionChannel(
         if (!failed) return done(undefined, { channel, terminalRefused })
         channel.resume()
         channel.close()
-        done({ step: 'request', message: 'the device refused the request' }, undefined)
+        done({ step: 'request', message: 'the device refused the request', channel }, undefined)
       })
       insideChannel(channel).subtype = request.kind
       if (request.kind === 'subsystem') protocol.subsystem(outgoing.id, request.name, true)
@@ -282,8 +315,9 @@ export function openSessionChannel(
     { type: 'session' },
   )
   const id = channels.add(opened)
-  if (id === -1) return done({ step: 'open', message: 'the link has no free channel number' }, undefined)
+  if (id === -1) return refuse('the link has no free channel number')
   protocol.session(id, window, receivePacketSize)
+  return giveUp
 }
 
 function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: Terminal): void {

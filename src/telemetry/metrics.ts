@@ -10,6 +10,8 @@ export interface FleetMetrics {
   linkAttached(): void
   linkEnded(reason: string): void
   callRefused(reason: string): void
+  identityContested(): void
+  channelLost(step: 'open' | 'close'): void
   sessionOpened(via: Via, channel: string): void
   sessionClosed(via: Via, seconds: number): void
   sessionRefused(reason: string): void
@@ -105,7 +107,17 @@ export interface MetricsOptions {
   readonly readings: () => Promise<Readings>
 }
 
-const linkEnds = ['lost', 'replaced', 'keepalive-timeout', 'no-longer-proven', 'removed', 'shutdown']
+const linkEnds = [
+  'lost',
+  'replaced',
+  'keepalive-timeout',
+  'channels-unanswered',
+  'disconnected',
+  'let-go',
+  'no-longer-proven',
+  'removed',
+  'shutdown',
+]
 const loginMethods = new Set([
   'none',
   'publickey',
@@ -139,6 +151,16 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   const linksAttached = counter('links_attached_total', 'Links that were attached.')
   const linksEnded = counter('links_ended_total', 'Links that ended, by reason.', 'reason')
   for (const reason of linkEnds) linksEnded.inc({ reason }, 0)
+  const contested = counter(
+    'identities_contested_total',
+    'Proven links that were turned away because another one of the same identity is alive.',
+  )
+  const channelsLost = counter(
+    'channels_unanswered_total',
+    'Channels that a device has not opened, or not closed, in time.',
+    'step',
+  )
+  for (const step of ['open', 'close']) channelsLost.inc({ step }, 0)
   const devices = gauge('devices', 'Device ids that are known, by standing.', 'standing')
 
   const connections = counter('call_home_connections_total', 'TCP connections to the call-home port.')
@@ -265,6 +287,8 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
       linkAttached: () => linksAttached.inc(),
       linkEnded: (reason) => linksEnded.inc({ reason: linkReason(reason) }),
       callRefused: (reason) => callRefusals.inc({ reason: callReason(reason) }),
+      identityContested: () => contested.inc(),
+      channelLost: (step) => channelsLost.inc({ step }),
       sessionOpened: (via, channel) => sessionsOpened.inc({ via, channel: channelWord(channel) }),
       sessionClosed: (via, seconds) => sessionDuration.observe({ via }, seconds),
       sessionRefused,

@@ -149,6 +149,7 @@ describe('devices show', () => {
         'standing      approved',
         'link          from 192.0.2.1:40000 since 2025-06-01 10:00:00Z, OpenSSH_9.2, 2 sessions, 0 queued',
         `link key      ${keyA.fingerprint}`,
+        'at most       10 sessions',
         `pin           ssh-ed25519 ${keyA.fingerprint} (by operator, 2025-06-01 10:00:00Z)`,
         'decision      approved by operator, 2025-06-01 10:00:00Z',
         'endpoint      10.99.0.7 :20001',

@@ -16,6 +16,8 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     linkAttached: count('linkAttached'),
     linkEnded: count('linkEnded'),
     callRefused: count('callRefused'),
+    identityContested: count('identityContested'),
+    channelLost: count('channelLost'),
     sessionOpened: count('sessionOpened'),
     sessionClosed: count('sessionClosed'),
     sessionRefused: count('sessionRefused'),
@@ -26,6 +28,9 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
   events.emit('replaced', { ...link, oldSource: 'o', sessions: 0 })
   events.emit('detached', { ...link, end: { reason: 'lost', message: '' } })
   events.emit('refused', { reason: 'wrong-hmac', message: '', hint: '', source: 's' })
+  const at = new Date(0)
+  events.emit('contested', { deviceId: 'r1', turnedAway: 1, sources: ['s', 'o'], since: at, last: at })
+  events.emit('channel-lost', { ...link, loss: 'close', lost: 1 })
   events.emit('session-opened', opened({ kind: 'subsystem', name: 'netconf' }))
   events.emit('session-opened', opened({ kind: 'subsystem', name: 'made up' }))
   events.emit('session-opened', opened({ kind: 'exec', command: 'rm -rf' }))
@@ -41,6 +46,8 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     'linkAttached',
     'linkEnded lost',
     'callRefused wrong-hmac',
+    'identityContested',
+    'channelLost close',
     'sessionOpened ssh netconf',
     'sessionOpened ssh subsystem',
     'sessionOpened ssh exec',

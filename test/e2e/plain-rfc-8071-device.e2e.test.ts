@@ -22,7 +22,8 @@ describe('a plain RFC 8071 device on libnetconf2, which calls home by itself', (
     const hostKey = await makeSshKey(keys.path, 'rsa')
     bridge = await startBridge({
       credentials: { default: { username: deviceLogin.user, password: deviceLogin.password } },
-      devices: [{ id: 'switch1', 'host-keys': [hostKey.publicKey] }],
+      // Two sessions at once are more than a device on libnetconf2 gets by itself.
+      devices: [{ id: 'switch1', 'host-keys': [hostKey.publicKey], 'max-sessions': 3 }],
       users: [opsUser(), opsUser({ name: 'yang', device: 'switch1' })],
     })
     device = await startLibnetconf2Device({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { makeLink } from './support/hand-made-link.js'
-import { answerOf, client, makeFleet, router, settled } from './support/test-fleet.js'
+import { answerOf, limits, client, makeFleet, router, settled } from './support/test-fleet.js'
 
 const withSpares = (spareChannels: number, maxSessions = 3) => ({ ...router('router1', maxSessions), spareChannels })
 
@@ -58,7 +58,6 @@ describe('spare channels', () => {
     const link = makeLink()
     fleet.attach(link)
     await settled()
-    const limits = { maxQueuedSessions: 2, sessionWait: 1_000, reconnectWait: 5_000, reconnectWindow: 60_000 }
     fleet.configure([withSpares(2)], limits)
     await settled()
     expect((await fleet.device('router1'))?.link?.sessions).toBe(2)

@@ -106,14 +106,6 @@ describe('a link', () => {
     expect(answerOf(await third)).toBe('ok')
     expect((await fleet.device('router1'))?.link).toMatchObject({ sessions: 2, queued: 0 })
   })
-
-  it('leaves the sessions that the bridge holds on it out of those for clients, but never the last one', async () => {
-    const { fleet, open } = makeFleet(undefined, { maxQueuedSessions: 0 })
-    fleet.attach(makeLink({ heldSessions: 1 }))
-    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'session-queue-full'])
-    fleet.attach(makeLink({ heldSessions: 2 }))
-    expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'session-queue-full'])
-  })
 })
 
 describe('a refused call', () => {

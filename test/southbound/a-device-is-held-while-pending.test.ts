@@ -57,7 +57,7 @@ async function openPending(answer?: Parameters<typeof callAsDevice>[2]) {
     handshakeTimeout,
     keepalive: createKeepalive(),
     keepaliveTimes: { interval: 0, countMax: 3, maxReplyWait: 0 },
-    heldSessions: 0,
+    channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 10_000 },
   })
   void opening.then((result) => {
     settled = result

@@ -36,7 +36,7 @@ async function linkTo(answer: (protocol: PacketProtocol) => void) {
     handshakeTimeout: 10_000,
     keepalive: createKeepalive(),
     keepaliveTimes: { interval: 20, countMax: 3, maxReplyWait: 0 },
-    heldSessions: 0,
+    channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 10_000 },
   })
   if (!opening.ok) throw new Error(opening.refusal.message)
   own({ stop: () => opening.link.end({ reason: 'shutdown', message: 'the test is over' }) })

@@ -24,6 +24,8 @@ function tellOfEverything(): void {
   fleet.linkAttached()
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
+  fleet.identityContested()
+  fleet.channelLost('close')
   fleet.sessionOpened('ssh', 'netconf')
   fleet.sessionClosed('ssh', 2)
   fleet.sessionRefused('link-full')
@@ -76,7 +78,7 @@ describe('metrics', () => {
       if (found.has(name)) found.set(name, [...new Set([...(found.get(name) ?? []), ...used])].toSorted())
     }
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(documented()))
-    const allowed = ['version', 'node', 'reason', 'standing', 'state', 'outcome', 'via', 'channel', 'direction']
+    const allowed = ['version', 'node', 'reason', 'standing', 'state', 'outcome', 'via', 'channel', 'direction', 'step']
     const labels = new Set([...found.values()].flat())
     expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile', 'where', 'work'].toSorted())
   })

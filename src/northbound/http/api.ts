@@ -17,7 +17,10 @@ import type { RpcDesk } from './rpc/rpc-desk.js'
 
 /** What the routes ask of the fleet. */
 export interface Ports {
-  readonly fleet: Pick<Fleet, 'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'endSession'>
+  readonly fleet: Pick<
+    Fleet,
+    'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'disconnect' | 'endSession'
+  >
   readonly enrolments: Enrolments
   readonly findRecords: FindRecords
   readonly tokens: TokenDesk

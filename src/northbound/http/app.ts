@@ -17,6 +17,7 @@ import { registerApproveDevice } from './routes/devices/approve.js'
 import { registerForgetDevice } from './routes/devices/forget.js'
 import { registerGetDevice } from './routes/devices/get.js'
 import { registerListDevices } from './routes/devices/list.js'
+import { registerDisconnectDevice } from './routes/devices/disconnect.js'
 import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerDocs } from './routes/docs.js'
@@ -115,6 +116,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   registerForgetDevice(app, ports)
   registerApproveDevice(app, ports)
   registerRejectDevice(app, ports)
+  registerDisconnectDevice(app, ports)
   registerRepinDevice(app, ports)
   registerListSessions(app, ports)
   registerKillSession(app, ports)

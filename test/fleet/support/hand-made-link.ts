@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream'
-import type { ChannelOpening, ChannelRequest, Link, LinkEnd } from '../../../src/fleet/link.js'
+import type { ChannelLoss, ChannelOpening, ChannelRequest, Link, LinkEnd } from '../../../src/fleet/link.js'
 
 /** A link without a connection below it, which does what a test tells it. */
 export interface HandMadeLink extends Link {
@@ -9,12 +9,16 @@ export interface HandMadeLink extends Link {
   readonly endedBy: () => LinkEnd | undefined
   /** Ends the n-th channel that was opened on it, as the device does. */
   readonly closeChannel: (index: number) => void
+  /** Leaves a channel unanswered, as the device does. */
+  readonly loseChannel: (loss?: ChannelLoss) => void
 }
 
 export interface HandMadeLinkOptions {
   readonly deviceId?: string
   readonly source?: string
-  readonly heldSessions?: number
+  readonly software?: string
+  /** Whether the device answers when it is asked whether it is there. */
+  readonly answersProbes?: () => boolean
   readonly stillProven?: () => boolean
   /** Whether the device has ended its side of a channel. */
   readonly ended?: () => boolean
@@ -28,6 +32,8 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
   const ended = new Promise<LinkEnd>((resolve) => {
     settle = resolve
   })
+  let lost = 0
+  let tellLost: ((loss: ChannelLoss) => void) | undefined
   const requests: ChannelRequest[] = []
   const closings: (() => void)[] = []
   const openChannel = (): ChannelOpening => {
@@ -53,8 +59,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
     deviceId: options.deviceId ?? 'router1',
     source: options.source ?? '192.0.2.1:1000',
     hostKeyFingerprint: 'SHA256:x',
-    software: 'test',
-    heldSessions: options.heldSessions ?? 0,
+    software: options.software ?? 'test',
     ended,
     requests,
     endedBy: () => end,
@@ -63,6 +68,15 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
       requests.push(request)
       return options.answer?.(request, link) ?? Promise.resolve(openChannel())
     },
+    lostChannels: () => lost,
+    onChannelLost: (listener) => {
+      tellLost = listener
+    },
+    loseChannel: (loss = 'close') => {
+      lost += 1
+      tellLost?.(loss)
+    },
+    probe: () => (options.answersProbes?.() === true ? Promise.resolve() : new Promise(() => undefined)),
     stillProven: options.stillProven ?? (() => true),
     end: (reason) => {
       end ??= reason

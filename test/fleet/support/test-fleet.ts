@@ -12,6 +12,8 @@ export const limits: FleetLimits = {
   sessionWait: 1_000,
   reconnectWait: 5_000,
   reconnectWindow: 60_000,
+  replaceWait: 2_000,
+  maxLostChannels: 3,
 }
 
 export const router = (id: string, maxSessions = 2): Device => ({ id, labels: {}, maxSessions })

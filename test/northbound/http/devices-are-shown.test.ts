@@ -103,7 +103,11 @@ describe('GET /api/v1/devices/{id}', () => {
         software: 'OpenSSH_9.2',
         sessions: 2,
         queued: 0,
+        mostSessions: 10,
+        lostChannels: 0,
+        heldSession: null,
       },
+      contest: null,
       lastDetached: { at: '2025-06-01T02:00:00.000Z', reason: 'lost', message: 'the device closed it' },
     })
   })

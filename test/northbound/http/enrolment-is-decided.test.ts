@@ -26,6 +26,21 @@ function setUp() {
   return { ...room, send, lines }
 }
 
+describe('disconnect', () => {
+  it('ends the link of a device in the name of who asked', async () => {
+    const { send, calls } = setUp()
+    expect((await send('POST', '/api/v1/devices/live/disconnect')).status).toBe(204)
+    expect(calls).toEqual([['disconnect', 'live', 'operator']])
+  })
+
+  it('tells that there is no device, or no link to end', async () => {
+    const { send } = setUp()
+    const unknown = await send('POST', '/api/v1/devices/nobody/disconnect')
+    expect(unknown.status).toBe(404)
+    expect(await unknown.json()).toMatchObject({ type: 'urn:homeport:problem:unknown-device' })
+  })
+})
+
 describe('approve', () => {
   it('binds the device id to the key that it showed', async () => {
     const { send, calls } = setUp()

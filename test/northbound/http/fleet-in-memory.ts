@@ -10,7 +10,7 @@ import type {
   Enrolments,
   EnrolmentView,
 } from '../../../src/fleet/enrolment.js'
-import type { DeviceStatus } from '../../../src/fleet/fleet.js'
+import type { DeviceStatus } from '../../../src/fleet/device-status.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { Ports } from '../../../src/northbound/http/api.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
@@ -76,6 +76,8 @@ export function attached(id: string, more: Partial<DeviceStatus> = {}): DeviceSt
       attachedAt: new Date('2025-06-01T10:00:00Z'),
       sessions: 2,
       queued: 0,
+      mostSessions: 10,
+      lostChannels: 0,
     },
     ...more,
   }
@@ -172,6 +174,10 @@ export function fleetInMemory(given: {
     }),
     whenAttached: async (id) => statuses.get(id)?.link !== undefined,
     sessions: async () => [...sessions.values()],
+    disconnect: async (...call) => {
+      calls.push(['disconnect', ...call])
+      return statuses.get(call[0])?.link !== undefined
+    },
     endSession: async (...call) => {
       calls.push(['endSession', ...call])
       return sessions.delete(call[0])

@@ -7,7 +7,8 @@ import { credentialsFor } from '../../../src/cli/settings.js'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolled-device.js'
 import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
 import type { LinkRefusal } from '../../../src/fleet/events.js'
-import { createFleet, type Fleet } from '../../../src/fleet/fleet.js'
+import { createFleet, type Fleet, type FleetLimits } from '../../../src/fleet/fleet.js'
+import type { ChannelLimits } from '../../../src/southbound/device-channels.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
 import { openSqliteStore } from '../../../src/store/sqlite-store.js'
 import { createLog } from '../../../src/telemetry/log.js'
@@ -38,6 +39,8 @@ export interface CallHomeRoomOptions {
   /** Other profiles by name. */
   readonly profiles?: readonly (readonly [string, Credentials])[]
   readonly enrolment?: Partial<EnrolmentLimits>
+  readonly fleet?: Partial<FleetLimits>
+  readonly channels?: Partial<ChannelLimits>
   readonly maxHandshakes?: number
   readonly maxQueuedHandshakes?: number
 }
@@ -61,7 +64,15 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   const directory = await mkdtemp(join(tmpdir(), 'homeport-southbound-'))
   const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
   if (!opened.ok) throw new Error(opened.problem.message)
-  const fleetLimits = { maxQueuedSessions: 0, sessionWait: 0, reconnectWait: 0, reconnectWindow: 0 }
+  const fleetLimits = {
+    maxQueuedSessions: 0,
+    sessionWait: 0,
+    reconnectWait: 0,
+    reconnectWindow: 0,
+    replaceWait: 0,
+    maxLostChannels: 3,
+    ...options.fleet,
+  }
   const fleet = createFleet({ devices: [], limits: fleetLimits })
   const desk: EnrolmentDesk = await createEnrolmentDesk({
     store: opened.store,
@@ -106,6 +117,9 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       maxHandshakes,
       maxQueuedHandshakes,
       queueTimeout: 10_000,
+      channelOpenTimeout: 10_000,
+      channelCloseTimeout: 10_000,
+      ...options.channels,
     },
     {
       isUnlimited: () => false,

@@ -38,6 +38,7 @@ const CAUSES: Readonly<Record<SessionRefusalReason, CallFailure['cause']>> = {
   'link-full': 'link-full',
   'session-queue-full': 'link-full',
   'refused-by-device': 'refused-by-device',
+  'channel-unanswered': 'device-timeout',
   'shutting-down': 'shutting-down',
   cancelled: 'client-gone',
 }

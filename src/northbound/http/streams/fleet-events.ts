@@ -3,7 +3,15 @@ import { partyOf } from '../../../fleet/crowd-refusal.js'
 import type { FleetEmitter } from '../../../fleet/events.js'
 import { createRateLimit } from '../../../lib/rate-limit.js'
 
-export const FLEET_EVENT_TYPES = ['attached', 'replaced', 'detached', 'refused', 'pending', 'decided'] as const
+export const FLEET_EVENT_TYPES = [
+  'attached',
+  'replaced',
+  'detached',
+  'refused',
+  'contested',
+  'pending',
+  'decided',
+] as const
 
 export type FleetEventType = (typeof FLEET_EVENT_TYPES)[number]
 
@@ -76,6 +84,8 @@ export function createFleetEventLog(
         { source, reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) },
         reason,
       ),
+    contested: ({ deviceId, since, last, ...details }) =>
+      tell('contested', deviceId, { ...details, since: since.toISOString(), last: last.toISOString() }),
     pending: (pending) => tellOfStranger('pending', pending),
     decided: ({ deviceId, ...details }) => tell('decided', deviceId, details),
   } satisfies { readonly [Type in FleetEventType]: Parameters<typeof emitter.on<Type>>[1] }
@@ -83,6 +93,7 @@ export function createFleetEventLog(
   emitter.on('replaced', takers.replaced)
   emitter.on('detached', takers.detached)
   emitter.on('refused', takers.refused)
+  emitter.on('contested', takers.contested)
   emitter.on('pending', takers.pending)
   emitter.on('decided', takers.decided)
 

@@ -49,7 +49,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     handshakeTimeout: 10_000,
     keepalive: createKeepalive(),
     keepaliveTimes: { interval: 0, countMax: 3, maxReplyWait: 0 },
-    heldSessions: 0,
+    channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 10_000 },
   })
   if (!opening.ok) throw new Error(opening.refusal.message)
   const { link } = opening

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { EnrolmentView } from '../../../../fleet/enrolment.js'
-import type { DeviceStatus } from '../../../../fleet/fleet.js'
+import type { DeviceStatus } from '../../../../fleet/device-status.js'
 
 const time = z.iso.datetime()
 
@@ -47,8 +47,30 @@ export const deviceSchema = z
         software: z.string(),
         sessions: z.int(),
         queued: z.int(),
+        mostSessions: z.int().openapi({
+          description:
+            'how many sessions it gets at a time: max-sessions, or 1 where its software serves no more reliably',
+        }),
+        lostChannels: z.int().openapi({ description: 'channels that the device has left unanswered on this link' }),
+        heldSession: z
+          .object({
+            state: z.enum(['opening', 'open', 'gave-way', 'ended', 'refused']),
+            endedAtOnce: z.int().openapi({ description: 'how often in a row the device has ended it at once' }),
+          })
+          .nullable()
+          .openapi({
+            description:
+              'the session that the bridge keeps open for itself on a link that began without an initiation sequence',
+          }),
       })
       .nullable(),
+    contest: z
+      .object({ turnedAway: z.int(), sources: z.array(z.string()), since: time, last: time })
+      .nullable()
+      .openapi({
+        description:
+          'two live links of this identity were there since the bridge started: how many were turned away, and where the one that stayed and the last other one came from',
+      }),
     lastDetached: z.object({ at: time, reason: z.string(), message: z.string() }).nullable(),
   })
   .openapi('Device')
@@ -82,6 +104,7 @@ export function describeDevice(
     labels: { ...status?.labels },
     endpoint: status?.endpoint === undefined ? null : endpointOf(status.endpoint),
     link: status?.link === undefined ? null : linkOf(status.link),
+    contest: status?.contest === undefined ? null : contestOf(status.contest),
     lastDetached: status?.lastDetached === undefined ? null : detachedOf(status.lastDetached),
   }
 }
@@ -98,15 +121,23 @@ function endpointOf({ port, address }: NonNullable<DeviceStatus['endpoint']>) {
   return { port: port ?? null, address: address ?? null }
 }
 
-function linkOf({
-  source,
-  attachedAt,
-  hostKeyFingerprint,
-  software,
-  sessions,
-  queued,
-}: NonNullable<DeviceStatus['link']>) {
-  return { source, attachedAt: attachedAt.toISOString(), fingerprint: hostKeyFingerprint, software, sessions, queued }
+function linkOf({ attachedAt, hostKeyFingerprint, heldSession, ...link }: NonNullable<DeviceStatus['link']>) {
+  const { source, software, sessions, queued, mostSessions, lostChannels } = link
+  return {
+    source,
+    attachedAt: attachedAt.toISOString(),
+    fingerprint: hostKeyFingerprint,
+    software,
+    sessions,
+    queued,
+    mostSessions,
+    lostChannels,
+    heldSession: heldSession === undefined ? null : { ...heldSession },
+  }
+}
+
+function contestOf({ turnedAway, sources, since, last }: NonNullable<DeviceStatus['contest']>) {
+  return { turnedAway, sources: [...sources], since: since.toISOString(), last: last.toISOString() }
 }
 
 function detachedOf({ at, end }: NonNullable<DeviceStatus['lastDetached']>) {

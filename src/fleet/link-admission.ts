@@ -1,0 +1,86 @@
+import { inBackground } from '../lib/background.js'
+import type { HeldSession } from './held-session.js'
+import type { ChannelOpening, ChannelRequest, Link } from './link.js'
+import { mostSessions, type SessionBounds } from './most-sessions.js'
+import { createSessionSlots, type SessionSlots } from './session-slots.js'
+import { createSpareChannels, type SpareChannels } from './spare-channels.js'
+
+/** What decides who gets on a link now; a reload changes it. */
+export interface AdmissionBounds extends SessionBounds {
+  readonly spareChannels?: number
+  readonly maxQueuedSessions: number
+}
+
+/** Who gets on a link: its places, the channels that are ready, and the session that the bridge holds for itself. */
+export interface LinkAdmission {
+  readonly slots: SessionSlots
+  readonly spares: SpareChannels
+  /** Applies new bounds. */
+  adapt(bounds: AdmissionBounds): void
+  /** Makes the held session give way where that gives a client a place; the client that waits gets it. */
+  makeRoom(patience: number): void
+  /** Opens a channel in a place that was taken, in that of the held session where the device has no other. */
+  open(request: ChannelRequest, patience: number): Promise<ChannelOpening>
+  close(): void
+}
+
+export function createLinkAdmission(
+  link: Link,
+  held: HeldSession | undefined,
+  initial: AdmissionBounds,
+): LinkAdmission {
+  let bounds = initial
+  let gaveWay = false
+  let giving: Promise<boolean> | undefined
+
+  const limits = () => {
+    const most = mostSessions(bounds, link.software)
+    return {
+      maxSessions: held === undefined || gaveWay ? most : Math.max(most - 1, 1),
+      maxQueued: bounds.maxQueuedSessions,
+    }
+  }
+  const onIdle = (): void => {
+    if (held === undefined || !gaveWay) return
+    gaveWay = false
+    slots.limit(limits())
+    held.comeBack()
+  }
+  const slots = createSessionSlots(limits(), onIdle)
+  const spares = createSpareChannels(link, slots, bounds.spareChannels ?? 0)
+
+  /** Whether the held session was there to give way. Several clients at once wait for the same end of it. */
+  const giveWay = (patience: number): Promise<boolean> => {
+    if (held === undefined) return Promise.resolve(false)
+    giving ??= held.giveWay(patience).finally(() => {
+      giving = undefined
+      gaveWay = true
+      slots.limit(limits())
+      if (slots.taken() === 0 && slots.queued() === 0) onIdle()
+    })
+    return giving
+  }
+
+  return {
+    slots,
+    spares,
+    adapt: (next) => {
+      bounds = next
+      slots.limit(limits())
+      spares.keep(bounds.spareChannels ?? 0)
+    },
+    makeRoom: (patience) => {
+      if (gaveWay || mostSessions(bounds, link.software) < 2) return
+      inBackground('fleet', giveWay(patience))
+    },
+    open: async (request, patience) => {
+      const opening = await link.openChannel(request)
+      if (opening.ok || opening.cause !== 'no-more-sessions') return opening
+      return (await giveWay(patience)) ? link.openChannel(request) : opening
+    },
+    close: () => {
+      spares.close()
+      slots.close()
+    },
+  }
+}
