@@ -4,9 +4,10 @@ import { namesOfBridge } from '../../src/cli/bridge-host-keys.js'
 import { configOf } from '../config/parse-text.js'
 
 it.each([
-  ['{ address: 127.0.0.1, host-ca: ca, host-names: [bridge, 127.0.0.1, bridge] }', ['bridge', '127.0.0.1']],
-  ['{ address: 192.0.2.1, host-ca: ca, host-names: [bridge] }', ['bridge', '192.0.2.1']],
-  ['{ address: "::", host-ca: ca }', [hostname()]],
-])('each name that the host CA certifies stands once: %s', (ssh, names) => {
-  expect(namesOfBridge(configOf(`endpoint: { ssh: ${ssh} }`))).toEqual(names)
+  ['127.0.0.1', ['bridge', '127.0.0.1', 'bridge'], ['bridge', '127.0.0.1']],
+  ['192.0.2.1', ['bridge'], ['bridge', '192.0.2.1']],
+  ['::', [], [hostname()]],
+])('each name that the host CA certifies stands once: %s and %j', (address, hostNames, names) => {
+  const { endpoint } = configOf('')
+  expect(namesOfBridge({ endpoint: { ...endpoint, ssh: { ...endpoint.ssh, address, hostNames } } })).toEqual(names)
 })
