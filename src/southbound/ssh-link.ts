@@ -8,7 +8,7 @@ import type { Keepalive, KeepaliveTimes, Silence, Watched } from '../ssh/keepali
 import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, nameWork } from '../ssh/ssh2-internals-flow.js'
-import { governWork, probe, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
+import { closeOnceFailed, governWork, probe, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
 import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js'
 import { answerAfterExit } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
@@ -258,6 +258,7 @@ function createLink(
   client.on('error', (error: Error & { level?: string }) => {
     lastError ??= error
   })
+  closeOnceFailed(client)
   nameWork(client, { kind: 'link', source })
   forgetLogin(client)
   forgetKeyExchange(client)

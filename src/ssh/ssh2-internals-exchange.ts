@@ -21,6 +21,12 @@ export interface KeyExchange {
   /** The other side's KEXINIT (RFC 4253 §7.1). */
   readonly _remoteKexinit: Buffer
   readonly _sentNEWKEYS: boolean
+  /** `group` for Diffie-Hellman in one of the fixed groups. */
+  readonly type: string
+  readonly _dh: { getPrime(): Buffer } | null
+  generateKeys(): void
+  /** An error is given back, not thrown. */
+  computeSecret: (theirPublicValue: Buffer) => Buffer | Error
   finish: Finish
   start: () => void
   parse: (payload: Buffer) => unknown
@@ -80,6 +86,7 @@ Object.defineProperty(prototype, '_kex', {
     if (next === undefined) return
     makeStoppable(next)
     judgeGuess(this, next)
+    if (next.type === 'group') judgePublicValue(next)
     if (next.sessionID !== undefined) takeUsualMessages(this)
     this[adaptExchange]?.(next)
   },
@@ -93,6 +100,26 @@ export function onEachKeyExchange(protocol: ExchangeProtocol, adapt: (exchange: 
 /** Whether a connection has failed or is closed: nothing can be sent on it any more. */
 export function isOver({ _destruct: destruct }: { readonly _destruct: unknown }): boolean {
   return destruct === undefined
+}
+
+/** Values of the other side below 2 or above p - 2 make the secret known to anybody (RFC 4253 §8); OpenSSL takes them, of any length. */
+function judgePublicValue(exchange: KeyExchange): void {
+  const { computeSecret } = exchange
+  exchange.computeSecret = (theirs) => {
+    exchange.generateKeys()
+    const prime = exchange._dh?.getPrime() ?? Buffer.alloc(0)
+    const value = theirs.subarray(theirs.findIndex((octet) => octet !== 0))
+    const isSmall = value.length === 0 || (value.length === 1 && (value[0] ?? 0) < 2)
+    const isLarge = value.length > prime.length || (value.length === prime.length && value.compare(lessOne(prime)) >= 0)
+    return isSmall || isLarge ? new Error('the public value is out of range') : computeSecret.call(exchange, theirs)
+  }
+}
+
+/** An odd number less one. */
+function lessOne(odd: Buffer): Buffer {
+  const even = Buffer.from(odd)
+  even[even.length - 1] = (odd.at(-1) ?? 0) & 0xfe
+  return even
 }
 
 /** Cookie and message number before the lists of a KEXINIT, and the lists between those for host keys and `first_kex_packet_follows`. */

@@ -403,3 +403,16 @@ export function probe(connection: Client | Connection, answered: () => void = ig
 }
 
 const ignored = (): void => undefined
+
+/** Milliseconds that the other side of a connection that failed gets to read why, and to close it. */
+const FAREWELL = 1_000
+
+/**
+ * Closes a connection soon after it has failed. ssh2 only ends its own half then, hears nothing more, and takes the connection for open
+ * for as long as the other side likes.
+ */
+export function closeOnceFailed(connection: Client | Connection): void {
+  const { _sock: socket } = inside(connection)
+  const events: { on(event: 'error', listener: () => void): unknown } = connection
+  events.on('error', () => setTimeout(() => socket.destroy(), FAREWELL).unref())
+}

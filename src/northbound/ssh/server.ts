@@ -13,6 +13,7 @@ import { createKeepalive } from '../../ssh/keepalive.js'
 import { acceptClient } from '../../ssh/ssh2-internals-certificates.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2-internals-flow.js'
 import {
+  closeOnceFailed,
   BY_APPLICATION,
   sayGoodbye,
   socketOf,
@@ -219,6 +220,7 @@ function serveClient(
   connection.on('error', (error: Error) => {
     log.debug({ err: error }, 'client connection failed')
   })
+  closeOnceFailed(connection)
   const onTooMany = (): void => {
     metrics.connectionRefused('too-many-attempts')
     connection.end()
