@@ -34,8 +34,8 @@ function print(loaded: LoadedConfig, io: CommandIo): void {
 
 function asJson(loaded: LoadedConfig): object {
   if (!loaded.ok) return loaded
-  const { config, file, warnings } = loaded
-  return { ok: true, file: file ?? null, devices: config.devices.length, users: config.users.length, warnings }
+  const { config, file, warnings, exposed } = loaded
+  return { ok: true, file: file ?? null, devices: config.devices.length, users: config.users.length, warnings, exposed }
 }
 
 function counted(count: number, noun: string): string {

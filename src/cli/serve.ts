@@ -24,7 +24,15 @@ export function serveCommand(): Command {
         return
       }
       const log = createLog(loaded.config.log)
-      for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
+      for (const { hint, ...warning } of [...loaded.warnings, ...loaded.exposed])
+        log.warn({ hint }, formatProblem(warning))
+      if (process.getuid?.() === 0)
+        log.warn(
+          {
+            hint: 'run it as a user of its own: the systemd unit in deploy/ does, and says how ports below 1024 are had',
+          },
+          'the bridge runs as root, which it never needs',
+        )
       try {
         await run(loaded, log, load)
       } catch (error) {

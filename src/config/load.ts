@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { doubtsAboutSecrecy } from './check-secrecy.js'
 import { readEnvironment } from './environment.js'
 import { parseConfig } from './parse-config.js'
 import type { Problem } from './problem.js'
@@ -17,6 +18,8 @@ export type LoadedConfig =
       /** The file as it was named, or undefined when the built-in defaults are used. */
       readonly file: string | undefined
       readonly warnings: readonly Problem[]
+      /** Files with secrets that everybody on this machine may read: warnings about the machine, not about what is written. */
+      readonly exposed: readonly Problem[]
       /** The users file that the configuration names. */
       readonly usersFile?: NamedUsersFile
     }
@@ -49,9 +52,11 @@ export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
   if (!parsed.ok) return { ok: false, problems: [...problems, ...parsed.problems] }
   if (problems.length > 0) return { ok: false, problems }
 
-  const { config, warnings } = parsed
+  const { config, secretKey } = parsed
+  const { warnings } = parsed
+  const exposed = doubtsAboutSecrecy({ config, file, secretKey, cwd, directory })
   const { usersFile } = config
-  if (usersFile === undefined) return { ok: true, config, file, warnings }
+  if (usersFile === undefined) return { ok: true, config, file, warnings, exposed }
   const load = (): LoadedUsers => loadUsersFile(usersFile, cwd, config, readEnvironment(env, cwd, directory))
   const loaded = load()
   if (!loaded.ok) return loaded
@@ -60,6 +65,7 @@ export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
     config: { ...config, users: loaded.users },
     file,
     warnings: [...warnings, ...loaded.warnings],
+    exposed,
     usersFile: { path: usersFile, load },
   }
 }

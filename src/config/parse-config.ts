@@ -1,6 +1,7 @@
 import { checkFiles } from './check-files.js'
 import { checkListeners } from './check-listeners.js'
 import { checkMeaning } from './check-meaning.js'
+import { writtenSecret } from './check-secrecy.js'
 import { doubtsAbout } from './doubts.js'
 import type { Environment } from './environment.js'
 import { locateDoubts, locateProblems } from './locate-problems.js'
@@ -12,7 +13,13 @@ import { schemaFaults } from './schema-faults.js'
 import { parseYaml } from './yaml-syntax.js'
 
 export type ParsedConfig =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly warnings: readonly Problem[]
+      /** The first key that has a secret written into the file itself. */
+      readonly secretKey?: string
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 export interface ConfigSource {
@@ -38,5 +45,11 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   ]
   const problems = locateProblems(tree, file, faults)
   if (problems.length > 0 || !parsed.success) return { ok: false, problems }
-  return { ok: true, config: parsed.data, warnings: locateDoubts(tree, file, doubtsAbout(parsed.data)) }
+  const secretKey = writtenSecret(tree)
+  return {
+    ok: true,
+    config: parsed.data,
+    warnings: locateDoubts(tree, file, doubtsAbout(parsed.data)),
+    ...(secretKey === undefined ? {} : { secretKey }),
+  }
 }

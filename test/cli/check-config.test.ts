@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -52,6 +52,7 @@ describe('check-config', () => {
 
   it('speaks JSON', async () => {
     writeFileSync(join(cwd, 'config/homeport.yaml'), valid)
+    chmodSync(join(cwd, 'config/homeport.yaml'), 0o644)
     const good = await check('--json')
     expect(JSON.parse(good.stdout)).toMatchObject({
       ok: true,
@@ -59,6 +60,7 @@ describe('check-config', () => {
       devices: 2,
       users: 1,
       warnings: [{ line: 4, column: 9, key: 'users[0]' }],
+      exposed: [{ file: 'config/homeport.yaml', key: 'credentials.default.password' }],
     })
     const bad = await check('--json', '--config', 'none.yaml')
     expect(JSON.parse(bad.stdout)).toMatchObject({ ok: false, problems: [{ file: 'none.yaml', key: '' }] })

@@ -55,6 +55,17 @@ describe('homeport serve', () => {
     return file
   }
 
+  it('warns of a configuration with secrets that everybody may read, and where it runs as root', async () => {
+    const bridge = own(
+      await startBridge({ credentials: { default: { username: 'netconf', password: 'written-here' } } }),
+    )
+    const { mode } = await stat(join(bridge.directory, 'homeport.yaml'))
+    const warned = (words: string) => bridge.log().some(({ level, msg }) => level === 'warn' && msg.includes(words))
+    expect(warned('everybody on this machine may read it')).toBe((mode & 0o004) !== 0)
+    expect(warned('runs as root')).toBe(process.getuid?.() === 0)
+    expect(bridge.lines.all.join('\n')).not.toContain('written-here')
+  })
+
   it('makes its host keys at the first start, for its owner alone, and keeps them', async () => {
     const config = { users: [opsUser()], 'data-dir': join(directory.path, 'kept') }
     const fingerprints: unknown[] = []

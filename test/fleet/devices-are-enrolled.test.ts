@@ -241,23 +241,39 @@ describe('the enrolment of devices', () => {
     expect((await open.get('router1'))?.refusals).toEqual({ 'missing-hmac': 1000 })
   })
 
-  it('calls that waited too long in the queue are counted and not written, and hold up no write that matters', async () => {
-    const open = await desk()
-    const held = open.pend(call('router1', newKey()), never)
-    await approveShown(open, 'router1', 'alice')
-    await held
+  it('refusals of devices by the thousand are counted, and written a few hundred times in ten seconds', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, at) => `router${at}`)
+    const open = await desk(
+      ids.map((id) => ({ id, aliases: [], labels: {}, pins: [], maxSessions: 10, spareChannels: 0 })),
+    )
     const update = vi.spyOn(store.enrolments, 'update')
-    const refused = { message: '', hint: '', source: '192.0.2.1:1', deviceId: 'router1' }
-    open.refused({ ...refused, reason: 'queue-timeout' })
-    expect(update).not.toHaveBeenCalled()
-    open.refused({ ...refused, reason: 'login-failed' })
-    expect(update).toHaveBeenCalledTimes(1)
+    for (const deviceId of ids)
+      open.refused({ reason: 'unknown-host-key', message: '', hint: '', source: '192.0.2.9:1', deviceId })
+    expect(update).toHaveBeenCalledTimes(200)
     update.mockRestore()
-    expect(await open.get('router1')).toMatchObject({
-      refusals: { 'queue-timeout': 1, 'login-failed': 1 },
-      lastRefusal: { reason: 'login-failed' },
-    })
+    expect((await open.get('router999'))?.refusals).toEqual({ 'unknown-host-key': 1 })
   })
+
+  it.each(['queue-timeout', 'closed-early', 'gave-way'])(
+    'calls that came to nothing in the queue are counted and not written, and hold up no write that matters: %s',
+    async (reason) => {
+      const open = await desk()
+      const held = open.pend(call('router1', newKey()), never)
+      await approveShown(open, 'router1', 'alice')
+      await held
+      const update = vi.spyOn(store.enrolments, 'update')
+      const refused = { message: '', hint: '', source: '192.0.2.1:1', deviceId: 'router1' }
+      open.refused({ ...refused, reason })
+      expect(update).not.toHaveBeenCalled()
+      open.refused({ ...refused, reason: 'login-failed' })
+      expect(update).toHaveBeenCalledTimes(1)
+      update.mockRestore()
+      expect(await open.get('router1')).toMatchObject({
+        refusals: { [reason]: 1, 'login-failed': 1 },
+        lastRefusal: { reason: 'login-failed' },
+      })
+    },
+  )
 
   describe('of configured devices', () => {
     const pin = newKey()

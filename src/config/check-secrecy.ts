@@ -1,0 +1,87 @@
+import { statSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import type { LocatedTree } from './located-tree.js'
+import type { Problem } from './problem.js'
+import type { Config } from './schema.js'
+import type { ValuePath } from './value-path.js'
+
+/** Keys of the configuration whose values are secrets, other than hashes of passwords. */
+const SECRET_KEYS: ReadonlySet<string> = new Set([
+  'password',
+  'passphrase',
+  'secret',
+  'token',
+  'host-ca-passphrase',
+  'user-ca-passphrase',
+  'headers',
+])
+
+/** The permission of everybody to read. */
+const READABLE_BY_ALL = 0o004
+
+/** The first key that has a secret written into the file itself, not taken from the environment. */
+export function writtenSecret(tree: LocatedTree): string | undefined {
+  const look = (value: unknown, path: ValuePath, isSecret: boolean): string | undefined => {
+    if (typeof value === 'string')
+      return isSecret && value !== '' && !tree.placeOf(path).fromEnvironment ? path.join('.') : undefined
+    if (typeof value !== 'object' || value === null) return undefined
+    for (const [key, item] of Object.entries(value)) {
+      const place = Array.isArray(value) ? Number(key) : key
+      const found = look(item, [...path, place], isSecret || SECRET_KEYS.has(key))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return look(tree.value, [], false)
+}
+
+/**
+ * Files that hold secrets and that everybody on this machine may read: the configuration where a secret is written into it, `.env`, private keys.
+ * @param options.secretKey the key of such a secret
+ */
+export function doubtsAboutSecrecy(options: {
+  readonly config: Config
+  readonly file: string | undefined
+  readonly secretKey: string | undefined
+  readonly cwd: string
+  /** Absolute; that of the configuration file. */
+  readonly directory: string
+}): readonly Problem[] {
+  const { config, file, secretKey, cwd, directory } = options
+  const { ssh, http } = config.endpoint
+  const ofCredentials = [...config.credentials].flatMap(([name, { privateKey, userCa }]) => [
+    { key: `credentials.${name}.private-key`, path: privateKey },
+    { key: `credentials.${name}.user-ca`, path: userCa },
+  ])
+  const keys = [
+    ...ssh.hostKeys.map((path) => ({ key: 'endpoint.ssh.host-keys', path })),
+    { key: 'endpoint.ssh.host-ca', path: ssh.hostCa },
+    { key: 'endpoint.http.key', path: http.key },
+    ...ofCredentials,
+  ]
+  const doubt = (path: string, key: string, what: string): readonly Problem[] => {
+    const mode = modeOf(path)
+    if (mode === undefined || (mode & READABLE_BY_ALL) === 0) return []
+    const below = relative(cwd, path)
+    const shown = below.startsWith('..') ? path : below
+    const message = `${what}, and everybody on this machine may read it (mode ${(mode & 0o777).toString(8)})`
+    return [{ file: shown, key, message, hint: 'chmod o-rwx it, and let the user of the bridge own it' }]
+  }
+  const folders = [...new Set([resolve(cwd), resolve(cwd, directory)])]
+  return [
+    ...(file === undefined || secretKey === undefined
+      ? []
+      : doubt(resolve(cwd, file), secretKey, 'the file has a secret in it')),
+    ...folders.flatMap((folder) => doubt(join(folder, '.env'), '', 'secrets are in it')),
+    ...keys.flatMap(({ key, path }) => (path === undefined ? [] : doubt(path, key, 'it is a private key'))),
+  ]
+}
+
+function modeOf(path: string): number | undefined {
+  try {
+    const found = statSync(path)
+    return found.isFile() ? found.mode : undefined
+  } catch {
+    return undefined
+  }
+}
