@@ -1,4 +1,4 @@
-import { loginWithdrawn, type RightEnd, rightsLost, tokenEnded } from '../access/right-end.js'
+import { loginWithdrawn, type RightEnd, tokenEnded } from '../access/right-end.js'
 import type { TokenDesk } from '../access/token-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
@@ -8,7 +8,7 @@ import { createJobDesk, type JobDesk } from '../northbound/http/jobs/job-desk.js
 import { runJob } from '../northbound/http/jobs/run-job.js'
 import type { FleetEventLog } from '../northbound/http/streams/fleet-events.js'
 import { createWebhook, type Webhook } from '../northbound/http/webhooks/webhook.js'
-import type { Accounts } from '../northbound/authorise.js'
+import { type Accounts, rightLostBy } from '../northbound/authorise.js'
 import type { Store } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { isServed } from './http-access.js'
@@ -43,10 +43,7 @@ export function jobDeskOn(options: {
     limits: () => settings().jobLimits,
     log,
     ended,
-    denied: async ({ owner, deviceId }) => {
-      const authorisation = await callerOf(owner, 'job').authorise(deviceId)
-      return authorisation.allowed ? undefined : rightsLost(authorisation.refusal)
-    },
+    denied: async ({ owner, deviceId }) => rightLostBy(await callerOf(owner, 'job').authorise(deviceId)),
     run: (job) => runJob(app(), job, callerOf(job.owner, `job ${job.id}`)),
   })
 }

@@ -1,5 +1,6 @@
 import type { SelectableDevice } from '../access/device-selector.js'
 import { type Permission, type PermissionDecision, permissionOn } from '../access/permission.js'
+import { type RightEnd, rightsLost } from '../access/right-end.js'
 import type { Role, Roles } from '../access/role.js'
 import type { User } from '../access/user.js'
 import type { DeviceStatus } from '../fleet/device-status.js'
@@ -70,6 +71,12 @@ export function accountsOverSsh(accounts: Accounts): Accounts {
       return last.overSsh
     },
   }
+}
+
+/** Why what somebody has on a device may not go on; undefined while it may, and for a device that is gone, which ends it itself. */
+export function rightLostBy(authorisation: Authorisation): RightEnd | undefined {
+  if (authorisation.allowed || authorisation.refusal.reason === 'unknown-device') return undefined
+  return rightsLost(authorisation.refusal)
 }
 
 function noRights(user: string, why: string): SessionRefusalText {

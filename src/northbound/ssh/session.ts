@@ -13,7 +13,7 @@ import { type HeldChannel, holdAnswer, sendEof, sendExit, socketOf } from '../..
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer, Span } from '../../telemetry/traces.js'
-import type { Authorisation, SessionRefusalText } from '../authorise.js'
+import { type Authorisation, rightLostBy, type SessionRefusalText } from '../authorise.js'
 import { traceOpening } from '../trace-opening.js'
 import { traceRpc } from '../trace-rpc.js'
 import type { Authenticated } from './authentication.js'
@@ -250,11 +250,7 @@ async function rightTo(
   { authorise, ended, client, deviceId }: SessionContext,
 ): Promise<RightEnd | undefined> {
   const authorisation = await authorise()
-  if (!authorisation.allowed) {
-    // A device that is gone ends its sessions itself.
-    if (authorisation.refusal.reason === 'unknown-device') return undefined
-    return ended() ?? rightsLost(authorisation.refusal)
-  }
+  if (!authorisation.allowed) return ended() ?? rightLostBy(authorisation)
   const { permission } = authorisation
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
     return rightsLost(channelNotAllowed(request, use, permission, { user: client.user, deviceId }))

@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Role } from '../../../src/access/role.js'
 import type { User } from '../../../src/access/user.js'
@@ -6,6 +11,7 @@ import type { Api } from '../../../src/northbound/http/api.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { identifyByCredentials } from '../../../src/northbound/http/authentication.js'
 import { createFleetEventLog } from '../../../src/northbound/http/streams/fleet-events.js'
+import { serveOnSocket } from '../../../src/northbound/http/serve.js'
 import { createRpcDesk } from '../../../src/northbound/http/rpc/rpc-desk.js'
 import { attached, callLimits, fleetInMemory } from './fleet-in-memory.js'
 import { deviceInMemory } from './rpc/support/device-in-memory.js'
@@ -145,6 +151,32 @@ it('a stream whose right stays goes on through every look at it', async () => {
   }
   expect(told.join('')).not.toContain('ended')
   await vi.waitFor(() => expect(inMemory.live.count()).toBe(0))
+})
+
+it('a stream whose client reads nothing is cut off a moment after its right ended', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'homeport-rights-'))
+  const path = join(directory, 'socket')
+  const serving = await serveOnSocket(app, { path, log: recordedLog().log })
+  if (!serving.ok) throw new Error(serving.problem.message)
+  const client = connect(path)
+  try {
+    const { id, bearer } = await token()
+    client.on('error', () => undefined)
+    client.write(`GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${bearer}\r\n\r\n`)
+    await once(client, 'data')
+    client.pause()
+    const software = 'x'.repeat(64 * 1024)
+    for (let event = 0; event < 200; event += 1)
+      emitter.emit('attached', { deviceId: 'router1', source: '', hostKeyFingerprint: '', software })
+    await inMemory.tokens.revoke(id, 'operator')
+    inMemory.live.recheck()
+    await vi.waitFor(() => expect(inMemory.streams.open).toBe(0), { timeout: 10_000 })
+    expect(inMemory.live.count()).toBe(0)
+  } finally {
+    client.destroy()
+    await serving.served.close()
+    await rm(directory, { recursive: true })
+  }
 })
 
 describe('a call that waits for its device', () => {

@@ -8,6 +8,7 @@ import { type RightEnd, rightsLost } from '../../../access/right-end.js'
 import { buildNotification } from '../../../netconf/notification.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import { xmlToJson } from '../../../netconf/xml-to-json.js'
+import { rightLostBy } from '../../authorise.js'
 import type { Api, ApiEnv, Ports } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needsOnDevice } from '../require-scope.js'
@@ -112,7 +113,7 @@ async function rightTo(
   const end = caller.ended()
   if (end !== undefined) return end
   const authorisation = await caller.authorise(deviceId)
-  if (!authorisation.allowed) return rightsLost(authorisation.refusal)
+  if (!authorisation.allowed) return rightLostBy(authorisation)
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
   return decision.allowed
     ? undefined

@@ -1,7 +1,7 @@
 import { inBackground } from '../../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { rightsLost } from '../../../../access/right-end.js'
+import { rightLostBy } from '../../../authorise.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
@@ -69,10 +69,7 @@ async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
   const { caller } = c.var
   ports.rpc.sessions.endBy(opening.session, (end) =>
     ports.live.watch({
-      check: async () => {
-        const now = await caller.authorise(deviceId)
-        return caller.ended() ?? (now.allowed ? undefined : rightsLost(now.refusal))
-      },
+      check: async () => caller.ended() ?? rightLostBy(await caller.authorise(deviceId)),
       until: caller.until,
       end: ({ message }) => end(message),
     }),
