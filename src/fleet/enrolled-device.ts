@@ -45,6 +45,11 @@ export function withoutEntry(enrolment: Enrolment): Enrolment | undefined {
   return { ...rest, pins: [] }
 }
 
+/** What is left of an enrolment whose device waited for a decision in vain: what an operator added by hand before it ever called. */
+export function withoutCall({ presented: _presented, ...enrolment }: Enrolment): Enrolment | undefined {
+  return enrolment.decision?.how === 'onboarding' ? { ...enrolment, standing: 'approved' } : undefined
+}
+
 function pinsOf(enrolment: Enrolment | undefined, secret: string | undefined): KnownDevice['pins'] {
   return countingPins(enrolment, secret).map(({ type, blob }) => ({ type, blob, comment: '' }))
 }

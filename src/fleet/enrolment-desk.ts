@@ -14,6 +14,7 @@ import {
   standingOf,
   storedDevice,
   viewOf,
+  withoutCall,
   withoutEntry,
   withStored,
 } from './enrolled-device.js'
@@ -168,10 +169,10 @@ export async function createEnrolmentDesk(options: {
   }
 
   const forgetExpired = (): void => {
-    for (const deviceId of room.expire(now().getTime())) note(deviceId, () => undefined)
+    for (const deviceId of room.expire(now().getTime())) note(deviceId, withoutCall)
   }
   const giveWay = (deviceId: string): void => {
-    note(deviceId, () => undefined)
+    note(deviceId, withoutCall)
     waiting.get(deviceId)?.('too-many-pending')
   }
 

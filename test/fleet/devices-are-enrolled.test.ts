@@ -322,6 +322,18 @@ describe('the enrolment of devices', () => {
     expect([...open.known().all()][0]?.secret).toBe('very-secret-indeed')
   })
 
+  it('what an operator added stays, although a stranger claimed it and nobody decided', async () => {
+    const open = await desk()
+    await open.add({ deviceId: 'added', labels: { site: 'tokyo' }, vendor: 'junos' }, 'alice')
+    void open.pend(call('added', newKey(), '192.0.2.1:1'), new AbortController().signal)
+    expect(await open.get('added')).toMatchObject({ standing: 'pending' })
+    for (let caller = 0; caller < 8; caller += 1)
+      void open.pend(call(`r${caller}`, newKey(), `198.51.100.${caller}:1`), new AbortController().signal)
+    open.configure([], { ...limits, pendingLifetime: -1 }, 10)
+    expect((await open.list()).map(({ deviceId, standing }) => [deviceId, standing])).toEqual([['added', 'approved']])
+    expect(open.devices()).toMatchObject([{ id: 'added', labels: { site: 'tokyo' } }])
+  })
+
   it('a decision on an unknown device says so', async () => {
     const open = await desk()
     for (const change of [
