@@ -17,6 +17,9 @@ export interface Operation {
   readonly unclear?: string
 }
 
+/** Characters of a name that rules are held against. No operation, namespace or datastore has a longer one. */
+const LONGEST_NAME = 1024
+
 /** The children of an operation element that are looked at, in lower case. */
 export const DATASTORE_PARAMETERS: readonly string[] = ['source', 'target', 'datastore', 'url']
 
@@ -26,6 +29,13 @@ export const DATASTORE_PARAMETERS: readonly string[] = ['source', 'target', 'dat
  */
 export function operationOf(element: XmlElement): Operation {
   const { namespace, name } = element
+  if (name.length > LONGEST_NAME || namespace.length > LONGEST_NAME)
+    return {
+      namespace: namespace.slice(0, LONGEST_NAME),
+      name: name.slice(0, LONGEST_NAME),
+      uses: [],
+      unclear: `its name is longer than ${LONGEST_NAME} characters`,
+    }
   if (namespace === XINCLUDE_NS) return { namespace, name, uses: [], unclear: 'XInclude stands for something else' }
   const uses: Operation['uses'][number][] = []
   for (const { parameter, access } of datastoreUses(name)) {
@@ -62,7 +72,7 @@ function datastoreIn(parameter: XmlElement, name: string): string | undefined {
   if (name === 'datastore') return identityIn(parameter)
   const [only, ...more] = elementsOf(parameter)
   if (only === undefined || more.length > 0 || textOf(parameter).trim() !== '') return undefined
-  if (only.namespace === XINCLUDE_NS) return undefined
+  if (only.namespace === XINCLUDE_NS || only.name.length > LONGEST_NAME) return undefined
   if (isParameter(only, 'datastore')) return identityIn(only)
   const hasContent = only.name === 'url' || only.name === 'config'
   return hasContent || (elementsOf(only).length === 0 && textOf(only).trim() === '') ? only.name : undefined
@@ -70,7 +80,8 @@ function datastoreIn(parameter: XmlElement, name: string): string | undefined {
 
 /** The local name of an identity: `ds:operational` is `operational`. */
 function identityIn(leaf: XmlElement): string | undefined {
-  const found = /^\s*(?:[^\s:]+:)?([^\s:]+)\s*$/u.exec(textOf(leaf))
+  const text = textOf(leaf)
+  const found = text.length > LONGEST_NAME ? null : /^\s*(?:[^\s:]+:)?([^\s:]+)\s*$/u.exec(text)
   return elementsOf(leaf).length > 0 ? undefined : found?.[1]
 }
 

@@ -88,7 +88,7 @@ def record(record_file, program):
 
 
 def answers():
-    """Does what each RPC asks for: waits <wait> milliseconds, then answers with <size> octets of text and its <token>."""
+    """Does what each RPC asks for: waits <wait> milliseconds, then answers with <size> octets of text, or of the markup <of> over and over, and its <token>."""
     capabilities = "".join(f"<capability>{uri}</capability>" for uri in (BASE10, BASE11))
     hello = f'<hello xmlns="{BASE}"><capabilities>{capabilities}</capabilities><session-id>{os.getpid()}</session-id></hello>'
     write(hello.encode() + END)
@@ -102,12 +102,14 @@ def answers():
         found = re.search(rb'<rpc[^>]*message-id="([^"]*)"', message)
         if not found:
             continue
-        asked = {name: re.search(rb"<%s>([^<]*)</%s>" % (name, name), message) for name in (b"wait", b"size", b"token")}
+        asked = {name: re.search(rb"<%s>([^<]*)</%s>" % (name, name), message) for name in (b"wait", b"size", b"token", b"of")}
         wait, size, token = (asked[name][1] if asked[name] else b"0" for name in (b"wait", b"size", b"token"))
+        part = asked[b"of"][1].replace(b"&lt;", b"<").replace(b"&gt;", b">") if asked[b"of"] else b"x"
+        filling = part * (CHUNK // len(part) or 1)
         time.sleep(int(wait) / 1000)
         send_part(b'<rpc-reply xmlns="%s" message-id="%s"><data><token>%s</token><text>' % (BASE.encode(), found[1], token))
-        for start in range(0, int(size), CHUNK):
-            send_part(b"x" * min(CHUNK, int(size) - start))
+        for start in range(0, int(size), len(filling)):
+            send_part(filling[: (int(size) - start) // len(part) * len(part) or len(part)])
         send_part(b"</text></data></rpc-reply>")
         write(b"\n##\n" if chunked else END)
         if b"<close-session" in message:

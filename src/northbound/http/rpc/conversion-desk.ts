@@ -39,7 +39,7 @@ export interface ConversionOptions {
 }
 
 /** MiB of heap that the thread has: what needs more ends the thread, and not the bridge. */
-const HEAP = 1024
+const HEAP = 2048
 /** Milliseconds that a thread without work is kept: its heap is memory that nobody else has. */
 const IDLE = 30_000
 

@@ -1,3 +1,4 @@
+import { createGiveWay } from '../../../../lib/give-way.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
@@ -25,9 +26,13 @@ export function registerListDevices(api: Api, { fleet, enrolments }: Ports): voi
     const [known, enrolled] = await Promise.all([fleet.devices(), enrolments.list()])
     const statuses = new Map(known.map((status) => [status.id, status]))
     const views = new Map(enrolled.map((enrolment) => [enrolment.deviceId, enrolment]))
-    const ids = [...new Set([...statuses.keys(), ...views.keys()])]
-      .filter((id) => c.var.caller.sees({ id, labels: statuses.get(id)?.labels ?? {} }))
-      .toSorted()
-    return c.json({ devices: ids.map((id) => describeDevice(id, views.get(id), statuses.get(id))) }, 200)
+    const giveWay = createGiveWay()
+    const devices: ReturnType<typeof describeDevice>[] = []
+    for (const id of [...new Set([...statuses.keys(), ...views.keys()])].toSorted()) {
+      await giveWay()
+      if (c.var.caller.sees({ id, labels: statuses.get(id)?.labels ?? {} }))
+        devices.push(describeDevice(id, views.get(id), statuses.get(id)))
+    }
+    return c.json({ devices }, 200)
   })
 }

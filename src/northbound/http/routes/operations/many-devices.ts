@@ -2,7 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
-import { selectsDevice } from '../../../../access/device-selector.js'
+import { MAX_PATTERNS, MAX_SELECTOR, patternsIn, selectionOf } from '../../../../access/device-selection.js'
+import { createGiveWay } from '../../../../lib/give-way.js'
 import type { DeviceStatus } from '../../../../fleet/device-status.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
@@ -27,8 +28,9 @@ const manySchema = z
       .optional()
       .openapi({ example: ['router1', 'router2'] }),
     selectors: z
-      .array(z.string().min(1))
+      .array(z.string().min(1).max(MAX_SELECTOR))
       .max(1000)
+      .refine((given) => patternsIn(given) <= MAX_PATTERNS, `has more than ${MAX_PATTERNS} characters in patterns`)
       .optional()
       .openapi({
         description: 'as in roles: `*` and `?` in a device id, or `label=value`',
@@ -127,12 +129,16 @@ async function chosenDevices(
   { fleet }: Ports,
   { ids = [], selectors = [], labels }: Wanted,
 ): Promise<readonly string[]> {
+  const isSelected = selectionOf(selectors)
   const selected = (device: DeviceStatus): boolean =>
-    selectors.some((selector) => selectsDevice(selector, device)) ||
+    isSelected(device) ||
     (labels !== undefined && Object.entries(labels).every(([name, value]) => device.labels[name] === value))
   const chosen = new Set(ids)
-  for (const device of await fleet.devices())
+  const giveWay = createGiveWay()
+  for (const device of await fleet.devices()) {
+    await giveWay()
     if (selected(device) && (await caller.mayOn('rpc', device.id))) chosen.add(device.id)
+  }
   return [...chosen]
 }
 

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest'
+import { createApp } from '../../../src/northbound/http/app.js'
+import { LONGEST_TURN, measureLoopTurns } from '../../support/loop-turn.js'
+import { fleetInMemory } from './fleet-in-memory.js'
+import { recordedLog } from './recorded-log.js'
+
+const statuses = Array.from({ length: 10_000 }, (_, at) => ({
+  id: `device-${at}-${'x'.repeat(100)}`,
+  labels: { site: `site-${at}-${'x'.repeat(100)}` },
+  maxSessions: 10,
+}))
+const app = createApp({ ...fleetInMemory({ statuses }), log: recordedLog().log })
+
+const choose = (selectors: readonly string[]) =>
+  app.request('/api/v1/rpc', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ selectors, rpc: '<get/>', concurrency: 1 }),
+  })
+
+it('selectors that match late, held against ten thousand devices, let others come between', async () => {
+  const late = Array.from({ length: 15 }, (_, at) => `${'*x'.repeat(120)}y${at}`)
+  const turns = measureLoopTurns()
+  const answer = await choose([...late, ...late.map((one) => `site=${one}`)].slice(0, 16))
+  expect([answer.status, answer.headers.get('homeport-devices')]).toEqual([200, '0'])
+  expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+  await answer.body?.cancel()
+})
+
+it('selectors without wildcards may be as many as a request has', async () => {
+  const answer = await choose(statuses.slice(0, 1000).map(({ id }) => id.toUpperCase()))
+  expect(answer.headers.get('homeport-devices')).toBe('1000')
+  await answer.body?.cancel()
+})
+
+it('selectors that are too long, or have too many characters in patterns, are refused', async () => {
+  expect((await choose(['x'.repeat(257)])).status).toBe(422)
+  expect((await choose(Array.from({ length: 20 }, () => `*${'x'.repeat(250)}`))).status).toBe(422)
+})
+
+it('a list of ten thousand devices takes no turn longer than a session may wait', async () => {
+  const turns = measureLoopTurns()
+  const answer = await app.request('/api/v1/devices')
+  expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+  expect(((await answer.json()) as { devices: unknown[] }).devices).toHaveLength(10_000)
+})
