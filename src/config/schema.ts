@@ -99,6 +99,7 @@ export function configSchema(directory: string, environment: Environment) {
     'rpc-timeout': duration().default(60_000),
     'max-rpc-timeout': duration().default(3_600_000),
     'max-request-size': size('1KiB', '1GiB').default(16 * MIB),
+    'max-job-request-size': size('1KiB', '16MiB').default(MIB),
     'max-json-reply-size': size('1KiB', '1GiB').default(8 * MIB),
     'max-conversions': integer(2, 1000).default(16),
     'conversion-timeout': duration('1s').default(30_000),

@@ -56,6 +56,7 @@ describe('an empty configuration', () => {
             rpcTimeout: 60_000,
             maxRpcTimeout: 3_600_000,
             maxRequestSize: 16 * 1024 ** 2,
+            maxJobRequestSize: 1024 ** 2,
             maxJsonReplySize: 8 * 1024 ** 2,
             maxConversions: 16,
             conversionTimeout: 30_000,

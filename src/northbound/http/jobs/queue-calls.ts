@@ -55,6 +55,13 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rp
     })
   url.searchParams.delete('expires')
   url.searchParams.delete('wait')
+  const { maxJobRequestSize } = rpc.limits()
+  const octets = await c.req.arrayBuffer()
+  if (octets.byteLength > maxJobRequestSize)
+    return answerProblem(c, 'body-too-large', {
+      message: `the body of a job is longer than ${maxJobRequestSize} octets`,
+      hint: 'send it without Prefer: respond-async, or raise endpoint.http.max-job-request-size',
+    })
   const body = await c.req.text()
   return rpc.answers.once(c, deviceId, body, async () => {
     const submitted = await jobs.submit({

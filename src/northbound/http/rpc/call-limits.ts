@@ -4,6 +4,8 @@ export interface CallLimits {
   readonly rpcTimeout: number
   readonly maxRpcTimeout: number
   readonly maxRequestSize: number
+  /** Of a request that is to become a job: it is held, and written to disk, until its device is there. */
+  readonly maxJobRequestSize: number
   /** Of the bodies of all requests that are under way. */
   readonly maxRequestTotal: number
   /** A reply is held whole to become JSON; as XML it is handed on as it comes, of any size. */
