@@ -109,7 +109,7 @@ export function createTokenDesk({
   }
 
   return {
-    create: async (wanted) => {
+    create: inTurn(async (wanted) => {
       if (!isUser(wanted.user)) return { ok: false, problem: unknownUser(wanted.user) }
       const good = await tidy()
       if (good >= maxTokens()) return { ok: false, problem: tooMany(good) }
@@ -118,7 +118,7 @@ export function createTokenDesk({
       const written = await shelf.update(id, () => token)
       if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
       return { ok: true, token, text }
-    },
+    }),
     get: (id) => shelf.get(id),
     list: () => shelf.list(),
     revoke: async (id, by) => {
@@ -145,6 +145,16 @@ export function createTokenDesk({
       if (checked.ok) await noteUse(checked.token)
       return checked
     },
+  }
+}
+
+/** Does one after another, so that two at once do not both find the last place free. */
+function inTurn<Asked, Answer>(work: (asked: Asked) => Promise<Answer>): (asked: Asked) => Promise<Answer> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (asked) => {
+    const next = last.then(() => work(asked))
+    last = next.catch(() => undefined)
+    return next
   }
 }
 

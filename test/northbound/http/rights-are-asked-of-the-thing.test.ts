@@ -251,6 +251,28 @@ describe('a token', () => {
     ).toEqual({ operator: both, root: both })
   })
 
+  it('is made by the operator, and with a password by a user of the configuration for nobody else', async () => {
+    const make = (user: string) => {
+      const body = JSON.stringify({ user, scopes: ['read'] })
+      return allowed('/api/v1/tokens', { method: 'POST', body })
+    }
+    expect(await make('eve')).toEqual(['operator'])
+    // Each of these asks for one of their own; there is room for few.
+    for (const [person, user, status] of [
+      ['root by a token for edge', 'root', 403],
+      ['ann of an issuer', 'ann', 403],
+      ['edge admin', 'root', 403],
+      ['edge admin', 'eve', 409],
+    ] as const) {
+      const answer = await ask(person, '/api/v1/tokens', { method: 'POST', body: JSON.stringify({ user }) })
+      expect([person, answer.status]).toEqual([person, status])
+    }
+    const byHook = { ...(callers.get('edge admin') as Caller), grantedRoles: ['edge-admin'] }
+    callers.set('edge admin', byHook)
+    const answer = await ask('edge admin', '/api/v1/tokens', { method: 'POST', body: JSON.stringify({ user: 'eve' }) })
+    expect(answer.status).toBe(403)
+  })
+
   it('is revoked by the same alone, and nobody else learns that it exists', async () => {
     const path = `/api/v1/tokens/${ids.get('token of root')}`
     const unknown = '/api/v1/tokens/000000000000'
@@ -332,6 +354,7 @@ const onDevice: Readonly<Record<string, Scope>> = {
   'POST /api/v1/devices/{id}/approve': 'admin',
   'POST /api/v1/devices/{id}/reject': 'admin',
   'POST /api/v1/devices/{id}/repin': 'admin',
+  'POST /api/v1/devices/{id}/disconnect': 'admin',
   'GET /api/v1/devices/{id}/notifications': 'rpc',
   'POST /api/v1/devices/{id}/sessions': 'rpc',
   'POST /api/v1/devices/{id}/transaction': 'rpc',
@@ -392,7 +415,8 @@ describe('every route', () => {
     const onSession = routes.filter((route) => /^POST .*\/sessions\/\{sid\}\/[a-z-]+$/.test(route))
     expect(onSession.length).toBeGreaterThan(5)
     const ruled = new Set([...Object.keys(onDevice), ...Object.keys(onThings), ...onSession])
-    expect(routes.filter((route) => !ruled.has(route))).toEqual([])
+    const unruled = routes.filter((route) => !ruled.has(route))
+    expect(unruled, 'say in onDevice or onThings who may ask this of what, and test it').toEqual([])
   })
 
   it.each(Object.entries(onDevice))('%s is for those with `%s` on that device alone', async (route, scope) => {

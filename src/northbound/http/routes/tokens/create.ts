@@ -62,8 +62,10 @@ export function registerCreateToken(api: Api, { tokens }: Ports): void {
  * Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's rights.
  * A token acts as a user of the configuration: somebody of that name whom the hook or an issuer knows is somebody else.
  */
-function mayMakeFor({ kind, method, principal }: Caller, user: string): boolean {
-  return kind === 'operator' || (method === 'password' && samePrincipal(principal, { realm: 'local', name: user }))
+function mayMakeFor({ kind, method, principal, grantedRoles }: Caller, user: string): boolean {
+  if (kind === 'operator') return true
+  // The token would have the roles of the entry, which may be more than those that the hook gave.
+  return method === 'password' && grantedRoles === undefined && samePrincipal(principal, { realm: 'local', name: user })
 }
 
 function wantedToken(asked: z.output<typeof newTokenSchema>, createdBy: string): WantedToken {
