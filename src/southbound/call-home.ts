@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { workOn } from '../lib/current-work.js'
@@ -21,7 +22,7 @@ import { holdSession } from './held-session.js'
 import { readClaim } from './initiation.js'
 import type { Login } from './login.js'
 import type { Refusal } from './refusal.js'
-import { openSshLink, type SshLinkOptions } from './ssh-link.js'
+import { noLongerProven, openSshLink, type SshLinkOptions } from './ssh-link.js'
 import { stopwatch } from './stopwatch.js'
 import { watchWaiting } from './waiting-connection.js'
 
@@ -97,13 +98,19 @@ export async function receiveCall(
   const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
   if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
   const work = { kind: 'handshake', source }
+  let credentials: Credentials | undefined
+  const judge = judgeOf(claim, desk, anchors)
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
-    judge: judgeOf(claim, desk, anchors),
+    judge,
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
-    login: ({ deviceId, because }) => loginFor(deviceId, credentialsFor(deviceId, because), log),
+    login: ({ deviceId, because }) => {
+      credentials = credentialsFor(deviceId, because)
+      return loginFor(deviceId, credentials, log)
+    },
+    loginStands: ({ deviceId, because }) => isDeepStrictEqual(credentialsFor(deviceId, because), credentials),
     work: (piece) =>
       call.work(() => {
         workOn(work)
@@ -120,12 +127,22 @@ export async function receiveCall(
   })
   if (!opening.ok) return fail(opening.refusal, claimed, opening.key)
   const { link, verdict, key } = opening
+  /** Whatever is waited for, what proved the device may be taken away meanwhile. */
+  const gone = (): boolean => {
+    if (link.stillProven()) return false
+    const refusal = noLongerProven(verdict.deviceId, judge(key))
+    link.end({ reason: 'no-longer-proven', message: refusal.message })
+    fail(refusal, claimed, key)
+    return true
+  }
+  if (gone()) return
   if (verdict.pin && (verdict.because === 'hmac' || verdict.because === 'first-use'))
     await desk.bind(verdict.deviceId, key, verdict.because)
   if (verdict.because === 'certificate') await desk.admit(verdict.deviceId, 'certificate')
   desk.seen(verdict.deviceId, source)
   acquaintances.met(verdict.deviceId, network)
   const held = wantsHeldSession ? await holdSession(link, log) : undefined
+  if (gone()) return
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
   metrics.handshakeEnded('attached', handshake.seconds())
   fleet.attach(link, held)

@@ -9,12 +9,13 @@ import { connectClient } from '../ssh/ssh2-internals-certificates.js'
 import { keepOctets } from '../ssh/kept-octets.js'
 import { boundUnreadAnswers, nameWork } from '../ssh/ssh2-internals-flow.js'
 import { closeOnceFailed, governWork, probe, remoteSoftwareOf } from '../ssh/ssh2-internals.js'
+import { boundPromptRounds } from '../ssh/ssh2-internals-login.js'
 import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js'
 import { answerAfterExit } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
 import { type ChannelLimits, createDeviceChannels } from './device-channels.js'
-import { type Login, loginWith } from './login.js'
+import { type Login, type LoginProblem, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { replaceable } from './replaceable.js'
 import { ssh2 } from '../ssh/ssh2.js'
@@ -33,6 +34,8 @@ export interface SshLinkOptions {
   readonly decision: (pending: Refusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
   readonly login: (verdict: Trusted) => Promise<Login>
+  /** Whether that is what is bound to it now. */
+  readonly loginStands?: (verdict: Trusted) => boolean
   /** Does a piece of the handshake's work when it is its turn. */
   readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
@@ -59,9 +62,10 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     let gone: AbortController | undefined = new AbortController()
     let verdict: Verdict | undefined
     let presented: Buffer | undefined
-    let failure: (Error & { level?: string }) | undefined
+    let failure: Failure | undefined
 
     const settle = (opening: SshLinkOpening): void => {
+      course.end()
       clearTimeout(timer)
       client.off('close', onClose)
       client.off('ready', onReady)
@@ -80,11 +84,11 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     const onClose = (): void =>
       settle({
         ok: false,
-        refusal: refusalOf(verdict, failure, options.handshakeTimeout),
+        refusal: refusalOf(verdict, failure, { handshakeTimeout: options.handshakeTimeout, login: course.told() }),
         ...(presented === undefined ? {} : { key: presented }),
       })
     const onReady = (): void => {
-      if (verdict?.trusted !== true || presented === undefined) return onClose()
+      if (presented === undefined || !stillProven() || verdict?.trusted !== true) return onClose()
       client.off('error', onError)
       workFreely()
       // ssh2 keeps both for as long as the connection, and with them all that this handshake was about.
@@ -131,15 +135,28 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     /** To sign is work, too. */
     const inTurn = (login: Login): Promise<Login> => new Promise((resolve) => options.work(() => resolve(login)))
 
-    const authHandler = replaceable(
-      loginWith(
-        () =>
-          verdict?.trusted === true
-            ? options.login(verdict).then(inTurn)
-            : Promise.reject(new Error('it is not proven')),
-        fail,
-      ),
-    )
+    /** A login takes as long as the device likes, and meanwhile its key may be revoked, unpinned or bound to another device. */
+    const stillProven = (): boolean => {
+      if (verdict?.trusted !== true || presented === undefined) return false
+      const now = options.judge(presented)
+      verdict =
+        now.trusted && now.deviceId === verdict.deviceId
+          ? now
+          : { trusted: false, ...noLongerProven(verdict.deviceId, now) }
+      return verdict.trusted
+    }
+    const course = loginWith({
+      prepare: () =>
+        stillProven() && verdict?.trusted === true
+          ? options.login(verdict).then(inTurn)
+          : Promise.reject(new Error('it is not proven')),
+      objection: () => {
+        if (!stillProven() || verdict?.trusted !== true) return new Error('it is not proven any more')
+        return options.loginStands?.(verdict) === false ? credentialsChanged() : undefined
+      },
+      onFailure: fail,
+    })
+    const authHandler = replaceable(course.handler)
     const hostVerifier = replaceable((key: Buffer, answer: (trusted: boolean) => void): boolean => {
       if (presented !== undefined) return presented.equals(key)
       presented = keepOctets(key)
@@ -147,6 +164,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     })
 
     client.on('error', onError)
+    client.on('change password', course.passwordChangeWanted)
     client.on('close', onClose)
     client.on('ready', onReady)
     socket.once('close', onGone)
@@ -161,7 +179,29 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
     })
     const workFreely = governWork(client, options.work)
     boundUnreadAnswers(client)
+    boundPromptRounds(client)
     answerAfterExit(client)
+  })
+}
+
+/** `hint`: what may help, where the one who found it knows. */
+type Failure = Error & { readonly level?: string; readonly hint?: string }
+
+/** The refusal of a device that was proven when its login began. */
+export function noLongerProven(deviceId: string, now: Verdict): Refusal {
+  if (!now.trusted && now.reason !== 'pending')
+    return { reason: now.reason, message: now.message, hint: now.hint, deviceId }
+  return {
+    reason: 'no-longer-proven',
+    deviceId,
+    message: `was proven when its login began, but nothing vouches any more for the host key being that of ${JSON.stringify(deviceId)}`,
+    hint: 'what bound the key to it was taken away meanwhile; if that was a mistake, put it back, and the device attaches when it dials again',
+  }
+}
+
+function credentialsChanged(): LoginProblem {
+  return Object.assign(new Error('the credentials bound to it changed meanwhile'), {
+    hint: 'nothing is to be done: the device dials again by itself, and the new ones are used',
   })
 }
 
@@ -195,8 +235,8 @@ const CLIENT_SPOKE = /^Received packet 30 instead of \d+$/
 
 function refusalOf(
   verdict: Verdict | undefined,
-  failure: (Error & { level?: string }) | undefined,
-  handshakeTimeout: number,
+  failure: Failure | undefined,
+  { handshakeTimeout, login }: { readonly handshakeTimeout: number; readonly login: string | undefined },
 ): Refusal {
   if (verdict?.trusted === false) {
     const { reason, message, hint, deviceId } = verdict
@@ -220,8 +260,8 @@ function refusalOf(
   if (verdict?.trusted)
     return {
       reason: 'login-failed',
-      message: `proved its identity, but the bridge could not log in: ${because}`,
-      hint: 'compare the credentials configured for it with the user account on the device',
+      message: `proved its identity, but the bridge could not log in: ${because}${login === undefined ? '' : ` (${login})`}`,
+      hint: failure?.hint ?? 'compare the credentials configured for it with the user account on the device',
       ...deviceId,
     }
   if (CLIENT_SPOKE.test(because))

@@ -93,7 +93,9 @@ describe('a pending device', () => {
     expect(opened.ok && opened.link.hostKeyFingerprint).toBe(key.fingerprint)
     expect(device.heard.slice(0, 3)).toEqual(['decided', 'SERVICE_REQUEST', 'USERAUTH_REQUEST'])
     expect(logins).toEqual(['router1'])
-    expect(judged).toEqual([key.blob, key.blob])
+    // Again before each attempt to log in, and before there is a link.
+    expect(judged.length).toBeGreaterThan(2)
+    expect(judged.every((presented) => presented.equals(key.blob))).toBe(true)
   })
 
   it('is judged anew: what was decided may be that another key is bound to it', async () => {
