@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js'
-import { lists } from '../lib/network-list.js'
+import { lists, sourceList } from '../lib/network-list.js'
 import type { NetworkSide } from '../northbound/http/app.js'
 import type { Api } from '../northbound/http/api.js'
 import { createHttpListener, type HttpListener, type HttpListenerOptions } from '../northbound/http/listener.js'
@@ -41,7 +41,7 @@ export async function createHttpEndpoint(
     tls: material,
     log,
     // Behind a proxy are others, who have limits of their own there.
-    isUnlimited: (network) => isUnlimited(network) || lists(proxies.trusted, network),
+    isUnlimited: (network) => isUnlimited(network) || lists(sourceList(config.endpoint.http.trustedProxies), network),
     connectionRefused,
   })
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js'
-import { lists, networkList } from '../lib/network-list.js'
+import { lists, sourceList } from '../lib/network-list.js'
 import { createPenalties, type Penalties, type PenaltyRules } from '../lib/penalties.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
@@ -17,7 +17,7 @@ export function createSources(
   log: Log,
   metrics: Pick<ClientMetrics, 'sourcePenalised'>,
 ): Sources {
-  let unlimited = networkList(initial.sources.unlimited)
+  let unlimited = sourceList(initial.sources.unlimited)
   const isUnlimited = (network: string): boolean => lists(unlimited, network)
   const penalties = createPenalties(rulesOf(initial, isUnlimited))
   const mayTell = createRateLimit(LINES)
@@ -36,7 +36,7 @@ export function createSources(
       },
     },
     configure: (next) => {
-      unlimited = networkList(next.sources.unlimited)
+      unlimited = sourceList(next.sources.unlimited)
       penalties.configure(rulesOf(next, isUnlimited))
     },
   }
@@ -52,10 +52,11 @@ function rulesOf(
   isUnlimited: (network: string) => boolean,
 ): PenaltyRules {
   const { garbage, timeout, unfinished, failedLogin, exempt, ...rest } = penalties
-  const exempted = networkList(exempt)
+  const exempted = sourceList(exempt)
   return {
     ...rest,
     costs: { garbage, timeout, unfinished, 'failed-login': failedLogin },
-    isExempt: (network) => isUnlimited(network) || lists(exempted, network),
+    // Where a connection came from that was gone before it was looked at, nobody knows.
+    isExempt: (network) => network === '' || isUnlimited(network) || lists(exempted, network),
   }
 }

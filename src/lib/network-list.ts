@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { networkOf } from './source-network.js'
 
 /**
  * Reads addresses and networks in CIDR form, as the configuration has checked them.
@@ -12,6 +13,18 @@ export function networkList(networks: readonly string[]): BlockList {
     else list.addSubnet(address, Number(prefix), familyOf(address))
   }
   return list
+}
+
+/**
+ * The same for sources, which are told apart as `networkOf` does: of an IPv6 address, or a network smaller than a /64, all of its /64.
+ */
+export function sourceList(networks: readonly string[]): BlockList {
+  return networkList(
+    networks.map((network) => {
+      const [address = '', prefix = '128'] = network.split('/')
+      return isIP(address) === 6 && Number(prefix) > 64 ? networkOf(address) : network
+    }),
+  )
 }
 
 /** Whether the first address of a network, as `networkOf` writes it, is on the list. */
