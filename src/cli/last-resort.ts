@@ -8,9 +8,10 @@ const LAST_STOP = 5_000
 const SOCKET_CALLS = new Set(['read', 'write', 'shutdown', 'connect', 'accept'])
 
 /**
- * Hears of failures that nobody has caught. A promise that rejected unheard, or a socket's error that nobody listens for, concerns one flow of work
- * alone: it is told, and the process goes on. Any other exception has cut off a piece of work half way, whose state may be wrong: the process ends,
- * in order as far as it can, for the service manager to start it anew.
+ * Hears of failures that nobody has caught. A promise that rejected unheard, or a socket's error that nobody listens
+ * for, concerns one flow of work alone: it is told, and the process goes on. Any other exception has cut off a piece of
+ * work half way, whose state may be wrong: the process ends, in order as far as it can, for the service manager to
+ * start it anew.
  * @param stop ends the bridge at once
  * @returns what ends that
  */

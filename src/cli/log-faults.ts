@@ -7,7 +7,8 @@ import type { FaultMetrics } from '../telemetry/metrics.js'
 const FAULT_LINES = { each: 10, all: 30, interval: 60_000 }
 
 /**
- * Logs and counts faults of the bridge itself, each of which has ended the one connection, session or piece of work that it came up in.
+ * Logs and counts faults of the bridge itself, each of which has ended the one connection, session or piece of work
+ * that it came up in.
  * @returns what ends that
  */
 export function logFaults(log: Log, metrics: FaultMetrics): () => void {

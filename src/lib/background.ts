@@ -1,6 +1,6 @@
 /**
- * Work that nobody waits for: what a socket's bytes set going, what follows when something is over. Such work fails by a fault of the bridge
- * itself, and a failure that nobody hears of would end the process with every connection on it.
+ * Work that nobody waits for: what a socket's bytes set going, what follows when something is over. Such work fails by
+ * a fault of the bridge itself, and a failure that nobody hears of would end the process with every connection on it.
  */
 
 /** Where a fault came up, for the log and the metrics. */
@@ -53,8 +53,8 @@ export function reportFault(place: FaultPlace, error: unknown): void {
 }
 
 /**
- * Lets work go on in the background. It is the one way to leave a promise to itself: where it rejects, `end` ends what the work was for,
- * such as one connection, and the fault is told.
+ * Lets work go on in the background. It is the one way to leave a promise to itself: where it rejects, `end` ends what
+ * the work was for, such as one connection, and the fault is told.
  */
 export function inBackground(place: FaultPlace, work: Promise<unknown>, end: () => void = () => undefined): void {
   work.catch((error: unknown) => {
@@ -68,8 +68,8 @@ export function inBackground(place: FaultPlace, work: Promise<unknown>, end: () 
 }
 
 /**
- * Runs the tasks that it is given one after another, in their order, without anybody waiting for them. One that fails is told, and keeps none of the
- * later ones from running.
+ * Runs the tasks that it is given one after another, in their order, without anybody waiting for them. One that fails
+ * is told, and keeps none of the later ones from running.
  * @param end ends what a failed task was for
  */
 export function oneAfterAnother(place: FaultPlace, end?: () => void): (task: () => unknown) => void {

@@ -1,6 +1,7 @@
 /**
- * A part of what `ssh2-internals.ts` is about: key exchange. ssh2 asks who a host key belongs to before it has checked its signature, takes every guess
- * of the other side for a wrong one, and is as strict in later key exchanges as only the first one is meant to be.
+ * A part of what `ssh2-internals.ts` is about: key exchange. ssh2 asks who a host key belongs to before it has checked
+ * its signature, takes every guess of the other side for a wrong one, and is as strict in later key exchanges as only
+ * the first one is meant to be.
  */
 import { rsaKeyFault } from './verifying-key.js'
 import { createWireReader } from './wire-reader.js'
@@ -71,8 +72,9 @@ interface ExchangeProperties extends ExchangeProtocol {
 
 const { prototype } = requireSsh2('ssh2/lib/protocol/Protocol.js') as { readonly prototype: ExchangeProperties }
 
-// ssh2 keeps the key exchange, the first as every later one, in `_kex` before it does anything with it. On the prototype, because an object
-// whose own property becomes an accessor is a dictionary to V8 from then on, which every packet would pay for.
+// ssh2 keeps the key exchange, the first as every later one, in `_kex` before it does anything with it. On the
+// prototype, because an object whose own property becomes an accessor is a dictionary to V8 from then on, which every
+// packet would pay for.
 Object.defineProperty(prototype, '_kex', {
   configurable: true,
   get(this: ExchangeProperties) {
@@ -102,7 +104,10 @@ export function isOver({ _destruct: destruct }: { readonly _destruct: unknown })
   return destruct === undefined
 }
 
-/** Values of the other side below 2 or above p - 2 make the secret known to anybody (RFC 4253 §8); OpenSSL takes them, of any length. */
+/**
+ * Values of the other side below 2 or above p - 2 make the secret known to anybody (RFC 4253 §8); OpenSSL takes them,
+ * of any length.
+ */
 function judgePublicValue(exchange: KeyExchange): void {
   const { computeSecret } = exchange
   exchange.computeSecret = (theirs) => {
@@ -122,13 +127,16 @@ function lessOne(odd: Buffer): Buffer {
   return even
 }
 
-/** Cookie and message number before the lists of a KEXINIT, and the lists between those for host keys and `first_kex_packet_follows`. */
+/**
+ * Cookie and message number before the lists of a KEXINIT, and the lists between those for host keys and
+ * `first_kex_packet_follows`.
+ */
 const OCTETS_BEFORE_LISTS = 17
 const FURTHER_LISTS = 8
 
 /**
- * Where the other side has sent the first packet of a key exchange on a guess, that packet counts if both sides like the same key exchange and
- * the same host key algorithm best, and is passed over otherwise (RFC 4253 §7).
+ * Where the other side has sent the first packet of a key exchange on a guess, that packet counts if both sides like
+ * the same key exchange and the same host key algorithm best, and is passed over otherwise (RFC 4253 §7).
  */
 function judgeGuess(protocol: ExchangeProtocol, { _remoteKexinit: kexinit }: KeyExchange): void {
   const reader = createWireReader(kexinit.subarray(OCTETS_BEFORE_LISTS))
@@ -148,8 +156,9 @@ const IGNORABLE = new Set([2, 3, 4])
 const FIRST_OF_CONNECTION = 80
 
 /**
- * Strict key exchange forbids ignorable messages in the first key exchange alone (draft-miller-sshm-strict-kex §3); in later ones they may come at
- * any time. Channel data may not (RFC 4253 §7.1), but asyncssh goes on sending it under the old keys, and OpenSSH takes it.
+ * Strict key exchange forbids ignorable messages in the first key exchange alone (draft-miller-sshm-strict-kex §3); in
+ * later ones they may come at any time. Channel data may not (RFC 4253 §7.1), but asyncssh goes on sending it under the
+ * old keys, and OpenSSH takes it.
  */
 function takeUsualMessages(protocol: ExchangeProtocol): void {
   const { _decipher: decipher } = protocol
@@ -163,8 +172,8 @@ function takeUsualMessages(protocol: ExchangeProtocol): void {
 }
 
 /**
- * Lets a client ask its `hostVerifier` only about a host key whose signature over this key exchange holds, the first time and in every key exchange
- * to come. The answer may come when the connection is over: it then counts for nothing.
+ * Lets a client ask its `hostVerifier` only about a host key whose signature over this key exchange holds, the first
+ * time and in every key exchange to come. The answer may come when the connection is over: it then counts for nothing.
  */
 export function proveBeforeJudging(protocol: ExchangeProtocol): void {
   const judge = protocol._hostVerifier
@@ -178,7 +187,10 @@ export function proveBeforeJudging(protocol: ExchangeProtocol): void {
   }
 }
 
-/** ssh2 goes on with what came in the same segment after a host key was refused. To be called for each key exchange of a client. */
+/**
+ * ssh2 goes on with what came in the same segment after a host key was refused. To be called for each key exchange of
+ * a client.
+ */
 export function stopOnceOver(protocol: ExchangeProtocol, exchange: KeyExchange): void {
   const { parse } = exchange
   exchange.parse = (payload) => {
@@ -216,8 +228,8 @@ interface StoppableExchange extends KeyExchange {
 }
 
 /**
- * ssh2 checks the signature as the first thing in `finish`, which it calls once the server has sent NEWKEYS. What it has left to do then it puts into
- * `finish` itself, and that is where it is stopped here and goes on later.
+ * ssh2 checks the signature as the first thing in `finish`, which it calls once the server has sent NEWKEYS. What it
+ * has left to do then it puts into `finish` itself, and that is where it is stopped here and goes on later.
  */
 function finishUpToSignature(exchange: StoppableExchange): boolean {
   const { finish } = exchange

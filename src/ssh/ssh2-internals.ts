@@ -1,8 +1,8 @@
 /**
  * The one place that knows ssh2's insides. Everything here leans on code that ssh2 does not promise to keep,
  * so another version is refused at start instead of failing in the field. Split by idea: connections and channels here,
- * terminals, signals and what else is asked on a channel in `ssh2-internals-requests.ts`, certificates in key exchange and login in
- * `ssh2-internals-certificates.ts`, flow control in `ssh2-internals-flow.ts`, windows on links in `ssh2-internals-window.ts`, what is let go after a handshake in `ssh2-internals-remains.ts`, key objects in `ssh2-internals-keys.ts`, packets of our own making in `ssh2-internals-packet.ts`.
+ * terminals, signals and what else is asked on a channel in `ssh2-internals-requests.ts`, key exchange in
+ * `ssh2-internals-exchange.ts`, certificates in it and in login in `ssh2-internals-certificates.ts`, flow control in `ssh2-internals-flow.ts`, windows on links in `ssh2-internals-window.ts`, what is let go after a handshake in `ssh2-internals-remains.ts`, key objects in `ssh2-internals-keys.ts`, packets of our own making in `ssh2-internals-packet.ts`.
  */
 import type { Socket } from 'node:net'
 import type { Channel, Client, ClientChannel, Connection, ServerChannel } from 'ssh2'

@@ -22,8 +22,8 @@ export function knownHostsFor(entries: readonly KnownHost[], names: readonly str
 const HASHES_IN_A_TURN = 2_000
 
 /**
- * Compares the hashed entries with names before `knownHostsFor` is asked, a bounded number in each turn of the event loop: a stranger picks the name,
- * and a file may have thousands of them.
+ * Compares the hashed entries with names before `knownHostsFor` is asked, a bounded number in each turn of the event
+ * loop: a stranger picks the name, and a file may have thousands of them.
  */
 export async function compareHashedNames(entries: readonly KnownHost[], names: readonly string[]): Promise<void> {
   const hashed = hashedOf(entries)
@@ -53,7 +53,10 @@ type Named = ReadonlySet<KnownHost>
 /** Names whose hashed entries are remembered; the one that was asked for last is forgotten last. */
 const MOST_REMEMBERED = 65_536
 
-/** What a device without an id goes by (RFC 4648 base64 after it); no host that anybody has hashed the name of is called so. */
+/**
+ * What a device without an id goes by (RFC 4648 base64 after it); no host that anybody has hashed the name of is
+ * called so.
+ */
 const FINGERPRINT = /^(\[)?sha256:/
 
 /** By the entries of a file, and then by name: an HMAC for each entry and name is too much to do it twice. */
