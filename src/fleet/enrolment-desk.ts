@@ -23,6 +23,7 @@ import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js
 import type { FleetEmitter, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
 import { createPresentedKeys } from './presented-keys.js'
+import { createWriteBehind, type EnrolmentEdit } from './write-behind.js'
 import { createPendingRoom, type PendingBounds } from './pending-room.js'
 
 export interface EnrolmentLimits extends PendingBounds {
@@ -121,34 +122,48 @@ export async function createEnrolmentDesk(options: {
     )
   let known = createKnownDevices()
 
-  /** What is in memory counts: it stays right when the disk is full. */
-  const update = async (deviceId: string, edit: (current: Enrolment) => Enrolment | undefined): Promise<boolean> => {
+  /** What is in memory counts: it stays right when the disk is full. Gives the change that is to be written. */
+  const change = (deviceId: string, edit: EnrolmentEdit): EnrolmentEdit => {
     const inFile = configured.has(deviceId)
-    const change = (current: Enrolment): Enrolment | undefined => {
+    const changed = (current: Enrolment): Enrolment | undefined => {
       const next = edit(current)
       return next === undefined || !inFile ? next : { ...next, configured: true }
     }
-    const next = change(stored.get(deviceId) ?? blank(deviceId))
+    const next = changed(stored.get(deviceId) ?? blank(deviceId))
     if (next === undefined) stored.delete(deviceId)
     else stored.set(deviceId, next)
     noteStanding(deviceId, next)
     const device = knownOf(deviceId)
     if (device === undefined) known.delete(deviceId)
     else known.set(device)
-    const result = await store.enrolments.update(deviceId, (current) => change(current ?? blank(deviceId)))
+    return changed
+  }
+  const write = async (deviceId: string, edit: EnrolmentEdit): Promise<boolean> => {
+    const result = await store.enrolments.update(deviceId, (current) => edit(current ?? blank(deviceId)))
     if (!result.ok) onStoreProblem(result.problem, deviceId)
     return result.ok
+  }
+  const behind = createWriteBehind(write, (work) => inBackground('store', work))
+  const update = (deviceId: string, edit: EnrolmentEdit): Promise<boolean> => {
+    const changed = change(deviceId, edit)
+    inBackground('store', behind.first(deviceId))
+    return write(deviceId, changed)
   }
   /** Updates without waiting for the disk: what is in memory counts. */
   const note = (...change: Parameters<typeof update>): void => inBackground('store', update(...change))
   /** Ties enrolments to the file's entries: those of an entry that has left go with it, those of one that came belong to it from now on. */
   const followFile = (): void => {
     const gone = [...stored.values()].filter((enrolment) => enrolment.configured && !configured.has(enrolment.deviceId))
-    for (const { deviceId } of gone) note(deviceId, withoutEntry)
     const entered = [...stored.values()].filter(
       (enrolment) => !enrolment.configured && configured.has(enrolment.deviceId),
     )
-    for (const { deviceId } of entered) note(deviceId, (enrolment) => enrolment)
+    const unchanged: EnrolmentEdit = (enrolment) => enrolment
+    behind.add(
+      new Map([
+        ...gone.map(({ deviceId }) => [deviceId, change(deviceId, withoutEntry)] as const),
+        ...entered.map(({ deviceId }) => [deviceId, change(deviceId, unchanged)] as const),
+      ]),
+    )
     known = knownNow()
     if (gone.length > 0) left(gone.map(({ deviceId }) => deviceId))
   }
@@ -233,7 +248,8 @@ export async function createEnrolmentDesk(options: {
   }
 
   const get: Enrolments['get'] = async (deviceId) => {
-    const current = (await store.enrolments.get(deviceId).catch(() => undefined)) ?? stored.get(deviceId)
+    const inStore = behind.awaits(deviceId) ? undefined : await store.enrolments.get(deviceId).catch(() => undefined)
+    const current = inStore ?? stored.get(deviceId)
     const device = configured.get(deviceId)
     return current === undefined && device === undefined ? undefined : shown(deviceId, current)
   }
@@ -341,7 +357,9 @@ export async function createEnrolmentDesk(options: {
     list: async () => {
       forgetExpired()
       const fromStore = await store.enrolments.list().catch(() => [...stored.values()])
-      const current = new Map(fromStore.map((enrolment) => [enrolment.deviceId, enrolment]))
+      const written = fromStore.filter(({ deviceId }) => !behind.awaits(deviceId))
+      const unwritten = [...stored.values()].filter(({ deviceId }) => behind.awaits(deviceId))
+      const current = new Map([...written, ...unwritten].map((enrolment) => [enrolment.deviceId, enrolment]))
       const ids = new Set([...configured.keys(), ...current.keys()])
       return [...ids].toSorted().map((id) => shown(id, current.get(id)))
     },
