@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js'
-import { lists, sourceList } from '../lib/network-list.js'
+import { sourceList } from '../lib/network-list.js'
 import type { NetworkSide } from '../northbound/http/app.js'
 import type { Api } from '../northbound/http/api.js'
 import { createHttpListener, type HttpListener, type HttpListenerOptions } from '../northbound/http/listener.js'
@@ -32,6 +32,7 @@ export async function createHttpEndpoint(
 ): Promise<HttpEndpoint> {
   let config = initial
   let proxies = proxiesOf(initial)
+  let proxySources = sourceList(initial.endpoint.http.trustedProxies)
   let material = await firstMaterial(initial, log)
   const knowsHost = (name: string): boolean =>
     config.endpoint.http.names.includes(name) || material?.leaf.checkHost(name) !== undefined
@@ -41,7 +42,7 @@ export async function createHttpEndpoint(
     tls: material,
     log,
     // Behind a proxy are others, who have limits of their own there.
-    isUnlimited: (network) => isUnlimited(network) || lists(sourceList(config.endpoint.http.trustedProxies), network),
+    isUnlimited: (network) => isUnlimited(network) || proxySources(network),
     connectionRefused,
   })
 
@@ -81,6 +82,7 @@ export async function createHttpEndpoint(
     configure: async (next) => {
       config = next
       proxies = proxiesOf(next)
+      proxySources = sourceList(next.endpoint.http.trustedProxies)
       listener.configure(next.endpoint.http)
       watch.close()
       watch = watchFiles(Object.values(filesOf(next) ?? {}), look)

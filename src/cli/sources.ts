@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js'
-import { lists, sourceList } from '../lib/network-list.js'
+import { sourceList } from '../lib/network-list.js'
 import { createPenalties, type Penalties, type PenaltyRules } from '../lib/penalties.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
@@ -18,7 +18,7 @@ export function createSources(
   metrics: Pick<ClientMetrics, 'sourcePenalised'>,
 ): Sources {
   let unlimited = sourceList(initial.sources.unlimited)
-  const isUnlimited = (network: string): boolean => lists(unlimited, network)
+  const isUnlimited = (network: string): boolean => unlimited(network)
   const penalties = createPenalties(rulesOf(initial, isUnlimited))
   const mayTell = createRateLimit(LINES)
   return {
@@ -57,6 +57,6 @@ function rulesOf(
     ...rest,
     costs: { garbage, timeout, unfinished, 'failed-login': failedLogin },
     // Where a connection came from that was gone before it was looked at, nobody knows.
-    isExempt: (network) => network === '' || isUnlimited(network) || lists(exempted, network),
+    isExempt: (network) => network === '' || isUnlimited(network) || exempted(network),
   }
 }

@@ -15,24 +15,30 @@ export function networkList(networks: readonly string[]): BlockList {
   return list
 }
 
+/** Whether a source, as `networkOf` writes it, is on a list. */
+export type SourceList = (network: string) => boolean
+
 /**
  * The same for sources, which are told apart as `networkOf` does: of an IPv6 address, or a network smaller than a /64, all of its /64.
+ * IPv4 has a list of its own: for a BlockList, every IPv4 address lies in the /64 of ::1.
  */
-export function sourceList(networks: readonly string[]): BlockList {
-  return networkList(
-    networks.map((network) => {
-      const [address = '', prefix = '128'] = network.split('/')
-      return isIP(address) === 6 && Number(prefix) > 64 ? networkOf(address) : network
-    }),
-  )
+export function sourceList(networks: readonly string[]): SourceList {
+  const widened = networks.map((network) => {
+    const [address = '', prefix = '128'] = network.split('/')
+    return familyOf(address) === 'ipv6' && Number(prefix) > 64 ? networkOf(address) : network
+  })
+  const listOf = (family: Family): BlockList =>
+    networkList(widened.filter((network) => familyOf(network.replace(/\/.*$/, '')) === family))
+  const lists = { ipv4: listOf('ipv4'), ipv6: listOf('ipv6') }
+  return (network) => {
+    const address = network.replace(/\/\d+$/, '')
+    const family = familyOf(address)
+    return isIP(address) !== 0 && lists[family].check(address, family)
+  }
 }
 
-/** Whether the first address of a network, as `networkOf` writes it, is on the list. */
-export function lists(list: BlockList, network: string): boolean {
-  const address = network.replace(/\/\d+$/, '')
-  return isIP(address) !== 0 && list.check(address, familyOf(address))
-}
+type Family = 'ipv4' | 'ipv6'
 
-function familyOf(address: string): 'ipv4' | 'ipv6' {
+function familyOf(address: string): Family {
   return isIP(address) === 6 ? 'ipv6' : 'ipv4'
 }
