@@ -122,6 +122,7 @@ describe('the service, set up as the guide says', () => {
     const cursor = await cursorNow()
     await debian.must('systemctl restart homeport')
     await logged(/addresses of this machine are not known/, cursor)
+    await logged(/link attached/, cursor)
     await debian.must('rm /run/systemd/system/homeport.service.d/test.conf; systemctl daemon-reload')
     await configure()
   })
