@@ -3,6 +3,7 @@ import type { AuthenticatePassword } from '../../access/authenticate-password.js
 import { loginWithdrawn, type RightEnd, userRemoved } from '../../access/right-end.js'
 import type { User } from '../../access/user.js'
 import { forgetAbortedLogin } from '../../ssh/ssh2-internals-login.js'
+import { socketOf } from '../../ssh/ssh2-internals.js'
 import { signatureHolds } from '../../ssh/verify-signature.js'
 import type { Log } from '../../telemetry/log.js'
 import type { LoginLog } from '../login-log.js'
@@ -51,6 +52,7 @@ export function authenticate(
   onTooMany: () => void,
 ): Promise<Authenticated> {
   return new Promise((resolve) => {
+    const socket = socketOf(connection)
     let failures = 0
     let askedForMethods = false
     const countFailure = (loginName: string): void => {
@@ -71,10 +73,12 @@ export function authenticate(
       const tried = { log, address: remoteAddress, login: loginName, method, ...(name.ok ? namesIn(name.login) : {}) }
       const fail: Attempt['fail'] = (reason, why = reason) => {
         users.loginLog.failed(tried, reason, why)
-        context.reject(methods)
+        if (socket.writable) context.reject(methods)
         countFailure(loginName)
       }
       const succeed: Attempt['succeed'] = (authenticated) => {
+        // Of a client that left meanwhile ssh2 would make a connection that nothing ends.
+        if (!socket.writable) return log.debug(namesIn(authenticated.login), 'login given up: the client left')
         context.accept()
         resolve(authenticated)
       }
