@@ -99,6 +99,8 @@ describe('JSON as XML', () => {
     [[], [], /object/],
     [{ '@a': '1', b: '' }, ['@a'], /no element/],
     [{ 'a b': '' }, ['a b'], /name/],
+    // A letter to Unicode, and yet none that a name of XML may hold.
+    [{ ª: '' }, ['ª'], /name/],
     [{ 'a:b': '' }, ['a:b'], /prefix `a` is not declared/],
     [{ a: { '@b:c': '1' } }, ['a', '@b:c'], /not declared/],
     [{ a: { '@xmlns:b': '' } }, ['a', '@xmlns:b'], /no namespace/],
@@ -114,6 +116,11 @@ describe('JSON as XML', () => {
   ])('%j is refused, and where the fault is', (json, path, cause) => {
     const read = jsonToElements(json)
     expect(read).toMatchObject({ ok: false, error: { path, cause: expect.stringMatching(cause) } })
+  })
+
+  it('has names of every writing that XML allows', () => {
+    const xml = '<日本語 é·="1"><𝄞a/></日本語>'
+    expect(serialiseXml(throughJson(parsed(xml)))).toBe(xml)
   })
 
   it('nested without end is refused', () => {
