@@ -29,6 +29,8 @@ export interface SessionRecord {
   readonly fromDevice: (octets: Buffer) => void
   /** Whether an RPC of it awaits its reply; absent where no RPCs are followed. */
   readonly awaitsReply?: () => boolean
+  /** Whether nothing is under way on it; absent where no RPCs are followed. */
+  readonly atRest?: () => boolean
   /** Tells by whom or what the session was ended; once. RPCs without a reply are aborted then. */
   readonly end: (endedBy: string) => void
 }
@@ -180,7 +182,9 @@ export function createRecorder({
           bytesFromDevice += octets.length
           if (follows) queue.add(lookAtDevice, octets, now())
         },
-        ...(rpcs === undefined ? {} : { awaitsReply: () => followed && rpcs.awaitsReply() }),
+        ...(rpcs === undefined
+          ? {}
+          : { awaitsReply: () => followed && rpcs.awaitsReply(), atRest: () => followed && rpcs.atRest() }),
         end: (endedBy) => {
           if (!open.delete(record)) return
           queue.drain()

@@ -13,6 +13,8 @@ export interface RpcLog {
   readonly count: () => number
   /** Whether the reply of an RPC has not passed to its end; false where the framing broke, because nobody knows then. */
   readonly awaitsReply: () => boolean
+  /** Whether both sides have greeted, every request was answered, and neither side is in the middle of a message. */
+  readonly atRest: () => boolean
   readonly netconfSessionId: () => number | undefined
   /** The sides whose framing broke. */
   readonly unreadable: () => readonly ('client' | 'device')[]
@@ -99,6 +101,7 @@ export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number)
     },
     count: () => count,
     awaitsReply: () => pending.length > 0 && unreadable.length === 0,
+    atRest: () => pending.length === 0 && unreadable.length === 0 && scanner.atRest(),
     netconfSessionId: scanner.sessionId,
     unreadable: () => unreadable,
   }

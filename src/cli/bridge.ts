@@ -40,6 +40,7 @@ import { listen } from './listen.js'
 import { logFaults } from './log-faults.js'
 import { logFleetEvents } from './log-fleet-events.js'
 import { createStallLog } from './log-stalls.js'
+import { noteAttached } from './note-attached.js'
 import { version } from './package-info.js'
 import { startRecording } from './recording.js'
 import { tellOfBadDeviceIds, toldAsLeft } from './tell-of-enrolments.js'
@@ -80,6 +81,9 @@ export interface Bridge {
 const keptEvents = 1000
 
 const RELOAD: Work = { kind: 'reload' }
+
+/** Milliseconds that clients get to take leave once their sessions are over. */
+const FAREWELL_TIMEOUT = 2_000
 
 /** Milliseconds between two writes of when devices were seen. */
 const touchInterval = 30_000
@@ -123,7 +127,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     limits: settings.fleetLimits,
     events,
     endpointOf: (deviceId) => ownEndpoints.of(deviceId),
+    before: store.attached.before,
+    lastSeen: (deviceId) => desk.lastSeen(deviceId),
+    crowdAtStart: () => {
+      const { arriving, queued, running, waiting } = callHome.handshakes
+      return arriving + queued + running + waiting > 0
+    },
   })
+  noteAttached(events, store.attached, settings.fleetLimits.reconnectWindow)
   // Nothing is given before the bridge listens: what it has bound itself is not to give.
   const shared = (): SharedEndpoint | undefined =>
     sharedEndpoint([endpoint.server, ...further.map(({ server }) => server)])
@@ -280,6 +291,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   /** Settles when nothing is under way any more. */
   const quiet = async (): Promise<void> => {
     await fleet.drain()
+    // Those whose sessions were ended read why before their connections are closed.
+    await within(FAREWELL_TIMEOUT, endpoint.quiet())
     await http?.quiet()
   }
   const stop = async (hurry?: AbortSignal): Promise<void> => {

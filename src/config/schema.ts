@@ -194,6 +194,7 @@ export function configSchema(directory: string, environment: Environment) {
     'session-wait': duration('0s').default(10_000),
     'reconnect-wait': duration('0s').default(15_000),
     'reconnect-window': duration('0s').default(120_000),
+    'start-wait': duration('0s').default(60_000),
     'channel-open-timeout': duration('100ms').default(30_000),
     'channel-close-timeout': duration('100ms').default(3_000),
     'max-lost-channels': integer(1, MANY).default(10),

@@ -48,6 +48,8 @@ export interface EnrolmentDesk extends Enrolments {
   devices(): readonly Device[]
   /** Whether clients may reach this device id, attached or not. */
   expects(deviceId: string): boolean
+  /** When a device was seen last before this process, or was last pending. */
+  lastSeen(deviceId: string): Date | undefined
   /** The device ids that were attached before this process began, and where they came from. */
   seenBefore(): readonly Pick<Enrolment, 'deviceId' | 'addresses'>[]
   /** How many device ids there are of each standing; from memory alone, for metrics. */
@@ -279,6 +281,7 @@ export async function createEnrolmentDesk(options: {
         .map(reachable),
     ],
     expects: (deviceId) => configured.has(deviceId) || stored.get(deviceId)?.standing === 'approved',
+    lastSeen: (deviceId) => stored.get(deviceId)?.lastSeen,
     seenBefore: () =>
       [...stored.values()].filter(({ standing, lastSeen }) => standing === 'approved' && lastSeen !== undefined),
     countByStanding: () => {

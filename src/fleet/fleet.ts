@@ -36,6 +36,8 @@ export interface FleetLimits {
   readonly sessionWait: number
   readonly reconnectWait: number
   readonly reconnectWindow: number
+  /** How long a client is held at most, after a start, for a device that was attached before, while its connection may wait among others. */
+  readonly startWait: number
   /** How long a link gets to answer that is to be replaced for the third time within a minute. */
   readonly replaceWait: number
   /** Channels that a device may leave unanswered on one link; so many, or as many as it has sessions, end it. */
@@ -104,6 +106,12 @@ export function createFleet(options: {
   readonly events?: FleetEmitter
   /** Where a device is reached by itself; what the configuration fixes, when not given. */
   readonly endpointOf?: (deviceId: string) => DeviceEndpoint | undefined
+  /** The devices that were attached when the process before this one ended, and when it was there last. */
+  readonly before?: { readonly deviceIds: readonly string[]; readonly lastAlive?: Date }
+  /** When a device was seen last, as far as that is known. */
+  readonly lastSeen?: (deviceId: string) => Date | undefined
+  /** Whether call-home connections still wait for their handshakes. */
+  readonly crowdAtStart?: () => boolean
   readonly now?: () => number
 }): Fleet {
   const now = options.now ?? Date.now
@@ -113,6 +121,10 @@ export function createFleet(options: {
   let limits = options.limits
   let closed = false
   let draining = false
+  let stopEndingIdle = (): void => undefined
+  const startedAt = now()
+  const before = options.before ?? { deviceIds: [] }
+  const lostAtStart = new Set(before.deviceIds)
 
   const boundsOf = ({ maxSessions, ownMaxSessions, spareChannels }: Device): AdmissionBounds => ({
     maxSessions,
@@ -197,6 +209,7 @@ export function createFleet(options: {
     const attachment: Attachment = { link, held, attachedAt: now() }
     entry.attachment = attachment
     delete entry.lastDetached
+    lostAtStart.delete(link.deviceId)
     const detached = link.ended.then((end) => detach(entry, attachment, end))
     inBackground('fleet', detached)
     link.onChannelLost((loss) => channelLost(entry, link, loss))
@@ -233,6 +246,12 @@ export function createFleet(options: {
     admissionOf,
     limits: () => limits,
     state: () => (closed ? 'closed' : draining ? 'draining' : 'open'),
+    start: {
+      at: startedAt,
+      lost: (deviceId) => lostAtStart.has(deviceId),
+      lastSeen: (deviceId) => (lostAtStart.has(deviceId) ? before.lastAlive : options.lastSeen?.(deviceId)),
+      crowd: () => options.crowdAtStart?.() ?? false,
+    },
     events,
     register,
     now,
@@ -297,10 +316,13 @@ export function createFleet(options: {
     drain: async () => {
       draining = true
       for (const entry of entries.values()) wakeAll(entry)
+      stopEndingIdle = register.endIdle()
       await register.empty()
+      stopEndingIdle()
     },
     close: () => {
       closed = true
+      stopEndingIdle()
       for (const entry of entries.values()) {
         entry.attachment?.link.end(shutDown)
         entry.guard?.vacant()

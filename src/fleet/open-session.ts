@@ -10,6 +10,7 @@ import { mostSessions } from './most-sessions.js'
 import {
   cancelled,
   channelUnanswered,
+  type LastKnown,
   linkFull,
   notConnected,
   queueFull,
@@ -27,6 +28,20 @@ export interface SessionOpener {
   readonly whenAttached: Fleet['whenAttached']
 }
 
+/** What is known of the time before this process. */
+export interface StartOfProcess {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Whether a device was attached when the process before this one ended, and has not called since. */
+  readonly lost: (deviceId: string) => boolean
+  readonly lastSeen: (deviceId: string) => Date | undefined
+  /** Whether call-home connections still wait for their handshakes. */
+  readonly crowd: () => boolean
+}
+
+/** Milliseconds between two looks whether the crowd of a start is still there. */
+const CROWD_LOOK = 1_000
+
 /** Milliseconds between attempts on a device that opens no further channel although our own count is below its limit. */
 const REFUSED_CHANNEL_RETRY = 100
 
@@ -37,6 +52,7 @@ export function createSessionOpener({
   state,
   events,
   register,
+  start,
   now,
 }: {
   readonly find: (deviceId: string) => FleetEntry | undefined
@@ -45,6 +61,7 @@ export function createSessionOpener({
   readonly state: () => 'open' | 'draining' | 'closed'
   readonly events: FleetEmitter
   readonly register: SessionRegister
+  readonly start: StartOfProcess
   readonly now: () => number
 }): SessionOpener {
   /** Settles when the device attaches a link, or after `wait` milliseconds, or when the client gave up. */
@@ -106,7 +123,7 @@ export function createSessionOpener({
       if (attachment === undefined) {
         const left = reconnectTimeLeft(entry, began)
         if (left <= 0 || (entry.waiting?.size ?? 0) >= limits().maxQueuedSessions)
-          return refused(notConnected(deviceId, { detached: entry.lastDetached, refusal: entry.lastRefusal }, now()))
+          return refused(notConnected(deviceId, lastKnown(entry), now()))
         await waitForLink(entry, left, signal)
         continue
       }
@@ -161,10 +178,21 @@ export function createSessionOpener({
     }
   }
 
-  const reconnectTimeLeft = (entry: FleetEntry, began: number): number => {
-    const lost = entry.lastDetached?.at.getTime()
-    if (lost === undefined || began - lost > limits().reconnectWindow) return 0
-    return began + limits().reconnectWait - now()
+  const lastKnown = ({ device: { id }, lastDetached, lastRefusal }: FleetEntry): LastKnown => ({
+    detached: lastDetached,
+    refusal: lastRefusal,
+    startedAt: start.at,
+    seen: start.lastSeen(id),
+  })
+
+  /** Milliseconds that a client may still wait for a device to call; none for one that is not expected soon. */
+  const reconnectTimeLeft = ({ device: { id }, lastDetached }: FleetEntry, began: number): number => {
+    // Its link was lost with the process before, as far as its clients are concerned at the start of this one.
+    const lost = lastDetached?.at.getTime() ?? (start.lost(id) ? start.at : undefined)
+    if (lost === undefined || began - lost > limits().reconnectWindow || lastDetached?.end.reason === 'let-go') return 0
+    const left = began + limits().reconnectWait - now()
+    if (lastDetached !== undefined || left > 0 || !start.crowd()) return left
+    return Math.min(began + limits().startWait - now(), CROWD_LOOK)
   }
 
   return { open, whenAttached }

@@ -1,3 +1,4 @@
+import { ago } from './ago.js'
 import type { LinkRefusal } from './events.js'
 import type { ChannelRequest, LinkEnd } from './link.js'
 import { shownRequest } from './shown-request.js'
@@ -39,24 +40,28 @@ export function unknownDevice(deviceId: string): SessionRefusal {
   }
 }
 
-/** What is known of a device that has no link; times are given so that `now` (milliseconds) decides what is "ago". */
-export function notConnected(
-  deviceId: string,
-  last: {
-    readonly detached: { readonly at: Date; readonly end: LinkEnd } | undefined
-    readonly refusal: { readonly at: Date; readonly refusal: LinkRefusal } | undefined
-  },
-  now: number,
-): SessionRefusal {
-  const ago = (at: Date): string => `${Math.round((now - at.getTime()) / 1000)} s ago`
+/** What is known of a device that has no link. */
+export interface LastKnown {
+  readonly detached: { readonly at: Date; readonly end: LinkEnd } | undefined
+  readonly refusal: { readonly at: Date; readonly refusal: LinkRefusal } | undefined
+  /** When the bridge started, in milliseconds since 1970. */
+  readonly startedAt: number
+  /** When it was seen before that, where anything is known of it. */
+  readonly seen: Date | undefined
+}
+
+/** @param now milliseconds since 1970, from which is told how long ago something was */
+export function notConnected(deviceId: string, last: LastKnown, now: number): SessionRefusal {
+  const since = (at: Date): string => ago(now - at.getTime())
+  const before = last.seen === undefined ? '' : `, and was last seen ${since(last.seen)}`
   const seen =
     last.detached === undefined
-      ? 'it has not called home since the bridge started'
-      : `its link ended ${ago(last.detached.at)} (${last.detached.end.message})`
+      ? `it has not called home since the bridge started ${ago(now - last.startedAt)}${before}`
+      : `its link ended ${since(last.detached.at)} (${last.detached.end.message})`
   const turnedAway =
     last.refusal === undefined
       ? ''
-      : `; a connection that claimed it was refused ${ago(last.refusal.at)} (${last.refusal.refusal.reason})`
+      : `; a connection that claimed it was refused ${since(last.refusal.at)} (${last.refusal.refusal.reason})`
   return {
     reason: 'not-connected',
     message: `device ${JSON.stringify(deviceId)} is not connected: ${seen}${turnedAway}`,

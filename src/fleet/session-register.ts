@@ -13,6 +13,8 @@ export interface SessionHandle {
   carried(direction: keyof Octets, octets: number): void
   /** Settles with the name of whoever killed the session, and never otherwise. */
   readonly killed: Promise<string>
+  /** Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it then. */
+  restsWhen(atRest: () => boolean): void
 }
 
 /** The sessions that clients have through this node. The bridge's own ones (see `HeldSession`) are not among them: nobody may kill those. */
@@ -23,6 +25,8 @@ export interface SessionRegister {
   list(): readonly LiveSession[]
   /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
   kill(id: string, by: string): boolean
+  /** Ends, from now on, every session that is at rest; its client is told why. Returns what stops that. */
+  endIdle(): () => void
   /** Settles once there is none. */
   empty(): Promise<void>
   /** How many there are now, by the way their clients came. */
@@ -34,7 +38,15 @@ export interface SessionRegister {
 interface Entry {
   readonly session: LiveSession
   readonly end: (killedBy?: string) => void
+  /** Whether nothing is under way on it; absent where nobody can tell. */
+  atRest?: () => boolean
 }
+
+/** Who ends sessions that have nothing to do when the bridge stops. */
+export const STOPPING_BRIDGE = 'the bridge, which is stopping'
+
+/** Milliseconds between two looks for sessions that have nothing to do; one must have been so at two looks. */
+const IDLE_LOOK = 250
 
 export function createSessionRegister(events: FleetEmitter, now: () => number): SessionRegister {
   const entries = new Map<string, Entry>()
@@ -66,7 +78,8 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       tellKilled(killedBy)
       channel.close()
     }
-    entries.set(session.id, { session, end })
+    const entry: Entry = { session, end }
+    entries.set(session.id, entry)
     live[session.client.via] += 1
     inBackground(
       'fleet',
@@ -82,11 +95,35 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
         octets[direction] += count
       },
       killed,
+      restsWhen: (atRest) => {
+        entry.atRest = atRest
+      },
     }
+  }
+
+  const endIdle: SessionRegister['endIdle'] = () => {
+    let seen = new Map<string, number>()
+    const look = (): void => {
+      const now = new Map<string, number>()
+      for (const { session, end, atRest } of entries.values()) {
+        if (atRest?.() !== true) continue
+        const {
+          id,
+          octets: { fromClient },
+        } = session
+        if (seen.get(id) === fromClient) end(STOPPING_BRIDGE)
+        else now.set(id, fromClient)
+      }
+      seen = now
+    }
+    const timer = setInterval(look, IDLE_LOOK)
+    look()
+    return () => clearInterval(timer)
   }
 
   return {
     open,
+    endIdle,
     list: () => [...entries.values()].map(({ session }) => ({ ...session, octets: { ...session.octets } })),
     kill: (id, by) => {
       const entry = entries.get(id)

@@ -11,6 +11,8 @@ export interface SessionScanner {
   readonly fromServer: (octets: Buffer) => void
   /** What the server calls the session, once its hello was seen. */
   readonly sessionId: () => number | undefined
+  /** Whether both sides have greeted, and neither is in the middle of a message. */
+  readonly atRest: () => boolean
 }
 
 export interface SessionScannerOptions {
@@ -75,6 +77,7 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
         const scanned = scanner.push(octets)
         if (scanned < octets.length) hold(octets.subarray(scanned))
       },
+      atRest: (): boolean => state === 'decided' && !scanner.broken() && scanner.atBoundary(),
       resume: (): void => {
         decide()
         if (state === 'decided') release()
@@ -94,5 +97,6 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
       client.resume()
     },
     sessionId: framing.sessionId,
+    atRest: () => client.atRest() && server.atRest(),
   }
 }

@@ -104,6 +104,10 @@ export const migrations: readonly string[] = [
   );
   `,
   'ALTER TABLE enrolment ADD COLUMN decision_profiles TEXT',
+  `
+  CREATE TABLE attached (device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> '')) STRICT, WITHOUT ROWID;
+  CREATE TABLE alive (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+  `,
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

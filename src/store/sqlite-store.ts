@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from './enrolment.js'
 import { collectSightings } from './sightings.js'
+import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
 import { enrolmentTables } from './sqlite-enrolments.js'
@@ -98,6 +99,7 @@ export function storeOn(
     },
     onError: (error) => onProblem(problemIn(error)),
   })
+  const attached = attachedShelf(database, (error) => onProblem(problemIn(error)))
   const writing = (write: () => void): StoreResult<undefined> => {
     if (!open) return { ok: false, problem: closed(file) }
     try {
@@ -207,11 +209,13 @@ export function storeOn(
         }
       },
     },
+    attached,
     close: async () => {
       if (!open) return { ok: true, value: undefined }
       open = false
       try {
         sightings.stop()
+        attached.stop()
         gatherIntoOneFile(database)
         return { ok: true, value: undefined }
       } catch (error) {

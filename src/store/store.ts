@@ -12,6 +12,7 @@ export interface Store {
   readonly tokens: Tokens
   readonly jobs: Jobs
   readonly endpoints: GivenEndpoints
+  readonly attached: AttachedDevices
   /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
   readonly close: () => Promise<StoreResult<undefined>>
 }
@@ -69,6 +70,14 @@ export interface GivenEndpoints {
    * No port and no address is held twice: a change that would do that is a mistake of the caller, and throws.
    */
   readonly change: (change: EndpointChange) => Promise<StoreResult<undefined>>
+}
+
+/** Which devices are attached, so that the next process knows whom to expect. */
+export interface AttachedDevices {
+  /** The devices that were attached when the process before this one ended, and when it was there last, to half a minute. */
+  readonly before: { readonly deviceIds: readonly string[]; readonly lastAlive?: Date }
+  /** Notes that a device attached, or that it is not attached any more; written a moment later. */
+  readonly note: (deviceId: string, attached: boolean) => void
 }
 
 export interface EndpointChange {

@@ -94,6 +94,7 @@ describe('an empty configuration', () => {
           sessionWait: 10_000,
           reconnectWait: 15_000,
           reconnectWindow: 120_000,
+          startWait: 60_000,
           channelOpenTimeout: 30_000,
           channelCloseTimeout: 3_000,
           maxLostChannels: 10,

@@ -143,7 +143,7 @@ describe('a session on a device that was never there', () => {
       refusal: {
         reason: 'not-connected',
         message:
-          'device "router1" is not connected: it has not called home since the bridge started; a connection that claimed it was refused 7 s ago (wrong-hmac)',
+          'device "router1" is not connected: it has not called home since the bridge started 7 s ago; a connection that claimed it was refused 7 s ago (wrong-hmac)',
       },
     })
   })
@@ -257,5 +257,62 @@ describe('a device that refuses what the channel is for', () => {
     })
     expect(link.requests.length).toBe(2)
     expect((await fleet.device('router1'))?.link?.sessions).toBe(0)
+  })
+})
+
+describe('a session on a device that was attached when the bridge ended', () => {
+  const seenBefore = (crowdAtStart = () => false) =>
+    makeFleet(
+      undefined,
+      {},
+      { before: { deviceIds: ['router1'], lastAlive: new Date(Date.now() - 4_000) }, crowdAtStart },
+    )
+
+  it('is held from the start on, as if its link had been lost then', async () => {
+    const { fleet, open } = seenBefore()
+    const opening = open()
+    await vi.advanceTimersByTimeAsync(limits.reconnectWait - 1)
+    fleet.attach(makeLink())
+    expect(answerOf(await opening)).toBe('ok')
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is refused when it does not come, with when both were there', async () => {
+    const { open } = seenBefore()
+    const opening = open()
+    await vi.advanceTimersByTimeAsync(limits.reconnectWait)
+    expect(await opening).toMatchObject({
+      refusal: {
+        reason: 'not-connected',
+        message:
+          'device "router1" is not connected: it has not called home since the bridge started 5 s ago, and was last seen 9 s ago',
+      },
+    })
+  })
+
+  it('is held longer while its connection may wait among others, but not without end', async () => {
+    const { open } = seenBefore(() => true)
+    let answered = false
+    const opening = open().finally(() => (answered = true))
+    await vi.advanceTimersByTimeAsync(limits.startWait - 1)
+    expect(answered).toBe(false)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(answerOf(await opening)).toBe('not-connected')
+  })
+
+  it('is refused soon once nobody waits there any more', async () => {
+    let crowd = true
+    const { open } = seenBefore(() => crowd)
+    const opening = open()
+    await vi.advanceTimersByTimeAsync(limits.reconnectWait + 2_000)
+    crowd = false
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(answerOf(await opening)).toBe('not-connected')
+  })
+
+  it('is refused at once beyond the window in which it is expected', async () => {
+    const { open } = seenBefore(() => true)
+    await vi.advanceTimersByTimeAsync(limits.reconnectWindow + 1)
+    expect(answerOf(await open())).toBe('not-connected')
   })
 })

@@ -34,6 +34,7 @@ import { type JumpHost, serveJumps } from './jump-host.js'
 import { createHeldOctets } from './held-octets.js'
 import { createNewcomers, dismiss, type Newcomer, type NewcomerLimits, type Sources } from './newcomers.js'
 import { createSeats, type Seats } from './seats.js'
+import { createServing, type Serving } from './serving.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './session-guard.js'
 import { type Door, refusalOfTarget } from './target.js'
@@ -69,6 +70,8 @@ export interface SshEndpoint {
   /** How many connections of clients there are, and how far those are that have not logged in. */
   readonly connections: number
   readonly handshakes: HandshakeCounts
+  /** Settles once no client has a session any more. */
+  quiet(): Promise<void>
   /** Serves a client that came in elsewhere; its door is that of the address it dialled, where none is given. */
   serve(socket: Socket, door?: Door): void
   /** Applies new limits to connections from now on. */
@@ -86,6 +89,11 @@ const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
 const farewellTimeout = 1_000
 /** Milliseconds that the sessions of a connection get before, to end and to tell why. */
 const sessionsFarewell = 1_500
+
+/** What all connections share. */
+interface Shared extends Pick<GuardContext, 'held' | 'known'> {
+  readonly serving: Serving
+}
 
 /** A client's connection before it is over. */
 interface Client {
@@ -111,7 +119,12 @@ export function createSshEndpoint(
   let limits = initial
   const newcomers = createNewcomers({ limits, sources, log, metrics })
   const seats = createSeats(() => limits)
-  const shared = { held: createHeldOctets(() => limits.maxInspectedTotal), known: createKnownRequests<Operation>() }
+  const serving = createServing()
+  const shared = {
+    held: createHeldOctets(() => limits.maxInspectedTotal),
+    known: createKnownRequests<Operation>(),
+    serving,
+  }
   const clients = new Map<Socket, Client>()
   const mayTell = createRateLimit(FULL_LINES)
   const keepalive = createKeepalive()
@@ -176,6 +189,7 @@ export function createSshEndpoint(
     get handshakes() {
       return newcomers.counts
     },
+    quiet: () => serving.none(),
     serve,
     configure: (next) => {
       limits = next
@@ -206,7 +220,7 @@ function serveClient(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
-  shared: Pick<GuardContext, 'held' | 'known'>,
+  shared: Shared,
   serverLog: Log,
   metrics: ClientMetrics,
   tracer: CurrentTracer,
@@ -298,7 +312,7 @@ function serveAuthenticated(
   access: Access,
   recorder: Recorder,
   limits: SshEndpointLimits,
-  shared: Pick<GuardContext, 'held' | 'known'>,
+  shared: Shared,
   connectionLog: Log,
   metrics: ClientMetrics,
   tracer: CurrentTracer,
@@ -336,6 +350,7 @@ function serveAuthenticated(
       return
     }
     sessions += 1
+    const served = shared.serving.begin()
     serveSession(
       connection,
       accept(),
@@ -357,6 +372,7 @@ function serveAuthenticated(
       },
       () => {
         sessions -= 1
+        served()
       },
     )
   })

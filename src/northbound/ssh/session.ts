@@ -6,6 +6,7 @@ import type { Recorder } from '../../access/record.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
+import { STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { shownRequest } from '../../fleet/shown-request.js'
 import { onFirstClose } from '../../ssh/first-close.js'
 import { governFlow } from '../../ssh/ssh2-internals-flow.js'
@@ -190,6 +191,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     return turnAway(asked, recording.refusal, context)
   }
   const { record } = recording
+  if (record.atRest !== undefined) session.restsWhen(record.atRest)
   if (record.awaitsReply !== undefined) channel.awaitReply?.(record.awaitsReply)
   const began = Date.now()
   held.confirm()
@@ -200,7 +202,10 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   const words: RelayWords = {
     linkEnded: ({ message }) =>
       `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
-    killed: (by) => `homeport: session killed by ${by}${lineEnd(request)}`,
+    killed: (by) =>
+      by === STOPPING_BRIDGE
+        ? `homeport: session ended: the bridge is stopping${lineEnd(request)}`
+        : `homeport: session killed by ${by}${lineEnd(request)}`,
     rightEnded: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
     breached: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
   }

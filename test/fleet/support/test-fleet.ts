@@ -12,6 +12,7 @@ export const limits: FleetLimits = {
   sessionWait: 1_000,
   reconnectWait: 5_000,
   reconnectWindow: 60_000,
+  startWait: 20_000,
   replaceWait: 2_000,
   maxLostChannels: 3,
 }
@@ -34,8 +35,9 @@ export interface TestFleet {
 export function makeFleet(
   devices: readonly Device[] = [router('router1')],
   changed: Partial<FleetLimits> = {},
+  more: Partial<Parameters<typeof createFleet>[0]> = {},
 ): TestFleet {
-  const fleet = createFleet({ devices, limits: { ...limits, ...changed } })
+  const fleet = createFleet({ devices, limits: { ...limits, ...changed }, ...more })
   const told: (keyof FleetEvents)[] = []
   for (const event of ['attached', 'replaced', 'detached', 'refused'] as const)
     fleet.events.on(event, () => told.push(event))

@@ -171,7 +171,7 @@ export function fleetInMemory(given: {
     device: async (id) => statuses.get(id),
     openSession: async (id) => ({
       ok: false,
-      refusal: notConnected(id, { detached: undefined, refusal: undefined }, 0),
+      refusal: notConnected(id, { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined }, 0),
     }),
     whenAttached: async (id) => statuses.get(id)?.link !== undefined,
     sessions: async () => [...sessions.values()],

@@ -69,6 +69,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     sessionWait: 0,
     reconnectWait: 0,
     reconnectWindow: 0,
+    startWait: 0,
     replaceWait: 0,
     maxLostChannels: 3,
     ...options.fleet,

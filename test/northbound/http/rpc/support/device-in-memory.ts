@@ -80,7 +80,10 @@ export function deviceInMemory(): DeviceInMemory {
 
   const openSession: Fleet['openSession'] = async (deviceId, _request, client) => {
     if (!connected)
-      return { ok: false, refusal: notConnected(deviceId, { detached: undefined, refusal: undefined }, 0) }
+      return {
+        ok: false,
+        refusal: notConnected(deviceId, { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined }, 0),
+      }
     sessions += 1
     const session = sessions
     clients.push(client)
@@ -114,6 +117,7 @@ export function deviceInMemory(): DeviceInMemory {
       id: `session-${session}`,
       octets,
       carried: () => undefined,
+      restsWhen: () => undefined,
       killed: new Promise<string>(() => undefined),
     }
     return { ok: true, channel, session: handle }

@@ -1,0 +1,22 @@
+import type { FleetEmitter } from '../fleet/events.js'
+import type { AttachedDevices } from '../store/store.js'
+
+/**
+ * Keeps in the store which devices are attached, for the process after this one. What a stop ends stays noted: those devices dial again.
+ * Who was attached before this process and has not come again within `patience` milliseconds is expected no longer.
+ */
+export function noteAttached(events: FleetEmitter, attached: AttachedDevices, patience: number): void {
+  const missing = new Set(attached.before.deviceIds)
+  events.on('attached', ({ deviceId }) => {
+    // It stands there already.
+    if (!missing.delete(deviceId)) attached.note(deviceId, true)
+  })
+  events.on('detached', ({ deviceId, end }) => {
+    if (end.reason !== 'shutdown') attached.note(deviceId, false)
+  })
+  const forget = setTimeout(() => {
+    for (const deviceId of missing) attached.note(deviceId, false)
+    missing.clear()
+  }, patience)
+  forget.unref()
+}
