@@ -238,7 +238,9 @@ export function createFleet(options: {
   const channelLost = ({ device }: FleetEntry, link: Link, loss: ChannelLoss): void => {
     const lost = link.lostChannels()
     events.emit('channel-lost', { ...described(link), loss, lost })
-    if (lost >= mostLostChannels(device, limits.maxLostChannels, link.software)) link.end(channelsUnanswered(lost))
+    if (lost < mostLostChannels(device, limits.maxLostChannels, link.software)) return
+    // Whether a device that says nothing at all is there is for the keepalive to judge, which knows for whom it may be busy.
+    if (link.mayBeBusy?.() !== true) link.end(channelsUnanswered(lost))
   }
 
   const opener = createSessionOpener({

@@ -112,6 +112,8 @@ export interface Link {
   lostChannels(): number
   /** Has each such channel told from now on, to one listener alone. */
   onChannelLost(listener: (loss: ChannelLoss) => void): void
+  /** Whether the device sent nothing at all while it left the last such channel unanswered, and a session waits for its reply: it may be busy with that. */
+  mayBeBusy?(): boolean
   /** Asks the device whether it is there; settles when it answers, never where it does not. */
   probe(): Promise<void>
   /** Whether what proved this link still proves it; asked after the configuration changed. */

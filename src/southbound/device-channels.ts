@@ -25,6 +25,8 @@ export interface DeviceChannels {
   readonly open: Link['openChannel']
   readonly lost: Link['lostChannels']
   readonly onLost: Link['onChannelLost']
+  /** See `Link.mayBeBusy`. */
+  readonly mayBeBusy: () => boolean
 }
 
 /** Rounds of `channelCloseTimeout` in which a device that sends other things all the time may answer neither the close nor a probe. */
@@ -38,6 +40,11 @@ export interface LinkOfChannels {
   readonly over: () => LinkEnd | undefined
 }
 
+/** Whether a session of the link waits for its reply. */
+export function someoneWaits(awaited: LinkOfChannels['awaited']): boolean {
+  return [...awaited].some((waits) => waits())
+}
+
 export function createDeviceChannels(
   client: Client,
   { channelOpenTimeout, channelCloseTimeout }: ChannelLimits,
@@ -45,8 +52,10 @@ export function createDeviceChannels(
 ): DeviceChannels {
   let lost = 0
   let tell: ((loss: ChannelLoss) => void) | undefined
-  const lose = (loss: ChannelLoss): void => {
+  let wasSilent = false
+  const lose = (loss: ChannelLoss, silent: boolean): void => {
     lost += 1
+    wasSilent = silent
     tell?.(loss)
   }
   /** The device answered after all, and its session is free again. */
@@ -65,18 +74,19 @@ export function createDeviceChannels(
     let heard = socket.bytesRead
     let timer: NodeJS.Timeout | undefined
     let over = false
+    let silent = false
     const finish = (): void => {
       if (over) return
       over = true
       clearTimeout(timer)
       if (peerHasClosed(channel) || linkOf.over() !== undefined || socket.destroyed) return
-      lose('close')
+      lose('close', silent)
       channel.once('close', regain)
       gaveUp()
     }
     const look = (): void => {
       rounds += 1
-      const silent = socket.bytesRead === heard
+      silent = socket.bytesRead === heard
       heard = socket.bytesRead
       if (rounds === 1) probe(client, finish)
       else if (silent || rounds > MOST_ROUNDS) return finish()
@@ -91,9 +101,10 @@ export function createDeviceChannels(
   const open = (request: ChannelRequest): Promise<ChannelOpening> =>
     new Promise((resolve) => {
       let answered = false
+      const heard = socketOf(client).bytesRead
       const timer = setTimeout(() => {
         giveUp(regain)
-        lose('open')
+        lose('open', socketOf(client).bytesRead === heard)
         const message = `it did not answer for ${channelOpenTimeout / 1000} s`
         resolve({ ok: false, cause: 'unanswered', message })
       }, channelOpenTimeout)
@@ -116,6 +127,7 @@ export function createDeviceChannels(
     onLost: (listener) => {
       tell = listener
     },
+    mayBeBusy: () => wasSilent && someoneWaits(linkOf.awaited),
   }
 }
 

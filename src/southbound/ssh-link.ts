@@ -14,7 +14,7 @@ import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2-internals-remains.js
 import { answerAfterExit } from '../ssh/ssh2-internals-requests.js'
 import type { Verdict } from '../trust/judge-host-key.js'
 import { shownKey } from '../trust/shown-key.js'
-import { type ChannelLimits, createDeviceChannels } from './device-channels.js'
+import { type ChannelLimits, createDeviceChannels, someoneWaits } from './device-channels.js'
 import { type Login, type LoginProblem, loginWith } from './login.js'
 import type { Refusal } from './refusal.js'
 import { replaceable } from './replaceable.js'
@@ -309,7 +309,7 @@ function createLink(
   const watched: Watched = {
     socket,
     probe: () => probe(client),
-    awaitsReply: () => [...awaited].some((waits) => waits()),
+    awaitsReply: () => someoneWaits(awaited),
     silent: (silence) => {
       end ??= silenceOf(silence)
       socket.destroy()
@@ -333,6 +333,7 @@ function createLink(
     openChannel: channels.open,
     lostChannels: channels.lost,
     onChannelLost: channels.onLost,
+    mayBeBusy: channels.mayBeBusy,
     probe: () => new Promise((resolve) => probe(client, resolve)),
     stillProven: () => {
       const verdict = judge(provenKey)

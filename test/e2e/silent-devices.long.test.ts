@@ -94,6 +94,21 @@ describe('a device that is busy with one thing and answers nothing meanwhile', (
     expect(detached(bridge)).toEqual([])
   })
 
+  it('keeps it though it answers no other session meanwhile, and serves them again', async () => {
+    const link = { ...impatient.link, 'channel-open-timeout': '200ms', 'max-lost-channels': 2 }
+    const { bridge, device } = own(await startAttachedDevice({ netconf: byteSubsystem.answers(), config: { link } }))
+    const asked = curl(bridge, '/api/v1/devices/router1/rpc?timeout=5m', { body: '<commit><wait>500</wait></commit>' })
+    await sessionOn(bridge)
+    const goOn = await device.halt()
+    const others = [1, 2, 3, 4].map(() => curl(bridge, '/api/v1/devices/router1/rpc', { body: '<commit/>' }))
+    expect((await Promise.all(others)).every(({ status }) => status >= 500)).toBe(true)
+    expect(detached(bridge)).toEqual([])
+    goOn()
+    expect((await asked).status).toBe(200)
+    expect((await curl(bridge, '/api/v1/devices/router1/rpc', { body: '<commit/>' })).status).toBe(200)
+    expect(detached(bridge)).toEqual([])
+  })
+
   it('keeps it for the time of that RPC and no longer', async () => {
     const { bridge, device } = own(await start())
     const asked = curl(bridge, '/api/v1/devices/router1/rpc?timeout=3s', { body: '<commit><wait>500</wait></commit>' })
