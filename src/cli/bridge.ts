@@ -129,6 +129,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     endpointOf: (deviceId) => ownEndpoints.of(deviceId),
     before: store.attached.before,
     lastSeen: (deviceId) => desk.lastSeen(deviceId),
+    hasWork: (deviceId) =>
+      jobs.list().some((job) => job.deviceId === deviceId && (job.state === 'queued' || job.state === 'running')),
     crowdAtStart: () => {
       const { arriving, queued, running, waiting } = callHome.handshakes
       return arriving + queued + running + waiting > 0

@@ -73,13 +73,14 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   const { callHome, endpoint, link, trust } = config
   return {
     devices: config.devices.map(
-      ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, endpoint: own }) => ({
+      ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, connection, endpoint: own }) => ({
         id,
         aliases,
         labels,
         pins: hostKeys,
         maxSessions: maxSessions ?? link.maxSessions,
         ownMaxSessions: maxSessions !== undefined,
+        periodic: connection === 'periodic',
         spareChannels,
         ...(secret === undefined ? {} : { secret }),
         ...(own === undefined ? {} : { endpoint: own }),

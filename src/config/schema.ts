@@ -199,6 +199,7 @@ export function configSchema(directory: string, environment: Environment) {
     'channel-close-timeout': duration('100ms').default(3_000),
     'max-lost-channels': integer(1, MANY).default(10),
     'replace-wait': duration('100ms').default(2_000),
+    'idle-timeout': duration('1s').default(180_000),
   })
 
   const trust = section({
@@ -233,6 +234,7 @@ export function configSchema(directory: string, environment: Environment) {
     labels: named(text()).transform((labels): Readonly<Record<string, string>> => Object.fromEntries(labels)),
     'max-sessions': integer(1, MANY).optional(),
     'spare-channels': integer(0, 8).default(0),
+    connection: oneOf('persistent', 'periodic').default('persistent'),
     endpoint: section({
       port: integer(1, 65_535).optional(),
       address: scalar(readOwnAddress).optional(),

@@ -6,7 +6,8 @@ import { createFleetEmitter, type FleetEmitter, type LinkRefusal } from './event
 import type { Attachment, FleetEntry } from './fleet-entry.js'
 import type { HeldSession } from './held-session.js'
 import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from './link-admission.js'
-import { channelsUnanswered, noLongerProven, removed, shutDown } from './link-end.js'
+import { letGoWhenDone } from './let-go.js'
+import { channelsUnanswered, letGo, noLongerProven, removed, shutDown } from './link-end.js'
 import type { ChannelLoss, ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
 import type { LiveSession, Octets } from './live-session.js'
 import { mostLostChannels, mostSessions } from './most-sessions.js'
@@ -24,6 +25,8 @@ export interface Device {
   readonly ownMaxSessions?: boolean
   /** Channels that are kept ready on its link for the next clients; none by default. */
   readonly spareChannels?: number
+  /** Calls from time to time, and is let go when its work is done. */
+  readonly periodic?: boolean
   /** Further names of it. */
   readonly aliases?: readonly string[]
   /** What the configuration fixes for it. */
@@ -38,6 +41,8 @@ export interface FleetLimits {
   readonly reconnectWindow: number
   /** How long a client is held at most, after a start, for a device that was attached before, while its connection may wait among others. */
   readonly startWait: number
+  /** How long a device that calls from time to time is kept without work. */
+  readonly idleTimeout: number
   /** How long a link gets to answer that is to be replaced for the third time within a minute. */
   readonly replaceWait: number
   /** Channels that a device may leave unanswered on one link; so many, or as many as it has sessions, end it. */
@@ -100,6 +105,9 @@ export interface Fleet {
   close(): void
 }
 
+/** Milliseconds that the session that the bridge holds gets to take leave before its link is let go. */
+const LEAVE_TIMEOUT = 2_000
+
 export function createFleet(options: {
   readonly devices: readonly Device[]
   readonly limits: FleetLimits
@@ -112,6 +120,8 @@ export function createFleet(options: {
   readonly lastSeen?: (deviceId: string) => Date | undefined
   /** Whether call-home connections still wait for their handshakes. */
   readonly crowdAtStart?: () => boolean
+  /** Whether somebody has work for a device beside the clients that are here: a job that waits for it. */
+  readonly hasWork?: (deviceId: string) => boolean
   readonly now?: () => number
 }): Fleet {
   const now = options.now ?? Date.now
@@ -212,6 +222,7 @@ export function createFleet(options: {
     lostAtStart.delete(link.deviceId)
     const detached = link.ended.then((end) => detach(entry, attachment, end))
     inBackground('fleet', detached)
+    if (entry.device.periodic === true) letGoLater(entry, attachment)
     link.onChannelLost((loss) => channelLost(entry, link, loss))
     if (old === undefined) events.emit('attached', described(link))
     else {
@@ -233,6 +244,25 @@ export function createFleet(options: {
     entry.lastDetached = { at: new Date(now()), end }
     events.emit('detached', { ...described(attachment.link), end })
     entry.guard?.vacant()
+  }
+
+  const letGoLater = ({ device: { id } }: FleetEntry, attachment: Attachment): void => {
+    const { link, held } = attachment
+    const busy = (): boolean => {
+      const { slots } = attachment.admission ?? {}
+      return (slots?.taken() ?? 0) + (slots?.queued() ?? 0) > 0
+    }
+    const stop = letGoWhenDone({
+      busy,
+      hasWork: () => options.hasWork?.(id) === true,
+      idleTimeout: () => limits.idleTimeout,
+      letGo: async () => {
+        await held?.giveWay(LEAVE_TIMEOUT)
+        if (busy()) held?.comeBack()
+        else link.end(letGo)
+      },
+    })
+    inBackground('fleet', link.ended.then(stop))
   }
 
   const channelLost = ({ device }: FleetEntry, link: Link, loss: ChannelLoss): void => {

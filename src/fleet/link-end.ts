@@ -4,6 +4,8 @@ export const shutDown: LinkEnd = { reason: 'shutdown', message: 'the bridge is s
 
 export const removed: LinkEnd = { reason: 'removed', message: 'the device was removed from the configuration' }
 
+export const letGo: LinkEnd = { reason: 'let-go', message: 'its work is done, and it calls again by itself' }
+
 export const noLongerProven: LinkEnd = {
   reason: 'no-longer-proven',
   message: 'the new configuration no longer trusts its host key',

@@ -99,6 +99,7 @@ describe('an empty configuration', () => {
           channelCloseTimeout: 3_000,
           maxLostChannels: 10,
           replaceWait: 2_000,
+          idleTimeout: 180_000,
         },
         trust: {
           revoked: [],

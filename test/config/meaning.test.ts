@@ -96,6 +96,7 @@ describe('devices', () => {
         aliases: [],
         secret: 'x',
         spareChannels: 0,
+        connection: 'persistent',
         hostKeys: [],
         credentials: 'default',
         labels: { constructor: 'b' },

@@ -14,6 +14,7 @@ export const limits: FleetLimits = {
   reconnectWindow: 60_000,
   startWait: 20_000,
   replaceWait: 2_000,
+  idleTimeout: 180_000,
   maxLostChannels: 3,
 }
 

@@ -71,6 +71,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     reconnectWindow: 0,
     startWait: 0,
     replaceWait: 0,
+    idleTimeout: 180_000,
     maxLostChannels: 3,
     ...options.fleet,
   }
