@@ -269,7 +269,7 @@ describe('the users file', () => {
     await swapUsersFile(usersFile([]))
     await reloaded(from)
     const { stderr } = await runSsh({ ...login, password: 'not needed' }, 'echo', shared)
-    expect(stderr).toMatch(/user "leaving" has no rights here: the user was removed/)
+    expect(stderr).toMatch(/the user "leaving" was removed/)
     await runSsh(login, '', { args: ['-o', `ControlPath=${control}`, '-O', 'exit'] })
   })
 })
