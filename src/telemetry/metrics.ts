@@ -209,6 +209,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'Large requests that were not read, and replies that did not become JSON, by reason.',
     'reason',
   )
+  for (const reason of ['busy', 'too-much', 'stopping']) notConverted.inc({ reason }, 0)
 
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
 

@@ -39,6 +39,7 @@ function tellOfEverything(): void {
   clients.sessionRefused('no-rights')
   operations.rpcEnded('http', 'ok', 0.1)
   clients.operationDenied()
+  clients.notConverted('too-much')
   traces.spansDropped('queue-full', 1)
   eventLoop.stalled('handshake', 0.2)
   faults.faultFound('session')
