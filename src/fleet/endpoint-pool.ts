@@ -1,4 +1,5 @@
-import { BlockList, isIP, SocketAddress } from 'node:net'
+import { isIP, SocketAddress } from 'node:net'
+import { networkList } from '../lib/network-list.js'
 
 /** What devices are given out of: so many ports or addresses, each with a number from 0. */
 export interface EndpointPool<T> {
@@ -36,13 +37,12 @@ export function addressPool({ family, network, bits }: AddressPrefix): EndpointP
   const width = family === 'ipv4' ? 32 : 128
   const all = 1n << BigInt(width - bits)
   const size = all - (family === 'ipv4' ? 2n : 1n)
-  const members = new BlockList()
-  members.addSubnet(addressText(family, network), bits, family)
+  const isMember = networkList([`${addressText(family, network)}/${bits}`])
   const ends = new Set([network, ...(family === 'ipv4' ? [network + all - 1n] : [])].map((n) => addressText(family, n)))
   return {
     size: size > 0n ? size : 0n,
     at: (number) => addressText(family, network + 1n + number),
-    holds: (address) => isIP(address) !== 0 && members.check(address, familyOf(address)) && !ends.has(address),
+    holds: (address) => isMember(address) && !ends.has(address),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { type BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { networkList } from '../../lib/network-list.js'
+import { type NetworkList, networkList } from '../../lib/network-list.js'
 import { plainAddress } from '../../ssh/address.js'
 import { hostAndPort, sourceOf } from '../../telemetry/source.js'
 
@@ -19,7 +19,7 @@ export interface Peer {
 
 /** Whose word is taken for where a call came from, and in which header it stands. */
 export interface ProxyTrust {
-  readonly trusted: BlockList
+  readonly trusted: NetworkList
   readonly header: 'x-forwarded' | 'forwarded'
 }
 
@@ -39,10 +39,10 @@ export function peerOf({ socket, headers }: IncomingMessage, { trusted, header }
     proxied: false,
   }
   const forwards = header === 'forwarded' ? headers.forwarded : headers['x-forwarded-for']
-  if (forwards === undefined || !isTrusted(trusted, theirs)) return direct
+  if (forwards === undefined || !trusted(theirs)) return direct
   const { hops, protocols } = header === 'forwarded' ? forwarded(headers.forwarded) : xForwarded(headers)
   // Everybody but the last proxy may have been lied to: what counts is the first hop, from here, that nobody vouches for.
-  const client = hops.toReversed().find(({ address }) => !isTrusted(trusted, address)) ?? hops[0]
+  const client = hops.toReversed().find(({ address }) => !trusted(address)) ?? hops[0]
   if (client === undefined) return direct
   return {
     source: client.port === undefined ? client.address : hostAndPort(client.address, client.port),
@@ -107,9 +107,4 @@ function hopOf(text: string): Forwarding['hops'][number] {
   const address = plainAddress(bracketed ?? plain ?? text)
   if (isIP(address) === 0) return { address: 'unknown' }
   return port === undefined ? { address } : { address, port: Number(port) }
-}
-
-function isTrusted(trusted: BlockList, address: string): boolean {
-  const family = isIP(address)
-  return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4')
 }

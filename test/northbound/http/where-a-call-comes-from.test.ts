@@ -37,6 +37,23 @@ describe('a call without a proxy', () => {
   })
 })
 
+describe('networks of trusted proxies', () => {
+  it.each([
+    ['::/64', '192.0.2.1', false],
+    ['::/64', '::ffff:192.0.2.1', false],
+    ['::/64', '::9', true],
+    ['::/0', '192.0.2.1', false],
+    ['::/0', '2001:db8::1', true],
+    ['0.0.0.0/0', '2001:db8::1', false],
+    ['::ffff:192.0.2.0/120', '192.0.2.1', true],
+  ])('%s: a call from %s is taken at its word: %s', (trusted, from, proxied) => {
+    const socket = { remoteAddress: from, remotePort: 4000, localAddress: '10.0.0.1' }
+    const headers = { 'x-forwarded-for': '198.51.100.7' }
+    const call = { socket, headers } as unknown as IncomingMessage
+    expect(peerOf(call, proxyTrust([trusted], 'x-forwarded'))).toMatchObject({ proxied })
+  })
+})
+
 describe('a call through a trusted proxy', () => {
   it.each<[Readonly<Record<string, string>>, string, boolean]>([
     [{ 'x-forwarded-for': '192.0.2.7', 'x-forwarded-proto': 'https' }, '192.0.2.7', true],
