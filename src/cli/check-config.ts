@@ -5,7 +5,8 @@ import { type CommandIo, processIo } from './command-io.js'
 
 /**
  * `homeport check-config [--config FILE] [--json]`: exit status 0 when `serve` would accept the file, else 2 with all problems
- * on standard error. Warnings go to standard error and change nothing.
+ * on standard error. Warnings go to standard error and change nothing; so do those of files with secrets that everybody may read,
+ * each on one line with the command that mends it.
  */
 export function checkConfigCommand(io: CommandIo = processIo()): Command {
   return new Command('check-config')
@@ -27,6 +28,8 @@ function print(loaded: LoadedConfig, io: CommandIo): void {
   }
   for (const warning of loaded.warnings)
     io.stderr.write(`${formatProblem({ ...warning, message: `warning: ${warning.message}` })}\n`)
+  for (const { hint, ...exposed } of loaded.exposed)
+    io.stderr.write(`${formatProblem({ ...exposed, message: `warning: ${exposed.message}: ${hint ?? ''}` })}\n`)
   const { devices, users } = loaded.config
   const file = loaded.file ?? 'built-in defaults'
   io.stdout.write(`${file}: ok (${counted(devices.length, 'device')}, ${counted(users.length, 'user')})\n`)

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
+import { shellWord } from '../lib/shell-word.js'
 import type { LocatedTree } from './located-tree.js'
 import type { Problem } from './problem.js'
 import type { Config } from './schema.js'
@@ -37,6 +38,7 @@ export function writtenSecret(tree: LocatedTree): string | undefined {
 
 /**
  * Files that hold secrets and that everybody on this machine may read: the configuration where a secret is written into it, `.env`, private keys.
+ * Each file is there once; the hint is the command that mends it, to be typed in `cwd`.
  * @param options.secretKey the key of such a secret
  */
 export function doubtsAboutSecrecy(options: {
@@ -65,16 +67,17 @@ export function doubtsAboutSecrecy(options: {
     const below = relative(cwd, path)
     const shown = below.startsWith('..') ? path : below
     const message = `${what}, and everybody on this machine may read it (mode ${(mode & 0o777).toString(8)})`
-    return [{ file: shown, key, message, hint: 'chmod o-rwx it, and let the user of the bridge own it' }]
+    return [{ file: shown, key, message, hint: `chmod o-rwx ${shown.startsWith('-') ? '-- ' : ''}${shellWord(shown)}` }]
   }
   const folders = [...new Set([resolve(cwd), resolve(cwd, directory)])]
-  return [
+  const doubts = [
     ...(file === undefined || secretKey === undefined
       ? []
       : doubt(resolve(cwd, file), secretKey, 'the file has a secret in it')),
     ...folders.flatMap((folder) => doubt(join(folder, '.env'), '', 'secrets are in it')),
     ...keys.flatMap(({ key, path }) => (path === undefined ? [] : doubt(path, key, 'it is a private key'))),
   ]
+  return doubts.filter(({ file: shown }, at) => doubts.findIndex((one) => one.file === shown) === at)
 }
 
 function modeOf(path: string): number | undefined {

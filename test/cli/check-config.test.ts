@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,13 +27,35 @@ users: [{ name: ops, roles: [operator] }]
 
 describe('check-config', () => {
   it('counts what is there, and warns', async () => {
-    writeFileSync(join(cwd, 'config/homeport.yaml'), valid)
+    writeFileSync(join(cwd, 'config/homeport.yaml'), valid, { mode: 0o600 })
     expect(await check()).toMatchObject({
       stdout: 'config/homeport.yaml: ok (2 devices, 1 user)\n',
       stderr:
         'config/homeport.yaml:4:9: users[0]: warning: this user can never log in\n    add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`\n',
       status: 0,
     })
+  })
+
+  it('warns of each file with secrets that everybody may read, with the command that mends it', async () => {
+    const config = `credentials:
+  default: { username: netconf, private-key: "the key", password: x }
+  other: { username: netconf, private-key: "the key" }
+`
+    writeFileSync(join(cwd, '-my.yaml'), config)
+    writeFileSync(join(cwd, 'the key'), 'x')
+    writeFileSync(join(cwd, '.env'), 'A=secret-of-the-environment\n')
+    for (const name of ['-my.yaml', 'the key', '.env']) chmodSync(join(cwd, name), 0o644)
+    const exposed = await check('--config=-my.yaml')
+    expect(exposed).toMatchObject({ stdout: '-my.yaml: ok (0 devices, 0 users)\n', status: 0 })
+    const everybody = 'and everybody on this machine may read it (mode 644)'
+    expect(exposed.stderr.match(/^.*chmod.*$/gm)).toEqual([
+      `-my.yaml: credentials.default.password: warning: the file has a secret in it, ${everybody}: chmod o-rwx -- -my.yaml`,
+      `.env: warning: secrets are in it, ${everybody}: chmod o-rwx .env`,
+      `the key: credentials.default.private-key: warning: it is a private key, ${everybody}: chmod o-rwx 'the key'`,
+    ])
+    const commands = exposed.stderr.match(/chmod .*/g) ?? []
+    for (const command of commands) execFileSync('sh', ['-c', command], { cwd })
+    expect((await check('--config=-my.yaml')).stderr).not.toContain('may read')
   })
 
   it('checks the file it is told to', async () => {

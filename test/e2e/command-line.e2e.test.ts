@@ -242,7 +242,7 @@ describe('homeport user hash-password and check-config', () => {
     const example = fileURLToPath(new URL('../../config/homeport.example.yaml', import.meta.url))
     const environment = await readFile(fileURLToPath(new URL('../../config/.env.example', import.meta.url)), 'utf8')
     const directory = await makeTempDir('example')
-    await writeFile(join(directory.path, '.env'), environment)
+    await writeFile(join(directory.path, '.env'), environment, { mode: 0o600 })
     const { status, stdout, stderr } = await run(process.execPath, [main, 'check-config', '--config', example], {
       cwd: directory.path,
     })
