@@ -187,6 +187,9 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
   if (!recording.ok) {
+    // Its close is told, and the session let go, only once everything was read.
+    channel.stream.resume()
+    channel.standardError.resume()
     channel.close()
     return turnAway(asked, recording.refusal, context)
   }

@@ -1,0 +1,83 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
+import ssh2 from 'ssh2'
+import { afterEach, expect, it } from 'vitest'
+import type { Recorder } from '../../../src/access/record.js'
+import type { DeviceChannel } from '../../../src/fleet/link.js'
+import { serveSession, type SessionContext } from '../../../src/northbound/ssh/session.js'
+import { unrestricted } from '../../../src/northbound/ssh/login-restriction.js'
+import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
+import { createLog } from '../../../src/telemetry/log.js'
+
+const ends: (() => void)[] = []
+afterEach(() => {
+  for (const end of ends.splice(0)) end()
+})
+
+/** A client's connection on which every session is served in this way. */
+async function connectedTo(context: SessionContext): Promise<ssh2.Client> {
+  const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
+  server.on('connection', (connection) => {
+    connection.on('error', () => undefined)
+    connection.on('authentication', (attempt) => attempt.accept())
+    connection.on('session', (accept) => serveSession(connection, accept(), context, () => undefined))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  const client = new ssh2.Client()
+  const ready = once(client, 'ready')
+  client.connect({ host: '127.0.0.1', port, username: 'ops', password: 'any' })
+  await ready
+  ends.push(
+    () => client.end(),
+    () => void server.close(),
+  )
+  return client
+}
+
+it('after its device’s channel was opened leaves nothing unread there, or the channel would never be closed', async () => {
+  const stream = new PassThrough()
+  const standardError = new PassThrough()
+  stream.end('the hello of the device')
+  standardError.end('a banner')
+  let closed = false
+  const channel = { stream, standardError, close: () => (closed = true) } as unknown as DeviceChannel
+  // The disk became full while the device opened the channel.
+  const recorder = {
+    refusal: () => undefined,
+    session: () => ({
+      ok: false,
+      refusal: { reason: 'record-not-written', message: 'the disk is full', hint: 'wait' },
+    }),
+    refused: () => undefined,
+  } as unknown as Recorder
+  const operations = { kind: 'all' }
+  const context = {
+    fleet: { openSession: async () => ({ ok: true, channel, session: { id: '1' } }) },
+    deviceId: 'router1',
+    client: { user: 'ops', source: '192.0.2.1:1', via: 'ssh' },
+    restriction: unrestricted,
+    method: 'password',
+    recorder,
+    authorise: async () => ({ allowed: true, permission: { roles: [], channels: new Set(['netconf']), operations } }),
+    log: createLog({ level: 'error', format: 'json' }, { write: () => undefined }),
+    metrics: { sessionRefused: () => undefined },
+    rules: {},
+    live: { watch: () => () => undefined },
+    tracer: () => undefined,
+  } as unknown as SessionContext
+
+  const client = await connectedTo(context)
+  const read = Promise.all([once(stream, 'end'), once(standardError, 'end')])
+  const told = new Promise<string>((resolve, reject) => {
+    client.subsys('netconf', (error, session) => {
+      if (error) return reject(error)
+      session.resume()
+      session.stderr.once('data', (octets: Buffer) => resolve(octets.toString()))
+    })
+  })
+  expect(await told).toBe('homeport: the disk is full; wait\n')
+  await read
+  expect(closed).toBe(true)
+})
