@@ -9,6 +9,8 @@ export interface Target {
   readonly maxSize?: number
   /** How much of the time it gets, where the others get 1. */
   readonly weight?: number
+  /** Milliseconds of CPU time that an input may take; `LONGEST_TURN` unless no stranger can send one. */
+  readonly longestTurn?: number
   /** It talks to a bridge in a process of its own: slow, and found by no coverage. */
   readonly remote?: true
   readonly start: () => Promise<Subject> | Subject

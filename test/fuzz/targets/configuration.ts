@@ -10,6 +10,8 @@ const environment = layeredEnvironment([{ NAME: 'value', EMPTY: '', YAML: '{ a: 
 export const configuration: Target = {
   name: 'configuration',
   about: 'the configuration file: YAML, and what it says',
+  // It is read at the start and at a reload, and an operator wrote it.
+  longestTurn: 1_000,
   words: [
     'call-home:',
     'endpoint:',

@@ -4,7 +4,7 @@ import { NETCONF_NS } from '../../../src/netconf/namespaces.js'
 import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { ssh2 } from '../../../src/ssh/ssh2.js'
 import { initiationSequence } from '../../../src/simulator/initiation-sequence.js'
-import { hostKeyOf } from '../../../src/simulator/host-key.js'
+import { type HostKey, hostKeyOf } from '../../../src/simulator/host-key.js'
 import { createCaller } from '../../e2e/support/http-api.js'
 import { login, openNetconf } from '../../e2e/support/test-client.js'
 import {
@@ -80,18 +80,20 @@ async function attack(bridge: AttackedBridge, input: Buffer, random: Random, ope
     return hangUp(socket, random)
   }
   const deviceId = random.chance(0.3) ? random.pick(CONFIGURED) : `stranger-${random.below(20)}`
-  const device = serveTampered(socket, deviceId, random, 'from the start')
-  const decided = random.chance(0.5) ? decide(operator, deviceId, random) : Promise.resolve()
+  const hostKey = random.pick(HOST_KEYS)
+  const device = serveTampered(socket, { deviceId, hostKey }, random, 'from the start')
+  const decided = random.chance(0.5) ? decide(operator, deviceId, hostKey, random) : Promise.resolve()
   await Promise.race([device.over, pause(random.pick([50, 200, 500]))])
   await hangUp(socket, random)
   await decided
 }
 
 /** An operator who decides on a device while it may be gone already, or is there again. */
-async function decide(operator: Operator, deviceId: string, random: Random): Promise<void> {
+async function decide(operator: Operator, deviceId: string, { fingerprint }: HostKey, random: Random): Promise<void> {
   await pause(random.below(400))
   const how = random.pick(['approve', 'approve', 'reject'])
-  await operator.call(`/api/v1/devices/${deviceId}/${how}`, { body: {} }).catch(() => undefined)
+  const body = how === 'approve' ? { fingerprint } : {}
+  await operator.call(`/api/v1/devices/${deviceId}/${how}`, { body }).catch(() => undefined)
   if (random.chance(0.5))
     await operator.call(`/api/v1/devices/${deviceId}`, { method: 'DELETE' }).catch(() => undefined)
 }
@@ -127,7 +129,7 @@ async function attackFromWithin(bridge: AttackedBridge, random: Random, operator
   // Each time another one: its key is pinned.
   const deviceId = `${id}-${random.below(2 ** 32)}`
   const socket = await dial(bridge.callHomePort, random)
-  const device = serveTampered(socket, deviceId, random, 'after login')
+  const device = serveTampered(socket, { deviceId, hostKey: random.pick(HOST_KEYS) }, random, 'after login')
   await Promise.race([device.ready, device.over, pause(2_000)])
   const uses = Promise.allSettled([
     operator.call(`/api/v1/devices/${deviceId}/rpc`, { body: '<get/>', headers: { Prefer: 'wait=1' } }),
@@ -160,11 +162,10 @@ interface TamperedDevice {
 /** Becomes a device on a socket, by a real SSH server that sends what it does not mean to. */
 function serveTampered(
   socket: Socket,
-  deviceId: string,
+  { deviceId, hostKey }: { readonly deviceId: string; readonly hostKey: HostKey },
   random: Random,
   when: 'from the start' | 'after login',
 ): TamperedDevice {
-  const hostKey = random.pick(HOST_KEYS)
   const secret = random.chance(0.5) || when === 'after login' ? undefined : secretOf(deviceId)
   if (random.chance(0.9) || when === 'after login')
     socket.write(initiationSequence(deviceId, hostKey.publicLine, secret))
