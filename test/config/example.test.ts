@@ -53,33 +53,4 @@ describe('config/homeport.example.yaml', () => {
     expect(shown).toEqual(defaults)
     expect(roles.get('operator')).toEqual(builtIn.get('operator'))
   })
-
-  it('names every key that the reference names, and the other way round', () => {
-    const reference = readFileSync(join(root, 'docs/configuration.md'), 'utf8')
-    const table = reference.slice(reference.indexOf('## Keys'), reference.indexOf('## Environment'))
-    const named = new Set([...table.matchAll(/^\| `([^`]+)`/gm)].map(([, key = '']) => key.split('.').at(-1) ?? ''))
-    const written = new Set([...text.matchAll(/(?:^|[{,]) *(?:# *|- )*([a-z-]+):(?= |$)/gm)].map(([, key = '']) => key))
-    for (const key of named) expect(written, key).toContain(key)
-    const names = [
-      'default',
-      'lab',
-      'fresh',
-      'operator',
-      'tokyo',
-      'viewer',
-      'editor',
-      'site',
-      'rack',
-      'call-home',
-      'http',
-      'ssh',
-      'endpoint',
-      'http',
-      'oidc',
-      'link',
-    ]
-    const sections = ['trust', 'credentials', 'devices', 'users', 'roles', 'record', 'webhooks', 'log', 'labels']
-    sections.push('login-limits', 'authentication-hook', 'full', 'traces')
-    for (const key of written) if (![...names, ...sections].includes(key)) expect(named, key).toContain(key)
-  })
 })
