@@ -49,13 +49,26 @@ export interface RpcEntry extends Subject {
   readonly outcome: RpcOutcome
 }
 
+/** Reads of one user that have no line of their own: how many, of which kind. What they do not have in common is not in it. */
+export interface ReadSum extends Partial<Omit<Subject, 'user'>> {
+  readonly user: string
+  readonly operation: string
+  readonly namespace?: string | undefined
+  readonly datastore?: string | undefined
+  readonly outcome: RpcOutcome
+  readonly rpcs: number
+  /** Of all of them together. */
+  readonly bytesFromClient: number
+  readonly bytesFromDevice: number
+}
+
 /** How a session ended, and what it carried; octets with framing. */
 export interface SessionClose {
   readonly endedBy: string
   readonly bytesFromClient: number
   readonly bytesFromDevice: number
   readonly durationSeconds: number
-  /** RPCs that have a line of their own. */
+  /** RPCs that have a line of their own, or are counted in a sum. */
   readonly rpcs: number
   /** What the device itself calls the NETCONF session. */
   readonly netconfSessionId?: number | undefined
@@ -68,5 +81,6 @@ export type RecordEntry = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
   | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)
   | ({ readonly event: 'rpc' } & RpcEntry)
+  | ({ readonly event: 'rpcs-summed'; readonly since: string } & ReadSum)
   | ({ readonly event: 'session-closed'; readonly channel: ChannelKind } & Subject & SessionClose)
 )

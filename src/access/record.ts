@@ -1,4 +1,5 @@
 import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
+import { createReadSums } from './read-sums.js'
 import { createFollowQueue, type FollowQueue, type Look } from './follow-queue.js'
 import { createRedaction } from './redaction.js'
 import { createRpcLog } from './rpc-log.js'
@@ -11,7 +12,7 @@ export interface Recorder {
   readonly session: (info: SessionInfo, onRpc?: RpcListener) => SessionRecording
   /** Records that a session was refused, for whatever reason. */
   readonly refused: (info: RefusedSession, reason: string) => void
-  /** Records an RPC that nobody's octets tell of. */
+  /** Records an RPC that nobody's octets tell of. Reads of a user that has had its share of lines are summed. */
   readonly rpc: (entry: RpcEntry) => void
   /** Ends the record of every session that is open, for a bridge that stops. */
   readonly close: () => void
@@ -66,6 +67,12 @@ export interface RecorderOptions {
   readonly whenFull: () => 'refuse' | 'continue'
   /** Told of each RPC, for metrics. */
   readonly onRpc?: (entry: RpcEntry) => void
+  /** Reads of a user within an hour that have a line each; further ones are summed. Without it all have one. */
+  readonly maxReadLines?: () => number
+  /** Told of a user whose reads are summed from now on, to the end of the hour. */
+  readonly onSummedUser?: (user: string) => void
+  /** Told how many RPCs one more line stands for. */
+  readonly onSummed?: (rpcs: number) => void
   /** Asked for each session, whether somebody else follows it. */
   readonly observe?: (info: SessionInfo) => SessionObserver | undefined
   /** Told of a fault of the record's own; the session it happened in goes on, but is followed no further. */
@@ -82,6 +89,9 @@ export function createRecorder({
   sink,
   whenFull,
   onRpc,
+  maxReadLines = () => Number.POSITIVE_INFINITY,
+  onSummedUser = () => undefined,
+  onSummed,
   observe,
   onFault,
   now = () => performance.now(),
@@ -107,7 +117,17 @@ export function createRecorder({
           hint: 'ask whoever runs the bridge to look at its log',
         }
   }
-  const rpc = (entry: RpcEntry, at?: number): void => {
+  const sums = createReadSums({
+    maxLines: maxReadLines,
+    onUser: onSummedUser,
+    tell: (sum, since) => {
+      sink.write({ time: time(), event: 'rpcs-summed', since: time(since), ...sum })
+      onSummed?.(sum.rpcs)
+    },
+  })
+  const rpc = (entry: RpcEntry, at = now()): void => {
+    onRpc?.(entry)
+    if (sums.add(entry, at)) return
     const { user, source, via, deviceId, sessionId, messageId, operation, namespace, datastore } = entry
     const { moreOperations, bytesFromClient, bytesFromDevice, durationSeconds, outcome } = entry
     sink.write({
@@ -128,7 +148,6 @@ export function createRecorder({
       durationSeconds,
       outcome,
     })
-    onRpc?.(entry)
   }
 
   return {
@@ -207,6 +226,7 @@ export function createRecorder({
     },
     close: () => {
       for (const record of open) record.end('shutdown')
+      sums.flush()
     },
   }
 }

@@ -30,7 +30,7 @@ export function recordFileOf({ record, dataDir }: Config): string {
 export async function startRecording(
   initial: Config,
   log: Log,
-  metrics: Pick<OperationMetrics, 'rpcEnded'>,
+  metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>,
   device: (id: string) => SelectableDevice,
 ): Promise<Recording> {
   let config = initial
@@ -57,6 +57,10 @@ export async function startRecording(
     },
     whenFull: () => config.record.whenFull,
     onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
+    maxReadLines: () => config.record.maxReadLinesPerUser,
+    onSummedUser: (user) =>
+      log.warn({ user, hint: SUMMED_HINT }, 'reads of a user are summed in the record for up to an hour'),
+    onSummed: metrics.rpcsSummed,
     observe: transcripts.observe,
     onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
   })
@@ -78,6 +82,8 @@ export async function startRecording(
     },
   }
 }
+
+const SUMMED_HINT = 'raise record.max-read-lines-per-user with record.max-size and record.max-rows, or let it read less'
 
 function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
   const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = record.full

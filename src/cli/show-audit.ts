@@ -22,10 +22,12 @@ export function auditTable(lines: readonly AuditLine[]): string {
   ])
 }
 
-function whatOf({ event, operation, datastore, request, channel }: AuditLine): string {
+function whatOf({ event, operation, datastore, request, channel, rpcs }: AuditLine): string {
   switch (event) {
     case 'rpc':
       return datastore === undefined ? (operation ?? '-') : `${operation} ${datastore}`
+    case 'rpcs-summed':
+      return `${rpcs} × ${operation}${datastore === undefined ? '' : ` ${datastore}`}`
     case 'session-opened':
       return `open ${request ?? channel ?? ''}`.trim()
     case 'session-refused':

@@ -259,6 +259,7 @@ export function configSchema(directory: string, environment: Environment) {
     'when-full': oneOf('refuse', 'continue').default('refuse'),
     keep: duration('1h', '3650d').default(90 * 86_400_000),
     'max-rows': integer(1000, 100_000_000).default(1_000_000),
+    'max-read-lines-per-user': integer(0, 100_000_000).default(10_000),
     full: section({
       users: list(text()),
       devices: list(deviceSelector()),

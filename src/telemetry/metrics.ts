@@ -45,6 +45,8 @@ export interface ClientMetrics {
 /** What happens to single operations. */
 export interface OperationMetrics {
   rpcEnded(via: Via, outcome: string, seconds: number): void
+  /** So many RPCs have one line of a sum in the audit instead of a line each. */
+  readonly rpcsSummed: (rpcs: number) => void
 }
 
 /** What happens to spans of traces, where they are switched on. */
@@ -203,6 +205,10 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'via',
   )
   const rpcs = counter('rpcs_total', 'Requests that were answered, or never were.', 'via', 'outcome')
+  const summed = counter(
+    'audit_lines_summed_total',
+    'Reads that are counted in a line of a sum instead of one of their own.',
+  )
   const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
   const notConverted = counter(
     'http_conversions_refused_total',
@@ -318,6 +324,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
         outcomes?.set(word, (outcomes.get(word) ?? 0) + 1)
         rpcDuration.observe({ via }, seconds)
       },
+      rpcsSummed: (count) => summed.inc(count),
     },
     traces: {
       spansDropped: (reason, spans) => spansDropped.inc({ reason }, spans),

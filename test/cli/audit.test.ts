@@ -59,6 +59,8 @@ describe('audit', () => {
     add(8, 'rpc', { ...rpc, operation: 'edit-config', datastore: 'candidate', outcome: 'lock-denied' })
     add(7, 'rpc', { ...rpc, operation: 'evil\u001b[2J', outcome: 'ok' })
     add(6, 'session-closed', { ...rpc, channel: 'netconf', endedBy: 'client', rpcs: 2, durationSeconds: 12.34 })
+    const sum = { bytesFromClient: 812, bytesFromDevice: 1_440_000, sessionId: undefined, source: '192.0.2.5' }
+    add(6, 'rpcs-summed', { ...sum, since: '2026-03-01T11:53:00Z', operation: 'get', outcome: 'ok', rpcs: 1234 })
     add(5, 'session-refused', { sessionId: undefined, request: 'shell', reason: 'channel-not-allowed' })
     expect(await audit()).toEqual({
       stdout: [
@@ -67,6 +69,7 @@ describe('audit', () => {
         '2026-03-01 11:52:00Z  ops   192.0.2.5:50000  router1  a1b2c3d4  edit-config candidate  lock-denied          812 B  1.4 MB    42 ms',
         '2026-03-01 11:53:00Z  ops   192.0.2.5:50000  router1  a1b2c3d4  evil\\u{1b}[2J          ok                   812 B  1.4 MB    42 ms',
         '2026-03-01 11:54:00Z  ops   192.0.2.5:50000  router1  a1b2c3d4  close                  by client, 2 RPCs    812 B  1.4 MB    12.3 s',
+        '2026-03-01 11:54:00Z  ops   192.0.2.5        router1  -         1234 × get             ok                   812 B  1.4 MB    -',
         '2026-03-01 11:55:00Z  ops   192.0.2.5:50000  router1  -         refused shell          channel-not-allowed  -      -         -',
         '',
       ].join('\n'),

@@ -160,6 +160,7 @@ describe('an empty configuration', () => {
           whenFull: 'refuse',
           keep: 90 * 24 * 3_600_000,
           maxRows: 1_000_000,
+          maxReadLinesPerUser: 10_000,
           full: {
             users: [],
             devices: [],
