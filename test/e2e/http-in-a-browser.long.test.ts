@@ -157,4 +157,25 @@ describe('/docs', () => {
     await page.locator('.live-responses-table .response-col_status', { hasText: '200' }).waitFor()
     await page.close()
   })
+
+  it('sends the example of an operation as the operation is taken', async () => {
+    const page = await browser.newPage()
+    await page.goto(`${bridge.httpUrl}/docs`)
+    await page.locator('.btn.authorize').first().click()
+    const form = page.locator('.auth-container').filter({ hasText: 'basic' })
+    await form.locator('input[name=username]').fill(ops.name)
+    await form.locator('input[name=password]').fill(ops.password)
+    await form.getByRole('button', { name: 'Apply credentials' }).click()
+    await page.locator('.btn-done').first().click()
+    for (const operation of ['netconfRpc', 'netconfGetConfig', 'netconfTransaction']) {
+      const block = page.locator(`#operations-operations-${operation}`)
+      await block.locator('.opblock-summary').click()
+      await block.getByRole('button', { name: 'Try it out' }).click()
+      await block.locator('tr[data-param-name=id] input').fill('nobody')
+      for (const waits of ['timeout', 'wait']) await block.locator(`tr[data-param-name=${waits}] input`).fill('')
+      await block.getByRole('button', { name: 'Execute' }).click()
+      await block.locator('.live-responses-table .response-col_status', { hasText: '404' }).waitFor()
+    }
+    await page.close()
+  })
 })

@@ -28,7 +28,7 @@ import { registerJobs } from './routes/jobs/jobs.js'
 import { registerNotifications } from './routes/notifications.js'
 import { registerMetrics } from './routes/metrics.js'
 import { registerOperations } from './routes/operations/register.js'
-import { registerOpenApi } from './routes/openapi.js'
+import { registerOpenApi, registerSharedSchemas } from './routes/openapi.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
 import { registerCreateToken } from './routes/tokens/create.js'
@@ -90,6 +90,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   app.use(setSecurityHeaders())
   app.use(endUnreadBodies())
   // Before what may refuse a call: load balancers ask by whatever name they know.
+  registerSharedSchemas(app)
   registerHealth(app, health)
   app.use(async (c, next) => {
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))

@@ -1,9 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
-import { fleetInMemory } from './fleet-in-memory.js'
+import { enrolment, fleetInMemory } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
+interface Media {
+  readonly example?: unknown
+  readonly schema?: Schema
+}
+
+interface Schema {
+  readonly $ref?: string
+  readonly example?: unknown
+  readonly description?: string
+}
+
 interface Operation {
+  readonly requestBody?: { readonly content: Readonly<Record<string, Media>> }
   readonly operationId?: string
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
@@ -14,9 +26,10 @@ interface Document {
   readonly openapi: string
   readonly info: { readonly title: string; readonly version: string }
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
 }
 
-const app = createApp({ ...fleetInMemory({}), log: recordedLog().log })
+const app = createApp({ ...fleetInMemory({ enrolments: [enrolment('router1', 'approved')] }), log: recordedLog().log })
 const answer = await app.request('/openapi.json')
 const text = await answer.text()
 const document = JSON.parse(text) as Document
@@ -90,3 +103,37 @@ describe('/openapi.json', () => {
     })
   })
 })
+
+describe('what /openapi.json gives as an example', () => {
+  const withBodies = operations.filter(({ operation }) => operation.requestBody !== undefined)
+  const bodies = withBodies.flatMap(({ method, path, operation }) =>
+    Object.entries(operation.requestBody?.content ?? {}).map(
+      ([type, media]) => [`${method} ${path} as ${type}`, method, path, type, exampleOf(media)] as const,
+    ),
+  )
+
+  it('is there for every body', () => {
+    expect(bodies.length).toBeGreaterThan(30)
+    expect(bodies.filter(([, , , , example]) => example === undefined).map(([name]) => name)).toEqual([])
+  })
+
+  it.each(bodies)('is taken: %s', async (_, method, path, type, example) => {
+    const { status } = await app.request(path.replace('{id}', 'router1').replace('{sid}', 'nobody'), {
+      method,
+      headers: { 'Content-Type': type },
+      body: type === 'application/json' ? JSON.stringify(example) : String(example),
+    })
+    expect([400, 415, 422, 500]).not.toContain(status)
+  })
+
+  it('leaves a datastore without a default to be given', () => {
+    expect(document.components.schemas['Datastore']).not.toHaveProperty('default')
+    expect(document.components.schemas['Payload']?.description).toBe('XML as text, or XML as JSON')
+  })
+})
+
+/** The example of a body: its own, or that of its schema. */
+function exampleOf({ example, schema }: Media): unknown {
+  const component = schema?.$ref?.split('/').at(-1)
+  return example ?? schema?.example ?? document.components.schemas[component ?? '']?.example
+}

@@ -1,4 +1,17 @@
 import type { Api } from '../api.js'
+import { datastoreSchema, filterSchema, sourceSchema } from '../rpc/parameters.js'
+import { payloadSchema } from '../rpc/payload.js'
+
+/**
+ * Registers what several routes refer to, before any route does: else the component would have the default and the description of the first
+ * place that it stands in.
+ */
+export function registerSharedSchemas({ openAPIRegistry }: Api): void {
+  openAPIRegistry.register('Payload', payloadSchema)
+  openAPIRegistry.register('Datastore', datastoreSchema)
+  openAPIRegistry.register('Source', sourceSchema)
+  openAPIRegistry.register('Filter', filterSchema)
+}
 
 /** `/openapi.json`: made from the definitions that the routes check requests with, so it cannot differ from them. */
 export function registerOpenApi(api: Api): void {

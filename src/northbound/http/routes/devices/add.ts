@@ -19,10 +19,10 @@ const newDeviceSchema = z
       writeOnly: true,
     }),
     labels: z.record(word, word).optional(),
-    vendor: word.optional().openapi({ example: 'junos' }),
+    vendor: word.optional(),
     credentials: word.optional().openapi({ description: 'the name of a credentials profile of the configuration' }),
   })
-  .openapi('NewDevice')
+  .openapi('NewDevice', { example: { id: 'router9', labels: { site: 'tokyo' }, vendor: 'junos' } })
 
 const route = createRoute({
   method: 'post',

@@ -4,7 +4,7 @@ import { problemResponses } from '../../problem.js'
 import { answerNoRights, needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
-import { fingerprintSchema } from './fingerprint.js'
+import { fingerprintSchema, exampleFingerprint } from './fingerprint.js'
 
 const approvalSchema = z
   .strictObject({
@@ -13,7 +13,7 @@ const approvalSchema = z
       .optional()
       .openapi({ description: 'another device id, for one that was found by its fingerprint alone' }),
   })
-  .openapi('Approval')
+  .openapi('Approval', { example: exampleFingerprint })
 
 const route = createRoute({
   method: 'post',

@@ -4,9 +4,9 @@ import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
-import { fingerprintSchema } from './fingerprint.js'
+import { fingerprintSchema, exampleFingerprint } from './fingerprint.js'
 
-const repinSchema = z.strictObject({ fingerprint: fingerprintSchema }).openapi('Repin')
+const repinSchema = z.strictObject({ fingerprint: fingerprintSchema }).openapi('Repin', { example: exampleFingerprint })
 
 const route = createRoute({
   method: 'post',

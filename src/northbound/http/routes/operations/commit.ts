@@ -33,6 +33,7 @@ export function registerCommit(api: Api, ports: Ports): void {
     summary: 'Makes `candidate` the running configuration',
     bodyOptional: true,
     parameters: commitSchema,
+    example: {},
     build: buildCommit,
   })
 }

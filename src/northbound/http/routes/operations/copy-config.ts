@@ -22,6 +22,7 @@ export function registerCopyConfig(api: Api, ports: Ports): void {
       source: sourceSchema,
       'with-defaults': withDefaultsSchema.optional(),
     }),
+    example: { source: 'running', target: 'startup' },
     build: ({ target, source: from, 'with-defaults': mode }) =>
       element(NETCONF_NS, 'copy-config', given(datastore('target', target), source(from), withDefaults(mode))),
   })

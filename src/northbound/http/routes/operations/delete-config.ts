@@ -10,6 +10,7 @@ export function registerDeleteConfig(api: Api, ports: Ports): void {
     name: 'delete-config',
     summary: 'Deletes a configuration other than `running`',
     parameters: z.strictObject({ target: datastoreSchema }),
+    example: { target: 'startup' },
     build: ({ target }) => element(NETCONF_NS, 'delete-config', [datastore('target', target)]),
   })
 }

@@ -9,6 +9,7 @@ export function registerDiscardChanges(api: Api, ports: Ports): void {
     summary: 'Makes `candidate` what is running',
     bodyOptional: true,
     parameters: z.strictObject({}),
+    example: {},
     build: () => operation.discardChanges(),
   })
 }

@@ -15,6 +15,11 @@ export const editSchema = z.strictObject({
   'error-option': z.enum(['stop-on-error', 'continue-on-error', 'rollback-on-error']).optional(),
 })
 
+/** An edit of a simulated device. */
+export const exampleEdit = {
+  config: '<system xmlns="urn:homeport:simulated-device"><location>row 4, rack 11</location></system>',
+}
+
 /** `<edit-config>`. `path` is where the edit stands in the request. */
 export function buildEdit(
   target: z.output<typeof datastoreSchema>,
@@ -42,6 +47,7 @@ export function registerEditConfig(api: Api, ports: Ports): void {
     name: 'edit-config',
     summary: 'Changes a configuration',
     parameters: editSchema.extend({ target: datastoreSchema }),
+    example: { target: 'candidate', ...exampleEdit },
     build: ({ target, ...edit }) => buildEdit(target, edit),
   })
 }

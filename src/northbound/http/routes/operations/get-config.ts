@@ -23,6 +23,7 @@ export function registerGetConfig(api: Api, ports: Ports): void {
       filter: filterSchema.optional(),
       'with-defaults': withDefaultsSchema.optional(),
     }),
+    example: { source: 'running' },
     build: ({ source, filter, 'with-defaults': mode }) =>
       element(NETCONF_NS, 'get-config', given(datastore('source', source), filterOf(filter), withDefaults(mode))),
   })

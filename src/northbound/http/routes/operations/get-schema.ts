@@ -10,10 +10,11 @@ export function registerGetSchema(api: Api, ports: Ports): void {
     name: 'get-schema',
     summary: 'The text of a module (RFC 6022); the reply itself where XML or JSON is asked for',
     parameters: z.strictObject({
-      identifier: textSchema.openapi({ example: 'ietf-interfaces' }),
-      version: textSchema.optional().openapi({ example: '2018-02-20' }),
+      identifier: textSchema,
+      version: textSchema.optional(),
       format: z.enum(['yang', 'yin', 'xsd', 'rng', 'rnc']).optional(),
     }),
+    example: { identifier: 'ietf-netconf-monitoring' },
     build: (asked) =>
       element(
         MONITORING_NS,

@@ -11,6 +11,7 @@ export function registerGet(api: Api, ports: Ports): void {
     summary: 'Configuration and state',
     bodyOptional: true,
     parameters: z.strictObject({ filter: filterSchema.optional(), 'with-defaults': withDefaultsSchema.optional() }),
+    example: {},
     build: ({ filter, 'with-defaults': mode }) =>
       element(NETCONF_NS, 'get', given(filterOf(filter), withDefaults(mode))),
   })

@@ -8,6 +8,7 @@ export function registerKillNetconfSession(api: Api, ports: Ports): void {
     name: 'kill-session',
     summary: "Ends another NETCONF session on the device, by the device's number for it",
     parameters: z.strictObject({ 'session-id': z.int().min(1).max(4_294_967_295) }),
+    example: { 'session-id': 7 },
     build: ({ 'session-id': sessionId }) => operation.killSession(sessionId),
   })
 }

@@ -10,6 +10,7 @@ export function registerLock(api: Api, ports: Ports): void {
     name: 'lock',
     summary: 'Locks a configuration, on a session that the client has opened',
     parameters: z.strictObject({ target: datastoreSchema }),
+    example: { target: 'candidate' },
     build: ({ target }) => element(NETCONF_NS, 'lock', [datastore('target', target)]),
   })
 }

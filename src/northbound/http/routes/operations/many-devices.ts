@@ -22,29 +22,19 @@ const mostAtOnce = 256
 
 const manySchema = z
   .strictObject({
-    ids: z
-      .array(z.string().min(1))
-      .max(mostDevices)
-      .optional()
-      .openapi({ example: ['router1', 'router2'] }),
+    ids: z.array(z.string().min(1)).max(mostDevices).optional(),
     selectors: z
       .array(z.string().min(1).max(MAX_SELECTOR))
       .max(1000)
       .refine((given) => patternsIn(given) <= MAX_PATTERNS, `has more than ${MAX_PATTERNS} characters in patterns`)
       .optional()
-      .openapi({
-        description: 'as in roles: `*` and `?` in a device id, or `label=value`',
-        example: ['edge-*', 'site=tokyo'],
-      }),
-    labels: z
-      .record(z.string(), z.string())
-      .optional()
-      .openapi({ description: 'devices that have all of these', example: { site: 'tokyo' } }),
-    rpc: payloadSchema.openapi({ description: 'one operation', example: '<get/>' }),
+      .openapi({ description: 'as in roles: `*` and `?` in a device id, or `label=value`' }),
+    labels: z.record(z.string(), z.string()).optional().openapi({ description: 'devices that have all of these' }),
+    rpc: payloadSchema.openapi({ description: 'one operation' }),
     format: z.enum(['xml', 'json']).default('xml').openapi({ description: 'of the replies' }),
     concurrency: z.int().min(1).max(mostAtOnce).default(16).openapi({ description: 'devices that are asked at once' }),
   })
-  .openapi('ManyDevicesRpc')
+  .openapi('ManyDevicesRpc', { example: { selectors: ['router*'], rpc: '<get/>' } })
 
 /** A line of the answer: one device's. */
 export const deviceAnswerSchema = z

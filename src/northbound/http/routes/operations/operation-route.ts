@@ -68,6 +68,8 @@ export interface TypedOperation<Schema extends z.ZodType> {
   readonly name: string
   readonly summary: string
   readonly parameters: Schema
+  /** Parameters that a device takes, for the documentation: /docs sends them where nothing else is written. */
+  readonly example: z.input<Schema>
   /** Whether the parameters may all be left out. */
   readonly bodyOptional?: boolean
   /** @throws InvalidField */
@@ -104,7 +106,16 @@ interface Place {
 function registerAt<Schema extends z.ZodType>(
   api: Api,
   ports: Ports,
-  { name, summary, parameters, bodyOptional = false, build, format, content = replyContent }: TypedOperation<Schema>,
+  {
+    name,
+    summary,
+    parameters,
+    example,
+    bodyOptional = false,
+    build,
+    format,
+    content = replyContent,
+  }: TypedOperation<Schema>,
   { path, operationId, params }: Place,
 ): void {
   const waits = mayBecomeJob(path)
@@ -122,7 +133,7 @@ function registerAt<Schema extends z.ZodType>(
       headers: waits ? idempotencyHeader.extend(asyncHeader.shape) : idempotencyHeader,
       body: {
         required: !bodyOptional,
-        content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`) } },
+        content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`, { example }) } },
       },
     },
     responses: {

@@ -30,7 +30,7 @@ import {
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
 import { buildCommit, commitSchema } from './commit.js'
-import { buildEdit, editSchema } from './edit-config.js'
+import { buildEdit, editSchema, exampleEdit } from './edit-config.js'
 import { answerInvalidField, idempotencyHeader, timeoutQuery } from './operation-route.js'
 
 const transactionSchema = z
@@ -47,7 +47,7 @@ const transactionSchema = z
     validate: z.boolean().optional().openapi({ description: 'where the device can, unless it is given' }),
     commit: commitSchema.optional(),
   })
-  .openapi('Transaction')
+  .openapi('Transaction', { example: { edits: [exampleEdit] } })
 
 type Wanted = z.output<typeof transactionSchema>
 

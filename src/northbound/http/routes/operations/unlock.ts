@@ -10,6 +10,7 @@ export function registerUnlock(api: Api, ports: Ports): void {
     name: 'unlock',
     summary: 'Unlocks a configuration, on the session that locked it',
     parameters: z.strictObject({ target: datastoreSchema }),
+    example: { target: 'candidate' },
     build: ({ target }) => element(NETCONF_NS, 'unlock', [datastore('target', target)]),
   })
 }

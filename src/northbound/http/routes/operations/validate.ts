@@ -11,6 +11,7 @@ export function registerValidate(api: Api, ports: Ports): void {
     summary: 'Checks a configuration; `candidate` unless another source is given',
     bodyOptional: true,
     parameters: z.strictObject({ source: sourceSchema.default('candidate') }),
+    example: { source: 'candidate' },
     build: ({ source: from }) => element(NETCONF_NS, 'validate', [source(from)]),
   })
 }

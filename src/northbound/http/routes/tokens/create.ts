@@ -22,7 +22,9 @@ const newTokenSchema = z
       .optional()
       .openapi({ description: 'seconds; without it the token is good until it is revoked' }),
   })
-  .openapi('NewToken')
+  .openapi('NewToken', {
+    example: { user: 'ops', scopes: ['read'], description: 'nightly report', expiresIn: 2_592_000 },
+  })
 
 /** A token with what its bearer shows. */
 export const createdTokenSchema = tokenSchema
