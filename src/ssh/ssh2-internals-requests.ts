@@ -6,6 +6,7 @@ import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './ssh2-internals-flow.js'
 import { inside, insideChannel, type Terminal, type WindowSize } from './ssh2-internals.js'
 import { channelRequestMessage, sendChannelRequest } from './ssh2-internals-packet.js'
+import { wellFormedModes } from './terminal-modes.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
 import { sshString, sshUint32 } from './wire.js'
 import { requireSsh2 } from './ssh2.js'
@@ -72,8 +73,9 @@ function requestOf(
   answer: (granted: boolean) => void,
 ): (() => void) | undefined {
   if (type === 'pty-req') {
-    const terminal: Terminal = { type: reader.text(), ...windowSize(reader), modes: Buffer.from(reader.string()) }
-    return () => requests.terminal(terminal, answer)
+    const asked = { type: reader.text(), ...windowSize(reader) }
+    const modes = wellFormedModes(reader.string())
+    return modes === undefined ? () => answer(false) : () => requests.terminal({ ...asked, modes }, answer)
   }
   const then = (work: () => void) => () => {
     work()

@@ -137,6 +137,25 @@ describe('what is asked beside the request for a channel', () => {
     expect(await openedOn(server, { kind: 'shell' })).toMatchObject({ terminalRefused: false })
   })
 
+  it.each([
+    ['what is not defined and what follows it are left out', '3500000000c80000000135000000ff', '350000000000'],
+    ['an operation counts once, as it came last', '350000000135000000000000', '350000000000'],
+    ['the end is marked', '3500000000', '350000000000'],
+    ['there may be none', '', '00'],
+  ])('is a terminal with modes that every device can read: %s', async (_name, sent, read) => {
+    const server = await startServer()
+    const opened = await openedOn(server, { ...shell, terminal: { ...terminal, modes: Buffer.from(sent, 'hex') } })
+    expect(opened.terminalRefused).toBe(false)
+    expect(server.heard).toEqual([{ ...terminal, modes: Buffer.from(read, 'hex') }])
+  })
+
+  it.each(['01', '0102', '01000000013501'])('is no terminal where its modes are cut off: %s', async (sent) => {
+    const server = await startServer()
+    const opened = await openedOn(server, { ...shell, terminal: { ...terminal, modes: Buffer.from(sent, 'hex') } })
+    expect(opened.terminalRefused).toBe(true)
+    expect(server.heard).toEqual([])
+  })
+
   it('is sizes, signals and breaks, also after EOF and in the midst of a key re-exchange', async () => {
     const server = await startServer()
     const { channel } = await openedOn(server, { kind: 'exec', command: 'any' })
