@@ -154,6 +154,10 @@ async function streams(): Promise<void> {
   if (!notifications.startsWith('retry: ')) throw new Error(`no stream: ${notifications}`)
 }
 
+async function disconnecting(): Promise<void> {
+  good(await client.POST('/api/v1/devices/{id}/disconnect', { params: { path: { id: 'router1' } } }))
+}
+
 /** Never called: what does not fit the document does not compile. */
 export async function refusedByTheCompiler(): Promise<void> {
   // @ts-expect-error no such path
@@ -164,5 +168,5 @@ export async function refusedByTheCompiler(): Promise<void> {
   await client.GET('/api/v1/devices/{id}', { params: { path: { id: 7 } } })
 }
 
-for (const part of [operations, devices, tokens, rpcs, sessions, jobs, streams]) await part()
+for (const part of [operations, devices, tokens, rpcs, sessions, jobs, streams, disconnecting]) await part()
 process.stdout.write(JSON.stringify(called))
