@@ -1,9 +1,7 @@
 import { type SelectableDevice, selectsDevice } from './device-selector.js'
 
-/** Bounds on selectors that somebody sends; those of the configuration have none. */
+/** Characters of a selector that somebody sends, which is about as long as a device id may be; those of the configuration have no bound. */
 export const MAX_SELECTOR = 256
-/** Characters of those selectors that have `*` or `?` in them: each is held against every device. */
-export const MAX_PATTERNS = 4096
 
 /** Whether any of many selectors selects a device, as `selectsDevice` says. Those without `*` and `?` are looked up, however many they are. */
 export function selectionOf(selectors: readonly string[]): (device: SelectableDevice) => boolean {

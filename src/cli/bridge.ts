@@ -221,6 +221,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     record: recording.recorder,
     denied: metrics.clients.operationDenied,
     notConverted: metrics.clients.notConverted,
+    boundReached: metrics.clients.requestBoundReached,
   })
   const fleetEvents = createFleetEventLog(events, keptEvents)
   const webhooks = webhooksOn(fleetEvents, fleet, log)

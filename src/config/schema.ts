@@ -81,6 +81,7 @@ export function configSchema(directory: string, environment: Environment) {
     'max-handshakes': integer(1, MANY).default(512),
     'max-queued-handshakes': integer(1, MANY).default(16_384),
     'queue-timeout': duration().default(90_000),
+    'max-familiar': integer(1, 10_000_000).default(100_000),
   })
 
   const oidc = section({
@@ -103,6 +104,10 @@ export function configSchema(directory: string, environment: Environment) {
     'max-json-reply-size': size('1KiB', '1GiB').default(8 * MIB),
     'max-conversions': integer(2, 1000).default(16),
     'conversion-timeout': duration('1s').default(30_000),
+    'conversion-memory': size('256MiB', '64GiB').default(2048 * MIB),
+    // What is read at once has fewer than this in any case.
+    'max-request-elements': integer(100_000, 10_000_000).default(1_000_000),
+    'max-selector-patterns': integer(256, MANY).default(4096),
     'max-request-total': size('1MiB', '64GiB').default(256 * MIB),
     'max-calls': integer(1, MANY).default(500),
     'max-calls-per-user': integer(1, MANY).optional(),
@@ -173,6 +178,7 @@ export function configSchema(directory: string, environment: Environment) {
       'max-handshake-load': ratio()
         .refine((share) => share >= 0.01, 'expected a number from 0.01 to 1')
         .default(0.3),
+      'max-familiar': integer(1, 10_000_000).default(10_000),
       'max-sessions-per-connection': integer(1, MANY).default(10),
       'max-inspected-request': size('1KiB', '1GiB').default(16 * MIB),
       'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),

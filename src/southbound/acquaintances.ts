@@ -1,5 +1,6 @@
 import type { EnrolmentDesk } from '../fleet/enrolment-desk.js'
 import type { Rank } from '../lib/fair-queue.js'
+import { createNewestSet } from '../lib/newest-set.js'
 import { networkOf } from '../lib/source-network.js'
 import type { Claim } from '../trust/claim.js'
 
@@ -12,15 +13,19 @@ export interface Acquaintances {
   rankOf(claim: Claim, network: string): Rank
 }
 
-/** Of each kind, the newest are remembered. */
-const mostRemembered = 100_000
-
-export function createAcquaintances(desk: Pick<EnrolmentDesk, 'seenBefore' | 'expects'>): Acquaintances {
-  const ids = new Set<string>()
-  const networks = new Set<string>()
+/**
+ * @param bounds.max of device ids, and of the networks that they called from, so many are remembered, the newest
+ * @param bounds.onForgotten told of each that was forgotten because there were more
+ */
+export function createAcquaintances(
+  desk: Pick<EnrolmentDesk, 'seenBefore' | 'expects'>,
+  bounds: { readonly max: () => number; readonly onForgotten: () => void },
+): Acquaintances {
+  const ids = createNewestSet(bounds)
+  const networks = createNewestSet(bounds)
   const met = (deviceId: string, network: string): void => {
-    remember(ids, deviceId)
-    remember(networks, network)
+    ids.add(deviceId)
+    networks.add(network)
   }
   for (const { deviceId, addresses } of desk.seenBefore())
     for (const address of addresses) met(deviceId, networkOf(address.replace(/^\[(.*)\]$/, '$1')))
@@ -34,11 +39,4 @@ export function createAcquaintances(desk: Pick<EnrolmentDesk, 'seenBefore' | 'ex
       return expected.length > 0 ? 'expected' : 'stranger'
     },
   }
-}
-
-function remember(set: Set<string>, word: string): void {
-  set.delete(word)
-  set.add(word)
-  const [oldest] = set
-  if (set.size > mostRemembered && oldest !== undefined) set.delete(oldest)
 }

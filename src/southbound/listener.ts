@@ -20,7 +20,10 @@ export interface CallHomeListener {
   close(): void
 }
 
-export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {}
+export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {
+  /** Devices, and networks that they called from, that are remembered as ones that were attached before. */
+  readonly maxFamiliar: number
+}
 
 /** What is known of sources, on all ports. */
 export interface CallHomeSources {
@@ -37,7 +40,10 @@ export function createCallHomeListener(
 ): CallHomeListener {
   let limits = initial
   const admission = createAdmission(initial, { isUnlimited })
-  const acquaintances = createAcquaintances(callHome.desk)
+  const acquaintances = createAcquaintances(callHome.desk, {
+    max: () => limits.maxFamiliar,
+    onForgotten: callHome.metrics.familiarForgotten,
+  })
   const keepalive = createKeepalive()
   const calls = new Set<Socket>()
   const server = createServer(sshListenerOptions, (socket) => {

@@ -24,6 +24,8 @@ export interface CallHomeMetrics {
   handshakeQueued(seconds: number): void
   /** Without the time that a pending device waited for an operator. */
   handshakeEnded(outcome: 'attached' | 'refused', seconds: number): void
+  /** A device, or a network that one called from, counts no longer as attached before. */
+  readonly familiarForgotten: () => void
 }
 
 /** What happens to clients, whichever way they come. */
@@ -32,6 +34,8 @@ export interface ClientMetrics {
   loginFailed(method: string, reason: string): void
   /** A connection was refused or closed before anybody had logged in on it. */
   connectionRefused(reason: string): void
+  /** A source counts no longer as one from where somebody logged in. */
+  readonly familiarForgotten: () => void
   /** A source is kept out for a while, for this offence. */
   sourcePenalised(offence: string): void
   /** Refused before the fleet was asked, which tells of its own refusals. */
@@ -40,6 +44,8 @@ export interface ClientMetrics {
   readonly operationDenied: () => void
   /** Large XML or JSON was not read, or not made. */
   readonly notConverted: (reason: string) => void
+  /** @param bound the key of the configuration that bounds what is in a request over HTTP */
+  readonly requestBoundReached: (bound: string) => void
 }
 
 /** What happens to single operations. */
@@ -216,6 +222,12 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'reason',
   )
   for (const reason of ['busy', 'too-much', 'stopping']) notConverted.inc({ reason }, 0)
+  const bounds = counter(
+    'http_bounds_reached_total',
+    'Requests over HTTP that were refused because of a bound on what is in them, by its key.',
+    'reason',
+  )
+  for (const bound of ['max-request-elements', 'max-selector-patterns']) bounds.inc({ reason: bound }, 0)
 
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
 
@@ -229,6 +241,12 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     'reason',
   )
 
+  const forgotten = counter(
+    'familiar_forgotten_total',
+    'Devices and sources that were forgotten as known ones, because there are more than are remembered.',
+    'where',
+  )
+  for (const where of ['call-home', 'clients']) forgotten.inc({ where }, 0)
   const penalised = counter(
     'sources_penalised_total',
     'Sources that were kept out for a while, by what they did last.',
@@ -303,6 +321,7 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     callHome: {
       connected: () => connections.inc(),
       handshakeQueued: (seconds) => handshakeWait.observe(seconds),
+      familiarForgotten: () => forgotten.inc({ where: 'call-home' }),
       handshakeEnded: (outcome, seconds) => handshakeDuration.observe({ outcome }, seconds),
     },
     clients: {
@@ -312,10 +331,12 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
         loginRefusals.inc({ reason: loginReason(reason) })
       },
       sourcePenalised: (offence) => penalised.inc({ reason: offence }),
+      familiarForgotten: () => forgotten.inc({ where: 'clients' }),
       connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
       sessionRefused,
       operationDenied: () => denied.inc(),
       notConverted: (reason) => notConverted.inc({ reason }),
+      requestBoundReached: (bound) => bounds.inc({ reason: bound }),
     },
     operations: {
       rpcEnded: (via, outcome, seconds) => {

@@ -1,8 +1,8 @@
 import { inBackground } from '../../lib/background.js'
 import type { Socket } from 'node:net'
 import type { Connection } from 'ssh2'
-import { LRUCache } from 'lru-cache'
 import { workOn } from '../../lib/current-work.js'
+import { createNewestSet } from '../../lib/newest-set.js'
 import type { Offence, Penalties } from '../../lib/penalties.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { networkOf } from '../../lib/source-network.js'
@@ -24,6 +24,8 @@ export interface NewcomerLimits {
   readonly maxConcurrentHandshakes: number
   /** The share of the event loop's time that they may take in the long run. */
   readonly maxHandshakeLoad: number
+  /** Sources from where somebody logged in that are remembered, the newest. */
+  readonly maxFamiliar: number
 }
 
 /** What is known of sources, on all ports. */
@@ -49,8 +51,6 @@ export interface Newcomer {
   loggedIn(): void
 }
 
-/** Sources from where somebody logged in, of which the newest are remembered. */
-const MOST_FAMILIAR = 10_000
 /** Lines of one reason: of a source, and of all. */
 const REFUSAL_LINES = { each: 10, all: 50, interval: 10_000 }
 
@@ -58,7 +58,7 @@ export function createNewcomers(options: {
   readonly limits: NewcomerLimits
   readonly sources: Sources
   readonly log: Log
-  readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
+  readonly metrics: Pick<ClientMetrics, 'connectionRefused' | 'familiarForgotten'>
 }): Newcomers {
   const { sources, log, metrics } = options
   const { penalties, isUnlimited } = sources
@@ -66,7 +66,7 @@ export function createNewcomers(options: {
   // Without an end, key exchange for strangers would take all the time that sessions need.
   const turns = createTurns({ share: () => limits.maxHandshakeLoad })
   const admission = createAdmission(admissionLimits(limits), { turns, isUnlimited })
-  const familiar = new LRUCache<string, true>({ max: MOST_FAMILIAR })
+  const familiar = createNewestSet({ max: () => limits.maxFamiliar, onForgotten: metrics.familiarForgotten })
   const limit = createRateLimit(REFUSAL_LINES)
 
   const refuse = (socket: Socket, network: string, { reason, message, hint }: Refusal): void => {
@@ -162,7 +162,7 @@ export function createNewcomers(options: {
       loggedIn: () => {
         isIn = true
         clearTimeout(timer)
-        familiar.set(network, true)
+        familiar.add(network)
         release()
         call.leave()
       },

@@ -9,7 +9,11 @@ const statuses = Array.from({ length: 10_000 }, (_, at) => ({
   labels: { site: `site-${at}-${'x'.repeat(100)}` },
   maxSessions: 10,
 }))
-const app = createApp({ ...fleetInMemory({ statuses }), log: recordedLog().log })
+const ports = fleetInMemory({ statuses })
+const reached: string[] = []
+const limits = { ...ports.rpc.limits(), maxSelectorPatterns: 4096 }
+const rpc = { ...ports.rpc, limits: () => limits, boundReached: (bound: string) => reached.push(bound) }
+const app = createApp({ ...ports, rpc, log: recordedLog().log })
 
 const choose = (selectors: readonly string[]) =>
   app.request('/api/v1/rpc', {
@@ -35,7 +39,12 @@ it('selectors without wildcards may be as many as a request has', async () => {
 
 it('selectors that are too long, or have too many characters in patterns, are refused', async () => {
   expect((await choose(['x'.repeat(257)])).status).toBe(422)
-  expect((await choose(Array.from({ length: 20 }, () => `*${'x'.repeat(250)}`))).status).toBe(422)
+  const patterns = Array.from({ length: 20 }, () => `*${'x'.repeat(250)}`)
+  const refused = await choose(patterns)
+  expect([refused.status, reached]).toEqual([422, ['max-selector-patterns']])
+  expect(await refused.json()).toMatchObject({ detail: expect.stringContaining('more than 4096 characters') })
+  limits.maxSelectorPatterns = 10_000
+  expect((await choose(patterns)).status).toBe(200)
 })
 
 it('a list of ten thousand devices takes no turn longer than a session may wait', async () => {

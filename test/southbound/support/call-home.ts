@@ -105,6 +105,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   const metrics: CallHomeMetrics = {
     connected: () => undefined,
     handshakeQueued: () => undefined,
+    familiarForgotten: () => undefined,
     handshakeEnded: () => undefined,
   }
   const listener = createCallHomeListener(
@@ -118,6 +119,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       maxConcurrentHandshakes: 2,
       maxHandshakes,
       maxQueuedHandshakes,
+      maxFamiliar: 100,
       queueTimeout: 10_000,
       channelOpenTimeout: 10_000,
       channelCloseTimeout: 10_000,

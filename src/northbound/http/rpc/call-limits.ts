@@ -4,6 +4,10 @@ export interface CallLimits {
   readonly rpcTimeout: number
   readonly maxRpcTimeout: number
   readonly maxRequestSize: number
+  /** XML elements of a request: what is held of each takes a hundred times the octets that it is sent in. */
+  readonly maxRequestElements: number
+  /** Characters of a request's selectors that have `*` or `?` in them: each is held against every device. */
+  readonly maxSelectorPatterns: number
   /** Of a request that is to become a job: it is held, and written to disk, until its device is there. */
   readonly maxJobRequestSize: number
   /** Of the bodies of all requests that are under way. */
@@ -13,6 +17,8 @@ export interface CallLimits {
   /** Large requests that wait to be read, and how long the reading, or the making of JSON, of one may take. */
   readonly maxConversions: number
   readonly conversionTimeout: number
+  /** Octets of heap that the thread has which reads and makes large XML and JSON; what needs more ends the thread, and not the bridge. */
+  readonly conversionMemory: number
   /** Calls under way in all, and on one device. */
   readonly maxCalls: number
   /** Of one user; nine tenths of all for one alone, where not given. */

@@ -18,7 +18,10 @@ export type Converted<Kind extends ConversionKind> =
 /** Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do. */
 export interface ConversionDesk {
   readonly readRpc: (who: Principal, input: Conversions['read-rpc']['input']) => Promise<Converted<'read-rpc'>>
-  readonly takePayloadsOut: (who: Principal, octets: Uint8Array) => Promise<Converted<'take-payloads-out'>>
+  readonly takePayloadsOut: (
+    who: Principal,
+    input: Conversions['take-payloads-out']['input'],
+  ) => Promise<Converted<'take-payloads-out'>>
   /** For replies, which are there already: they wait for as long as it takes, and the calls that they answer are bounded. */
   readonly convertReply: (input: Conversions['convert-reply']['input']) => Promise<Converted<'convert-reply'>>
   readonly close: () => Promise<void>
@@ -32,14 +35,13 @@ export interface ConversionThread {
 }
 
 export interface ConversionOptions {
-  readonly limits: () => Pick<CallLimits, 'maxConversions' | 'conversionTimeout'>
+  readonly limits: () => Pick<CallLimits, 'maxConversions' | 'conversionTimeout' | 'conversionMemory'>
   /** Told of each that was refused. */
   readonly refused?: (why: NotConverted) => void
-  readonly start?: () => ConversionThread
+  /** @param memory octets of heap that the thread has */
+  readonly start?: (memory: number) => ConversionThread
 }
 
-/** MiB of heap that the thread has: what needs more ends the thread, and not the bridge. */
-const HEAP = 2048
 /** Milliseconds that a thread without work is kept: its heap is memory that nobody else has. */
 const IDLE = 30_000
 
@@ -101,7 +103,7 @@ export function createConversionDesk({ limits, refused, start = startThread }: C
   }
 
   const begin = (): ConversionThread => {
-    const begun = start()
+    const begun = start(limits().conversionMemory)
     begun.on('message', (outcome) => {
       if (thread !== begun) return
       settle({ ok: true, value: outcome as Conversions[ConversionKind]['outcome'] })
@@ -135,7 +137,7 @@ export function createConversionDesk({ limits, refused, start = startThread }: C
 
   return {
     readRpc: (who, input) => run({ kind: 'read-rpc', input }, who),
-    takePayloadsOut: (who, octets) => run({ kind: 'take-payloads-out', input: { octets } }, who),
+    takePayloadsOut: (who, input) => run({ kind: 'take-payloads-out', input }, who),
     convertReply: (input) => run({ kind: 'convert-reply', input }),
     close: async () => {
       closed = true
@@ -149,9 +151,9 @@ export function createConversionDesk({ limits, refused, start = startThread }: C
   }
 }
 
-function startThread(): ConversionThread {
+function startThread(memory: number): ConversionThread {
   const worker = new Worker(new URL('conversion-worker.js', import.meta.url), {
-    resourceLimits: { maxOldGenerationSizeMb: HEAP },
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memory / 1024 ** 2) },
   })
   worker.unref()
   return worker
@@ -169,6 +171,6 @@ export function answerNotConverted(c: Context, why: NotConverted): Response {
     return answerProblem(c, 'shutting-down', { message: 'the bridge is stopping', hint: 'try again', retryAfter: 15 })
   return answerProblem(c, 'body-too-large', {
     message: 'reading the body took more time or memory than there is for one request',
-    hint: 'send less at a time, or raise endpoint.http.conversion-timeout',
+    hint: 'send less at a time, or raise endpoint.http.conversion-timeout and endpoint.http.conversion-memory',
   })
 }

@@ -1,17 +1,17 @@
 import type { Result } from '../../../netconf/result.js'
 import type { XmlAttribute } from '../../../netconf/xml-tree.js'
 import { type ConvertedReply, convertReply } from './converted-reply.js'
-import { type BodyFault, readRpcBody, type RpcBody } from './rpc-body.js'
+import { type BodyFault, type BodyLimits, readRpcBody, type RpcBody } from './rpc-body.js'
 import { type BodyWithoutPayloads, takePayloadsOut } from './written-payloads.js'
 
 /** What the thread is asked, and what it answers: for each kind of work its input and its outcome. */
 export interface Conversions {
   readonly 'read-rpc': {
-    readonly input: { readonly octets: Uint8Array; readonly format: 'xml' | 'json'; readonly maxSize: number }
+    readonly input: { readonly octets: Uint8Array; readonly format: 'xml' | 'json'; readonly limits: BodyLimits }
     readonly outcome: Result<RpcBody, BodyFault>
   }
   readonly 'take-payloads-out': {
-    readonly input: { readonly octets: Uint8Array }
+    readonly input: { readonly octets: Uint8Array; readonly maxElements: number }
     readonly outcome: Result<BodyWithoutPayloads, BodyFault>
   }
   readonly 'convert-reply': {
@@ -46,7 +46,7 @@ export function serveConversions(port: ConversionPort): void {
 }
 
 function convert(request: ConversionRequest): Conversions[ConversionKind]['outcome'] {
-  if (request.kind === 'read-rpc') return readRpcBody(request.input.octets, request.input.format, request.input.maxSize)
-  if (request.kind === 'take-payloads-out') return takePayloadsOut(request.input.octets)
+  if (request.kind === 'read-rpc') return readRpcBody(request.input.octets, request.input.format, request.input.limits)
+  if (request.kind === 'take-payloads-out') return takePayloadsOut(request.input.octets, request.input.maxElements)
   return convertReply(request.input.message, request.input.format, request.input.attributes)
 }

@@ -13,9 +13,12 @@ export function largeJson({ rpc }: Pick<Ports, 'rpc'>): MiddlewareHandler<ApiEnv
     if (!isJson(c)) return next()
     const octets = new Uint8Array(await c.req.arrayBuffer())
     if (octets.length <= IS_LARGE) return next()
-    const converted = await rpc.conversions.takePayloadsOut(c.var.caller.principal, octets)
+    const converted = await rpc.conversions.takePayloadsOut(c.var.caller.principal, {
+      octets,
+      maxElements: rpc.limits().maxRequestElements,
+    })
     if (!converted.ok) return answerNotConverted(c, converted.why)
-    if (!converted.value.ok) return answerBodyFault(c, converted.value.error)
+    if (!converted.value.ok) return answerBodyFault(c, converted.value.error, rpc.boundReached)
     const { json, payloads } = converted.value.value
     for (const { path, payload } of payloads) put(json, path, { [HeldPayload.key]: new HeldPayload(payload) })
     Object.assign(c.req, { json: async () => json })

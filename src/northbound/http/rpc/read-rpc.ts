@@ -2,8 +2,9 @@ import type { Context } from 'hono'
 import type { ApiEnv } from '../api.js'
 import { pointerTo } from '../handle-failures.js'
 import { answerProblem } from '../problem.js'
-import { answerNotConverted, type ConversionDesk, IS_LARGE } from './conversion-desk.js'
+import { answerNotConverted, IS_LARGE } from './conversion-desk.js'
 import { type BodyFault, readRpcBody, type RpcBody } from './rpc-body.js'
+import type { RpcDesk } from './rpc-desk.js'
 
 /** One operation that a client sent as it is. */
 export interface ReadRpc extends RpcBody {
@@ -16,21 +17,37 @@ export type RpcReading =
   | { readonly ok: false; readonly response: Response }
 
 /** Reads the body of a request: an operation, or an `<rpc>` around exactly one; as XML, or as JSON if it is declared so. */
-export async function readRpc(c: Context<ApiEnv>, conversions: ConversionDesk, maxSize: number): Promise<RpcReading> {
+export async function readRpc(c: Context<ApiEnv>, desk: ReadingDesk): Promise<RpcReading> {
+  const { maxRequestSize: maxSize, maxRequestElements: maxElements } = desk.limits()
+  const limits = { maxSize, maxElements }
   const body = new Uint8Array(await c.req.arrayBuffer())
   const format = isJson(c) ? 'json' : 'xml'
-  if (body.length <= IS_LARGE) return readingOf(c, body, readRpcBody(body, format, maxSize))
-  const converted = await conversions.readRpc(c.var.caller.principal, { octets: body, format, maxSize })
+  if (body.length <= IS_LARGE) return readingOf(c, desk, body, readRpcBody(body, format, limits))
+  const converted = await desk.conversions.readRpc(c.var.caller.principal, { octets: body, format, limits })
   return converted.ok
-    ? readingOf(c, body, converted.value)
+    ? readingOf(c, desk, body, converted.value)
     : { ok: false, response: answerNotConverted(c, converted.why) }
 }
 
-function readingOf(c: Context, body: Uint8Array, read: ReturnType<typeof readRpcBody>): RpcReading {
-  return read.ok ? { ok: true, rpc: { ...read.value, body } } : { ok: false, response: answerBodyFault(c, read.error) }
+type ReadingDesk = Pick<RpcDesk, 'limits' | 'conversions' | 'boundReached'>
+
+function readingOf(
+  c: Context,
+  { boundReached }: ReadingDesk,
+  body: Uint8Array,
+  read: ReturnType<typeof readRpcBody>,
+): RpcReading {
+  return read.ok
+    ? { ok: true, rpc: { ...read.value, body } }
+    : { ok: false, response: answerBodyFault(c, read.error, boundReached) }
 }
 
-export function answerBodyFault(c: Context, { cause, message, hint, path }: BodyFault): Response {
+export function answerBodyFault(
+  c: Context,
+  { cause, message, hint, path }: BodyFault,
+  boundReached: RpcDesk['boundReached'],
+): Response {
+  if (cause === 'body-too-large') boundReached('max-request-elements')
   const errors = path === undefined ? {} : { errors: [{ pointer: pointerTo(path), detail: message }] }
   return answerProblem(c, cause, { message, hint, ...errors })
 }

@@ -16,18 +16,25 @@ export interface RpcBody {
 
 /** Why a body is no operation, in the words of a problem; `path` are the steps to a field of JSON. */
 export interface BodyFault {
-  readonly cause: 'malformed-xml' | 'malformed-json' | 'invalid-request'
+  readonly cause: 'malformed-xml' | 'malformed-json' | 'invalid-request' | 'body-too-large'
   readonly message: string
   readonly hint: string
   readonly path?: readonly (string | number)[]
 }
 
-/** Elements of a request: what is held of each takes a hundred times the octets that it is sent in. */
-export const MOST_ELEMENTS = 1_000_000
+/** Bounds on a request that is read: octets, and XML elements. */
+export interface BodyLimits {
+  readonly maxSize: number
+  readonly maxElements: number
+}
 
 /** Reads the body of a request: an operation, or an `<rpc>` around exactly one, as XML or as JSON. */
-export function readRpcBody(octets: Uint8Array, format: 'xml' | 'json', maxSize: number): Result<RpcBody, BodyFault> {
-  const read = format === 'json' ? readJson(octets) : readXml(octets, maxSize)
+export function readRpcBody(
+  octets: Uint8Array,
+  format: 'xml' | 'json',
+  limits: BodyLimits,
+): Result<RpcBody, BodyFault> {
+  const read = format === 'json' ? readJson(octets) : readXml(octets, limits)
   if (!read.ok) return read
   const root = read.value
   const wrapped = rpcOf(root)
@@ -54,18 +61,25 @@ export function notWritable(why: string): BodyFault {
   }
 }
 
-function readXml(octets: Uint8Array, maxSize: number): Result<XmlElement, BodyFault> {
-  const parsed = parseXml(Buffer.from(octets.buffer, octets.byteOffset, octets.length), {
-    maxSize,
-    maxElements: MOST_ELEMENTS,
-  })
+function readXml(octets: Uint8Array, limits: BodyLimits): Result<XmlElement, BodyFault> {
+  const parsed = parseXml(Buffer.from(octets.buffer, octets.byteOffset, octets.length), limits)
   if (parsed.ok) return parsed
   const { kind, cause, hint } = parsed.error
+  if (kind === 'too-big') return failed(tooManyElements(cause))
   return failed({
     cause: kind === 'version' ? 'invalid-request' : 'malformed-xml',
     message: `the body is not taken: ${cause}`,
     hint,
   })
+}
+
+/** The fault of XML with more elements than a request may have. */
+export function tooManyElements(cause: string): BodyFault {
+  return {
+    cause: 'body-too-large',
+    message: `the body is not taken: ${cause}`,
+    hint: 'send less at a time, or raise endpoint.http.max-request-elements',
+  }
 }
 
 function readJson(octets: Uint8Array): Result<XmlElement, BodyFault> {

@@ -7,6 +7,9 @@ import { createExplicitSessions, type ExplicitSessions } from './explicit-sessio
 import { createKeptAnswers, type KeptAnswers } from './kept-answers.js'
 import { createWarmSessions, type WarmSessions } from './warm-sessions.js'
 
+/** A bound on what is in a request, named as its key in `endpoint.http`. */
+export type RequestBound = 'max-request-elements' | 'max-selector-patterns'
+
 /** What calls over HTTP share: the sessions, the bounds, the answers that are kept. */
 export interface RpcDesk {
   readonly limits: () => CallLimits
@@ -19,6 +22,8 @@ export interface RpcDesk {
   readonly record: Pick<Recorder, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */
   readonly denied: () => void
+  /** Counts a request that was refused because of a bound on what is in it. */
+  readonly boundReached: (bound: RequestBound) => void
   /** Keeps no session for calls that may come; those under way are answered, and sessions of callers' own go on. */
   readonly drain: () => void
   /** Ends every session that calls have open. */
@@ -32,10 +37,11 @@ export function createRpcDesk(options: {
   readonly denied: () => void
   /** Counts large XML or JSON that was not converted. */
   readonly notConverted?: (why: NotConverted) => void
+  readonly boundReached?: (bound: RequestBound) => void
 }): RpcDesk {
   const { fleet, limits, record, denied } = options
   const warm = createWarmSessions(fleet, limits)
-  const { notConverted } = options
+  const { notConverted, boundReached = () => undefined } = options
   const conversions = createConversionDesk({
     limits,
     ...(notConverted === undefined ? {} : { refused: notConverted }),
@@ -50,6 +56,7 @@ export function createRpcDesk(options: {
     conversions,
     record,
     denied,
+    boundReached,
     drain: warm.drain,
     close: async () => {
       await Promise.all([warm.close(), sessions.closeAll(), conversions.close()])

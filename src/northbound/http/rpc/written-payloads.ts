@@ -6,7 +6,7 @@ import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
 import type { XmlElement } from '../../../netconf/xml-tree.js'
 import { type PreparedOperation, prepareOperation } from './prepared-operation.js'
-import { type BodyFault, MOST_ELEMENTS, notWritable, parseJson } from './rpc-body.js'
+import { type BodyFault, notWritable, parseJson, tooManyElements } from './rpc-body.js'
 
 /** A payload that was read and written elsewhere, because it is large: its elements as text where NETCONF's namespace is the default one. */
 export interface WrittenPayload {
@@ -30,13 +30,13 @@ type Path = readonly (string | number)[]
 const MOST_VALUES = 150_000
 
 /** Takes the payloads out of a body as operations have them: `config`, `rpc`, `filter`, `source/config`, and `config` of each of the `edits`. */
-export function takePayloadsOut(octets: Uint8Array): Result<BodyWithoutPayloads, BodyFault> {
+export function takePayloadsOut(octets: Uint8Array, maxElements: number): Result<BodyWithoutPayloads, BodyFault> {
   const json = parseJson(octets)
   if (!json.ok) return json
   const payloads: { path: Path; payload: WrittenPayload }[] = []
   try {
     const rest = withoutPayloads(json.value, (path, value) =>
-      payloads.push({ path, payload: writePayload(path, value) }),
+      payloads.push({ path, payload: writePayload(path, value, maxElements) }),
     )
     if (countOf(rest, MOST_VALUES) > MOST_VALUES)
       return failed({
@@ -73,12 +73,15 @@ function withoutPayloads(json: unknown, take: (path: Path, value: unknown) => vo
   return rest
 }
 
-function writePayload(path: Path, value: unknown): WrittenPayload {
+function writePayload(path: Path, value: unknown, maxElements: number): WrittenPayload {
+  // The element that is put around a fragment counts as well.
   const read =
     typeof value === 'string'
-      ? readXmlFragment(value, RPC_SCOPE, { maxElements: MOST_ELEMENTS })
+      ? readXmlFragment(value, RPC_SCOPE, { maxElements: maxElements + 1 })
       : jsonToElements(value, RPC_SCOPE)
   if (!read.ok) {
+    if ('kind' in read.error && read.error.kind === 'too-big')
+      throw new Fault({ ...tooManyElements(read.error.cause), path })
     const within = 'path' in read.error ? read.error.path : []
     throw new Fault({
       cause: 'invalid-request',

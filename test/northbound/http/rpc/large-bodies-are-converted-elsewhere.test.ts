@@ -10,12 +10,14 @@ import { type ConversionRequest, serveConversions } from '../../../../src/northb
 const netops = { realm: 'local', name: 'netops' } as const
 const other = { realm: 'local', name: 'other' } as const
 const octets = Buffer.from('<get/>')
-const input = { octets, format: 'xml', maxSize: 100 } as const
+const input = { octets, format: 'xml', limits: { maxSize: 100, maxElements: 3 } } as const
 
 /** A thread that works when the test says so, or fails. */
 function threads() {
   const begun: { work: () => void; fail: () => void; ended: boolean }[] = []
-  const start = (): ConversionThread => {
+  const memories: number[] = []
+  const start = (memory: number): ConversionThread => {
+    memories.push(memory)
     const listeners = new Map<string, (value: unknown) => void>()
     const asked: ConversionRequest[] = []
     let serve: (request: ConversionRequest) => void = () => undefined
@@ -37,18 +39,19 @@ function threads() {
       },
     }
   }
-  return { begun, start }
+  return { begun, memories, start }
 }
 
-function desk(limits = { maxConversions: 4, conversionTimeout: 60_000 }) {
+function desk(changed: { readonly conversionTimeout?: number; readonly conversionMemory?: number } = {}) {
+  const limits = { maxConversions: 4, conversionTimeout: 60_000, conversionMemory: 1024 ** 3, ...changed }
   const refused: NotConverted[] = []
-  const { begun, start } = threads()
+  const { begun, memories, start } = threads()
   const made: ConversionDesk = createConversionDesk({
     limits: () => limits,
     refused: (why) => refused.push(why),
     start,
   })
-  return { ...made, begun, refused }
+  return { ...made, begun, memories, refused }
 }
 
 describe('large bodies', () => {
@@ -73,6 +76,24 @@ describe('large bodies', () => {
     expect(refused.filter((why) => why === 'busy')).toHaveLength(2)
   })
 
+  it('with too many elements are refused with the key of the bound, as XML and within JSON', async () => {
+    const { readRpc, takePayloadsOut, begun, memories } = desk({ conversionMemory: 512 * 1024 ** 2 })
+    const fits = '<get><a/><b/></get>'
+    const many = '<get><a/><b/><c/></get>'
+    const refused = {
+      ok: false,
+      error: { cause: 'body-too-large', hint: expect.stringContaining('max-request-elements') },
+    }
+    const read = [fits, many].map((body) => readRpc(netops, { ...input, octets: Buffer.from(body) }))
+    const taken = [fits, many].map((rpc) =>
+      takePayloadsOut(other, { octets: Buffer.from(JSON.stringify({ rpc })), maxElements: 3 }),
+    )
+    for (let turn = 0; turn < 4; turn += 1) begun[0]?.work()
+    expect(await Promise.all(read)).toMatchObject([{ value: { ok: true } }, { value: refused }])
+    expect(await Promise.all(taken)).toMatchObject([{ value: { ok: true } }, { value: refused }])
+    expect(memories).toEqual([512 * 1024 ** 2])
+  })
+
   it('that end the thread are answered for, and the next has another one', async () => {
     const { readRpc, begun } = desk()
     const reading = [readRpc(netops, input), readRpc(other, input)]
@@ -84,7 +105,7 @@ describe('large bodies', () => {
   })
 
   it('that take too long are given up, and the thread with them', async () => {
-    const { readRpc, begun } = desk({ maxConversions: 4, conversionTimeout: 1 })
+    const { readRpc, begun } = desk({ conversionTimeout: 1 })
     expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'too-much' })
     expect(begun[0]?.ended).toBe(true)
   })

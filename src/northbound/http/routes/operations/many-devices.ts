@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { stream } from 'hono/streaming'
-import { MAX_PATTERNS, MAX_SELECTOR, patternsIn, selectionOf } from '../../../../access/device-selection.js'
+import { MAX_SELECTOR, patternsIn, selectionOf } from '../../../../access/device-selection.js'
 import { createGiveWay } from '../../../../lib/give-way.js'
 import type { DeviceStatus } from '../../../../fleet/device-status.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
@@ -26,7 +26,6 @@ const manySchema = z
     selectors: z
       .array(z.string().min(1).max(MAX_SELECTOR))
       .max(1000)
-      .refine((given) => patternsIn(given) <= MAX_PATTERNS, `has more than ${MAX_PATTERNS} characters in patterns`)
       .optional()
       .openapi({ description: 'as in roles: `*` and `?` in a device id, or `label=value`' }),
     labels: z.record(z.string(), z.string()).optional().openapi({ description: 'devices that have all of these' }),
@@ -87,6 +86,16 @@ export function registerManyDevicesRpc(api: Api, ports: Ports): void {
         hint: 'give `ids`, `selectors` or `labels`; every device is `"selectors": ["*"]`',
         errors: [{ pointer: '#', detail: 'one of ids, selectors, labels is needed' }],
       })
+    const { maxSelectorPatterns } = ports.rpc.limits()
+    if (patternsIn(wanted.selectors ?? []) > maxSelectorPatterns) {
+      ports.rpc.boundReached('max-selector-patterns')
+      const detail = `the selectors with * or ? have more than ${maxSelectorPatterns} characters together`
+      return answerProblem(c, 'invalid-request', {
+        message: `#/selectors: ${detail}`,
+        hint: 'name devices by id or label, ask in several calls, or raise endpoint.http.max-selector-patterns',
+        errors: [{ pointer: '#/selectors', detail }],
+      })
+    }
     const timeout = timeoutOf(c, ports.rpc.limits())
     if (!timeout.ok) return timeout.response
     try {

@@ -147,7 +147,7 @@ function registerAt<Schema extends z.ZodType>(
     const built = tryToBuild(() => build(parameters.parse(validBody(c))))
     if (!built.ok) return answerInvalidField(c, built.fault)
     const prepared = prepareOperation(built.operation)
-    if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error))
+    if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), ports.rpc.boundReached)
     const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
     const wanted = format !== undefined && asksForAnything(c) ? format : undefined
     return answerRpc(c, ports, {

@@ -48,7 +48,7 @@ export function registerRpc(api: Api, ports: Ports): void {
       },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {
-      const read = await readRpc(c, ports.rpc.conversions, ports.rpc.limits().maxRequestSize)
+      const read = await readRpc(c, ports.rpc)
       if (!read.ok) return read.response
       const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
       return answerRpc(c, ports, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })
