@@ -87,6 +87,8 @@ export function authenticate(
       if (context.method === 'publickey') return tryKey(context, attempt)
       if (context.method !== 'password' && context.method !== 'keyboard-interactive')
         return fail('unknown-method', 'the method is not served here')
+      if (context.method === 'password' && isPasswordChange(context.password))
+        return fail('password-change', 'the client asks for a new password, and passwords are not changed here')
       const tryingPassword =
         context.method === 'password'
           ? tryPassword(context, context.password, attempt)
@@ -102,6 +104,11 @@ export function authenticate(
       })
     })
   })
+}
+
+/** Whether a client sent a new password along with its old one (RFC 4252 §8); ssh2 gives both, whatever its types say. */
+function isPasswordChange(password: unknown): boolean {
+  return typeof password !== 'string'
 }
 
 /** The user of a login name, and its device where it asks for one. */

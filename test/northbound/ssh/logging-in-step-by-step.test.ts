@@ -166,4 +166,13 @@ describe('a password', () => {
       { login: { user: 'carol', target: { kind: 'device', deviceId: 'router1' } }, method: 'password' },
     ])
   })
+  it('that comes with a new one is refused, and asked about nowhere', async () => {
+    const { client, failures, attempts } = await login()
+    client.password('right', 'new')
+    expect(await client.said()).toEqual(['failure', methods])
+    expect(failures).toEqual(['password password-change'])
+    expect(attempts).toEqual([])
+    client.password('right')
+    expect(await client.said()).toEqual(['success'])
+  })
 })

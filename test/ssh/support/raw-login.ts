@@ -10,7 +10,7 @@ interface RawProtocol {
   }
   readonly _cipher: { encrypt(packet: Buffer): void }
   authKeyboard(username: string): void
-  authPassword(username: string, password: string): void
+  authPassword(username: string, password: string, newPassword?: string): void
   authInfoRes(responses: readonly string[]): void
 }
 
@@ -20,7 +20,7 @@ export type Said = readonly [kind: 'prompt' | 'failure' | 'success' | 'closed', 
 /** A client whose login the test makes message by message. */
 export interface RawLogin {
   readonly askForPrompts: () => void
-  readonly password: (password: string) => void
+  readonly password: (password: string, newPassword?: string) => void
   readonly answer: (responses: readonly string[]) => void
   /** An answer that says that it holds so many responses, and holds none. */
   readonly answerThatClaims: (responses: number) => void
@@ -60,9 +60,9 @@ export async function openRawLogin(config: ConnectConfig & { readonly username: 
       breakOff()
       protocol.authKeyboard(config.username)
     },
-    password: (password) => {
+    password: (password, newPassword) => {
       breakOff()
-      protocol.authPassword(config.username, password)
+      protocol.authPassword(config.username, password, newPassword)
     },
     answer: (responses) => {
       asked = false
