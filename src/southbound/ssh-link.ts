@@ -233,6 +233,9 @@ function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { re
 /** What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8, RFC 5656 §4). */
 const CLIENT_SPOKE = /^Received packet 30 instead of \d+$/
 
+/** What V8 says where ssh2 is given a message of a key exchange that no SSH_MSG_KEXINIT has begun. */
+const BEFORE_KEXINIT = /reading 'parse'/
+
 function refusalOf(
   verdict: Verdict | undefined,
   failure: Failure | undefined,
@@ -249,7 +252,7 @@ function refusalOf(
       hint: 'somebody presents a public key that is not theirs; if the device itself is refused again and again, its host key files do not belong together: make new ones',
     }
   const deviceId = verdict?.deviceId === undefined ? {} : { deviceId: verdict.deviceId }
-  const because = failure === undefined ? 'it closed the connection' : strangerText(failure.message)
+  const because = causeOf(failure)
   if (failure?.level === 'client-timeout')
     return {
       reason: 'handshake-timeout',
@@ -277,6 +280,12 @@ function refusalOf(
     hint: 'if it offers only old algorithms or another type of host key than was announced or pinned, its SSH configuration must change',
     ...deviceId,
   }
+}
+
+function causeOf(failure: Failure | undefined): string {
+  if (failure === undefined) return 'it closed the connection'
+  if (BEFORE_KEXINIT.test(failure.message)) return 'it sent a message of a key exchange before it began one'
+  return strangerText(failure.message)
 }
 
 function createLink(

@@ -240,11 +240,13 @@ export function createAdmission(
       return { ok: true, call: callOf(state) }
     },
     get counts() {
+      // One that is pending may have a place too, while what it sends is worked on.
+      const working = [...running].filter(({ stage }) => stage === 'begun').length
       return {
         arriving: before.taken - queue.size,
         queued: queue.size,
-        running: running.size,
-        waiting: begun.taken - running.size,
+        running: working,
+        waiting: begun.taken - working,
         pending,
       }
     },

@@ -102,6 +102,16 @@ describe('handshakes', () => {
     expect(admission.counts).toMatchObject({ running: 1, waiting: 0 })
   })
 
+  it('of pending devices are counted as nothing else, also while they send something', async () => {
+    const { admission, dial, settled } = makeAdmission()
+    const pending = dial('pending')
+    await settled()
+    void pending.suspended(() => new Promise(() => undefined))
+    pending.work(() => undefined)
+    await settled()
+    expect(admission.counts).toEqual({ arriving: 0, queued: 0, running: 0, waiting: 0, pending: 1 })
+  })
+
   it('that are over do no more work', async () => {
     const { dial, settled } = makeAdmission()
     const call = dial('a')
