@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { Command, Option } from 'commander'
+import { loadConfig } from '../config/load.js'
 import { strangerText } from '../lib/stranger-text.js'
 import { type DeviceView, deviceSchema } from '../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../northbound/http/routes/devices/list.js'
@@ -11,6 +12,9 @@ import { readHost, readPort } from './read-host.js'
 import { type HostFormat, hostFormats, hostsText } from './show-hosts.js'
 import { readFingerprint, tellWhatToCompare } from './keys-to-compare.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
+
+/** Of NETCONF over SSH (RFC 6242). */
+const DEFAULT_PORT = 830
 
 /** What is asked of one device; without an action, the device itself. */
 type DeviceRequest = Omit<BridgeRequest, 'path'> & { readonly action?: 'approve' | 'reject' | 'repin' | 'disconnect' }
@@ -113,12 +117,27 @@ function hostsCommand(io: CommandIo): Command {
     .description('how clients find each device by a name of its own: lines for /etc/hosts, a DNS zone, or ssh_config')
     .addOption(new Option('--format <format>', 'what to print').choices(hostFormats).default('hosts'))
     .option('--bridge <host>', 'in ssh_config, how clients reach the bridge (default: the name of this host)', readHost)
-    .option('--port <port>', 'in ssh_config, the port where all devices are reached', readPort, 830)
-    .action(({ format, bridge = hostname(), port, ...options }: HostsOptions) =>
+    .option(
+      '--port <port>',
+      'in ssh_config, the port where all devices are reached (default: that of the configuration, from elsewhere 830)',
+      readPort,
+    )
+    .action(({ format, bridge: host = hostname(), port, ...options }: HostsOptions) =>
       runOnBridge(io, options, { method: 'GET', path: '/api/v1/devices' }, (answer) =>
-        hostsText(deviceListSchema.parse(answer).devices, format, { host: bridge, port }),
+        hostsText(deviceListSchema.parse(answer).devices, format, {
+          host,
+          port: port ?? endpointPort(io, options.config),
+        }),
       ),
     )
+}
+
+/** Where clients reach a bridge of this host, as its configuration says; of one elsewhere this host does not know it. */
+function endpointPort(io: CommandIo, configFile: string | undefined): number {
+  if ((io.env['HOMEPORT_URL'] ?? '') !== '') return DEFAULT_PORT
+  const loaded = loadConfig({ path: configFile, cwd: io.cwd, env: io.env })
+  const port = loaded.ok ? loaded.config.endpoint.ssh.port : 0
+  return port === 0 ? DEFAULT_PORT : port
 }
 
 const whatFingerprint =
@@ -132,7 +151,7 @@ interface ApproveOptions extends BridgeOptions {
 interface HostsOptions extends BridgeOptions {
   readonly format: HostFormat
   readonly bridge?: string
-  readonly port: number
+  readonly port?: number
 }
 
 function deviceCommand(name: string): Command {

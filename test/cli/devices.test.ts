@@ -112,6 +112,13 @@ describe('devices hosts', () => {
       ].join('\n'),
     )
   })
+
+  it('has in ssh_config the port of the configuration unless another one is given', async () => {
+    await startBridge()
+    expect((await devices('hosts', '--format', 'ssh-config')).stdout).toContain('HostName 10.99.0.7\n    Port 830\n')
+    writeFileSync(join(cwd, 'homeport.yaml'), 'data-dir: state\nendpoint: { ssh: { port: 2830 } }\n')
+    expect((await devices('hosts', '--format', 'ssh-config')).stdout).toContain('HostName 10.99.0.7\n    Port 2830\n')
+  })
 })
 
 describe('devices list', () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { LINK_END_REASONS } from '../../src/fleet/link.js'
 
 const root = join(import.meta.dirname, '../..')
 const page = (name: string): string => readFileSync(join(root, 'docs', name), 'utf8')
@@ -60,6 +61,18 @@ describe('every refusal', () => {
     expect(types.length).toBeGreaterThan(50)
     const documented = named('http.md', 'http-serving.md', 'troubleshooting.md')
     expect([...new Set(types)].filter((type) => !documented.has(type)).toSorted()).toEqual([])
+  })
+
+  it('of a link that ends is in the documentation', () => {
+    const [row = ''] = page('monitoring.md').match(/^\| `homeport_links_ended_total`.*$/m) ?? []
+    const section =
+      page('troubleshooting.md')
+        .split(/^## /m)
+        .find((text) => text.startsWith('A link ends')) ?? ''
+    for (const text of [row, section]) {
+      const told = words([text], /`([a-z][a-z-]*)`/g)
+      expect(LINK_END_REASONS.filter((reason) => !told.includes(reason))).toEqual([])
+    }
   })
 
   it('in the tables of docs/troubleshooting.md is one that the code knows', () => {
