@@ -8,6 +8,7 @@ import { prohibitChannel, socketOf } from '../../ssh/ssh2-internals.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { Doors } from './doors.js'
+import type { RefusalLines } from './refusal-lines.js'
 import type { Door } from './target.js'
 
 /** What a client's connection needs to be a way to further ones. */
@@ -22,6 +23,8 @@ export interface JumpHost {
   readonly mayReach: (deviceId: string) => Promise<RightEnd | undefined>
   readonly live: LiveRights
   readonly log: Log
+  readonly user: string
+  readonly refusalLines: RefusalLines
   readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
 }
 
@@ -31,7 +34,7 @@ export interface JumpHost {
  * Nothing is ever dialled. Asking for anything else is refused, and a device that the client has no rights on is no device to it.
  */
 export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
-  const { doors, enter, maxJumps, forbidden, mayReach, live, log, metrics } = jumpHost
+  const { doors, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics } = jumpHost
   const socket = socketOf(connection)
   let jumps = 0
 
@@ -72,7 +75,14 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
   connection.on('tcpip', (accept, reject, asked) => {
     const { destIP: host, destPort: port } = asked
     const refuse = ({ reason, logged, message, hint }: JumpRefusal): void => {
-      log.warn({ reason, host, port, hint }, `jump refused: ${logged ?? message}`)
+      refusalLines(log, {
+        what: 'jump refused',
+        user,
+        reason,
+        message: logged ?? message,
+        hint,
+        fields: { host, port },
+      })
       metrics.connectionRefused(reason)
       prohibitChannel(connection, reject, `homeport: ${message}; ${hint}`)
     }

@@ -34,6 +34,7 @@ import { type JumpHost, serveJumps } from './jump-host.js'
 import { createHeldOctets } from './held-octets.js'
 import { createNewcomers, dismiss, type Newcomer, type NewcomerLimits, type Sources } from './newcomers.js'
 import { createSeats, type Seats } from './seats.js'
+import { createRefusalLines, type RefusalLines } from './refusal-lines.js'
 import { createServing, type Serving } from './serving.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './session-guard.js'
@@ -82,6 +83,13 @@ export interface SshEndpoint {
   close(): void
 }
 
+const tooManySessions = {
+  what: 'session refused',
+  reason: 'too-many-sessions',
+  message: 'too many sessions on this connection',
+  hint: 'close some, or raise endpoint.ssh.max-sessions-per-connection',
+} as const
+
 /** Lines that say that all connections of clients are in use. */
 const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
 
@@ -93,6 +101,7 @@ const sessionsFarewell = 1_500
 /** What all connections share. */
 interface Shared extends Pick<GuardContext, 'held' | 'known'> {
   readonly serving: Serving
+  readonly refusalLines: RefusalLines
 }
 
 /** A client's connection before it is over. */
@@ -124,6 +133,7 @@ export function createSshEndpoint(
     held: createHeldOctets(() => limits.maxInspectedTotal),
     known: createKnownRequests<Operation>(),
     serving,
+    refusalLines: createRefusalLines(),
   }
   const clients = new Map<Socket, Client>()
   const mayTell = createRateLimit(FULL_LINES)
@@ -163,7 +173,15 @@ export function createSshEndpoint(
     if (seats.full()) {
       metrics.connectionRefused('too-many-connections')
       if (mayTell('too-many-connections', '') !== undefined)
-        log.warn({ source: sourceOf(socket), connections: clients.size }, 'client refused: too many connections')
+        log.warn(
+          {
+            source: sourceOf(socket),
+            reason: 'too-many-connections',
+            connections: clients.size,
+            hint: 'see who is connected, or raise endpoint.ssh.max-connections',
+          },
+          'client refused: too many connections',
+        )
       dismiss(socket, { message: 'too many clients are connected already' })
       return false
     }
@@ -224,7 +242,7 @@ function serveClient(
   serverLog: Log,
   metrics: ClientMetrics,
   tracer: CurrentTracer,
-  jumpHost: Omit<JumpHost, 'forbidden' | 'mayReach' | 'live' | 'log'>,
+  jumpHost: Pick<JumpHost, 'doors' | 'enter' | 'maxJumps' | 'metrics'>,
   { newcomer, seats, watch }: Circumstances,
 ): void {
   const socket = socketOf(connection)
@@ -259,7 +277,14 @@ function serveClient(
       const { user } = authenticated.login
       const noSeat = seats.take(user)
       if (noSeat !== undefined) {
-        log.warn({ user }, `client refused: ${noSeat}`)
+        shared.refusalLines(log, {
+          what: 'client refused',
+          user,
+          reason: 'too-many-connections',
+          message: noSeat,
+          hint: 'close some, or raise endpoint.ssh.max-connections or max-connections-per-user',
+          fields: { user },
+        })
         metrics.connectionRefused('too-many-connections')
         sayGoodbye(connection, TOO_MANY_CONNECTIONS, `homeport: ${noSeat}`)
         setTimeout(() => socket.destroy(), farewellTimeout).unref()
@@ -274,7 +299,9 @@ function serveClient(
           forbidden: authenticated.restriction.noForwarding,
           mayReach: mayReachBy(authenticated, fleet, access),
           live: access.live,
-          log: log.child({ user: authenticated.login.user }),
+          log: log.child({ user }),
+          user,
+          refusalLines: shared.refusalLines,
         })
       serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics, tracer)
     },
@@ -344,7 +371,7 @@ function serveAuthenticated(
   let sessions = 0
   connection.on('session', (accept, reject) => {
     if (sessions >= limits.maxSessionsPerConnection) {
-      log.warn({ sessions }, 'session refused: too many sessions on this connection')
+      shared.refusalLines(log, { ...tooManySessions, user, fields: { sessions } })
       metrics.sessionRefused('too-many-sessions')
       reject()
       return
@@ -366,6 +393,7 @@ function serveAuthenticated(
         until,
         live: access.live,
         rules,
+        refusalLines: shared.refusalLines,
         log,
         metrics,
         tracer,

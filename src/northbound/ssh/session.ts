@@ -28,6 +28,7 @@ import {
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayWords } from './relay.js'
+import type { RefusalLines } from './refusal-lines.js'
 import type { StartGuard } from './request-guard.js'
 import { type GuardContext, guardOf } from './session-guard.js'
 import { gatherSurroundings, type Surroundings } from './terminal.js'
@@ -50,6 +51,7 @@ export interface SessionContext {
   readonly live: LiveRights
   /** How rules on operations are enforced. */
   readonly rules: GuardContext
+  readonly refusalLines: RefusalLines
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'sessionRefused'>
   /** Traces sessions, where there is one. */
@@ -158,7 +160,7 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
 
 async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {
   const { held, request, surroundings, clientGone, span } = asked
-  const { fleet, deviceId, client, method, recorder, log } = context
+  const { fleet, deviceId, client, method, recorder, refusalLines, log } = context
   const cancel = new AbortController()
   inBackground(
     'session',
@@ -172,8 +174,9 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
     if (opening.refusal.reason === 'refused-by-device') {
-      log.info({ reason: opening.refusal.reason }, `session refused: ${opening.refusal.message}`)
-      recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, opening.refusal.reason)
+      const { reason, message } = opening.refusal
+      refusalLines(log, { what: 'session refused', user: client.user, reason, message })
+      recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, reason)
       held.channel.resume()
       endRefused(span, opening.refusal)
       return held.refuse()
@@ -287,10 +290,10 @@ function lineEnd({ terminal }: ChannelRequest): string {
 async function turnAway(
   { held, request, clientGone, span }: Asked,
   refusal: SessionRefusalText,
-  { deviceId, client, method, recorder, log }: SessionContext,
+  { deviceId, client, method, recorder, refusalLines, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held
-  log.warn({ reason: refusal.reason, hint: refusal.hint }, `session refused: ${refusal.message}`)
+  refusalLines(log, { ...refusal, what: 'session refused', user: client.user })
   recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
   endRefused(span, refusal)
   held.confirm()
