@@ -132,7 +132,7 @@ function hostsCommand(io: CommandIo): Command {
     )
 }
 
-/** Where clients reach a bridge of this host, as its configuration says; of one elsewhere this host does not know it. */
+/** The port where clients reach a bridge of this host, as its configuration says; of one elsewhere nothing is known. */
 function endpointPort(io: CommandIo, configFile: string | undefined): number {
   if ((io.env['HOMEPORT_URL'] ?? '') !== '') return DEFAULT_PORT
   const loaded = loadConfig({ path: configFile, cwd: io.cwd, env: io.env })

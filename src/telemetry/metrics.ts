@@ -138,8 +138,8 @@ const loginMethods = new Set([
 ])
 
 /**
- * The metrics of a node, in a registry of their own. No label ever names a device, a user or a source: 10,000 devices would be
- * 10,000 time series each. Every metric stands in docs/monitoring.md.
+ * The metrics of a node, in a registry of their own. No label ever names a device, a user or a source: 10,000 devices
+ * would be 10,000 time series each. Every metric stands in docs/monitoring.md.
  */
 export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   const registry = new Registry()

@@ -35,7 +35,10 @@ afterAll(async () => {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
-/** What a script of a page does to get at the bridge. Text, because it is for a browser, whose types the tests do not have. */
+/**
+ * What a script of a page does to get at the bridge. Text, because it is for a browser, whose types the tests do not
+ * have.
+ */
 const attempts = (url: string): string => `(async () => {
   const url = ${JSON.stringify(url)}
   const devices = url + '/api/v1/devices'

@@ -135,12 +135,12 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   return app
 }
 
+/** The ends of paths whose requests carry what is for a device. */
+const CARRYING = ['rpc', 'transaction', 'edit-config', 'copy-config', 'get', 'get-config', 'validate']
+
+const CARRYING_PATH = new RegExp(`^/api/v1/devices/[^/]+/(?:sessions/[^/]+/)?(?:${CARRYING.join('|')})$`)
+
 /** Requests that carry what is for a device, and may be as long as configured. */
 function carriesRpc(path: string): boolean {
-  return (
-    path === '/api/v1/rpc' ||
-    /^\/api\/v1\/devices\/[^/]+\/(?:sessions\/[^/]+\/)?(?:rpc|transaction|edit-config|copy-config|get|get-config|validate)$/.test(
-      path,
-    )
-  )
+  return path === '/api/v1/rpc' || CARRYING_PATH.test(path)
 }

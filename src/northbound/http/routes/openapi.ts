@@ -3,8 +3,8 @@ import { datastoreSchema, filterSchema, sourceSchema } from '../rpc/parameters.j
 import { payloadSchema } from '../rpc/payload.js'
 
 /**
- * Registers what several routes refer to, before any route does: else the component would have the default and the description of the first
- * place that it stands in.
+ * Registers what several routes refer to, before any route does: else the component would have the default and the
+ * description of the first place that it stands in.
  */
 export function registerSharedSchemas({ openAPIRegistry }: Api): void {
   openAPIRegistry.register('Payload', payloadSchema)

@@ -67,7 +67,9 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void 
   })
 }
 
-/** Without a name the device gets `default`, of which it is sent no password unless who adds it may use that profile. */
+/**
+ * Without a name the device gets `default`, of which it is sent no password unless who adds it may use that profile.
+ */
 function mayGive(decider: Decider, credentials: string | undefined): credentials is undefined {
   return credentials === undefined || typeof decider === 'string' || decider.profiles.includes(credentials)
 }
@@ -81,8 +83,9 @@ function answerKnown(c: Context<ApiEnv>, deviceId: string) {
 
 /** The same whether there are such credentials or not. */
 function answerCredentialsNotAllowed(c: Context<ApiEnv>, name: string) {
+  const user = JSON.stringify(c.var.caller.user)
   return answerProblem(c, 'credentials-not-allowed', {
-    message: `user ${JSON.stringify(c.var.caller.user)} may not give the credentials ${JSON.stringify(name)} to a device`,
+    message: `user ${user} may not give the credentials ${JSON.stringify(name)} to a device`,
     hint: 'a role with `admin` in its `api` that lists them in its `credentials` would allow it',
   })
 }

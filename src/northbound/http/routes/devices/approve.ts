@@ -22,7 +22,7 @@ const route = createRoute({
   operationId: 'approveDevice',
   tags: ['devices'],
   summary:
-    'Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches by itself',
+    'Binds the device id to the key of this fingerprint, which it must have shown; a device that waits then attaches',
   request: {
     params: deviceIdParameter,
     body: { required: true, content: { 'application/json': { schema: approvalSchema } } },

@@ -76,7 +76,10 @@ const route = createRoute({
   },
 })
 
-/** `POST /api/v1/rpc`: the devices that the caller names and may use, so many at once, each answered as a call of its own would be. */
+/**
+ * `POST /api/v1/rpc`: the devices that the caller names and may use, so many at once, each answered as a call of its
+ * own would be.
+ */
 export function registerManyDevicesRpc(api: Api, ports: Ports): void {
   registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(ports)] }, async (c) => {
     const wanted = manySchema.parse(validBody(c))

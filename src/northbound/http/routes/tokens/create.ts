@@ -37,7 +37,7 @@ const route = createRoute({
   ...needs('admin'),
   operationId: 'createToken',
   tags: ['tokens'],
-  summary: 'Makes a token that acts as a user; on the operator’s socket for any user, else with a password for oneself',
+  summary: 'Makes a token that acts as a user: on the operator’s socket any user, else oneself, with a password',
   request: { body: { required: true, content: { 'application/json': { schema: newTokenSchema } } } },
   responses: {
     201: { description: 'the token', content: { 'application/json': { schema: createdTokenSchema } } },
@@ -61,8 +61,9 @@ export function registerCreateToken(api: Api, { tokens }: Ports): void {
 }
 
 /**
- * Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's rights.
- * A token acts as a user of the configuration: somebody of that name whom the hook or an issuer knows is somebody else.
+ * Whoever may make tokens with a token could widen and prolong it without end, and with another's name have that one's
+ * rights. A token acts as a user of the configuration: somebody of that name whom the hook or an issuer knows is
+ * somebody else.
  */
 function mayMakeFor({ kind, method, principal, grantedRoles }: Caller, user: string): boolean {
   if (kind === 'operator') return true
