@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { hashPassword } from '../access/password-hash.js'
 import { layeredEnvironment } from '../config/environment.js'
@@ -14,7 +14,11 @@ import { generatePrivateKey } from '../ssh/generate-private-key.js'
 import { parsePrivateKey } from '../ssh/private-key.js'
 import { publicKeyLine } from '../ssh/public-key.js'
 import { createLog } from '../telemetry/log.js'
+import { createdTokenSchema } from '../northbound/http/routes/tokens/create.js'
+import { shellWord } from '../lib/shell-word.js'
 import { type Bridge, startBridge } from './bridge.js'
+import { askBridge } from './bridge-client.js'
+import { bridgeSocketIn } from './bridge-socket.js'
 import { StartProblem } from './start-problem.js'
 
 /** Where clients of the demo connect, if nobody else does. */
@@ -60,7 +64,7 @@ async function runDemo(directory: string, port: number): Promise<void> {
   try {
     await Promise.all(devices.map((device) => device.whenAuthenticated()))
     await writeKnownHosts(directory, bridge)
-    process.stdout.write(instructions(directory, bridge))
+    process.stdout.write(instructions(directory, bridge, await makeToken(directory)))
     await new Promise((resolve) => {
       process.once('SIGINT', resolve)
       process.once('SIGTERM', resolve)
@@ -105,7 +109,16 @@ async function demoConfig(directory: string, port: number, clientKey: string, ro
   return parsed.config
 }
 
-function instructions(directory: string, { addresses }: Bridge): string {
+/** A token of the demo's user, made as `homeport token create` makes one. */
+async function makeToken(directory: string): Promise<string> {
+  const body = { user: user.name, description: 'homeport demo' }
+  const location = { kind: 'socket', path: bridgeSocketIn(directory) } as const
+  const answer = await askBridge(location, { method: 'POST', path: '/api/v1/tokens', body })
+  if (!answer.ok) throw new StartProblem(answer.problem.message, answer.problem.hint ?? '')
+  return createdTokenSchema.parse(JSON.parse(answer.text)).token
+}
+
+function instructions(directory: string, { addresses }: Bridge, token: string): string {
   const [host, port] = splitAddress(addresses.endpoint)
   const ssh = `ssh -p ${port} -i ${join(directory, 'id_ed25519')} -o IdentitiesOnly=yes -o UserKnownHostsFile=${join(directory, 'known_hosts')}`
   const session = [
@@ -138,8 +151,19 @@ The HTTP API (its documentation is ${addresses.http ?? ''}/docs):
 
   curl -u ${user.name}:${user.password} ${addresses.http ?? ''}/api/v1/devices
 
+For the commands of homeport, and for the examples of docs/http.md, in the shell where you try them:
+
+  export HOMEPORT_URL=${addresses.http ?? ''} HOMEPORT_TOKEN=${token}
+  ${thisProgram()} devices list
+
 Stop with Ctrl-C.
 `
+}
+
+/** The command that runs this program, from the directory where it was begun. */
+function thisProgram(): string {
+  const file = process.argv[1] ?? 'homeport'
+  return basename(file) === 'homeport' ? 'homeport' : `node ${shellWord(relative(process.cwd(), file))}`
 }
 
 /** The Python that has ncclient; Debian's own where another one stands before it on the path. */

@@ -283,4 +283,16 @@ describe('homeport demo', () => {
     expect(stderr).toBe('')
     expect(stdout).toMatch(/<hostname>router2<\/hostname>/)
   })
+
+  it('the curl line works as printed', async () => {
+    const { stdout } = await run('bash', ['-c', `${printed(/^ {2}curl /)} -sS`])
+    expect(stdout).toMatch(/"id":"router1"/)
+  })
+
+  it('the commands of homeport work with the variables that are printed', async () => {
+    const script = `${printed(/^ {2}export /)}\n${printed(/ devices list$/)}`
+    const { stdout, stderr } = await run('bash', ['-c', script])
+    expect(stderr).toBe('')
+    expect(stdout).toMatch(/router1[^]*router2/)
+  })
 })
