@@ -58,6 +58,7 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
   insides._writableState.highWaterMark = channelHighWaterMark
   const stderr = channel.stderr as unknown as Writable | undefined
   if (stderr !== undefined && '_write' in stderr) Object.assign(stderr, { _write: governed(true) })
+  grantNothingOnceClosed(channel)
   const close = channel.close.bind(channel)
   // Whoever waits for a write must hear of a close too, even when the peer's window never opens again.
   channel.close = (...exit: unknown[]) => {
@@ -67,6 +68,38 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
   }
   congestion.remember(pump)
   refuseBeyondWindow(channel)
+}
+
+type Outgoing = ReturnType<typeof insideChannel>['outgoing']
+
+/** By connection, the channels that were closed towards its peer, as it numbers them. It gives a number again once it has closed its own side too. */
+const closedTowards = new WeakMap<ConnectionInsides, Map<number, Outgoing>>()
+
+/**
+ * Sends no credit for a channel after its close (RFC 4254 §5.3). ssh2 does, as what had come before is read and thrown away; asyncssh, which has
+ * forgotten the channel by then, ends the whole connection over it.
+ */
+function grantNothingOnceClosed(channel: ServerChannel | ClientChannel): void {
+  const { outgoing, _client: connection } = insideChannel(channel)
+  const closed = closedTowards.get(connection) ?? guardGrants(connection)
+  const close = channel.close.bind(channel)
+  channel.close = (...exit: unknown[]) => {
+    ;(close as (...exit: unknown[]) => void)(...exit)
+    if (outgoing.state === 'closing') closed.set(outgoing.id, outgoing)
+  }
+}
+
+function guardGrants(connection: ConnectionInsides): Map<number, Outgoing> {
+  const closed = new Map<number, Outgoing>()
+  closedTowards.set(connection, closed)
+  const { _protocol: protocol } = connection
+  const grant = protocol.channelWindowAdjust.bind(protocol)
+  protocol.channelWindowAdjust = (id, bytes) => {
+    if (closed.get(id)?.state === 'closing') return
+    closed.delete(id)
+    grant(id, bytes)
+  }
+  return closed
 }
 
 /** Ends the connection of a peer that sends more than the window allows; ssh2 would keep all of it. */

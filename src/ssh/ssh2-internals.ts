@@ -24,6 +24,7 @@ interface Protocol extends PacketProtocol {
   /** Reads one part of what came, and gives where the next begins. */
   _parse: (data: Buffer, start: number, end: number) => number
   channelData(id: number, data: Buffer): void
+  channelWindowAdjust: (id: number, bytes: number) => void
   channelExtData(id: number, data: Buffer, type: number): void
   channelEOF(id: number): void
   channelClose(id: number): void

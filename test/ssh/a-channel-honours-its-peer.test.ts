@@ -45,6 +45,8 @@ function collected(stream: Readable, length: number): Promise<Buffer> {
   })
 }
 
+type Handlers = Record<string, ((...message: unknown[]) => void) | undefined>
+
 const digest = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
 
 describe('a peer that grants a huge window and reads nothing', () => {
@@ -277,3 +279,35 @@ function send(stream: ServerChannel | Writable, whole: Buffer): void {
   stream.on('drain', feed)
   feed()
 }
+
+describe('a channel that is closed while its peer sends', () => {
+  it('grants nothing any more, whatever is still read and thrown away', async () => {
+    const pair = own(await openSshPair())
+    const { server, client } = await pair.open()
+    governFlow(server)
+    const heard: string[] = []
+    const { _handlers: handlers } = (pair.client as unknown as { readonly _protocol: { readonly _handlers: Handlers } })
+      ._protocol
+    for (const name of ['CHANNEL_WINDOW_ADJUST', 'CHANNEL_CLOSE']) {
+      const handle = handlers[name]
+      handlers[name] = (...message) => {
+        heard.push(name)
+        handle?.(...message)
+      }
+    }
+    client.on('error', () => undefined)
+    client.write(pattern(2 * MiB))
+    const closed = once(client, 'close')
+    // Nobody reads: the window is used up, and stays so until what came is thrown away.
+    await standsStill(() => server.readableLength)
+    expect(server.readableLength).toBeGreaterThan(MiB)
+    // The close and the credit are sent in one turn, before the other side can have answered either.
+    server.close()
+    server.resume()
+    client.resume()
+    await closed
+    // What was sent after the close has come before the answer to this.
+    await pair.open()
+    expect(heard).toEqual(['CHANNEL_CLOSE'])
+  })
+})
