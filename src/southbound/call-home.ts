@@ -13,6 +13,7 @@ import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
 import { type Evidence, judgeHostKey } from '../trust/judge-host-key.js'
 import { compareHashedNames } from '../trust/known-hosts-for.js'
+import type { KnownDevices } from '../trust/known-devices.js'
 import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { wantedHostKeys } from '../trust/wanted-host-keys.js'
@@ -94,7 +95,7 @@ export async function receiveCall(
   }
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
-  if (claim.form !== 'none') await compareHashedNames(anchors().knownHosts, claim.deviceIds)
+  if (claim.form !== 'none') await compareHashedNames(anchors().knownHosts, namesClaimed(claim.deviceIds, desk.known()))
   const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
   if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
   const work = { kind: 'handshake', source }
@@ -149,6 +150,11 @@ export async function receiveCall(
 }
 
 /** Apart, because a link keeps it: made among the others it would hold all that they need. */
+/** What a claim names, and what else the devices of these ids go by. */
+function namesClaimed(deviceIds: readonly string[], known: KnownDevices): readonly string[] {
+  return deviceIds.flatMap((deviceId) => [deviceId, ...(known.byId(deviceId)?.aliases ?? [])])
+}
+
 function judgeOf(claim: Claim, desk: EnrolmentDesk, anchors: () => TrustAnchors): SshLinkOptions['judge'] {
   return (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date())
 }

@@ -10,10 +10,11 @@ const netconfPort = 830
  */
 export function knownHostsFor(entries: readonly KnownHost[], names: readonly string[]): readonly KnownHost[] {
   const forms = formsOf(names)
-  const hashed = forms.map((form) => hashedFor(entries, form))
+  const { named } = memoryOf(entries)
+  const hashed = forms.map(named)
   return entries.filter((entry) => {
     const { hosts } = entry
-    if (hosts.form === 'hashed') return hashed.some((named) => named.has(entry))
+    if (hosts.form === 'hashed') return hashed.some((those) => those.has(entry))
     return forms.some((form) => namesHost(hosts, form)) && !forms.some((form) => excludes(hosts, form))
   })
 }
@@ -24,18 +25,24 @@ const HASHES_IN_A_TURN = 2_000
 /**
  * Compares the hashed entries with names before `knownHostsFor` is asked, a bounded number in each turn of the event
  * loop: a stranger picks the name, and a file may have thousands of them.
+ * @returns undefined where all of that is known, or done in no time
  */
-export async function compareHashedNames(entries: readonly KnownHost[], names: readonly string[]): Promise<void> {
-  const hashed = hashedOf(entries)
-  if (hashed.length <= HASHES_IN_A_TURN) return
-  for (const form of formsOf(names)) {
-    if (memoryOf(entries).has(form)) continue
-    const named = new Set<KnownHost>()
+export function compareHashedNames(entries: readonly KnownHost[], names: readonly string[]): Promise<void> | undefined {
+  const memory = memoryOf(entries)
+  const forms = formsOf(names).filter((form) => !FINGERPRINT.test(form) && memory.uncompared(form).length > 0)
+  const hashes = forms.reduce((sum, form) => sum + memory.uncompared(form).length, 0)
+  return hashes <= HASHES_IN_A_TURN ? undefined : compareInTurns(memory, forms)
+}
+
+async function compareInTurns(memory: Memory, forms: readonly string[]): Promise<void> {
+  for (const form of forms) {
+    const named: KnownHost[] = []
+    const hashed = memory.uncompared(form)
     for (let at = 0; at < hashed.length; at += HASHES_IN_A_TURN) {
-      for (const entry of hashed.slice(at, at + HASHES_IN_A_TURN)) if (namesHost(entry.hosts, form)) named.add(entry)
+      named.push(...hashed.slice(at, at + HASHES_IN_A_TURN).filter(({ hosts }) => namesHost(hosts, form)))
       await nextTurn()
     }
-    remember(entries, form, named)
+    memory.remember(form, named)
   }
 }
 
@@ -59,39 +66,88 @@ const MOST_REMEMBERED = 65_536
  */
 const FINGERPRINT = /^(\[)?sha256:/
 
-/** By the entries of a file, and then by name: an HMAC for each entry and name is too much to do it twice. */
-const memories = new WeakMap<readonly KnownHost[], Map<string, Named>>()
+/** Which hashed entries of a file fit a name: an HMAC for each entry and name is too much to do it twice. */
+interface Memory {
+  /** The entries that nobody has compared with a name yet. */
+  readonly uncompared: (form: string) => readonly KnownHost[]
+  /** @param named those of the uncompared that fit */
+  readonly remember: (form: string, named: readonly KnownHost[]) => Named
+  readonly named: (form: string) => Named
+  readonly compared: () => Compared
+}
 
-function memoryOf(entries: readonly KnownHost[]): Map<string, Named> {
+/** What was found out about a file, by the hashes of its entries: with its salt each stands for one name and no other. */
+interface Compared {
+  readonly hashes: ReadonlySet<string>
+  /** The hashes that fit a name, for each name that all of them were compared with. */
+  readonly names: ReadonlyMap<string, readonly string[]>
+}
+
+const NOTHING_COMPARED: Compared = { hashes: new Set(), names: new Map() }
+
+const memories = new WeakMap<readonly KnownHost[], Memory>()
+/** That of the file that was asked last: after a reload every link is judged again, and few of the lines are new. */
+let latest: Memory | undefined
+
+function memoryOf(entries: readonly KnownHost[]): Memory {
   const known = memories.get(entries)
   if (known !== undefined) return known
-  const made = new Map<string, Named>()
+  const hashed = entries.filter(({ hosts }) => hosts.form === 'hashed')
+  const made = createMemory(hashed, hashed.length === 0 ? undefined : latest?.compared())
   memories.set(entries, made)
+  if (hashed.length > 0) latest = made
   return made
 }
 
-function hashedFor(entries: readonly KnownHost[], form: string): Named {
-  if (FINGERPRINT.test(form)) return NOBODY
-  const known = memoryOf(entries).get(form)
-  const hashed = known === undefined ? hashedOf(entries) : []
-  if (known === undefined && hashed.length === 0) return NOBODY
-  return remember(entries, form, known ?? new Set(hashed.filter(({ hosts }) => namesHost(hosts, form))))
+function createMemory(hashed: readonly KnownHost[], before = NOTHING_COMPARED): Memory {
+  const byHash = new Map<string, KnownHost[]>()
+  for (const entry of hashed) {
+    const alike = byHash.get(hashOf(entry))
+    if (alike === undefined) byHash.set(hashOf(entry), [entry])
+    else alike.push(entry)
+  }
+  const added = hashed.filter((entry) => !before.hashes.has(hashOf(entry)))
+  const known = new Map<string, Named>()
+
+  const keep = (form: string, named: Named): Named => {
+    known.delete(form)
+    known.set(form, named)
+    const [oldest] = known.keys()
+    if (known.size > MOST_REMEMBERED && oldest !== undefined) known.delete(oldest)
+    return named
+  }
+  const remember = (form: string, named: readonly KnownHost[]): Named => {
+    const inherited = (before.names.get(form) ?? []).flatMap((hash) => byHash.get(hash) ?? [])
+    return keep(form, named.length + inherited.length === 0 ? NOBODY : new Set([...inherited, ...named]))
+  }
+  const uncompared = (form: string): readonly KnownHost[] => {
+    if (known.has(form)) return []
+    return before.names.has(form) ? added : hashed
+  }
+  return {
+    uncompared,
+    remember,
+    named: (form) => {
+      if (hashed.length === 0 || FINGERPRINT.test(form)) return NOBODY
+      const named = known.get(form)
+      if (named !== undefined) return keep(form, named)
+      return remember(
+        form,
+        uncompared(form).filter(({ hosts }) => namesHost(hosts, form)),
+      )
+    },
+    compared: () => ({
+      hashes: new Set(byHash.keys()),
+      names: new Map([...known].map(([form, named]) => [form, named.size === 0 ? NO_HASHES : [...named].map(hashOf)])),
+    }),
+  }
 }
 
-function remember(entries: readonly KnownHost[], form: string, named: Named): Named {
-  const memory = memoryOf(entries)
-  const kept = named.size === 0 ? NOBODY : named
-  memory.delete(form)
-  memory.set(form, kept)
-  const [oldest] = memory.keys()
-  if (memory.size > MOST_REMEMBERED && oldest !== undefined) memory.delete(oldest)
-  return kept
-}
-
+const NO_HASHES: readonly string[] = []
 const NOBODY: Named = new Set()
 
-function hashedOf(entries: readonly KnownHost[]): readonly KnownHost[] {
-  return entries.filter(({ hosts }) => hosts.form === 'hashed')
+function hashOf({ hosts }: KnownHost): string {
+  return hosts.form === 'hashed' ? hosts.hash.toString('latin1') + hosts.salt.toString('latin1') : ''
 }
 
 function excludes(hosts: KnownHost['hosts'], form: string): boolean {
