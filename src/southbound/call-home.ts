@@ -11,8 +11,8 @@ import type { Log } from '../telemetry/log.js'
 import type { CallHomeMetrics } from '../telemetry/metrics.js'
 import type { Claim } from '../trust/claim.js'
 import type { Credentials } from '../trust/credentials.js'
-import { type Evidence, judgeHostKey } from '../trust/judge-host-key.js'
-import { compareHashedNames } from '../trust/known-hosts-for.js'
+import { type Evidence, judgeHostKey, namesJudged } from '../trust/judge-host-key.js'
+import { compareHashedNames, hasManyHashedNames } from '../trust/known-hosts-for.js'
 import type { KnownDevices } from '../trust/known-devices.js'
 import { loginKeysFor } from '../trust/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
@@ -104,6 +104,7 @@ export async function receiveCall(
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
+    beforeJudging: (key) => compareHashedNames(anchors().knownHosts, namesFound(claim, key, desk.known(), anchors())),
     judge,
     decision: (pending, key, gone) =>
       handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
@@ -153,6 +154,11 @@ export async function receiveCall(
 /** What a claim names, and what else the devices of these ids go by. */
 function namesClaimed(deviceIds: readonly string[], known: KnownDevices): readonly string[] {
   return deviceIds.flatMap((deviceId) => [deviceId, ...(known.byId(deviceId)?.aliases ?? [])])
+}
+
+/** What the device that a key proves goes by, where it named no id: with one, that was compared before key exchange. */
+function namesFound(claim: Claim, key: Buffer, known: KnownDevices, anchors: TrustAnchors): readonly string[] {
+  return claim.form === 'none' && hasManyHashedNames(anchors.knownHosts) ? namesJudged(claim, key, known, anchors) : []
 }
 
 function judgeOf(claim: Claim, desk: EnrolmentDesk, anchors: () => TrustAnchors): SshLinkOptions['judge'] {

@@ -25,6 +25,8 @@ export interface SshLinkOptions {
   readonly source: string
   /** What key exchange asks the device to prove; never empty. */
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
+  /** Does what makes judging a proven key take long, in turns of the event loop; undefined where there is nothing to do. */
+  readonly beforeJudging?: (key: Buffer) => Promise<void> | undefined
   /** Judges a host key that key exchange has proven: its signature held. Asked again when the configuration changes, so the link keeps it. */
   readonly judge: (key: Buffer) => Verdict
   /**
@@ -114,6 +116,18 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
 
     /** True or false is an answer to ssh2; undefined says that it comes later, which only the first key exchange may. */
     const judge = (proven: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
+      const ready = options.beforeJudging?.(proven)
+      if (ready === undefined) return judgeNow(proven, answer)
+      ready
+        .then(() => {
+          if (gone === undefined || gone.signal.aborted) return
+          const trusted = judgeNow(proven, answer)
+          if (trusted !== undefined) answer(trusted)
+        })
+        .catch(fail)
+      return undefined
+    }
+    const judgeNow = (proven: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {
       const first = options.judge(proven)
       verdict = first
       if (first.trusted || first.reason !== 'pending' || gone === undefined) return first.trusted

@@ -42,12 +42,7 @@ export function judgeHostKey(
   anchors: TrustAnchors,
   now: Date,
 ): Verdict {
-  const parsed = parseCertificate(presented)
-  const certificate = parsed.ok ? parsed.certificate : undefined
-  // One key has several blobs, and a revoked one must not pass in another.
-  const key = canonicalKey(certificate?.key.blob ?? presented)
-
-  const identification = identifyDevice(claim, key, certificate, known, anchors)
+  const { key, certificate, identification } = identified(claim, presented, known, anchors)
   if (!identification.found)
     return 'badName' in identification ? refuseName(key, identification.badName) : ambiguous(key, identification.owners)
   const { device } = identification
@@ -156,6 +151,25 @@ function revokedByKnownHosts(
   if (revoked(key)) return 'the key'
   if (certificate !== undefined && revoked(certificate.ca.blob)) return 'its CA'
   return undefined
+}
+
+/** The names that `judgeHostKey` looks up in known_hosts: those of the device that a key is judged as. */
+export function namesJudged(
+  claim: Claim,
+  presented: Buffer,
+  known: KnownDevices,
+  anchors: TrustAnchors,
+): readonly string[] {
+  const { identification } = identified(claim, presented, known, anchors)
+  return identification.found ? [identification.device.id, ...identification.device.aliases] : []
+}
+
+function identified(claim: Claim, presented: Buffer, known: KnownDevices, anchors: TrustAnchors) {
+  const parsed = parseCertificate(presented)
+  const certificate = parsed.ok ? parsed.certificate : undefined
+  // One key has several blobs, and a revoked one must not pass in another.
+  const key = canonicalKey(certificate?.key.blob ?? presented)
+  return { key, certificate, identification: identifyDevice(claim, key, certificate, known, anchors) }
 }
 
 function judgeHmac(claim: Claim, key: Buffer, { id, secret }: KnownDevice): 'vouched' | 'not-asked' | Refusal {

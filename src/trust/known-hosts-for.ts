@@ -22,6 +22,11 @@ export function knownHostsFor(entries: readonly KnownHost[], names: readonly str
 /** Hashed entries that are compared with a name in one turn of the event loop: some 10 ms. */
 const HASHES_IN_A_TURN = 2_000
 
+/** Whether comparing the hashed entries with one name takes more than a turn. */
+export function hasManyHashedNames(entries: readonly KnownHost[]): boolean {
+  return memoryOf(entries).count > HASHES_IN_A_TURN
+}
+
 /**
  * Compares the hashed entries with names before `knownHostsFor` is asked, a bounded number in each turn of the event
  * loop: a stranger picks the name, and a file may have thousands of them.
@@ -68,6 +73,7 @@ const FINGERPRINT = /^(\[)?sha256:/
 
 /** Which hashed entries of a file fit a name: an HMAC for each entry and name is too much to do it twice. */
 interface Memory {
+  readonly count: number
   /** The entries that nobody has compared with a name yet. */
   readonly uncompared: (form: string) => readonly KnownHost[]
   /** @param named those of the uncompared that fit */
@@ -125,6 +131,7 @@ function createMemory(hashed: readonly KnownHost[], before = NOTHING_COMPARED): 
     return before.names.has(form) ? added : hashed
   }
   return {
+    count: hashed.length,
     uncompared,
     remember,
     named: (form) => {
