@@ -36,8 +36,14 @@ export function createProgram(): Command {
   return program
 }
 
+/** What one types to run it: `homeport devices approve`. */
+function nameOf(command: Command): string {
+  return command.parent === null ? command.name() : `${nameOf(command.parent)} ${command.name()}`
+}
+
 function exitWithTwoOnWrongUsage(command: Command): void {
   command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   command.showSuggestionAfterError()
+  command.showHelpAfterError(`${nameOf(command)} --help tells more`)
   for (const sub of command.commands) exitWithTwoOnWrongUsage(sub)
 }

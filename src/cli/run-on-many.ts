@@ -1,3 +1,4 @@
+import type { z } from '@hono/zod-openapi'
 import { createInterface } from 'node:readline'
 import { strangerText } from '../lib/stranger-text.js'
 import {
@@ -13,9 +14,11 @@ import { findBridge } from './find-bridge.js'
 import { createProgressBar } from './progress-bar.js'
 import { type OperationOptions, tellRefusal } from './run-operation.js'
 
+type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
+
 /**
  * One operation on many devices: lines of JSON on standard output, as they come; on a terminal, replies for people and a progress bar.
- * The exit status is 0 only when every device answered without an error.
+ * The exit status is 0 only when devices were asked and every one answered without an error.
  */
 export async function runOnMany(io: CommandIo, options: OperationOptions, asked: object): Promise<void> {
   const found = findBridge(io, options.config)
@@ -32,14 +35,14 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
     if (answer.statusCode !== 200) return await tellRefusal(io, location, answer, options.json === true)
     const forPeople = io.stdout.isTTY === true && options.json !== true
     const bar = createProgressBar(io, Number(answer.headers['homeport-devices'] ?? 0))
-    let failed: number | undefined
+    let total: ManyDevicesSummary | undefined
     for await (const line of createInterface({ input: answer })) {
       const parsed: unknown = JSON.parse(line)
       const summary = summarySchema.safeParse(parsed)
       if (summary.success) {
-        failed = summary.data.summary.failed
+        total = summary.data.summary
         bar.end()
-        const { devices, ok, milliseconds } = summary.data.summary
+        const { devices, ok, failed, milliseconds } = total
         if (forPeople) io.stderr.write(`${devices} devices: ${ok} ok, ${failed} failed, in ${milliseconds / 1000} s\n`)
         else io.stdout.write(`${line}\n`)
         continue
@@ -49,14 +52,19 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
       io.stdout.write(forPeople ? shown(one) : `${line}\n`)
       bar.advance(one.problem === undefined)
     }
-    if (failed === undefined) {
+    if (total === undefined) {
       bar.end()
       return exitWithProblem(
         { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
         io,
       )
     }
-    io.exit(failed === 0 ? 0 : 1)
+    if (total.devices === 0)
+      return exitWithProblem(
+        { message: 'no device was asked', hint: 'homeport devices list has those that you may use', status: 1 },
+        io,
+      )
+    io.exit(total.failed === 0 ? 0 : 1)
   } catch (error) {
     exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)
   }

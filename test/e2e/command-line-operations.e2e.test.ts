@@ -177,6 +177,13 @@ describe('what fails', () => {
     expect(stderr).toMatch(said)
   })
 
+  it('a selector that selects nothing: status 1, for nothing was done', async () => {
+    const { status, stdout, stderr } = await run('rpc', '--selector', 'ruoter*', '-e', '<get/>')
+    expect(JSON.parse(stdout)).toMatchObject({ summary: { devices: 0 } })
+    expect(stderr).toMatch(/^homeport: no device was asked\n.*devices list/)
+    expect(status).toBe(1)
+  })
+
   it('no bridge: status 1, and how to start one', async () => {
     const { status, stderr } = await operateHere(
       '',

@@ -221,6 +221,11 @@ describe('wrong usage ends with status 2', () => {
     ['an unknown option', ['serve', '--prot', '1'], /unknown option '--prot'/],
     ['simulate without a count', ['simulate', '--to', '127.0.0.1:1'], /--count/],
     ['simulate to nowhere', ['simulate', '--count', '1', '--to', 'nowhere'], /--to/],
+    [
+      'a command without what it is about',
+      ['devices', 'show'],
+      /missing required argument.*homeport devices show --help/s,
+    ],
     ['a demo on no port', ['demo', '--port', 'http'], /port/],
     ['a configuration file that is not there', ['serve', '--config', '/nonexistent.yaml'], /there is no such file/],
   ])('%s', async (_name, words, message) => {
