@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { enrolment, fleetInMemory } from './fleet-in-memory.js'
@@ -78,6 +80,24 @@ describe('/openapi.json', () => {
         expect(response.description).not.toBe('')
       }
     }
+  })
+
+  it('names every problem of docs/http.md at the operations that are answered with it', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/http.md'), 'utf8')
+    const rows = page.slice(page.indexOf('## Errors')).matchAll(/^\| [^|]+ \| ((?:`[a-z-]+`(?:, )?)+) \|/gm)
+    const types = [...rows].flatMap(([, cell = '']) => [...cell.matchAll(/`([a-z-]+)`/g)].map(([, type = '']) => type))
+    expect(types.length).toBeGreaterThan(25)
+    const described = operations
+      .flatMap(({ operation }) => Object.values(operation.responses))
+      .map((one) => one.description)
+    const named = new Set(described.flatMap((text = '') => [...text.matchAll(/`([a-z-]+)`/g)].map(([, type]) => type)))
+    // It is no answer to a call but stands in the answer of a job.
+    expect(types.filter((type) => !named.has(type))).toEqual(['job-expired'])
+  })
+
+  it('says of a call on a session that the session may have ended', () => {
+    for (const { path, operation } of operations)
+      if (path.includes('/sessions/{sid}/')) expect(operation.responses['410']?.description).toBe('`session-ended`')
   })
 
   it('says of every operation but those on health what scope it needs', () => {

@@ -40,8 +40,8 @@ export const idempotencyHeader = z.object({
     .openapi({ description: 'what may have an effect is carried out once for each key; repeats get the first answer' }),
 })
 
-/** What every RPC may be answered with. */
-export const rpcProblems = problemResponses(
+/** What an RPC may be answered with wherever it runs. */
+const ofEveryRpc = [
   'invalid-request',
   'malformed-json',
   'malformed-xml',
@@ -50,12 +50,34 @@ export const rpcProblems = problemResponses(
   'unknown-device',
   'needs-session',
   'body-too-large',
+  'reply-too-large',
+  'unsupported-media-type',
   'too-many-calls',
+  'idempotency-key-reused',
+  'idempotency-key-in-use',
+  'answer-not-kept',
   'rpc-error',
   'outcome-unknown',
-  'not-connected',
+  'bad-reply',
+  'link-lost',
+  'record-not-written',
+  'shutting-down',
   'device-timeout',
+] as const
+
+/** What an RPC by itself may be answered with: the bridge opens the session, or makes a job of it. */
+export const rpcProblems = problemResponses(
+  ...ofEveryRpc,
+  'refused-by-device',
+  'no-session',
+  'not-connected',
+  'link-full',
+  'too-many-jobs',
+  'not-written',
 )
+
+/** What an RPC on a session that the client has opened may be answered with. */
+export const sessionRpcProblems = problemResponses(...ofEveryRpc, 'unknown-session', 'session-ended')
 
 export const replyContent = {
   'application/xml': { schema: z.string().openapi({ description: '`<rpc-reply>`' }) },
@@ -138,8 +160,7 @@ function registerAt<Schema extends z.ZodType>(
     },
     responses: {
       200: { description: 'the reply of the device', content },
-      ...(waits ? queuedResponse : {}),
-      ...rpcProblems,
+      ...(path.includes('{sid}') ? sessionRpcProblems : { ...(waits ? queuedResponse : {}), ...rpcProblems }),
     },
   })
   const handle = async (c: Context<ApiEnv>): Promise<Response> => {

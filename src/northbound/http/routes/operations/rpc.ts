@@ -9,7 +9,14 @@ import { readRpc } from '../../rpc/read-rpc.js'
 import { registerStreamingRoute } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
 import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
-import { idempotencyHeader, replyContent, rpcProblems, sessionIdParameter, timeoutQuery } from './operation-route.js'
+import {
+  idempotencyHeader,
+  replyContent,
+  rpcProblems,
+  sessionIdParameter,
+  sessionRpcProblems,
+  timeoutQuery,
+} from './operation-route.js'
 
 const places = [
   { path: '/api/v1/devices/{id}/rpc', operationId: 'netconfRpc', params: deviceIdParameter },
@@ -43,8 +50,7 @@ export function registerRpc(api: Api, ports: Ports): void {
       },
       responses: {
         200: { description: 'the reply of the device', content: replyContent },
-        ...(waits ? queuedResponse : {}),
-        ...rpcProblems,
+        ...(place.path.includes('{sid}') ? sessionRpcProblems : { ...(waits ? queuedResponse : {}), ...rpcProblems }),
       },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {

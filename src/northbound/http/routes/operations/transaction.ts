@@ -8,7 +8,7 @@ import { describeRpcError } from '../../../../netconf/rpc-error.js'
 import { childOf, element, type XmlElement } from '../../../../netconf/xml-tree.js'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
-import { answerProblem, answerRpcErrors, type Problem, problemResponses, stepSchema } from '../../problem.js'
+import { answerProblem, answerRpcErrors, type Problem, stepSchema } from '../../problem.js'
 import { needsOnDevice } from '../../require-scope.js'
 import { answerFailure, answerForbidden, answerRefused } from '../../rpc/answer-failure.js'
 import { clientOf } from '../../rpc/answer-rpc.js'
@@ -31,7 +31,7 @@ import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { deviceIdParameter } from '../devices/device-id.js'
 import { buildCommit, commitSchema } from './commit.js'
 import { buildEdit, editSchema, exampleEdit } from './edit-config.js'
-import { answerInvalidField, idempotencyHeader, timeoutQuery } from './operation-route.js'
+import { answerInvalidField, idempotencyHeader, rpcProblems, timeoutQuery } from './operation-route.js'
 
 const transactionSchema = z
   .strictObject({
@@ -71,17 +71,7 @@ const route = createRoute({
   responses: {
     200: { description: 'all of it was done', content: { 'application/json': { schema: resultSchema } } },
     ...queuedResponse,
-    ...problemResponses(
-      'invalid-request',
-      'no-rights',
-      'operation-forbidden',
-      'unknown-device',
-      'too-many-calls',
-      'rpc-error',
-      'outcome-unknown',
-      'not-connected',
-      'device-timeout',
-    ),
+    ...rpcProblems,
   },
 })
 
