@@ -104,18 +104,26 @@ async function answerHeld(
   beginning: ReplyBeginning,
   how: ReplyOptions & { readonly format: 'json' | 'schema' },
 ): Promise<Response> {
-  const whole = await readWhole(reply.body, how.maxJsonSize, how.patience, beginning)
-  const message = Buffer.concat([reply.startTag, whole])
+  const { startTag, body } = reply
+  const parts = [startTag, ...beginning.parts]
+  const octets = startTag.length + beginning.octets
+  const message = await readWhole(body, startTag.length + how.maxJsonSize, how.patience, {
+    ...beginning,
+    parts,
+    octets,
+  })
+  // The thread takes the message away from here.
+  const size = message.length
   const input = { message, format: how.format, attributes: how.requestAttributes } as const
   const converted =
-    message.length <= IS_LARGE
+    size <= IS_LARGE
       ? ({ ok: true, value: convertReply(message, input.format, input.attributes) } as const)
       : await how.conversions.convertReply(input)
   if (!converted.ok) throw new ReplyTooLong('the reply took more time or memory than there is for one reply')
-  if (!converted.value.ok) return unreadable(c, converted.value.error, how, message.length)
-  how.done('ok', message.length)
-  const { contentType, octets } = converted.value.value
-  return new Response(octets as Uint8Array<ArrayBuffer>, { headers: { 'Content-Type': contentType } })
+  if (!converted.value.ok) return unreadable(c, converted.value.error, how, size)
+  how.done('ok', size)
+  const { contentType, octets: answer } = converted.value.value
+  return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { 'Content-Type': contentType } })
 }
 
 function unreadable(c: Context, cause: string, how: ReplyOptions, octets: number): Response {

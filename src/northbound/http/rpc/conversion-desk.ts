@@ -22,14 +22,14 @@ export interface ConversionDesk {
     who: Principal,
     input: Conversions['take-payloads-out']['input'],
   ) => Promise<Converted<'take-payloads-out'>>
-  /** For replies, which are there already: they wait for as long as it takes, and the calls that they answer are bounded. */
+  /** For replies, which are there already and are taken away from whoever has them: they wait for as long as it takes, and the calls that they answer are bounded. */
   readonly convertReply: (input: Conversions['convert-reply']['input']) => Promise<Converted<'convert-reply'>>
   readonly close: () => Promise<void>
 }
 
 /** What is used of a thread. */
 export interface ConversionThread {
-  readonly postMessage: (request: ConversionRequest) => void
+  readonly postMessage: (request: ConversionRequest, transfer: readonly ArrayBuffer[]) => void
   readonly on: (event: 'message' | 'error' | 'exit', listener: (value: unknown) => void) => unknown
   readonly terminate: () => Promise<unknown>
 }
@@ -99,7 +99,7 @@ export function createConversionDesk({ limits, refused, start = startThread }: C
     }
     thread ??= begin()
     timer = setTimeout(() => giveUp('too-much'), limits().conversionTimeout)
-    thread.postMessage(working.request)
+    thread.postMessage(working.request, givenAway(working.request))
   }
 
   const begin = (): ConversionThread => {
@@ -149,6 +149,14 @@ export function createConversionDesk({ limits, refused, start = startThread }: C
       await last?.terminate().catch(() => undefined)
     },
   }
+}
+
+/** A long reply is handed over: to copy 50 MB for the thread would hold everybody up. */
+function givenAway(request: ConversionRequest): readonly ArrayBuffer[] {
+  if (request.kind !== 'convert-reply') return []
+  const { buffer, length } = request.input.message
+  // Node's pool of small buffers is everybody's.
+  return buffer instanceof ArrayBuffer && buffer.byteLength === length ? [buffer] : []
 }
 
 function startThread(memory: number): ConversionThread {
