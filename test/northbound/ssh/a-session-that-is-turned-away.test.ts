@@ -60,6 +60,7 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
     restriction: unrestricted,
     method: 'password',
     recorder,
+    refusalLines: () => undefined,
     authorise: async () => ({ allowed: true, permission: { roles: [], channels: new Set(['netconf']), operations } }),
     log: createLog({ level: 'error', format: 'json' }, { write: () => undefined }),
     metrics: { sessionRefused: () => undefined },
