@@ -149,6 +149,7 @@ export function configSchema(directory: string, environment: Environment) {
     'headers-timeout': duration().default(10_000),
     'request-timeout': duration().default(30_000),
     'idle-timeout': duration().default(60_000),
+    'max-pipelined-requests': integer(0, 10_000).default(100),
     metrics: oneOf('token', 'public').default('token'),
     'max-tokens': integer(1, MANY).default(1000),
     oidc: oidc.optional(),

@@ -49,6 +49,7 @@ describe('an empty configuration', () => {
             selfSigned: false,
             trustedProxies: [],
             proxyHeader: 'x-forwarded',
+            maxPipelinedRequests: 100,
             maxConnections: 1000,
             headersTimeout: 10_000,
             requestTimeout: 30_000,

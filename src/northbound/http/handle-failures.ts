@@ -1,4 +1,5 @@
 import type { Hook } from '@hono/zod-openapi'
+import type { IncomingMessage } from 'node:http'
 import type { Context, Env, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../../telemetry/log.js'
@@ -25,6 +26,7 @@ export function handleErrors(log: Log): ErrorHandler {
           hint: 'check its syntax',
         })
     }
+    if (wasCutOff(error, c)) return answerProblem(c, 'body-cut-off', { message: 'the body did not arrive to its end' })
     const requestId = c.get('requestId') as string | undefined
     log.error({ err: error, method: c.req.method, path: c.req.path, requestId }, 'request failed')
     return answerProblem(c, 'internal-error', {
@@ -32,6 +34,12 @@ export function handleErrors(log: Log): ErrorHandler {
       hint: 'its log says why',
     })
   }
+}
+
+/** Whether the client went away, or sent garbage, in the middle of its body: no fault of the bridge. The answer is for the log and the metrics. */
+function wasCutOff(error: Error & { readonly code?: unknown }, c: Context): boolean {
+  const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage }
+  return error.code === 'ECONNRESET' && incoming?.complete === false && incoming.destroyed
 }
 
 /** Says which fields of a request are at fault; never what was in them, because that may be a secret. */

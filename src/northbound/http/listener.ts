@@ -1,5 +1,11 @@
 import { inBackground } from '../../lib/background.js'
-import { createServer as createHttpServer, type Server as HttpServer, type ServerOptions } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server as HttpServer,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
 import type { Socket } from 'node:net'
@@ -9,11 +15,14 @@ import { sourceOf } from '../../telemetry/source.js'
 import type { Api } from './api.js'
 import { answerNoConnection, answerUnreadable, nameHost, namesTwoHosts, recogniseProtocol } from './bad-requests.js'
 import { shareConnections } from './connection-shares.js'
+import { serveOneAtATime } from './one-at-a-time.js'
 import { sameMaterial, type TlsMaterial } from './tls-material.js'
 
 /** Bounds on clients of the HTTP API; times in milliseconds. */
 export interface HttpListenerLimits {
   readonly maxConnections: number
+  /** Requests of one connection that wait while another one of it is answered. */
+  readonly maxPipelinedRequests: number
   /** For the head of a request to arrive. */
   readonly headersTimeout: number
   /** For a whole request to arrive, and for the TLS handshake. */
@@ -96,7 +105,7 @@ export function createHttpListener(
     const wrong = recogniseProtocol(error)
     if (wrong !== undefined) refused(wrong.reason, { source: sourceOf(socket), hint: wrong.hint }, wrong.message)
   })
-  server.on('request', (incoming, outgoing) => {
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (namesTwoHosts(incoming)) {
       outgoing.writeHead(400, { Connection: 'close' }).end()
       return
@@ -110,7 +119,22 @@ export function createHttpListener(
       whenQuiet.clear()
     })
     inBackground('http', listener(incoming, outgoing), () => incoming.socket.destroy())
-  })
+  }
+  server.on(
+    'request',
+    serveOneAtATime({
+      most: () => limits.maxPipelinedRequests,
+      serve,
+      tooMany: (socket) => {
+        const hint = 'let it wait for answers, or raise endpoint.http.max-pipelined-requests'
+        refused(
+          'too-many-pipelined',
+          { source: sourceOf(socket), hint },
+          'it sends requests without end and waits for no answer',
+        )
+      },
+    }),
+  )
   server.on('drop', (data) =>
     refused(
       'too-many-connections',

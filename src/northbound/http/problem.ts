@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 
 /** The stable words for what goes wrong: the end of a problem's `type`, with its status and title. */
 const causes = {
+  'body-cut-off': { status: 400, title: 'The body was cut off' },
   'malformed-json': { status: 400, title: 'Malformed JSON' },
   'malformed-xml': { status: 400, title: 'Malformed XML' },
   'not-authenticated': { status: 401, title: 'Not authenticated' },

@@ -14,11 +14,13 @@ import { proxyTrust } from '../../../src/northbound/http/peer.js'
 import { answerProblem } from '../../../src/northbound/http/problem.js'
 import { createCallGate } from '../../../src/northbound/http/rpc/call-gate.js'
 import type { Span, Tracer } from '../../../src/telemetry/traces.js'
+import { LONGEST_TURN, measureLoopTurns } from '../../support/loop-turn.js'
 import { fleetInMemory } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
 const limits: HttpListenerLimits = {
   maxConnections: 30,
+  maxPipelinedRequests: 100,
   headersTimeout: 10_000,
   requestTimeout: 10_000,
   idleTimeout: 10_000,
@@ -137,6 +139,52 @@ describe('the port of the HTTP API', () => {
     expect(await send(`${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)).toMatch(/^HTTP\/1\.1 400 /)
     expect(await send(`GET /${'x'.repeat(70_000)} HTTP/1.1\r\n`)).toMatch(/^HTTP\/1\.1 431 /)
     expect(await send('GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toMatch(/200 OK/)
+  })
+
+  it('answers requests that are sent ahead one in each turn, in their order, and closes a connection that sends more', async () => {
+    const { send, dial, counted, lines } = await serve({ maxPipelinedRequests: 300 })
+    const request = (path: string, close = '') => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${close}\r\n`
+    const paths = Array.from({ length: 300 }, (_, at) => `/no/${at}`)
+    const turns = measureLoopTurns()
+    const answers = await send(
+      `${paths.map((path) => request(path)).join('')}${request('/end', 'Connection: close\r\n')}`,
+    )
+    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+    expect([...answers.matchAll(/nothing answers GET ([^"]+)"/g)].map(([, path]) => path)).toEqual([...paths, '/end'])
+    expect(counted).toEqual([])
+
+    const socket = await dial()
+    const closed = once(socket, 'close')
+    socket.resume()
+    socket.write(Array.from({ length: 1500 }, () => request('/no')).join(''))
+    await closed
+    expect(counted).toEqual(['too-many-pipelined'])
+    expect(lines().find(({ reason }) => reason === 'too-many-pipelined')).toMatchObject({ level: 'warn' })
+  })
+
+  it('takes a body that is cut off for no fault of its own', async () => {
+    const { dial, lines } = await serve()
+    for (const part of ['Content-Length: 100\r\n\r\n{', 'Transfer-Encoding: chunked\r\n\r\nzz\r\n']) {
+      const from = lines().length
+      const socket = await dial()
+      socket.write(
+        `POST /api/v1/devices HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer x\r\n${part}`,
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      socket.end()
+      await expect
+        .poll(() =>
+          lines()
+            .slice(from)
+            .find(({ msg }) => msg === 'request'),
+        )
+        .toMatchObject({ status: 400 })
+      expect(
+        lines()
+          .slice(from)
+          .map(({ level }) => level),
+      ).not.toContain('error')
+    }
   })
 
   it('reads no body of a stranger', async () => {
