@@ -9,7 +9,8 @@ export interface RecordBlock {
   /** When the first and the last of them came to be, in milliseconds since 1970. */
   readonly oldest: number
   readonly newest: number
-  readonly keys: readonly string[]
+  /** With how many lines a user has. */
+  readonly keys: readonly (readonly [key: string, lines: number])[]
 }
 
 /** What a line tells of, for whoever has it at hand: looking for it in the text takes longer than all else. */
@@ -31,7 +32,7 @@ export interface BlockGatherer {
 export function createBlockGatherer(): BlockGatherer {
   const lines = createLineQueue()
   const devices = new Set<string>()
-  const users = new Set<string>()
+  const users = new Map<string, number>()
   let count = 0
   let oldest = ''
   let newest = ''
@@ -43,7 +44,7 @@ export function createBlockGatherer(): BlockGatherer {
       if (count === 1 || time < oldest) oldest = time
       if (count === 1 || time > newest) newest = time
       if (deviceId !== undefined) devices.add(deviceId)
-      if (user !== undefined) users.add(user)
+      if (user !== undefined) users.set(user, (users.get(user) ?? 0) + 1)
     },
     count: () => count,
     take: () => {

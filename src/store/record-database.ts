@@ -1,15 +1,10 @@
 import { fits, lineTime, type WantedLine, wantedLine } from './record-line.js'
+import { createRecordPruning, type RecordRetention } from './record-pruning.js'
 import type { RecordBlock } from './record-block.js'
 import { wantedKeys } from './record-keys.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { migrate } from './sqlite-schema.js'
-
-/** How long lines are kept (milliseconds), and how many at most. */
-export interface RecordRetention {
-  readonly keep: number
-  readonly maxRows: number
-}
 
 /** The lines of the record in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
 export interface RecordDatabase {
@@ -64,6 +59,14 @@ const migrations: readonly string[] = [
   INSERT INTO block_key (key, block) SELECT 'user ' || user, row FROM record WHERE user IS NOT NULL;
   DROP TABLE record;
   `,
+  // How many lines a user has in a block; for blocks that are there already it is taken for the same of each.
+  `
+  ALTER TABLE block_key ADD COLUMN lines INTEGER NOT NULL DEFAULT 0;
+  UPDATE block_key SET lines = 1 + (
+    (SELECT count - 1 FROM block WHERE block.block = block_key.block) /
+    (SELECT count(*) FROM block_key AS other WHERE other.block = block_key.block AND other.key >= 'user ' AND other.key < 'user!'))
+  WHERE key >= 'user ' AND key < 'user!';
+  `,
 ]
 
 /** Blocks that are removed, or looked through, at once. */
@@ -87,9 +90,6 @@ export function openRecordDatabase(file: string, options: { readonly busyTimeout
 
 interface Block {
   readonly block: number
-  readonly oldest: number
-  readonly newest: number
-  readonly count: number
   readonly lines: string
 }
 
@@ -101,42 +101,10 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
   )
   const naming = prepare<{ keys: string; block: number }>(
     database,
-    'INSERT INTO block_key (key, block) SELECT value, :block FROM json_each(:keys)',
+    `INSERT INTO block_key (key, block, lines)
+     SELECT json_extract(value, '$[0]'), :block, json_extract(value, '$[1]') FROM json_each(:keys)`,
   )
-  const first = prepare<object, Omit<Block, 'lines'>>(
-    database,
-    'SELECT block, oldest, newest, count FROM block ORDER BY block LIMIT 1',
-  )
-  const linesOfFirst = prepare<object, Pick<Block, 'lines'>>(database, 'SELECT lines FROM block ORDER BY block LIMIT 1')
-  const removing = prepare<{ block: number }>(database, 'DELETE FROM block WHERE block = :block')
-  const shortening = prepare<Omit<Block, 'newest'>>(
-    database,
-    'UPDATE block SET oldest = :oldest, count = :count, lines = :lines WHERE block = :block',
-  )
-  const counting = prepare<object, { rows: number }>(database, 'SELECT ifnull(sum(count), 0) AS rows FROM block')
-  let rows = counting.get({})?.rows ?? 0
-
-  /** Removes the oldest block, or the part of it that is too much; false when nothing had to go. */
-  const pruneFirst = ({ keep, maxRows }: RecordRetention, now: number): boolean => {
-    const block = first.get({})
-    if (block === undefined) return false
-    const excess = rows - maxRows
-    const tooOld = now - keep
-    if (excess <= 0 && block.oldest >= tooOld) return false
-    if (excess >= block.count || block.newest < tooOld) {
-      removing.run({ block: block.block })
-      rows -= block.count
-      return true
-    }
-    const { lines, removed, oldest } = withoutFirst(
-      { ...block, lines: linesOfFirst.get({})?.lines ?? '' },
-      excess,
-      tooOld,
-    )
-    shortening.run({ block: block.block, oldest, count: block.count - removed, lines })
-    rows -= removed
-    return false
-  }
+  const pruning = createRecordPruning(database)
 
   return {
     insert: ({ keys, ...block }) => {
@@ -144,33 +112,22 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
         const added = adding.get(block)
         if (added !== undefined) naming.run({ keys: JSON.stringify(keys), block: added.block })
       })
-      rows += block.count
+      pruning.added(block.count, keys)
     },
     find: (query) => pageOf(database, query),
-    prune: (retention, now) =>
-      transaction(database, () => {
-        for (let removed = 0; removed < AT_ONCE; removed += 1) if (!pruneFirst(retention, now)) return false
-        return true
-      }),
+    prune: (retention, now) => {
+      try {
+        return transaction(database, () => {
+          for (let removed = 0; removed < AT_ONCE; removed += 1) if (!pruning.step(retention, now)) return false
+          return true
+        })
+      } catch (error) {
+        pruning.undone()
+        throw error
+      }
+    },
     close: () => database.close(),
   }
-}
-
-/** Empties so many lines from the first on, and those that are too old, so that the others keep their place. */
-function withoutFirst(block: Block, excess: number, tooOld: number) {
-  let removed = 0
-  let oldest = block.newest
-  const lines = block.lines.split('\n').map((line) => {
-    if (line === '') return line
-    const time = lineTime(line)
-    if (removed < excess || time < tooOld) {
-      removed += 1
-      return ''
-    }
-    oldest = Math.min(oldest, time)
-    return line
-  })
-  return { lines: lines.join('\n'), removed, oldest }
 }
 
 function pageOf(database: SqliteDatabase, query: RecordQuery): RecordPage {
@@ -182,7 +139,7 @@ function pageOf(database: SqliteDatabase, query: RecordQuery): RecordPage {
     ...(until === undefined ? [] : ['oldest < :until']),
     'block <= :last',
   ]
-  const looking = prepare<object, Pick<Block, 'block' | 'lines'>>(
+  const looking = prepare<object, Block>(
     database,
     `SELECT block, lines FROM block WHERE ${conditions.join(' AND ')} ORDER BY block DESC LIMIT ${AT_ONCE}`,
   )
@@ -210,7 +167,7 @@ function pageOf(database: SqliteDatabase, query: RecordQuery): RecordPage {
 
 /** What is wanted of a block, the newest first, as far as it lies before a row. */
 function linesOf(
-  { block, lines }: Pick<Block, 'block' | 'lines'>,
+  { block, lines }: Block,
   wanted: WantedLine,
   before = Number.POSITIVE_INFINITY,
 ): { readonly line: string; readonly row: number }[] {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { createBlockGatherer, type LineSubject } from './record-block.js'
-import type { RecordRetention } from './record-database.js'
+import type { RecordRetention } from './record-pruning.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './record-thread.js'
 import type { StoreProblem } from './store.js'

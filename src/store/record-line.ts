@@ -41,12 +41,20 @@ export function lineTime(line: string): number {
   return Number.isNaN(time) ? 0 : time
 }
 
-const DEVICE_ID = '"deviceId":"'
+/** Who did what the line tells; undefined where it tells of nobody. */
+export function userIn(line: string): string | undefined {
+  return textIn(line, '"user":"')
+}
 
 function deviceIdIn(line: string): string | undefined {
-  const at = line.indexOf(DEVICE_ID)
+  return textIn(line, '"deviceId":"')
+}
+
+/** @param key with the quotes around it and the one before its value */
+function textIn(line: string, key: string): string | undefined {
+  const at = line.indexOf(key)
   if (at === -1) return undefined
-  const start = at + DEVICE_ID.length
+  const start = at + key.length
   let end = line.indexOf('"', start)
   if (!line.slice(start, end).includes('\\')) return line.slice(start, end)
   while (line[end - 1] === '\\' && backslashesBefore(line, end) % 2 === 1) end = line.indexOf('"', end + 1)

@@ -1,6 +1,7 @@
 import { problemOf } from './sqlite-problem.js'
 import type { RecordBlock } from './record-block.js'
-import { openRecordDatabase, type RecordDatabase, type RecordRetention } from './record-database.js'
+import { openRecordDatabase, type RecordDatabase } from './record-database.js'
+import type { RecordRetention } from './record-pruning.js'
 import type { RecordPage, RecordQuery } from './record-query.js'
 import type { StoreProblem } from './store.js'
 

@@ -14,7 +14,11 @@ it('a block has its lines, their times and each device and user once', () => {
     count: 3,
     oldest: Date.parse(at(2)),
     newest: Date.parse(at(9)),
-    keys: ['device router1', 'user ops', 'user nms'],
+    keys: [
+      ['device router1', 0],
+      ['user ops', 2],
+      ['user nms', 1],
+    ],
   })
 })
 
@@ -27,7 +31,7 @@ it('the next block knows nothing of the one before, and no octet of it changes',
     count: 1,
     oldest: Date.parse(at(1)),
     newest: Date.parse(at(1)),
-    keys: ['device router2'],
+    keys: [['device router2', 0]],
   })
   expect(new TextDecoder().decode(first.lines)).toBe('first')
   // It is handed to another thread as it is.
