@@ -64,13 +64,16 @@ export interface Bridge {
   }
   /** The host keys that clients see, as `known_hosts` holds them. */
   readonly hostKeys: readonly string[]
-  /** Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file that it names is of no use. */
+  /**
+   * Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file
+   * that it names is of no use.
+   */
   configure(config: Config): Promise<void>
   /** Applies other users, and nothing else. Throws `StartProblem` and changes nothing where one is of no use. */
   configureUsers(users: readonly UserConfig[]): void
   /**
-   * Takes no more devices, clients and calls, lets sessions and calls that are under way end for `drain-timeout`, and ends what is left:
-   * clients first, links last. `hurry` ends the waiting.
+   * Takes no more devices, clients and calls, lets sessions and calls that are under way end for `drain-timeout`, and
+   * ends what is left: clients first, links last. `hurry` ends the waiting.
    */
   stop(hurry?: AbortSignal): Promise<void>
   /** Milliseconds that `stop` waits at most. */
@@ -308,7 +311,9 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     endpoint.stopListening()
     rpc.drain()
     const inTime = await within(settings.drainTimeout, quiet(), hurry)
-    if (!inTime) log.warn({ sessions: (await fleet.sessions()).length }, 'sessions and calls under way are cut off')
+    // At a start that failed there was nothing to cut off.
+    if (started && !inTime)
+      log.warn({ sessions: (await fleet.sessions()).length }, 'sessions and calls under way are cut off')
     http?.close()
     endpoint.close()
     await operator.close()
@@ -403,7 +408,7 @@ async function listenForHttp({ server, scheme }: HttpEndpoint, { endpoint: { htt
   return `${scheme}://${bound}`
 }
 
-/** Makes the servers of the endpoint's further ports listen, one after another, so that the first that cannot is told. */
+/** Makes the servers of the endpoint's further ports listen, one by one, so that the first that cannot is told. */
 async function listenOn(
   further: readonly { readonly port: number; readonly server: Server }[],
   address: string,

@@ -120,14 +120,23 @@ async function makeToken(directory: string): Promise<string> {
 
 function instructions(directory: string, { addresses }: Bridge, token: string): string {
   const [host, port] = splitAddress(addresses.endpoint)
-  const ssh = `ssh -p ${port} -i ${join(directory, 'id_ed25519')} -o IdentitiesOnly=yes -o UserKnownHostsFile=${join(directory, 'known_hosts')}`
+  const ssh = [
+    `ssh -p ${port} -i ${join(directory, 'id_ed25519')} -o IdentitiesOnly=yes`,
+    `-o UserKnownHostsFile=${join(directory, 'known_hosts')}`,
+  ].join(' ')
+  const base = 'urn:ietf:params:xml:ns:netconf:base:1.0'
   const session = [
-    '<hello xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]>',
-    '<rpc message-id="1" xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><get-config><source><running/></source></get-config></rpc>]]>]]>',
-    '<rpc message-id="2" xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"><close-session/></rpc>]]>]]>',
+    `<hello xmlns="${base}"><capabilities>`,
+    '<capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]>',
+    `<rpc message-id="1" xmlns="${base}"><get-config><source><running/></source></get-config></rpc>]]>]]>`,
+    `<rpc message-id="2" xmlns="${base}"><close-session/></rpc>]]>]]>`,
   ].join('')
   const python = pythonWithNcclient()
-  const ncclient = `${python.command} -c 'from ncclient import manager; m = manager.connect(host="${host}", port=${port}, username="${user.name}@router2", password="${user.password}", hostkey_verify=False, look_for_keys=False, allow_agent=False); print(m.session_id, m.get_config("running"))'`
+  const ncclient = [
+    `${python.command} -c 'from ncclient import manager;`,
+    `m = manager.connect(host="${host}", port=${port}, username="${user.name}@router2", password="${user.password}",`,
+    `hostkey_verify=False, look_for_keys=False, allow_agent=False); print(m.session_id, m.get_config("running"))'`,
+  ].join(' ')
   return `
 Homeport runs. Two simulated devices have called home to ${addresses.callHome}:
   router1   Junos manner, proven by the HMAC of its initiation sequence
