@@ -44,7 +44,7 @@ async function compareInTurns(memory: Memory, forms: readonly string[]): Promise
     const named: KnownHost[] = []
     const hashed = memory.uncompared(form)
     for (let at = 0; at < hashed.length; at += HASHES_IN_A_TURN) {
-      named.push(...hashed.slice(at, at + HASHES_IN_A_TURN).filter(({ hosts }) => namesHost(hosts, form)))
+      for (const entry of hashed.slice(at, at + HASHES_IN_A_TURN)) if (namesHost(entry.hosts, form)) named.push(entry)
       await nextTurn()
     }
     memory.remember(form, named)
