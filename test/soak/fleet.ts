@@ -12,7 +12,7 @@ const responder = fileURLToPath(new URL('../.build/rpc-responder', import.meta.u
 export const STABLE = 20
 
 /** Groups in which the other devices come and go. */
-const GROUPS = 8
+export const GROUPS = 8
 
 /** Devices on real sshd. */
 const SSHD = 3

@@ -28,35 +28,42 @@ export interface Acknowledged {
   readonly approvals: Set<string>
 }
 
-export interface Load {
-  readonly acknowledged: Acknowledged
-  /** Ends all that is under way, each at its next step. */
-  readonly stop: () => Promise<void>
+export function createAcknowledged(): Acknowledged {
+  return { messageIds: new Set(), overHttp: new Map(), jobs: new Set(), approvals: new Set() }
 }
 
-/** What every piece of the load needs. */
-interface Scene {
+/** Where the load is. */
+export interface Stage {
   readonly bridge: RunningBridge
   readonly fleet: SoakFleet
   readonly tally: Tally
   readonly random: Random
+  /** What the bridge acknowledges is added. */
   readonly acknowledged: Acknowledged
+}
+
+/** What every piece of the load needs. */
+interface Scene extends Stage {
   readonly operator: ReturnType<typeof createCaller>
   readonly stopping: AbortSignal
 }
 
-/** Users of all kinds, each doing the same again and again at a steady rate. */
-export function startLoad(bridge: RunningBridge, fleet: SoakFleet, tally: Tally, random: Random): Load {
-  const acknowledged: Acknowledged = {
-    messageIds: new Set(),
-    overHttp: new Map(),
-    jobs: new Set(),
-    approvals: new Set(),
-  }
-  const operator = createCaller(bridge, 16)
+/**
+ * Users of all kinds, each doing the same again and again at a steady rate.
+ * @returns what ends all that is under way, each at its next step
+ */
+export function startLoad(stage: Stage): () => Promise<void> {
+  const caller = createCaller(stage.bridge, 16)
+  // A kept connection may be closed for its idleness while a request is on its way: then HTTP clients ask again.
+  const call: typeof caller.call = (path, asked) =>
+    caller.call(path, asked).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ECONNRESET') throw error
+      return caller.call(path, asked)
+    })
+  const operator = { ...caller, call }
   const ending = new AbortController()
   setMaxListeners(0, ending.signal)
-  const scene: Scene = { bridge, fleet, tally, random, acknowledged, operator, stopping: ending.signal }
+  const scene: Scene = { ...stage, operator, stopping: ending.signal }
   const running = [
     ...Array.from({ length: 4 }, (_, at) => repeat(scene, 300, () => useByLightClient(scene, `light${at}`))),
     repeat(scene, 2_000, () => useByOpenSsh(scene)),
@@ -70,13 +77,10 @@ export function startLoad(bridge: RunningBridge, fleet: SoakFleet, tally: Tally,
     listenToEvents(scene),
     listenToDevice(scene),
   ]
-  return {
-    acknowledged,
-    stop: async () => {
-      ending.abort()
-      await Promise.all(running)
-      operator.stop()
-    },
+  return async () => {
+    ending.abort()
+    await Promise.all(running)
+    operator.stop()
   }
 }
 

@@ -5,14 +5,14 @@ import type { Sample } from './watch.js'
 interface Outcome {
   readonly tally: Tally
   readonly watch: readonly Sample[]
-  readonly before: { readonly heapMb: number; readonly descriptors: number }
-  readonly after: { readonly heapMb: number; readonly descriptors: number }
+  /** After the warm-up, in the middle, at the end. */
+  readonly rests: readonly { readonly heapMb: number; readonly descriptors: number }[]
   readonly acknowledged: Acknowledged
   readonly problems: readonly string[]
 }
 
 /** Says how it went, for people. */
-export function print({ tally, watch, before, after, acknowledged, problems }: Outcome): void {
+export function print({ tally, watch, rests, acknowledged, problems }: Outcome): void {
   const lines = [
     '',
     `${'what'.padEnd(40)}${'done'.padStart(9)}${'excused'.padStart(9)}${'failed'.padStart(9)}`,
@@ -34,7 +34,7 @@ export function print({ tally, watch, before, after, acknowledged, problems }: O
       watch.map(({ cpu }) => cpu * 100),
     ),
     '',
-    `at rest: heap ${before.heapMb.toFixed(1)} → ${after.heapMb.toFixed(1)} MB, descriptors ${before.descriptors} → ${after.descriptors}`,
+    `at rest: heap ${rests.map(({ heapMb }) => heapMb.toFixed(1)).join(' → ')} MB, descriptors ${rests.map(({ descriptors }) => descriptors).join(' → ')}`,
     `acknowledged: ${acknowledged.messageIds.size} RPCs over SSH, ${sum([...acknowledged.overHttp.values()])} over HTTP, ${acknowledged.jobs.size} jobs, ${acknowledged.approvals.size} approvals`,
     '',
     problems.length === 0 ? 'nothing is missing, nothing grew, nothing failed that should not' : problems.join('\n'),
