@@ -1,3 +1,4 @@
+import { createGiveWay } from '../lib/give-way.js'
 import { onAbort } from '../lib/on-abort.js'
 import type { Duplex } from 'node:stream'
 import { CAPABILITY } from './capabilities.js'
@@ -5,6 +6,7 @@ import { DEFAULT_MAX_MESSAGE_SIZE } from './frame-decoder.js'
 import { encodeFrame } from './frame-encoder.js'
 import { createFramePartDecoder } from './frame-parts.js'
 import type { Framing, FramingError } from './framing.js'
+import { createHeldFlow } from './held-flow.js'
 import { agreeFraming, buildHello, parseHello } from './hello.js'
 import { isNotification, type Notification, notificationOf } from './notification.js'
 import { collectingSink, discardingSink, type StreamedReply, streamingSink } from './reply-sinks.js'
@@ -80,8 +82,6 @@ const DEFAULT_CAPABILITIES: readonly string[] = [CAPABILITY.base10, CAPABILITY.b
 /** Octets before the end of a message's first start tag: prolog, comments, attributes. */
 const MAX_HEAD_SIZE = 64 * 1024
 const MAX_HELLO_SIZE = 512 * 1024
-/** Octets of a notification that is read in several turns of the event loop. */
-const LONG_NOTIFICATION = 32 * 1024
 
 /**
  * Exchanges hellos on a fresh channel and hands out the session.
@@ -93,6 +93,8 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
   const decoder = createFramePartDecoder()
   const maxPending = options.maxPending ?? DEFAULT_MAX_PENDING
   const requests = createRequestQueue(maxPending)
+  const flow = createHeldFlow(channel)
+  const giveWay = createGiveWay()
   let messages = 0
   /** Requests whose reply has not begun and whose caller has not given up. */
   let callers = 0
@@ -214,7 +216,6 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
           begin: (reply) => {
             if (givenUp) return discarding(onDiscarded)
             settled()
-            const flow = { pause: () => channel.pause(), resume: () => channel.resume() }
             const streaming = streamingSink(flow, discarding(), onStall)
             answer({ ...reply, body: streaming.body })
             return streaming.sink
@@ -280,17 +281,17 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       return undefined
     }
 
-    /** One after another, so that they stay in their order although a long one takes several turns. */
+    /** One after another, so that they stay in their order although a long one takes several turns, and many of them too. */
     let notifying = Promise.resolve()
     const notified = (message: Buffer): void => {
       // No more of them are taken in than can be read.
-      const isLong = message.length > LONG_NOTIFICATION
-      if (isLong) channel.pause()
+      const release = flow.hold()
       notifying = notifying.then(async () => {
+        await giveWay()
         const parsed = await parseXmlGently(message)
         const notification = parsed.ok ? notificationOf(parsed.value) : undefined
         if (notification !== undefined) options.onNotification?.(notification)
-        if (isLong) channel.resume()
+        release()
       })
     }
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { HeldFlow } from './held-flow.js'
 import type { ReplyHead, ReplySink } from './request-queue.js'
 import type { NetconfSessionError } from './session-error.js'
 
@@ -6,12 +7,6 @@ import type { NetconfSessionError } from './session-error.js'
 export interface StreamedReply extends ReplyHead {
   /** What follows the start tag. Whoever does not read slows the peer down; destroying it drops the rest of the reply. */
   readonly body: Readable
-}
-
-/** Stops and restarts reading from the peer. */
-export interface Flow {
-  readonly pause: () => void
-  readonly resume: () => void
 }
 
 /** Octets of a reply that wait for their reader before the peer is slowed down. */
@@ -55,15 +50,14 @@ export function collectingSink(
 
 /** Hands a reply on as it comes. `onStall` is called whenever its reader is slower than the peer. */
 export function streamingSink(
-  flow: Flow,
+  flow: HeldFlow,
   dropped: ReplySink,
   onStall: (() => void) | undefined,
 ): { readonly body: Readable; readonly sink: ReplySink } {
-  let paused = false
+  let release: (() => void) | undefined
   const goOn = (): void => {
-    if (!paused) return
-    paused = false
-    flow.resume()
+    release?.()
+    release = undefined
   }
   const body = new Readable({
     highWaterMark: READ_AHEAD,
@@ -78,9 +72,8 @@ export function streamingSink(
   const sink: ReplySink = {
     write: (bytes) => {
       if (body.destroyed) return dropped.write(bytes)
-      if (body.push(bytes) || paused) return
-      paused = true
-      flow.pause()
+      if (body.push(bytes) || release !== undefined) return
+      release = flow.hold()
       onStall?.()
     },
     end: () => void body.push(null),
