@@ -49,6 +49,25 @@ export interface RpcEntry extends Subject {
   readonly outcome: RpcOutcome
 }
 
+/** UTF-16 units of a text of a caller's or a device's that are written down; no name of an operation is near so long. */
+const MAX_TEXT = 256
+
+/** The same RPC with its texts cut off where they are longer than anybody wants to read: they are as long as a request may be. */
+export function boundedRpc(entry: RpcEntry): RpcEntry {
+  const { messageId, operation, namespace, datastore, outcome } = entry
+  if (Math.max(...[messageId, operation, namespace, datastore, outcome].map((text) => text?.length ?? 0)) <= MAX_TEXT)
+    return entry
+  const cut = (text: string): string => text.slice(0, MAX_TEXT)
+  return {
+    ...entry,
+    ...(messageId === undefined ? {} : { messageId: cut(messageId) }),
+    operation: cut(operation),
+    namespace: cut(namespace),
+    ...(datastore === undefined ? {} : { datastore: cut(datastore) }),
+    outcome: cut(outcome),
+  }
+}
+
 /** Reads of one user that have no line of their own: how many, of which kind. What they do not have in common is not in it. */
 export interface ReadSum extends Partial<Omit<Subject, 'user'>> {
   readonly user: string

@@ -1,6 +1,14 @@
-import type { RecordEntry, RefusedSession, RpcEntry, SessionClose, SessionInfo, Subject } from './record-entry.js'
-import { createReadSums } from './read-sums.js'
 import { createFollowQueue, type FollowQueue, type Look } from './follow-queue.js'
+import { createReadSums } from './read-sums.js'
+import {
+  boundedRpc,
+  type RecordEntry,
+  type RefusedSession,
+  type RpcEntry,
+  type SessionClose,
+  type SessionInfo,
+  type Subject,
+} from './record-entry.js'
 import { createRedaction } from './redaction.js'
 import { createRpcLog } from './rpc-log.js'
 
@@ -125,7 +133,8 @@ export function createRecorder({
       onSummed?.(sum.rpcs)
     },
   })
-  const rpc = (entry: RpcEntry, at = now()): void => {
+  const rpc = (ended: RpcEntry, at = now()): void => {
+    const entry = boundedRpc(ended)
     onRpc?.(entry)
     if (sums.add(entry, at)) return
     const { user, source, via, deviceId, sessionId, messageId, operation, namespace, datastore } = entry

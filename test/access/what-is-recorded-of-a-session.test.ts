@@ -207,3 +207,24 @@ it('what was refused is recorded with its reason, and what HTTP calls did with w
   ])
   expect(rpcs).toEqual([call])
 })
+
+describe('an RPC that came over HTTP', () => {
+  it('has a short line, whatever the caller and the device have written into it', () => {
+    const { recorder, lines } = recorded()
+    const long = 'x'.repeat(1_000_000)
+    recorder.rpc({
+      ...subject,
+      via: 'http',
+      messageId: long,
+      operation: long,
+      namespace: long,
+      datastore: long,
+      bytesFromClient: 1,
+      bytesFromDevice: 1,
+      durationSeconds: 1,
+      outcome: long,
+    })
+    expect(lines).toMatchObject([{ operation: 'x'.repeat(256) }])
+    expect(JSON.stringify(lines).length).toBeLessThan(2000)
+  })
+})

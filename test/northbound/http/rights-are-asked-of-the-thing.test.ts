@@ -518,3 +518,17 @@ it('a device that waits for the decision of others is not taken over by adding i
   expect((await ask('edge admin', '/api/v1/devices', { method: 'POST', body })).status).toBe(409)
   expect(calls).toEqual([])
 })
+
+describe('the record', () => {
+  it('names no session that is not the caller’s, whatever the path names', async () => {
+    const denied = await ask('edge admin under rules', '/api/v1/devices/edge-1/sessions/of-another/discard-changes', {
+      method: 'POST',
+      body: '{}',
+    })
+    expect(denied.status).toBe(403)
+    expect(calls.filter(([kind]) => kind === 'rpc').map(([, entry]) => entry)).toMatchObject([
+      { user: 'rik', operation: 'discard-changes', outcome: 'access-denied' },
+    ])
+    expect(JSON.stringify(calls)).not.toContain('of-another')
+  })
+})

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import { parseRpcReply, type RpcReply } from '../../../netconf/rpc-reply.js'
 import { describeRpcError } from '../../../netconf/rpc-error.js'
+import { parseRpcReply, type RpcReply } from '../../../netconf/rpc-reply.js'
 import { serialiseXml } from '../../../netconf/xml-serialise.js'
 import type { XmlAttribute, XmlElement } from '../../../netconf/xml-tree.js'
 import type { ApiEnv } from '../api.js'
@@ -11,10 +11,10 @@ import { convertReply, repeatedAttributes } from './converted-reply.js'
 import {
   mayHoldErrors,
   nextPart,
-  readBeginning,
-  readWhole,
   type ReplyBeginning,
   ReplyTooLong,
+  readBeginning,
+  readWhole,
 } from './reply-content.js'
 import { shownRpcError, statusOf } from './shown-rpc-error.js'
 
@@ -42,9 +42,11 @@ const mostErrors = 128 * 1024
 
 /** Answers with a device's reply. Its errors become a problem; everything else is handed on as it comes, of any size. */
 export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how: ReplyOptions): Promise<Response> {
+  let holdsErrors = false
   try {
     const beginning = await readBeginning(reply.body, beginningSize, how.patience)
-    if (mayHoldErrors(reply, beginning)) {
+    holdsErrors = mayHoldErrors(reply, beginning)
+    if (holdsErrors) {
       const whole = await readWhole(reply.body, mostErrors, how.patience, beginning)
       const message = Buffer.concat([reply.startTag, whole])
       const parsed = parseRpcReply(message)
@@ -60,14 +62,23 @@ export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how:
     reply.body.destroy()
     if (thrown instanceof ReplyTooLong) {
       how.done('unknown', 0)
-      return answerProblem(c, 'reply-too-large', {
-        message: `${thrown.message}, which is too long to become JSON`,
-        hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
-      })
+      return answerTooLong(c, thrown, holdsErrors)
     }
     how.done('aborted', 0)
     return await how.brokenOff(thrown)
   }
+}
+
+function answerTooLong(c: Context<ApiEnv>, { message }: ReplyTooLong, holdsErrors: boolean): Response {
+  if (holdsErrors)
+    return answerProblem(c, 'reply-too-large', {
+      message: `${message}, which is too long for one that may hold errors`,
+      hint: 'ask for less with a filter; over SSH, the reply is passed on at any length',
+    })
+  return answerProblem(c, 'reply-too-large', {
+    message: `${message}, which is too long to become JSON`,
+    hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
+  })
 }
 
 /** The problem for a reply that holds errors. */

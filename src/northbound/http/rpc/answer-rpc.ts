@@ -1,5 +1,5 @@
-import { accepts } from 'hono/accepts'
 import type { Context } from 'hono'
+import { accepts } from 'hono/accepts'
 import type { Operation } from '../../../access/operation.js'
 import { decide } from '../../../access/operation-rule.js'
 import type { Permission } from '../../../access/permission.js'
@@ -235,13 +235,15 @@ function recorded(
 ): (outcome: string, octets: number) => void {
   const began = performance.now()
   const messageId = attributes.find((one) => one.name === 'message-id' && one.namespace === '')?.value
+  // A caller may name any session; only one of theirs is written down.
+  const own = sessionId !== undefined && 'session' in findSession(c, ports, deviceId, sessionId)
   return (outcome, octets) =>
     recordRpc(c, ports, {
       ...clientOf(c),
       deviceId,
       operation: name,
       namespace,
-      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(own ? { sessionId } : {}),
       ...(messageId === undefined ? {} : { messageId }),
       ...(use === undefined ? {} : { datastore: use.datastore }),
       bytesFromClient: body.length,

@@ -1,10 +1,11 @@
 import type { Context } from 'hono'
-import type { RpcEntry } from '../../../access/record-entry.js'
+import { boundedRpc, type RpcEntry } from '../../../access/record-entry.js'
 import { traceRpc } from '../../trace-rpc.js'
 import type { ApiEnv, Ports } from '../api.js'
 
 /** Tells the record, and the trace of the call, of an RPC that has ended. */
-export function recordRpc(c: Context<ApiEnv>, { rpc }: Pick<Ports, 'rpc'>, entry: RpcEntry): void {
+export function recordRpc(c: Context<ApiEnv>, { rpc }: Pick<Ports, 'rpc'>, ended: RpcEntry): void {
+  const entry = boundedRpc(ended)
   rpc.record.rpc(entry)
   const { span } = c.var
   if (span !== undefined) traceRpc(span, entry)
