@@ -148,7 +148,7 @@ export function createRecordPruning(database: SqliteDatabase): RecordPruning {
     const above = [...totals]
       .filter(([, lines]) => lines > share)
       .map(([key]) => oldestOf.get({ key })?.block ?? Infinity)
-    const block = Math.min(...above)
+    const block = above.reduce((oldest, one) => Math.min(oldest, one), Infinity)
     return block === Infinity ? head : headOf.get({ block })
   }
 
