@@ -17,6 +17,18 @@ describe('onAbort', () => {
     expect(calls).toEqual(['heard'])
   })
 
+  test('lets many wait for one signal without a warning that it leaks', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warned)
+    const { signal } = new AbortController()
+    const stops = Array.from({ length: 50 }, () => onAbort(signal, () => undefined))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warned)
+    for (const stop of stops) stop()
+    expect(warnings).toEqual([])
+  })
+
   test('has nothing to do without a signal', () => {
     onAbort(undefined, () => expect.unreachable())()
   })
