@@ -12,6 +12,8 @@ interface Outcome {
 }
 
 /** Says how it went, for people. */
+const MOST_PROBLEMS = 40
+
 export function print({ tally, watch, rests, acknowledged, problems }: Outcome): void {
   const lines = [
     '',
@@ -37,7 +39,7 @@ export function print({ tally, watch, rests, acknowledged, problems }: Outcome):
     `at rest: heap ${rests.map(({ heapMb }) => heapMb.toFixed(1)).join(' → ')} MB, descriptors ${rests.map(({ descriptors }) => descriptors).join(' → ')}`,
     `acknowledged: ${acknowledged.messageIds.size} RPCs over SSH, ${sum([...acknowledged.overHttp.values()])} over HTTP, ${acknowledged.jobs.size} jobs, ${acknowledged.approvals.size} approvals`,
     '',
-    problems.length === 0 ? 'nothing is missing, nothing grew, nothing failed that should not' : problems.join('\n'),
+    problems.length === 0 ? 'nothing is missing, nothing grew, nothing failed that should not' : told(problems),
     '',
   ]
   process.stdout.write(lines.join('\n'))
@@ -51,3 +53,9 @@ function row(name: string, values: readonly number[]): string {
 
 const cell = (value: number): string => String(value).padStart(9)
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+
+/** One cause may make very many of them. */
+function told(problems: readonly string[]): string {
+  const rest = problems.length - MOST_PROBLEMS
+  return [...problems.slice(0, MOST_PROBLEMS), ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n')
+}

@@ -91,8 +91,8 @@ describe('/openapi.json', () => {
       .flatMap(({ operation }) => Object.values(operation.responses))
       .map((one) => one.description)
     const named = new Set(described.flatMap((text = '') => [...text.matchAll(/`([a-z-]+)`/g)].map(([, type]) => type)))
-    // Nobody is there any more to read the first one, and the second one stands in the answer of a job.
-    expect(types.filter((type) => !named.has(type))).toEqual(['body-cut-off', 'job-expired'])
+    // It stands in the answer of a job.
+    expect(types.filter((type) => !named.has(type))).toEqual(['job-expired'])
   })
 
   it('says of a call on a session that the session may have ended', () => {
