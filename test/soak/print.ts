@@ -11,9 +11,9 @@ interface Outcome {
   readonly problems: readonly string[]
 }
 
-/** Says how it went, for people. */
 const MOST_PROBLEMS = 40
 
+/** Says how it went, for people. */
 export function print({ tally, watch, rests, acknowledged, problems }: Outcome): void {
   const lines = [
     '',
