@@ -1,7 +1,8 @@
 /**
- * How much a device may send on each channel of its link before it hears from us (RFC 4254 §5.2). ssh2 grants 2 MiB again and again. On a link
- * that several sessions share, so much of one session's bulk reply stands in the way of another session's small one. So a channel of a shared
- * link gets what keeps it flowing: its window is doubled while the window is what limits it, and shrinks once data queues on the way.
+ * How much a device may send on each channel of its link before it hears from us (RFC 4254 §5.2). ssh2 grants 2 MiB
+ * again and again. On a link that several sessions share, so much of one session's bulk reply stands in the way of
+ * another session's small one. So a channel of a shared link gets what keeps it flowing: its window is doubled while
+ * the window is what limits it, and shrinks once data queues on the way.
  */
 import type { Client, ClientChannel } from 'ssh2'
 
@@ -20,12 +21,18 @@ interface ChannelInsides {
 export interface LinkCredit {
   /** Bytes that a channel is granted which is opened now. */
   initialWindow(): number
-  /** Takes in a channel that was opened with such a window; `roundTrip` is how long the device took to say so, in milliseconds. */
+  /**
+   * Takes in a channel that was opened with such a window; `roundTrip` is how long the device took to say so, in
+   * milliseconds.
+   */
   add(channel: ClientChannel, opened: { readonly window: number; readonly roundTrip: number }): void
 }
 
 export interface LinkProbe {
-  /** Asks the device for a sign of life, which comes behind all that it has queued; `answered` is called when it comes, if ever. */
+  /**
+   * Asks the device for a sign of life, which comes behind all that it has queued; `answered` is called when it comes,
+   * if ever.
+   */
   readonly probe: (answered: () => void) => void
   /** Milliseconds on a clock that only goes forward. */
   readonly now?: () => number
@@ -40,10 +47,16 @@ const TOLERABLE_DELAY = 4
 /** Milliseconds between two looks at a channel's rate, and between two probes, where the round trip is shorter. */
 const SHORTEST_ROUND = 1
 const SHORTEST_PROBE_INTERVAL = 10
-/** From this round trip on, in milliseconds, a device would idle if it heard of credit late, and doubling takes long to get anywhere. */
+/**
+ * From this round trip on, in milliseconds, a device would idle if it heard of credit late, and doubling takes long to
+ * get anywhere.
+ */
 const FAR = 2
 
-/** A window was the limit where this share of it came in a round trip. It grows fast until data queues, and in small steps from then on. */
+/**
+ * A window was the limit where this share of it came in a round trip. It grows fast until data queues, and in small
+ * steps from then on.
+ */
 const GROWING_SHARE = 0.4
 const SETTLED_SHARE = 0.7
 const SETTLED_GROWTH = 1.125
@@ -95,7 +108,8 @@ function createCredit(client: Client, { probe, now = () => performance.now() }: 
     queue.measure()
     // Within a round trip nothing is known yet of what the last change has done.
     if (elapsed < roundTrip) return flow.window
-    // What a window holds beyond what a round trip takes in stands in the way; where it holds no more, the delay is of another making.
+    // What a window holds beyond what a round trip takes in stands in the way; where it holds no more, the delay is of
+    // another making.
     const own = (flow.window / Math.max(flow.perRoundTrip, 1) - 1) * roundTrip
     if (Math.min(queue.delay(), own) > TOLERABLE_DELAY) {
       flow.settled = true
@@ -127,7 +141,10 @@ function createCredit(client: Client, { probe, now = () => performance.now() }: 
     if (flow.channel.incoming.window <= grantBelow(flow)) replenish(id, flow)
   }
 
-  /** ssh2 asks for credit only below 1 MiB, which is too late on a far link: so each packet that somebody has room for is looked at. */
+  /**
+   * ssh2 asks for credit only below 1 MiB, which is too late on a far link: so each packet that somebody has room for
+   * is looked at.
+   */
   const watch = (opened: ClientChannel, id: number, flow: Flow): void => {
     const push = opened.push.bind(opened)
     opened.push = (data: Buffer | null) => {
