@@ -1,4 +1,5 @@
 import { ops } from '../../e2e/support/users.js'
+import { attackSideBySide } from '../parts/attack-side-by-side.js'
 import {
   type AttackedBridge,
   dial,
@@ -9,11 +10,8 @@ import {
   VIEWER,
   writeInPieces,
 } from '../parts/attacked-bridge.js'
-import { createRandom, type Random, randomFor } from '../random.js'
+import { type Random, randomFor } from '../random.js'
 import { holds, type Target } from '../target.js'
-
-/** Requests of one input that run side by side. */
-const AT_ONCE = 12
 
 const basic = (user: string): string =>
   `Authorization: Basic ${Buffer.from(`${user}:${ops.password}`).toString('base64')}\r\n`
@@ -80,13 +78,7 @@ export const http: Target = {
   start: async () => {
     const bridge = await startAttackedBridge('pend')
     return {
-      take: async (input) => {
-        const random = randomFor(input)
-        await Promise.all(
-          Array.from({ length: AT_ONCE }, () => attack(bridge, input, createRandom(random.below(2 ** 32)))),
-        )
-        await bridge.check()
-      },
+      take: (input) => attackSideBySide(bridge, randomFor(input), (random) => attack(bridge, input, random)),
       stop: bridge.stop,
     }
   },

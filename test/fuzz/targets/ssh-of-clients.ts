@@ -3,6 +3,7 @@ import { encodeFrame } from '../../../src/netconf/frame-encoder.js'
 import { NETCONF_NS } from '../../../src/netconf/namespaces.js'
 import { ops } from '../../e2e/support/users.js'
 import { helloFor, inEndOfMessage } from '../../northbound/ssh/support/guarded-conversation.js'
+import { attackSideBySide } from '../parts/attack-side-by-side.js'
 import {
   type AttackedBridge,
   CONFIGURED,
@@ -15,11 +16,8 @@ import {
   writeInPieces,
 } from '../parts/attacked-bridge.js'
 import { tamper, tamperingBy } from '../parts/tampered-ssh.js'
-import { createRandom, type Random, randomFor } from '../random.js'
+import { type Random, randomFor } from '../random.js'
 import type { Target } from '../target.js'
-
-/** Attacks of one input that run side by side. */
-const AT_ONCE = 12
 
 /** Strangers and users at the endpoint. */
 export const sshOfClients: Target = {
@@ -43,13 +41,7 @@ export const sshOfClients: Target = {
   start: async () => {
     const bridge = await startAttackedBridge('refuse')
     return {
-      take: async (input) => {
-        const random = randomFor(input)
-        await Promise.all(
-          Array.from({ length: AT_ONCE }, () => attack(bridge, input, createRandom(random.below(2 ** 32)))),
-        )
-        await bridge.check()
-      },
+      take: (input) => attackSideBySide(bridge, randomFor(input), (random) => attack(bridge, input, random)),
       stop: bridge.stop,
     }
   },

@@ -7,6 +7,7 @@ import { initiationSequence } from '../../../src/simulator/initiation-sequence.j
 import { type HostKey, hostKeyOf } from '../../../src/simulator/host-key.js'
 import { createCaller } from '../../e2e/support/http-api.js'
 import { login, openNetconf } from '../../e2e/support/test-client.js'
+import { AT_ONCE, attackSideBySide } from '../parts/attack-side-by-side.js'
 import {
   type AttackedBridge,
   CONFIGURED,
@@ -21,9 +22,6 @@ import { tamper, tamperingBy } from '../parts/tampered-ssh.js'
 import { createRandom, type Random, randomFor } from '../random.js'
 import { helloFor, inEndOfMessage } from '../../northbound/ssh/support/guarded-conversation.js'
 import type { Target } from '../target.js'
-
-/** Attacks of one input that run side by side. */
-const AT_ONCE = 12
 
 const HOST_KEYS = ['ed25519', 'ecdsa'].map((type) => hostKeyOf(generatePrivateKey(type as 'ed25519', 'fuzz')))
 
@@ -109,14 +107,10 @@ export const hostileDevices: Target = {
     const bridge = await startAttackedBridge('accept')
     const operator = createCaller(bridge, 64)
     return {
-      take: async (input) => {
-        const random = randomFor(input)
-        const attacks = Array.from({ length: AT_ONCE }, (_, index) =>
-          attackFromWithin(bridge, createRandom(random.below(2 ** 32)), operator, `within-${index}`),
-        )
-        await Promise.all(attacks)
-        await bridge.check()
-      },
+      take: (input) =>
+        attackSideBySide(bridge, randomFor(input), (random, index) =>
+          attackFromWithin(bridge, random, operator, `within-${index}`),
+        ),
       stop: async () => {
         operator.stop()
         await bridge.stop()
