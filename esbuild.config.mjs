@@ -9,8 +9,8 @@ await rm('dist', { recursive: true, force: true })
 await build({
   entryPoints: [
     'src/main.ts',
-    'src/store/record-worker.ts',
-    'src/cli/transcript-worker.ts',
+    'src/audit/files/index-worker.ts',
+    'src/audit/files/transcript-worker.ts',
     'src/northbound/http/rpc/conversion-worker.ts',
   ],
   outdir: 'dist',

@@ -3,12 +3,12 @@ import { type LoadedConfig, loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import { inBackground, oneAfterAnother } from '../lib/background.js'
 import { createLog, type Log } from '../telemetry/log.js'
-import { type Bridge, startBridge } from './bridge.js'
-import { catchTheUncaught } from './last-resort.js'
-import { reloadUsers } from './reload-users.js'
-import { findServiceManager } from './service-manager.js'
-import { StartProblem } from './start-problem.js'
-import { type WatchedFile, watchFile } from './watch-file.js'
+import { type Bridge, startBridge } from '../app/bridge.js'
+import { catchTheUncaught } from '../app/last-resort.js'
+import { reloadUsers } from '../app/reload-users.js'
+import { findServiceManager } from '../app/service-manager.js'
+import { StartProblem } from '../app/start-error.js'
+import { type WatchedFile, watchFile } from '../lib/watch-file.js'
 
 /** `homeport serve`: runs the bridge until SIGTERM or SIGINT, and reads its configuration again on SIGHUP. */
 export function serveCommand(): Command {

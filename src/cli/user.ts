@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { hashPassword } from '../access/password-hash.js'
+import { hashPassword } from '../access/authn/password-hash.js'
 import { type CommandIo, processIo } from './command-io.js'
 import { readPassword } from './read-password.js'
 

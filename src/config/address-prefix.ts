@@ -1,5 +1,5 @@
 import { isIP, isIPv4, SocketAddress } from 'node:net'
-import { accepted, type Reading } from './reading.js'
+import { accepted, type Reading } from './parse-result.js'
 
 /** A network: its first address as a number, and how many bits of an address are fixed. */
 export interface AddressPrefix {

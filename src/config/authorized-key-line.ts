@@ -1,6 +1,6 @@
 import { isNetwork } from './network-form.js'
 import { isKeyType, type PublicKey, readPublicKeyLine } from './public-key-line.js'
-import { accepted, type Reading } from './reading.js'
+import { accepted, type Reading } from './parse-result.js'
 
 /** A line of authorized_keys, `[options] type base64 [comment]`: its key, and the line itself for who reads the options. */
 export interface AuthorizedKeyLine extends PublicKey {

@@ -1,11 +1,11 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorCode } from './error-code.js'
-import type { Fault } from './fault.js'
-import type { LocatedTree } from './located-tree.js'
+import type { Fault } from './config-error.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import { strangerText } from '../lib/stranger-text.js'
-import { listAt, mappingAt, textAt } from './raw-shape.js'
-import type { ValuePath } from './value-path.js'
+import { listAt, mappingAt, textAt } from './yaml/raw-shape.js'
+import type { ValuePath } from './yaml/value-path.js'
 
 interface NamedFile {
   readonly path: ValuePath

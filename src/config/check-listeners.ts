@@ -1,4 +1,4 @@
-import type { Fault } from './fault.js'
+import type { Fault } from './config-error.js'
 import type { Config } from './schema.js'
 
 const WILDCARDS = ['::', '0.0.0.0']

@@ -1,8 +1,8 @@
 import { readOwnAddress } from './address-prefix.js'
-import type { Fault } from './fault.js'
-import type { LocatedTree } from './located-tree.js'
+import type { Fault } from './config-error.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import { duplicates, shown, unknownName } from './name-faults.js'
-import { isWritten, listAt, mappingAt, textAt } from './raw-shape.js'
+import { isWritten, listAt, mappingAt, textAt } from './yaml/raw-shape.js'
 import { isPrivateUrl } from './scalars.js'
 import { userFaults } from './user-faults.js'
 

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { shellWord } from '../lib/shell-word.js'
-import type { LocatedTree } from './located-tree.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import type { Problem } from './problem.js'
 import type { Config } from './schema.js'
-import type { ValuePath } from './value-path.js'
+import type { ValuePath } from './yaml/value-path.js'
 
 /** Keys of the configuration whose values are secrets, other than hashes of passwords. */
 const SECRET_KEYS: ReadonlySet<string> = new Set([

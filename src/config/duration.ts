@@ -1,4 +1,4 @@
-import type { Reading } from './reading.js'
+import type { Reading } from './parse-result.js'
 
 /** A duration as it is written. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { doubtsAboutSecrecy } from './check-secrecy.js'
-import { readEnvironment } from './environment.js'
+import { readEnvironment } from './yaml/environment.js'
 import { parseConfig } from './parse-config.js'
 import type { Problem } from './problem.js'
-import { type ReadText, readText } from './read-text.js'
+import { type ReadText, readText } from './yaml/read-text.js'
 import type { Config } from './schema.js'
 import { type LoadedUsers, loadUsersFile } from './users-file.js'
 

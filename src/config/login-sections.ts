@@ -1,4 +1,4 @@
-import { accepted, type Reading } from './reading.js'
+import { accepted, type Reading } from './parse-result.js'
 import { duration, integer, path, text } from './scalars.js'
 import { scalar, section } from './section.js'
 

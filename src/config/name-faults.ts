@@ -1,9 +1,9 @@
-import type { Fault } from './fault.js'
-import type { LocatedTree } from './located-tree.js'
+import type { Fault } from './config-error.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import { nearestName } from './nearest-name.js'
 import { strangerText } from '../lib/stranger-text.js'
-import { listAt, textAt } from './raw-shape.js'
-import type { ValuePath } from './value-path.js'
+import { listAt, textAt } from './yaml/raw-shape.js'
+import type { ValuePath } from './yaml/value-path.js'
 
 /** Items of a list that must differ in one key, also in more than case. */
 export function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly Fault[] {

@@ -1,5 +1,5 @@
 import { nearestName } from './nearest-name.js'
-import { accepted, type Reading } from './reading.js'
+import { accepted, type Reading } from './parse-result.js'
 
 /** Operations as a role names them: `get-config`, `edit-config:candidate`, `{urn:acme:ns}reset-*`, `*`. */
 export interface OperationPattern {

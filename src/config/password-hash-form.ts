@@ -1,8 +1,8 @@
-import type { Reading } from './reading.js'
+import type { Reading } from './parse-result.js'
 
 /**
  * Whether a text looks like what `homeport user hash-password` prints; `access/` reads it for good.
- * The bounds on cost and size are those of `access/password-hash.ts`, a test keeps the two equal.
+ * The bounds on cost and size are those of `access/authn/password-hash.ts`, a test keeps the two equal.
  */
 export function readPasswordHash(text: string): Reading<string> {
   const hint = 'make one with `homeport user hash-password`, and quote it'

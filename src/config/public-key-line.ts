@@ -1,4 +1,4 @@
-import type { Reading } from './reading.js'
+import type { Reading } from './parse-result.js'
 
 /** An OpenSSH public key: its type, its wire form (RFC 4253 §6.6) and the comment of its line. */
 export interface PublicKey {

@@ -1,8 +1,8 @@
 import type * as z from 'zod'
-import type { Fault } from './fault.js'
-import type { LocatedTree } from './located-tree.js'
+import type { Fault } from './config-error.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import { nearestName } from './nearest-name.js'
-import type { ValuePath } from './value-path.js'
+import type { ValuePath } from './yaml/value-path.js'
 
 /** What the schema refused, in our words. */
 export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly Fault[] {

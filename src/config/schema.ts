@@ -1,6 +1,6 @@
 import type * as z from 'zod'
 import { readAddressPrefix, readOwnAddress } from './address-prefix.js'
-import type { Environment } from './environment.js'
+import type { Environment } from './yaml/environment.js'
 import { headerFields } from './header-fields.js'
 import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
 import { readPublicKeyLine } from './public-key-line.js'

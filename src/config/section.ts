@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Reading } from './reading.js'
+import type { Reading } from './parse-result.js'
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`

@@ -1,4 +1,4 @@
-import type { Reading } from './reading.js'
+import type { Reading } from './parse-result.js'
 
 const UNITS: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 }
 

@@ -1,7 +1,7 @@
-import type { Fault } from './fault.js'
-import type { LocatedTree } from './located-tree.js'
+import type { Fault } from './config-error.js'
+import type { LocatedTree } from './yaml/located-tree.js'
 import { unknownName } from './name-faults.js'
-import { listAt, textAt } from './raw-shape.js'
+import { listAt, textAt } from './yaml/raw-shape.js'
 
 /** What the names stand for that users refer to. */
 export interface NamesForUsers {

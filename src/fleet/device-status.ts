@@ -1,5 +1,5 @@
 import type { Contest } from './contested-identity.js'
-import type { DeviceEndpoint } from './device-endpoint.js'
+import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import type { AttachedLink, LinkRefusal } from './events.js'
 import type { Device } from './fleet.js'
 import type { HeldSessionView } from './held-session.js'

@@ -1,6 +1,6 @@
 import { inBackground } from '../lib/background.js'
 import { type Contest, createIdentityGuard, identityContested } from './contested-identity.js'
-import type { DeviceEndpoint } from './device-endpoint.js'
+import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import { described, type DeviceStatus, type LinkStatus } from './device-status.js'
 import { createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
 import type { Attachment, FleetEntry } from './fleet-entry.js'

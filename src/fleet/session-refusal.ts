@@ -1,7 +1,7 @@
 import { ago } from './ago.js'
 import type { LinkRefusal } from './events.js'
 import type { ChannelRequest, LinkEnd } from './link.js'
-import { shownRequest } from './shown-request.js'
+import { shownRequest } from './describe-request.js'
 
 export type SessionRefusalReason =
   | 'unknown-device'

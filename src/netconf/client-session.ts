@@ -2,10 +2,10 @@ import { createGiveWay } from '../lib/give-way.js'
 import { onAbort } from '../lib/on-abort.js'
 import type { Duplex } from 'node:stream'
 import { CAPABILITY } from './capabilities.js'
-import { DEFAULT_MAX_MESSAGE_SIZE } from './frame-decoder.js'
-import { encodeFrame } from './frame-encoder.js'
-import { createFramePartDecoder } from './frame-parts.js'
-import type { Framing, FramingError } from './framing.js'
+import { DEFAULT_MAX_MESSAGE_SIZE } from './framing/frame-decoder.js'
+import { encodeFrame } from './framing/frame-encoder.js'
+import { createFramePartDecoder } from './framing/frame-parts.js'
+import type { Framing, FramingError } from './framing/framing.js'
 import { createHeldFlow } from './held-flow.js'
 import { agreeFraming, buildHello, parseHello } from './hello.js'
 import { isNotification, type Notification, notificationOf } from './notification.js'
@@ -17,14 +17,14 @@ import {
   type ReplyHead,
   type ReplySink,
 } from './request-queue.js'
-import { findRootStartTag } from './root-start-tag.js'
+import { findRootStartTag } from './xml/root-start-tag.js'
 import { operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
-import { parseRootTag, parseXmlGently } from './xml-parse.js'
-import { serialiseXml } from './xml-serialise.js'
+import { parseRootTag, parseXmlGently } from './xml/xml-parse.js'
+import { serialiseXml } from './xml/xml-serialise.js'
 import { type SentOperation, writeRpc } from './written-operation.js'
-import { attributeOf } from './xml-tree.js'
+import { attributeOf } from './xml/xml-tree.js'
 
 /** How a client session behaves; times in milliseconds. */
 export interface ClientSessionOptions {

@@ -1,6 +1,6 @@
-import { createByteQueue } from './byte-queue.js'
-import { readChunkHeader } from './chunk-header.js'
-import { END_OF_MESSAGE, type Framing, type FramingError } from './framing.js'
+import { createByteQueue } from './framing/byte-queue.js'
+import { readChunkHeader } from './framing/chunk-header.js'
+import { END_OF_MESSAGE, type Framing, type FramingError } from './framing/framing.js'
 
 /** A piece of a message without its framing, in order, the end of a message, or the error that ends the channel. */
 export type FramePart =

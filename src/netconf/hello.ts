@@ -1,9 +1,9 @@
 import { CAPABILITY, hasCapability } from './capabilities.js'
-import type { Framing } from './framing.js'
-import { NETCONF_NS } from './namespaces.js'
+import type { Framing } from './framing/framing.js'
+import { NETCONF_NS } from './xml/namespaces.js'
 import { failed, type Result, succeeded } from './result.js'
-import { parseXml } from './xml-parse.js'
-import { element, elementsOf, textOf, type XmlElement } from './xml-tree.js'
+import { parseXml } from './xml/xml-parse.js'
+import { element, elementsOf, textOf, type XmlElement } from './xml/xml-tree.js'
 
 /** What a peer says first (RFC 6241 §8.1). A server names the session, a client must not. */
 export interface Hello {

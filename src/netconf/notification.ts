@@ -1,5 +1,5 @@
-import { NOTIFICATION_NS } from './namespaces.js'
-import { childText, element, elementsOf, isNamed, type XmlElement } from './xml-tree.js'
+import { NOTIFICATION_NS } from './xml/namespaces.js'
+import { childText, element, elementsOf, isNamed, type XmlElement } from './xml/xml-tree.js'
 
 /** An event that a server tells a subscriber (RFC 5277 §4). */
 export interface Notification {

@@ -1,5 +1,5 @@
 import type { NetconfSessionError } from './session-error.js'
-import type { XmlElement } from './xml-tree.js'
+import type { XmlElement } from './xml/xml-tree.js'
 
 /** A reply as it came, still to be parsed with `parseRpcReply` by whoever needs what is in it. */
 export interface ReceivedReply {

@@ -1,8 +1,8 @@
 import type { SaxesTagNS } from 'saxes'
-import { NETCONF_NS } from './namespaces.js'
+import { NETCONF_NS } from './xml/namespaces.js'
 import { failed, type Result, succeeded } from './result.js'
-import { createStrictXml, type StrictXmlFault } from './strict-xml.js'
-import { elementsOf, type XmlAttribute, type XmlElement, type XmlNode } from './xml-tree.js'
+import { createStrictXml, type StrictXmlFault } from './xml/strict-xml.js'
+import { elementsOf, type XmlAttribute, type XmlElement, type XmlNode } from './xml/xml-tree.js'
 
 /** Why a message is no request that one could judge. */
 export interface RequestFault {

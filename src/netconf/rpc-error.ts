@@ -1,5 +1,5 @@
-import { NETCONF_NS, XML_NS } from './namespaces.js'
-import { attribute, childOf, childText, element, elementsOf, textOf, type XmlElement } from './xml-tree.js'
+import { NETCONF_NS, XML_NS } from './xml/namespaces.js'
+import { attribute, childOf, childText, element, elementsOf, textOf, type XmlElement } from './xml/xml-tree.js'
 
 /** Every `error-tag` of RFC 6241 appendix A. */
 export const ERROR_TAGS = [

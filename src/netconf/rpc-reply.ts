@@ -1,8 +1,8 @@
-import { NETCONF_NS } from './namespaces.js'
+import { NETCONF_NS } from './xml/namespaces.js'
 import { failed, type Result, succeeded } from './result.js'
 import { buildRpcError, type RpcError, rpcErrorOf } from './rpc-error.js'
-import { parseXml, parseXmlGently, type XmlError } from './xml-parse.js'
-import { attributeOf, element, elementsOf, type XmlAttribute, type XmlElement } from './xml-tree.js'
+import { parseXml, parseXmlGently, type XmlError } from './xml/xml-parse.js'
+import { attributeOf, element, elementsOf, type XmlAttribute, type XmlElement } from './xml/xml-tree.js'
 
 /** An answer (RFC 6241 §4.2). Junos may send `<ok/>` and warnings together. */
 export interface RpcReply {

@@ -1,5 +1,5 @@
-import { NETCONF_NS } from './namespaces.js'
-import { attribute, attributeOf, element, elementsOf, type XmlAttribute, type XmlElement } from './xml-tree.js'
+import { NETCONF_NS } from './xml/namespaces.js'
+import { attribute, attributeOf, element, elementsOf, type XmlAttribute, type XmlElement } from './xml/xml-tree.js'
 
 /** One request (RFC 6241 §4.1). */
 export interface Rpc {

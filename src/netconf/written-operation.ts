@@ -1,8 +1,8 @@
 import { failed, type Result, succeeded } from './result.js'
 import { buildRpc } from './rpc.js'
-import { NETCONF_NS } from './namespaces.js'
-import { escapeAttribute, serialiseXml } from './xml-serialise.js'
-import type { XmlElement } from './xml-tree.js'
+import { NETCONF_NS } from './xml/namespaces.js'
+import { escapeAttribute, serialiseXml } from './xml/xml-serialise.js'
+import type { XmlElement } from './xml/xml-tree.js'
 
 /**
  * An operation that is XML text already, as it stands in an `<rpc>` that declares NETCONF's namespace as the default one.

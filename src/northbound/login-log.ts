@@ -1,5 +1,5 @@
-import type { LoginBlock } from '../access/login-limits.js'
-import { networkOf } from '../lib/source-network.js'
+import type { LoginBlock } from '../access/authn/login-limits.js'
+import { networkOf } from '../net/source-network.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
 

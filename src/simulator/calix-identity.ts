@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { serialiseXml } from '../netconf/xml-serialise.js'
-import { element } from '../netconf/xml-tree.js'
+import { serialiseXml } from '../netconf/xml/xml-serialise.js'
+import { element } from '../netconf/xml/xml-tree.js'
 
 /** What a Calix AXOS E7 waits for before it begins SSH (protocol-facts §3). */
 const ACK = Buffer.from('<ack>ok</ack>')

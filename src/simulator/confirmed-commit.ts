@@ -1,5 +1,5 @@
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import type { XmlElement } from '../netconf/xml-tree.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import type { Clock } from './clock.js'
 import type { Config } from './edit-config.js'
 import { type Actor, confirmedCommitEvent } from './netconf-events.js'

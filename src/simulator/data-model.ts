@@ -1,5 +1,5 @@
-import type { XmlElement } from '../netconf/xml-tree.js'
-import { element } from '../netconf/xml-tree.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
+import { element } from '../netconf/xml/xml-tree.js'
 
 /** The namespace of the simulated device's configuration and state. */
 export const DEVICE_NS = 'urn:homeport:simulated-device'

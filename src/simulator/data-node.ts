@@ -1,4 +1,4 @@
-import { childOf, childText, elementsOf, textOf, type XmlElement } from '../netconf/xml-tree.js'
+import { childOf, childText, elementsOf, textOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS, SCHEMA, type SchemaChildren, type SchemaNode } from './data-model.js'
 
 /** Whether two nodes under the same parent are the same instance: by keys in a list, by value in a leaf-list. */

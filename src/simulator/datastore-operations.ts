@@ -1,8 +1,8 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 
 import { failed, type Result, succeeded } from '../netconf/result.js'
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import { childOf, childText, element, elementsOf, type XmlElement } from '../netconf/xml-tree.js'
+import { childOf, childText, element, elementsOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import type { DatastoreName } from './datastores.js'
 import { applyEdit, type Config, checkEdit } from './edit-config.js'
 import { editRequestOf } from './edit-request.js'

@@ -1,5 +1,5 @@
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import type { XmlElement } from '../netconf/xml-tree.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import type { Clock } from './clock.js'
 import { type CommitRequest, createConfirmedCommit } from './confirmed-commit.js'
 import { factoryConfig } from './data-model.js'

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { AuthContext, Connection, ParsedKey, PublicKeyAuthContext } from 'ssh2'
-import { ssh2 } from '../ssh/ssh2.js'
+import { ssh2 } from '../ssh/ssh2/load.js'
 
 /** Who may log in to a device: a user name with a password, keys, or both. */
 export interface DeviceLogin {

@@ -4,8 +4,8 @@ import type { Clock } from './clock.js'
 import { authenticateConnection, type DeviceLogin, type LoginMethod } from './device-authentication.js'
 import type { HostKey } from './host-key.js'
 import type { NetconfServer } from './netconf-server.js'
-import { onFirstClose } from '../ssh/first-close.js'
-import { ssh2 } from '../ssh/ssh2.js'
+import { onFirstClose } from '../lib/first-close.js'
+import { ssh2 } from '../ssh/ssh2/load.js'
 
 /** What a device is on a connection that it opened. */
 export interface DeviceConnectionOptions {

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { BaseVersion, MannerName } from './manner.js'
+import type { BaseVersion, MannerName } from './dialect.js'
 
 /** A device to simulate; times in milliseconds. */
 export interface SimulatedDeviceOptions {

@@ -1,6 +1,6 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import type { RpcError } from '../netconf/rpc-error.js'
-import { attributeOf, elementsOf, textOf, withChildren, type XmlElement } from '../netconf/xml-tree.js'
+import { attributeOf, elementsOf, textOf, withChildren, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { deviceElement, SCHEMA, type SchemaChildren, type SchemaNode } from './data-model.js'
 import { pathOf, sameInstance } from './data-node.js'
 import { badOperation, contentProblem, dataError, nameProblem } from './edit-problem.js'

@@ -1,6 +1,6 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import { attributeOf, elementsOf, textOf, type XmlElement } from '../netconf/xml-tree.js'
+import { attributeOf, elementsOf, textOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS, type SchemaNode } from './data-model.js'
 import { pathOf } from './data-node.js'
 

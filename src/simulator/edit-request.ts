@@ -1,7 +1,7 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import { failed, type Result, succeeded } from '../netconf/result.js'
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import { childOf, childText, elementsOf, type XmlElement } from '../netconf/xml-tree.js'
+import { childOf, childText, elementsOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import type { ErrorOption } from './edit-config.js'
 
 /** The parameters of `<edit-config>` with their defaults (RFC 6241 §7.2). */

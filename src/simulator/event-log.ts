@@ -1,4 +1,4 @@
-import type { XmlElement } from '../netconf/xml-tree.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import type { Clock } from './clock.js'
 
 /** Something that happened on the device, kept for replay (RFC 5277 §3.3). */

@@ -1,7 +1,7 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import { failed, type Result, succeeded } from '../netconf/result.js'
 import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
-import { attributeOf, childOf, elementsOf, type XmlElement } from '../netconf/xml-tree.js'
+import { attributeOf, childOf, elementsOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { selectSubtrees } from './subtree-filter.js'
 
 /** Data as an operation's `<filter>` wants it; all of it without one. Only subtree filters are known. */

@@ -1,11 +1,11 @@
-import { encodePart, endOfFrame } from '../netconf/frame-encoder.js'
-import type { Framing } from '../netconf/framing.js'
+import { encodePart, endOfFrame } from '../netconf/framing/frame-encoder.js'
+import type { Framing } from '../netconf/framing/framing.js'
 import { buildRpcReply } from '../netconf/rpc-reply.js'
-import { serialiseXml } from '../netconf/xml-serialise.js'
-import { element, type XmlAttribute } from '../netconf/xml-tree.js'
+import { serialiseXml } from '../netconf/xml/xml-serialise.js'
+import { element, type XmlAttribute } from '../netconf/xml/xml-tree.js'
 import { TEST_NS } from './data-model.js'
 import { generatedContent } from './generated-content.js'
-import type { Manner } from './manner.js'
+import type { Manner } from './dialect.js'
 
 const PLACE = '0'
 

@@ -1,5 +1,5 @@
-import { NETCONF_NS } from '../netconf/namespaces.js'
-import { childText, element, textOf } from '../netconf/xml-tree.js'
+import { NETCONF_NS } from '../netconf/xml/namespaces.js'
+import { childText, element, textOf } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS } from './data-model.js'
 import { content, type ServerCall, type ServerOperation } from './server-call.js'
 

@@ -1,5 +1,5 @@
-import { NETCONF_NOTIFICATIONS_NS } from '../netconf/namespaces.js'
-import { element, type XmlElement } from '../netconf/xml-tree.js'
+import { NETCONF_NOTIFICATIONS_NS } from '../netconf/xml/namespaces.js'
+import { element, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS } from './data-model.js'
 import type { ConfigChange } from './data-node.js'
 

@@ -1,6 +1,6 @@
 import { type RpcError, rpcError } from '../netconf/rpc-error.js'
 import type { ReplyBody } from '../netconf/rpc-reply.js'
-import type { XmlElement } from '../netconf/xml-tree.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import type { Clock } from './clock.js'
 import type { Datastores } from './datastores.js'
 import type { EventLog } from './event-log.js'

@@ -1,11 +1,11 @@
-import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/namespaces.js'
+import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
 import { rpcOf } from '../netconf/rpc.js'
 import { errorInfo } from '../netconf/rpc-error.js'
-import type { XmlAttribute, XmlElement } from '../netconf/xml-tree.js'
+import type { XmlAttribute, XmlElement } from '../netconf/xml/xml-tree.js'
 import { TEST_NS } from './data-model.js'
 import { DATASTORE_OPERATIONS } from './datastore-operations.js'
 import { JUNOS_OPERATIONS } from './junos-operations.js'
-import type { Manner } from './manner.js'
+import type { Manner } from './dialect.js'
 import { refuse, type ServerAnswer, type ServerCall, type ServerOperation } from './server-call.js'
 import {
   MONITORING_OPERATIONS,

@@ -1,6 +1,6 @@
-import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/namespaces.js'
+import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
 import { errorInfo } from '../netconf/rpc-error.js'
-import { childOf, childText, element, type XmlElement } from '../netconf/xml-tree.js'
+import { childOf, childText, element, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { TEST_NS } from './data-model.js'
 import { filtered, filterOf } from './filter-request.js'
 import {

@@ -1,5 +1,5 @@
-import { MONITORING_NS, NETMOD_NOTIFICATION_NS } from '../netconf/namespaces.js'
-import { childText, element, elementsOf, withChildren, type XmlElement } from '../netconf/xml-tree.js'
+import { MONITORING_NS, NETMOD_NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
+import { childText, element, elementsOf, withChildren, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS, deviceElement } from './data-model.js'
 import type { Config } from './edit-config.js'
 import type { Actor } from './netconf-events.js'

@@ -1,6 +1,6 @@
-import { NETMOD_NOTIFICATION_NS } from '../netconf/namespaces.js'
+import { NETMOD_NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
 import { buildNotification } from '../netconf/notification.js'
-import { element, type XmlElement } from '../netconf/xml-tree.js'
+import { element, type XmlElement } from '../netconf/xml/xml-tree.js'
 import type { Clock } from './clock.js'
 import type { EventLog } from './event-log.js'
 import type { SessionSubscription } from './server-call.js'

@@ -1,4 +1,4 @@
-import { elementsOf, textOf, withChildren, type XmlElement } from '../netconf/xml-tree.js'
+import { elementsOf, textOf, withChildren, type XmlElement } from '../netconf/xml/xml-tree.js'
 
 /**
  * What a subtree filter (RFC 6241 §6) selects of a data tree: containment, selection, content match and attribute

@@ -1,5 +1,5 @@
 import { type RpcError, rpcError } from '../netconf/rpc-error.js'
-import { childText } from '../netconf/xml-tree.js'
+import { childText } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS } from './data-model.js'
 import { interfacesOf } from './data-node.js'
 import type { Config } from './edit-config.js'

@@ -1,7 +1,7 @@
 import { onAbort } from '../lib/on-abort.js'
 import { createFairQueue, type Rank } from '../lib/fair-queue.js'
-import { createShares, type Shares } from '../lib/fair-share.js'
-import { createTurns, type Turns } from '../lib/turns.js'
+import { createShares, type Shares } from '../net/fair-share.js'
+import { createTurns, type Turns } from '../lib/time-slicer.js'
 
 export interface AdmissionLimits {
   /** Handshakes that may be worked on at a time. */

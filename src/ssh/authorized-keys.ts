@@ -1,4 +1,4 @@
-import { parseNetwork, plainAddress, within } from './address.js'
+import { parseNetwork, plainAddress, within } from '../net/ip.js'
 import { certifiedKeyType } from './certificate-algorithms.js'
 import { matchesPattern } from './pattern-list.js'
 import { parsePublicKeyLine, type PublicKey } from './public-key.js'

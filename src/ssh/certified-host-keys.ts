@@ -1,7 +1,7 @@
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import type { Certificate } from './certificate.js'
 import { signCertificate, type SigningProblem } from './sign-certificate.js'
-import { type HostKey, type KeyPairProblem, serverHostKeys } from './ssh2-internals-keys.js'
+import { type HostKey, type KeyPairProblem, serverHostKeys } from './ssh2/keys.js'
 
 /** Host keys with certificates for whatever names they are presented under. */
 export interface CertifiedHostKeys {

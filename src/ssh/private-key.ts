@@ -1,5 +1,5 @@
 import type { ParsedKey } from 'ssh2'
-import { ssh2 } from './ssh2.js'
+import { ssh2 } from './ssh2/load.js'
 
 export type PrivateKeyProblem = {
   readonly cause: 'malformed-private-key' | 'passphrase-needed' | 'not-a-private-key'

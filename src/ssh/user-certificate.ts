@@ -1,4 +1,4 @@
-import { parseNetworks, within } from './address.js'
+import { parseNetworks, within } from '../net/ip.js'
 import type { Certificate } from './certificate.js'
 import { type CertificateRefusal, judgeCertificate, refuseCertificate } from './judge-certificate.js'
 import { createWireReader } from './wire-reader.js'

@@ -3,7 +3,7 @@ import { certificateAlgorithm } from './certificate-algorithms.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
 import { keyTypeOf } from './public-key.js'
 import { verifySignature } from './signature.js'
-import { ssh2 } from './ssh2.js'
+import { ssh2 } from './ssh2/load.js'
 
 type OfferedKey = PublicKeyAuthContext['key']
 

@@ -1,6 +1,6 @@
 import type { Enrolment, Sighting, Standing } from './enrolment.js'
 import type { StoredJob } from './job.js'
-import type { GivenEndpoint } from './given-endpoint.js'
+import type { GivenEndpoint } from './endpoint-lease.js'
 import type { StoredToken } from './token.js'
 
 /**

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { boundedWords } from './bounded-words.js'
+import { boundedWords } from '../lib/bounded-labels.js'
 import { measureEventLoopDelay } from './event-loop-delay.js'
 
 /** The way that a client came. */

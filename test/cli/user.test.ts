@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { matchesPassword, parsePasswordHash } from '../../src/access/password-hash.js'
+import { matchesPassword, parsePasswordHash } from '../../src/access/authn/password-hash.js'
 import { userCommand } from '../../src/cli/user.js'
 import { recordedIo } from './recorded-io.js'
 

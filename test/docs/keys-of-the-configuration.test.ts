@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import * as z from 'zod'
-import type { Environment } from '../../src/config/environment.js'
+import type { Environment } from '../../src/config/yaml/environment.js'
 import { configSchema } from '../../src/config/schema.js'
 
 const root = join(import.meta.dirname, '../..')

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import ssh2 from 'ssh2'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hashPassword, matchesPassword, parsePasswordHash } from '../../src/access/password-hash.js'
+import { hashPassword, matchesPassword, parsePasswordHash } from '../../src/access/authn/password-hash.js'
 import { byteSubsystem } from './parts/byte-subsystem.js'
 import { runSsh } from './parts/clients.js'
 import { makeSshKey, type SshKey } from './parts/ssh-keys.js'

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { caCommand } from '../../src/cli/ca.js'
+import { caCommand } from '../../src/cli/ca/ca.js'
 import { recordedIo } from '../cli/recorded-io.js'
 import { type Ended, runSsh } from './parts/clients.js'
 import { makeSshKey, type SshKey } from './parts/ssh-keys.js'

@@ -15,7 +15,7 @@ import { parseKnownHosts } from '../../src/ssh/known-hosts.js'
 import { nothingRevoked, revokedPartOf } from '../../src/ssh/revocation.js'
 import { signCertificate } from '../../src/ssh/sign-certificate.js'
 import type { SignatureAlgorithm } from '../../src/ssh/signature.js'
-import { agentLoginKey } from '../../src/ssh/ssh2-internals-keys.js'
+import { agentLoginKey } from '../../src/ssh/ssh2/keys.js'
 import { certificateIn, type KeyKind, type KeyPair, type KeyRoom, keyKinds, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import {
   dial,

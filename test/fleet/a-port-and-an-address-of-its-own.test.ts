@@ -4,10 +4,10 @@ import {
   type EndpointAssignments,
   type EndpointProblem,
   type EndpointRanges,
-} from '../../src/fleet/endpoint-assignments.js'
-import type { AddressPrefix } from '../../src/fleet/endpoint-pool.js'
+} from '../../src/fleet/endpoints/endpoint-assignments.js'
+import type { AddressPrefix } from '../../src/fleet/endpoints/endpoint-pool.js'
 import type { Device } from '../../src/fleet/fleet.js'
-import type { GivenEndpoint } from '../../src/store/given-endpoint.js'
+import type { GivenEndpoint } from '../../src/store/endpoint-lease.js'
 import type { Store } from '../../src/store/store.js'
 
 const loopback: AddressPrefix = { family: 'ipv4', network: 0x7f010000n, bits: 16 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createWriteBehind, type EnrolmentEdit } from '../../src/fleet/write-behind.js'
+import { createWriteBehind, type EnrolmentEdit } from '../../src/fleet/enrolment/write-behind.js'
 
 const nothing: EnrolmentEdit = () => undefined
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { inBackground, oneAfterAnother, reportFault, tellFaultsTo } from '../../src/lib/background.js'
-import { createTurns } from '../../src/lib/turns.js'
+import { createTurns } from '../../src/lib/time-slicer.js'
 
 const broken = new Error('broken')
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFairQueue } from '../../src/lib/fair-queue.js'
-import { createShares } from '../../src/lib/fair-share.js'
+import { createShares } from '../../src/net/fair-share.js'
 
 const anybody = () => true
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { CAPABILITY } from '../../src/netconf/capabilities.js'
-import { encodeFrame } from '../../src/netconf/frame-encoder.js'
-import type { Framing } from '../../src/netconf/framing.js'
+import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
+import type { Framing } from '../../src/netconf/framing/framing.js'
 import { buildHello } from '../../src/netconf/hello.js'
-import { createSessionScanner } from '../../src/netconf/session-scanner.js'
-import { serialiseXml } from '../../src/netconf/xml-serialise.js'
+import { createSessionScanner } from '../../src/netconf/framing/session-scanner.js'
+import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
 
 const { base10, base11 } = CAPABILITY
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CAPABILITY, hasCapability, junosSpelling } from '../../src/netconf/capabilities.js'
 import { agreeFraming, buildHello, parseHello } from '../../src/netconf/hello.js'
-import { NETCONF_NS, NOTIFICATION_NS } from '../../src/netconf/namespaces.js'
+import { NETCONF_NS, NOTIFICATION_NS } from '../../src/netconf/xml/namespaces.js'
 import { buildNotification, notificationOf } from '../../src/netconf/notification.js'
 import { buildRpc, operation, rpcOf } from '../../src/netconf/rpc.js'
 import {
@@ -13,9 +13,9 @@ import {
   rpcErrorOf,
 } from '../../src/netconf/rpc-error.js'
 import { buildRpcReply, parseRpcReply } from '../../src/netconf/rpc-reply.js'
-import { parseXml } from '../../src/netconf/xml-parse.js'
-import { serialiseXml } from '../../src/netconf/xml-serialise.js'
-import { attribute, element } from '../../src/netconf/xml-tree.js'
+import { parseXml } from '../../src/netconf/xml/xml-parse.js'
+import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
+import { attribute, element } from '../../src/netconf/xml/xml-tree.js'
 
 describe('hello', () => {
   test('comes back as it was built', () => {

@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { jsonToElements, jsonToXml } from '../../src/netconf/json-to-xml.js'
-import { NETCONF_NS } from '../../src/netconf/namespaces.js'
+import { jsonToElements, jsonToXml } from '../../src/netconf/xml/json-to-xml.js'
+import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { createRequestReader } from '../../src/netconf/request-reader.js'
 import { parseRpcReply } from '../../src/netconf/rpc-reply.js'
-import { parseXml } from '../../src/netconf/xml-parse.js'
-import { serialiseXml } from '../../src/netconf/xml-serialise.js'
-import { xmlToJson } from '../../src/netconf/xml-to-json.js'
+import { parseXml } from '../../src/netconf/xml/xml-parse.js'
+import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
+import { xmlToJson } from '../../src/netconf/xml/xml-to-json.js'
 import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
 
 /** Octets of a document that is worked on at a stretch. */

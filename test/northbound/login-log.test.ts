@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { LoginBlock } from '../../src/access/login-limits.js'
+import type { LoginBlock } from '../../src/access/authn/login-limits.js'
 import { createLoginLog, type LoginTried } from '../../src/northbound/login-log.js'
 import { createLog } from '../../src/telemetry/log.js'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Role } from '../../src/access/role.js'
+import type { Role } from '../../src/access/authz/role.js'
 import { accountsOverSsh, authorise } from '../../src/northbound/authorise.js'
 
 it('a role for files adds no operations to those of a viewer over SSH', async () => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { textOf } from '../../src/netconf/xml-tree.js'
+import { textOf } from '../../src/netconf/xml/xml-tree.js'
 import { generatedContent } from '../../src/simulator/generated-content.js'
 import { netconfChannel } from './support/bridge-stand-in.js'
 import { beginCallHomeTest, type CallHomeTest, ended, happens, session } from './support/call-home-test.js'

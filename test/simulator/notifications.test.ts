@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { NETCONF_NOTIFICATIONS_NS as EVENTS, NOTIFICATION_NS } from '../../src/netconf/namespaces.js'
-import { childText, element, textOf } from '../../src/netconf/xml-tree.js'
+import { NETCONF_NOTIFICATIONS_NS as EVENTS, NOTIFICATION_NS } from '../../src/netconf/xml/namespaces.js'
+import { childText, element, textOf } from '../../src/netconf/xml/xml-tree.js'
 import {
   createNetconfServer,
   type NetconfServer,

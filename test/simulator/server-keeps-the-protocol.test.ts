@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { CAPABILITY } from '../../src/netconf/capabilities.js'
-import { createFrameDecoder } from '../../src/netconf/frame-decoder.js'
-import { encodeFrame } from '../../src/netconf/frame-encoder.js'
+import { createFrameDecoder } from '../../src/netconf/framing/frame-decoder.js'
+import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { buildHello } from '../../src/netconf/hello.js'
 import { parseRpcReply } from '../../src/netconf/rpc-reply.js'
-import { serialiseXml } from '../../src/netconf/xml-serialise.js'
+import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
 import { converse } from './support/raw-conversation.js'
 
 const cleanups: (() => void)[] = []

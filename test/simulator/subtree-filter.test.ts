@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { parseXml } from '../../src/netconf/xml-parse.js'
-import { serialiseXml } from '../../src/netconf/xml-serialise.js'
-import { elementsOf, type XmlElement } from '../../src/netconf/xml-tree.js'
+import { parseXml } from '../../src/netconf/xml/xml-parse.js'
+import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
+import { elementsOf, type XmlElement } from '../../src/netconf/xml/xml-tree.js'
 import { selectSubtrees } from '../../src/simulator/subtree-filter.js'
 
 const DATA = `<top xmlns="urn:t">

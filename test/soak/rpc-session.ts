@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { NETCONF_NS } from '../../src/netconf/namespaces.js'
+import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { within } from '../e2e/parts/wait-for.js'
 import { helloFor } from '../northbound/ssh/support/guarded-conversation.js'
 

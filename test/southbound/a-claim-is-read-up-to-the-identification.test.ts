@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { readClaim } from '../../src/southbound/initiation.js'
+import { readClaim } from '../../src/southbound/ssh/initiation.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { openSocketPair, readOctets, readToEnd } from './support/socket-pair.js'
 

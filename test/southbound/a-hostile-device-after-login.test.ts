@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Connection, ServerChannel } from 'ssh2'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { FleetEvents } from '../../src/fleet/events.js'
-import { ssh2 } from '../../src/ssh/ssh2.js'
+import { ssh2 } from '../../src/ssh/ssh2/load.js'
 import { type CallHomeRoom, type CallHomeRoomOptions, configuredDevice, openCallHome } from './support/call-home.js'
 import { newDeviceKey } from './support/calling-device.js'
 

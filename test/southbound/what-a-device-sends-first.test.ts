@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { maxInitiationLength, readInitiation } from '../../src/southbound/initiation-sequence.js'
+import { maxInitiationLength, readInitiation } from '../../src/southbound/ssh/initiation-sequence.js'
 
 const key = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b', 'hex'), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]).toString('base64')}`
 const start = 'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\n'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { assertSupportedSsh2, nativeCryptoAvailable, remoteSoftwareOf, socketOf } from '../../src/ssh/ssh2-internals.js'
+import { assertSupportedSsh2, nativeCryptoAvailable, remoteSoftwareOf, socketOf } from '../../src/ssh/ssh2/channels.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { openSshPair } from './support/ssh-pair.js'
 

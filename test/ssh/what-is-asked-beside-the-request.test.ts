@@ -3,16 +3,16 @@ import type { ClientChannel, Connection, Session } from 'ssh2'
 import ssh2 from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
-import { governFlow } from '../../src/ssh/ssh2-internals-flow.js'
+import { governFlow } from '../../src/ssh/ssh2/flow-control.js'
 import {
   type ChannelRequest,
   type OpenedSession,
   openSessionChannel,
   socketOf,
   type Terminal,
-} from '../../src/ssh/ssh2-internals.js'
-import { sendChannelRequest } from '../../src/ssh/ssh2-internals-packet.js'
-import { answerAfterExit, controlsOf, takeSessionRequests } from '../../src/ssh/ssh2-internals-requests.js'
+} from '../../src/ssh/ssh2/channels.js'
+import { sendChannelRequest } from '../../src/ssh/ssh2/packets.js'
+import { answerAfterExit, controlsOf, takeSessionRequests } from '../../src/ssh/ssh2/session-requests.js'
 import { sshString, sshUint32 } from '../../src/ssh/wire.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { closeOf } from '../e2e/support/test-client.js'

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Enrolment, Pin } from '../../src/store/enrolment.js'
-import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite-store.js'
+import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js'
 import type { Store, StoreProblem, StoreResult } from '../../src/store/store.js'
 
 /** A data-dir of its own, and the stores that were opened in it. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createStallLog } from '../../src/cli/log-stalls.js'
+import { createStallLog } from '../../src/app/log-stalls.js'
 import { workOn } from '../../src/lib/current-work.js'
 import { type EventLoopStall, SHORTEST_STALL, watchForStalls } from '../../src/telemetry/event-loop-stalls.js'
 import { createLog } from '../../src/telemetry/log.js'

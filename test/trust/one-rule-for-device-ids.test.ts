@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { simulateCommand } from '../../src/cli/simulate.js'
+import { simulateCommand } from '../../src/cli/lab/simulate.js'
 import { deviceId as configuredId } from '../../src/config/scalars.js'
 import { newDeviceIdSchema } from '../../src/northbound/http/routes/devices/device-id.js'
-import { readInitiation } from '../../src/southbound/initiation-sequence.js'
+import { readInitiation } from '../../src/southbound/ssh/initiation-sequence.js'
 import { fingerprintOf } from '../../src/ssh/public-key.js'
 import { faultOfDeviceId } from '../../src/trust/device-id.js'
 

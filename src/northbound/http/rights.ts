@@ -1,7 +1,7 @@
-import type { ApiToken } from '../../access/api-token.js'
-import { samePrincipal } from '../../access/principal.js'
+import type { ApiToken } from '../../access/authn/api-token.js'
+import { samePrincipal } from '../../access/authz/principal.js'
 import type { LiveSession } from '../../fleet/live-session.js'
-import type { Caller } from './caller.js'
+import type { Caller } from './middleware/caller.js'
 import type { Job } from './jobs/job.js'
 
 /**

@@ -1,4 +1,4 @@
-import type { Permission } from '../../access/permission.js'
+import type { Permission } from '../../access/authz/permission.js'
 import type { ChannelPurpose } from '../../fleet/link.js'
 import type { SessionRefusalText } from '../authorise.js'
 import type { ChannelUse } from './channel-request.js'

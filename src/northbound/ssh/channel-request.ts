@@ -1,4 +1,4 @@
-import type { ChannelKind } from '../../access/role.js'
+import type { ChannelKind } from '../../access/authz/role.js'
 import type { ChannelPurpose } from '../../fleet/link.js'
 import { isScpCommand } from './scp-command.js'
 

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { sshListenerOptions } from '../../ssh/listener-options.js'
+import { sshListenerOptions } from '../../net/listener-options.js'
 
 /** A socket address on which one device alone is reached. */
 export interface DeviceListener {

@@ -1,6 +1,6 @@
 import type { PublicKeyAuthContext } from 'ssh2'
-import { authorizedKeysLike } from '../../access/authorized-key.js'
-import type { AuthorizedKeyOptions, User } from '../../access/user.js'
+import { authorizedKeysLike } from '../../access/authn/authorized-key.js'
+import type { AuthorizedKeyOptions, User } from '../../access/authn/user.js'
 import { fromAllows } from '../../ssh/authorized-keys.js'
 import type { Certificate } from '../../ssh/certificate.js'
 import type { CertificateRefusalReason } from '../../ssh/judge-certificate.js'

@@ -1,15 +1,15 @@
 import { inBackground } from '../../lib/background.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
-import type { RightEnd } from '../../access/right-end.js'
-import type { SessionRecord } from '../../access/record.js'
+import type { RightEnd } from '../../access/authz/right-end.js'
+import type { SessionRecord } from '../../audit/audit-log.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
-import { sendEof, sendExit } from '../../ssh/ssh2-internals.js'
-import type { Breach } from './guarded-requests.js'
-import { type OctetSink, sinkInto } from './octet-sink.js'
-import { pour } from './pour.js'
-import type { StartGuard } from './request-guard.js'
+import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
+import type { Breach } from './guard/guarded-requests.js'
+import { type OctetSink, sinkInto } from './byte-sink.js'
+import { pour } from './pipe-to-sink.js'
+import type { StartGuard } from './guard/request-guard.js'
 
 /** How a relay ended, and the octets it carried each way. */
 export interface RelayEnd {

@@ -1,4 +1,4 @@
-import { createShares, USER_SHARES } from '../../lib/fair-share.js'
+import { createShares, USER_SHARES } from '../../net/fair-share.js'
 
 export interface SeatLimits {
   readonly maxConnections: number

@@ -1,7 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import type { Connection, Session } from 'ssh2'
 import type { DeviceChannel, EnvironmentVariable, Terminal, WindowSize } from '../../fleet/link.js'
-import { takeSessionRequests } from '../../ssh/ssh2-internals-requests.js'
+import { takeSessionRequests } from '../../ssh/ssh2/session-requests.js'
 
 /** What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals. */
 export interface Surroundings {

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { Agent, request as requestHttp } from 'node:http'
 import { join } from 'node:path'
-import { parseXml } from '../../../src/netconf/xml-parse.js'
-import type { XmlElement } from '../../../src/netconf/xml-tree.js'
+import { parseXml } from '../../../src/netconf/xml/xml-parse.js'
+import type { XmlElement } from '../../../src/netconf/xml/xml-tree.js'
 import type { RunningBridge } from './bridge.js'
 
 export type HttpAnswer = {

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { EventSource } from 'eventsource'
-import { element } from '../../../src/netconf/xml-tree.js'
+import { element } from '../../../src/netconf/xml/xml-tree.js'
 import type { SimulatedDevice } from '../../../src/simulator/simulated-device.js'
 import type { RunningBridge } from './bridge.js'
 import { ops } from './users.js'

@@ -1,4 +1,4 @@
-import type { Decider, EnrolmentChange, Enrolments } from '../../../src/fleet/enrolment.js'
+import type { Decider, EnrolmentChange, Enrolments } from '../../../src/fleet/enrolment/enrolment.js'
 
 type Desk = Pick<Enrolments, 'get' | 'approve' | 'repin'>
 

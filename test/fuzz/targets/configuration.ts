@@ -1,4 +1,4 @@
-import { layeredEnvironment } from '../../../src/config/environment.js'
+import { layeredEnvironment } from '../../../src/config/yaml/environment.js'
 import { parseConfig } from '../../../src/config/parse-config.js'
 import { formatProblem } from '../../../src/config/problem.js'
 import { holds, type Target } from '../target.js'

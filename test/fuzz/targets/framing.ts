@@ -1,8 +1,8 @@
-import { createFrameDecoder } from '../../../src/netconf/frame-decoder.js'
-import { encodeFrame } from '../../../src/netconf/frame-encoder.js'
+import { createFrameDecoder } from '../../../src/netconf/framing/frame-decoder.js'
+import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
 import { createFrameReader } from '../../../src/netconf/frame-reader.js'
-import type { Framing } from '../../../src/netconf/framing.js'
-import { createMessageScanner } from '../../../src/netconf/message-scanner.js'
+import type { Framing } from '../../../src/netconf/framing/framing.js'
+import { createMessageScanner } from '../../../src/netconf/framing/message-scanner.js'
 import { createRandom, type Random, randomFor } from '../random.js'
 import { same, type Target } from '../target.js'
 

@@ -1,4 +1,4 @@
-import { maxInitiationLength, readInitiation } from '../../../src/southbound/initiation-sequence.js'
+import { maxInitiationLength, readInitiation } from '../../../src/southbound/ssh/initiation-sequence.js'
 import { faultOfDeviceId } from '../../../src/trust/device-id.js'
 import { randomFor } from '../random.js'
 import { holds, same, type Target } from '../target.js'

@@ -1,6 +1,6 @@
 import ssh2, { type Client, type ClientChannel } from 'ssh2'
-import { encodeFrame } from '../../../src/netconf/frame-encoder.js'
-import { NETCONF_NS } from '../../../src/netconf/namespaces.js'
+import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
+import { NETCONF_NS } from '../../../src/netconf/xml/namespaces.js'
 import { ops } from '../../e2e/support/users.js'
 import { helloFor, inEndOfMessage } from '../../northbound/ssh/support/guarded-conversation.js'
 import { attackSideBySide } from '../parts/attack-side-by-side.js'

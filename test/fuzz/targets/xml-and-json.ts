@@ -1,10 +1,10 @@
 import { parseHello } from '../../../src/netconf/hello.js'
-import { jsonToXml } from '../../../src/netconf/json-to-xml.js'
+import { jsonToXml } from '../../../src/netconf/xml/json-to-xml.js'
 import { parseRpcReply } from '../../../src/netconf/rpc-reply.js'
-import { parseRootTag, parseXml } from '../../../src/netconf/xml-parse.js'
-import { serialiseXml } from '../../../src/netconf/xml-serialise.js'
-import { xmlToJson } from '../../../src/netconf/xml-to-json.js'
-import type { XmlElement } from '../../../src/netconf/xml-tree.js'
+import { parseRootTag, parseXml } from '../../../src/netconf/xml/xml-parse.js'
+import { serialiseXml } from '../../../src/netconf/xml/xml-serialise.js'
+import { xmlToJson } from '../../../src/netconf/xml/xml-to-json.js'
+import type { XmlElement } from '../../../src/netconf/xml/xml-tree.js'
 import { holds, same, type Target } from '../target.js'
 
 /** Documents that come from either side, and what they are in the other form. */

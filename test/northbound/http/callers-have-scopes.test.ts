@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Role } from '../../../src/access/role.js'
-import type { Scope } from '../../../src/access/scope.js'
+import type { Role } from '../../../src/access/authz/role.js'
+import type { Scope } from '../../../src/access/authz/scope.js'
 import { createApp } from '../../../src/northbound/http/app.js'
-import { type Caller, type ProvenUser, userCaller } from '../../../src/northbound/http/caller.js'
+import { type Caller, type ProvenUser, userCaller } from '../../../src/northbound/http/middleware/caller.js'
 import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 

@@ -1,6 +1,6 @@
-import type { ApiToken } from '../../../src/access/api-token.js'
-import { createLiveRights } from '../../../src/access/live-rights.js'
-import { createTokenDesk, type TokenShelf } from '../../../src/access/token-desk.js'
+import type { ApiToken } from '../../../src/access/authn/api-token.js'
+import { createLiveRights } from '../../../src/access/authz/live-rights.js'
+import { createTokenDesk, type TokenShelf } from '../../../src/access/authn/token-service.js'
 import type {
   AddedDevice,
   Decider,
@@ -9,18 +9,18 @@ import type {
   EnrolmentProblem,
   Enrolments,
   EnrolmentView,
-} from '../../../src/fleet/enrolment.js'
+} from '../../../src/fleet/enrolment/enrolment.js'
 import type { DeviceStatus } from '../../../src/fleet/device-status.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { Ports } from '../../../src/northbound/http/api.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
 
-import type { CallLimits } from '../../../src/northbound/http/rpc/call-limits.js'
-import { createRpcDesk } from '../../../src/northbound/http/rpc/rpc-desk.js'
+import type { CallLimits } from '../../../src/rpc/call-limits.js'
+import { createRpcDesk } from '../../../src/rpc/rpc-service.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import { notConnected } from '../../../src/fleet/session-refusal.js'
-import { createFleetEventLog } from '../../../src/northbound/http/streams/fleet-events.js'
-import { operatorCaller } from '../../../src/northbound/http/caller.js'
+import { createFleetEventLog } from '../../../src/fleet/event-log.js'
+import { operatorCaller } from '../../../src/northbound/http/middleware/caller.js'
 
 /** The defaults of the configuration. */
 export const callLimits: CallLimits = {

@@ -4,15 +4,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
-import { createBodyBudget } from '../../../src/northbound/http/body-budget.js'
+import { createBodyBudget } from '../../../src/northbound/http/middleware/body-budget.js'
 import {
   createHttpListener,
   type HttpListener,
   type HttpListenerLimits,
-} from '../../../src/northbound/http/listener.js'
-import { proxyTrust } from '../../../src/northbound/http/peer.js'
+} from '../../../src/northbound/http/server/tcp.js'
+import { proxyTrust } from '../../../src/northbound/http/middleware/peer.js'
 import { answerProblem } from '../../../src/northbound/http/problem.js'
-import { createCallGate } from '../../../src/northbound/http/rpc/call-gate.js'
+import { createCallGate } from '../../../src/rpc/call-gate.js'
 import type { Span, Tracer } from '../../../src/telemetry/traces.js'
 import { LONGEST_TURN, measureLoopTurns } from '../../support/loop-turn.js'
 import { fleetInMemory } from './fleet-in-memory.js'

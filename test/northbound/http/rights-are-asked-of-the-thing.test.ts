@@ -1,12 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Role } from '../../../src/access/role.js'
-import type { Scope } from '../../../src/access/scope.js'
+import type { Role } from '../../../src/access/authz/role.js'
+import type { Scope } from '../../../src/access/authz/scope.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import type { Api } from '../../../src/northbound/http/api.js'
 import { createApp } from '../../../src/northbound/http/app.js'
-import { type Caller, operatorCaller, type ProvenUser, userCaller } from '../../../src/northbound/http/caller.js'
+import {
+  type Caller,
+  operatorCaller,
+  type ProvenUser,
+  userCaller,
+} from '../../../src/northbound/http/middleware/caller.js'
 import type { Job } from '../../../src/northbound/http/jobs/job.js'
-import { createJobDesk, type JobDesk } from '../../../src/northbound/http/jobs/job-desk.js'
+import { createJobDesk, type JobDesk } from '../../../src/rpc/jobs/job-queue.js'
 import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AuthorizedKey, User } from '../../../src/access/user.js'
+import type { AuthorizedKey, User } from '../../../src/access/authn/user.js'
 import { judgeUserKey, type KeyVerdict } from '../../../src/northbound/ssh/judge-user-key.js'
 import { parseAuthorizedKeyLine } from '../../../src/ssh/authorized-keys.js'
 import type { Certificate } from '../../../src/ssh/certificate.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseLoginName } from '../../../src/northbound/ssh/addressing.js'
+import { parseLoginName } from '../../../src/northbound/ssh/login-name.js'
 import { type Door, refusalOfTarget } from '../../../src/northbound/ssh/target.js'
 
 /** The users that there are, some with a device of their own. */

@@ -1,9 +1,9 @@
 import { CAPABILITY } from '../../../src/netconf/capabilities.js'
-import { createFrameDecoder } from '../../../src/netconf/frame-decoder.js'
-import { encodeFrame } from '../../../src/netconf/frame-encoder.js'
-import type { Framing } from '../../../src/netconf/framing.js'
+import { createFrameDecoder } from '../../../src/netconf/framing/frame-decoder.js'
+import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
+import type { Framing } from '../../../src/netconf/framing/framing.js'
 import { agreeFraming, buildHello, parseHello } from '../../../src/netconf/hello.js'
-import { serialiseXml } from '../../../src/netconf/xml-serialise.js'
+import { serialiseXml } from '../../../src/netconf/xml/xml-serialise.js'
 import { createNetconfServer, type NetconfServerOptions } from '../../../src/simulator/netconf-server.js'
 import { channelPair, serveOn } from './netconf-client.js'
 

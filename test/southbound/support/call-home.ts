@@ -3,18 +3,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { credentialsFor } from '../../../src/cli/settings.js'
-import type { ConfiguredDevice } from '../../../src/fleet/enrolled-device.js'
-import { createEnrolmentDesk, type EnrolmentDesk, type EnrolmentLimits } from '../../../src/fleet/enrolment-desk.js'
+import { credentialsFor } from '../../../src/app/settings.js'
+import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
+import {
+  createEnrolmentDesk,
+  type EnrolmentDesk,
+  type EnrolmentLimits,
+} from '../../../src/fleet/enrolment/enrolment-service.js'
 import type { LinkRefusal } from '../../../src/fleet/events.js'
 import { createFleet, type Fleet, type FleetLimits } from '../../../src/fleet/fleet.js'
-import type { ChannelLimits } from '../../../src/southbound/device-channels.js'
+import type { ChannelLimits } from '../../../src/southbound/ssh/device-channels.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
-import { openSqliteStore } from '../../../src/store/sqlite-store.js'
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import { createLog } from '../../../src/telemetry/log.js'
 import type { CallHomeMetrics } from '../../../src/telemetry/metrics.js'
 import type { Credentials } from '../../../src/trust/credentials.js'
-import type { Evidence } from '../../../src/trust/judge-host-key.js'
+import type { Evidence } from '../../../src/trust/ssh/judge-host-key.js'
 import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
 import { anchorsWith } from '../../trust/support/known-devices.js'
 

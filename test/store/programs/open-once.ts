@@ -1,4 +1,4 @@
-import { openSqliteStore } from '../../../src/store/sqlite-store.js'
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 
 const [, , directory = ''] = process.argv
 const opened = await openSqliteStore({ directory, touchInterval: 60_000, busyTimeout: 20, onProblem: () => {} })

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { openSqliteStore } from '../../../src/store/sqlite-store.js'
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import { generationOf, ofGeneration, SEEN_FROM } from '../generation.js'
 
 const [, , directory = ''] = process.argv

@@ -1,6 +1,6 @@
 import { parseKnownHosts } from '../../../src/ssh/known-hosts.js'
 import { nothingRevoked, type Revocations } from '../../../src/ssh/revocation.js'
-import type { Verdict } from '../../../src/trust/judge-host-key.js'
+import type { Verdict } from '../../../src/trust/ssh/judge-host-key.js'
 import type { KnownDevice } from '../../../src/trust/known-device.js'
 import type { FirstUse, TrustAnchors } from '../../../src/trust/trust-anchors.js'
 

@@ -1,5 +1,5 @@
-import type { Principal } from '../../../access/principal.js'
-import type { Scope } from '../../../access/scope.js'
+import type { Principal } from '../../../access/authz/principal.js'
+import type { Scope } from '../../../access/authz/scope.js'
 
 /** Whose rights a job runs with; they are looked up when it runs. */
 export interface JobOwner extends Principal {

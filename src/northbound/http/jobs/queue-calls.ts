@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
-import { requireScopeOnDevice } from '../require-scope.js'
+import { requireScopeOnDevice } from '../middleware/require-scope.js'
 import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
 import { shownJob } from '../routes/jobs/job-view.js'

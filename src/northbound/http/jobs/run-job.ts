@@ -1,5 +1,5 @@
 import type { Api } from '../api.js'
-import type { Caller } from '../caller.js'
+import type { Caller } from '../middleware/caller.js'
 import { readBoundedAnswer } from '../rpc/bounded-answer.js'
 import type { Job, JobAnswer } from './job.js'
 

@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono'
 import type { Metrics } from '../../../telemetry/metrics.js'
 import type { Api, ApiEnv } from '../api.js'
 import { problemResponses } from '../problem.js'
-import { needs, requireScope } from '../require-scope.js'
+import { needs, requireScope } from '../middleware/require-scope.js'
 
 const definition = {
   method: 'get' as const,

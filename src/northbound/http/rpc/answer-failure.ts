@@ -3,7 +3,7 @@ import { rpcError } from '../../../netconf/rpc-error.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 import type { SessionRefusalText } from '../../authorise.js'
-import type { CallFailure } from './call-failure.js'
+import type { CallFailure } from '../../../rpc/call-failure.js'
 import { shownRpcError } from './shown-rpc-error.js'
 
 /** nginx's word for a client that closed its connection; nobody reads it but the log. */

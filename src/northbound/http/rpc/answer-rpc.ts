@@ -1,20 +1,27 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
-import type { Operation } from '../../../access/operation.js'
-import { decide } from '../../../access/operation-rule.js'
-import type { Permission } from '../../../access/permission.js'
+import type { Operation } from '../../../access/authz/operation.js'
+import { decide } from '../../../access/authz/operation-rule.js'
+import type { Permission } from '../../../access/authz/permission.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import type { XmlAttribute } from '../../../netconf/xml-tree.js'
+import type { XmlAttribute } from '../../../netconf/xml/xml-tree.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { answerFailure, answerForbidden, answerRefused } from './answer-failure.js'
 import { answerReply, type ReplyFormat } from './answer-reply.js'
-import { type CallDeadline, createCallDeadline } from './call-deadline.js'
-import { type CallFailure, deviceTimeout, type Failed, linkLost, outcomeUnknown, whyEnded } from './call-failure.js'
-import type { ExplicitSession } from './explicit-sessions.js'
-import type { OperationManner } from './operation-manner.js'
-import { askOnOwnSession } from './own-session.js'
+import { type CallDeadline, createCallDeadline } from '../../../rpc/call-deadline.js'
+import {
+  type CallFailure,
+  deviceTimeout,
+  type Failed,
+  linkLost,
+  outcomeUnknown,
+  whyEnded,
+} from '../../../rpc/call-failure.js'
+import type { ExplicitSession } from '../../../rpc/client-sessions.js'
+import type { OperationManner } from '../../../rpc/session-policy.js'
+import { askOnOwnSession } from '../../../rpc/one-shot-session.js'
 import type { PreparedOperation } from './prepared-operation.js'
 import { recordRpc } from './record-rpc.js'
 import { ReplyStalled } from './reply-content.js'

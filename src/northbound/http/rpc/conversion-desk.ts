@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { Context } from 'hono'
-import { type Principal, principalKey } from '../../../access/principal.js'
+import { type Principal, principalKey } from '../../../access/authz/principal.js'
 import { answerProblem } from '../problem.js'
-import type { CallLimits } from './call-limits.js'
+import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
 
 /** Octets of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten milliseconds at most. */

@@ -1,5 +1,5 @@
 import type { Result } from '../../../netconf/result.js'
-import type { XmlAttribute } from '../../../netconf/xml-tree.js'
+import type { XmlAttribute } from '../../../netconf/xml/xml-tree.js'
 import { type ConvertedReply, convertReply } from './converted-reply.js'
 import { type BodyFault, type BodyLimits, readRpcBody, type RpcBody } from './rpc-body.js'
 import { type BodyWithoutPayloads, takePayloadsOut } from './written-payloads.js'

@@ -1,9 +1,9 @@
-import { MONITORING_NS } from '../../../netconf/namespaces.js'
+import { MONITORING_NS } from '../../../netconf/xml/namespaces.js'
 import { failed, type Result, succeeded } from '../../../netconf/result.js'
-import { parseXml } from '../../../netconf/xml-parse.js'
-import { serialiseXml } from '../../../netconf/xml-serialise.js'
-import { xmlToJson } from '../../../netconf/xml-to-json.js'
-import { childOf, elementsOf, textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml-tree.js'
+import { parseXml } from '../../../netconf/xml/xml-parse.js'
+import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
+import { xmlToJson } from '../../../netconf/xml/xml-to-json.js'
+import { childOf, elementsOf, textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml/xml-tree.js'
 
 /** A reply as something else than XML. */
 export interface ConvertedReply {

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
-import { NETCONF_NS } from '../../../netconf/namespaces.js'
-import { isXmlText } from '../../../netconf/xml-serialise.js'
-import { attribute, element, isNamed, type XmlElement } from '../../../netconf/xml-tree.js'
+import { NETCONF_NS } from '../../../netconf/xml/namespaces.js'
+import { isXmlText } from '../../../netconf/xml/xml-serialise.js'
+import { attribute, element, isNamed, type XmlElement } from '../../../netconf/xml/xml-tree.js'
 import { elementsOfPayload, InvalidField, payloadSchema } from './payload.js'
 
 /** Text that XML can hold. */

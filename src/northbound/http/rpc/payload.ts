@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi'
-import { jsonToElements } from '../../../netconf/json-to-xml.js'
-import { readXmlFragment } from '../../../netconf/xml-fragment.js'
-import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
+import { jsonToElements } from '../../../netconf/xml/json-to-xml.js'
+import { readXmlFragment } from '../../../netconf/xml/xml-fragment.js'
+import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
 import type { WrittenPayload } from './written-payloads.js'
-import type { XmlElement } from '../../../netconf/xml-tree.js'
+import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
 
 /** Elements of a data model, as XML text or as JSON (docs/http.md). */
 export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.unknown())]).openapi('Payload', {

@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import type { ApiEnv } from '../api.js'
-import { pointerTo } from '../handle-failures.js'
+import { pointerTo } from '../middleware/handle-failures.js'
 import { answerProblem } from '../problem.js'
 import { answerNotConverted, IS_LARGE } from './conversion-desk.js'
 import { type BodyFault, readRpcBody, type RpcBody } from './rpc-body.js'
-import type { RpcDesk } from './rpc-desk.js'
+import type { RpcDesk } from '../../../rpc/rpc-service.js'
 
 /** One operation that a client sent as it is. */
 export interface ReadRpc extends RpcBody {

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import { boundedRpc, type RpcEntry } from '../../../access/record-entry.js'
-import { traceRpc } from '../../trace-rpc.js'
+import { boundedRpc, type RpcEntry } from '../../../audit/audit-event.js'
+import { traceRpc } from '../../../rpc/trace-rpc.js'
 import type { ApiEnv, Ports } from '../api.js'
 
 /** Tells the record, and the trace of the call, of an RPC that has ended. */

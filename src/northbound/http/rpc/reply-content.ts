@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import { findRootStartTag } from '../../../netconf/root-start-tag.js'
+import { findRootStartTag } from '../../../netconf/xml/root-start-tag.js'
 
 /** A part of a reply did not come in time. */
 export class ReplyStalled extends Error {}

@@ -1,10 +1,10 @@
-import { jsonToXml } from '../../../netconf/json-to-xml.js'
-import { NETCONF_NS } from '../../../netconf/namespaces.js'
+import { jsonToXml } from '../../../netconf/xml/json-to-xml.js'
+import { NETCONF_NS } from '../../../netconf/xml/namespaces.js'
 import { failed, type Result, succeeded } from '../../../netconf/result.js'
 import { rpcOf } from '../../../netconf/rpc.js'
-import { parseXml } from '../../../netconf/xml-parse.js'
-import { RPC_SCOPE } from '../../../netconf/xml-to-json.js'
-import { textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml-tree.js'
+import { parseXml } from '../../../netconf/xml/xml-parse.js'
+import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
+import { textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml/xml-tree.js'
 import { type PreparedOperation, prepareOperation } from './prepared-operation.js'
 
 /** One operation that a client sent as it is. */

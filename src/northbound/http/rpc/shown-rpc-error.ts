@@ -1,9 +1,9 @@
 import type { z } from '@hono/zod-openapi'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { NETCONF_NS } from '../../../netconf/namespaces.js'
+import { NETCONF_NS } from '../../../netconf/xml/namespaces.js'
 import type { ErrorTag, RpcError } from '../../../netconf/rpc-error.js'
-import { EMPTY_SCOPE, type JsonXmlObject, type Scope, xmlToJson } from '../../../netconf/xml-to-json.js'
-import { element, type XmlElement } from '../../../netconf/xml-tree.js'
+import { EMPTY_SCOPE, type JsonXmlObject, type Scope, xmlToJson } from '../../../netconf/xml/xml-to-json.js'
+import { element, type XmlElement } from '../../../netconf/xml/xml-tree.js'
 import type { rpcErrorSchema } from '../problem.js'
 
 /** The status of an error tag (RFC 8040 §7). Where that leaves a choice, the one that says more of a call. */

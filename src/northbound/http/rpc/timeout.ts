@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import { answerProblem } from '../problem.js'
-import type { CallLimits } from './call-limits.js'
+import type { CallLimits } from '../../../rpc/call-limits.js'
 
 const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 

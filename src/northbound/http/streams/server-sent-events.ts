@@ -1,8 +1,8 @@
 import { onAbort } from '../../../lib/on-abort.js'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import type { LiveThing } from '../../../access/live-rights.js'
-import type { RightEnd } from '../../../access/right-end.js'
+import type { LiveThing } from '../../../access/authz/live-rights.js'
+import type { RightEnd } from '../../../access/authz/right-end.js'
 import type { ApiEnv, Ports } from '../api.js'
 import type { BoundedQueue } from './bounded-queue.js'
 

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
-import { principalKey } from '../../../access/principal.js'
-import { createShares, type Shares, USER_SHARES } from '../../../lib/fair-share.js'
+import { principalKey } from '../../../access/authz/principal.js'
+import { createShares, type Shares, USER_SHARES } from '../../../net/fair-share.js'
 import type { ApiEnv, Ports } from '../api.js'
 import { answerProblem } from '../problem.js'
 

@@ -1,8 +1,8 @@
 import { Hono } from 'hono'
 import { beforeEach, expect, it } from 'vitest'
 import type { ApiEnv } from '../../../../src/northbound/http/api.js'
-import type { Caller } from '../../../../src/northbound/http/caller.js'
-import { createKeptAnswers } from '../../../../src/northbound/http/rpc/kept-answers.js'
+import type { Caller } from '../../../../src/northbound/http/middleware/caller.js'
+import { createKeptAnswers } from '../../../../src/northbound/http/rpc/idempotency.js'
 
 let app: Hono<ApiEnv>
 let acted: number

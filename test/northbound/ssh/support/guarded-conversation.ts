@@ -1,24 +1,24 @@
 import { PassThrough } from 'node:stream'
-import { decide, type OperationRule } from '../../../../src/access/operation-rule.js'
+import { decide, type OperationRule } from '../../../../src/access/authz/operation-rule.js'
 import { readOperationPattern } from '../../../../src/config/operation-pattern.js'
-import { createFrameDecoder } from '../../../../src/netconf/frame-decoder.js'
-import { encodeFrame } from '../../../../src/netconf/frame-encoder.js'
-import type { Framing } from '../../../../src/netconf/framing.js'
-import { NETCONF_NS } from '../../../../src/netconf/namespaces.js'
+import { createFrameDecoder } from '../../../../src/netconf/framing/frame-decoder.js'
+import { encodeFrame } from '../../../../src/netconf/framing/frame-encoder.js'
+import type { Framing } from '../../../../src/netconf/framing/framing.js'
+import { NETCONF_NS } from '../../../../src/netconf/xml/namespaces.js'
 import { rpcErrorOf } from '../../../../src/netconf/rpc-error.js'
-import { parseXml } from '../../../../src/netconf/xml-parse.js'
-import { attributeOf, elementsOf } from '../../../../src/netconf/xml-tree.js'
-import { createKnownRequests } from '../../../../src/netconf/known-requests.js'
-import { createHeldOctets } from '../../../../src/northbound/ssh/held-octets.js'
-import { sinkInto } from '../../../../src/northbound/ssh/octet-sink.js'
-import { pour } from '../../../../src/northbound/ssh/pour.js'
+import { parseXml } from '../../../../src/netconf/xml/xml-parse.js'
+import { attributeOf, elementsOf } from '../../../../src/netconf/xml/xml-tree.js'
+import { createKnownRequests } from '../../../../src/netconf/request-cache.js'
+import { createHeldOctets } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
+import { sinkInto } from '../../../../src/northbound/ssh/byte-sink.js'
+import { pour } from '../../../../src/northbound/ssh/pipe-to-sink.js'
 import {
   createRequestGuard,
   type Denial,
   type RequestGuard,
   type RequestGuardOptions,
   type StartGuard,
-} from '../../../../src/northbound/ssh/request-guard.js'
+} from '../../../../src/northbound/ssh/guard/request-guard.js'
 
 const base = (version: '1.0' | '1.1'): string => `<capability>urn:ietf:params:netconf:base:${version}</capability>`
 

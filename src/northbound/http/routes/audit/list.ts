@@ -1,9 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { FindRecords, RecordPosition, RecordQuery } from '../../../../access/record-query.js'
+import type { FindRecords, RecordPosition, RecordQuery } from '../../../../audit/audit-query.js'
 import type { Api, Ports } from '../../api.js'
-import type { Caller } from '../../caller.js'
+import type { Caller } from '../../middleware/caller.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { type AuditLine, auditLineSchema } from './line.js'
 
 /** A page of the record, the newest line first. */

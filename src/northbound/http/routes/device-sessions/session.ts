@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { ExplicitSession } from '../../rpc/explicit-sessions.js'
+import type { ExplicitSession } from '../../../../rpc/client-sessions.js'
 
 const time = z.iso.datetime()
 

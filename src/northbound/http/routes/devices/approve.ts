@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { answerNoRights, needsOnDevice } from '../../require-scope.js'
+import { answerNoRights, needsOnDevice } from '../../middleware/require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
 import { fingerprintSchema, exampleFingerprint } from './fingerprint.js'

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { Decider, EnrolmentChange } from '../../../../fleet/enrolment.js'
+import type { Decider, EnrolmentChange } from '../../../../fleet/enrolment/enrolment.js'
 import type { ApiEnv, Ports } from '../../api.js'
 import { answerProblem } from '../../problem.js'
 import { describeDevice, deviceSchema } from './device.js'

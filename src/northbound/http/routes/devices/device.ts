@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { EnrolmentView } from '../../../../fleet/enrolment.js'
+import type { EnrolmentView } from '../../../../fleet/enrolment/enrolment.js'
 import type { DeviceStatus } from '../../../../fleet/device-status.js'
 
 const time = z.iso.datetime()

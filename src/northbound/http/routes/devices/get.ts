@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { needsOnDevice } from '../../require-scope.js'
+import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
 import { describeDevice } from './device.js'
 import { deviceIdParameter } from './device-id.js'

@@ -2,7 +2,7 @@ import { createGiveWay } from '../../../../lib/give-way.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { describeDevice, deviceSchema } from './device.js'
 
 /** All devices, sorted by id. */

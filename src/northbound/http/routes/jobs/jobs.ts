@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Api, ApiEnv, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { rightsOnJob, visibleTo } from '../../rights.js'
 import { jobListSchema, jobSchema, shownJob } from './job-view.js'
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { NETCONF_NS } from '../../../../netconf/namespaces.js'
-import { element, type XmlElement } from '../../../../netconf/xml-tree.js'
+import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
+import { element, type XmlElement } from '../../../../netconf/xml/xml-tree.js'
 import type { Api, Ports } from '../../api.js'
 import { configOf, datastore, datastoreSchema, given, leaf, textSchema } from '../../rpc/parameters.js'
 import { InvalidField, payloadSchema } from '../../rpc/payload.js'

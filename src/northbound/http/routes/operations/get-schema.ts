@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { MONITORING_NS } from '../../../../netconf/namespaces.js'
-import { element } from '../../../../netconf/xml-tree.js'
+import { MONITORING_NS } from '../../../../netconf/xml/namespaces.js'
+import { element } from '../../../../netconf/xml/xml-tree.js'
 import type { Api, Ports } from '../../api.js'
 import { textSchema } from '../../rpc/parameters.js'
 import { registerOperation, replyContent } from './operation-route.js'

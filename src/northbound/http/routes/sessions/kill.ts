@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { rightsOnSession } from '../../rights.js'
 
 const route = createRoute({

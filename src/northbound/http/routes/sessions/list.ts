@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { describeSession, sessionSchema } from './session.js'
 
 /** Sessions, the oldest first. */

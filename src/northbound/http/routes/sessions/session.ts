@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { LiveSession } from '../../../../fleet/live-session.js'
-import { shownRequest } from '../../../../fleet/shown-request.js'
+import { shownRequest } from '../../../../fleet/describe-request.js'
 
 /** A session that a client has on a device. */
 export const sessionSchema = z

@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { samePrincipal } from '../../../../access/principal.js'
-import type { WantedToken } from '../../../../access/token-desk.js'
+import { samePrincipal } from '../../../../access/authz/principal.js'
+import type { WantedToken } from '../../../../access/authn/token-service.js'
 import type { Api, Ports } from '../../api.js'
-import type { Caller } from '../../caller.js'
+import type { Caller } from '../../middleware/caller.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { describeToken, scopeSchema, tokenSchema } from './token.js'
 
 const day = 24 * 60 * 60

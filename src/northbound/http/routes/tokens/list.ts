@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, Ports } from '../../api.js'
 import { problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { rightsOnToken, visibleTo } from '../../rights.js'
 import { describeToken, tokenSchema } from './token.js'
 

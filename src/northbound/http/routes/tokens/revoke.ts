@@ -1,8 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import { unknownToken } from '../../../../access/token-desk.js'
+import { unknownToken } from '../../../../access/authn/token-service.js'
 import type { Api, Ports } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
-import { needs } from '../../require-scope.js'
+import { needs } from '../../middleware/require-scope.js'
 import { rightsOnToken } from '../../rights.js'
 import { describeToken, tokenSchema } from './token.js'
 

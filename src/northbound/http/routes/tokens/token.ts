@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
-import { type ApiToken, isExpired } from '../../../../access/api-token.js'
-import { SCOPES } from '../../../../access/scope.js'
+import { type ApiToken, isExpired } from '../../../../access/authn/api-token.js'
+import { SCOPES } from '../../../../access/authz/scope.js'
 
 const time = z.iso.datetime()
 

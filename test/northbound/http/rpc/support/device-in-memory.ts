@@ -5,11 +5,11 @@ import type { DeviceChannel, LinkEnd } from '../../../../../src/fleet/link.js'
 import type { SessionClient } from '../../../../../src/fleet/session-client.js'
 import { notConnected } from '../../../../../src/fleet/session-refusal.js'
 import { CAPABILITY } from '../../../../../src/netconf/capabilities.js'
-import { createFrameDecoder } from '../../../../../src/netconf/frame-decoder.js'
-import { encodeFrame } from '../../../../../src/netconf/frame-encoder.js'
+import { createFrameDecoder } from '../../../../../src/netconf/framing/frame-decoder.js'
+import { encodeFrame } from '../../../../../src/netconf/framing/frame-encoder.js'
 import { buildHello } from '../../../../../src/netconf/hello.js'
-import { NETCONF_NS } from '../../../../../src/netconf/namespaces.js'
-import { serialiseXml } from '../../../../../src/netconf/xml-serialise.js'
+import { NETCONF_NS } from '../../../../../src/netconf/xml/namespaces.js'
+import { serialiseXml } from '../../../../../src/netconf/xml/xml-serialise.js'
 
 /** A request that waits for the test to answer it. */
 export interface Asked {

@@ -1,0 +1,123 @@
+import { join } from 'node:path'
+import { createRecorder, type Recorder } from '../audit/audit-log.js'
+import { SECRET_NAMES } from '../audit/secret-names.js'
+import type { SelectableDevice } from '../access/authz/device-selector.js'
+import type { Config } from '../config/schema.js'
+import { openRecordFile, type RecordFile } from '../audit/files/audit-file.js'
+import { openRecordIndex, type RecordIndex } from '../audit/files/audit-index.js'
+import type { Log } from '../telemetry/log.js'
+import type { OperationMetrics } from '../telemetry/metrics.js'
+import { StartProblem } from './start-error.js'
+import type { TranscriptSettings } from '../audit/files/transcript-thread.js'
+import { createTranscripts } from '../audit/transcripts.js'
+
+/** The record of a running bridge: who writes it, and who may search it. */
+export interface Recording {
+  readonly recorder: Recorder
+  readonly find: RecordIndex['find']
+  /** Applies a new configuration, and lets go of a file that was moved away. */
+  configure(config: Config): void
+  /** Ends the record of what is still open, and writes what waits. */
+  close(): Promise<void>
+}
+
+/** The file that a record is kept in, in the words of its configuration. */
+export function recordFileOf({ record, dataDir }: Config): string {
+  return record.file ?? join(dataDir, 'record.jsonl')
+}
+
+/** Opens the record's file and its database. Throws `StartProblem` where nobody will ever be able to write the file. */
+export async function startRecording(
+  initial: Config,
+  log: Log,
+  metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>,
+  device: (id: string) => SelectableDevice,
+): Promise<Recording> {
+  let config = initial
+  const file = openFile(initial, log)
+  const problem = await file.prepare()
+  // A disk that is full may have room again; a file that is not ours will not become so.
+  if (problem?.cause === 'not-permitted') throw new StartProblem(`record.file: ${problem.message}`, problem.hint)
+  const index = openIndex(initial, log)
+  const transcripts = createTranscripts({
+    choice: initial.record.full,
+    settings: transcriptSettings(initial),
+    device,
+    onProblem: ({ sessionId, user, deviceId }, { message, hint }) =>
+      log.error({ sessionId, user, deviceId, hint }, `session not written down in full: ${message}`),
+  })
+  const recorder = createRecorder({
+    sink: {
+      write: (entry) => {
+        const line = JSON.stringify(entry)
+        file.append(line)
+        index.append(line, entry)
+      },
+      problem: file.problem,
+    },
+    whenFull: () => config.record.whenFull,
+    onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
+    maxReadLines: () => config.record.maxReadLinesPerUser,
+    onSummedUser: (user) =>
+      log.warn({ user, hint: SUMMED_HINT }, 'reads of a user are summed in the record for up to an hour'),
+    onSummed: metrics.rpcsSummed,
+    observe: transcripts.observe,
+    onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
+  })
+  return {
+    recorder,
+    find: index.find,
+    configure: (next) => {
+      config = next
+      file.configure(next.record)
+      index.retain(next.record)
+      transcripts.configure(next.record.full, transcriptSettings(next))
+      file.reopen()
+    },
+    close: async () => {
+      recorder.close()
+      await file.close()
+      await index.close()
+      await transcripts.close()
+    },
+  }
+}
+
+const SUMMED_HINT = 'raise record.max-read-lines-per-user with record.max-size and record.max-rows, or let it read less'
+
+function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
+  const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = record.full
+  return {
+    directory: directory ?? join(dataDir, 'transcripts'),
+    maxSizePerSession,
+    maxSize,
+    maxMessageSize,
+    // What a device's vendor calls a secret is added to what we know, so that nobody switches it off by naming one more.
+    redact: [...SECRET_NAMES, ...redact],
+  }
+}
+
+function openFile(config: Config, log: Log): RecordFile {
+  return openRecordFile({
+    path: recordFileOf(config),
+    limits: config.record,
+    onState: (problem) => {
+      if (problem === undefined) log.info('the record is written again')
+      else log.error({ reason: problem.cause, hint: problem.hint }, `record not written: ${problem.message}`)
+    },
+    onLost: (lines) =>
+      log.error({ lines, hint: 'raise record.max-waiting, or watch the disk' }, 'lines of the record are lost'),
+  })
+}
+
+function openIndex({ record, dataDir }: Config, log: Log): RecordIndex {
+  return openRecordIndex({
+    file: join(dataDir, 'record.db'),
+    retention: { keep: record.keep, maxRows: record.maxRows },
+    onState: (problem, missing) => {
+      if (problem === undefined)
+        log.warn({ lines: missing }, 'homeport audit finds new lines again; those missing are in the record’s file')
+      else log.error({ hint: problem.hint }, `the audit lacks lines: ${problem.message}`)
+    },
+  })
+}

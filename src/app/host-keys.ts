@@ -1,0 +1,107 @@
+import { hostname } from 'node:os'
+import type { ParsedKey } from 'ssh2'
+import type { Config } from '../config/schema.js'
+import type { HostKeysOfBridge } from '../northbound/ssh/entry-points.js'
+import type { Certificate } from '../ssh/certificate.js'
+import { loadCertificate } from '../ssh/certificate-file.js'
+import { createCertifiedHostKeys } from '../ssh/certified-host-keys.js'
+import { loadHostKeys, loadPrivateKey } from '../ssh/host-keys.js'
+import { fingerprintOf, publicKeyLine } from '../ssh/public-key.js'
+import { serverHostKeys } from '../ssh/ssh2/keys.js'
+import type { Log } from '../telemetry/log.js'
+import { StartProblem } from './start-error.js'
+
+export interface BridgeHostKeys {
+  readonly presented: HostKeysOfBridge
+  /** The plain keys, as `known_hosts` holds them. */
+  readonly lines: readonly string[]
+}
+
+/** The names by which clients know the bridge: those of the configuration, else that of this host, and the address where it listens. */
+export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly string[] {
+  const { hostNames, address } = endpoint.ssh
+  return [
+    ...new Set([
+      ...(hostNames.length > 0 ? hostNames : [hostname()]),
+      ...(address === '::' || address === '0.0.0.0' ? [] : [address]),
+    ]),
+  ]
+}
+
+/** Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies them. Throws `StartProblem`. */
+export async function hostKeysOf(config: Config, log: Log): Promise<BridgeHostKeys> {
+  const { keys, lines } = await keysOf(config, log)
+  const certificates = await certificatesOf(config, keys, log)
+  return { presented: await presentedBy(config, keys, certificates, log), lines }
+}
+
+async function keysOf(
+  { endpoint, dataDir }: Config,
+  log: Log,
+): Promise<{ readonly keys: readonly ParsedKey[]; readonly lines: readonly string[] }> {
+  const loaded = await loadHostKeys(endpoint.ssh.hostKeys, dataDir).catch((error: NodeJS.ErrnoException) => {
+    throw new StartProblem(
+      `data-dir: cannot write the bridge's host keys to ${dataDir} (${error.code ?? error.message})`,
+      'give a directory that the user of the bridge may write, or name endpoint.ssh.host-keys',
+    )
+  })
+  if (!loaded.ok)
+    throw new StartProblem(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
+  for (const file of loaded.generated) log.info({ file }, 'host key generated')
+  for (const key of loaded.keys)
+    log.info({ type: key.type, fingerprint: fingerprintOf(key.getPublicSSH()) }, 'host key')
+  return {
+    keys: loaded.keys,
+    lines: loaded.keys.map((key) => publicKeyLine({ type: key.type, blob: key.getPublicSSH() })),
+  }
+}
+
+async function certificatesOf(
+  { endpoint }: Config,
+  keys: readonly ParsedKey[],
+  log: Log,
+): Promise<readonly Certificate[]> {
+  const certificates = await Promise.all(
+    endpoint.ssh.hostCertificates.map(async (file) => {
+      const read = await loadCertificate(file)
+      if (read.ok) return { file, certificate: read.certificate }
+      throw new StartProblem(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
+    }),
+  )
+  for (const { file, certificate } of certificates)
+    if (!keys.some((key) => key.getPublicSSH().equals(certificate.key.blob)))
+      throw new StartProblem(
+        `endpoint.ssh.host-certificates: ${file} is for none of the bridge's host keys`,
+        'sign the .pub file of one of endpoint.ssh.host-keys',
+      )
+  for (const { certificate } of certificates)
+    log.info({ keyId: certificate.keyId, principals: certificate.principals }, 'host certificate')
+  return certificates.map(({ certificate }) => certificate)
+}
+
+async function presentedBy(
+  config: Config,
+  keys: readonly ParsedKey[],
+  certificates: readonly Certificate[],
+  log: Log,
+): Promise<HostKeysOfBridge> {
+  const { hostCa: file, hostCaPassphrase, hostCertificateLifetime: lifetime } = config.endpoint.ssh
+  const fixed = serverHostKeys(
+    keys.map((key) => ({
+      key,
+      certificates: certificates.filter((certificate) => certificate.key.blob.equals(key.getPublicSSH())),
+    })),
+  )
+  if (!fixed.ok) throw new StartProblem(`endpoint.ssh.host-keys: ${fixed.problem.message}`, fixed.problem.hint)
+  if (file === undefined) return { shared: () => fixed.hostKeys, forNames: () => fixed.hostKeys }
+  const ca = await loadPrivateKey(file, hostCaPassphrase)
+  if (!ca.ok) throw new StartProblem(`endpoint.ssh.host-ca: ${file}: ${ca.problem.message}`, ca.problem.hint)
+  const shared = createCertifiedHostKeys({ keys, ca: ca.key, lifetime, certificates })
+  const own = createCertifiedHostKeys({ keys, ca: ca.key, lifetime })
+  for (const made of [shared, own])
+    if (!made.ok) throw new StartProblem(`endpoint.ssh.host-ca: ${file}: ${made.problem.message}`, made.problem.hint)
+  if (!shared.ok || !own.ok) throw new TypeError('unreachable: what is not ok has thrown')
+  const names = namesOfBridge(config)
+  log.info({ fingerprint: fingerprintOf(ca.key.getPublicSSH()), names }, 'host CA: clients may trust it alone')
+  return { shared: () => shared.certified.forNames(names), forNames: (given) => own.certified.forNames(given) }
+}

@@ -1,0 +1,146 @@
+import type { Config } from '../config/schema.js'
+import { sourceList } from '../net/network-list.js'
+import type { NetworkSide } from '../northbound/http/app.js'
+import type { Api } from '../northbound/http/api.js'
+import { createHttpListener, type HttpListener, type HttpListenerOptions } from '../northbound/http/server/tcp.js'
+import { proxyTrust } from '../northbound/http/middleware/peer.js'
+import { readTlsMaterial, type TlsFiles, type TlsMaterial } from '../northbound/http/server/tls-material.js'
+import { watchFiles } from '../northbound/http/watch-files.js'
+import type { Log } from '../telemetry/log.js'
+import { keepSelfSigned, selfSignedFiles, selfSignedNames } from './self-signed.js'
+import { StartProblem } from './start-error.js'
+
+/** The HTTP API on its TCP port, with its certificate kept up to date. */
+export interface HttpEndpoint extends Pick<HttpListener, 'server' | 'quiet'> {
+  /** `http` or `https`. */
+  readonly scheme: 'http' | 'https'
+  /** Applies a new configuration, and looks at the certificate again. */
+  configure(config: Config): Promise<void>
+  close(): void
+}
+
+/** Milliseconds between looks at how long the certificate is good for. */
+const day = 24 * 60 * 60 * 1000
+/** Days before its end that a certificate from a file is warned of, each day. */
+const warned = 14
+
+/** Builds the HTTP API on TCP; the caller makes its server listen. Throws `StartProblem`. */
+export async function createHttpEndpoint(
+  initial: Config,
+  createApp: (network: NetworkSide) => Pick<Api, 'fetch'>,
+  { log, isUnlimited, connectionRefused }: Omit<HttpListenerOptions, 'tls'>,
+): Promise<HttpEndpoint> {
+  let config = initial
+  let proxies = proxiesOf(initial)
+  let proxySources = sourceList(initial.endpoint.http.trustedProxies)
+  let material = await firstMaterial(initial, log)
+  const knowsHost = (name: string): boolean =>
+    config.endpoint.http.names.includes(name) || material?.leaf.checkHost(name) !== undefined
+  const metricsArePublic = (): boolean => config.endpoint.http.metrics === 'public'
+  const app = createApp({ proxies: () => proxies, knowsHost, metricsArePublic })
+  const listener = createHttpListener(app, initial.endpoint.http, {
+    tls: material,
+    log,
+    // Behind a proxy are others, who have limits of their own there.
+    isUnlimited: (network) => isUnlimited(network) || proxySources(network),
+    connectionRefused,
+  })
+
+  let told = ''
+  /** A pair that is of no use is told once, and the one before stays. */
+  const lookAgain = async (): Promise<void> => {
+    const files = filesOf(config)
+    if (files === undefined || material === undefined) return
+    const reading = await readTlsMaterial(files)
+    if (!reading.ok) {
+      const { message, hint } = reading.problem
+      if (told !== message) log.error({ hint }, `certificate of HTTP not renewed, the one before stays: ${message}`)
+      told = message
+      return
+    }
+    told = ''
+    material = reading.material
+    if (!listener.present(reading.material)) return
+    log.info(described(reading.material), 'certificate of HTTP renewed')
+  }
+  const look = (): void => {
+    lookAgain().catch((error: unknown) => log.error({ err: error }, 'certificate of HTTP not looked at'))
+  }
+  let watch = watchFiles(Object.values(filesOf(config) ?? {}), look)
+  const daily = setInterval(() => {
+    if (material !== undefined) warnOfTheEnd(material, log)
+    renewOwn(config, log)
+      .catch((error: unknown) => log.error({ err: error }, 'certificate of its own not renewed'))
+      .finally(look)
+  }, day)
+  daily.unref()
+
+  return {
+    server: listener.server,
+    quiet: () => listener.quiet(),
+    scheme: material === undefined ? 'http' : 'https',
+    configure: async (next) => {
+      config = next
+      proxies = proxiesOf(next)
+      proxySources = sourceList(next.endpoint.http.trustedProxies)
+      listener.configure(next.endpoint.http)
+      watch.close()
+      watch = watchFiles(Object.values(filesOf(next) ?? {}), look)
+      await renewOwn(next, log)
+      await lookAgain()
+    },
+    close: () => {
+      watch.close()
+      clearInterval(daily)
+      listener.close()
+    },
+  }
+}
+
+function proxiesOf({ endpoint: { http } }: Config) {
+  return proxyTrust(http.trustedProxies, http.proxyHeader)
+}
+
+/** The files with what is presented, or undefined without TLS. */
+function filesOf({ endpoint: { http }, dataDir }: Config): TlsFiles | undefined {
+  const { certificate, key, clientCa, selfSigned } = http
+  const pair = selfSigned
+    ? selfSignedFiles(dataDir)
+    : certificate !== undefined && key !== undefined
+      ? { certificate, key }
+      : undefined
+  return pair && { ...pair, ...(clientCa === undefined ? {} : { clientCa }) }
+}
+
+async function renewOwn({ endpoint: { http }, dataDir }: Config, log: Log): Promise<void> {
+  if (http.selfSigned) await keepSelfSigned(dataDir, selfSignedNames(http.names), log)
+}
+
+async function firstMaterial(config: Config, log: Log): Promise<TlsMaterial | undefined> {
+  const files = filesOf(config)
+  if (files === undefined) return undefined
+  await renewOwn(config, log).catch((error: NodeJS.ErrnoException) => {
+    throw new StartProblem(
+      `endpoint.http.self-signed: cannot keep a certificate in ${config.dataDir} (${error.code ?? error.message})`,
+      'give a data-dir that the user of the bridge may write, or name endpoint.http.certificate and key',
+    )
+  })
+  const reading = await readTlsMaterial(files)
+  if (!reading.ok) throw new StartProblem(`endpoint.http.certificate: ${reading.problem.message}`, reading.problem.hint)
+  log.info(described(reading.material), 'certificate of HTTP')
+  warnOfTheEnd(reading.material, log)
+  return reading.material
+}
+
+function described({ leaf }: TlsMaterial): object {
+  return { subject: leaf.subject, names: leaf.subjectAltName, validTo: leaf.validTo, fingerprint: leaf.fingerprint256 }
+}
+
+function warnOfTheEnd({ leaf }: TlsMaterial, log: Log): void {
+  const left = Date.parse(leaf.validTo) - Date.now()
+  if (left > warned * day) return
+  log.warn(
+    { validTo: leaf.validTo, hint: 'renew it; the new file is taken without a restart' },
+    left > 0 ? 'certificate of HTTP expires soon' : 'certificate of HTTP has expired',
+  )
+}

@@ -1,0 +1,110 @@
+import { loginWithdrawn, type RightEnd, tokenEnded } from '../access/authz/right-end.js'
+import type { TokenDesk } from '../access/authn/token-service.js'
+import type { Fleet } from '../fleet/fleet.js'
+import type { Api } from '../northbound/http/api.js'
+import { type Caller, operatorCaller, userCaller } from '../northbound/http/middleware/caller.js'
+import type { JobOwner, JobStore } from '../northbound/http/jobs/job.js'
+import { createJobDesk, type JobDesk } from '../rpc/jobs/job-queue.js'
+import { runJob } from '../northbound/http/jobs/run-job.js'
+import type { FleetEventLog } from '../fleet/event-log.js'
+import { createWebhook, type Webhook } from '../northbound/webhooks/webhook.js'
+import { type Accounts, rightLostBy } from '../northbound/authorise.js'
+import type { Store } from '../store/store.js'
+import type { Log } from '../telemetry/log.js'
+import { isServed } from './http-access.js'
+import type { Settings } from './settings.js'
+
+/** Jobs, kept in the store and run through the app of the operator's socket with the rights that their owners have by then. */
+export function jobDeskOn(options: {
+  readonly store: Store
+  readonly fleet: Fleet
+  readonly accounts: Accounts
+  readonly tokens: Pick<TokenDesk, 'standing'>
+  readonly app: () => Pick<Api, 'fetch'>
+  readonly settings: () => Settings
+  readonly log: Log
+}): Promise<JobDesk> {
+  const { store, fleet, accounts, tokens, app, settings, log } = options
+  const callerOf = (owner: JobOwner, source: string): Caller =>
+    owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller(fleet, accounts, owner, source)
+  const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
+    const { realm, token, until } = owner
+    const fault = token === undefined ? undefined : await tokens.standing(token)
+    if (fault !== undefined) return tokenEnded(fault)
+    if (until !== undefined && until <= Date.now()) return tokenEnded('expired-token')
+    const byHook = realm === 'local' && owner.roles !== undefined
+    if (!isServed(settings(), byHook ? 'hook' : realm))
+      return loginWithdrawn('who vouched for its owner is not configured any more')
+    return callerOf(owner, 'job').ended()
+  }
+  return createJobDesk({
+    store: jobStoreOn(store, log),
+    fleet,
+    limits: () => settings().jobLimits,
+    log,
+    ended,
+    denied: async ({ owner, deviceId }) => rightLostBy(await callerOf(owner, 'job').authorise(deviceId)),
+    run: (job) => runJob(app(), job, callerOf(job.owner, `job ${job.id}`)),
+  })
+}
+
+/** The owner of a job: with the roles of the entry in the configuration, or those that an issuer or the hook gave. */
+function ownerCaller(fleet: Fleet, accounts: Accounts, owner: JobOwner, source: string): Caller {
+  const { realm, name, scopes, devices, roles, token } = owner
+  // Whom others vouch for has no entry, whatever stands there by the same name.
+  const granted = realm === 'local' ? roles : (roles ?? [])
+  const account = { name, authorizedKeys: [], principals: [], roles: granted ?? [] }
+  const isGone = (): boolean => realm === 'local' && accounts.find(name) === undefined
+  const own: Accounts =
+    granted === undefined ? accounts : { find: () => (isGone() ? undefined : account), roles: accounts.roles }
+  return userCaller(fleet, own, {
+    user: name,
+    realm,
+    source,
+    method: 'token',
+    ...(token === undefined ? {} : { token }),
+    ...(scopes === undefined ? {} : { scopes }),
+    ...(devices === undefined ? {} : { devices }),
+  })
+}
+
+function jobStoreOn({ jobs }: Store, log: Log): JobStore {
+  const told = ({ problem }: { readonly problem: { readonly message: string; readonly hint: string } }): false => {
+    log.error({ hint: problem.hint }, `job not written to the store: ${problem.message}`)
+    return false
+  }
+  return {
+    list: jobs.list,
+    put: async (job) => {
+      const written = await jobs.put(job)
+      return written.ok || told(written)
+    },
+    remove: async (id) => {
+      const written = await jobs.remove(id)
+      return written.ok || told(written)
+    },
+  }
+}
+
+/** The webhooks of the configuration; a reload makes them anew, and what waited in one that stays as it was stays. */
+export function webhooksOn(events: FleetEventLog, fleet: Fleet, log: Log) {
+  let webhooks = new Map<string, Webhook>()
+  const stopListening = events.listen((event) => {
+    for (const webhook of webhooks.values()) webhook.take(event)
+  })
+  return {
+    configure: ({ webhooks: wanted }: Pick<Settings, 'webhooks'>): void => {
+      const next = new Map<string, Webhook>()
+      for (const settings of wanted) {
+        const key = JSON.stringify(settings)
+        next.set(key, webhooks.get(key) ?? createWebhook(settings, { fleet, log }))
+      }
+      for (const [key, webhook] of webhooks) if (!next.has(key)) webhook.close()
+      webhooks = next
+    },
+    close: (): void => {
+      stopListening()
+      for (const webhook of webhooks.values()) webhook.close()
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type { NamedUsersFile } from '../config/load.js'
+import { formatProblem } from '../config/problem.js'
+import type { UserConfig } from '../config/schema.js'
+import type { Log } from '../telemetry/log.js'
+import type { Bridge } from './bridge.js'
+import { StartProblem } from './start-error.js'
+
+/**
+ * Reads the users file again. One that cannot be used changes nothing: the bridge runs on with the users it has.
+ * @returns the users from now on
+ */
+export function reloadUsers(
+  bridge: Bridge,
+  { path, load }: NamedUsersFile,
+  current: readonly UserConfig[],
+  log: Log,
+): readonly UserConfig[] {
+  const loaded = load()
+  if (!loaded.ok) {
+    for (const { hint, ...problem } of loaded.problems) log.error({ hint }, formatProblem(problem))
+    log.error({ usersFile: path }, 'users file not reloaded: the bridge goes on with the users it has')
+    return current
+  }
+  for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
+  try {
+    bridge.configureUsers(loaded.users)
+  } catch (error) {
+    if (!(error instanceof StartProblem)) throw error
+    log.error({ usersFile: path, hint: error.hint }, `users file not reloaded: ${error.message}`)
+    return current
+  }
+  const missingIn = (names: ReadonlySet<string>, users: readonly UserConfig[]): number =>
+    users.filter(({ name }) => !names.has(name)).length
+  log.info(
+    {
+      usersFile: path,
+      users: loaded.users.length,
+      added: missingIn(namesOf(current), loaded.users),
+      removed: missingIn(namesOf(loaded.users), current),
+    },
+    'users file reloaded',
+  )
+  return loaded.users
+}
+
+function namesOf(users: readonly UserConfig[]): ReadonlySet<string> {
+  return new Set(users.map(({ name }) => name))
+}

@@ -1,0 +1,118 @@
+import { inBackground } from '../../lib/background.js'
+import { type FileProblem, fileProblem } from './file-error.js'
+import { createLineQueue } from './line-queue.js'
+import { createLineFile, FileFailure, type Rotation } from './line-file.js'
+
+/** Bounds on the record's file; octets and milliseconds. */
+export interface RecordFileLimits extends Rotation {
+  /** How long a line waits at most before it is written. */
+  readonly flushInterval: number
+  /** Octets of lines that wait in memory while they cannot be written; more are lost, and counted. */
+  readonly maxWaiting: number
+}
+
+export interface RecordFileOptions {
+  readonly path: string
+  readonly limits: RecordFileLimits
+  /** Told when lines cannot be written any more, and with undefined when they can again. */
+  readonly onState: (problem: FileProblem | undefined) => void
+  /** Told how many lines were lost while they could not be written, once it is over. */
+  readonly onLost: (lines: number) => void
+}
+
+/** Lines that are on the disk within the flush interval, whoever is killed then. Writing never holds up whoever writes. */
+export interface RecordFile {
+  readonly append: (line: string) => void
+  readonly problem: () => FileProblem | undefined
+  readonly configure: (limits: RecordFileLimits) => void
+  /** Opens the file and takes away what a killed process left of a last line; answers what stands in the way. */
+  readonly prepare: () => Promise<FileProblem | undefined>
+  /** Lets go of the file, for those who moved it away; the next line makes a new one. */
+  readonly reopen: () => void
+  /** Writes what waits, as far as that can be done, and lets go of the file. */
+  readonly close: () => Promise<void>
+}
+
+/** Octets that are written at once, and that do not wait for the interval to be over. */
+const BATCH = 256 * 1024
+/** Milliseconds between attempts while lines cannot be written. */
+const RETRY = 1000
+
+export function openRecordFile({ path, limits: initial, onState, onLost }: RecordFileOptions): RecordFile {
+  let limits = initial
+  const file = createLineFile(path, () => limits)
+  const waiting = createLineQueue()
+  let lost = 0
+  let problem: FileProblem | undefined
+  let timer: NodeJS.Timeout | undefined
+  let flushing: Promise<void> | undefined
+  let closed = false
+
+  const tell = (next: FileProblem | undefined): void => {
+    const changed = next?.message !== problem?.message
+    problem = next
+    if (changed) onState(next)
+  }
+
+  const write = async (): Promise<void> => {
+    while (waiting.octets() > 0) {
+      waiting.drop(await file.append(waiting.first(BATCH)))
+      tell(undefined)
+      if (lost > 0) tellLost()
+    }
+  }
+  const tellLost = (): void => {
+    const lines = lost
+    lost = 0
+    waiting.push(JSON.stringify({ time: new Date().toISOString(), event: 'lines-lost', lines }))
+    onLost(lines)
+  }
+
+  const failed = (error: unknown): void => tell(error instanceof FileFailure ? error.problem : fileProblem(error, path))
+  const flush = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    flushing ??= write()
+      .catch(failed)
+      .finally(() => {
+        flushing = undefined
+        schedule()
+      })
+    return flushing
+  }
+  const schedule = (): void => {
+    if (closed || waiting.octets() === 0 || flushing !== undefined) return
+    if (waiting.octets() >= BATCH && problem === undefined) inBackground('store', flush())
+    else
+      timer ??= setTimeout(() => inBackground('store', flush()), problem === undefined ? limits.flushInterval : RETRY)
+  }
+
+  return {
+    append: (line) => {
+      if (waiting.octets() + line.length + 1 > limits.maxWaiting) lost += 1
+      else waiting.push(line)
+      schedule()
+    },
+    problem: () => problem,
+    configure: (next) => {
+      limits = next
+    },
+    prepare: async () => {
+      await file.prepare().catch(failed)
+      return problem
+    },
+    reopen: () => {
+      const released = (flushing ?? Promise.resolve()).then(file.release)
+      inBackground('store', released)
+    },
+    close: async () => {
+      await flushing
+      closed = true
+      await flush()
+      await file.release()
+      const left = waiting.count() + lost
+      if (left > 0) onLost(left)
+      clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { problemOf } from '../../store/sqlite/sqlite-problem.js'
+import type { RecordBlock } from './audit-block.js'
+import { openRecordDatabase, type RecordDatabase } from './audit-database.js'
+import type { RecordRetention } from './audit-pruning.js'
+import type { RecordPage, RecordQuery } from '../../store/record-query.js'
+import type { StoreProblem } from '../../store/store.js'
+
+/** What the thread of the record's database is asked. */
+export type ThreadRequest =
+  | { readonly kind: 'insert'; readonly block: RecordBlock }
+  | { readonly kind: 'find'; readonly id: number; readonly query: RecordQuery }
+  | { readonly kind: 'retain'; readonly retention: RecordRetention }
+  | { readonly kind: 'close' }
+
+/** What it answers. */
+export type ThreadAnswer =
+  /** So many lines were dealt with: they are in the database, or the problem says why not. */
+  | { readonly kind: 'inserted'; readonly lines: number; readonly problem?: StoreProblem }
+  | { readonly kind: 'found'; readonly id: number; readonly page: RecordPage }
+  | { readonly kind: 'failed'; readonly id: number; readonly problem: StoreProblem }
+  | { readonly kind: 'closed' }
+
+export interface ThreadOptions {
+  readonly file: string
+  readonly retention: RecordRetention
+}
+
+/** Where requests come from and answers go to: the other side of the thread. */
+export interface ThreadPort {
+  readonly postMessage: (answer: ThreadAnswer) => void
+  readonly on: (event: 'message', listener: (request: ThreadRequest) => void) => unknown
+  readonly close: () => void
+}
+
+/** Milliseconds that a statement may wait for another process that reads the file. */
+const BUSY_TIMEOUT = 2000
+/** Milliseconds between two looks for what is too old, where no line comes. */
+const PRUNE_INTERVAL = 60_000
+
+/** Serves the record's database on this thread until it is asked to close. A file that cannot be opened is tried again with each request. */
+export function serveRecords(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
+  let retention = initial
+  let database: RecordDatabase | undefined
+
+  const use = <T>(work: (database: RecordDatabase) => T): Attempt<T> => {
+    try {
+      if (database === undefined) {
+        const opened = openRecordDatabase(file, { busyTimeout: BUSY_TIMEOUT })
+        if (opened === 'newer') return { ok: false, problem: newer(file) }
+        database = opened
+      }
+      return { ok: true, value: work(database) }
+    } catch (error) {
+      const problem = problemOf(error, file)
+      if (problem === undefined) throw error
+      return { ok: false, problem }
+    }
+  }
+  const prune = (): void => {
+    const pruned = use((open) => open.prune(retention, Date.now()))
+    if (pruned.ok && pruned.value) setImmediate(prune)
+  }
+  const pruning = setInterval(prune, PRUNE_INTERVAL)
+
+  port.on('message', (request) => {
+    if (request.kind === 'insert') {
+      const inserted = use((open) => open.insert(request.block))
+      const problem = inserted.ok ? {} : { problem: inserted.problem }
+      port.postMessage({ kind: 'inserted', lines: request.block.count, ...problem })
+      if (inserted.ok) prune()
+    } else if (request.kind === 'find') {
+      const found = use((open) => open.find(request.query))
+      port.postMessage(
+        found.ok
+          ? { kind: 'found', id: request.id, page: found.value }
+          : { kind: 'failed', id: request.id, problem: found.problem },
+      )
+    } else if (request.kind === 'retain') {
+      retention = request.retention
+    } else {
+      clearInterval(pruning)
+      database?.close()
+      port.postMessage({ kind: 'closed' })
+      port.close()
+    }
+  })
+}
+
+type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: StoreProblem }
+
+function newer(file: string): StoreProblem {
+  return {
+    cause: 'io',
+    message: `${file}: was written by a newer Homeport`,
+    hint: 'run that version or a later one, or move the file away: the record’s own file has all lines',
+  }
+}

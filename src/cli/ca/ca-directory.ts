@@ -1,0 +1,81 @@
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { ParsedKey } from 'ssh2'
+import { loadConfig } from '../../config/load.js'
+import { formatProblem } from '../../config/problem.js'
+import { loadPrivateKey } from '../../ssh/host-keys.js'
+import { parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
+import type { CommandIo } from '../command-io.js'
+import type { ProblemWords } from '../command-problem.js'
+
+/** The two CAs of an operator: one signs keys of devices, the other keys of whoever logs in to them. */
+export type CaRole = 'host' | 'user'
+export const caRoles: readonly CaRole[] = ['host', 'user']
+
+export interface CaPlace {
+  /** The directory, as the working directory has it. */
+  readonly dir?: string
+  /** The configuration file whose `data-dir` holds the directory otherwise. */
+  readonly config?: string
+}
+
+/** The CA's directory: the named one, or `ca` in the configured `data-dir`; null when the configuration is wrong, which was told then. */
+export function caDirectory({ dir, config }: CaPlace, io: CommandIo): string | null {
+  if (dir !== undefined) return resolve(io.cwd, dir)
+  const loaded = loadConfig({ path: config, cwd: io.cwd, env: io.env })
+  if (loaded.ok) return defaultCaDirectory(loaded.config.dataDir)
+  for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`)
+  io.stderr.write('mend the configuration, or name the directory of the CA with --dir\n')
+  io.exit(2)
+  return null
+}
+
+export function defaultCaDirectory(dataDir: string): string {
+  return join(dataDir, 'ca')
+}
+
+/** Named as in the manuals of OpenSSH and Junos. */
+export function caFile(directory: string, role: CaRole): string {
+  return join(directory, `${role}_ca`)
+}
+
+export type CaPublicKey =
+  | { readonly ok: true; readonly key: PublicKey; readonly line: string }
+  | { readonly ok: false; readonly problem: ProblemWords & { readonly missing: boolean } }
+
+/** The public half of a CA. */
+export async function readCaPublicKey(directory: string, role: CaRole): Promise<CaPublicKey> {
+  const file = `${caFile(directory, role)}.pub`
+  const failed = (message: string, hint: string, missing = false): CaPublicKey => ({
+    ok: false,
+    problem: { message: `${file}: ${message}`, hint, missing },
+  })
+  try {
+    const line = (await readFile(file, 'utf8')).trim()
+    const parsed = parsePublicKeyLine(line)
+    return parsed.ok ? { ok: true, key: parsed.key, line } : failed(parsed.problem.message, parsed.problem.hint)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'ENOENT'
+      ? failed('there is no such file', 'make the CA with `homeport ca init`, or name its directory with --dir', true)
+      : failed(`it cannot be read (${code ?? String(error)})`, 'check its permissions')
+  }
+}
+
+export type CaPrivateKey =
+  | { readonly ok: true; readonly key: ParsedKey }
+  | { readonly ok: false; readonly problem: ProblemWords }
+
+/** The private half of a CA; a passphrase that `ssh-keygen -p` gave it is read from HOMEPORT_CA_PASSPHRASE. */
+export async function loadCaPrivateKey(directory: string, role: CaRole, env: CommandIo['env']): Promise<CaPrivateKey> {
+  const file = caFile(directory, role)
+  const loaded = await loadPrivateKey(file, env['HOMEPORT_CA_PASSPHRASE'])
+  if (loaded.ok) return loaded
+  const { cause, message, hint } = loaded.problem
+  const hints: Readonly<Partial<Record<typeof cause, string>>> = {
+    'unreadable-file':
+      'make the CA with `homeport ca init`, or name its directory with --dir; its owner alone may read it',
+    'passphrase-needed': 'give its passphrase in the environment variable HOMEPORT_CA_PASSPHRASE',
+  }
+  return { ok: false, problem: { message: `${file}: ${message}`, hint: hints[cause] ?? hint } }
+}

@@ -1,0 +1,148 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { parseNetworks } from '../../net/ip.js'
+import type { GeneratedKeyType } from '../../ssh/generate-private-key.js'
+import { caDirectory, type CaPlace } from './ca-directory.js'
+import { initCa } from './ca-init.js'
+import { showCa } from './ca-show.js'
+import { signWithCa } from './ca-sign.js'
+import { type CertificateValidity, readValidity } from './certificate-validity.js'
+import { type CommandIo, processIo } from '../command-io.js'
+
+interface SignOptions extends CaPlace {
+  readonly principals: readonly string[]
+  readonly id?: string
+  readonly validity: CertificateValidity
+  readonly serial?: bigint
+  readonly out?: string
+}
+
+const year: CertificateValidity = 52 * 604_800
+
+/** `homeport ca …`: an own certificate authority in OpenSSH's formats. */
+export function caCommand(io: CommandIo = processIo(), now: () => Date = () => new Date()): Command {
+  return new Command('ca')
+    .description('an own CA for the host keys of devices and for the keys that log in to them')
+    .addCommand(initCommand(io))
+    .addCommand(showCommand(io))
+    .addCommand(signHostCommand(io, now))
+    .addCommand(signUserCommand(io, now))
+}
+
+function initCommand(io: CommandIo): Command {
+  return placed(new Command('init'))
+    .description('make the host CA and the user CA; what is there already is kept')
+    .addOption(
+      new Option('--type <type>', 'of both keys: some older devices know RSA alone')
+        .choices(['ed25519', 'ecdsa', 'rsa'])
+        .default('ed25519'),
+    )
+    .action(async ({ type, ...place }: CaPlace & { readonly type: GeneratedKeyType }) => {
+      const directory = caDirectory(place, io)
+      if (directory !== null) await initCa(directory, type, io)
+    })
+}
+
+function showCommand(io: CommandIo): Command {
+  return placed(new Command('show'))
+    .description('print the public keys, and what known_hosts and devices need to trust them')
+    .option('--json', 'print JSON on standard output')
+    .action(async ({ json, ...place }: CaPlace & { readonly json?: true }) => {
+      const directory = caDirectory(place, io)
+      if (directory !== null) await showCa(directory, json === true, io)
+    })
+}
+
+function signHostCommand(io: CommandIo, now: () => Date): Command {
+  return signing(new Command('sign-host'), 'the device id and the names it is reached by, in lower case')
+    .description("certify a device's host key")
+    .argument('<file.pub>', "the device's public host key, such as ssh_host_ed25519_key.pub")
+    .action(async (file: string, { dir, config, id, ...options }: SignOptions) => {
+      const directory = caDirectory(place(dir, config), io)
+      const order = { role: 'host' as const, file, ...options, ...(id === undefined ? {} : { keyId: id }) }
+      if (directory !== null) await signWithCa(directory, order, now(), io)
+    })
+}
+
+interface SignUserOptions extends SignOptions {
+  readonly forceCommand?: string
+  readonly sourceAddress?: string
+}
+
+function signUserCommand(io: CommandIo, now: () => Date): Command {
+  return signing(new Command('sign-user'), 'what the key may log in as')
+    .description('certify a key that logs in')
+    .argument('<file.pub>', 'its public key, such as id_ed25519.pub')
+    .option('--force-command <command>', 'the only thing it may run; on the bridge: netconf')
+    .option('--source-address <list>', 'addresses and networks it may come from, separated by commas', readNetworks)
+    .action(async (file: string, { dir, config, id, forceCommand, sourceAddress, ...options }: SignUserOptions) => {
+      const directory = caDirectory(place(dir, config), io)
+      const criticalOptions = {
+        ...(forceCommand === undefined ? {} : { 'force-command': forceCommand }),
+        ...(sourceAddress === undefined ? {} : { 'source-address': sourceAddress }),
+      }
+      const order = {
+        role: 'user' as const,
+        file,
+        ...options,
+        criticalOptions,
+        ...(id === undefined ? {} : { keyId: id }),
+      }
+      if (directory !== null) await signWithCa(directory, order, now(), io)
+    })
+}
+
+function placed(command: Command): Command {
+  return command
+    .option('--dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
+    .option('--config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+}
+
+function signing(command: Command, principals: string): Command {
+  return placed(command)
+    .requiredOption('--principals <list>', `${principals}, separated by commas`, readPrincipals)
+    .option('--id <text>', 'key id, shown in logs (default: the first principal)', readKeyId)
+    .addOption(
+      new Option('--validity <time>', 'from now on, such as 52w, 1w2d, 12h, or always')
+        .argParser(readPeriod)
+        .default(year, '52w'),
+    )
+    .option('--serial <n>', 'serial number (default: a random one)', readSerial)
+    .option('--out <file>', 'the certificate (default: FILE-cert.pub, as ssh-keygen names it)')
+}
+
+function place(dir: string | undefined, config: string | undefined): CaPlace {
+  return { ...(dir === undefined ? {} : { dir }), ...(config === undefined ? {} : { config }) }
+}
+
+function readPrincipals(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.includes('')) throw new InvalidArgumentError('Give names separated by commas: router1,router1.example.')
+  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) throw new InvalidArgumentError('A principal has printable characters only.')
+  return [...new Set(names)]
+}
+
+function readKeyId(text: string): string {
+  if (text !== '' && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)) return text
+  throw new InvalidArgumentError('Give some printable text.')
+}
+
+function readPeriod(text: string): CertificateValidity {
+  const validity = readValidity(text)
+  if (validity !== undefined) return validity
+  throw new InvalidArgumentError('Give a time such as 52w, 1w2d, 12h or 30m, at most 5200w, or always.')
+}
+
+function readSerial(text: string): bigint {
+  const serial = /^\d{1,20}$/.test(text) ? BigInt(text) : -1n
+  if (serial >= 0n && serial < 1n << 64n) return serial
+  throw new InvalidArgumentError('Give a whole number from 0 to 18446744073709551615.')
+}
+
+function readNetworks(text: string): string {
+  const list = text
+    .split(',')
+    .map((item) => item.trim())
+    .join(',')
+  if (parseNetworks(list) !== null) return list
+  throw new InvalidArgumentError('Give addresses or networks separated by commas: 192.0.2.0/24,2001:db8::1.')
+}

@@ -1,0 +1,30 @@
+import type { CommandIo } from '../command-io.js'
+
+/** A line at the bottom of a terminal that tells how far a command is; nothing where standard error is no terminal. */
+export interface ProgressBar {
+  advance(ok: boolean): void
+  /** Takes the line away, for something that is written above it. */
+  clear(): void
+  end(): void
+}
+
+const width = 30
+const eraseLine = '\r\u001b[K'
+
+/** @param total 0 where it is not known, which shows no bar */
+export function createProgressBar({ stderr }: Pick<CommandIo, 'stderr'>, total: number): ProgressBar {
+  if (stderr.isTTY !== true || total === 0) return { advance: () => {}, clear: () => {}, end: () => {} }
+  let done = 0
+  let failed = 0
+  return {
+    advance: (ok) => {
+      done += 1
+      if (!ok) failed += 1
+      const filled = Math.round((Math.min(done, total) / total) * width)
+      const bar = `${'█'.repeat(filled)}${'·'.repeat(width - filled)}`
+      stderr.write(`${eraseLine}${bar} ${done}/${total}${failed === 0 ? '' : `, ${failed} failed`}`)
+    },
+    clear: () => void stderr.write(eraseLine),
+    end: () => void stderr.write(eraseLine),
+  }
+}

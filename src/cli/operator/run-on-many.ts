@@ -1,0 +1,82 @@
+import type { z } from '@hono/zod-openapi'
+import { createInterface } from 'node:readline'
+import { strangerText } from '../../lib/stranger-text.js'
+import {
+  type DeviceAnswer,
+  deviceAnswerSchema,
+  summarySchema,
+} from '../../northbound/http/routes/operations/many-devices.js'
+import { notReached } from './bridge-client.js'
+import { callBridge } from './bridge-stream.js'
+import type { CommandIo } from '../command-io.js'
+import { exitWithProblem } from '../command-problem.js'
+import { findBridge } from './find-bridge.js'
+import { createProgressBar } from './progress-bar.js'
+import { type OperationOptions, tellRefusal } from './run-operation.js'
+
+type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
+
+/**
+ * One operation on many devices: lines of JSON on standard output, as they come; on a terminal, replies for people and
+ * a progress bar.
+ * The exit status is 0 only when devices were asked and every one answered without an error.
+ */
+export async function runOnMany(io: CommandIo, options: OperationOptions, asked: object): Promise<void> {
+  const found = findBridge(io, options.config)
+  if (!found.ok) return exitWithProblem(found.problem, io)
+  const { location } = found
+  const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
+  try {
+    const answer = await callBridge(location, {
+      method: 'POST',
+      path: `/api/v1/rpc${query}`,
+      headers: { Accept: 'application/x-ndjson', 'Content-Type': 'application/json' },
+      body: Buffer.from(JSON.stringify(asked)),
+    })
+    if (answer.statusCode !== 200) return await tellRefusal(io, location, answer, options.json === true)
+    const forPeople = io.stdout.isTTY === true && options.json !== true
+    const bar = createProgressBar(io, Number(answer.headers['homeport-devices'] ?? 0))
+    let total: ManyDevicesSummary | undefined
+    for await (const line of createInterface({ input: answer })) {
+      const parsed: unknown = JSON.parse(line)
+      const summary = summarySchema.safeParse(parsed)
+      if (summary.success) {
+        total = summary.data.summary
+        bar.end()
+        const { devices, ok, failed, milliseconds } = total
+        if (forPeople) io.stderr.write(`${devices} devices: ${ok} ok, ${failed} failed, in ${milliseconds / 1000} s\n`)
+        else io.stdout.write(`${line}\n`)
+        continue
+      }
+      const one = deviceAnswerSchema.parse(parsed)
+      bar.clear()
+      io.stdout.write(forPeople ? shown(one) : `${line}\n`)
+      bar.advance(one.problem === undefined)
+    }
+    if (total === undefined) {
+      bar.end()
+      return exitWithProblem(
+        { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
+        io,
+      )
+    }
+    if (total.devices === 0)
+      return exitWithProblem(
+        { message: 'no device was asked', hint: 'homeport devices list has those that you may use', status: 1 },
+        io,
+      )
+    io.exit(total.failed === 0 ? 0 : 1)
+  } catch (error) {
+    exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)
+  }
+}
+
+function shown({ device, milliseconds, reply, problem }: DeviceAnswer): string {
+  const id = strangerText(device)
+  if (problem !== undefined) return `${id}: failed: ${strangerText(problem.detail)}\n`
+  const text = typeof reply === 'string' ? reply : JSON.stringify(reply)
+  return `${id}: answered in ${milliseconds} ms\n${text
+    .split('\n')
+    .map((line) => strangerText(line, Infinity))
+    .join('\n')}\n`
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage } from 'node:http'
+import { StringDecoder } from 'node:string_decoder'
+import { strangerText } from '../../lib/stranger-text.js'
+import { problemSchema } from '../../northbound/http/problem.js'
+import { notReached, readText, refusal } from './bridge-client.js'
+import { callBridge } from './bridge-stream.js'
+import type { CommandIo } from '../command-io.js'
+import { exitWithProblem } from '../command-problem.js'
+import { type BridgeLocation, findBridge } from './find-bridge.js'
+
+/** How an operation on a device is asked for, whichever it is. */
+export interface OperationOptions {
+  readonly config?: string
+  readonly json?: true
+  readonly timeout?: string
+}
+
+/** One call of the API that carries an operation. */
+export interface OperationCall {
+  readonly path: string
+  readonly contentType: 'application/xml' | 'application/json'
+  readonly body: string
+  /** What is asked for besides XML and JSON. */
+  readonly accept?: string
+}
+
+/** Sends an operation; the device's reply goes to standard output as it comes, what is wrong to standard error. */
+export async function runOperation(io: CommandIo, options: OperationOptions, call: OperationCall): Promise<void> {
+  const found = findBridge(io, options.config)
+  if (!found.ok) return exitWithProblem(found.problem, io)
+  const { location } = found
+  const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
+  try {
+    const answer = await callBridge(location, {
+      method: 'POST',
+      path: call.path + query,
+      headers: {
+        Accept: options.json === true ? 'application/json' : (call.accept ?? 'application/xml'),
+        'Content-Type': call.contentType,
+      },
+      body: Buffer.from(call.body),
+    })
+    if (answer.statusCode !== 200) return await tellRefusal(io, location, answer, options.json === true)
+    await passOn(io, answer)
+    io.exit(0)
+  } catch (error) {
+    exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)
+  }
+}
+
+/** What the bridge, a rule or the device had against it; the errors of the device one a line. */
+export async function tellRefusal(
+  io: CommandIo,
+  location: BridgeLocation,
+  answer: IncomingMessage,
+  json: boolean,
+): Promise<void> {
+  const refused = refusal(location, answer.statusCode ?? 0, await readText(answer))
+  if (refused.ok) return
+  if (json && refused.text !== undefined) {
+    io.stdout.write(`${refused.text}\n`)
+    return io.exit(refused.problem.status)
+  }
+  exitWithProblem(refused.problem, io)
+  for (const line of rpcErrorLines(refused.text)) io.stderr.write(`${strangerText(line)}\n`)
+}
+
+function rpcErrorLines(text: string | undefined): readonly string[] {
+  if (text === undefined) return []
+  const problem = problemSchema.safeParse(JSON.parse(text))
+  if (!problem.success) return []
+  return (problem.data['rpc-errors'] ?? []).map(
+    ({ tag, severity, path, message }) =>
+      `${severity === 'warning' ? 'rpc-warning' : 'rpc-error'}: ${[tag, path, message].filter((part) => part !== undefined).join(': ')}`,
+  )
+}
+
+/** Writes an answer out, no faster than it is read. Rejects when it breaks off. */
+async function passOn(io: CommandIo, answer: IncomingMessage): Promise<void> {
+  const decoder = new StringDecoder('utf8')
+  let last = '\n'
+  for await (const octets of answer as AsyncIterable<Buffer>) {
+    const text = decoder.write(octets)
+    if (text === '') continue
+    last = text
+    if (io.stdout.write(text) === false) await drained(io)
+  }
+  if (!last.endsWith('\n')) io.stdout.write('\n')
+}
+
+function drained({ stdout }: CommandIo): Promise<void> {
+  return new Promise((resolve) => {
+    if (stdout.once === undefined) resolve()
+    else stdout.once('drain', resolve)
+  })
+}

@@ -1,0 +1,46 @@
+import { Command } from 'commander'
+import { strangerText } from '../../lib/stranger-text.js'
+import { sessionListSchema } from '../../northbound/http/routes/sessions/list.js'
+import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
+import { type CommandIo, processIo } from '../command-io.js'
+import { exitWithProblem } from '../command-problem.js'
+import { sessionTable } from './show-sessions.js'
+
+interface ListOptions extends BridgeOptions {
+  readonly device?: string
+  readonly user?: string
+}
+
+/** `homeport sessions …`: who works on which device. Asks the running bridge. */
+export function sessionsCommand(io: CommandIo = processIo()): Command {
+  return new Command('sessions')
+    .description('the sessions that clients have on devices through the running bridge')
+    .addHelpText('after', bridgeHelp)
+    .addCommand(
+      bridgeCommand('list')
+        .description('all sessions, the oldest first')
+        .option('--device <id>', 'those on this device alone')
+        .option('--user <name>', 'those of this user alone')
+        .action(({ device, user, ...options }: ListOptions) =>
+          runOnBridge(io, options, { method: 'GET', path: `/api/v1/sessions${query({ device, user })}` }, (answer) =>
+            sessionTable(sessionListSchema.parse(answer).sessions, new Date()),
+          ),
+        ),
+    )
+    .addCommand(
+      bridgeCommand('kill')
+        .description('end one session; its client is told')
+        .argument('<id>', 'as `homeport sessions list` shows it')
+        .action((id: string, options: BridgeOptions) => {
+          if (!/^[0-9a-z]+$/.test(id))
+            return exitWithProblem({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)
+          const request = { method: 'DELETE', path: `/api/v1/sessions/${id}` } as const
+          return runOnBridge(io, options, request, () => `killed: ${strangerText(id)}\n`)
+        }),
+    )
+}
+
+function query(wanted: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(wanted).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`
+}

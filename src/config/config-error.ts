@@ -1,0 +1,10 @@
+import type { ValuePath } from './yaml/value-path.js'
+
+/** What is wrong with one value of the file. */
+export interface Fault {
+  readonly path: ValuePath
+  readonly message: string
+  readonly hint?: string
+  /** Where to look, when that is not where the path leads. */
+  readonly place?: { readonly line: number; readonly column: number }
+}

@@ -1,0 +1,47 @@
+import type { Fault } from './config-error.js'
+import type { Config, RoleConfig } from './schema.js'
+
+/** Who may run commands on a device does there by a command what rules on operations forbid. It may be meant, and is told. */
+export function waysAroundRules({ roles, users }: Config): readonly Fault[] {
+  const within = [...roles].flatMap(([name, role]): readonly Fault[] => {
+    const commands = commandChannels(role)
+    return commands === undefined || !hasRules(role)
+      ? []
+      : [
+          {
+            path: ['roles', name, 'channels'],
+            message: `with ${commands} its users can do on the devices what its operations forbid`,
+            hint: 'give commands and shells by a role of their own, to whom no operation is forbidden',
+          },
+        ]
+  })
+  const between = users.flatMap((user, at): readonly Fault[] => {
+    const held = user.roles.flatMap((name) => {
+      const role = roles.get(name)
+      return role === undefined ? [] : [{ name, role }]
+    })
+    const ruled = held.find(({ role }) => hasRules(role) && commandChannels(role) === undefined)
+    const free = held.find(({ role }) => commandChannels(role) !== undefined && !hasRules(role))
+    // Where that role allows every operation over NETCONF too, there are no rules to go around.
+    if (ruled === undefined || free === undefined || allowsEverything(free.role)) return []
+    const message = `where the roles ${ruled.name} and ${free.name} include the same device, ${commandChannels(free.role)} of the one goes around the operations of the other`
+    return [{ path: ['users', at, 'roles'], message }]
+  })
+  return [...within, ...between]
+}
+
+function commandChannels({ channels }: RoleConfig): string | undefined {
+  const those = channels.filter((kind) => kind === 'exec' || kind === 'shell')
+  return those.length === 0 ? undefined : those.join(' and ')
+}
+
+function hasRules(role: RoleConfig): boolean {
+  return role.channels.includes('netconf') && !allowsEverything(role)
+}
+
+function allowsEverything({ channels, operations, deniedOperations }: RoleConfig): boolean {
+  const everything = operations.some(
+    ({ name, namespace, datastore }) => name === '*' && namespace === undefined && datastore === undefined,
+  )
+  return channels.includes('netconf') && everything && deniedOperations.length === 0
+}

@@ -1,0 +1,121 @@
+import type { Fault } from './config-error.js'
+import type { Config, TrustConfig, UserConfig } from './schema.js'
+import { waysAroundRules } from './rule-bypass-warnings.js'
+
+/** What is allowed and yet hardly meant. */
+export function doubtsAbout(config: Config): readonly Fault[] {
+  return [
+    ...(config.devices.length > 0 ? [] : [noDevices(config.trust)]),
+    ...(config.trust.firstUse === 'accept' ? [believingFirstUse] : []),
+    ...(config.users.length > 0 || config.usersFile !== undefined || config.authenticationHook !== undefined
+      ? []
+      : [nobody]),
+    ...doubtsAboutUsers(config.users, config),
+    ...httpDoubts(config),
+    ...hastyKeepalive(config),
+    ...waysAroundRules(config),
+    ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
+    ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
+  ]
+}
+
+const nobody: Fault = { path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }
+
+/** The same of users, in the configuration or in a users file. */
+export function doubtsAboutUsers(
+  users: readonly UserConfig[],
+  { endpoint, authenticationHook }: Pick<Config, 'endpoint' | 'authenticationHook'>,
+): readonly Fault[] {
+  const othersLetIn = endpoint.ssh.trustedUserCaKeys.length > 0 || authenticationHook !== undefined
+  return users.flatMap((user, at): readonly Fault[] => [
+    ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0 || othersLetIn
+      ? []
+      : [
+          {
+            path: ['users', at],
+            message: 'this user can never log in',
+            hint: 'add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
+          },
+        ]),
+    ...(user.roles.length > 0 || authenticationHook !== undefined
+      ? []
+      : [{ path: ['users', at], message: 'this user may open no device', hint: 'add `roles`' }]),
+  ])
+}
+
+/** What happens to a device that nobody configured. */
+const FIRST_USE = {
+  refuse: 'are refused unless they were approved before',
+  pend: 'are pending until approved',
+  accept: 'are believed at their first call',
+}
+
+function noDevices({ firstUse, knownHosts }: TrustConfig): Fault {
+  const which = knownHosts === undefined ? '' : ' and are not in known-hosts'
+  return {
+    path: [],
+    message: `no devices are configured, so devices that call${which} ${FIRST_USE[firstUse]}`,
+    hint: firstUse === 'pend' ? 'add `devices`, or approve with `homeport devices approve`' : 'add `devices`',
+  }
+}
+
+const believingFirstUse: Fault = {
+  path: ['trust', 'first-use'],
+  message: 'whoever calls first with a device id is believed, and gets credentials to log in with',
+  hint: 'for a lab; `pend` waits for your approval instead',
+}
+
+/** Over plain HTTP from elsewhere nobody may give a password or a token, so nobody could ask for anything. */
+function httpDoubts({ endpoint: { http } }: Config): readonly Fault[] {
+  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(http.address)
+  if (http.port === 'none' || http.certificate !== undefined || http.selfSigned) return []
+  if (loopback || http.trustedProxies.length > 0) return []
+  return [
+    {
+      path: ['endpoint', 'http', 'address'],
+      message: 'the HTTP API is reached without TLS from other machines, which it refuses to authenticate',
+      hint: 'add `certificate` and `key`, or `self-signed: true`, or `trusted-proxies` for a proxy that speaks TLS',
+    },
+  ]
+}
+
+/** Milliseconds that a client should be let be silent at least: a program may do something else between two requests. */
+const PATIENCE_WITH_CLIENTS = 600_000
+
+/** Clients on libssh and libssh2 answer a keepalive only while they read. */
+function hastyKeepalive({ endpoint: { ssh } }: Config): readonly Fault[] {
+  const { keepaliveInterval, keepaliveCountMax } = ssh
+  if (keepaliveInterval === 0 || keepaliveInterval * keepaliveCountMax >= PATIENCE_WITH_CLIENTS) return []
+  return [
+    {
+      path: ['endpoint', 'ssh', 'keepalive-interval'],
+      message:
+        'a client on libssh or libssh2 that is idle for a few minutes is let go, because it answers only while it reads',
+      hint: 'leave `keepalive-interval` out, so that TCP alone tells who is gone, or raise `keepalive-count-max`',
+    },
+  ]
+}
+
+/** Who knows the proof of two devices can speak for either; told once for those devices, however many keys they share: a fleet may do so on purpose. */
+function sharedProof(
+  config: Config,
+  key: 'secret' | 'host-keys',
+  proofsOf: (device: Config['devices'][number]) => readonly string[],
+): readonly Fault[] {
+  const holders = new Map<string, number[]>()
+  config.devices.forEach((device, at) => {
+    for (const proof of new Set(proofsOf(device))) holders.set(proof, [...(holders.get(proof) ?? []), at])
+  })
+  const groups = new Map([...holders.values()].map((indices) => [indices.join(), indices]))
+  return [...groups.values()].flatMap((indices): readonly Fault[] => {
+    const [, second] = indices
+    if (second === undefined) return []
+    const what = key === 'secret' ? 'the same secret' : 'the same host key'
+    return [
+      {
+        path: ['devices', second, key],
+        message: `${what} as another device (${indices.length} share it), so each can pose as the other`,
+      },
+    ]
+  })
+}

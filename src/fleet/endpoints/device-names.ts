@@ -1,0 +1,36 @@
+import type { Device } from '../fleet.js'
+import { hostNameOf } from './host-name.js'
+
+/** By which names devices are known, in upper or lower case: by id, by alias, by host name, in this order. */
+export interface DeviceNames {
+  learn(device: Device): void
+  /** The one device of a name. An alias or a host name that two devices share means neither. */
+  find(name: string): string | undefined
+  /** Those names of a device that mean it alone, in lower case. */
+  of(device: Device): readonly string[]
+}
+
+export function createDeviceNames(): DeviceNames {
+  const kinds = [
+    { holders: new Map<string, string | null>(), namesOf: ({ id }: Device) => [id] },
+    { holders: new Map<string, string | null>(), namesOf: ({ aliases = [] }: Device) => aliases },
+    { holders: new Map<string, string | null>(), namesOf: ({ id }: Device) => hostNameOf(id) ?? [] },
+  ]
+  const find = (name: string): string | undefined => {
+    const lower = name.toLowerCase()
+    return kinds.find(({ holders }) => holders.has(lower))?.holders.get(lower) ?? undefined
+  }
+  const namesOf = (device: Device): readonly string[] =>
+    kinds.flatMap((kind) => kind.namesOf(device)).map((name) => name.toLowerCase())
+  return {
+    learn: (device) => {
+      for (const { holders, namesOf: own } of kinds)
+        for (const name of [own(device)].flat().map((each) => each.toLowerCase())) {
+          const holder = holders.get(name)
+          holders.set(name, holder === undefined || holder === device.id ? device.id : null)
+        }
+    },
+    find,
+    of: (device) => [...new Set(namesOf(device))].filter((name) => find(name) === device.id),
+  }
+}

@@ -1,0 +1,84 @@
+import type { ShownKey } from '../../trust/ssh/key-fingerprint.js'
+
+export type { ShownKey }
+
+/** The standing of a device id. `configured` ones stand in the configuration file, which decides for them. */
+export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
+
+/** What is known of a device id's enrolment; nothing secret is in it. */
+export interface EnrolmentView {
+  readonly deviceId: string
+  readonly standing: Standing
+  readonly pins: readonly (ShownKey & { readonly addedAt?: Date; readonly by: string })[]
+  /** The key that a pending device, or an approved one with a changed key, showed last. */
+  readonly presented?: ShownKey
+  readonly decision?: { readonly by: string; readonly at: Date; readonly how: string }
+  readonly firstSeen?: Date
+  readonly lastSeen?: Date
+  readonly lastRefusal?: {
+    readonly reason: string
+    readonly message: string
+    readonly source: string
+    readonly at: Date
+  }
+  /** How often connections that claimed it were refused since the bridge started, by reason; none when absent. */
+  readonly refusals?: Readonly<Record<string, number>>
+  /** Where it called from, the newest first. */
+  readonly addresses: readonly string[]
+  readonly hasSecret: boolean
+}
+
+export type EnrolmentProblem = {
+  readonly cause:
+    | 'unknown-device'
+    | 'nothing-presented'
+    | 'fingerprint-mismatch'
+    | 'decided-by-configuration'
+    | 'already-known'
+    | 'not-written'
+  readonly message: string
+  readonly hint: string
+}
+
+export type EnrolmentChange =
+  | { readonly ok: true; readonly enrolment: EnrolmentView | undefined }
+  | { readonly ok: false; readonly problem: EnrolmentProblem }
+
+/** A device added by hand, before it has ever called. */
+export interface AddedDevice {
+  readonly deviceId: string
+  readonly secret?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly vendor?: string
+  readonly credentials?: string
+}
+
+/**
+ * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told which ones they may use, because
+ * a device that they let in is theirs to choose: it is sent the passwords of those profiles alone.
+ */
+export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
+
+/** What an operator approves. */
+export interface Approval {
+  /** `SHA256:…` of the host key, as it was compared with the device: another key may have been shown meanwhile. */
+  readonly fingerprint: string
+  /** Another device id, for a device that was found by its fingerprint alone. */
+  readonly as?: string
+}
+
+/** Who is in the fleet, and who decides on it. `by` names the operator in the record. */
+export interface Enrolments {
+  list(): Promise<readonly EnrolmentView[]>
+  get(deviceId: string): Promise<EnrolmentView | undefined>
+  /**
+   * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches by itself.
+   */
+  approve(deviceId: string, by: Decider, approval: Approval): Promise<EnrolmentChange>
+  reject(deviceId: string, by: string): Promise<EnrolmentChange>
+  /** Removes all that is stored of a device id, and ends its link unless the configuration knows it. */
+  forget(deviceId: string, by: string): Promise<EnrolmentChange>
+  /** Binds an approved or configured device id to a key that it showed instead of those it was bound to, after a hardware swap. */
+  repin(deviceId: string, by: Decider, fingerprint: string): Promise<EnrolmentChange>
+  add(device: AddedDevice, by: Decider): Promise<EnrolmentChange>
+}

@@ -1,0 +1,17 @@
+import { createGate, type Gate } from './semaphore.js'
+
+/** A gate for each key, so that who crowds one keeps nobody from passing another. A gate that nobody uses is forgotten. */
+export function createKeyedGate(atOnce: number, waiting: number): (key: string) => Gate {
+  const gates = new Map<string, { readonly pass: Gate; inside: number }>()
+  return (key) => async (task) => {
+    const gate = gates.get(key) ?? { pass: createGate(atOnce, waiting), inside: 0 }
+    gates.set(key, gate)
+    gate.inside += 1
+    try {
+      return await gate.pass(task)
+    } finally {
+      gate.inside -= 1
+      if (gate.inside === 0) gates.delete(key)
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { createShares } from '../../../net/fair-share.js'
+import { networkOf } from '../../../net/source-network.js'
+
+/**
+ * Lets no source have all connections of a server: what it serves connections with is called for those alone that may come in.
+ * @param refuse closes a connection that may not
+ */
+export function shareConnections(
+  server: HttpServer | HttpsServer,
+  options: {
+    readonly total: () => number
+    readonly isUnlimited: (network: string) => boolean
+    readonly refuse: (socket: Socket, held: number) => void
+  },
+): void {
+  const { total, isUnlimited, refuse } = options
+  const shares = createShares(total, { isUnlimited })
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    const network = networkOf(socket.remoteAddress ?? '')
+    if (!shares.mayHaveMore(network)) return refuse(socket, shares.holds(network))
+    shares.take(network)
+    socket.once('close', () => shares.give(network))
+    for (const listener of listeners) listener.call(server, socket)
+  })
+}

@@ -1,0 +1,61 @@
+import type { ServerConfig } from 'ssh2'
+import type { DeviceEndpoints } from '../../fleet/endpoints/device-endpoint.js'
+import { plainAddress } from '../../net/ip.js'
+import type { Door } from './target.js'
+
+/** Where a client comes in when it dials what, and what the bridge proves itself with there. */
+export interface Doors {
+  /** The door at a local address that a client dialled, as its socket tells it. */
+  at(localAddress: string | undefined): Door
+  /** The door of the device that a jump asks for, or undefined: nothing else is ever dialled. */
+  behind(host: string, port: number): Extract<Door, { kind: 'device' }> | undefined
+  hostKeys(door: Door): ServerConfig['hostKeys']
+}
+
+/** The host keys of the bridge. The same array for the same certificates, for as long as these are presented. */
+export interface HostKeysOfBridge {
+  /** Where every device is reached. */
+  shared(): ServerConfig['hostKeys']
+  /** Where one device alone is reached, with a certificate for these names where there is a CA. */
+  forNames(names: readonly string[]): ServerConfig['hostKeys']
+}
+
+/** Ports on which a device is asked for by way of the bridge: NETCONF's, and what `ssh -J` takes when none is named. */
+const jumpPorts: readonly number[] = [830, 22]
+
+const shared: Door = { kind: 'shared' }
+
+/**
+ * @param bridgeNames by which clients know the bridge itself
+ * @param sharedPorts the ports where every device is reached
+ */
+export function createDoors(options: {
+  readonly endpoints: DeviceEndpoints
+  readonly hostKeys: HostKeysOfBridge
+  readonly bridgeNames: readonly string[]
+  readonly sharedPorts: () => readonly number[]
+}): Doors {
+  const { endpoints, hostKeys, bridgeNames, sharedPorts } = options
+  return {
+    at: (localAddress) => {
+      const deviceId = localAddress === undefined ? undefined : endpoints.atAddress(plainAddress(localAddress))
+      return deviceId === undefined ? shared : { kind: 'device', deviceId, by: 'address' }
+    },
+    behind: (host, port) => {
+      const deviceId = endpoints.named(host) ?? endpoints.atAddress(plainAddress(host))
+      if (deviceId === undefined) return undefined
+      const open = jumpPorts.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
+      return open ? { kind: 'device', deviceId, by: 'jump' } : undefined
+    },
+    hostKeys: (door) => {
+      if (door.kind === 'shared') return hostKeys.shared()
+      const { address } = endpoints.of(door.deviceId) ?? {}
+      return hostKeys.forNames([
+        ...endpoints.namesOf(door.deviceId),
+        ...(address === undefined ? [] : [address]),
+        // Who dials a port of the bridge knows the bridge's name.
+        ...(door.by === 'port' ? bridgeNames : []),
+      ])
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import { formatOperation, type Operation } from '../../../access/authz/operation.js'
+import type { OperationDecision } from '../../../access/authz/operation-rule.js'
+import { certainFraming, type ChunksClaim, readServerHello } from '../../../netconf/framing/certain-framing.js'
+import type { Framing } from '../../../netconf/framing/framing.js'
+import type { KnownRequests } from '../../../netconf/request-cache.js'
+import type { RequestRoot } from '../../../netconf/request-reader.js'
+import { createGuardedReplies } from './guarded-replies.js'
+import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
+import type { HeldOctets } from './inspection-budget.js'
+import { type OctetSink, roomIn } from '../byte-sink.js'
+import { type Refusal, refusalReply } from './refusal-reply.js'
+import { createReplyOrder } from './reply-order.js'
+
+/**
+ * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here, in the device's order
+ * of replies and in the session's framing; of them the device gets no octet. Replies pass unread: only where a message ends is looked for.
+ */
+export interface RequestGuard {
+  readonly fromClient: OctetSink
+  readonly fromDevice: OctetSink
+  /** Settles when the session must end, once the client was told why as far as NETCONF can. */
+  readonly breached: Promise<Breach>
+  /** Why the session will end, from when it is known: the client is told in the order of replies, and the device may end before that. */
+  readonly found: () => Breach | undefined
+  /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
+  readonly clientGone: () => void
+  /** Gives up what is held. */
+  readonly stop: () => void
+}
+
+/** What passes a guard. */
+export interface GuardedSinks {
+  readonly toDevice: OctetSink
+  readonly toClient: OctetSink
+}
+
+/** Puts the guard of one session where its octets pass. */
+export type StartGuard = (sinks: GuardedSinks) => RequestGuard
+
+/** Bounds of a guard. */
+export interface RequestGuardLimits {
+  /** Octets of one request. */
+  readonly maxInspectedRequest: number
+  /** Refused requests whose answers may wait for earlier replies; more are not read. */
+  readonly maxWaitingRefusals: number
+}
+
+export interface RequestGuardOptions {
+  readonly limits: RequestGuardLimits
+  readonly held: HeldOctets
+  /** Shared by guards, so that one session gains from another. */
+  readonly known: KnownRequests<Operation>
+  /** Decided anew for each request: a reload changes it. */
+  readonly decide: (operation: Operation) => OperationDecision
+  /** Whose rules these are, for the client to know whom to ask. */
+  readonly roles: readonly string[]
+  readonly onDenied: (denial: Denial) => void
+}
+
+/** A request that was refused. */
+export interface Denial {
+  /** Undefined where there was not one operation. */
+  readonly operation: Operation | undefined
+  readonly reason: string
+}
+
+export function createRequestGuard(
+  { limits, held, known, decide, roles, onDenied }: RequestGuardOptions,
+  { toDevice, toClient }: GuardedSinks,
+): RequestGuard {
+  const order = createReplyOrder()
+  const claims: { client?: ChunksClaim; server?: ChunksClaim } = {}
+  let framing: Framing | undefined
+  let agreed: (framing: Framing) => void = () => undefined
+  const agreement = new Promise<Framing>((resolve) => {
+    agreed = resolve
+  })
+  let found: Breach | undefined
+  let tell: (breach: Breach) => void = () => undefined
+  const breached = new Promise<Breach>((resolve) => {
+    tell = resolve
+  })
+  const breach = (why: Breach): void => {
+    found ??= why
+    tell(why)
+  }
+
+  const agree = (): void => {
+    if (claims.client === undefined || claims.server === undefined) return
+    const certain = certainFraming(claims.client, claims.server)
+    if (!certain.ok) return breach({ reason: 'bad-hello', message: certain.error.cause, hint: certain.error.hint })
+    framing = certain.value
+    replies.switchTo(framing)
+    agreed(framing)
+  }
+
+  const replies = createGuardedReplies({
+    toClient,
+    order,
+    onHello: (message) => {
+      const claim = message === undefined ? undefined : readServerHello(message)
+      if (claim?.ok !== true)
+        return breach(deviceFault(`it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`))
+      claims.server = claim.value
+      agree()
+    },
+    onBroken: (cause) => breach(deviceFault(cause)),
+  })
+
+  const answer = (refusal: Refusal, root: RequestRoot | undefined, placed?: () => void): void => {
+    if (framing === undefined) return placed?.()
+    order.insert(refusalReply(refusal, root, framing), placed)
+    replies.insertDue()
+  }
+
+  const requests = createGuardedRequests({
+    toDevice,
+    maxRequest: limits.maxInspectedRequest,
+    held,
+    known,
+    decide,
+    onHello: (claim) => {
+      claims.client = claim
+      agree()
+      return agreement
+    },
+    onForwarded: () => order.forwarded(),
+    onDenied: async (denied) => {
+      onDenied(denied)
+      answer(refusalOf(denied, roles), denied.root)
+      await order.fewerThan(limits.maxWaitingRefusals)
+      await roomIn(toClient)
+    },
+    onBreach: (why, cause, root) => {
+      if (cause === 'bad-hello') return breach(why)
+      found ??= why
+      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => breach(why))
+    },
+  })
+
+  return {
+    fromClient: requests.sink,
+    fromDevice: replies.sink,
+    breached,
+    found: () => found,
+    clientGone: order.giveUp,
+    stop: requests.stop,
+  }
+}
+
+function refusalOf({ operation, reason }: DeniedRequest, roles: readonly string[]): Refusal {
+  const what = operation === undefined ? 'the request' : formatOperation(operation)
+  const whose = `${roles.length === 1 ? 'role' : 'roles'} ${roles.join(', ')}`
+  return { tag: 'access-denied', type: 'application', message: `${what} is not allowed to ${whose}: ${reason}` }
+}
+
+const errorOf: Readonly<Record<Exclude<BreachCause, 'bad-hello'>, Omit<Refusal, 'message'>>> = {
+  malformed: { tag: 'malformed-message', type: 'rpc' },
+  'too-big': { tag: 'too-big', type: 'rpc' },
+  'too-much-held': { tag: 'resource-denied', type: 'rpc' },
+}
+
+function deviceFault(cause: string): Breach {
+  return {
+    reason: 'device-framing',
+    message: `the device cannot be followed, as rules on operations need it: ${cause}`,
+    hint: 'look at the NETCONF of the device; who has operations: ["*"] gets its octets as they are',
+  }
+}

@@ -1,0 +1,53 @@
+import { type Principal, principalKey } from '../access/authz/principal.js'
+import { createShares, USER_SHARES } from '../net/fair-share.js'
+import type { CallLimits } from './call-limits.js'
+import { type Failed, failedWith } from './call-failure.js'
+
+/** Lets calls in up to a number, in all, of one user and on one device. `leave` is called once, when the answer has been sent. */
+export interface CallGate {
+  readonly enter: (deviceId: string, caller: Principal) => { readonly ok: true; readonly leave: () => void } | Failed
+  readonly under: () => number
+}
+
+export function createCallGate(
+  limits: () => Pick<CallLimits, 'maxCalls' | 'maxCallsPerUser' | 'maxCallsPerDevice'>,
+): CallGate {
+  const perDevice = new Map<string, number>()
+  const shares = createShares(() => limits().maxCalls, USER_SHARES)
+
+  return {
+    enter: (deviceId, caller) => {
+      const { maxCalls, maxCallsPerUser, maxCallsPerDevice } = limits()
+      const user = principalKey(caller)
+      const here = perDevice.get(deviceId) ?? 0
+      if (shares.free === 0) return tooMany(`${maxCalls} calls are under way already`, 'max-calls')
+      if (maxCallsPerUser === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= maxCallsPerUser)
+        return tooMany(`${shares.holds(user)} calls of yours are under way already`, 'max-calls-per-user')
+      if (here >= maxCallsPerDevice)
+        return tooMany(
+          `${maxCallsPerDevice} calls to device ${JSON.stringify(deviceId)} are under way already`,
+          'max-calls-per-device',
+        )
+      shares.take(user)
+      perDevice.set(deviceId, here + 1)
+      let left = false
+      return {
+        ok: true,
+        leave: () => {
+          if (left) return
+          left = true
+          shares.give(user)
+          const now = (perDevice.get(deviceId) ?? 1) - 1
+          if (now === 0) perDevice.delete(deviceId)
+          else perDevice.set(deviceId, now)
+        },
+      }
+    },
+    under: () => shares.taken,
+  }
+}
+
+function tooMany(message: string, key: string): Failed {
+  const hint = `send fewer at a time, or raise endpoint.http.${key}`
+  return failedWith({ cause: 'too-many-calls', message, hint, retryAfter: 1 })
+}

@@ -1,0 +1,89 @@
+import { inBackground } from '../lib/background.js'
+import { onAbort } from '../lib/on-abort.js'
+import type { Fleet } from '../fleet/fleet.js'
+import type { LinkEnd } from '../fleet/link.js'
+import type { SessionClient } from '../fleet/session-client.js'
+import { type ClientSession, type ClientSessionOptions, openClientSession } from '../netconf/client-session.js'
+import type { Span } from '../telemetry/traces.js'
+import { traceOpening } from './trace-opening.js'
+import { clientGone, type Failed, failedWith, fromRefusal, linkLost, noSession, whyEnded } from './call-failure.js'
+
+/** A NETCONF session of ours on a device. */
+export interface DeviceSession extends ClientSession {
+  /** Under which the fleet lists it, and ends it. */
+  readonly id: string
+  /** Why the link below it ended, once it did. */
+  readonly linkEnd: () => LinkEnd | undefined
+}
+
+export type DeviceSessionOpening = { readonly ok: true; readonly session: DeviceSession } | Failed
+
+export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'> {
+  /** What the session is opened for. */
+  readonly span?: Span | undefined
+}
+
+/** Milliseconds that a device gets for its `<hello>`. */
+const helloTimeout = 30_000
+
+/** Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next one. */
+export async function openDeviceSession(
+  fleet: Pick<Fleet, 'openSession'>,
+  deviceId: string,
+  client: SessionClient,
+  signal?: AbortSignal,
+  { span, ...options }: DeviceSessionOptions = {},
+): Promise<DeviceSessionOpening> {
+  const open = async (): Promise<DeviceSessionOpening> => {
+    const first = await tryToOpen(fleet, deviceId, client, signal, options)
+    return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(fleet, deviceId, client, signal, options)
+  }
+  return traceOpening(span, deviceId, client, open, (opening) => (opening.ok ? undefined : opening.failure.cause))
+}
+
+async function tryToOpen(
+  fleet: Pick<Fleet, 'openSession'>,
+  deviceId: string,
+  client: SessionClient,
+  signal: AbortSignal | undefined,
+  options: Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'>,
+): Promise<DeviceSessionOpening> {
+  const asked = { kind: 'subsystem', name: 'netconf' } as const
+  const opening = await fleet.openSession(deviceId, asked, client, signal).catch((thrown: unknown) => ({ thrown }))
+  if ('thrown' in opening) return failedWith(noSession(deviceId, opening.thrown))
+  if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
+  const { channel, session: live } = opening
+  channel.stream.on('error', () => undefined)
+  channel.standardError.on('error', () => undefined)
+  channel.standardError.resume()
+  channel.stream.on('data', (octets: Buffer) => live.carried('fromDevice', octets.length))
+  const release = (): void => {
+    // Its close is told only once everything was read.
+    channel.stream.resume()
+    channel.close()
+  }
+  // Whoever gave up while the channel was being opened is heard at once.
+  const stopListening = onAbort(signal, () => void channel.stream.destroy())
+  try {
+    const onSent = (octets: number): void => live.carried('fromClient', octets)
+    const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
+    channel.awaitReply?.(session.awaitsReply)
+    inBackground('http', session.closed.then(release))
+    if (signal?.aborted) {
+      session.abort('its client went away')
+      return failedWith(clientGone)
+    }
+    const killed = live.killed.then((by) => session.abort(`it was ended by ${by}`))
+    inBackground('http', killed)
+    return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
+  } catch (thrown) {
+    release()
+    if (signal?.aborted) return failedWith(clientGone)
+    const linkEnd = channel.linkEnd()
+    return failedWith(
+      linkEnd === undefined ? noSession(deviceId, thrown) : linkLost(deviceId, whyEnded(thrown, linkEnd)),
+    )
+  } finally {
+    stopListening()
+  }
+}

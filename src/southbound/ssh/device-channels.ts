@@ -1,0 +1,198 @@
+import type { Client, ClientChannel } from 'ssh2'
+import type {
+  ChannelLoss,
+  ChannelOpening,
+  ChannelRequest,
+  DeviceChannel,
+  Exit,
+  Link,
+  LinkEnd,
+} from '../../fleet/link.js'
+import { inBackground } from '../../lib/background.js'
+import { governFlow } from '../../ssh/ssh2/flow-control.js'
+import { controlsOf } from '../../ssh/ssh2/session-requests.js'
+import {
+  type OpenedSession,
+  openSessionChannel,
+  peerHasClosed,
+  peerHasEnded,
+  probe,
+  socketOf,
+} from '../../ssh/ssh2/channels.js'
+
+/** How long a device may leave a channel unanswered, in milliseconds. */
+export interface ChannelLimits {
+  /** Until it has opened one and answered what it is for. */
+  readonly channelOpenTimeout: number
+  /** Until it has closed one that the bridge closed (RFC 4254 §5.3: it must, unless it has already). */
+  readonly channelCloseTimeout: number
+}
+
+/** The channels of one link. */
+export interface DeviceChannels {
+  readonly open: Link['openChannel']
+  readonly lost: Link['lostChannels']
+  readonly onLost: Link['onChannelLost']
+  /** See `Link.mayBeBusy`. */
+  readonly mayBeBusy: () => boolean
+}
+
+/** Rounds of `channelCloseTimeout` in which a device that sends other things all the time may answer neither the close nor a probe. */
+const MOST_ROUNDS = 10
+
+/** What the channels know of the link that they are on. */
+export interface LinkOfChannels {
+  /** What tells of each channel whether somebody waits for a reply on it. */
+  readonly awaited: Set<() => boolean>
+  /** Why the link ended, once it did. */
+  readonly over: () => LinkEnd | undefined
+}
+
+/** Whether a session of the link waits for its reply. */
+export function someoneWaits(awaited: LinkOfChannels['awaited']): boolean {
+  return [...awaited].some((waits) => waits())
+}
+
+export function createDeviceChannels(
+  client: Client,
+  { channelOpenTimeout, channelCloseTimeout }: ChannelLimits,
+  linkOf: LinkOfChannels,
+): DeviceChannels {
+  let lost = 0
+  let tell: ((loss: ChannelLoss) => void) | undefined
+  let wasSilent = false
+  const lose = (loss: ChannelLoss, silent: boolean): void => {
+    lost += 1
+    wasSilent = silent
+    tell?.(loss)
+  }
+  /** The device answered after all, and its session is free again. */
+  const regain = (): void => {
+    lost -= 1
+  }
+
+  /**
+   * Calls `gaveUp` when the device has not closed a channel that was closed towards it. A device whose answers are on their way behind
+   * other data has all the time that it needs: it is asked something that it answers after the close, and only then, or when nothing
+   * comes from it at all, the wait is over.
+   */
+  const watchClose = (channel: ClientChannel, gaveUp: () => void): void => {
+    const socket = socketOf(client)
+    let rounds = 0
+    let heard = socket.bytesRead
+    let timer: NodeJS.Timeout | undefined
+    let over = false
+    let silent = false
+    const finish = (): void => {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      if (peerHasClosed(channel) || linkOf.over() !== undefined || socket.destroyed) return
+      lose('close', silent)
+      channel.once('close', regain)
+      gaveUp()
+    }
+    const look = (): void => {
+      rounds += 1
+      silent = socket.bytesRead === heard
+      heard = socket.bytesRead
+      if (rounds === 1) probe(client, finish)
+      else if (silent || rounds > MOST_ROUNDS) return finish()
+      timer = setTimeout(look, channelCloseTimeout)
+      timer.unref()
+    }
+    timer = setTimeout(look, channelCloseTimeout)
+    timer.unref()
+    channel.once('close', finish)
+  }
+
+  const open = (request: ChannelRequest): Promise<ChannelOpening> =>
+    new Promise((resolve) => {
+      let answered = false
+      const heard = socketOf(client).bytesRead
+      const timer = setTimeout(() => {
+        giveUp(regain)
+        lose('open', socketOf(client).bytesRead === heard)
+        const message = `it did not answer for ${channelOpenTimeout / 1000} s`
+        resolve({ ok: false, cause: 'unanswered', message })
+      }, channelOpenTimeout)
+      const giveUp = openSessionChannel(client, request, (refusal, opened) => {
+        answered = true
+        clearTimeout(timer)
+        if (opened !== undefined) return resolve({ ok: true, channel: deviceChannel(opened, linkOf, watchClose) })
+        // The end of a link answers every pending request as if the device had refused it.
+        if (linkOf.over() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
+        if (refusal?.step === 'request') watchClose(refusal.channel, () => undefined)
+        const cause = refusal?.step === 'request' ? 'request' : 'no-more-sessions'
+        resolve({ ok: false, cause, message: refusal?.message ?? 'the device refused' })
+      })
+      if (answered) clearTimeout(timer)
+    })
+
+  return {
+    open,
+    lost: () => lost,
+    onLost: (listener) => {
+      tell = listener
+    },
+    mayBeBusy: () => wasSilent && someoneWaits(linkOf.awaited),
+  }
+}
+
+function deviceChannel(
+  { channel, terminalRefused }: OpenedSession,
+  { awaited, over }: LinkOfChannels,
+  watchClose: (channel: ClientChannel, gaveUp: () => void) => void,
+): DeviceChannel {
+  governFlow(channel)
+  let exit: Exit | undefined
+  let waitsHere: (() => boolean) | undefined
+  const waitNoMore = (): void => {
+    if (waitsHere !== undefined) awaited.delete(waitsHere)
+  }
+  channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
+    if (typeof status === 'number') exit = { status }
+    else if (signal !== undefined)
+      exit = {
+        signal: signal.replace(/^SIG/, ''),
+        message: description ?? '',
+        ...(coreDumped === true ? { coreDumped } : {}),
+      }
+  })
+  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come last.
+  const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
+  const closed = new Promise<{ readonly exit?: Exit }>((resolve) => {
+    const settle = (): void => resolve(exit === undefined ? {} : { exit })
+    inBackground('link', Promise.all([closeOf(channel), closeOf(channel.stderr)]).then(settle))
+    const close = channel.close.bind(channel)
+    let closing = false
+    channel.close = (...rest: Parameters<typeof close>) => {
+      waitNoMore()
+      close(...rest)
+      if (closing || peerHasClosed(channel)) return
+      closing = true
+      watchClose(channel, () => {
+        // What it still sends on it is for nobody.
+        channel.resume()
+        channel.stderr.resume()
+        settle()
+      })
+    }
+  })
+  return {
+    stream: channel,
+    standardError: channel.stderr,
+    closed,
+    ended: () => peerHasEnded(channel),
+    terminalRefused,
+    ...controlsOf(channel),
+    linkEnd: over,
+    awaitReply: (waits) => {
+      if (waitsHere === undefined) channel.once('close', waitNoMore)
+      waitNoMore()
+      waitsHere = waits
+      awaited.add(waits)
+    },
+    close: () => channel.close(),
+  }
+}

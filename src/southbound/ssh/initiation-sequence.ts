@@ -1,0 +1,151 @@
+import { type ParsedPublicKey, parsePublicKeyLine } from '../../ssh/public-key.js'
+import type { Claim } from '../../trust/claim.js'
+import { type DeviceIdFault, faultOfDeviceId } from '../../trust/device-id.js'
+import type { Refusal } from '../refusal.js'
+
+/** No initiation sequence is longer than this many octets. */
+export const maxInitiationLength = 8 * 1024
+
+/** What the octets that a device has sent so far amount to. */
+export type Initiation =
+  | { readonly state: 'incomplete' }
+  /** A Calix `<identity>`, which waits for an `<ack>` before SSH starts after `length` octets. */
+  | { readonly state: 'awaits-ack'; readonly claim: Claim; readonly length: number }
+  /** The SSH identification starts after `length` octets. */
+  | { readonly state: 'complete'; readonly claim: Claim; readonly length: number }
+  | { readonly state: 'refused'; readonly refusal: Refusal }
+
+/**
+ * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a Calix identity,
+ * or nothing (RFC 8071; other lines before the identification are legal, RFC 4253 §4.2).
+ * Call it again with all octets whenever more have come.
+ */
+export function readInitiation(octets: Buffer): Initiation {
+  const stranger = recogniseStranger(octets)
+  if (stranger !== undefined) return { state: 'refused', refusal: stranger }
+  const identification = startOfIdentification(octets)
+  const identityEnd = endOfCalixIdentity(octets)
+  // Whichever comes first counts, so that the answer does not depend on how the octets were split.
+  if (identityEnd !== undefined && identityEnd <= Math.min(identification ?? Infinity, maxInitiationLength))
+    return calixIdentity(octets, identityEnd)
+  if (identification !== undefined && identification <= maxInitiationLength) return complete(octets, identification)
+  if (octets.length >= maxInitiationLength + sshDash.length)
+    return refuse(
+      'initiation-too-long',
+      `sent ${maxInitiationLength} octets without an SSH identification`,
+      'only devices that call home by SSH may dial this port; see what else was sent here',
+    )
+  return { state: 'incomplete' }
+}
+
+function complete(octets: Buffer, length: number): Initiation {
+  if (length === 0) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
+  const preamble = decodeUtf8(octets.subarray(0, length))
+  if (preamble === undefined)
+    return refuse('initiation-malformed', 'its initiation sequence is not UTF-8', deviceIdHint)
+  const ids = valuesOf(preamble, 'DEVICE-ID')
+  const [id, another] = [...new Set(ids)]
+  if (id === undefined) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
+  if (another !== undefined)
+    return refuse('initiation-malformed', 'its initiation sequence names two device ids', deviceIdHint)
+  const fault = faultOfDeviceId(id)
+  if (fault !== undefined) return refuseDeviceId(fault)
+  const hostKey = announcedHostKey(valuesOf(preamble, 'HOST-KEY')[0])
+  if (hostKey?.ok === false)
+    return refuse('initiation-malformed', `its HOST-KEY is ${hostKey.problem.message}`, hostKey.problem.hint, id)
+  const hmac = valuesOf(preamble, 'HMAC')[0]
+  const claim: Claim = {
+    form: 'junos',
+    deviceIds: [id],
+    ...(hostKey === undefined ? {} : { hostKey: hostKey.key }),
+    ...(hmac === undefined ? {} : { hmac }),
+  }
+  return { state: 'complete', claim, length }
+}
+
+function refuseDeviceId({ fault, rule, why }: DeviceIdFault): Initiation {
+  const reason = why === undefined ? '' : ` (${why})`
+  return refuse('initiation-malformed', `its device id ${fault}`, `${deviceIdHint}: a device id ${rule}${reason}`)
+}
+
+const deviceIdHint = 'look at `device-id` in the outbound-ssh configuration of the device'
+
+/** The values of a key in lines `KEY: value`; colons and spaces around the value do not count (`DEVICE-ID: : r1` was documented). */
+function valuesOf(preamble: string, key: string): string[] {
+  return preamble
+    .split('\n')
+    .map((line) => line.replaceAll('\0', '').replaceAll('\r', '').trim())
+    .map((line) => [line.indexOf(':'), line] as const)
+    .filter(([colon, line]) => line.slice(0, Math.max(colon, 0)).trimEnd().toUpperCase() === key)
+    .map(([colon, line]) => line.slice(colon).replace(/^[:\s]+/, ''))
+    .filter((value) => value !== '')
+}
+
+function announcedHostKey(value: string | undefined): ParsedPublicKey | undefined {
+  return value === undefined ? undefined : parsePublicKeyLine(value)
+}
+
+/** The offset of a line that starts with `SSH-`. */
+function startOfIdentification(octets: Buffer): number | undefined {
+  if (octets.subarray(0, 4).equals(sshDash)) return 0
+  const at = octets.indexOf('\nSSH-', 0, 'latin1')
+  return at === -1 ? undefined : at + 1
+}
+
+const sshDash = Buffer.from('SSH-')
+
+function endOfCalixIdentity(octets: Buffer): number | undefined {
+  if (!/^\s*</.test(octets.toString('latin1', 0, 64))) return undefined
+  const at = octets.indexOf('</identity>', 0, 'latin1')
+  return at === -1 ? undefined : at + '</identity>'.length
+}
+
+/** `<version>1</version><identity><mac>…</mac><serial-number>…</serial-number>…</identity>`: the one form seen, so read by tag name alone. */
+function calixIdentity(octets: Buffer, length: number): Initiation {
+  const identity = decodeUtf8(octets.subarray(0, length)) ?? ''
+  const written = ['serial-number', 'mac']
+    // Spaces are trimmed outside the expression, which must not take long over an identity that is made of them.
+    .map((tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(identity)?.[1]?.trim())
+    .filter((id): id is string => id !== undefined && id !== '')
+  const deviceIds = written.filter((id) => faultOfDeviceId(id) === undefined)
+  const fault = written[0] === undefined ? undefined : faultOfDeviceId(written[0])
+  if (deviceIds.length === 0 && fault !== undefined) return refuseDeviceId(fault)
+  if (deviceIds.length === 0)
+    return refuse(
+      'initiation-malformed',
+      'its <identity> holds neither a serial-number nor a mac',
+      'one of the two is taken as the device id',
+    )
+  return { state: 'awaits-ack', claim: { form: 'calix', deviceIds }, length }
+}
+
+function recogniseStranger(octets: Buffer): Refusal | undefined {
+  if (octets[0] === 0x16 && octets[1] === 0x03)
+    return {
+      reason: 'not-ssh',
+      message: 'sent a TLS ClientHello',
+      hint: 'this port takes call home over SSH only',
+    }
+  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(octets.toString('latin1', 0, 16)))
+    return {
+      reason: 'not-ssh',
+      message: 'sent an HTTP request',
+      hint: 'this port takes call home over SSH only; whoever sent it is scanning, or has the wrong port',
+    }
+  return undefined
+}
+
+function decodeUtf8(octets: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(octets)
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(reason: string, message: string, hint: string, deviceId?: string): Initiation {
+  return {
+    state: 'refused',
+    refusal: { reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) },
+  }
+}

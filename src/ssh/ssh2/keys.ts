@@ -1,0 +1,178 @@
+/**
+ * A part of what `channels.ts` is about: objects that ssh2 takes for private keys it has parsed itself,
+ * so that it logs in with certificates and agents, presents host certificates, and never signs with SHA-1.
+ */
+import type { ParsedKey, ServerConfig } from 'ssh2'
+import { type AgentIdentity, type AgentProblem, signWithAgent } from '../agent.js'
+import { certificateAlgorithms } from '../certificate-algorithms.js'
+import type { Certificate } from '../certificate.js'
+import { publicKeyLine } from '../public-key.js'
+import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from '../signature.js'
+import { parseVerifyingKey, type VerifyingKeyType } from '../verifying-key.js'
+import { ssh2 } from './load.js'
+
+/** How a key proves itself in a login: the names it goes by, best first, and its signature blobs. */
+export interface LoginMeans {
+  readonly algorithms: readonly { readonly name: string; readonly signature: SignatureAlgorithm }[]
+  /** Rejects when the key cannot sign. */
+  readonly sign: (algorithm: SignatureAlgorithm, data: Buffer) => Promise<Buffer>
+}
+
+const loginMeans = new WeakMap<object, LoginMeans>()
+
+/** What `connectClient` logs in with in place of ssh2's own way; undefined for a key that ssh2 parsed. */
+export function loginMeansOf(key: unknown): LoginMeans | undefined {
+  return typeof key === 'object' && key !== null ? loginMeans.get(key) : undefined
+}
+
+export type KeyPairProblem = {
+  readonly cause: 'certificate-of-another-key' | 'certificate-of-another-role' | 'unusable-key'
+  readonly message: string
+  readonly hint: string
+}
+
+export type LoginKey =
+  | { readonly ok: true; readonly key: ParsedKey }
+  | { readonly ok: false; readonly problem: KeyPairProblem }
+
+/**
+ * A key for an `authHandler` entry of type `publickey` of a client that `connectClient` connects: a private key, alone or with its user certificate.
+ * RSA signs with SHA-512, or with SHA-256 for a server that says it knows only that.
+ * @param algorithm the only one to sign with, for a server that refuses others without saying so beforehand
+ */
+export function loginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
+  if (certificate !== undefined || algorithm !== undefined) return makeLoginKey(privateKey, certificate, algorithm)
+  const known = plainLoginKeys.get(privateKey)
+  if (known !== undefined) return known
+  const made = makeLoginKey(privateKey)
+  plainLoginKeys.set(privateKey, made)
+  return made
+}
+
+/** Thousands of links log in with the same key. */
+const plainLoginKeys = new WeakMap<ParsedKey, LoginKey>()
+
+function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
+  const plain = parseVerifyingKey(privateKey.getPublicSSH())
+  if (!plain.ok) return refused('unusable-key', plain.problem.message, plain.problem.hint)
+  const problem = certificate === undefined ? undefined : mismatch(plain.key.blob, certificate, 'user')
+  if (problem !== undefined) return problem
+  return {
+    ok: true,
+    key: loginKeyOf(
+      privateKey,
+      algorithmsOf(plain.key.type, certificate).filter(({ signature }) => signature === (algorithm ?? signature)),
+      certificate,
+      async (signature, data) => signatureBlob(privateKey, signature, data),
+    ),
+  }
+}
+
+/**
+ * The same for a key that an ssh-agent holds, with its certificate if it holds one.
+ * @param onProblem hears why the agent did not sign; the login then goes on with the next method
+ * @param timeout milliseconds for each signature
+ */
+export function agentLoginKey(
+  identity: AgentIdentity,
+  onProblem: (problem: AgentProblem) => void = () => undefined,
+  timeout?: number,
+): ParsedKey {
+  const { key, certificate } = identity
+  const parsed = ssh2.utils.parseKey(publicKeyLine(key))
+  const base = Array.isArray(parsed) ? parsed[0] : parsed
+  // ssh2 knows every type of key that an AgentIdentity can have.
+  if (base === undefined || base instanceof Error) throw new Error(`ssh2 cannot read a key of type ${key.type}`)
+  return loginKeyOf(base, algorithmsOf(key.type, certificate), certificate, async (algorithm, data) => {
+    const answer = await signWithAgent(identity, algorithm, data, timeout)
+    if (answer.ok) return answer.value
+    onProblem(answer.problem)
+    throw new Error(answer.problem.message)
+  })
+}
+
+function loginKeyOf(
+  base: ParsedKey,
+  algorithms: LoginMeans['algorithms'],
+  certificate: Certificate | undefined,
+  sign: LoginMeans['sign'],
+): ParsedKey {
+  const [best] = algorithms
+  const key = derivedKey(base, best?.name ?? base.type, certificate?.blob ?? base.getPublicSSH(), {
+    isPrivateKey: () => true,
+  })
+  loginMeans.set(key, { algorithms, sign })
+  return key
+}
+
+/** A private key that a server presents, with the host certificates for it. */
+export interface HostKey {
+  readonly key: ParsedKey
+  readonly certificates?: readonly Certificate[]
+}
+
+export type ServerHostKeys =
+  | { readonly ok: true; readonly hostKeys: ServerConfig['hostKeys'] }
+  | { readonly ok: false; readonly problem: KeyPairProblem }
+
+/**
+ * The `hostKeys` of an ssh2 Server: certificates, then the plain keys, for clients that know no certificates. ssh2 would offer SHA-1 signatures
+ * (`ssh-rsa`) for an RSA key whatever its configuration says; here it offers rsa-sha2-512 and rsa-sha2-256.
+ * The server's connections must be given to `acceptClient`.
+ */
+export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
+  const certified: ParsedKey[] = []
+  const plain: ParsedKey[] = []
+  for (const { key, certificates = [] } of hostKeys) {
+    const parsed = parseVerifyingKey(key.getPublicSSH())
+    if (!parsed.ok) return refused('unusable-key', parsed.problem.message, parsed.problem.hint)
+    for (const certificate of certificates) {
+      const problem = mismatch(parsed.key.blob, certificate, 'host')
+      if (problem !== undefined) return problem
+      for (const one of hostKeysOf(key, parsed.key.type, certificate)) certified.push(one)
+    }
+    for (const one of hostKeysOf(key, parsed.key.type, undefined)) plain.push(one)
+  }
+  // ssh2 takes keys that it has parsed itself, though its types do not say so.
+  return { ok: true, hostKeys: [...certified, ...plain].map((key) => ({ key: key as unknown as Buffer })) }
+}
+
+function hostKeysOf(key: ParsedKey, keyType: VerifyingKeyType, certificate: Certificate | undefined): ParsedKey[] {
+  return algorithmsOf(keyType, certificate).map(({ name, signature }) =>
+    derivedKey(key, name, certificate?.blob ?? key.getPublicSSH(), {
+      sign: (data) => signatureValue(key, signature, Buffer.from(data)),
+    }),
+  )
+}
+
+function algorithmsOf(keyType: VerifyingKeyType, certificate: Certificate | undefined): LoginMeans['algorithms'] {
+  if (certificate === undefined) return signatureAlgorithmsOf(keyType).map((name) => ({ name, signature: name }))
+  return certificateAlgorithms.filter(({ type }) => type === certificate.type)
+}
+
+/** A key that inherits the mark by which ssh2 knows its own, under the name of an algorithm in place of its type. */
+function derivedKey(base: ParsedKey, type: string, blob: Buffer, rest: Partial<ParsedKey>): ParsedKey {
+  return Object.assign(Object.create(base) as ParsedKey, { type, getPublicSSH: () => blob, ...rest })
+}
+
+type Refused = { readonly ok: false; readonly problem: KeyPairProblem }
+
+function mismatch(plainKey: Buffer, certificate: Certificate, role: Certificate['role']): Refused | undefined {
+  if (!certificate.key.blob.equals(plainKey))
+    return refused(
+      'certificate-of-another-key',
+      'the certificate does not belong to the private key',
+      'use the -cert.pub file that was made from the .pub file of this key',
+    )
+  if (certificate.role !== role)
+    return refused(
+      'certificate-of-another-role',
+      `it is a ${certificate.role} certificate`,
+      role === 'host' ? 'sign host keys with `ssh-keygen -h`' : 'sign user keys without `ssh-keygen -h`',
+    )
+  return undefined
+}
+
+function refused(cause: KeyPairProblem['cause'], message: string, hint: string): Refused {
+  return { ok: false, problem: { cause, message, hint } }
+}

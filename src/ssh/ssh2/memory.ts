@@ -1,0 +1,70 @@
+/** A part of what `channels.ts` is about: what ssh2 keeps of a handshake once it is over, as often as there are idle links. */
+import type { Client } from 'ssh2'
+import { keepOctets } from '../../lib/packed-buffer.js'
+
+interface Offer {
+  readonly lists: { readonly all: Buffer }
+}
+
+interface Insides {
+  readonly _protocol: {
+    _offer: Offer
+    _remoteIdentRaw: Buffer
+    _kex:
+      | {
+          readonly _finished: boolean
+          /** The ephemeral keys of X25519, and those of other methods. */
+          _keys?: unknown
+          _dh?: unknown
+          _remoteIdentRaw: Buffer
+        }
+      | undefined
+    readonly _handlers: Record<string, unknown>
+    /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
+    readonly _decipher: { _tag?: Buffer; _mac?: Buffer } | undefined
+  }
+}
+
+/** Offers of algorithms by their octets; there are as many as there are configurations. */
+const offers = new Map<string, Offer>()
+const maxOffers = 64
+
+/** What only a login may bring; ssh2 itself overlooks a message that has no handler. */
+const loginMessages = [
+  'SERVICE_ACCEPT',
+  'USERAUTH_BANNER',
+  'USERAUTH_FAILURE',
+  'USERAUTH_PASSWD_CHANGEREQ',
+  'USERAUTH_PK_OK',
+  'USERAUTH_INFO_REQUEST',
+]
+
+/** Lets go of what only the login needed, and packs what every key exchange to come needs. Once. */
+export function forgetLogin(client: Client): void {
+  const { _protocol: protocol } = client as unknown as Insides
+  const { _handlers: handlers, _kex: exchange } = protocol
+  for (const message of loginMessages) handlers[message] = undefined
+  protocol._offer = sharedOffer(protocol._offer)
+  protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
+  if (exchange !== undefined) exchange._remoteIdentRaw = protocol._remoteIdentRaw
+}
+
+/** Lets go of what only the key exchange needed, and packs what it left. After each key exchange. */
+export function forgetKeyExchange(client: Client): void {
+  const { _kex: exchange, _decipher: decipher } = (client as unknown as Insides)._protocol
+  if (exchange?._finished !== true) return
+  if ('_keys' in exchange) exchange._keys = null
+  if ('_dh' in exchange) exchange._dh = null
+  if (decipher?._tag !== undefined) decipher._tag = keepOctets(decipher._tag)
+  if (decipher?._mac !== undefined) decipher._mac = keepOctets(decipher._mac)
+}
+
+/** ssh2 only reads an offer, in each key exchange anew. */
+function sharedOffer(offer: Offer): Offer {
+  const octets = offer.lists.all.toString('latin1')
+  const known = offers.get(octets)
+  if (known !== undefined) return known
+  if (offers.size >= maxOffers) return offer
+  offers.set(octets, offer)
+  return offer
+}

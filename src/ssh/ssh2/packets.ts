@@ -1,0 +1,42 @@
+/** A part of what `channels.ts` is about: packets that ssh2 has no method for, or has one that loses something. */
+import { sshString, sshUint32 } from '../wire.js'
+import { requireSsh2 } from './load.js'
+
+/** What of ssh2's protocol object it takes to send a packet. */
+export interface PacketProtocol {
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStart: number
+      alloc(size: number): Buffer
+      finalize(packet: Buffer): Buffer
+    }
+  }
+}
+
+const { sendPacket } = requireSsh2('ssh2/lib/protocol/utils.js') as {
+  readonly sendPacket: (protocol: PacketProtocol, packet: Buffer) => void
+}
+
+/** Sends a payload as it is. */
+export function sendPayload(protocol: PacketProtocol, payload: Buffer): void {
+  const { write } = protocol._packetRW
+  const start = write.allocStart
+  const packet = write.alloc(payload.length)
+  packet.set(payload, start)
+  sendPacket(protocol, write.finalize(packet))
+}
+
+/** SSH_MSG_CHANNEL_REQUEST (RFC 4254 §5.4). */
+export const channelRequestMessage = 98
+
+/** Sends a request on a channel; `recipient` is the peer's number of it. */
+export function sendChannelRequest(
+  protocol: PacketProtocol,
+  recipient: number,
+  type: string,
+  wantReply: boolean,
+  ...fields: readonly Buffer[]
+): void {
+  const head = [Buffer.of(channelRequestMessage), sshUint32(recipient), sshString(type), Buffer.of(wantReply ? 1 : 0)]
+  sendPayload(protocol, Buffer.concat([...head, ...fields]))
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { drawToken, readToken } from '../../../src/access/authn/api-token.js'
+import { createTokenDesk, type TokenDesk, type WantedToken } from '../../../src/access/authn/token-service.js'
+import { shelfInMemory } from '../../northbound/http/fleet-in-memory.js'
+
+const day = 24 * 60 * 60 * 1000
+const wanted: WantedToken = { user: 'ann', createdBy: 'operator' }
+
+function makeDesk(options: { maxTokens?: number; fails?: boolean } = {}) {
+  const shelf = shelfInMemory()
+  let time = Date.UTC(2026, 2, 1)
+  let writes = 0
+  const problems: unknown[] = []
+  const desk = createTokenDesk({
+    shelf: {
+      ...shelf,
+      update: async (id, change) => {
+        writes += 1
+        return options.fails ? { ok: false, problem: { message: 'full', hint: 'h' } } : shelf.update(id, change)
+      },
+    },
+    isUser: (name) => name === 'ann',
+    maxTokens: () => options.maxTokens ?? 10,
+    onProblem: (problem) => problems.push(problem),
+    now: () => new Date(time),
+  })
+  return { desk, shelf, problems, pass: (milliseconds: number) => (time += milliseconds), written: () => writes }
+}
+
+async function made(desk: TokenDesk, more: Partial<WantedToken> = {}) {
+  const created = await desk.create({ ...wanted, ...more })
+  if (!created.ok) throw new Error(created.problem.message)
+  return created
+}
+
+describe('a token', () => {
+  it('is kept by the hash of its secret part alone', async () => {
+    const { desk, shelf } = makeDesk()
+    const { text, token } = await made(desk)
+    const [, id = '', secret = ''] = /^hp_([0-9a-z]{12})_([\w-]{43})$/.exec(text) ?? []
+    expect(await shelf.get(id)).toEqual(token)
+    expect(token.hash).toEqual(createHash('sha256').update(secret).digest())
+    expect(JSON.stringify(await shelf.list())).not.toContain(secret)
+    expect(new Set(Array.from({ length: 50 }, () => drawToken().text)).size).toBe(50)
+  })
+
+  it.each([
+    '',
+    'hp_',
+    'hp_abc_def',
+    `hp_${'A'.repeat(12)}_${'x'.repeat(43)}`,
+    `hp_${'a'.repeat(12)}_${'x'.repeat(44)}`,
+  ])('%j is none', (text) => {
+    expect(readToken(text)).toBeUndefined()
+  })
+
+  it('is good until it expires or is revoked, whichever comes first', async () => {
+    const { desk, pass } = makeDesk()
+    const { text, token } = await made(desk, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
+    pass(day - 1)
+    expect(await desk.check(text)).toMatchObject({ ok: true, token: { user: 'ann' } })
+    pass(1)
+    expect(await desk.check(text)).toEqual({ ok: false, fault: 'expired-token' })
+    expect(await desk.revoke(token.id, 'ops')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
+    expect(await desk.revoke(token.id, 'other')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
+    expect(await desk.check(text)).toEqual({ ok: false, fault: 'revoked-token' })
+    expect(await desk.revoke('aaaaaaaaaaaa', 'ops')).toMatchObject({ ok: false, problem: { cause: 'unknown-token' } })
+  })
+
+  it('with a wrong secret is told nothing, not even that it was revoked', async () => {
+    const { desk } = makeDesk()
+    const { text, token } = await made(desk)
+    await desk.revoke(token.id, 'ops')
+    expect(await desk.check(`${text.slice(0, 16)}${'A'.repeat(43)}`)).toEqual({ ok: false, fault: 'invalid-token' })
+  })
+
+  it('remembers when it was used, written once a minute', async () => {
+    const { desk, pass, written, problems } = makeDesk()
+    const { text, token } = await made(desk)
+    const before = written()
+    for (const seconds of [0, 1, 58, 2]) {
+      pass(seconds * 1000)
+      await desk.check(text)
+    }
+    expect(written() - before).toBe(2)
+    expect((await desk.list()).find(({ id }) => id === token.id)?.lastUsedAt).toEqual(
+      new Date(Date.UTC(2026, 2, 1, 0, 1, 1)),
+    )
+    expect(problems).toEqual([])
+  })
+})
+
+describe('making one', () => {
+  it('is for a user that there is', async () => {
+    expect(await makeDesk().desk.create({ ...wanted, user: 'bob' })).toMatchObject({
+      ok: false,
+      problem: { cause: 'unknown-user' },
+    })
+  })
+
+  it('is bounded by those that are good, and tidies away what ended long ago', async () => {
+    const { desk, pass } = makeDesk({ maxTokens: 2 })
+    await made(desk, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
+    const second = await made(desk)
+    expect(await desk.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    pass(day)
+    await made(desk)
+    await desk.revoke(second.token.id, 'ops')
+    pass(80 * day)
+    await made(desk)
+    expect(await desk.list()).toHaveLength(4)
+    pass(11 * day)
+    expect(await desk.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    expect(await desk.list()).toHaveLength(2)
+  })
+
+  it('fails where it cannot be kept', async () => {
+    const { desk } = makeDesk({ fails: true })
+    expect(await desk.create(wanted)).toEqual({
+      ok: false,
+      problem: { cause: 'not-written', message: 'full', hint: 'h' },
+    })
+    expect(await desk.revoke('x', 'ops')).toMatchObject({ ok: false, problem: { cause: 'not-written' } })
+  })
+})

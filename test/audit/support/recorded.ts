@@ -1,0 +1,50 @@
+import {
+  createRecorder,
+  type Recorder,
+  type RecorderOptions,
+  type SessionRecord,
+} from '../../../src/audit/audit-log.js'
+import type { RecordEntry, SessionInfo } from '../../../src/audit/audit-event.js'
+import { CAPABILITY } from '../../../src/netconf/capabilities.js'
+import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
+import type { Framing } from '../../../src/netconf/framing/framing.js'
+import { buildHello } from '../../../src/netconf/hello.js'
+import { serialiseXml } from '../../../src/netconf/xml/xml-serialise.js'
+
+export const info: SessionInfo = {
+  user: 'netops',
+  source: '192.0.2.1:50000',
+  via: 'ssh',
+  deviceId: 'router1',
+  sessionId: 'abcd1234',
+  channel: 'netconf',
+  request: 'netconf',
+  roles: ['operator'],
+  method: 'publickey',
+}
+
+/** A record that is kept in memory, with a clock that the test moves. */
+export function recorded(options: Partial<RecorderOptions> = {}) {
+  const lines: RecordEntry[] = []
+  const clock = { milliseconds: 0 }
+  const recorder: Recorder = createRecorder({
+    sink: { write: (entry) => lines.push(entry), problem: () => undefined },
+    whenFull: () => 'refuse',
+    now: () => clock.milliseconds,
+    date: () => Date.UTC(2026, 0, 1) + clock.milliseconds,
+    queue: { add: (look, octets, at) => look(octets, at), drain: () => undefined },
+    ...options,
+  })
+  return { recorder, lines, clock }
+}
+
+/** A session whose hellos have passed. */
+export function openSession(recorder: Recorder, framing: Framing = 'end-of-message'): SessionRecord {
+  const recording = recorder.session(info)
+  if (!recording.ok) throw new Error(recording.refusal.message)
+  const { record } = recording
+  const capabilities = [framing === 'chunked' ? CAPABILITY.base11 : CAPABILITY.base10]
+  record.fromClient(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities }))))
+  record.fromDevice(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities, sessionId: 4711 }))))
+  return record
+}

@@ -1,0 +1,396 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
+import { createEnrolmentDesk, type EnrolmentDesk } from '../../../src/fleet/enrolment/enrolment-service.js'
+import { createFleetEmitter } from '../../../src/fleet/events.js'
+import type { Device } from '../../../src/fleet/fleet.js'
+import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
+import { parsePrivateKey } from '../../../src/ssh/private-key.js'
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
+import type { Store } from '../../../src/store/store.js'
+import { shownKey } from '../../../src/trust/ssh/key-fingerprint.js'
+import { approveShown, repinShown } from '../support/approve.js'
+
+const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000, pendingLifetime: 86_400_000 }
+const never = new AbortController().signal
+
+function newKey(): Buffer {
+  const parsed = parsePrivateKey(generatePrivateKey('ed25519', ''))
+  if (!parsed.ok) throw new Error(parsed.problem.message)
+  return parsed.key.getPublicSSH()
+}
+
+describe('the enrolment of devices', () => {
+  let directory: string
+  let store: Store
+  let added: Device[]
+  let changes: number
+  let gone: string[]
+
+  async function open(): Promise<void> {
+    const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
+    if (!opened.ok) throw new Error(opened.problem.message)
+    store = opened.store
+  }
+
+  function desk(configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
+    return createDesk(limits, configured)
+  }
+
+  function createDesk(bounds: typeof limits, configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
+    return createEnrolmentDesk({
+      store,
+      events: createFleetEmitter(),
+      configured,
+      limits: bounds,
+      defaultMaxSessions: 10,
+      added: (device) => added.push(device),
+      changed: () => {
+        changes += 1
+      },
+      left: (deviceIds) => gone.push(...deviceIds),
+      onStoreProblem: () => undefined,
+    })
+  }
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'homeport-desk-'))
+    added = []
+    changes = 0
+    gone = []
+    await open()
+  })
+  afterEach(async () => {
+    vi.useRealTimers()
+    await store.close()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  const call = (deviceId: string, key: Buffer, source = '192.0.2.1:1000') => ({ deviceId, key, source })
+
+  it('a pending device is held until it is approved, bound to the key that it showed, and then known', async () => {
+    const open = await desk()
+    const key = newKey()
+    const held = open.pend(call('router1', key), never)
+    expect(await open.get('router1')).toMatchObject({
+      standing: 'pending',
+      presented: shownKey(key),
+      addresses: ['192.0.2.1'],
+    })
+    expect(open.devices()).toEqual([])
+    const change = await approveShown(open, 'router1', 'alice')
+    expect(change).toMatchObject({
+      ok: true,
+      enrolment: { standing: 'approved', decision: { by: 'alice', how: 'operator' } },
+    })
+    expect(await held).toBe('decided')
+    expect(
+      open
+        .known()
+        .byId('router1')
+        ?.pins.map(({ blob }) => blob),
+    ).toEqual([key])
+    expect(added).toEqual([{ id: 'router1', labels: {}, maxSessions: 10 }])
+  })
+
+  it('what was decided is there after a restart', async () => {
+    const first = await desk()
+    const key = newKey()
+    const held = first.pend(call('router1', key), never)
+    await approveShown(first, 'router1', 'alice')
+    await held
+    await store.close()
+    await open()
+    const second = await desk()
+    expect(second.devices().map(({ id }) => id)).toEqual(['router1'])
+    expect([...second.known().all()][0]?.pins[0]?.blob).toEqual(key)
+  })
+
+  it('a rejected device is let go, and is known as rejected', async () => {
+    const open = await desk()
+    const held = open.pend(call('router1', newKey()), never)
+    await open.reject('router1', 'alice')
+    expect(await held).toBe('decided')
+    expect([...open.known().all()]).toMatchObject([{ id: 'router1', rejected: true }])
+    expect(open.devices()).toEqual([])
+  })
+
+  it('a device that goes by its fingerprint gets a device id of its own with its approval', async () => {
+    const open = await desk()
+    const key = newKey()
+    const { fingerprint } = shownKey(key)
+    const held = open.pend(call(fingerprint, key), never)
+    expect(await approveShown(open, fingerprint, 'alice', 'switch1')).toMatchObject({
+      ok: true,
+      enrolment: { deviceId: 'switch1' },
+    })
+    expect(await held).toBe('decided')
+    expect((await open.list()).map(({ deviceId }) => deviceId)).toEqual(['switch1'])
+  })
+
+  it('another key under a pending device id changes nothing of it', async () => {
+    const open = await desk()
+    const key = newKey()
+    const held = open.pend(call('router1', key), never)
+    expect(await open.pend(call('router1', newKey()), never)).toBe('another-key-pending')
+    expect((await open.get('router1'))?.presented).toEqual(shownKey(key))
+    await open.reject('router1', 'alice')
+    await held
+  })
+
+  it('one connection is held for a pending device id: the newest', async () => {
+    const open = await desk()
+    const key = newKey()
+    const first = open.pend(call('router1', key), never)
+    const second = open.pend(call('router1', key, '192.0.2.1:1001'), never)
+    expect(await first).toBe('given-up')
+    await approveShown(open, 'router1', 'alice')
+    expect(await second).toBe('decided')
+  })
+
+  it('no more device ids are pending than may, from one source and in all', async () => {
+    const open = await desk()
+    const gone = new AbortController()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
+    const held = [pend('a', '192.0.2.1:1'), pend('b', '192.0.2.1:2')]
+    expect(await pend('c', '192.0.2.1:3')).toBe('too-many-pending')
+    held.push(pend('c', '[2001:db8::1]:1'), pend('d', '192.0.2.3:1'))
+    expect(await pend('e', '192.0.2.4:1')).toBe('too-many-pending')
+    gone.abort()
+    expect(await Promise.all(held)).toEqual(['given-up', 'given-up', 'given-up', 'given-up'])
+  })
+
+  it('one /64 or /48 never fills what may be pending, and its oldest makes room for another network', async () => {
+    const open = await createDesk({ ...limits, maxPending: 12, maxPendingPerSource: 2 })
+    const gone = new AbortController()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
+    const held: Promise<string>[] = []
+    const outcomes: string[] = []
+    const add = (id: string, source: string) =>
+      held.push(pend(id, source).then((outcome) => (outcomes.push(outcome), outcome)))
+    for (let at = 0; at < 4; at += 1) add(`a${at}`, `[2001:db8:1:1::${at}]:1`)
+    for (let at = 0; at < 20; at += 1) add(`b${at}`, `[2001:db8:1:${at + 2}::1]:1`)
+    await vi.waitFor(() => expect(outcomes).toHaveLength(2 + 14))
+    expect(new Set(outcomes)).toEqual(new Set(['too-many-pending']))
+    for (let at = 0; at < 4; at += 1) add(`c${at}`, `192.0.${at}.1:1`)
+    add('honest', '198.51.100.1:1')
+    await vi.waitFor(() => expect(outcomes).toHaveLength(2 + 14 + 1))
+    const ids = (await open.list()).map(({ deviceId }) => deviceId)
+    expect(ids).toContain('honest')
+    expect(ids).not.toContain('a0')
+    expect(ids).toHaveLength(12)
+    gone.abort()
+    await Promise.all(held)
+  })
+
+  it('a pending device that does not call again is forgotten, and makes room before', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const open = await createDesk({ ...limits, maxPending: 2, maxPendingPerSource: 1 })
+    const gone = AbortSignal.abort()
+    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone)
+    await pend('a', '192.0.2.1:1')
+    await pend('b', '198.51.100.1:1')
+    expect(await pend('c', '203.0.113.1:1')).toBe('too-many-pending')
+    vi.setSystemTime(Date.now() + 600_000)
+    expect(await pend('c', '203.0.113.1:1')).toBe('given-up')
+    expect((await open.list()).map(({ deviceId }) => deviceId)).toEqual(['b', 'c'])
+    vi.setSystemTime(Date.now() + limits.pendingLifetime + 1)
+    expect(await open.list()).toEqual([])
+    // Also in the store.
+    expect(await store.enrolments.list()).toEqual([])
+  })
+
+  it('a pending device is held for a bounded time', async () => {
+    const open = await desk()
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const held = open.pend(call('router1', newKey()), never)
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0))
+    await vi.advanceTimersByTimeAsync(limits.pendingTimeout)
+    expect(await held).toBe('timeout')
+  })
+
+  it('a changed key is kept for the operator, who binds the device to it', async () => {
+    const open = await desk()
+    const [old, fresh] = [newKey(), newKey()]
+    const held = open.pend(call('router1', old), never)
+    await approveShown(open, 'router1', 'alice')
+    await held
+    open.refused(
+      { reason: 'host-key-not-pinned', message: 'another key', hint: '', source: '192.0.2.1:1', deviceId: 'router1' },
+      fresh,
+    )
+    expect(await repinShown(open, 'router1', 'bob')).toMatchObject({
+      ok: true,
+      enrolment: { pins: [{ ...shownKey(fresh), by: 'bob' }] },
+    })
+    expect([...open.known().all()][0]?.pins.map(({ blob }) => blob)).toEqual([fresh])
+  })
+
+  it('refusals are counted, and written now and then, however often a stranger calls', async () => {
+    const open = await desk()
+    const held = open.pend(call('router1', newKey()), never)
+    await approveShown(open, 'router1', 'alice')
+    await held
+    const update = vi.spyOn(store.enrolments, 'update')
+    for (let at = 0; at < 1000; at += 1)
+      open.refused({ reason: 'missing-hmac', message: '', hint: '', source: `192.0.2.9:${at}`, deviceId: 'router1' })
+    expect(update).toHaveBeenCalledTimes(1)
+    update.mockRestore()
+    expect((await open.get('router1'))?.refusals).toEqual({ 'missing-hmac': 1000 })
+  })
+
+  it('refusals of devices by the thousand are counted, and written a few hundred times in ten seconds', async () => {
+    const ids = Array.from({ length: 1_000 }, (_, at) => `router${at}`)
+    const open = await desk(
+      ids.map((id) => ({ id, aliases: [], labels: {}, pins: [], maxSessions: 10, spareChannels: 0 })),
+    )
+    const update = vi.spyOn(store.enrolments, 'update')
+    for (const deviceId of ids)
+      open.refused({ reason: 'unknown-host-key', message: '', hint: '', source: '192.0.2.9:1', deviceId })
+    expect(update).toHaveBeenCalledTimes(200)
+    update.mockRestore()
+    expect((await open.get('router999'))?.refusals).toEqual({ 'unknown-host-key': 1 })
+  })
+
+  it.each(['queue-timeout', 'closed-early', 'gave-way'])(
+    'calls that came to nothing in the queue are counted and not written, and hold up no write that matters: %s',
+    async (reason) => {
+      const open = await desk()
+      const held = open.pend(call('router1', newKey()), never)
+      await approveShown(open, 'router1', 'alice')
+      await held
+      const update = vi.spyOn(store.enrolments, 'update')
+      const refused = { message: '', hint: '', source: '192.0.2.1:1', deviceId: 'router1' }
+      open.refused({ ...refused, reason })
+      expect(update).not.toHaveBeenCalled()
+      open.refused({ ...refused, reason: 'login-failed' })
+      expect(update).toHaveBeenCalledTimes(1)
+      update.mockRestore()
+      expect(await open.get('router1')).toMatchObject({
+        refusals: { [reason]: 1, 'login-failed': 1 },
+        lastRefusal: { reason: 'login-failed' },
+      })
+    },
+  )
+
+  describe('of configured devices', () => {
+    const pin = newKey()
+    const configured: ConfiguredDevice = {
+      id: 'router1',
+      aliases: [],
+      labels: {},
+      maxSessions: 5,
+      pins: [{ type: 'ssh-ed25519', blob: pin, comment: '' }],
+    }
+
+    it('the file decides: they cannot be rejected, forgotten or bound to another key', async () => {
+      const open = await desk([configured])
+      for (const change of [
+        await open.reject('router1', 'a'),
+        await open.forget('router1', 'a'),
+        await repinShown(open, 'router1', 'a'),
+      ])
+        expect(change).toMatchObject({ ok: false, problem: { cause: 'decided-by-configuration' } })
+      expect(await open.get('router1')).toMatchObject({
+        standing: 'configured',
+        pins: [{ ...shownKey(pin), by: 'configuration' }],
+      })
+    })
+
+    it('a key that the HMAC vouched for binds one that the file binds to none', async () => {
+      const open = await desk([{ ...configured, pins: [], secret: 's' }])
+      const key = newKey()
+      await open.bind('router1', key, 'hmac')
+      expect([...open.known().all()][0]).toMatchObject({ secret: 's', rejected: false })
+      expect([...open.known().all()][0]?.pins.map(({ blob }) => blob)).toEqual([key])
+    })
+
+    it('one that leaves the file, and was never enrolled, is gone', async () => {
+      const open = await desk([configured])
+      open.configure([], limits, 10)
+      expect(open.devices()).toEqual([])
+      expect(changes).toBe(1)
+    })
+  })
+
+  it('nothing that it shows holds a secret', async () => {
+    const open = await desk()
+    await open.add({ deviceId: 'router1', secret: 'very-secret-indeed' }, 'alice')
+    expect(JSON.stringify([await open.list(), await open.get('router1')])).not.toContain('very-secret-indeed')
+    expect([...open.known().all()][0]?.secret).toBe('very-secret-indeed')
+  })
+
+  it('what an operator added stays, although a stranger claimed it and nobody decided', async () => {
+    const open = await desk()
+    await open.add({ deviceId: 'added', labels: { site: 'tokyo' }, vendor: 'junos' }, 'alice')
+    void open.pend(call('added', newKey(), '192.0.2.1:1'), new AbortController().signal)
+    expect(await open.get('added')).toMatchObject({ standing: 'pending' })
+    for (let caller = 0; caller < 8; caller += 1)
+      void open.pend(call(`r${caller}`, newKey(), `198.51.100.${caller}:1`), new AbortController().signal)
+    open.configure([], { ...limits, pendingLifetime: -1 }, 10)
+    expect((await open.list()).map(({ deviceId, standing }) => [deviceId, standing])).toEqual([['added', 'approved']])
+    expect(open.devices()).toMatchObject([{ id: 'added', labels: { site: 'tokyo' } }])
+  })
+
+  it('a decision on an unknown device says so', async () => {
+    const open = await desk()
+    for (const change of [
+      await approveShown(open, 'nobody', 'alice'),
+      await open.reject('nobody', 'alice'),
+      await open.forget('nobody', 'alice'),
+      await repinShown(open, 'nobody', 'alice'),
+    ])
+      expect(change).toMatchObject({ ok: false, problem: { cause: 'unknown-device' } })
+  })
+
+  describe('the key that is bound is the one whose fingerprint was compared', () => {
+    const [good, evil, third] = [newKey(), newKey(), newKey()]
+    const fingerprintOf = (key: Buffer): string => shownKey(key).fingerprint
+    const refused = (reason: string) => ({ deviceId: 'router1', source: '192.0.2.9:9', reason, message: '', hint: '' })
+    const bound = (open: EnrolmentDesk) =>
+      open
+        .known()
+        .byId('router1')
+        ?.pins.map(({ blob }) => blob)
+
+    it('and approval says which key waits instead', async () => {
+      const open = await desk()
+      void open.pend(call('router1', evil), new AbortController().signal)
+      const change = await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })
+      expect(change).toMatchObject({ ok: false, problem: { cause: 'fingerprint-mismatch' } })
+      const told = change.ok ? '' : change.problem.message
+      expect(told).toContain(fingerprintOf(good))
+      expect(told).toContain(fingerprintOf(evil))
+      expect(await open.get('router1')).toMatchObject({ standing: 'pending', pins: [] })
+    })
+
+    it('also where a stranger was the first to call', async () => {
+      const open = await desk()
+      const held = open.pend(call('router1', evil), new AbortController().signal)
+      expect(await open.pend(call('router1', good), never)).toBe('another-key-pending')
+      open.refused(refused('another-key-pending'), good)
+      expect(await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })).toMatchObject({ ok: true })
+      expect(bound(open)).toEqual([good])
+      expect(await held).toBe('decided')
+    })
+
+    it('and another pin comes of no other key, however often a stranger calls', async () => {
+      const open = await desk()
+      const held = open.pend(call('router1', third), new AbortController().signal)
+      await approveShown(open, 'router1', 'alice')
+      await held
+      open.refused(refused('host-key-not-pinned'), evil)
+      expect(await open.repin('router1', 'bob', fingerprintOf(good))).toMatchObject({
+        ok: false,
+        problem: { cause: 'fingerprint-mismatch' },
+      })
+      expect(bound(open)).toEqual([third])
+      open.refused(refused('host-key-not-pinned'), good)
+      for (let call = 0; call < 100; call += 1) open.refused(refused('host-key-not-pinned'), evil)
+      expect(await open.repin('router1', 'bob', fingerprintOf(good))).toMatchObject({ ok: true })
+      expect(bound(open)).toEqual([good])
+    })
+  })
+})

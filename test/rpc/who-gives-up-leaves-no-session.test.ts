@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
+import { element } from '../../src/netconf/xml/xml-tree.js'
+import { openDeviceSession } from '../../src/rpc/device-session.js'
+import { askOnOwnSession } from '../../src/rpc/one-shot-session.js'
+import { createCallDeadline } from '../../src/rpc/call-deadline.js'
+import { createExplicitSessions } from '../../src/rpc/client-sessions.js'
+import { createWarmSessions } from '../../src/rpc/session-pool.js'
+import { keepSubscribed } from '../../src/northbound/http/streams/notification-subscription.js'
+import { type DeviceInMemory, deviceInMemory } from '../northbound/http/rpc/support/device-in-memory.js'
+
+let device: DeviceInMemory
+
+beforeEach(() => {
+  device = deviceInMemory()
+})
+afterEach(() => device.stop())
+
+const client = { user: 'netops', source: 'local', via: 'http' } as const
+const limits = { warmSessions: 2, warmSessionPipeline: 4, warmSessionIdle: 60_000, maxWarmSessions: 1000 }
+const noneIsLeft = () => vi.waitFor(() => expect(device.open.size).toBe(0))
+/** What XML 1.0 cannot hold. */
+const unsendable = element(NETCONF_NS, 'get', [element(NETCONF_NS, 'filter', '\u0001')])
+
+/** A fleet whose next session is opened just as the client goes away. */
+function leavingAsItOpens(gone: AbortController): DeviceInMemory['fleet'] {
+  return {
+    ...device.fleet,
+    openSession: async (...asked) => {
+      const opening = await device.fleet.openSession(...asked)
+      gone.abort()
+      return opening
+    },
+  }
+}
+
+describe('a client that goes away', () => {
+  it('while its session is opened leaves none behind', async () => {
+    const gone = new AbortController()
+    const opening = await openDeviceSession(leavingAsItOpens(gone), 'router1', client, gone.signal)
+    expect(opening).toMatchObject({ ok: false, failure: { cause: 'client-gone' } })
+    await noneIsLeft()
+  })
+
+  it('while the device greets leaves none behind', async () => {
+    const gone = new AbortController()
+    const opening = openDeviceSession(device.fleet, 'router1', client, gone.signal)
+    await vi.waitFor(() => expect(device.open.size).toBe(1))
+    gone.abort()
+    await opening
+    await noneIsLeft()
+  })
+
+  const subscribe = (gone: AbortController, fleet = device.fleet) =>
+    keepSubscribed(
+      { ...fleet, whenAttached: async () => true },
+      'router1',
+      client,
+      {},
+      undefined,
+      { subscribed: () => undefined, notified: () => undefined, interrupted: () => undefined },
+      gone.signal,
+    )
+
+  it.each([
+    ['while the session of its subscription is opened', false],
+    ['while its subscription is asked for', true],
+  ])('%s leaves none behind', async (_, untilAsked) => {
+    const gone = new AbortController()
+    const ending = subscribe(gone, untilAsked ? device.fleet : leavingAsItOpens(gone))
+    if (untilAsked) {
+      expect((await device.next()).text).toContain('create-subscription')
+      gone.abort()
+    }
+    expect(await ending).toEqual({ cause: 'cancelled' })
+    await noneIsLeft()
+  })
+})
+
+describe('a request that cannot be written', () => {
+  it('leaves no place taken in the session, which goes on', async () => {
+    const warm = createWarmSessions(device.fleet, () => limits)
+    const place = { deviceId: 'router1', roles: ['operator'] }
+    const { signal } = new AbortController()
+    const ask = () => warm.ask(place, unsendable, { repeatable: true, signal })
+    // More than a session may have under way.
+    for (let time = 0; time < 70; time += 1)
+      expect(await ask()).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
+    const answered = warm.ask(place, { text: '<get/>' }, { repeatable: true, signal })
+    const asked = await device.next()
+    asked.answer()
+    expect(await answered).toMatchObject({ ok: true })
+    expect(device.clients.length).toBeLessThanOrEqual(2)
+    await warm.close()
+    await noneIsLeft()
+  })
+
+  it('ends the session that was opened for it, and says that nothing happened', async () => {
+    const deadline = createCallDeadline(new AbortController().signal, 60_000)
+    const answer = await askOnOwnSession(device.fleet, 'router1', client, unsendable, deadline)
+    expect(answer).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
+    expect(answer).not.toHaveProperty('failure.mayHaveHappened')
+    deadline.met()
+    await noneIsLeft()
+  })
+})
+
+describe('a fleet that throws', () => {
+  const broken: DeviceInMemory['fleet'] = {
+    get events() {
+      return device.fleet.events
+    },
+    openSession: async () => {
+      throw new Error('not to be foreseen')
+    },
+  }
+
+  it('fails the call, and takes no place among the sessions', async () => {
+    const warm = createWarmSessions(broken, () => limits)
+    const { signal } = new AbortController()
+    const asked = { repeatable: true, signal }
+    expect(await warm.ask({ deviceId: 'router1', roles: [] }, unsendable, asked)).toMatchObject({
+      failure: { cause: 'no-session' },
+    })
+    expect(warm.count()).toBe(0)
+    const most = { sessionIdle: 60_000, sessionLifetime: 60_000, maxSessions: 1, maxSessionsPerUser: 1 }
+    const sessions = createExplicitSessions(broken, () => most)
+    for (let time = 0; time < 3; time += 1)
+      expect(await sessions.open({ realm: 'local', name: 'netops' }, 'router1', client, signal)).toMatchObject({
+        failure: { cause: 'no-session' },
+      })
+    await warm.close()
+  })
+})

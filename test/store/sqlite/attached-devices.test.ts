@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
+import type { Store } from '../../../src/store/store.js'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'homeport-attached-'))
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await rm(directory, { recursive: true, force: true })
+})
+
+async function open(): Promise<Store> {
+  const opened = await openSqliteStore({
+    directory,
+    touchInterval: 60_000,
+    onProblem: (problem) => expect.fail(problem.message),
+  })
+  if (!opened.ok) throw new Error(opened.problem.message)
+  return opened.store
+}
+
+it('tells the next process which devices were attached, and when this one was there last', async () => {
+  const first = await open()
+  expect(first.attached.before).toEqual({ deviceIds: [] })
+  for (const deviceId of ['a', 'b', 'c']) first.attached.note(deviceId, true)
+  first.attached.note('b', false)
+  const before = Date.now()
+  await first.close()
+  const second = await open()
+  expect(second.attached.before.deviceIds.toSorted()).toEqual(['a', 'c'])
+  expect(second.attached.before.lastAlive?.getTime()).toBeGreaterThanOrEqual(before)
+  second.attached.note('a', false)
+  await second.close()
+  const third = await open()
+  expect(third.attached.before.deviceIds).toEqual(['c'])
+  await third.close()
+})
+
+it('writes a moment later all that came together, and nothing after its end', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'Date'] })
+  const store = await open()
+  for (let index = 0; index < 120; index += 1) store.attached.note(`device-${index}`, true)
+  await vi.advanceTimersByTimeAsync(1_000)
+  await vi.runAllTimersAsync()
+  expect(vi.getTimerCount()).toBe(0)
+  await store.close()
+  store.attached.note('late', true)
+  expect(vi.getTimerCount()).toBe(0)
+  const next = await open()
+  expect(next.attached.before.deviceIds).toHaveLength(120)
+  await next.close()
+})

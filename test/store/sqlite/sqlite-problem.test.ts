@@ -1,0 +1,28 @@
+import Database from 'libsql'
+import { expect, it } from 'vitest'
+import { problemOf } from '../../../src/store/sqlite/sqlite-problem.js'
+
+const sqlite = (code: string, rawCode: number): Error => new Database.SqliteError('text', code, rawCode)
+
+it.each([
+  [sqlite('SQLITE_FULL', 13), 'disk-full'],
+  [sqlite('SQLITE_IOERR_SHMSIZE', 4874), 'disk-full'],
+  [Object.assign(new Error('text'), { code: 'ENOSPC' }), 'disk-full'],
+  [sqlite('a code that libsql has no name for', 1544), 'read-only'],
+  [new Error('ConnectionFailed("Unable to open connection to local database /a/b: 14")'), 'read-only'],
+  [Object.assign(new Error('text'), { code: 'EROFS' }), 'read-only'],
+  [sqlite('SQLITE_CORRUPT_INDEX', 779), 'corrupt'],
+  [sqlite('SQLITE_NOTADB', 26), 'corrupt'],
+  [sqlite('SQLITE_BUSY_SNAPSHOT', 517), 'locked'],
+  [sqlite('SQLITE_IOERR_FSYNC', 1034), 'io'],
+  [Object.assign(new Error('text'), { code: 'ENOTDIR' }), 'io'],
+])('%o is %s', (error, cause) => {
+  const problem = problemOf(error, '/data/homeport.db')
+  expect(problem).toMatchObject({ cause, message: expect.stringMatching(/^\/data\/homeport\.db: /) })
+  expect(problem?.hint).not.toBe('')
+})
+
+it.each([sqlite('SQLITE_CONSTRAINT_CHECK', 275), sqlite('SQLITE_ERROR', 1), new TypeError('a mistake'), 'text'])(
+  '%o is a mistake of ours and no problem of the store',
+  (error) => expect(problemOf(error, '/data/homeport.db')).toBeUndefined(),
+)

@@ -1,0 +1,179 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { ParsedKey } from 'ssh2'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { parseCertificate } from '../../../src/ssh/certificate.js'
+import { loginKeysFor } from '../../../src/trust/ssh/login-keys.js'
+import { type KeyPair, type KeyRoom, makeKeyRoom } from '../../ssh/ssh-keygen.js'
+
+let room: KeyRoom
+let ca: KeyPair
+let key: KeyPair
+let agent: ChildProcess
+let socket: string
+beforeAll(async () => {
+  room = await makeKeyRoom()
+  ca = await room.key('ca')
+  key = await room.key('login')
+  socket = join(room.directory, 'agent')
+  agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
+  // It says where it listens once it does.
+  if (agent.stdout !== null) await once(agent.stdout, 'data')
+})
+afterAll(async () => {
+  agent.kill()
+  await room.remove()
+})
+afterEach(() => add('-q', '-D'))
+
+const add = (...args: readonly string[]) =>
+  promisify(execFile)('ssh-add', args, { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+
+const now = new Date()
+const blobs = (keys: readonly ParsedKey[]): Buffer[] => keys.map((offered) => offered.getPublicSSH())
+const fileOf = (of: KeyPair): string => `${of.path}-cert.pub`
+
+describe('what is offered in a login', () => {
+  it('is nothing where there is only a password', async () => {
+    expect(await loginKeysFor({ username: 'netconf', password: 'any' }, 'router1', now)).toEqual({
+      keys: [],
+      problems: [],
+    })
+  })
+
+  it('are all certificates before all plain keys: of the own CA, of the file, of the agent', async () => {
+    const inAgent = await room.key('agent', 'ecdsa-256')
+    const ofFile = await room.certify(ca, key)
+    const ofAgent = await room.certify(ca, inAgent)
+    await add('-q', inAgent.path)
+    const { keys, problems } = await loginKeysFor(
+      {
+        username: 'netconf',
+        privateKey: key.privateKey,
+        certificateFile: fileOf(key),
+        agent: socket,
+        userCa: { key: ca.privateKey, principals: ['netops', 'admins'], lifetimeMinutes: 5 },
+      },
+      'router1',
+      now,
+    )
+    expect(problems).toEqual([])
+    const [ephemeral, ...others] = blobs(keys)
+    expect(others).toEqual([ofFile.blob, ofAgent.blob, key.publicKey.blob, inAgent.publicKey.blob])
+    expect(keys.every((offered) => offered.isPrivateKey())).toBe(true)
+    const parsed = parseCertificate(ephemeral ?? Buffer.alloc(0))
+    const seconds = BigInt(Math.floor(now.getTime() / 1000))
+    expect(parsed).toMatchObject({
+      ok: true,
+      certificate: {
+        role: 'user',
+        principals: ['netops', 'admins'],
+        keyId: 'homeport login to router1',
+        validBefore: seconds + 300n,
+        ca: { blob: ca.publicKey.blob },
+      },
+    })
+  })
+
+  it('is a fresh key and certificate of the own CA each time', async () => {
+    const credentials = {
+      username: 'netconf',
+      userCa: { key: ca.privateKey, principals: ['netops'], lifetimeMinutes: 5 },
+    }
+    const made = await Promise.all([1, 2].map(() => loginKeysFor(credentials, 'router1', now)))
+    const certified = made.flatMap(({ keys }) => blobs(keys)).map((blob) => parseCertificate(blob))
+    const [first, second] = certified.map((parsed) => (parsed.ok ? parsed.certificate.key.blob : undefined))
+    expect(first).toBeDefined()
+    expect(second).toBeDefined()
+    expect(first).not.toEqual(second)
+  })
+
+  it('is the certificate that is in the file now: a renewed one is used at once', async () => {
+    const credentials = { username: 'netconf', privateKey: key.privateKey, certificateFile: fileOf(key) }
+    const first = await room.certify(ca, key, ['-n', 'netops', '-z', '1'])
+    expect(blobs((await loginKeysFor(credentials, 'router1', now)).keys)).toEqual([first.blob, key.publicKey.blob])
+    const renewed = await room.certify(ca, key, ['-n', 'netops', '-z', '2'])
+    expect(blobs((await loginKeysFor(credentials, 'router1', now)).keys)).toEqual([renewed.blob, key.publicKey.blob])
+  })
+
+  it('is no certificate without its key', async () => {
+    await room.certify(ca, key)
+    expect(await loginKeysFor({ username: 'netconf', certificateFile: fileOf(key) }, 'router1', now)).toEqual({
+      keys: [],
+      problems: [],
+    })
+  })
+})
+
+describe('what cannot be used is told, and the rest is offered', () => {
+  it.each<[string, (file: string) => Promise<unknown>, RegExp]>([
+    [
+      'a certificate file that is missing',
+      (file) => rm(file, { force: true }),
+      /^certificate \S+: there is no such file$/,
+    ],
+    [
+      'a certificate file that holds none',
+      (file) => copyFile(`${key.path}.pub`, file),
+      /^certificate \S+: .*is not a supported type of certificate$/,
+    ],
+    [
+      'a certificate of another key',
+      async (file) => {
+        const other = await room.key('other')
+        await room.certify(ca, other)
+        await copyFile(fileOf(other), file)
+      },
+      /does not belong to the private key/,
+    ],
+    [
+      "a host's certificate",
+      async (file) => {
+        await room.certify(ca, key, ['-h', '-n', 'router1'])
+        await copyFile(fileOf(key), file)
+      },
+      /it is a host certificate/,
+    ],
+  ])('%s', async (_what, prepare, problem) => {
+    const certificateFile = join(room.directory, 'login-cert.pub')
+    await prepare(certificateFile)
+    const inAgent = await room.key('agent', 'ecdsa-256')
+    await rm(fileOf(inAgent), { force: true })
+    await add('-q', inAgent.path)
+    const { keys, problems } = await loginKeysFor(
+      { username: 'netconf', privateKey: key.privateKey, certificateFile, agent: socket, password: 'never-told' },
+      'router1',
+      now,
+    )
+    expect(blobs(keys)).toEqual([key.publicKey.blob, inAgent.publicKey.blob])
+    expect(problems).toEqual([expect.stringMatching(problem)])
+    expect(problems.join()).not.toContain('never-told')
+  })
+
+  it('an agent that is not there', async () => {
+    const { keys, problems } = await loginKeysFor(
+      { username: 'netconf', privateKey: key.privateKey, agent: join(room.directory, 'none') },
+      'router1',
+      now,
+    )
+    expect(blobs(keys)).toEqual([key.publicKey.blob])
+    expect(problems).toEqual([expect.stringMatching(/^agent \S+: the ssh-agent cannot be reached \(ENOENT\)$/)])
+  })
+
+  it('an own CA that cannot sign', async () => {
+    const { keys, problems } = await loginKeysFor(
+      {
+        username: 'netconf',
+        privateKey: key.privateKey,
+        userCa: { key: ca.privateKey, principals: [], lifetimeMinutes: 5 },
+      },
+      'router1',
+      now,
+    )
+    expect(blobs(keys)).toEqual([key.publicKey.blob])
+    expect(problems).toEqual([expect.stringMatching(/^user-ca: /)])
+  })
+})
