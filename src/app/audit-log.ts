@@ -1,20 +1,20 @@
 import { join } from 'node:path'
-import { createRecorder, type Recorder } from '../audit/audit-log.js'
+import { createAuditLog, type AuditLog } from '../audit/audit-log.js'
 import { SECRET_NAMES } from '../audit/secret-names.js'
 import type { SelectableDevice } from '../access/authz/device-selector.js'
 import type { Config } from '../config/schema.js'
-import { openRecordFile, type RecordFile } from '../audit/files/audit-file.js'
-import { openRecordIndex, type RecordIndex } from '../audit/files/audit-index.js'
+import { openAuditFile, type AuditFile } from '../audit/files/audit-file.js'
+import { openAuditIndex, type AuditIndex } from '../audit/files/audit-index.js'
 import type { Log } from '../telemetry/log.js'
 import type { OperationMetrics } from '../telemetry/metrics.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 import type { TranscriptSettings } from '../audit/files/transcript-thread.js'
 import { createTranscripts } from '../audit/transcripts.js'
 
 /** The record of a running bridge: who writes it, and who may search it. */
-export interface Recording {
-  readonly recorder: Recorder
-  readonly find: RecordIndex['find']
+export interface RunningAuditLog {
+  readonly auditLog: AuditLog
+  readonly find: AuditIndex['find']
   /** Applies a new configuration, and lets go of a file that was moved away. */
   configure(config: Config): void
   /** Ends the record of what is still open, and writes what waits. */
@@ -22,22 +22,22 @@ export interface Recording {
 }
 
 /** The file that a record is kept in, in the words of its configuration. */
-export function recordFileOf({ record, dataDir }: Config): string {
+export function auditFileOf({ record, dataDir }: Config): string {
   return record.file ?? join(dataDir, 'record.jsonl')
 }
 
-/** Opens the record's file and its database. Throws `StartProblem` where nobody will ever be able to write the file. */
-export async function startRecording(
+/** Opens the record's file and its database. Throws `StartError` where nobody will ever be able to write the file. */
+export async function startAuditLog(
   initial: Config,
   log: Log,
   metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>,
   device: (id: string) => SelectableDevice,
-): Promise<Recording> {
+): Promise<RunningAuditLog> {
   let config = initial
   const file = openFile(initial, log)
   const problem = await file.prepare()
   // A disk that is full may have room again; a file that is not ours will not become so.
-  if (problem?.cause === 'not-permitted') throw new StartProblem(`record.file: ${problem.message}`, problem.hint)
+  if (problem?.cause === 'not-permitted') throw new StartError(`record.file: ${problem.message}`, problem.hint)
   const index = openIndex(initial, log)
   const transcripts = createTranscripts({
     choice: initial.record.full,
@@ -46,7 +46,7 @@ export async function startRecording(
     onProblem: ({ sessionId, user, deviceId }, { message, hint }) =>
       log.error({ sessionId, user, deviceId, hint }, `session not written down in full: ${message}`),
   })
-  const recorder = createRecorder({
+  const auditLog = createAuditLog({
     sink: {
       write: (entry) => {
         const line = JSON.stringify(entry)
@@ -65,7 +65,7 @@ export async function startRecording(
     onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
   })
   return {
-    recorder,
+    auditLog,
     find: index.find,
     configure: (next) => {
       config = next
@@ -75,7 +75,7 @@ export async function startRecording(
       file.reopen()
     },
     close: async () => {
-      recorder.close()
+      auditLog.close()
       await file.close()
       await index.close()
       await transcripts.close()
@@ -97,9 +97,9 @@ function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
   }
 }
 
-function openFile(config: Config, log: Log): RecordFile {
-  return openRecordFile({
-    path: recordFileOf(config),
+function openFile(config: Config, log: Log): AuditFile {
+  return openAuditFile({
+    path: auditFileOf(config),
     limits: config.record,
     onState: (problem) => {
       if (problem === undefined) log.info('the record is written again')
@@ -110,8 +110,8 @@ function openFile(config: Config, log: Log): RecordFile {
   })
 }
 
-function openIndex({ record, dataDir }: Config, log: Log): RecordIndex {
-  return openRecordIndex({
+function openIndex({ record, dataDir }: Config, log: Log): AuditIndex {
+  return openAuditIndex({
     file: join(dataDir, 'record.db'),
     retention: { keep: record.keep, maxRows: record.maxRows },
     onState: (problem, missing) => {

@@ -6,7 +6,7 @@ import {
   type EndpointAssignments,
   type EndpointRanges,
 } from '../fleet/endpoints/endpoint-assignments.js'
-import { createEnrolmentDesk, type EnrolmentDesk } from '../fleet/enrolment/enrolment-service.js'
+import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
 import { createFleetEmitter } from '../fleet/events.js'
 import { createFleet, type Fleet } from '../fleet/fleet.js'
 import { type Work, workOn } from '../lib/current-work.js'
@@ -14,9 +14,9 @@ import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
 import { operatorCaller } from '../northbound/http/middleware/caller.js'
-import { createRpcDesk } from '../rpc/rpc-service.js'
+import { createRpcService } from '../rpc/rpc-service.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/server/unix-socket.js'
-import { createDoors } from '../northbound/ssh/entry-points.js'
+import { createEntryPoints } from '../northbound/ssh/entry-points.js'
 import { createSshEndpoint } from '../northbound/ssh/server.js'
 import { createCallHomeListener } from '../southbound/listener.js'
 import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2/channels.js'
@@ -32,9 +32,9 @@ import { bridgeSocketIn } from './bridge-socket.js'
 import { countFleetEvents } from './count-fleet-events.js'
 import { createDeviceDoors, type DeviceDoors, type SharedEndpoint } from './device-listeners.js'
 import { healthOf } from './health.js'
-import { jobDeskOn, webhooksOn } from './http-services.js'
+import { jobQueueOn, webhooksOn } from './http-services.js'
 import { createFleetEventLog } from '../fleet/event-log.js'
-import { httpAuthenticatorsFrom, tokenDeskOn } from './http-access.js'
+import { httpAuthenticatorsFrom, tokenServiceOn } from './http-access.js'
 import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { listen } from './listen.js'
 import { logFaults } from './log-faults.js'
@@ -42,10 +42,10 @@ import { logFleetEvents } from './log-fleet-events.js'
 import { createStallLog } from './log-stalls.js'
 import { noteAttached } from './note-attached.js'
 import { version } from './package-info.js'
-import { startRecording } from './audit-log.js'
+import { startAuditLog } from './audit-log.js'
 import { tellOfBadDeviceIds, toldAsLeft } from './report-enrolments.js'
 import { credentialsFor, type Settings, settingsFrom, usersFrom } from './settings.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 import { createSources } from './sources.js'
 import { startTracing } from './tracing.js'
 import { within } from '../lib/deadline.js'
@@ -53,7 +53,7 @@ import { within } from '../lib/deadline.js'
 /** A running bridge. */
 export interface Bridge {
   readonly fleet: Fleet
-  readonly desk: EnrolmentDesk
+  readonly service: EnrolmentService
   /** `address:port` that devices dial, and that clients dial; the URL of the HTTP API, unless it is switched off. */
   readonly addresses: {
     readonly callHome: string
@@ -65,17 +65,17 @@ export interface Bridge {
   /** The host keys that clients see, as `known_hosts` holds them. */
   readonly hostKeys: readonly string[]
   /**
-   * Applies a new configuration; links and sessions are kept. Throws `StartProblem` and changes nothing when a file
+   * Applies a new configuration; links and sessions are kept. Throws `StartError` and changes nothing when a file
    * that it names is of no use.
    */
   configure(config: Config): Promise<void>
-  /** Applies other users, and nothing else. Throws `StartProblem` and changes nothing where one is of no use. */
+  /** Applies other users, and nothing else. Throws `StartError` and changes nothing where one is of no use. */
   configureUsers(users: readonly UserConfig[]): void
   /**
    * Takes no more devices, clients and calls, lets sessions and calls that are under way end for `drain-timeout`, and
    * ends what is left: clients first, links last. `hurry` ends the waiting.
    */
-  stop(hurry?: AbortSignal): Promise<void>
+  stop(force?: AbortSignal): Promise<void>
   /** Milliseconds that `stop` waits at most. */
   drainTimeout(): number
 }
@@ -91,7 +91,7 @@ const FAREWELL_TIMEOUT = 2_000
 /** Milliseconds between two writes of when devices were seen. */
 const touchInterval = 30_000
 
-/** Builds the rooms of a node and starts them in order. Throws `StartProblem`. */
+/** Builds the rooms of a node and starts them in order. Throws `StartError`. */
 export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   assertSupportedSsh2()
   if (nativeCryptoAvailable()) log.debug('ssh2 runs with its compiled addon')
@@ -118,7 +118,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const tracing = await startTracing(config, log, metrics.traces)
   const ownEndpoints: EndpointAssignments = await createEndpointAssignments({
     store,
-    changed: () => ownDoors.openSoon(),
+    changed: () => deviceListeners.openSoon(),
     onProblem: ({ reason, message, hint, deviceIds }) =>
       log.error({ reason, devices: deviceIds.length, deviceIds: deviceIds.slice(0, 8), hint }, message),
   })
@@ -131,7 +131,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     events,
     endpointOf: (deviceId) => ownEndpoints.of(deviceId),
     before: store.attached.before,
-    lastSeen: (deviceId) => desk.lastSeen(deviceId),
+    lastSeen: (deviceId) => service.lastSeen(deviceId),
     hasWork: (deviceId) =>
       jobs.list().some((job) => job.deviceId === deviceId && (job.state === 'queued' || job.state === 'running')),
     crowdAtStart: () => {
@@ -144,11 +144,11 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const shared = (): SharedEndpoint | undefined =>
     sharedEndpoint([endpoint.server, ...further.map(({ server }) => server)])
   const applyDevices = (): void => {
-    fleet.configure(desk.devices(), settings.fleetLimits)
+    fleet.configure(service.devices(), settings.fleetLimits)
     const bound = shared()
-    if (bound !== undefined) ownEndpoints.configure(desk.devices(), rangesOf(settings, bound, config, log))
+    if (bound !== undefined) ownEndpoints.configure(service.devices(), rangesOf(settings, bound, config, log))
   }
-  const desk: EnrolmentDesk = await createEnrolmentDesk({
+  const service: EnrolmentService = await createEnrolmentService({
     store,
     events,
     configured: settings.devices,
@@ -163,26 +163,26 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     onStoreProblem: ({ message, hint }, deviceId) =>
       log.error({ deviceId, hint }, `not written to the store: ${message}`),
   })
-  fleet.configure(desk.devices(), settings.fleetLimits)
-  await tellOfBadDeviceIds(desk, log)
+  fleet.configure(service.devices(), settings.fleetLimits)
+  await tellOfBadDeviceIds(service, log)
 
-  const recording = await startRecording(
+  const recording = await startAuditLog(
     config,
     log,
     metrics.operations,
-    (id) => desk.devices().find((device) => device.id === id) ?? { id, labels: {} },
+    (id) => service.devices().find((device) => device.id === id) ?? { id, labels: {} },
   )
 
   const sources = createSources(config, log, metrics.clients)
   const callHome = createCallHomeListener(
     {
       fleet,
-      desk,
+      service,
       anchors: () => settings.anchors,
       credentialsFor: (deviceId, because) =>
         credentialsFor(settings, deviceId, {
-          name: desk.credentialsOf(deviceId),
-          limit: desk.limitOf(deviceId, because),
+          name: service.credentialsOf(deviceId),
+          limit: service.limitOf(deviceId, because),
         }),
       metrics: metrics.callHome,
       log,
@@ -194,8 +194,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const endpoint = createSshEndpoint(
     fleet,
     access,
-    recording.recorder,
-    createDoors({
+    recording.auditLog,
+    createEntryPoints({
       endpoints: ownEndpoints,
       hostKeys: hostKeys.presented,
       bridgeNames: namesOfBridge(config),
@@ -212,16 +212,16 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
 
   const draining = new AbortController()
   let started = false
-  const tokens = tokenDeskOn(
+  const tokens = tokenServiceOn(
     store.tokens,
     () => settings,
     log,
     () => rightsChanged(),
   )
-  const rpc = createRpcDesk({
+  const rpc = createRpcService({
     fleet,
     limits: () => settings.callLimits,
-    record: recording.recorder,
+    record: recording.auditLog,
     denied: metrics.clients.operationDenied,
     notConverted: metrics.clients.notConverted,
     boundReached: metrics.clients.requestBoundReached,
@@ -229,7 +229,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const fleetEvents = createFleetEventLog(events, keptEvents)
   const webhooks = webhooksOn(fleetEvents, fleet, log)
   webhooks.configure(settings)
-  const jobs = await jobDeskOn({
+  const jobs = await jobQueueOn({
     store,
     fleet,
     accounts: access,
@@ -256,10 +256,10 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     events: fleetEvents,
     streams,
     live: access.live,
-    enrolments: desk,
+    enrolments: service,
     rpc,
     tokens,
-    findRecords: recording.find,
+    findAuditEvents: recording.find,
     log,
     metrics,
     tracer: tracing.tracer,
@@ -277,13 +277,13 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     handshakes: callHome.handshakes,
     clientHandshakes: endpoint.handshakes,
     eventStreams: streams.open,
-    devices: desk.countByStanding(),
+    devices: service.countByStanding(),
   })
   const operatorApp = createApp({ ...ports, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
   const operator = await serveOperator(config, operatorApp, log)
-  const ownDoors: DeviceDoors = createDeviceDoors({
+  const deviceListeners: DeviceDoors = createDeviceDoors({
     endpoints: ownEndpoints,
-    serve: (socket, door) => endpoint.serve(socket, door),
+    serve: (socket, entryPoint) => endpoint.serve(socket, entryPoint),
     shared,
     log,
   })
@@ -301,16 +301,16 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     await within(FAREWELL_TIMEOUT, endpoint.quiet())
     await http?.quiet()
   }
-  const stop = async (hurry?: AbortSignal): Promise<void> => {
+  const stop = async (force?: AbortSignal): Promise<void> => {
     draining.abort()
     jobs.close()
     webhooks.close()
     fleetEvents.close()
     callHome.close()
-    ownDoors.close()
+    deviceListeners.close()
     endpoint.stopListening()
     rpc.drain()
-    const inTime = await within(settings.drainTimeout, quiet(), hurry)
+    const inTime = await within(settings.drainTimeout, quiet(), force)
     // At a start that failed there was nothing to cut off.
     if (started && !inTime)
       log.warn({ sessions: (await fleet.sessions()).length }, 'sessions and calls under way are cut off')
@@ -348,7 +348,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     })
     const furtherEndpoints = await listenOn(further, config.endpoint.ssh.address)
     applyDevices()
-    await ownDoors.openAtStart()
+    await deviceListeners.openAtStart()
     const addresses = {
       endpoint: endpointAddress,
       callHome: await listen(callHome.server, {
@@ -364,7 +364,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     stopWatching = watchForStalls(onStall)
     return {
       fleet,
-      desk,
+      service,
       addresses,
       hostKeys: hostKeys.lines,
       configure: async (next) => {
@@ -376,10 +376,10 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
         callHome.configure(settings.callHomeLimits)
         endpoint.configure(settings.endpointLimits)
         access.configure(settings.logins)
-        desk.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
+        service.configure(settings.devices, settings.enrolmentLimits, settings.maxSessions)
         rightsChanged()
         webhooks.configure(settings)
-        await ownDoors.open()
+        await deviceListeners.open()
         await http?.configure(next)
       },
       configureUsers: (users) => {
@@ -443,7 +443,7 @@ function rangesOf(
 /** Whoever may open the socket in data-dir is the operator. */
 async function serveOperator({ dataDir }: Config, app: Api, log: Log): Promise<ServedSocket> {
   const serving = await serveOnSocket(app, { path: bridgeSocketIn(dataDir), log })
-  if (!serving.ok) throw new StartProblem(`data-dir: ${serving.problem.message}`, serving.problem.hint)
+  if (!serving.ok) throw new StartError(`data-dir: ${serving.problem.message}`, serving.problem.hint)
   return serving.served
 }
 
@@ -451,6 +451,6 @@ async function openStore({ dataDir }: Config, log: Log): Promise<Store> {
   const onProblem = ({ message, hint }: StoreProblem): void =>
     log.error({ hint }, `not written to the store: ${message}`)
   const opened = await openSqliteStore({ directory: dataDir, touchInterval, onProblem })
-  if (!opened.ok) throw new StartProblem(`data-dir: ${opened.problem.message}`, opened.problem.hint)
+  if (!opened.ok) throw new StartError(`data-dir: ${opened.problem.message}`, opened.problem.hint)
   return opened.store
 }

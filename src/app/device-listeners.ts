@@ -5,7 +5,7 @@ import { createDeviceListeners, type DeviceListener, type ListenFailure } from '
 import type { SshEndpoint } from '../northbound/ssh/server.js'
 import type { Log } from '../telemetry/log.js'
 import { hostAndPort } from '../net/source.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 /** The ports and addresses of devices' own, opened and closed as devices come and go. */
 export interface DeviceDoors {
@@ -13,7 +13,7 @@ export interface DeviceDoors {
   open(): Promise<void>
   /** The same in a moment, together with whatever else changes until then. */
   openSoon(): void
-  /** The same at the start, where what the configuration fixes must be there. Throws `StartProblem`. */
+  /** The same at the start, where what the configuration fixes must be there. Throws `StartError`. */
   openAtStart(): Promise<void>
   close(): void
 }
@@ -175,9 +175,9 @@ function localHint(address: string): string {
   return `make it one: \`ip ${family}route add local PREFIX dev lo\` for all of a prefix (AnyIP), or \`ip address add ${address} dev lo\`; then SIGHUP`
 }
 
-function startProblem(failure: ListenFailure): StartProblem {
+function startProblem(failure: ListenFailure): StartError {
   const { deviceId, address, port, by } = failure.listener
-  return new StartProblem(
+  return new StartError(
     `devices: endpoint.${by} of ${JSON.stringify(deviceId)}: cannot listen on ${hostAndPort(address, port)}: ${whyNot(failure.error)}`,
     hintFor(failure),
   )

@@ -9,7 +9,7 @@ import { loadHostKeys, loadPrivateKey } from '../ssh/host-keys.js'
 import { fingerprintOf, publicKeyLine } from '../ssh/public-key.js'
 import { serverHostKeys } from '../ssh/ssh2/keys.js'
 import type { Log } from '../telemetry/log.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 export interface BridgeHostKeys {
   readonly presented: HostKeysOfBridge
@@ -28,7 +28,7 @@ export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly 
   ]
 }
 
-/** Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies them. Throws `StartProblem`. */
+/** Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies them. Throws `StartError`. */
 export async function hostKeysOf(config: Config, log: Log): Promise<BridgeHostKeys> {
   const { keys, lines } = await keysOf(config, log)
   const certificates = await certificatesOf(config, keys, log)
@@ -40,13 +40,13 @@ async function keysOf(
   log: Log,
 ): Promise<{ readonly keys: readonly ParsedKey[]; readonly lines: readonly string[] }> {
   const loaded = await loadHostKeys(endpoint.ssh.hostKeys, dataDir).catch((error: NodeJS.ErrnoException) => {
-    throw new StartProblem(
+    throw new StartError(
       `data-dir: cannot write the bridge's host keys to ${dataDir} (${error.code ?? error.message})`,
       'give a directory that the user of the bridge may write, or name endpoint.ssh.host-keys',
     )
   })
   if (!loaded.ok)
-    throw new StartProblem(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
+    throw new StartError(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
   for (const file of loaded.generated) log.info({ file }, 'host key generated')
   for (const key of loaded.keys)
     log.info({ type: key.type, fingerprint: fingerprintOf(key.getPublicSSH()) }, 'host key')
@@ -65,12 +65,12 @@ async function certificatesOf(
     endpoint.ssh.hostCertificates.map(async (file) => {
       const read = await loadCertificate(file)
       if (read.ok) return { file, certificate: read.certificate }
-      throw new StartProblem(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
+      throw new StartError(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
     }),
   )
   for (const { file, certificate } of certificates)
     if (!keys.some((key) => key.getPublicSSH().equals(certificate.key.blob)))
-      throw new StartProblem(
+      throw new StartError(
         `endpoint.ssh.host-certificates: ${file} is for none of the bridge's host keys`,
         'sign the .pub file of one of endpoint.ssh.host-keys',
       )
@@ -92,14 +92,14 @@ async function presentedBy(
       certificates: certificates.filter((certificate) => certificate.key.blob.equals(key.getPublicSSH())),
     })),
   )
-  if (!fixed.ok) throw new StartProblem(`endpoint.ssh.host-keys: ${fixed.problem.message}`, fixed.problem.hint)
+  if (!fixed.ok) throw new StartError(`endpoint.ssh.host-keys: ${fixed.problem.message}`, fixed.problem.hint)
   if (file === undefined) return { shared: () => fixed.hostKeys, forNames: () => fixed.hostKeys }
   const ca = await loadPrivateKey(file, hostCaPassphrase)
-  if (!ca.ok) throw new StartProblem(`endpoint.ssh.host-ca: ${file}: ${ca.problem.message}`, ca.problem.hint)
+  if (!ca.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${ca.problem.message}`, ca.problem.hint)
   const shared = createCertifiedHostKeys({ keys, ca: ca.key, lifetime, certificates })
   const own = createCertifiedHostKeys({ keys, ca: ca.key, lifetime })
   for (const made of [shared, own])
-    if (!made.ok) throw new StartProblem(`endpoint.ssh.host-ca: ${file}: ${made.problem.message}`, made.problem.hint)
+    if (!made.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${made.problem.message}`, made.problem.hint)
   if (!shared.ok || !own.ok) throw new TypeError('unreachable: what is not ok has thrown')
   const names = namesOfBridge(config)
   log.info({ fingerprint: fingerprintOf(ca.key.getPublicSSH()), names }, 'host CA: clients may trust it alone')

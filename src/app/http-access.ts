@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { createJwtCheck, type JwtCheck, type JwtIssuer } from '../access/authn/jwt-check.js'
 import { realmOfIssuer, type Realm } from '../access/authz/principal.js'
-import { createTokenDesk, type TokenDesk } from '../access/authn/token-service.js'
+import { createTokenService, type TokenService } from '../access/authn/token-service.js'
 import type { HttpAuthenticators } from '../northbound/http/middleware/authentication.js'
 import type { Access } from '../northbound/ssh/server.js'
 import type { Tokens } from '../store/store.js'
@@ -9,8 +9,13 @@ import type { Log } from '../telemetry/log.js'
 import type { Settings } from './settings.js'
 
 /** The tokens of the HTTP API, kept in the store. */
-export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log, onRevoked: () => void): TokenDesk {
-  return createTokenDesk({
+export function tokenServiceOn(
+  tokens: Tokens,
+  settings: () => Settings,
+  log: Log,
+  onRevoked: () => void,
+): TokenService {
+  return createTokenService({
     shelf: tokens,
     isUser: (name) => settings().users.has(name),
     maxTokens: () => settings().maxTokens,
@@ -23,7 +28,7 @@ export function tokenDeskOn(tokens: Tokens, settings: () => Settings, log: Log, 
 export function httpAuthenticatorsFrom(
   settings: () => Settings,
   { find, roles, authenticatePassword, loginLog }: Access,
-  tokens: TokenDesk,
+  tokens: TokenService,
 ): HttpAuthenticators {
   return {
     find,

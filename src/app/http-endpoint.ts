@@ -8,7 +8,7 @@ import { readTlsMaterial, type TlsFiles, type TlsMaterial } from '../northbound/
 import { watchFiles } from '../northbound/http/watch-files.js'
 import type { Log } from '../telemetry/log.js'
 import { keepSelfSigned, selfSignedFiles, selfSignedNames } from './self-signed.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 /** The HTTP API on its TCP port, with its certificate kept up to date. */
 export interface HttpEndpoint extends Pick<HttpListener, 'server' | 'quiet'> {
@@ -24,7 +24,7 @@ const day = 24 * 60 * 60 * 1000
 /** Days before its end that a certificate from a file is warned of, each day. */
 const warned = 14
 
-/** Builds the HTTP API on TCP; the caller makes its server listen. Throws `StartProblem`. */
+/** Builds the HTTP API on TCP; the caller makes its server listen. Throws `StartError`. */
 export async function createHttpEndpoint(
   initial: Config,
   createApp: (network: NetworkSide) => Pick<Api, 'fetch'>,
@@ -120,13 +120,13 @@ async function firstMaterial(config: Config, log: Log): Promise<TlsMaterial | un
   const files = filesOf(config)
   if (files === undefined) return undefined
   await renewOwn(config, log).catch((error: NodeJS.ErrnoException) => {
-    throw new StartProblem(
+    throw new StartError(
       `endpoint.http.self-signed: cannot keep a certificate in ${config.dataDir} (${error.code ?? error.message})`,
       'give a data-dir that the user of the bridge may write, or name endpoint.http.certificate and key',
     )
   })
   const reading = await readTlsMaterial(files)
-  if (!reading.ok) throw new StartProblem(`endpoint.http.certificate: ${reading.problem.message}`, reading.problem.hint)
+  if (!reading.ok) throw new StartError(`endpoint.http.certificate: ${reading.problem.message}`, reading.problem.hint)
   log.info(described(reading.material), 'certificate of HTTP')
   warnOfTheEnd(reading.material, log)
   return reading.material

@@ -1,10 +1,10 @@
 import { loginWithdrawn, type RightEnd, tokenEnded } from '../access/authz/right-end.js'
-import type { TokenDesk } from '../access/authn/token-service.js'
+import type { TokenService } from '../access/authn/token-service.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
 import { type Caller, operatorCaller, userCaller } from '../northbound/http/middleware/caller.js'
 import type { JobOwner, JobStore } from '../northbound/http/jobs/job.js'
-import { createJobDesk, type JobDesk } from '../rpc/jobs/job-queue.js'
+import { createJobQueue, type JobQueue } from '../rpc/jobs/job-queue.js'
 import { runJob } from '../northbound/http/jobs/run-job.js'
 import type { FleetEventLog } from '../fleet/event-log.js'
 import { createWebhook, type Webhook } from '../northbound/webhooks/webhook.js'
@@ -15,15 +15,15 @@ import { isServed } from './http-access.js'
 import type { Settings } from './settings.js'
 
 /** Jobs, kept in the store and run through the app of the operator's socket with the rights that their owners have by then. */
-export function jobDeskOn(options: {
+export function jobQueueOn(options: {
   readonly store: Store
   readonly fleet: Fleet
   readonly accounts: Accounts
-  readonly tokens: Pick<TokenDesk, 'standing'>
+  readonly tokens: Pick<TokenService, 'standing'>
   readonly app: () => Pick<Api, 'fetch'>
   readonly settings: () => Settings
   readonly log: Log
-}): Promise<JobDesk> {
+}): Promise<JobQueue> {
   const { store, fleet, accounts, tokens, app, settings, log } = options
   const callerOf = (owner: JobOwner, source: string): Caller =>
     owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller(fleet, accounts, owner, source)
@@ -37,7 +37,7 @@ export function jobDeskOn(options: {
       return loginWithdrawn('who vouched for its owner is not configured any more')
     return callerOf(owner, 'job').ended()
   }
-  return createJobDesk({
+  return createJobQueue({
     store: jobStoreOn(store, log),
     fleet,
     limits: () => settings().jobLimits,

@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from 'node:net'
 import { hostAndPort } from '../net/source.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 export interface ListenTarget {
   /** The configuration key that this address came from, for errors. */
@@ -66,13 +66,13 @@ function bind(server: Server, options: { fd: number } | { host: string; port: nu
   })
 }
 
-function explain(error: unknown, { key, address, port, socketName, off }: ListenTarget): StartProblem {
+function explain(error: unknown, { key, address, port, socketName, off }: ListenTarget): StartError {
   const { code } = error as NodeJS.ErrnoException
   const where = hostAndPort(address, port)
   const portKey = socketName === undefined ? key : `${key}.port`
   const addressKey = socketName === undefined ? 'endpoint.ssh.address' : `${key}.address`
   if (code === 'EACCES')
-    return new StartProblem(
+    return new StartError(
       `${key}: not permitted to listen on ${where}: ports below 1024 need a privilege`,
       [
         'one of these will do:',
@@ -87,14 +87,14 @@ function explain(error: unknown, { key, address, port, socketName, off }: Listen
       ].join('\n'),
     )
   if (code === 'EADDRINUSE')
-    return new StartProblem(
+    return new StartError(
       `${key}: ${where} is already in use`,
       `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${portKey} to another one${off === undefined ? '' : `, or ${off} to do without`}`,
     )
   if (code === 'EADDRNOTAVAIL')
-    return new StartProblem(
+    return new StartError(
       `${key}: this machine has no address ${address}`,
       `set ${addressKey} to one that \`ip address\` shows, or to "::" for all`,
     )
-  return new StartProblem(`${key}: cannot listen on ${where}: ${String(code ?? error)}`, `check ${key}`)
+  return new StartError(`${key}: cannot listen on ${where}: ${String(code ?? error)}`, `check ${key}`)
 }

@@ -1,4 +1,4 @@
-import { isCrowdRefusal, partyOf } from '../fleet/overload-refusal.js'
+import { isOverloadRefusal, partyOf } from '../fleet/overload-refusal.js'
 import type { FleetEmitter } from '../fleet/events.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { LinkEnd } from '../fleet/link.js'
@@ -81,7 +81,7 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
     const { deviceId, source, reason, message, hint } = refusal
     // A line of its own tells of both links.
     if (reason === 'identity-contested') return
-    const unlogged = limit(reason, partyOf(refusal), isCrowdRefusal(refusal) ? crowdLines : refusalLines)
+    const unlogged = limit(reason, partyOf(refusal), isOverloadRefusal(refusal) ? overloadLines : refusalLines)
     if (unlogged === undefined) return
     log.warn(
       {
@@ -101,7 +101,7 @@ const refusalLines = { each: 50, all: 200, interval: 10_000 }
 /** Lines of devices that begin to wait for an operator, each time that they call. */
 const pendingLines = { each: 5, all: 100, interval: 10_000 }
 /** Lines of a reason that tells of the bridge, whoever called. */
-const crowdLines = { each: 10, all: 10, interval: 10_000 }
+const overloadLines = { each: 10, all: 10, interval: 10_000 }
 
 /** Ends of a link that the bridge or its operator wanted. */
 const quietEnds: ReadonlySet<LinkEnd['reason']> = new Set(['shutdown', 'disconnected', 'let-go'])

@@ -5,7 +5,7 @@ import type { AttachedDevices } from '../store/store.js'
  * Keeps in the store which devices are attached, for the process after this one. What a stop ends stays noted: those devices dial again.
  * Who was attached before this process and has not come again within `patience` milliseconds is expected no longer.
  */
-export function noteAttached(events: FleetEmitter, attached: AttachedDevices, patience: number): void {
+export function noteAttached(events: FleetEmitter, attached: AttachedDevices, stallTimeout: number): void {
   const missing = new Set(attached.before.deviceIds)
   events.on('attached', ({ deviceId }) => {
     // It stands there already.
@@ -17,6 +17,6 @@ export function noteAttached(events: FleetEmitter, attached: AttachedDevices, pa
   const forget = setTimeout(() => {
     for (const deviceId of missing) attached.note(deviceId, false)
     missing.clear()
-  }, patience)
+  }, stallTimeout)
   forget.unref()
 }

@@ -3,7 +3,7 @@ import { formatProblem } from '../config/problem.js'
 import type { UserConfig } from '../config/schema.js'
 import type { Log } from '../telemetry/log.js'
 import type { Bridge } from './bridge.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 /**
  * Reads the users file again. One that cannot be used changes nothing: the bridge runs on with the users it has.
@@ -25,7 +25,7 @@ export function reloadUsers(
   try {
     bridge.configureUsers(loaded.users)
   } catch (error) {
-    if (!(error instanceof StartProblem)) throw error
+    if (!(error instanceof StartError)) throw error
     log.error({ usersFile: path, hint: error.hint }, `users file not reloaded: ${error.message}`)
     return current
   }

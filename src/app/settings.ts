@@ -25,7 +25,7 @@ import { parseRevocations } from '../ssh/revocation-file.js'
 import type { Credentials } from '../trust/credentials.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { homeportCommand } from '../lib/shell-word.js'
-import { StartProblem } from './start-error.js'
+import { StartError } from './start-error.js'
 
 /** The configuration in the terms of the rooms. A reload makes a new one, and the rooms look at the newest. */
 export interface Settings {
@@ -66,7 +66,7 @@ export interface LoginSettings extends LoginLimits {
   readonly hook?: { readonly ask: AskHook; readonly cache: number }
 }
 
-/** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartProblem`. */
+/** Turns a configuration into what the rooms need, and reads the files that it names. Throws `StartError`. */
 export async function settingsFrom(config: Config): Promise<Settings> {
   const credentials = new Map<string, Credentials>()
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
@@ -153,7 +153,7 @@ export function credentialsFor(
   }
 }
 
-/** Users as the rooms know them. Throws `StartProblem`. */
+/** Users as the rooms know them. Throws `StartError`. */
 export function usersFrom(users: readonly UserConfig[]): ReadonlyMap<string, User> {
   return new Map(
     users.map(({ authorizedKeys, ...user }) => [
@@ -163,7 +163,7 @@ export function usersFrom(users: readonly UserConfig[]): ReadonlyMap<string, Use
         authorizedKeys: authorizedKeys.map(({ line }) => {
           const parsed = parseAuthorizedKeyLine(line)
           if (parsed.ok) return { ...parsed.authorized.key, options: parsed.authorized.options }
-          throw new StartProblem(`users: ${user.name}: authorized-keys: ${parsed.problem.message}`, parsed.problem.hint)
+          throw new StartError(`users: ${user.name}: authorized-keys: ${parsed.problem.message}`, parsed.problem.hint)
         }),
       },
     ]),
@@ -177,7 +177,7 @@ async function hookFrom({ authenticationHook: hook }: Config): Promise<Pick<Logi
   const key = 'authentication-hook.ca-file'
   const ca = (await contentOf(key, caFile)).toString('utf8')
   if (!isCertificate(ca))
-    throw new StartProblem(`${key}: ${caFile} holds no certificate`, 'give a PEM file: -----BEGIN CERTIFICATE----- …')
+    throw new StartError(`${key}: ${caFile} holds no certificate`, 'give a PEM file: -----BEGIN CERTIFICATE----- …')
   return { hook: { ask: createAuthenticationHook({ ...settings, ca }), cache: hook.cache } }
 }
 
@@ -221,7 +221,7 @@ async function credentialsFrom(name: string, profile: CredentialsConfig): Promis
 
 async function keyFrom(key: string, file: string, passphrase: string | undefined) {
   const loaded = await loadPrivateKey(file, passphrase)
-  if (!loaded.ok) throw new StartProblem(`${key}: ${file}: ${loaded.problem.message}`, loaded.problem.hint)
+  if (!loaded.ok) throw new StartError(`${key}: ${file}: ${loaded.problem.message}`, loaded.problem.hint)
   return loaded.key
 }
 
@@ -230,7 +230,7 @@ async function knownHostsFrom(file: string) {
   const [problem] = problems
   // A line that cannot be read may be the one that revokes a key.
   if (problem !== undefined)
-    throw new StartProblem(`trust.known-hosts: ${file}:${problem.line}: ${problem.message}`, problem.hint)
+    throw new StartError(`trust.known-hosts: ${file}:${problem.line}: ${problem.message}`, problem.hint)
   return entries
 }
 
@@ -238,7 +238,7 @@ async function revocationsFrom(key: string, files: readonly string[]): Promise<R
   const lists: Revocations[] = []
   for (const file of files) {
     const parsed = parseRevocations(await contentOf(key, file))
-    if (!parsed.ok) throw new StartProblem(`${key}: ${file}: ${parsed.problem.message}`, parsed.problem.hint)
+    if (!parsed.ok) throw new StartError(`${key}: ${file}: ${parsed.problem.message}`, parsed.problem.hint)
     lists.push(parsed.revocations)
   }
   return joinRevocations(lists)
@@ -252,7 +252,7 @@ async function publicKeysFrom(key: string, files: readonly string[]): Promise<Bu
       if (line.trim() === '' || line.trim().startsWith('#')) continue
       const parsed = parsePublicKeyLine(line)
       if (!parsed.ok)
-        throw new StartProblem(`${key}: ${file}:${index + 1}: ${parsed.problem.message}`, parsed.problem.hint)
+        throw new StartError(`${key}: ${file}:${index + 1}: ${parsed.problem.message}`, parsed.problem.hint)
       keys.push(parsed.key.blob)
     }
   }
@@ -264,7 +264,7 @@ async function contentOf(key: string, file: string): Promise<Buffer> {
     return await readFile(file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new StartProblem(
+    throw new StartError(
       `${key}: ${file} cannot be read (${code ?? String(error)})`,
       'give a file that the user of the bridge may read',
     )

@@ -1,5 +1,5 @@
 /** Why the bridge cannot start: what happened and where, and what to do. Shown to the operator as it is. */
-export class StartProblem extends Error {
+export class StartError extends Error {
   constructor(
     message: string,
     readonly hint: string,

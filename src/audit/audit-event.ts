@@ -33,7 +33,7 @@ export type RefusedSession = Subject & Partial<Omit<SessionInfo, keyof Subject>>
  */
 export type RpcOutcome = string
 
-/** One RPC, whichever way it came. Sizes are octets without framing. */
+/** One RPC, whichever way it came. Sizes are bytes without framing. */
 export interface RpcEntry extends Subject {
   readonly messageId?: string | undefined
   /** Local name of the operation element; `unreadable` for a message that is no `<rpc>`. */
@@ -81,7 +81,7 @@ export interface ReadSum extends Partial<Omit<Subject, 'user'>> {
   readonly bytesFromDevice: number
 }
 
-/** How a session ended, and what it carried; octets with framing. */
+/** How a session ended, and what it carried; bytes with framing. */
 export interface SessionClose {
   readonly endedBy: string
   readonly bytesFromClient: number
@@ -96,7 +96,7 @@ export interface SessionClose {
 }
 
 /** A line of the record; `time` is ISO 8601 in UTC. What is undefined is not in it. */
-export type RecordEntry = { readonly time: string } & (
+export type AuditEvent = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
   | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)
   | ({ readonly event: 'rpc' } & RpcEntry)

@@ -1,8 +1,8 @@
-import { createFollowQueue, type FollowQueue, type Look } from './deferred-tap.js'
+import { createDeferredTap, type DeferredTap, type Look } from './deferred-tap.js'
 import { createReadSums } from './read-sums.js'
 import {
   boundedRpc,
-  type RecordEntry,
+  type AuditEvent,
   type RefusedSession,
   type RpcEntry,
   type SessionClose,
@@ -10,32 +10,32 @@ import {
   type Subject,
 } from './audit-event.js'
 import { createRedaction } from './redaction.js'
-import { createRpcLog } from './rpc-tracker.js'
+import { createRpcTracker } from './rpc-tracker.js'
 
 /** Who did what on which device: each session and each RPC becomes a line. It never holds what an operation carried. */
-export interface Recorder {
+export interface AuditLog {
   /** Why no new session or call may begin: it could not be recorded. Undefined when one may. */
-  readonly refusal: () => RecordRefusal | undefined
-  /** Records that a session begins; from then on its octets are followed. `onRpc` is told of each RPC as well. */
-  readonly session: (info: SessionInfo, onRpc?: RpcListener) => SessionRecording
+  readonly refusal: () => AuditRefusal | undefined
+  /** Records that a session begins; from then on its bytes are followed. `onRpc` is told of each RPC as well. */
+  readonly session: (info: SessionInfo, onRpc?: RpcListener) => SessionAuditing
   /** Records that a session was refused, for whatever reason. */
   readonly refused: (info: RefusedSession, reason: string) => void
-  /** Records an RPC that nobody's octets tell of. Reads of a user that has had its share of lines are summed. */
+  /** Records an RPC that nobody's bytes tell of. Reads of a user that has had its share of lines are summed. */
   readonly rpc: (entry: RpcEntry) => void
   /** Ends the record of every session that is open, for a bridge that stops. */
   readonly close: () => void
 }
 
-export type SessionRecording =
-  | { readonly ok: true; readonly record: SessionRecord }
-  | { readonly ok: false; readonly refusal: RecordRefusal }
+export type SessionAuditing =
+  | { readonly ok: true; readonly record: SessionAudit }
+  | { readonly ok: false; readonly refusal: AuditRefusal }
 
 /** The record of one session. It never throws, and never holds up what it records. */
-export interface SessionRecord {
-  /** Octets that the client sent, as it sent them. */
-  readonly fromClient: (octets: Buffer) => void
-  /** Octets that the client is sent. */
-  readonly fromDevice: (octets: Buffer) => void
+export interface SessionAudit {
+  /** Bytes that the client sent, as it sent them. */
+  readonly fromClient: (bytes: Buffer) => void
+  /** Bytes that the client is sent. */
+  readonly fromDevice: (bytes: Buffer) => void
   /** Whether an RPC of it awaits its reply; absent where no RPCs are followed. */
   readonly awaitsReply?: () => boolean
   /** Whether nothing is under way on it; absent where no RPCs are followed. */
@@ -48,29 +48,29 @@ export interface SessionRecord {
 export type RpcListener = (entry: RpcEntry, endedAt: number) => void
 
 /** Why nothing new may begin, as a client is told. */
-export interface RecordRefusal {
+export interface AuditRefusal {
   readonly reason: 'record-not-written'
   readonly message: string
   readonly hint: string
 }
 
 /** Where lines go. Writing never waits: what cannot be written yet is kept, within bounds. */
-export interface RecordSink {
-  readonly write: (entry: RecordEntry) => void
+export interface AuditSink {
+  readonly write: (entry: AuditEvent) => void
   /** Why lines cannot be written at the moment; undefined when they can. */
   readonly problem: () => { readonly message: string; readonly hint: string } | undefined
 }
 
-/** Follows the octets of a session beside the record, such as a full recording of it. */
+/** Follows the bytes of a session beside the record, such as a full recording of it. */
 export interface SessionObserver {
-  /** Octets, and when they came in milliseconds of a clock that never goes back. */
+  /** Bytes, and when they came in milliseconds of a clock that never goes back. */
   readonly fromClient: Look
   readonly fromDevice: Look
   readonly end: (at: number) => void
 }
 
-export interface RecorderOptions {
-  readonly sink: RecordSink
+export interface AuditLogOptions {
+  readonly sink: AuditSink
   /** What happens to new sessions and calls while lines cannot be written; asked anew each time. */
   readonly whenFull: () => 'refuse' | 'continue'
   /** Told of each RPC, for metrics. */
@@ -87,13 +87,13 @@ export interface RecorderOptions {
   readonly onFault?: (error: unknown) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
-  /** Octets that passed and are looked at in a moment. */
-  readonly queue?: FollowQueue
+  /** Bytes that passed and are looked at in a moment. */
+  readonly queue?: DeferredTap
   /** Milliseconds since 1970. */
   readonly date?: () => number
 }
 
-export function createRecorder({
+export function createAuditLog({
   sink,
   whenFull,
   onRpc,
@@ -104,9 +104,9 @@ export function createRecorder({
   onFault,
   now = () => performance.now(),
   date = Date.now,
-  queue = createFollowQueue(),
-}: RecorderOptions): Recorder {
-  const open = new Set<SessionRecord>()
+  queue = createDeferredTap(),
+}: AuditLogOptions): AuditLog {
+  const open = new Set<SessionAudit>()
   let last = { at: Number.NaN, written: '' }
   /** The time of day at a time of the clock. */
   const time = (then = now()): string => {
@@ -115,7 +115,7 @@ export function createRecorder({
     return last.written
   }
 
-  const refusal = (): RecordRefusal | undefined => {
+  const refusal = (): AuditRefusal | undefined => {
     const problem = whenFull() === 'refuse' ? sink.problem() : undefined
     return problem === undefined
       ? undefined
@@ -175,40 +175,40 @@ export function createRecorder({
           rpc(entry, at)
           onRpcOfSession(entry, date() - (now() - at))
         })
-      const rpcs = info.channel === 'netconf' ? createRpcLog(subject, told ?? rpc) : undefined
+      const rpcs = info.channel === 'netconf' ? createRpcTracker(subject, told ?? rpc) : undefined
       const observer = observe?.(info)
       let bytesFromClient = 0
       let bytesFromDevice = 0
       let followed = true
       const guarded =
         (follow: Look): Look =>
-        (octets, at) => {
+        (bytes, at) => {
           if (!followed) return
           try {
-            follow(octets, at)
+            follow(bytes, at)
           } catch (error) {
             followed = false
             onFault?.(error)
           }
         }
-      const lookAtClient = guarded((octets, at) => {
-        rpcs?.fromClient(octets, at)
-        observer?.fromClient(octets, at)
+      const lookAtClient = guarded((bytes, at) => {
+        rpcs?.fromClient(bytes, at)
+        observer?.fromClient(bytes, at)
       })
-      const lookAtDevice = guarded((octets, at) => {
-        rpcs?.fromDevice(octets, at)
-        observer?.fromDevice(octets, at)
+      const lookAtDevice = guarded((bytes, at) => {
+        rpcs?.fromDevice(bytes, at)
+        observer?.fromDevice(bytes, at)
       })
       const follows = rpcs !== undefined || observer !== undefined
       sink.write({ time: time(), event: 'session-opened', ...info })
-      const record: SessionRecord = {
-        fromClient: (octets) => {
-          bytesFromClient += octets.length
-          if (follows) queue.add(lookAtClient, octets, now())
+      const record: SessionAudit = {
+        fromClient: (bytes) => {
+          bytesFromClient += bytes.length
+          if (follows) queue.add(lookAtClient, bytes, now())
         },
-        fromDevice: (octets) => {
-          bytesFromDevice += octets.length
-          if (follows) queue.add(lookAtDevice, octets, now())
+        fromDevice: (bytes) => {
+          bytesFromDevice += bytes.length
+          if (follows) queue.add(lookAtDevice, bytes, now())
         },
         ...(rpcs === undefined
           ? {}

@@ -1,5 +1,5 @@
 /** Which lines of the record are wanted: those that fit all that is given. */
-export interface RecordQuery {
+export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
   readonly user?: string
@@ -12,19 +12,19 @@ export interface RecordQuery {
   readonly until?: number
   readonly limit: number
   /** Where an earlier answer ended. */
-  readonly after?: RecordPosition
+  readonly after?: AuditPosition
 }
 
 /** A place between two lines of the record. */
-export interface RecordPosition {
+export interface AuditPosition {
   readonly time: number
   readonly row: number
 }
 
 /** Searches the record. Rejects when that cannot be done at the moment. */
-export type FindRecords = (query: RecordQuery) => Promise<{
-  /** The newest first, each the JSON of a `RecordEntry`. */
+export type FindAuditEvents = (query: AuditQuery) => Promise<{
+  /** The newest first, each the JSON of a `AuditEvent`. */
   readonly lines: readonly string[]
   /** Where they ended; absent when there are no more. */
-  readonly next?: RecordPosition
+  readonly next?: AuditPosition
 }>

@@ -1,26 +1,26 @@
 /**
- * Octets that have passed and wait to be looked at. Looking at a few messages together takes little more than looking at one, since between all the other work
+ * Bytes that have passed and wait to be looked at. Looking at a few messages together takes little more than looking at one, since between all the other work
  * everything has to come back into the processor's caches; but not at so many that whoever comes next waits for it. So a handful is looked at
  * at the end of the turn in which it became one: what came last is on its way then, and nobody's answer is due at once.
  */
-export interface FollowQueue {
-  /** Has octets looked at soon, after all that were added before. They came at this time of the clock. */
-  readonly add: (look: Look, octets: Buffer, at: number) => void
+export interface DeferredTap {
+  /** Has bytes looked at soon, after all that were added before. They came at this time of the clock. */
+  readonly add: (look: Look, bytes: Buffer, at: number) => void
   /** Has all of them looked at now. */
   readonly drain: () => void
 }
 
-export type Look = (octets: Buffer, at: number) => void
+export type Look = (bytes: Buffer, at: number) => void
 
 /** Buffers that are a handful. */
 const HANDFUL = 16
 /** Milliseconds that fewer wait. */
 const DELAY = 20
-/** Buffers and octets that wait at most: their memory is held, and looking at them is a moment's work. */
+/** Buffers and bytes that wait at most: their memory is held, and looking at them is a moment's work. */
 const MAX_BUFFERS = 64
 const MAX_OCTETS = 256 * 1024
 
-export function createFollowQueue(): FollowQueue {
+export function createDeferredTap(): DeferredTap {
   const looks: Look[] = []
   const buffers: Buffer[] = []
   const times: number[] = []
@@ -32,8 +32,8 @@ export function createFollowQueue(): FollowQueue {
     timer = undefined
     waiting = 0
     for (let n = 0; n < looks.length; n += 1) {
-      const octets = buffers[n]
-      if (octets !== undefined) looks[n]?.(octets, times[n] ?? 0)
+      const bytes = buffers[n]
+      if (bytes !== undefined) looks[n]?.(bytes, times[n] ?? 0)
     }
     looks.length = 0
     buffers.length = 0
@@ -41,11 +41,11 @@ export function createFollowQueue(): FollowQueue {
   }
 
   return {
-    add: (look, octets, at) => {
+    add: (look, bytes, at) => {
       looks.push(look)
-      buffers.push(octets)
+      buffers.push(bytes)
       times.push(at)
-      waiting += octets.length
+      waiting += bytes.length
       if (looks.length >= MAX_BUFFERS || waiting >= MAX_OCTETS) drain()
       else if (looks.length === HANDFUL) setImmediate(drain)
       else timer ??= setTimeout(drain, DELAY)

@@ -114,7 +114,7 @@ export function createRedaction(names: readonly string[] = SECRET_NAMES): Redact
 
 const ATTRIBUTE = /(\s(?:[\w.-]+:)?)([\w.-]+)(\s*=\s*)("[^"]*"|'[^']*')/g
 
-/** Each octet is looked at a bounded number of times: a search that finds nothing ends the text. */
+/** Each byte is looked at a bounded number of times: a search that finds nothing ends the text. */
 function withoutSecrets(text: string, further: ReadonlySet<string>): { readonly kept: string; readonly open?: Until } {
   const { kept: withoutKeys, open: key } = withoutPrivateKeys(text)
   const rest = FORMS.reduce((shown, [form, instead]) => shown.replace(form, instead), withoutKeys)

@@ -1,13 +1,13 @@
-import { glanceAtReply } from '../netconf/peek-reply.js'
-import { glanceAtRequest, type RequestGlance } from '../netconf/peek-request.js'
+import { peekReply } from '../netconf/peek-reply.js'
+import { peekRequest, type PeekedRequest } from '../netconf/peek-request.js'
 import { createSessionScanner } from '../netconf/framing/session-scanner.js'
 import type { RpcEntry, RpcOutcome, Subject } from './audit-event.js'
 
 /** Follows a NETCONF session and tells of each RPC once its reply has passed. */
-export interface RpcLog {
-  /** Octets that came at this time, in milliseconds of a clock that never goes back. */
-  readonly fromClient: (octets: Buffer, at: number) => void
-  readonly fromDevice: (octets: Buffer, at: number) => void
+export interface RpcTracker {
+  /** Bytes that came at this time, in milliseconds of a clock that never goes back. */
+  readonly fromClient: (bytes: Buffer, at: number) => void
+  readonly fromDevice: (bytes: Buffer, at: number) => void
   /** Tells of the RPCs that got no reply. */
   readonly end: (at: number) => void
   readonly count: () => number
@@ -21,12 +21,12 @@ export interface RpcLog {
 }
 
 interface Pending {
-  readonly request: RequestGlance
-  readonly octets: number
+  readonly request: PeekedRequest
+  readonly bytes: number
   readonly since: number
 }
 
-/** Octets of a message that are looked at: an operation and its datastore, or the first errors of a reply, and the last ones. */
+/** Bytes of a message that are looked at: an operation and its datastore, or the first errors of a reply, and the last ones. */
 const HEAD_SIZE = 4096
 const TAIL_SIZE = 2048
 
@@ -34,15 +34,15 @@ const TAIL_SIZE = 2048
 const MAX_PENDING = 4096
 
 /** @param tell told of each RPC, with the time at which it ended */
-export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number) => void): RpcLog {
+export function createRpcTracker(subject: Subject, tell: (rpc: RpcEntry, at: number) => void): RpcTracker {
   const { user, source, via, deviceId, sessionId } = subject
   const pending: Pending[] = []
   const unreadable: ('client' | 'device')[] = []
   let count = 0
-  /** When the octets came that are being looked at. */
+  /** When the bytes came that are being looked at. */
   let now = 0
 
-  const finish = ({ request, octets, since }: Pending, outcome: RpcOutcome, bytesFromDevice: number): void => {
+  const finish = ({ request, bytes, since }: Pending, outcome: RpcOutcome, bytesFromDevice: number): void => {
     const { messageId, operation, more } = request
     count += 1
     // One literal, because an object that is put together from parts takes longer than all the rest.
@@ -57,7 +57,7 @@ export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number)
       namespace: operation.namespace,
       datastore: operation.datastore,
       moreOperations: more ? true : undefined,
-      bytesFromClient: octets,
+      bytesFromClient: bytes,
       bytesFromDevice,
       durationSeconds: Math.round((now - since) * 1000) / 1_000_000,
       outcome,
@@ -73,26 +73,26 @@ export function createRpcLog(subject: Subject, tell: (rpc: RpcEntry, at: number)
         const [oldest] = pending
         if (pending.length >= MAX_PENDING && oldest !== undefined) finish(oldest, 'unknown', 0)
         if (pending.length >= MAX_PENDING) pending.shift()
-        pending.push({ request: glanceAtRequest(message), octets: message.octets, since: now })
+        pending.push({ request: peekRequest(message), bytes: message.bytes, since: now })
         return
       }
-      const reply = glanceAtReply(message)
+      const reply = peekReply(message)
       if (reply.kind !== 'reply') return
       const at = answeredBy(pending, reply.messageId)
       const [answered] = pending.splice(at, 1)
-      if (answered !== undefined) finish(answered, reply.errorTag ?? 'ok', message.octets)
+      if (answered !== undefined) finish(answered, reply.errorTag ?? 'ok', message.bytes)
     },
     onBroken: (side) => unreadable.push(side === 'client' ? 'client' : 'device'),
   })
 
   return {
-    fromClient: (octets, at) => {
+    fromClient: (bytes, at) => {
       now = at
-      scanner.fromClient(octets)
+      scanner.fromClient(bytes)
     },
-    fromDevice: (octets, at) => {
+    fromDevice: (bytes, at) => {
       now = at
-      scanner.fromServer(octets)
+      scanner.fromServer(bytes)
     },
     end: (at) => {
       now = at

@@ -6,16 +6,16 @@ import type { Redaction } from './redaction.js'
 
 /** All that is said in a session, without its secrets, as lines of JSON. */
 export interface Transcript {
-  /** Octets, and when they came in milliseconds since 1970. */
-  readonly fromClient: (octets: Buffer, time: number) => void
-  readonly fromDevice: (octets: Buffer, time: number) => void
+  /** Bytes, and when they came in milliseconds since 1970. */
+  readonly fromClient: (bytes: Buffer, time: number) => void
+  readonly fromDevice: (bytes: Buffer, time: number) => void
   readonly end: (time: number) => void
 }
 
 export interface TranscriptOptions {
   readonly info: SessionInfo
   readonly redaction: Redaction
-  /** Octets of a message that is kept; a longer one is left out. */
+  /** Bytes of a message that is kept; a longer one is left out. */
   readonly maxMessageSize: number
   readonly write: (line: string) => void
 }
@@ -34,8 +34,8 @@ export function createTranscript(options: TranscriptOptions): Transcript {
   const { info, write } = options
   const said = (from: From, time: number, text: string): void =>
     write(JSON.stringify({ time: new Date(time).toISOString(), from, text }))
-  const leftOut = (from: From, time: number, octets: number, why: LeftOut): void =>
-    write(JSON.stringify({ time: new Date(time).toISOString(), from, leftOut: why, octets }))
+  const leftOut = (from: From, time: number, bytes: number, why: LeftOut): void =>
+    write(JSON.stringify({ time: new Date(time).toISOString(), from, leftOut: why, octets: bytes }))
   const body = info.channel === 'netconf' ? ofMessages(options, said, leftOut) : ofLines(options, said, leftOut)
   return {
     ...body,
@@ -47,15 +47,15 @@ export function createTranscript(options: TranscriptOptions): Transcript {
 }
 
 type Say = (from: From, time: number, text: string) => void
-type LeaveOut = (from: From, time: number, octets: number, why: LeftOut) => void
+type LeaveOut = (from: From, time: number, bytes: number, why: LeftOut) => void
 
 function ofMessages({ redaction, maxMessageSize }: TranscriptOptions, say: Say, leaveOut: LeaveOut): Transcript {
   let now = 0
-  const tell = (side: 'client' | 'server', { head, octets }: ScannedMessage): void => {
+  const tell = (side: 'client' | 'server', { head, bytes }: ScannedMessage): void => {
     const from = side === 'client' ? 'client' : 'device'
-    if (head.length < octets) return leaveOut(from, now, octets, 'too-long')
+    if (head.length < bytes) return leaveOut(from, now, bytes, 'too-long')
     const text = redaction.message(head)
-    if (text === undefined) leaveOut(from, now, octets, 'not-well-formed')
+    if (text === undefined) leaveOut(from, now, bytes, 'not-well-formed')
     else say(from, now, text)
   }
   const scanner = createSessionScanner({
@@ -65,13 +65,13 @@ function ofMessages({ redaction, maxMessageSize }: TranscriptOptions, say: Say, 
     onBroken: (side) => leaveOut(side === 'client' ? 'client' : 'device', now, 0, 'broken-framing'),
   })
   return {
-    fromClient: (octets, time) => {
+    fromClient: (bytes, time) => {
       now = time
-      scanner.fromClient(octets)
+      scanner.fromClient(bytes)
     },
-    fromDevice: (octets, time) => {
+    fromDevice: (bytes, time) => {
       now = time
-      scanner.fromServer(octets)
+      scanner.fromServer(bytes)
     },
     end: () => undefined,
   }
@@ -109,8 +109,8 @@ function ofLines({ info, redaction, maxMessageSize }: TranscriptOptions, say: Sa
   }
   return {
     fromClient: () => undefined,
-    fromDevice: (octets, time) => {
-      if (shown) add(decoder.decode(octets, { stream: true }), time)
+    fromDevice: (bytes, time) => {
+      if (shown) add(decoder.decode(bytes, { stream: true }), time)
     },
     end: (time) => {
       if (held !== '' || skipped > 0) add(`${decoder.decode()}\n`, time)

@@ -36,7 +36,7 @@ export interface TranscriptThread {
     ((event: 'error', listener: (error: Error) => void) => unknown)
 }
 
-/** Octets that the thread may be behind; a session that says more then is written down no further. */
+/** Bytes that the thread may be behind; a session that says more then is written down no further. */
 const MAX_BEHIND = 32 * 1024 * 1024
 const CLOSE_TIMEOUT = 10_000
 
@@ -59,7 +59,7 @@ export function createTranscripts({
     if (thread !== undefined) return thread
     const started = start(settings)
     started.on('message', (answer: TranscriptAnswer) => {
-      if (answer.kind === 'done') behind -= answer.octets
+      if (answer.kind === 'done') behind -= answer.bytes
       else if (answer.kind === 'failed') onProblem(answer.info, answer.problem)
       else tellEnded()
     })
@@ -88,17 +88,17 @@ export function createTranscripts({
         onProblem(info, problem)
         to.postMessage({ kind: 'close', session, time: zero + at })
       }
-      const say = (from: 'client' | 'device', octets: Buffer, at: number): void => {
+      const say = (from: 'client' | 'device', bytes: Buffer, at: number): void => {
         if (!followed) return
         if (failure !== undefined) return stop(failure, at)
-        if (behind + octets.length > MAX_BEHIND) return stop(tooFarBehind, at)
-        behind += octets.length
-        to.postMessage({ kind: 'said', session, from, octets: Uint8Array.from(octets), time: zero + at })
+        if (behind + bytes.length > MAX_BEHIND) return stop(tooFarBehind, at)
+        behind += bytes.length
+        to.postMessage({ kind: 'said', session, from, bytes: Uint8Array.from(bytes), time: zero + at })
       }
       to.postMessage({ kind: 'open', session, info, time: Date.now() })
       return {
-        fromClient: (octets, at) => say('client', octets, at),
-        fromDevice: (octets, at) => say('device', octets, at),
+        fromClient: (bytes, at) => say('client', bytes, at),
+        fromDevice: (bytes, at) => say('device', bytes, at),
         end: (at) => {
           if (followed) to.postMessage({ kind: 'close', session, time: zero + at })
           followed = false

@@ -15,10 +15,10 @@ async function readFromPipe(stdin: CommandIo['stdin']): Promise<EnteredPassword>
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of stdin) {
-    const octets = Buffer.from(chunk)
-    chunks.push(octets)
-    length += octets.length
-    if (octets.includes(0x0a) || length > LONGEST + 2) break
+    const bytes = Buffer.from(chunk)
+    chunks.push(bytes)
+    length += bytes.length
+    if (bytes.includes(0x0a) || length > LONGEST + 2) break
   }
   const [line = ''] = Buffer.concat(chunks).toString('utf8').split('\n')
   return checked(line.replace(/\r$/, ''))

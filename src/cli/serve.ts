@@ -7,7 +7,7 @@ import { type Bridge, startBridge } from '../app/bridge.js'
 import { catchTheUncaught } from '../app/last-resort.js'
 import { reloadUsers } from '../app/reload-users.js'
 import { findServiceManager } from '../app/service-manager.js'
-import { StartProblem } from '../app/start-error.js'
+import { StartError } from '../app/start-error.js'
 import { type WatchedFile, watchFile } from '../lib/watch-file.js'
 
 /** `homeport serve`: runs the bridge until SIGTERM or SIGINT, and reads its configuration again on SIGHUP. */
@@ -36,7 +36,7 @@ export function serveCommand(): Command {
       try {
         await run(loaded, log, load)
       } catch (error) {
-        if (!(error instanceof StartProblem)) throw error
+        if (!(error instanceof StartError)) throw error
         process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
         process.exitCode = 1
       }
@@ -84,13 +84,13 @@ async function run(loaded: Usable, log: Log, load: () => LoadedConfig): Promise<
     const { sessions } = await started.fleet.counts()
     log.info({ signal, sessions, drainSeconds: started.drainTimeout() / 1000 }, 'stopping')
     process.off('SIGHUP', reload)
-    const hurry = new AbortController()
-    const hurried = nextSignal().then((again) => {
+    const force = new AbortController()
+    const forced = nextSignal().then((again) => {
       log.info({ signal: again }, 'stopping at once')
-      hurry.abort()
+      force.abort()
     })
-    inBackground('command', hurried)
-    await started.stop(hurry.signal)
+    inBackground('command', forced)
+    await started.stop(force.signal)
   } finally {
     watched?.close()
     uncaught()
@@ -130,7 +130,7 @@ async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log):
     )
     return loaded
   } catch (error) {
-    if (!(error instanceof StartProblem)) throw error
+    if (!(error instanceof StartError)) throw error
     log.error({ hint: error.hint }, `configuration not reloaded: ${error.message}`)
     return undefined
   }

@@ -1,5 +1,5 @@
 import { isIP, isIPv4, SocketAddress } from 'node:net'
-import { accepted, type Reading } from './parse-result.js'
+import { accepted, type ParseResult } from './parse-result.js'
 
 /** A network: its first address as a number, and how many bits of an address are fixed. */
 export interface AddressPrefix {
@@ -14,7 +14,7 @@ export interface AddressPrefix {
 const leastFreeBits = { ipv4: 2, ipv6: 1 } as const
 
 /** A prefix whose addresses are given to devices, such as `127.1.0.0/16` or `2001:db8:1::/64`. */
-export function readAddressPrefix(written: string): Reading<AddressPrefix> {
+export function readAddressPrefix(written: string): ParseResult<AddressPrefix> {
   const [, address = '', length = ''] = /^([^/%]+)\/(\d{1,3})$/.exec(written) ?? []
   if (isIP(address) === 0)
     return { ok: false, message: 'expected a prefix of addresses', hint: 'write it as 127.1.0.0/16 or 2001:db8:1::/64' }
@@ -34,7 +34,7 @@ export function readAddressPrefix(written: string): Reading<AddressPrefix> {
 }
 
 /** An address that one device alone is reached at, in the form in which sockets tell it. */
-export function readOwnAddress(written: string): Reading<string> {
+export function readOwnAddress(written: string): ParseResult<string> {
   if (isIP(written) === 0)
     return { ok: false, message: 'expected an IP address', hint: 'an IPv6 address without brackets and without a zone' }
   if (written.includes('%') || /^::ffff:\d/i.test(written))

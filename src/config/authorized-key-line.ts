@@ -1,6 +1,6 @@
 import { isNetwork } from './network-form.js'
 import { isKeyType, type PublicKey, readPublicKeyLine } from './public-key-line.js'
-import { accepted, type Reading } from './parse-result.js'
+import { accepted, type ParseResult } from './parse-result.js'
 
 /** A line of authorized_keys, `[options] type base64 [comment]`: its key, and the line itself for who reads the options. */
 export interface AuthorizedKeyLine extends PublicKey {
@@ -14,7 +14,7 @@ const KNOWN =
  * Reads such a line and whether its options are ones that are kept; `ssh/authorized-keys.ts` reads them for good.
  * An option that is not known may be a restriction, so it is an error and never ignored. A test keeps the two readers equal.
  */
-export function readAuthorizedKeyLine(written: string): Reading<AuthorizedKeyLine> {
+export function readAuthorizedKeyLine(written: string): ParseResult<AuthorizedKeyLine> {
   const line = written.trim()
   const end = endOfOptions(line)
   const rest = line.slice(end).trimStart()
@@ -24,7 +24,7 @@ export function readAuthorizedKeyLine(written: string): Reading<AuthorizedKeyLin
   return problem === undefined ? withLine(readPublicKeyLine(rest), line) : { ok: false, ...problem }
 }
 
-function withLine(reading: Reading<PublicKey>, line: string): Reading<AuthorizedKeyLine> {
+function withLine(reading: ParseResult<PublicKey>, line: string): ParseResult<AuthorizedKeyLine> {
   return reading.ok ? accepted({ ...reading.value, line }) : reading
 }
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorCode } from './error-code.js'
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { strangerText } from '../lib/stranger-text.js'
 import { listAt, mappingAt, textAt } from './yaml/raw-shape.js'
@@ -13,8 +13,8 @@ interface NamedFile {
 }
 
 /** The files that a configuration names must be there before it may replace a working one. */
-export function checkFiles(tree: LocatedTree, directory: string): readonly Fault[] {
-  return filesNamedIn(tree.value).flatMap(({ path, file }): readonly Fault[] => {
+export function checkFiles(tree: LocatedTree, directory: string): readonly ConfigError[] {
+  return filesNamedIn(tree.value).flatMap(({ path, file }): readonly ConfigError[] => {
     if (file === undefined || file === '') return []
     const problem = whyUnreadable(resolve(directory, file))
     if (problem === undefined) return []

@@ -1,4 +1,4 @@
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { Config } from './schema.js'
 
 const WILDCARDS = ['::', '0.0.0.0']
@@ -12,11 +12,11 @@ interface Listener {
 }
 
 /** Two listeners cannot have one port of one address. */
-export function checkListeners(config: Config): readonly Fault[] {
+export function checkListeners(config: Config): readonly ConfigError[] {
   return [...checkShared(config), ...checkDevices(config)]
 }
 
-function checkShared({ callHome, endpoint }: Config): readonly Fault[] {
+function checkShared({ callHome, endpoint }: Config): readonly ConfigError[] {
   const clients = { key: 'endpoint.ssh', what: 'clients log in over SSH', address: endpoint.ssh.address }
   const listeners: readonly Listener[] = [
     { key: 'call-home.ssh', path: ['call-home', 'ssh', 'port'], what: 'devices call home', ...callHome.ssh },
@@ -28,7 +28,7 @@ function checkShared({ callHome, endpoint }: Config): readonly Fault[] {
     })),
     { key: 'endpoint.http', path: ['endpoint', 'http', 'port'], what: 'the HTTP API answers', ...endpoint.http },
   ]
-  return listeners.flatMap((ours, at): readonly Fault[] => {
+  return listeners.flatMap((ours, at): readonly ConfigError[] => {
     const theirs = listeners.slice(0, at).find((other) => clash(ours, other))
     if (theirs === undefined) return []
     return [
@@ -50,10 +50,10 @@ function clash(ours: Listener, theirs: Listener): boolean {
 }
 
 /** What is a device's own is nobody else's. */
-function checkDevices({ devices, endpoint, callHome }: Config): readonly Fault[] {
-  return devices.flatMap(({ endpoint: own }, at): readonly Fault[] => {
+function checkDevices({ devices, endpoint, callHome }: Config): readonly ConfigError[] {
+  return devices.flatMap(({ endpoint: own }, at): readonly ConfigError[] => {
     const path = ['devices', at, 'endpoint']
-    const faults: Fault[] = []
+    const faults: ConfigError[] = []
     const ours = [endpoint.ssh.port, ...endpoint.ssh.furtherPorts, callHome.ssh.port, endpoint.http.port]
     if (own?.port !== undefined && ours.includes(own.port))
       faults.push({

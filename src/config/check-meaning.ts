@@ -1,5 +1,5 @@
 import { readOwnAddress } from './address-prefix.js'
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { duplicates, shown, unknownName } from './name-faults.js'
 import { isWritten, listAt, mappingAt, textAt } from './yaml/raw-shape.js'
@@ -10,7 +10,7 @@ import { userFaults } from './user-faults.js'
  * What a schema cannot say: names that must differ, names that must exist, keys that need each other.
  * It reads the tree rather than the checked configuration, so that one run tells everything that is wrong.
  */
-export function checkMeaning(tree: LocatedTree): readonly Fault[] {
+export function checkMeaning(tree: LocatedTree): readonly ConfigError[] {
   return [
     ...duplicates(tree, 'devices', 'id', 'device id'),
     ...duplicates(tree, 'users', 'name', 'user name'),
@@ -31,7 +31,7 @@ export function checkMeaning(tree: LocatedTree): readonly Fault[] {
 }
 
 /** The names in a host certificate that say it is this device's; two devices of one name could each pose as the other. */
-function aliasFaults(tree: LocatedTree): readonly Fault[] {
+function aliasFaults(tree: LocatedTree): readonly ConfigError[] {
   const devices = listAt(tree.value, 'devices')
   const holders = new Map<string, number>()
   devices.forEach((item, at) => {
@@ -39,7 +39,7 @@ function aliasFaults(tree: LocatedTree): readonly Fault[] {
     if (id !== '' && !holders.has(id)) holders.set(id, at)
   })
   return devices.flatMap((item, at) =>
-    listAt(item, 'aliases').flatMap((alias, index): readonly Fault[] => {
+    listAt(item, 'aliases').flatMap((alias, index): readonly ConfigError[] => {
       if (typeof alias !== 'string' || alias === '') return []
       const holder = holders.get(alias.toLowerCase())
       if (holder === undefined) holders.set(alias.toLowerCase(), at)
@@ -53,10 +53,10 @@ function aliasFaults(tree: LocatedTree): readonly Fault[] {
 }
 
 /** A port or an address of a device's own can be only one device's. */
-function sharedEndpoints(tree: LocatedTree): readonly Fault[] {
+function sharedEndpoints(tree: LocatedTree): readonly ConfigError[] {
   return (['port', 'address'] as const).flatMap((key) => {
     const holders = new Map<string, number>()
-    return listAt(tree.value, 'devices').flatMap((item, at): readonly Fault[] => {
+    return listAt(tree.value, 'devices').flatMap((item, at): readonly ConfigError[] => {
       const written = textAt(mappingAt(item, 'endpoint'), key)
       if (written === undefined) return []
       const address = key === 'address' ? readOwnAddress(written) : undefined
@@ -73,7 +73,7 @@ function sharedEndpoints(tree: LocatedTree): readonly Fault[] {
 }
 
 /** Keys that mean nothing without a CA that signs. */
-function hostCaFaults(tree: LocatedTree): readonly Fault[] {
+function hostCaFaults(tree: LocatedTree): readonly ConfigError[] {
   const ssh = mappingAt(mappingAt(tree.value, 'endpoint'), 'ssh')
   if (isWritten(ssh, 'host-ca')) return []
   return ['host-ca-passphrase', 'host-names', 'host-certificate-lifetime']
@@ -119,8 +119,8 @@ const NEEDS = [
   },
 ] as const
 
-function credentialsFaults(tree: LocatedTree): readonly Fault[] {
-  return Object.entries(mappingAt(tree.value, 'credentials')).flatMap(([name, item]): readonly Fault[] => {
+function credentialsFaults(tree: LocatedTree): readonly ConfigError[] {
+  return Object.entries(mappingAt(tree.value, 'credentials')).flatMap(([name, item]): readonly ConfigError[] => {
     const path = ['credentials', name]
     const lacking = NEEDS.filter(({ key, one }) => isWritten(item, key) && !one.some((each) => isWritten(item, each)))
     if (lacking.length > 0) return lacking.map(({ key, message, hint }) => ({ path: [...path, key], message, hint }))
@@ -130,13 +130,13 @@ function credentialsFaults(tree: LocatedTree): readonly Fault[] {
   })
 }
 
-function deviceFaults(tree: LocatedTree): readonly Fault[] {
+function deviceFaults(tree: LocatedTree): readonly ConfigError[] {
   const known = Object.keys(mappingAt(tree.value, 'credentials'))
   const trust = mappingAt(tree.value, 'trust')
   const onlyItsOwnProof = textAt(trust, 'first-use') === 'refuse' && !isWritten(trust, 'known-hosts')
-  return listAt(tree.value, 'devices').flatMap((item, at): readonly Fault[] => {
+  return listAt(tree.value, 'devices').flatMap((item, at): readonly ConfigError[] => {
     const path = ['devices', at]
-    const faults: Fault[] = []
+    const faults: ConfigError[] = []
     if (onlyItsOwnProof && !isWritten(item, 'secret') && !isWritten(item, 'host-keys'))
       faults.push({
         path,
@@ -158,11 +158,15 @@ function deviceFaults(tree: LocatedTree): readonly Fault[] {
   })
 }
 
-function httpFaults(tree: LocatedTree): readonly Fault[] {
+function httpFaults(tree: LocatedTree): readonly ConfigError[] {
   const http = mappingAt(mappingAt(tree.value, 'endpoint'), 'http')
   const written = (key: string): boolean => isWritten(http, key)
   const selfSigned = textAt(http, 'self-signed') === 'true'
-  const at = (key: string, message: string, hint: string): Fault => ({ path: ['endpoint', 'http', key], message, hint })
+  const at = (key: string, message: string, hint: string): ConfigError => ({
+    path: ['endpoint', 'http', key],
+    message,
+    hint,
+  })
   return [
     ...(written('certificate') && !written('key')
       ? [at('certificate', 'a certificate without its private key', 'add `key`')]
@@ -179,7 +183,7 @@ function httpFaults(tree: LocatedTree): readonly Fault[] {
   ]
 }
 
-function traceFaults(tree: LocatedTree): readonly Fault[] {
+function traceFaults(tree: LocatedTree): readonly ConfigError[] {
   const traces = mappingAt(tree.value, 'traces')
   const endpoint = textAt(traces, 'endpoint')
   if (endpoint === undefined || !URL.canParse(endpoint) || isPrivateUrl(endpoint) || !isWritten(traces, 'headers'))
@@ -193,9 +197,9 @@ function traceFaults(tree: LocatedTree): readonly Fault[] {
   ]
 }
 
-function roleFaults(tree: LocatedTree): readonly Fault[] {
+function roleFaults(tree: LocatedTree): readonly ConfigError[] {
   return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
-    (speaksNetconf(item) ? ['devices', 'operations'] : ['devices']).flatMap((key): readonly Fault[] =>
+    (speaksNetconf(item) ? ['devices', 'operations'] : ['devices']).flatMap((key): readonly ConfigError[] =>
       isWritten(item, key)
         ? []
         : [{ path: ['roles', name, key], message: 'is missing or empty', hint: `for all of them write ${key}: ["*"]` }],
@@ -204,10 +208,10 @@ function roleFaults(tree: LocatedTree): readonly Fault[] {
 }
 
 /** A profile that is not there would be given to the next one of that name. */
-function roleCredentialsFaults(tree: LocatedTree): readonly Fault[] {
+function roleCredentialsFaults(tree: LocatedTree): readonly ConfigError[] {
   const known = Object.keys(mappingAt(tree.value, 'credentials'))
   return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
-    listAt(item, 'credentials').flatMap((profile, at): readonly Fault[] =>
+    listAt(item, 'credentials').flatMap((profile, at): readonly ConfigError[] =>
       typeof profile !== 'string' || known.includes(profile)
         ? []
         : [unknownName(tree, ['roles', name, 'credentials', at], 'credentials', profile, known)],

@@ -41,7 +41,7 @@ export function writtenSecret(tree: LocatedTree): string | undefined {
  * Each file is there once; the hint is the command that mends it, to be typed in `cwd`.
  * @param options.secretKey the key of such a secret
  */
-export function doubtsAboutSecrecy(options: {
+export function warningsAboutSecrecy(options: {
   readonly config: Config
   readonly file: string | undefined
   readonly secretKey: string | undefined
@@ -61,7 +61,7 @@ export function doubtsAboutSecrecy(options: {
     { key: 'endpoint.http.key', path: http.key },
     ...ofCredentials,
   ]
-  const doubt = (path: string, key: string, what: string): readonly Problem[] => {
+  const warning = (path: string, key: string, what: string): readonly Problem[] => {
     const mode = modeOf(path)
     if (mode === undefined || (mode & READABLE_BY_ALL) === 0) return []
     const below = relative(cwd, path)
@@ -70,14 +70,14 @@ export function doubtsAboutSecrecy(options: {
     return [{ file: shown, key, message, hint: `chmod o-rwx ${shown.startsWith('-') ? '-- ' : ''}${shellWord(shown)}` }]
   }
   const folders = [...new Set([resolve(cwd), resolve(cwd, directory)])]
-  const doubts = [
+  const warnings = [
     ...(file === undefined || secretKey === undefined
       ? []
-      : doubt(resolve(cwd, file), secretKey, 'the file has a secret in it')),
-    ...folders.flatMap((folder) => doubt(join(folder, '.env'), '', 'secrets are in it')),
-    ...keys.flatMap(({ key, path }) => (path === undefined ? [] : doubt(path, key, 'it is a private key'))),
+      : warning(resolve(cwd, file), secretKey, 'the file has a secret in it')),
+    ...folders.flatMap((folder) => warning(join(folder, '.env'), '', 'secrets are in it')),
+    ...keys.flatMap(({ key, path }) => (path === undefined ? [] : warning(path, key, 'it is a private key'))),
   ]
-  return doubts.filter(({ file: shown }, at) => doubts.findIndex((one) => one.file === shown) === at)
+  return warnings.filter(({ file: shown }, at) => warnings.findIndex((one) => one.file === shown) === at)
 }
 
 function modeOf(path: string): number | undefined {

@@ -1,7 +1,7 @@
 import type { ValuePath } from './yaml/value-path.js'
 
 /** What is wrong with one value of the file. */
-export interface Fault {
+export interface ConfigError {
   readonly path: ValuePath
   readonly message: string
   readonly hint?: string

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { doubtsAboutSecrecy } from './check-secrecy.js'
+import { warningsAboutSecrecy } from './check-secrecy.js'
 import { readEnvironment } from './yaml/environment.js'
 import { parseConfig } from './parse-config.js'
 import type { Problem } from './problem.js'
@@ -54,7 +54,7 @@ export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
 
   const { config, secretKey } = parsed
   const { warnings } = parsed
-  const exposed = doubtsAboutSecrecy({ config, file, secretKey, cwd, directory })
+  const exposed = warningsAboutSecrecy({ config, file, secretKey, cwd, directory })
   const { usersFile } = config
   if (usersFile === undefined) return { ok: true, config, file, warnings, exposed }
   const load = (): LoadedUsers => loadUsersFile(usersFile, cwd, config, readEnvironment(env, cwd, directory))

@@ -1,4 +1,4 @@
-import { accepted, type Reading } from './parse-result.js'
+import { accepted, type ParseResult } from './parse-result.js'
 import { duration, integer, path, text } from './scalars.js'
 import { scalar, section } from './section.js'
 
@@ -36,7 +36,7 @@ export function authenticationHookSection(directory: string) {
 
 /** Passwords go there, so it is https, or this machine itself. */
 function hookUrl() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     const url = URL.canParse(written) ? new URL(written) : undefined
     const hint = 'write https://aaa.example.net/login, or http://127.0.0.1:8000/login for a service on this machine'
     if (url === undefined || !['https:', 'http:'].includes(url.protocol))

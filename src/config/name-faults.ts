@@ -1,4 +1,4 @@
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { nearestName } from './nearest-name.js'
 import { strangerText } from '../lib/stranger-text.js'
@@ -6,9 +6,9 @@ import { listAt, textAt } from './yaml/raw-shape.js'
 import type { ValuePath } from './yaml/value-path.js'
 
 /** Items of a list that must differ in one key, also in more than case. */
-export function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly Fault[] {
+export function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly ConfigError[] {
   const first = new Map<string, { readonly line: number; readonly name: string }>()
-  return listAt(tree.value, listName).flatMap((item, at): readonly Fault[] => {
+  return listAt(tree.value, listName).flatMap((item, at): readonly ConfigError[] => {
     const name = textAt(item, key)
     if (name === undefined || name === '') return []
     const path = [listName, at, key]
@@ -35,7 +35,7 @@ export function unknownName(
   name: string,
   known: readonly string[],
   definedIn = 'this file',
-): Fault {
+): ConfigError {
   const near = nearestName(name, known)
   const suggestion = near === undefined ? '' : `; did you mean \`${strangerText(near)}\`?`
   const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`

@@ -1,5 +1,5 @@
 import { nearestName } from './nearest-name.js'
-import { accepted, type Reading } from './parse-result.js'
+import { accepted, type ParseResult } from './parse-result.js'
 
 /** Operations as a role names them: `get-config`, `edit-config:candidate`, `{urn:acme:ns}reset-*`, `*`. */
 export interface OperationPattern {
@@ -11,7 +11,7 @@ export interface OperationPattern {
 }
 
 /** Reads `[{namespace-uri}]name[:datastore]`. */
-export function readOperationPattern(written: string): Reading<OperationPattern> {
+export function readOperationPattern(written: string): ParseResult<OperationPattern> {
   if (written === '') return { ok: false, message: 'is empty' }
   const split = /^(?:\{(?<namespace>[^{}]*)\})?(?<name>[^{}:]*)(?::(?<datastore>.*))?$/su.exec(written)?.groups
   if (split === undefined) return { ok: false, message: 'not an operation', hint: form }

@@ -2,9 +2,9 @@ import { checkFiles } from './check-files.js'
 import { checkListeners } from './check-listeners.js'
 import { checkMeaning } from './check-meaning.js'
 import { writtenSecret } from './check-secrecy.js'
-import { doubtsAbout } from './warnings.js'
+import { warningsAbout } from './warnings.js'
 import type { Environment } from './yaml/environment.js'
-import { locateDoubts, locateProblems } from './yaml/locate-problems.js'
+import { locateWarnings, locateProblems } from './yaml/locate-problems.js'
 import { locateTree } from './yaml/located-tree.js'
 import { nodeLimitOf } from './yaml/node-limit.js'
 import { inFileOrder, type Problem } from './problem.js'
@@ -49,7 +49,7 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   return {
     ok: true,
     config: parsed.data,
-    warnings: locateDoubts(tree, file, doubtsAbout(parsed.data)),
+    warnings: locateWarnings(tree, file, warningsAbout(parsed.data)),
     ...(secretKey === undefined ? {} : { secretKey }),
   }
 }

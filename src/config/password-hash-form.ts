@@ -1,10 +1,10 @@
-import type { Reading } from './parse-result.js'
+import type { ParseResult } from './parse-result.js'
 
 /**
  * Whether a text looks like what `homeport user hash-password` prints; `access/` reads it for good.
  * The bounds on cost and size are those of `access/authn/password-hash.ts`, a test keeps the two equal.
  */
-export function readPasswordHash(text: string): Reading<string> {
+export function readPasswordHash(text: string): ParseResult<string> {
   const hint = 'make one with `homeport user hash-password`, and quote it'
   const match = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$/.exec(
     text,

@@ -1,4 +1,4 @@
-import type { Reading } from './parse-result.js'
+import type { ParseResult } from './parse-result.js'
 
 /** An OpenSSH public key: its type, its wire form (RFC 4253 §6.6) and the comment of its line. */
 export interface PublicKey {
@@ -28,7 +28,7 @@ export function isKeyType(word: string): boolean {
 }
 
 /** Reads `type base64 [comment]`; the type inside the base64 must be the same, and nothing may be cut off. */
-export function readPublicKeyLine(line: string): Reading<PublicKey> {
+export function readPublicKeyLine(line: string): ParseResult<PublicKey> {
   const [first, second, ...rest] = line.trim().split(/[ \t]+/)
   if (first === undefined || second === undefined || /[\r\n]/.test(line.trim()))
     return refused('expected one OpenSSH public key line', PASTE)
@@ -83,6 +83,6 @@ function wireStrings(blob: Buffer): readonly Buffer[] | undefined {
   return strings
 }
 
-function refused(message: string, hint: string): Reading<PublicKey> {
+function refused(message: string, hint: string): ParseResult<PublicKey> {
   return { ok: false, message, hint }
 }

@@ -1,9 +1,9 @@
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { Config, RoleConfig } from './schema.js'
 
 /** Who may run commands on a device does there by a command what rules on operations forbid. It may be meant, and is told. */
-export function waysAroundRules({ roles, users }: Config): readonly Fault[] {
-  const within = [...roles].flatMap(([name, role]): readonly Fault[] => {
+export function waysAroundRules({ roles, users }: Config): readonly ConfigError[] {
+  const within = [...roles].flatMap(([name, role]): readonly ConfigError[] => {
     const commands = commandChannels(role)
     return commands === undefined || !hasRules(role)
       ? []
@@ -15,7 +15,7 @@ export function waysAroundRules({ roles, users }: Config): readonly Fault[] {
           },
         ]
   })
-  const between = users.flatMap((user, at): readonly Fault[] => {
+  const between = users.flatMap((user, at): readonly ConfigError[] => {
     const held = user.roles.flatMap((name) => {
       const role = roles.get(name)
       return role === undefined ? [] : [{ name, role }]

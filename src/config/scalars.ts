@@ -5,18 +5,18 @@ import { type Duration, readDuration } from './duration.js'
 import type { Environment } from './yaml/environment.js'
 import { nearestName } from './nearest-name.js'
 import { readOperationPattern } from './operation-pattern.js'
-import { accepted, type Reading } from './parse-result.js'
+import { accepted, type ParseResult } from './parse-result.js'
 import { scalar } from './section.js'
 import { readSize, type Size } from './size.js'
 
 /** Any text that is not empty. */
 export function text() {
-  return scalar((written): Reading<string> => (written === '' ? empty : accepted(written)))
+  return scalar((written): ParseResult<string> => (written === '' ? empty : accepted(written)))
 }
 
 /** A whole number within bounds. */
 export function integer(least: number, most: number) {
-  return scalar((written): Reading<number> => {
+  return scalar((written): ParseResult<number> => {
     const value = /^-?\d+$/.test(written) ? Number(written) : Number.NaN
     return value >= least && value <= most
       ? accepted(value)
@@ -26,17 +26,17 @@ export function integer(least: number, most: number) {
 
 /** A duration such as `10s`, read as milliseconds. */
 export function duration(least: Duration = '1ms', most: Duration = '24h') {
-  return scalar((written): Reading<number> => readDuration(written, least, most))
+  return scalar((written): ParseResult<number> => readDuration(written, least, most))
 }
 
-/** A size such as `64MiB`, read as octets. */
+/** A size such as `64MiB`, read as bytes. */
 export function size(least: Size, most: Size = '1TiB') {
-  return scalar((written): Reading<number> => readSize(written, least, most))
+  return scalar((written): ParseResult<number> => readSize(written, least, most))
 }
 
 /** One of a few words. */
 export function oneOf<const Words extends readonly string[]>(...words: Words) {
-  return scalar((written): Reading<Words[number]> => {
+  return scalar((written): ParseResult<Words[number]> => {
     const word = words.find((known) => known === written)
     if (word !== undefined) return accepted(word)
     const near = nearestName(written, words)
@@ -47,7 +47,7 @@ export function oneOf<const Words extends readonly string[]>(...words: Words) {
 
 /** An address or host name to listen on. */
 export function listenAddress() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (isIP(written) !== 0 || /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written))
       return accepted(written)
     const hint = written.startsWith('[')
@@ -59,7 +59,7 @@ export function listenAddress() {
 
 /** A port to listen on, 0 for a free one, or `none` for not listening at all. */
 export function portOrNone() {
-  return scalar((written): Reading<number | 'none'> => {
+  return scalar((written): ParseResult<number | 'none'> => {
     if (written === 'none') return accepted('none')
     const port = /^\d+$/.test(written) ? Number(written) : Number.NaN
     return port <= 65_535
@@ -70,7 +70,7 @@ export function portOrNone() {
 
 /** `true` or `false`. */
 export function yesOrNo() {
-  return scalar((written): Reading<boolean> => {
+  return scalar((written): ParseResult<boolean> => {
     if (written === 'true' || written === 'false') return accepted(written === 'true')
     return { ok: false, message: 'expected `true` or `false`' }
   })
@@ -78,7 +78,7 @@ export function yesOrNo() {
 
 /** A host name as clients write it; in lower case, because host names have no case. */
 export function hostName() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (/^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written) && isIP(written) === 0)
       return accepted(written.toLowerCase())
     return { ok: false, message: 'expected a host name', hint: 'without a port; addresses need not be listed' }
@@ -87,7 +87,7 @@ export function hostName() {
 
 /** An address or a network in CIDR form. */
 export function network() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(written) ?? []
     const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
     return bits !== -1 && (length === undefined || Number(length) <= bits)
@@ -105,7 +105,7 @@ export function issuerUrl() {
 
 /** Where traces are sent; with headers, which are secrets, plain HTTP is for the loopback address alone. */
 export function collectorUrl() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     const url = URL.canParse(written) ? new URL(written) : undefined
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
       return { ok: false, message: 'expected a URL', hint: 'such as http://127.0.0.1:4318/v1/traces' }
@@ -125,7 +125,7 @@ const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** A share of a whole. */
 export function ratio() {
-  return scalar((written): Reading<number> => {
+  return scalar((written): ParseResult<number> => {
     const value = /^\d+(\.\d+)?$/.test(written) ? Number(written) : Number.NaN
     return value <= 1 ? accepted(value) : { ok: false, message: 'expected a number from 0 to 1' }
   })
@@ -137,7 +137,7 @@ export function webhookUrl() {
 }
 
 function secureUrl(hint: string) {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     const url = URL.canParse(written) ? new URL(written) : undefined
     if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:'))
       return { ok: false, message: 'expected an https: URL' }
@@ -155,7 +155,7 @@ function secureUrl(hint: string) {
 
 /** A range of ports, `first-last`. */
 export function portRange() {
-  return scalar((written): Reading<{ readonly first: number; readonly last: number }> => {
+  return scalar((written): ParseResult<{ readonly first: number; readonly last: number }> => {
     const [, first, last] = (/^(\d{1,5})\s*-\s*(\d{1,5})$/.exec(written) ?? []).map(Number)
     if (first === undefined || last === undefined || first < 1 || last > 65_535)
       return { ok: false, message: 'expected a range of ports from 1 to 65535', hint: 'write it as 20000-29999' }
@@ -165,12 +165,12 @@ export function portRange() {
 
 /** A path relative to `directory`, read as an absolute one. */
 export function path(directory: string) {
-  return scalar((written): Reading<string> => (written === '' ? empty : accepted(resolve(directory, written))))
+  return scalar((written): ParseResult<string> => (written === '' ? empty : accepted(resolve(directory, written))))
 }
 
 /** The socket of an ssh-agent: a path, or `true` for the one that SSH_AUTH_SOCK names, looked up as `${SSH_AUTH_SOCK}` is. */
 export function agentSocket(directory: string, environment: Environment) {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (written === '') return empty
     if (written === 'true') return environmentsAgent(directory, environment)
     if (/^(true|false|yes|no|on|off)$/i.test(written)) {
@@ -181,7 +181,7 @@ export function agentSocket(directory: string, environment: Environment) {
   })
 }
 
-function environmentsAgent(directory: string, environment: Environment): Reading<string> {
+function environmentsAgent(directory: string, environment: Environment): ParseResult<string> {
   const found = environment.lookup('SSH_AUTH_SOCK')
   if (found.kind === 'unreadable')
     return {
@@ -196,7 +196,7 @@ function environmentsAgent(directory: string, environment: Environment): Reading
 
 /** A name in a certificate; it is compared as it stands, and OpenSSH separates such names by commas and spaces. */
 export function principal() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (written === '') return empty
     if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a name in a certificate has at most 255 bytes' }
     if (/[,\p{C}\p{Z}]/u.test(written)) {
@@ -209,7 +209,7 @@ export function principal() {
 
 /** A device id, by the one rule of `trust/device-id`. */
 export function deviceId() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     const fault = faultOfDeviceId(written)
     if (fault === undefined) return accepted(written)
     return {
@@ -222,7 +222,7 @@ export function deviceId() {
 
 /** A user name: `@` is allowed in it, because a login name is split at the last one. */
 export function userName() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (written === '') return empty
     if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a user name has at most 255 bytes' }
     if (/[\p{C}\p{Z}]/u.test(written)) return { ok: false, message: 'a user name has no spaces or control characters' }
@@ -232,7 +232,7 @@ export function userName() {
 
 /** `*` and `?` match a device id; `label=value` matches devices with that label. */
 export function deviceSelector() {
-  return scalar((written): Reading<string> => {
+  return scalar((written): ParseResult<string> => {
     if (written === '') return empty
     if (written.startsWith('='))
       return { ok: false, message: 'a selector by label lacks the name of the label', hint: 'write `label=value`' }

@@ -1,12 +1,12 @@
 import type * as z from 'zod'
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { nearestName } from './nearest-name.js'
 import type { ValuePath } from './yaml/value-path.js'
 
 /** What the schema refused, in our words. */
-export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly Fault[] {
-  return error.issues.flatMap((issue): readonly Fault[] => {
+export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly ConfigError[] {
+  return error.issues.flatMap((issue): readonly ConfigError[] => {
     const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol')
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => unknownKey([...path, key], key, issue.message.split(' '), tree))
@@ -16,7 +16,7 @@ export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly Fau
 }
 
 /** An unknown key may be the remains of an unquoted secret, so it is shown only when it looks like a key. */
-function unknownKey(path: ValuePath, key: string, known: readonly string[], tree: LocatedTree): Fault {
+function unknownKey(path: ValuePath, key: string, known: readonly string[], tree: LocatedTree): ConfigError {
   const place = tree.placeOf(path)
   const around = path.slice(0, -1)
   if (place.bare)

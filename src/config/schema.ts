@@ -37,7 +37,7 @@ export type DeviceConfig = Config['devices'][number]
 export type UserConfig = Config['users'][number]
 export type CredentialsConfig = MapValue<Config['credentials']>
 export type TrustConfig = Config['trust']
-export type RecordConfig = Config['record']
+export type AuditConfig = Config['record']
 export type RoleConfig = MapValue<Config['roles']>
 
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import type { Reading } from './parse-result.js'
+import type { ParseResult } from './parse-result.js'
 
 type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
@@ -41,7 +41,7 @@ export function named<Item extends z.ZodType>(item: Item, whenAbsent: Readonly<R
 }
 
 /** A single value. `read` never puts the text into its message: it may be a secret. */
-export function scalar<T>(read: (text: string) => Reading<T>) {
+export function scalar<T>(read: (text: string) => ParseResult<T>) {
   return z.unknown().transform((input, context): T => {
     const reading = readInput(input, read)
     if (reading.ok) return reading.value
@@ -50,7 +50,7 @@ export function scalar<T>(read: (text: string) => Reading<T>) {
   })
 }
 
-function readInput<T>(input: unknown, read: (text: string) => Reading<T>): Reading<T> {
+function readInput<T>(input: unknown, read: (text: string) => ParseResult<T>): ParseResult<T> {
   if (typeof input === 'string') return read(input)
   if (input === undefined) return { ok: false, message: 'is missing' }
   if (input === null) return { ok: false, message: 'has no value', hint: 'write one, or remove the key' }

@@ -1,4 +1,4 @@
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { unknownName } from './name-faults.js'
 import { listAt, textAt } from './yaml/raw-shape.js'
@@ -12,11 +12,11 @@ export interface NamesForUsers {
 }
 
 /** Roles and devices of users that do not exist. */
-export function userFaults(tree: LocatedTree, { roles, deviceIds, definedIn }: NamesForUsers): readonly Fault[] {
+export function userFaults(tree: LocatedTree, { roles, deviceIds, definedIn }: NamesForUsers): readonly ConfigError[] {
   return listAt(tree.value, 'users').flatMap((item, at) => {
     const device = textAt(item, 'device')
     return [
-      ...listAt(item, 'roles').flatMap((name, index): readonly Fault[] =>
+      ...listAt(item, 'roles').flatMap((name, index): readonly ConfigError[] =>
         typeof name !== 'string' || roles.includes(name)
           ? []
           : [unknownName(tree, ['users', at, 'roles', index], 'role', name, roles, definedIn)],

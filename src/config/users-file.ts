@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, relative } from 'node:path'
-import { doubtsAboutUsers } from './warnings.js'
+import { warningsAboutUsers } from './warnings.js'
 import type { Environment } from './yaml/environment.js'
-import type { Fault } from './config-error.js'
-import { locateDoubts, locateProblems } from './yaml/locate-problems.js'
+import type { ConfigError } from './config-error.js'
+import { locateWarnings, locateProblems } from './yaml/locate-problems.js'
 import { type LocatedTree, locateTree } from './yaml/located-tree.js'
 import { duplicates, shown } from './name-faults.js'
 import { nodeLimitOf } from './yaml/node-limit.js'
@@ -61,13 +61,13 @@ export function loadUsersFile(
   return {
     ok: true,
     users: [...config.users, ...users],
-    warnings: [...doubtAboutMode(path, file), ...locateDoubts(tree, file, doubtsAboutUsers(users, config))],
+    warnings: [...warningAboutMode(path, file), ...locateWarnings(tree, file, warningsAboutUsers(users, config))],
   }
 }
 
-function namedTwice(tree: LocatedTree, configured: readonly UserConfig[]): readonly Fault[] {
+function namedTwice(tree: LocatedTree, configured: readonly UserConfig[]): readonly ConfigError[] {
   const taken = new Set(configured.map(({ name }) => name.toLowerCase()))
-  return listAt(tree.value, 'users').flatMap((item, at): readonly Fault[] => {
+  return listAt(tree.value, 'users').flatMap((item, at): readonly ConfigError[] => {
     const name = textAt(item, 'name')
     if (name === undefined || !taken.has(name.toLowerCase())) return []
     const path = ['users', at, 'name']
@@ -77,7 +77,7 @@ function namedTwice(tree: LocatedTree, configured: readonly UserConfig[]): reado
 }
 
 /** Who may write the file gives rights to whom they like. */
-function doubtAboutMode(path: string, file: string): readonly Problem[] {
+function warningAboutMode(path: string, file: string): readonly Problem[] {
   const mode = modeOf(path)
   if (mode === undefined || (mode & 0o022) === 0) return []
   const message = `others than its owner may write it (mode ${(mode & 0o777).toString(8)}), and so give rights to anybody`

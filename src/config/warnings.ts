@@ -1,17 +1,17 @@
-import type { Fault } from './config-error.js'
+import type { ConfigError } from './config-error.js'
 import type { Config, TrustConfig, UserConfig } from './schema.js'
 import { waysAroundRules } from './rule-bypass-warnings.js'
 
 /** What is allowed and yet hardly meant. */
-export function doubtsAbout(config: Config): readonly Fault[] {
+export function warningsAbout(config: Config): readonly ConfigError[] {
   return [
     ...(config.devices.length > 0 ? [] : [noDevices(config.trust)]),
     ...(config.trust.firstUse === 'accept' ? [believingFirstUse] : []),
     ...(config.users.length > 0 || config.usersFile !== undefined || config.authenticationHook !== undefined
       ? []
       : [nobody]),
-    ...doubtsAboutUsers(config.users, config),
-    ...httpDoubts(config),
+    ...warningsAboutUsers(config.users, config),
+    ...httpWarnings(config),
     ...hastyKeepalive(config),
     ...waysAroundRules(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
@@ -19,15 +19,15 @@ export function doubtsAbout(config: Config): readonly Fault[] {
   ]
 }
 
-const nobody: Fault = { path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }
+const nobody: ConfigError = { path: [], message: 'no users are configured, so nobody can log in', hint: 'add `users`' }
 
 /** The same of users, in the configuration or in a users file. */
-export function doubtsAboutUsers(
+export function warningsAboutUsers(
   users: readonly UserConfig[],
   { endpoint, authenticationHook }: Pick<Config, 'endpoint' | 'authenticationHook'>,
-): readonly Fault[] {
+): readonly ConfigError[] {
   const othersLetIn = endpoint.ssh.trustedUserCaKeys.length > 0 || authenticationHook !== undefined
-  return users.flatMap((user, at): readonly Fault[] => [
+  return users.flatMap((user, at): readonly ConfigError[] => [
     ...(user.passwordHash !== undefined || user.authorizedKeys.length > 0 || othersLetIn
       ? []
       : [
@@ -50,7 +50,7 @@ const FIRST_USE = {
   accept: 'are believed at their first call',
 }
 
-function noDevices({ firstUse, knownHosts }: TrustConfig): Fault {
+function noDevices({ firstUse, knownHosts }: TrustConfig): ConfigError {
   const which = knownHosts === undefined ? '' : ' and are not in known-hosts'
   return {
     path: [],
@@ -59,14 +59,14 @@ function noDevices({ firstUse, knownHosts }: TrustConfig): Fault {
   }
 }
 
-const believingFirstUse: Fault = {
+const believingFirstUse: ConfigError = {
   path: ['trust', 'first-use'],
   message: 'whoever calls first with a device id is believed, and gets credentials to log in with',
   hint: 'for a lab; `pend` waits for your approval instead',
 }
 
 /** Over plain HTTP from elsewhere nobody may give a password or a token, so nobody could ask for anything. */
-function httpDoubts({ endpoint: { http } }: Config): readonly Fault[] {
+function httpWarnings({ endpoint: { http } }: Config): readonly ConfigError[] {
   const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/.test(http.address)
   if (http.port === 'none' || http.certificate !== undefined || http.selfSigned) return []
   if (loopback || http.trustedProxies.length > 0) return []
@@ -83,7 +83,7 @@ function httpDoubts({ endpoint: { http } }: Config): readonly Fault[] {
 const PATIENCE_WITH_CLIENTS = 600_000
 
 /** Clients on libssh and libssh2 answer a keepalive only while they read. */
-function hastyKeepalive({ endpoint: { ssh } }: Config): readonly Fault[] {
+function hastyKeepalive({ endpoint: { ssh } }: Config): readonly ConfigError[] {
   const { keepaliveInterval, keepaliveCountMax } = ssh
   if (keepaliveInterval === 0 || keepaliveInterval * keepaliveCountMax >= PATIENCE_WITH_CLIENTS) return []
   return [
@@ -101,13 +101,13 @@ function sharedProof(
   config: Config,
   key: 'secret' | 'host-keys',
   proofsOf: (device: Config['devices'][number]) => readonly string[],
-): readonly Fault[] {
+): readonly ConfigError[] {
   const holders = new Map<string, number[]>()
   config.devices.forEach((device, at) => {
     for (const proof of new Set(proofsOf(device))) holders.set(proof, [...(holders.get(proof) ?? []), at])
   })
   const groups = new Map([...holders.values()].map((indices) => [indices.join(), indices]))
-  return [...groups.values()].flatMap((indices): readonly Fault[] => {
+  return [...groups.values()].flatMap((indices): readonly ConfigError[] => {
     const [, second] = indices
     if (second === undefined) return []
     const what = key === 'secret' ? 'the same secret' : 'the same host key'

@@ -20,7 +20,7 @@ const OF_ONE_DEVICE = 2
 export interface Challenger {
   readonly link: Link
   readonly attach: () => void
-  readonly turnAway: (contest: Contest) => void
+  readonly rejectSession: (contest: Contest) => void
 }
 
 /** Decides whether the newest proven link of one identity replaces the one that is there. */
@@ -46,7 +46,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
   const note = (): void => {
     replacements = [...replacements.filter((at) => at > now() - WINDOW), now()].slice(-OF_ONE_DEVICE - 1)
   }
-  const turnAway = (old: Link, challenger: Challenger): void => {
+  const rejectSession = (old: Link, challenger: Challenger): void => {
     const at = new Date(now())
     contest = {
       turnedAway: (contest?.turnedAway ?? 0) + 1,
@@ -54,7 +54,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       since: contest?.since ?? at,
       last: at,
     }
-    challenger.turnAway(contest)
+    challenger.rejectSession(contest)
   }
   const leave = (): Challenger | undefined => {
     clearTimeout(timer)
@@ -74,7 +74,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       const challenger = leave()
       if (challenger === undefined) return
       note()
-      if (answered) turnAway(old, challenger)
+      if (answered) rejectSession(old, challenger)
       else challenger.attach()
     }, wait())
   }
@@ -93,7 +93,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       })
       inBackground('fleet', gone)
       if (earlier === undefined) return watchOver(old)
-      turnAway(old, earlier)
+      rejectSession(old, earlier)
     },
     vacant: () => leave()?.attach(),
     contest: () => contest,

@@ -4,7 +4,7 @@ import type { ChannelPurpose } from './link.js'
  * The name of what a session is for, as logs and answers have it: a subsystem, `shell`, or the first word of a command.
  * The rest of a command may hold secrets, and so may a first word that is an assignment.
  */
-export function shownRequest(request: ChannelPurpose): string {
+export function describeRequest(request: ChannelPurpose): string {
   if (request.kind === 'subsystem') return request.name
   if (request.kind === 'shell') return 'shell'
   return /^\s*([\w./-]+)(?=\s|$)/.exec(request.command)?.[1] ?? 'command'

@@ -9,7 +9,7 @@ import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from '.
 import { letGoWhenDone } from './let-go.js'
 import { channelsUnanswered, letGo, noLongerProven, removed, shutDown } from './link-end.js'
 import type { ChannelLoss, ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
-import type { LiveSession, Octets } from './live-session.js'
+import type { LiveSession, CarriedBytes } from './live-session.js'
 import { mostLostChannels, mostSessions } from './most-sessions.js'
 import { createSessionOpener } from './open-session.js'
 import type { SessionClient } from './session-client.js'
@@ -61,7 +61,7 @@ export interface FleetCounts {
   /** Clients that wait for a session: for a free one on a link, or for a device that lost its link. */
   readonly waitingSessions: number
   /** Carried since the start. */
-  readonly octets: Octets
+  readonly bytes: CarriedBytes
 }
 
 /**
@@ -199,7 +199,7 @@ export function createFleet(options: {
       link,
       // It may have waited for the answer of the older link, and things may have changed meanwhile.
       attach: () => (entry.attachment === old ? replace(entry, link, held) : attach(link, held)),
-      turnAway: (contest) => turnAway(link, contest),
+      rejectSession: (contest) => rejectSession(link, contest),
     })
   }
   const replace = (entry: FleetEntry, link: Link, held: HeldSession | undefined): void => {
@@ -207,7 +207,7 @@ export function createFleet(options: {
     if (end !== undefined) return link.end(end)
     takeIn(entry, link, held)
   }
-  const turnAway = (link: Link, contest: Contest): void => {
+  const rejectSession = (link: Link, contest: Contest): void => {
     const refusal = identityContested(link, contest)
     link.end({ reason: 'identity-contested', message: refusal.message })
     refuse(refusal)
@@ -341,7 +341,7 @@ export function createFleet(options: {
           (sum, { attachment, waiting }) => sum + (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0),
           0,
         ),
-        octets: { ...register.octets },
+        bytes: { ...register.bytes },
       }
     },
     configure,

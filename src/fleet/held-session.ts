@@ -14,10 +14,10 @@ export interface HeldSession {
   view(): HeldSessionView
   /**
    * Ends it, and opens it no more until `comeBack`.
-   * @param patience milliseconds to wait for its end
+   * @param stallTimeout milliseconds to wait for its end
    * @returns whether there was one to end: its place is a client's then
    */
-  giveWay(patience: number): Promise<boolean>
+  giveWay(stallTimeout: number): Promise<boolean>
   /** Opens it again in a moment, unless it has to give way before. */
   comeBack(): void
 }

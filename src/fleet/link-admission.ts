@@ -18,9 +18,9 @@ export interface LinkAdmission {
   /** Applies new bounds. */
   adapt(bounds: AdmissionBounds): void
   /** Makes the held session give way where that gives a client a place; the client that waits gets it. */
-  makeRoom(patience: number): void
+  makeRoom(stallTimeout: number): void
   /** Opens a channel in a place that was taken, in that of the held session where the device has no other. */
-  open(request: ChannelRequest, patience: number): Promise<ChannelOpening>
+  open(request: ChannelRequest, stallTimeout: number): Promise<ChannelOpening>
   close(): void
 }
 
@@ -50,9 +50,9 @@ export function createLinkAdmission(
   const spares = createSpareChannels(link, slots, bounds.spareChannels ?? 0)
 
   /** Whether the held session was there to give way. Several clients at once wait for the same end of it. */
-  const giveWay = (patience: number): Promise<boolean> => {
+  const giveWay = (stallTimeout: number): Promise<boolean> => {
     if (held === undefined) return Promise.resolve(false)
-    giving ??= held.giveWay(patience).finally(() => {
+    giving ??= held.giveWay(stallTimeout).finally(() => {
       giving = undefined
       gaveWay = true
       slots.limit(limits())
@@ -69,14 +69,14 @@ export function createLinkAdmission(
       slots.limit(limits())
       spares.keep(bounds.spareChannels ?? 0)
     },
-    makeRoom: (patience) => {
+    makeRoom: (stallTimeout) => {
       if (gaveWay || mostSessions(bounds, link.software) < 2) return
-      inBackground('fleet', giveWay(patience))
+      inBackground('fleet', giveWay(stallTimeout))
     },
-    open: async (request, patience) => {
+    open: async (request, stallTimeout) => {
       const opening = await link.openChannel(request)
       if (opening.ok || opening.cause !== 'no-more-sessions') return opening
-      return (await giveWay(patience)) ? link.openChannel(request) : opening
+      return (await giveWay(stallTimeout)) ? link.openChannel(request) : opening
     },
     close: () => {
       spares.close()

@@ -39,7 +39,7 @@ export type Exit =
 
 /** One channel on a link. Its streams honour back-pressure. */
 export interface DeviceChannel {
-  /** Octets from and to the device; ending it sends EOF and leaves the other direction open. */
+  /** Bytes from and to the device; ending it sends EOF and leaves the other direction open. */
   readonly stream: Duplex
   readonly standardError: Readable
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */

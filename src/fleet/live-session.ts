@@ -1,8 +1,8 @@
 import type { ChannelRequest } from './link.js'
 import type { SessionClient } from './session-client.js'
 
-/** Octets carried each way. */
-export interface Octets {
+/** Bytes carried each way. */
+export interface CarriedBytes {
   readonly fromClient: number
   readonly fromDevice: number
 }
@@ -15,5 +15,5 @@ export interface LiveSession {
   readonly client: SessionClient
   readonly request: ChannelRequest
   readonly openedAt: Date
-  readonly octets: Octets
+  readonly bytes: CarriedBytes
 }

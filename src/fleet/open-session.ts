@@ -137,7 +137,7 @@ export function createSessionOpener({
       const left = began + limits().sessionWait - now()
       if (slots.full()) {
         events.emit('crowded', { deviceId })
-        admission.makeRoom(patience(left))
+        admission.makeRoom(stallTimeout(left))
       }
       const slot = await slots.acquire(Math.max(left, 0), signal)
       if (!slot.ok) {
@@ -149,7 +149,7 @@ export function createSessionOpener({
         slot.release()
         continue
       }
-      const opening = await admission.open(request, patience(left)).catch((thrown: unknown) => {
+      const opening = await admission.open(request, stallTimeout(left)).catch((thrown: unknown) => {
         slot.release()
         throw thrown
       })
@@ -201,7 +201,7 @@ export function createSessionOpener({
 const refused = (refusal: SessionRefusal): SessionOpening => ({ ok: false, refusal })
 
 /** Milliseconds that a held session gets to end, from those that its client waits at most. */
-const patience = (left: number): number => Math.max(left, 1_000)
+const stallTimeout = (left: number): number => Math.max(left, 1_000)
 
 /** Closes a channel whose client went away while it was opened; its place is free when the device has closed it. */
 function abandon({ channel, release }: SpareChannel): void {

@@ -15,7 +15,7 @@ const CROWD_REASONS: ReadonlySet<string> = new Set([
 ])
 
 /** Whether a call was refused because of all the others that came with it. */
-export function isCrowdRefusal({ reason }: { readonly reason: string }): boolean {
+export function isOverloadRefusal({ reason }: { readonly reason: string }): boolean {
   return CROWD_REASONS.has(reason)
 }
 

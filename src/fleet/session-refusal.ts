@@ -1,7 +1,7 @@
 import { ago } from './ago.js'
 import type { LinkRefusal } from './events.js'
 import type { ChannelRequest, LinkEnd } from './link.js'
-import { shownRequest } from './describe-request.js'
+import { describeRequest } from './describe-request.js'
 
 export type SessionRefusalReason =
   | 'unknown-device'
@@ -103,7 +103,7 @@ export function channelUnanswered(deviceId: string, request: ChannelRequest, mes
 
 function inWords(request: ChannelRequest): string {
   if (request.kind === 'subsystem') return `the subsystem ${request.name}`
-  return request.kind === 'exec' ? `the command ${shownRequest(request)}` : 'a shell'
+  return request.kind === 'exec' ? `the command ${describeRequest(request)}` : 'a shell'
 }
 
 function hintFor(request: ChannelRequest): string {

@@ -2,15 +2,15 @@ import { inBackground } from '../lib/background.js'
 import { randomBytes } from 'node:crypto'
 import type { FleetEmitter } from './events.js'
 import type { DeviceChannel } from './link.js'
-import type { LiveSession, Octets } from './live-session.js'
+import type { LiveSession, CarriedBytes } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 
 /** A session in the hands of whoever carries it. */
 export interface SessionHandle {
   readonly id: string
-  readonly octets: Octets
-  /** Counts octets that were carried; called for every one that passes. */
-  carried(direction: keyof Octets, octets: number): void
+  readonly bytes: CarriedBytes
+  /** Counts bytes that were carried; called for every one that passes. */
+  carried(direction: keyof CarriedBytes, bytes: number): void
   /** Settles with the name of whoever killed the session, and never otherwise. */
   readonly killed: Promise<string>
   /** Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it then. */
@@ -32,7 +32,7 @@ export interface SessionRegister {
   /** How many there are now, by the way their clients came. */
   readonly live: Readonly<Record<SessionClient['via'], number>>
   /** Of all sessions since the start. */
-  readonly octets: Octets
+  readonly bytes: CarriedBytes
 }
 
 interface Entry {
@@ -51,17 +51,17 @@ const IDLE_LOOK = 250
 export function createSessionRegister(events: FleetEmitter, now: () => number): SessionRegister {
   const entries = new Map<string, Entry>()
   const live = { ssh: 0, http: 0 }
-  const octets = { fromClient: 0, fromDevice: 0 }
+  const bytes = { fromClient: 0, fromDevice: 0 }
   const whenEmpty = new Set<() => void>()
 
   const open: SessionRegister['open'] = (asked, channel) => {
     const own = { fromClient: 0, fromDevice: 0 }
-    const session: LiveSession = { id: freeId(entries), ...asked, openedAt: new Date(now()), octets: own }
+    const session: LiveSession = { id: freeId(entries), ...asked, openedAt: new Date(now()), bytes: own }
     let tellKilled: (by: string) => void = () => undefined
     const killed = new Promise<string>((resolve) => {
       tellKilled = resolve
     })
-    let last: keyof Octets = asked.request.kind === 'exec' ? 'fromClient' : 'fromDevice'
+    let last: keyof CarriedBytes = asked.request.kind === 'exec' ? 'fromClient' : 'fromDevice'
     // Whoever knows the protocol that is spoken on the channel can tell better.
     channel.awaitReply?.(() => last === 'fromClient')
     const end = (killedBy?: string): void => {
@@ -88,11 +88,11 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
     events.emit('session-opened', session)
     return {
       id: session.id,
-      octets: own,
+      bytes: own,
       carried: (direction, count) => {
         last = direction
         own[direction] += count
-        octets[direction] += count
+        bytes[direction] += count
       },
       killed,
       restsWhen: (atRest) => {
@@ -109,7 +109,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
         if (atRest?.() !== true) continue
         const {
           id,
-          octets: { fromClient },
+          bytes: { fromClient },
         } = session
         if (seen.get(id) === fromClient) end(STOPPING_BRIDGE)
         else now.set(id, fromClient)
@@ -124,7 +124,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
   return {
     open,
     endIdle,
-    list: () => [...entries.values()].map(({ session }) => ({ ...session, octets: { ...session.octets } })),
+    list: () => [...entries.values()].map(({ session }) => ({ ...session, bytes: { ...session.bytes } })),
     kill: (id, by) => {
       const entry = entries.get(id)
       entry?.end(by)
@@ -132,7 +132,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
     },
     empty: () => (entries.size === 0 ? Promise.resolve() : new Promise((settle) => whenEmpty.add(settle))),
     live,
-    octets,
+    bytes,
   }
 }
 
@@ -145,5 +145,5 @@ function freeId(taken: ReadonlyMap<string, unknown>): string {
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
 function sessionId(): string {
-  return Array.from(randomBytes(8), (octet) => alphabet[octet % alphabet.length]).join('')
+  return Array.from(randomBytes(8), (byte) => alphabet[byte % alphabet.length]).join('')
 }

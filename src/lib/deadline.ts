@@ -1,13 +1,13 @@
 import { onAbort } from './on-abort.js'
 
 /** Whether work is done within so many milliseconds, or before `hurry` is aborted; it goes on all the same. */
-export async function within(milliseconds: number, work: Promise<void>, hurry?: AbortSignal): Promise<boolean> {
+export async function within(milliseconds: number, work: Promise<void>, force?: AbortSignal): Promise<boolean> {
   let enough: () => void = () => undefined
   const waited = new Promise<false>((resolve) => {
     enough = () => resolve(false)
   })
   const timer = setTimeout(enough, milliseconds)
-  const stopListening = onAbort(hurry, enough)
+  const stopListening = onAbort(force, enough)
   try {
     return await Promise.race([work.then(() => true), waited])
   } finally {

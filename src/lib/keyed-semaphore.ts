@@ -1,10 +1,10 @@
-import { createGate, type Gate } from './semaphore.js'
+import { createSemaphore, type Semaphore } from './semaphore.js'
 
 /** A gate for each key, so that who crowds one keeps nobody from passing another. A gate that nobody uses is forgotten. */
-export function createKeyedGate(atOnce: number, waiting: number): (key: string) => Gate {
-  const gates = new Map<string, { readonly pass: Gate; inside: number }>()
+export function createKeyedSemaphore(atOnce: number, waiting: number): (key: string) => Semaphore {
+  const gates = new Map<string, { readonly pass: Semaphore; inside: number }>()
   return (key) => async (task) => {
-    const gate = gates.get(key) ?? { pass: createGate(atOnce, waiting), inside: 0 }
+    const gate = gates.get(key) ?? { pass: createSemaphore(atOnce, waiting), inside: 0 }
     gates.set(key, gate)
     gate.inside += 1
     try {

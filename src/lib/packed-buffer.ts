@@ -1,15 +1,15 @@
 /**
- * A few octets that are kept for as long as a link, packed beside others of their kind. Buffer's own pool puts them among the short-lived ones of a
+ * A few bytes that are kept for as long as a link, packed beside others of their kind. Buffer's own pool puts them among the short-lived ones of a
  * handshake, and each of them then keeps the 8 KiB that it was cut from.
  */
-export function keepOctets(octets: Uint8Array): Buffer {
-  const kept = roomFor(octets.length)
-  kept.set(octets)
+export function packBytes(bytes: Uint8Array): Buffer {
+  const kept = roomFor(bytes.length)
+  kept.set(bytes)
   return kept
 }
 
 const SLAB = 16 * 1024
-/** More octets than this have memory of their own. */
+/** More bytes than this have memory of their own. */
 const LARGEST = 2 * 1024
 
 let slab = Buffer.alloc(0)

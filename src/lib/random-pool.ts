@@ -1,12 +1,12 @@
-/** Random octets by the few: one call into OpenSSL costs as much for ten octets as for thousands. */
+/** Random bytes by the few: one call into OpenSSL costs as much for ten bytes as for thousands. */
 export interface RandomPool {
-  /** Fills a part of a buffer; no octet is given out twice. The offset and the size are in octets. */
+  /** Fills a part of a buffer; no byte is given out twice. The offset and the size are in bytes. */
   readonly fill: (into: Uint8Array, offset: number, size: number) => void
 }
 
 /**
  * @param refill makes all of a buffer random
- * @param size octets that are made at once
+ * @param size bytes that are made at once
  */
 export function createRandomPool(refill: (pool: Uint8Array) => unknown, size = 64 * 1024): RandomPool {
   const pool = Buffer.alloc(size)

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 
 /** Remembers something under secret words, such as a name and a password, without keeping the words. */
-export interface KeyedMemory<T> {
+export interface SecretCache<T> {
   /** What was remembered under these words, unless its time is over. */
   recall(words: readonly string[]): T | undefined
   /** @param lifetime milliseconds; 0 remembers nothing */
@@ -13,7 +13,7 @@ export interface KeyedMemory<T> {
  * Makes a memory of at most `most` entries; the one that was used longest ago makes room.
  * What it is kept under is an HMAC with a key that only this process knows, and only as long as it runs.
  */
-export function createKeyedMemory<T>(most: number): KeyedMemory<T> {
+export function createSecretCache<T>(most: number): SecretCache<T> {
   const secret = randomBytes(32)
   const entries = new Map<string, { readonly value: T; readonly until: number }>()
   const under = (words: readonly string[]): string =>

@@ -1,10 +1,10 @@
 export type Passage<T> = { readonly entered: true; readonly result: T } | { readonly entered: false }
 
 /** Runs a task when there is room; `entered: false`, at once, when those who wait are already too many. */
-export type Gate = <T>(task: () => Promise<T>) => Promise<Passage<T>>
+export type Semaphore = <T>(task: () => Promise<T>) => Promise<Passage<T>>
 
 /** Lets `atOnce` tasks run at a time and `waiting` more wait for their turn, first come first served. */
-export function createGate(atOnce: number, waiting: number): Gate {
+export function createSemaphore(atOnce: number, waiting: number): Semaphore {
   const queue: (() => void)[] = []
   let running = 0
 

@@ -2,7 +2,7 @@ import { readFile, readlink } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 
 /**
- * What TCP knows of the octets that were sent on a connection.
+ * What TCP knows of the bytes that were sent on a connection.
  * - `acknowledged`: the other side's kernel has all of them.
  * - `under-way`: some are not acknowledged yet, and nothing is wrong with that.
  * - `not-read`: the other side's kernel answers, but has no room: nobody reads there.
@@ -26,7 +26,7 @@ type Table = '/proc/self/net/tcp' | '/proc/self/net/tcp6'
 
 /**
  * Reads the kernel's table of TCP connections (proc_net_tcp(5)). Node can neither set TCP_USER_TIMEOUT nor read TCP_INFO,
- * and from the octets alone a device that is busy cannot be told from a path that lost its other end.
+ * and from the bytes alone a device that is busy cannot be told from a path that lost its other end.
  */
 export function createSendStates(now: () => number = () => performance.now()): AskSendState {
   const readings = new Map<Table, { readonly at: number; readonly states: Promise<ReadonlyMap<string, SendState>> }>()

@@ -1,14 +1,14 @@
 /** A function in whose place another can be put. */
-export interface Replaceable<Arguments extends readonly unknown[], Result> {
+export interface Swappable<Arguments extends readonly unknown[], Result> {
   /** Whoever keeps this keeps alive what the function of the moment needs, and nothing else. */
   readonly call: (...given: Arguments) => Result
   readonly replace: (next: (...given: Arguments) => Result) => void
 }
 
 /** For those who take a function and keep it for good, though its surroundings are needed for a while only. */
-export function replaceable<Arguments extends readonly unknown[], Result>(
+export function swappable<Arguments extends readonly unknown[], Result>(
   first: (...given: Arguments) => Result,
-): Replaceable<Arguments, Result> {
+): Swappable<Arguments, Result> {
   let current = first
   return {
     call: (...given) => current(...given),

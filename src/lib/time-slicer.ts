@@ -1,7 +1,7 @@
 import { reportFault } from './background.js'
 
 /** Does pieces of work one after the other, so few in each turn of the event loop that everything else comes between. */
-export type Turns = (work: () => void) => void
+export type TimeSlicer = (work: () => void) => void
 
 /** Milliseconds of work in one turn; the piece that goes beyond it is the last one. */
 const TURN = 2
@@ -14,7 +14,7 @@ export interface TurnOptions {
   readonly share?: () => number
 }
 
-export function createTurns({ now = () => performance.now(), share = () => 1 }: TurnOptions = {}): Turns {
+export function createTimeSlicer({ now = () => performance.now(), share = () => 1 }: TurnOptions = {}): TimeSlicer {
   const waiting: (() => void)[] = []
   /** Milliseconds of work that may be done now, and when that was reckoned. */
   let allowance = BURST

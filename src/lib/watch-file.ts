@@ -10,7 +10,7 @@ export interface WatchTimes {
   /** Milliseconds of quiet in the directory before the file is read. */
   readonly settle?: number
   /** Milliseconds after which it is read although the directory is never quiet. */
-  readonly patience?: number
+  readonly stallTimeout?: number
   /** Milliseconds between two looks without being told of a change, for file systems that tell nothing. */
   readonly poll?: number
 }
@@ -22,7 +22,7 @@ export interface WatchTimes {
 export function watchFile(
   path: string,
   changed: () => void,
-  { settle = 200, patience = 2_000, poll = 10_000 }: WatchTimes = {},
+  { settle = 200, stallTimeout = 2_000, poll = 10_000 }: WatchTimes = {},
 ): WatchedFile {
   const directory = dirname(path)
   let seen = digestOf(path)
@@ -41,7 +41,7 @@ export function watchFile(
   const stir = (): void => {
     if (settling === undefined) stirred = Date.now()
     clearTimeout(settling)
-    settling = setTimeout(look, Math.max(Math.min(settle, stirred + patience - Date.now()), 0)).unref()
+    settling = setTimeout(look, Math.max(Math.min(settle, stirred + stallTimeout - Date.now()), 0)).unref()
   }
   const unwatch = (): void => {
     watching?.watcher.close()

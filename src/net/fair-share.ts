@@ -1,7 +1,7 @@
 import { widerNetworkOf } from './source-network.js'
 
 /** What is taken of something that there is only so much of, and by whom. */
-export interface Shares {
+export interface FairShare {
   readonly taken: number
   readonly free: number
   /**
@@ -32,10 +32,10 @@ export interface ShareRules {
 export const USER_SHARES: ShareRules = { timesFree: 9, timesFreeAround: Infinity }
 
 /** @param total how many there are */
-export function createShares(
+export function createFairShare(
   total: () => number,
   { isUnlimited = () => false, timesFree = TIMES_FREE, timesFreeAround = TIMES_FREE_AROUND }: ShareRules = {},
-): Shares {
+): FairShare {
   const held = new Map<string, number>()
   let taken = 0
   const free = (): number => Math.max(total() - taken, 0)

@@ -54,8 +54,8 @@ function parseAddress(text: string): Address | null {
   if (!isIPv6(address)) return null
   const groups = address
     // The last two groups may be written as an IPv4 address.
-    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
-      const [a, b, c, d] = octets.map(Number)
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...bytes: string[]) => {
+      const [a, b, c, d] = bytes.map(Number)
       return `${(((a ?? 0) << 8) | (b ?? 0)).toString(16)}:${(((c ?? 0) << 8) | (d ?? 0)).toString(16)}`
     })
     .split('::')

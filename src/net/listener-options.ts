@@ -1,7 +1,7 @@
 /** Milliseconds of silence before TCP itself asks whether the other side is there. */
 const tcpKeepaliveDelay = 30_000
 
-/** Octets that a socket holds before those who write to it wait. */
+/** Bytes that a socket holds before those who write to it wait. */
 const socketHighWaterMark = 256 * 1024
 
 /** What every listener for SSH connections sets on its sockets. Without no-delay a handshake takes ten times as long. */

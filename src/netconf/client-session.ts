@@ -32,15 +32,15 @@ export interface ClientSessionOptions {
   readonly helloTimeout?: number
   /** For requests that give none of their own; undefined waits as long as the channel lives. */
   readonly replyTimeout?: number
-  /** Octets of a message that is held whole; a streamed reply has no bound. */
+  /** Bytes of a message that is held whole; a streamed reply has no bound. */
   readonly maxMessageSize?: number
-  /** Octets of a reply nobody wants any more that are read for the sake of the session; beyond them it ends. */
+  /** Bytes of a reply nobody wants any more that are read for the sake of the session; beyond them it ends. */
   readonly maxDiscarded?: number
   /** Requests that may await their reply at once. */
   readonly maxPending?: number
   readonly onNotification?: (notification: Notification) => void
-  /** Told of the octets of each message that is sent, framing included. */
-  readonly onSent?: (octets: number) => void
+  /** Told of the bytes of each message that is sent, framing included. */
+  readonly onSent?: (bytes: number) => void
 }
 
 /** How a reply is awaited. */
@@ -79,7 +79,7 @@ const DEFAULT_CLOSE_TIMEOUT = 5_000
 const DEFAULT_MAX_PENDING = 64
 const DEFAULT_MAX_DISCARDED = 1024 * 1024
 const DEFAULT_CAPABILITIES: readonly string[] = [CAPABILITY.base10, CAPABILITY.base11]
-/** Octets before the end of a message's first start tag: prolog, comments, attributes. */
+/** Bytes before the end of a message's first start tag: prolog, comments, attributes. */
 const MAX_HEAD_SIZE = 64 * 1024
 const MAX_HELLO_SIZE = 512 * 1024
 
@@ -298,7 +298,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     const malformed = (cause: string, hint = 'the peer is at fault'): void =>
       end(new NetconfSessionError('malformed-message', cause, hint))
 
-    const takeOctets = (bytes: Buffer): void => {
+    const takeBytes = (bytes: Buffer): void => {
       if (sink !== undefined) return sink.write(bytes)
       head = head === undefined ? bytes : Buffer.concat([head, bytes])
       const tag = findRootStartTag(head)
@@ -335,7 +335,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       for (;;) {
         const part = over === undefined ? decoder.next() : undefined
         if (part === undefined) return
-        if (part.kind === 'octets') takeOctets(part.bytes)
+        if (part.kind === 'bytes') takeBytes(part.bytes)
         else if (part.kind === 'end') takeEnd()
         else end(framingFailed(part.error))
       }

@@ -4,13 +4,13 @@ import { END_OF_MESSAGE, type Framing, type FramingError } from './framing/frami
 
 /** A piece of a message without its framing, in order, the end of a message, or the error that ends the channel. */
 export type FramePart =
-  | { readonly kind: 'octets'; readonly octets: Buffer }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: FramingError }
 
 /** Takes the framing off a byte stream as it comes: unlike a decoder it holds no message, so a message may be of any size. */
 export interface FrameReader {
-  readonly push: (octets: Buffer) => void
+  readonly push: (bytes: Buffer) => void
   /** The next part, an error (again and again, once there was one), or undefined until more is pushed. */
   readonly next: () => FramePart | undefined
   /** Changes the framing of whatever was not handed out yet; between messages only. */
@@ -30,22 +30,22 @@ export function createFrameReader(): FrameReader {
 
   let inMessage = false
 
-  const octets = (count: number): FramePart => {
+  const bytes = (count: number): FramePart => {
     inMessage = true
-    return { kind: 'octets', octets: input.take(count) }
+    return { kind: 'bytes', bytes: input.take(count) }
   }
 
   const nextByDelimiter = (): FramePart | undefined => {
     const end = input.indexOf(END_OF_MESSAGE, 0)
-    if (end > 0) return octets(end)
+    if (end > 0) return bytes(end)
     if (end === 0) {
       input.skip(END_OF_MESSAGE.length)
       inMessage = false
       return { kind: 'end' }
     }
-    // A delimiter may have begun in the last octets.
+    // A delimiter may have begun in the last bytes.
     const certain = input.length() - END_OF_MESSAGE.length + 1
-    return certain > 0 ? octets(certain) : undefined
+    return certain > 0 ? bytes(certain) : undefined
   }
 
   const nextByChunks = (): FramePart | undefined => {
@@ -54,7 +54,7 @@ export function createFrameReader(): FrameReader {
         if (input.length() === 0) return undefined
         const part = input.take(chunkLeft)
         chunkLeft -= part.length
-        return { kind: 'octets', octets: part }
+        return { kind: 'bytes', bytes: part }
       }
       const header = readChunkHeader(input)
       if (header.kind === 'incomplete') return undefined

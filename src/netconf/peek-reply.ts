@@ -1,10 +1,10 @@
 import { MAX_GLANCED } from './peek-request.js'
-import { glanceAtRoot } from './peek-root.js'
+import { peekRoot } from './peek-root.js'
 import type { ScannedMessage } from './framing/message-scanner.js'
 import { walkTags } from './xml/tag-walk.js'
 
 /** What a server's message is, seen in passing. */
-export type ReplyGlance =
+export type PeekedReply =
   | {
       readonly kind: 'reply'
       readonly messageId?: string | undefined
@@ -14,15 +14,15 @@ export type ReplyGlance =
   | { readonly kind: 'notification' }
   | { readonly kind: 'unreadable' }
 
-/** Octets that hold the start tag of a reply, whose attributes may be many. */
+/** Bytes that hold the start tag of a reply, whose attributes may be many. */
 const ROOT_SIZE = 2048
 
 /**
  * Looks at the edges of a server's message: whose reply it is, and whether it says that something went wrong.
  * Errors in the middle of a reply that is longer than its edges are not seen; servers put them first, or at the end.
  */
-export function glanceAtReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tail'>): ReplyGlance {
-  const root = glanceAtRoot(head, ROOT_SIZE, ({ name }, scope) => ({
+export function peekReply({ head, tail }: Pick<ScannedMessage, 'head' | 'tail'>): PeekedReply {
+  const root = peekRoot(head, ROOT_SIZE, ({ name }, scope) => ({
     name,
     messageId: scope.attribute('message-id')?.slice(0, MAX_GLANCED),
   }))

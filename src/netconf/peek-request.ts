@@ -2,7 +2,7 @@ import type { ScannedMessage } from './framing/message-scanner.js'
 import { walkTags } from './xml/tag-walk.js'
 
 /** What a request is about, seen in passing. */
-export interface RequestGlance {
+export interface PeekedRequest {
   readonly messageId?: string | undefined
   readonly operation: {
     readonly namespace: string
@@ -23,11 +23,7 @@ const UNREADABLE = 'unreadable'
  * Looks at the edges of a client's message for its operation: nothing of what the operation carries is kept, and nothing is checked.
  * A message that is no `<rpc>` counts as one, because the server will answer it.
  */
-export function glanceAtRequest({
-  head,
-  tail,
-  octets,
-}: Pick<ScannedMessage, 'head' | 'tail' | 'octets'>): RequestGlance {
+export function peekRequest({ head, tail, bytes }: Pick<ScannedMessage, 'head' | 'tail' | 'bytes'>): PeekedRequest {
   let messageId: string | undefined
   let namespace = ''
   let name: string = UNREADABLE
@@ -35,7 +31,7 @@ export function glanceAtRequest({
   let datastore: string | undefined
   let role: string | undefined
   const text = head.toString()
-  const whole = head.length === octets
+  const whole = head.length === bytes
 
   walkTags(text, (tag, scope) => {
     if (tag.depth === 0) {

@@ -1,13 +1,13 @@
 import { type Tag, type TagScope, walkTags } from './xml/tag-walk.js'
 
-/** Octets in which nearly every root element begins and its tag ends. */
+/** Bytes in which nearly every root element begins and its tag ends. */
 const SHORT = 256
 
 /**
- * Looks at the start tag of a message's root in passing, if it ends in the first so many octets.
+ * Looks at the start tag of a message's root in passing, if it ends in the first so many bytes.
  * @param longest more than most need, because attributes and namespaces may be many
  */
-export function glanceAtRoot<T>(head: Buffer, longest: number, look: (tag: Tag, scope: TagScope) => T): T | undefined {
+export function peekRoot<T>(head: Buffer, longest: number, look: (tag: Tag, scope: TagScope) => T): T | undefined {
   return lookIn(head, SHORT, look) ?? lookIn(head, longest, look)
 }
 

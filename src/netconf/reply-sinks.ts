@@ -9,7 +9,7 @@ export interface StreamedReply extends ReplyHead {
   readonly body: Readable
 }
 
-/** Octets of a reply that wait for their reader before the peer is slowed down. */
+/** Bytes of a reply that wait for their reader before the peer is slowed down. */
 const READ_AHEAD = 256 * 1024
 
 /** Drops a reply that nobody wants any more; `tooMuch` is called once it is longer than is worth reading. */

@@ -1,17 +1,17 @@
 /**
  * What was found out about whole requests, for those that come again: a client that polls sends the same request with another message-id, and reading it
- * strictly takes most of the time that rules cost. Only octets that differ in nothing else are the same request.
+ * strictly takes most of the time that rules cost. Only bytes that differ in nothing else are the same request.
  */
-export interface KnownRequests<T> {
+export interface RequestCache<T> {
   readonly find: (request: Buffer) => T | undefined
   /** Keeps what was found out about a request that was read whole and is well-formed, if its message-id can be told from everything else. */
   readonly remember: (request: Buffer, found: T) => void
 }
 
-/** Octets of a request that may be known; larger ones are edits, which seldom come again. */
+/** Bytes of a request that may be known; larger ones are edits, which seldom come again. */
 const MAX_REQUEST = 2048
 
-/** Octets up to the message-id's value; clients write it first or second. */
+/** Bytes up to the message-id's value; clients write it first or second. */
 const MAX_BEFORE = 512
 
 /**
@@ -24,7 +24,7 @@ const BEFORE =
 const MESSAGE_ID = ' message-id="'
 
 /** @param max requests that are kept; the oldest make room */
-export function createKnownRequests<T>(max = 256): KnownRequests<T> {
+export function createRequestCache<T>(max = 256): RequestCache<T> {
   const known = new Map<string, T>()
 
   return {

@@ -30,7 +30,7 @@ export type ReadRequest =
 /** Reads one request as it comes, in memory that does not grow with it. */
 export interface RequestReader {
   /** Reads on; a fault is answered again and again. */
-  readonly write: (octets: Buffer) => RequestFault | undefined
+  readonly write: (bytes: Buffer) => RequestFault | undefined
   readonly end: () => Result<ReadRequest, RequestFault>
   /** Its `<rpc>`, once that was seen. */
   readonly root: () => RequestRoot | undefined
@@ -124,11 +124,11 @@ export function createRequestReader(parameters: readonly string[]): RequestReade
   const delimits = createDelimiterWatch()
 
   return {
-    write: (octets) => {
+    write: (bytes) => {
       if (fault !== undefined) return fault
-      const read = xml.write(octets)
+      const read = xml.write(bytes)
       fault ??= read
-      if (delimits(octets))
+      if (delimits(bytes))
         fault ??= {
           kind: 'delimiter-inside',
           cause: 'it has "]]>]]" inside, which peers may take for the end of a message',
@@ -149,14 +149,14 @@ export function createRequestReader(parameters: readonly string[]): RequestReade
 
 const DELIMITER_BEGIN = Buffer.from(']]>]]')
 
-/** Tells whether octets, joined to those before, hold the beginning of a delimiter. */
-function createDelimiterWatch(): (octets: Buffer) => boolean {
+/** Tells whether bytes, joined to those before, hold the beginning of a delimiter. */
+function createDelimiterWatch(): (bytes: Buffer) => boolean {
   let carried = Buffer.alloc(0)
-  return (octets) => {
-    const seam = Buffer.concat([carried, octets.subarray(0, DELIMITER_BEGIN.length - 1)])
-    const last = Buffer.concat([carried, octets.subarray(-DELIMITER_BEGIN.length + 1)])
+  return (bytes) => {
+    const seam = Buffer.concat([carried, bytes.subarray(0, DELIMITER_BEGIN.length - 1)])
+    const last = Buffer.concat([carried, bytes.subarray(-DELIMITER_BEGIN.length + 1)])
     carried = last.subarray(-DELIMITER_BEGIN.length + 1)
-    return seam.includes(DELIMITER_BEGIN) || octets.includes(DELIMITER_BEGIN)
+    return seam.includes(DELIMITER_BEGIN) || bytes.includes(DELIMITER_BEGIN)
   }
 }
 

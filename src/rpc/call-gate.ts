@@ -1,5 +1,5 @@
 import { type Principal, principalKey } from '../access/authz/principal.js'
-import { createShares, USER_SHARES } from '../net/fair-share.js'
+import { createFairShare, USER_SHARES } from '../net/fair-share.js'
 import type { CallLimits } from './call-limits.js'
 import { type Failed, failedWith } from './call-failure.js'
 
@@ -13,7 +13,7 @@ export function createCallGate(
   limits: () => Pick<CallLimits, 'maxCalls' | 'maxCallsPerUser' | 'maxCallsPerDevice'>,
 ): CallGate {
   const perDevice = new Map<string, number>()
-  const shares = createShares(() => limits().maxCalls, USER_SHARES)
+  const shares = createFairShare(() => limits().maxCalls, USER_SHARES)
 
   return {
     enter: (deviceId, caller) => {

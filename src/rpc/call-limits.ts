@@ -1,10 +1,10 @@
-/** Bounds on RPCs over HTTP; times in milliseconds, sizes in octets. A reload changes them for what comes. */
+/** Bounds on RPCs over HTTP; times in milliseconds, sizes in bytes. A reload changes them for what comes. */
 export interface CallLimits {
   /** Until the device begins to answer, and then between two parts of its answer; for calls that give none of their own. */
   readonly rpcTimeout: number
   readonly maxRpcTimeout: number
   readonly maxRequestSize: number
-  /** XML elements of a request: what is held of each takes a hundred times the octets that it is sent in. */
+  /** XML elements of a request: what is held of each takes a hundred times the bytes that it is sent in. */
   readonly maxRequestElements: number
   /** Characters of a request's selectors that have `*` or `?` in them: each is held against every device. */
   readonly maxSelectorPatterns: number
@@ -17,7 +17,7 @@ export interface CallLimits {
   /** Large requests that wait to be read, and how long the reading, or the making of JSON, of one may take. */
   readonly maxConversions: number
   readonly conversionTimeout: number
-  /** Octets of heap that the thread has which reads and makes large XML and JSON; what needs more ends the thread, and not the bridge. */
+  /** Bytes of heap that the thread has which reads and makes large XML and JSON; what needs more ends the thread, and not the bridge. */
   readonly conversionMemory: number
   /** Calls under way in all, and on one device. */
   readonly maxCalls: number
@@ -39,7 +39,7 @@ export interface CallLimits {
   readonly idempotencyWindow: number
   readonly maxIdempotencyKeys: number
   readonly maxIdempotencyKeysPerUser: number
-  /** Octets. */
+  /** Bytes. */
   readonly maxKeptAnswersPerUser: number
   /** How long a call may wait for its device (`?wait=`). */
   readonly maxWait: number

@@ -14,7 +14,7 @@ import { type DeviceSession, type DeviceSessionOpening, openDeviceSession } from
 export type SessionLimits = Pick<CallLimits, 'sessionIdle' | 'sessionLifetime' | 'maxSessions' | 'maxSessionsPerUser'>
 
 /** A session that a client opened, and closes. */
-export interface ExplicitSession {
+export interface HeldClientSession {
   /** The fleet's name for it, as `homeport sessions list` shows it. */
   readonly id: string
   readonly deviceId: string
@@ -29,11 +29,11 @@ export interface ExplicitSession {
 }
 
 export type Found =
-  | { readonly state: 'open'; readonly session: ExplicitSession }
+  | { readonly state: 'open'; readonly session: HeldClientSession }
   | { readonly state: 'ended'; readonly failure: CallFailure }
   | { readonly state: 'unknown' }
 
-export interface ExplicitSessions {
+export interface ClientSessions {
   /** Nobody but its owner may use it, or learn that it is there. */
   readonly open: (
     owner: Principal,
@@ -42,18 +42,18 @@ export interface ExplicitSessions {
     signal: AbortSignal,
     /** Of the call that opens it. */
     span?: Span,
-  ) => Promise<{ readonly ok: true; readonly session: ExplicitSession } | Failed>
+  ) => Promise<{ readonly ok: true; readonly session: HeldClientSession } | Failed>
   readonly find: (owner: Principal, deviceId: string, id: string) => Found
   /** Sends an operation; answers once its reply begins. Calls on one session are answered in their order. */
   readonly ask: (
-    session: ExplicitSession,
+    session: HeldClientSession,
     operation: SentOperation,
     deadline: CallDeadline,
   ) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
   /** Ends it as soon as `watch` says why; what that returns is called when it has ended otherwise. */
-  readonly endBy: (session: ExplicitSession, watch: (end: (why: string) => void) => () => void) => void
+  readonly endBy: (session: HeldClientSession, watch: (end: (why: string) => void) => () => void) => void
   /** Closes it; the device gives its locks back. */
-  readonly close: (session: ExplicitSession) => Promise<void>
+  readonly close: (session: HeldClientSession) => Promise<void>
   readonly count: () => number
   readonly closeAll: () => Promise<void>
 }
@@ -92,17 +92,17 @@ const mostEnds = 1000
 /** Calls that may wait for each other on one session. */
 const mostCalls = 16
 
-export function createExplicitSessions(
+export function createClientSessions(
   fleet: Pick<Fleet, 'openSession'>,
   limits: () => SessionLimits,
   now: () => number = Date.now,
-): ExplicitSessions {
+): ClientSessions {
   const entries = new Map<string, Entry>()
   const ended = new Map<string, Ended>()
   /** Sessions that are being opened count too. */
   const opening = new Map<string, number>()
 
-  const open: ExplicitSessions['open'] = async (owner, deviceId, client, signal, span) => {
+  const open: ClientSessions['open'] = async (owner, deviceId, client, signal, span) => {
     const key = principalKey(owner)
     const refusal = tooManyFor(key)
     if (refusal !== undefined) return failedWith(refusal)
@@ -165,7 +165,7 @@ export function createExplicitSessions(
       : undefined
   }
 
-  const find: ExplicitSessions['find'] = (owner, deviceId, id) => {
+  const find: ClientSessions['find'] = (owner, deviceId, id) => {
     const isOwn = (one: Pick<Entry, 'owner' | 'deviceId'>): boolean =>
       principalKey(one.owner) === principalKey(owner) && one.deviceId === deviceId
     const entry = entries.get(id)
@@ -176,7 +176,7 @@ export function createExplicitSessions(
       : { state: 'unknown' }
   }
 
-  const ask: ExplicitSessions['ask'] = async ({ id, deviceId }, operation, deadline) => {
+  const ask: ClientSessions['ask'] = async ({ id, deviceId }, operation, deadline) => {
     const entry = entries.get(id)
     if (entry === undefined) return failedWith(sessionEnded(ended.get(id)?.why ?? 'it was closed'))
     if (entry.busy >= mostCalls)
@@ -234,7 +234,7 @@ export function createExplicitSessions(
     ended.set(id, end)
   }
 
-  const shown = (id: string, entry: Entry): ExplicitSession => ({
+  const shown = (id: string, entry: Entry): HeldClientSession => ({
     id,
     deviceId: entry.deviceId,
     sessionId: entry.session.sessionId,

@@ -56,7 +56,7 @@ async function tryToOpen(
   channel.stream.on('error', () => undefined)
   channel.standardError.on('error', () => undefined)
   channel.standardError.resume()
-  channel.stream.on('data', (octets: Buffer) => live.carried('fromDevice', octets.length))
+  channel.stream.on('data', (bytes: Buffer) => live.carried('fromDevice', bytes.length))
   const release = (): void => {
     // Its close is told only once everything was read.
     channel.stream.resume()
@@ -65,7 +65,7 @@ async function tryToOpen(
   // Whoever gave up while the channel was being opened is heard at once.
   const stopListening = onAbort(signal, () => void channel.stream.destroy())
   try {
-    const onSent = (octets: number): void => live.carried('fromClient', octets)
+    const onSent = (bytes: number): void => live.carried('fromClient', bytes)
     const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
     channel.awaitReply?.(session.awaitsReply)
     inBackground('http', session.closed.then(release))

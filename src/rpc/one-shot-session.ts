@@ -15,7 +15,7 @@ const closeTimeout = 5_000
  * Sends one operation on a session of its own, which is closed once the reply was read.
  * Once the operation is sent, a client that goes away does not undo it: its answer is waited for.
  */
-export async function askOnOwnSession(
+export async function askOnOneShotSession(
   fleet: Pick<Fleet, 'openSession'>,
   deviceId: string,
   client: SessionClient,

@@ -1,25 +1,29 @@
-import type { Recorder } from '../audit/audit-log.js'
+import type { AuditLog } from '../audit/audit-log.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { type CallGate, createCallGate } from './call-gate.js'
 import type { CallLimits } from './call-limits.js'
-import { type ConversionDesk, createConversionDesk, type NotConverted } from '../northbound/http/rpc/conversion-desk.js'
-import { createExplicitSessions, type ExplicitSessions } from './client-sessions.js'
-import { createKeptAnswers, type KeptAnswers } from '../northbound/http/rpc/idempotency.js'
-import { createWarmSessions, type WarmSessions } from './session-pool.js'
+import {
+  type ConversionService,
+  createConversionService,
+  type NotConverted,
+} from '../northbound/http/rpc/conversion-service.js'
+import { createClientSessions, type ClientSessions } from './client-sessions.js'
+import { createIdempotencyCache, type IdempotencyCache } from '../northbound/http/rpc/idempotency.js'
+import { createSessionPool, type SessionPool } from './session-pool.js'
 
 /** A bound on what is in a request, named as its key in `endpoint.http`. */
 export type RequestBound = 'max-request-elements' | 'max-selector-patterns'
 
 /** What calls over HTTP share: the sessions, the bounds, the answers that are kept. */
-export interface RpcDesk {
+export interface RpcService {
   readonly limits: () => CallLimits
   readonly gate: CallGate
-  readonly warm: WarmSessions
-  readonly sessions: ExplicitSessions
-  readonly answers: KeptAnswers
+  readonly pool: SessionPool
+  readonly sessions: ClientSessions
+  readonly answers: IdempotencyCache
   /** For XML and JSON that is too large for this thread. */
-  readonly conversions: ConversionDesk
-  readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  readonly conversions: ConversionService
+  readonly record: Pick<AuditLog, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */
   readonly denied: () => void
   /** Counts a request that was refused because of a bound on what is in it. */
@@ -30,36 +34,36 @@ export interface RpcDesk {
   readonly close: () => Promise<void>
 }
 
-export function createRpcDesk(options: {
+export function createRpcService(options: {
   readonly fleet: Pick<Fleet, 'openSession' | 'events'>
   readonly limits: () => CallLimits
-  readonly record: Pick<Recorder, 'refusal' | 'rpc'>
+  readonly record: Pick<AuditLog, 'refusal' | 'rpc'>
   readonly denied: () => void
   /** Counts large XML or JSON that was not converted. */
   readonly notConverted?: (why: NotConverted) => void
   readonly boundReached?: (bound: RequestBound) => void
-}): RpcDesk {
+}): RpcService {
   const { fleet, limits, record, denied } = options
-  const warm = createWarmSessions(fleet, limits)
+  const pool = createSessionPool(fleet, limits)
   const { notConverted, boundReached = () => undefined } = options
-  const conversions = createConversionDesk({
+  const conversions = createConversionService({
     limits,
     ...(notConverted === undefined ? {} : { refused: notConverted }),
   })
-  const sessions = createExplicitSessions(fleet, limits)
+  const sessions = createClientSessions(fleet, limits)
   return {
     limits,
     gate: createCallGate(limits),
-    warm,
+    pool,
     sessions,
-    answers: createKeptAnswers(limits),
+    answers: createIdempotencyCache(limits),
     conversions,
     record,
     denied,
     boundReached,
-    drain: warm.drain,
+    drain: pool.drain,
     close: async () => {
-      await Promise.all([warm.close(), sessions.closeAll(), conversions.close()])
+      await Promise.all([pool.close(), sessions.closeAll(), conversions.close()])
     },
   }
 }

@@ -2,7 +2,7 @@ import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/xml/names
 import { childOf, isNamed, type XmlElement } from '../netconf/xml/xml-tree.js'
 
 /** Which session an operation runs on, where the caller has opened none. */
-export type OperationManner =
+export type SessionPolicy =
   /** A warm one, shared with others. A repeatable operation has no effect, so it is sent again when its session dies. */
   | { readonly on: 'warm-session'; readonly repeatable: boolean }
   /** One that is opened for it and closed behind it. */
@@ -22,7 +22,7 @@ const READS: readonly (readonly [namespace: string, name: string])[] = [
 
 const openOne = 'open a session (POST …/sessions) and send it there, or let POST …/transaction do all the steps'
 
-export function mannerOf(operation: XmlElement): OperationManner {
+export function sessionPolicyOf(operation: XmlElement): SessionPolicy {
   if (READS.some(([namespace, name]) => isNamed(operation, namespace, name)))
     return { on: 'warm-session', repeatable: true }
   if (['lock', 'unlock', 'partial-lock', 'partial-unlock'].includes(operation.name))

@@ -20,30 +20,30 @@ import {
 import type { CallLimits } from './call-limits.js'
 import { type DeviceSession, type DeviceSessionOpening, openDeviceSession } from './device-session.js'
 
-export type WarmLimits = Pick<
+export type PoolLimits = Pick<
   CallLimits,
   'warmSessions' | 'warmSessionPipeline' | 'warmSessionIdle' | 'maxWarmSessions'
 >
 
 /** Whose sessions are shared: those of one device, by callers with the same roles. */
-export interface WarmPlace {
+export interface PoolPlace {
   readonly deviceId: string
   readonly roles: readonly string[]
 }
 
-export type WarmAnswer = { readonly ok: true; readonly reply: StreamedReply } | Failed
+export type PooledAnswer = { readonly ok: true; readonly reply: StreamedReply } | Failed
 
 /** NETCONF sessions that are kept open for operations that read, so that a call costs one RPC and no session set-up. */
-export interface WarmSessions {
+export interface SessionPool {
   /**
    * Sends an operation on a session of the place and answers once its reply begins. Whoever gets a reply reads its body to the end or destroys it.
    * A repeatable operation is sent again, once, where its session dies before the reply begins.
    */
   readonly ask: (
-    place: WarmPlace,
+    place: PoolPlace,
     operation: SentOperation,
     options: { readonly repeatable: boolean; readonly signal: AbortSignal; readonly span?: Span | undefined },
-  ) => Promise<WarmAnswer>
+  ) => Promise<PooledAnswer>
   /** How many sessions there are, those being opened included. */
   readonly count: () => number
   /** Keeps no session that has nothing to do, from now on; calls under way are answered. */
@@ -52,11 +52,11 @@ export interface WarmSessions {
 }
 
 /** Milliseconds that a reply's reader may hold up what was sent behind it. */
-const patienceWithReaders = 100
+const readerStallTimeout = 100
 /** Milliseconds that a request may be unanswered before nothing more is sent behind it. */
-const patienceWithDevice = 1_000
+const deviceStallTimeout = 1_000
 /** Milliseconds that the answer to a call that was given up is waited for before its session is. */
-const patienceWithGivenUp = 10_000
+const abandonedStallTimeout = 10_000
 /** Milliseconds that a device gets to take leave. */
 const closeTimeout = 2_000
 /** How often an operation is sent at most. */
@@ -69,7 +69,7 @@ interface Job {
   readonly signal: AbortSignal
   /** Of the call. */
   readonly span: Span | undefined
-  readonly settle: (answer: WarmAnswer) => void
+  readonly settle: (answer: PooledAnswer) => void
   attempts: number
 }
 
@@ -91,22 +91,22 @@ interface Warm {
 }
 
 interface Pool {
-  readonly place: WarmPlace
+  readonly place: PoolPlace
   readonly sessions: Set<Warm>
   readonly waiting: Job[]
   opening: number
 }
 
-export function createWarmSessions(
+export function createSessionPool(
   fleet: Pick<Fleet, 'openSession' | 'events'>,
-  limits: () => WarmLimits,
+  limits: () => PoolLimits,
   now: () => number = () => performance.now(),
-): WarmSessions {
+): SessionPool {
   const pools = new Map<string, Pool>()
   const stopping = new AbortController()
   let draining = false
 
-  const ask: WarmSessions['ask'] = (place, operation, { repeatable, signal, span }) =>
+  const ask: SessionPool['ask'] = (place, operation, { repeatable, signal, span }) =>
     new Promise((resolve) => {
       if (stopping.signal.aborted) return resolve(failedWith(bridgeStopping))
       if (signal.aborted) return resolve(failedWith(clientGone))
@@ -133,7 +133,7 @@ export function createWarmSessions(
       dispatch(pool)
     })
 
-  const poolOf = (place: WarmPlace): Pool => {
+  const poolOf = (place: PoolPlace): Pool => {
     const key = JSON.stringify([place.deviceId, place.roles.toSorted()])
     const known = pools.get(key)
     if (known !== undefined) return known
@@ -166,7 +166,7 @@ export function createWarmSessions(
   /** Whether it may be sent on: all sessions of a link end with it, though not all at once. */
   const isShared = ({ takenOut, session }: Warm): boolean => !takenOut && session.linkEnd() === undefined
 
-  const slow = (first: Sent | undefined): boolean => first !== undefined && now() - first.since > patienceWithDevice
+  const slow = (first: Sent | undefined): boolean => first !== undefined && now() - first.since > deviceStallTimeout
 
   const openAnother = (pool: Pool, wanted: number): void => {
     const { warmSessions, maxWarmSessions } = limits()
@@ -220,7 +220,7 @@ export function createWarmSessions(
     const drop = new AbortController()
     const sent: Sent = { job, since: now(), drop, state: 'waiting' }
     const cancel = (): void => giveUp(pool, warm, sent)
-    const answered = (answer: WarmAnswer): void => {
+    const answered = (answer: PooledAnswer): void => {
       stopListening()
       job.settle(answer)
     }
@@ -275,7 +275,7 @@ export function createWarmSessions(
       if (!warm.sent.includes(sent)) return
       moveOthers(pool, warm, sent)
       warm.session.abort('a request that was given up stayed unanswered')
-    }, patienceWithGivenUp)
+    }, abandonedStallTimeout)
     overdue.unref()
   }
 
@@ -289,7 +289,7 @@ export function createWarmSessions(
     dispatch(pool)
     const still = setTimeout(() => {
       if (warm.sent[0] === sent) moveOthers(pool, warm, sent)
-    }, patienceWithReaders)
+    }, readerStallTimeout)
     still.unref()
   }
 

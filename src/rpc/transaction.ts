@@ -24,8 +24,8 @@ export interface TransactionStep {
   readonly operation: XmlElement
   readonly outcome: 'ok' | 'rpc-error' | 'invalid-request' | 'device-timeout' | 'link-lost' | 'bad-reply'
   readonly milliseconds: number
-  /** Octets of the reply. */
-  readonly octets: number
+  /** Bytes of the reply. */
+  readonly bytes: number
   readonly errors: readonly RpcError[]
   readonly warnings: readonly RpcError[]
 }
@@ -44,14 +44,14 @@ const undoTimeout = 10_000
 /**
  * Locks, edits, validates, commits and unlocks on a session of its own. When a step fails, what was edited in candidate is discarded,
  * and what was locked is unlocked.
- * @param patience milliseconds that a step may take
+ * @param stallTimeout milliseconds that a step may take
  * @param onStep told of each step, as it ends
  */
 export async function runTransaction(
   session: DeviceSession,
   plan: TransactionPlan,
   options: {
-    readonly patience: number
+    readonly stallTimeout: number
     readonly clientGone: AbortSignal
     readonly onStep: (step: TransactionStep) => void
   },
@@ -60,7 +60,7 @@ export async function runTransaction(
   const locked: string[] = []
   let edited = false
 
-  const run = async (sent: XmlElement, timeout = options.patience): Promise<TransactionStep> => {
+  const run = async (sent: XmlElement, timeout = options.stallTimeout): Promise<TransactionStep> => {
     const step = await runStep(session, sent, timeout)
     steps.push(step)
     options.onStep(step)
@@ -87,7 +87,7 @@ export async function runTransaction(
     edited ||= next.kind === 'edit'
     const step = await run(next.operation)
     if (step.outcome !== 'ok') {
-      const why = whyFailed(step, session, options.patience)
+      const why = whyFailed(step, session, options.stallTimeout)
       // A session that is gone took its locks along, and what it had not committed; one that hangs would only hang again.
       const alive = step.outcome === 'rpc-error' || step.outcome === 'invalid-request'
       return { steps, failed: { step, why }, undone: alive ? await undo() : 'no' }
@@ -117,7 +117,7 @@ async function runStep(session: DeviceSession, sent: XmlElement, timeout: number
     operation: sent,
     outcome,
     milliseconds: Math.round(performance.now() - began),
-    octets: 0,
+    bytes: 0,
     errors: [],
     warnings: [],
     ...more,
@@ -125,9 +125,9 @@ async function runStep(session: DeviceSession, sent: XmlElement, timeout: number
   try {
     const { bytes } = await session.request(sent, { timeout })
     const parsed = await parseRpcReplyGently(bytes)
-    if (!parsed.ok) return ended('bad-reply', { octets: bytes.length })
+    if (!parsed.ok) return ended('bad-reply', { bytes: bytes.length })
     const { errors, warnings } = parsed.value
-    return ended(errors.length === 0 ? 'ok' : 'rpc-error', { octets: bytes.length, errors, warnings })
+    return ended(errors.length === 0 ? 'ok' : 'rpc-error', { bytes: bytes.length, errors, warnings })
   } catch (thrown) {
     const code = thrown instanceof NetconfSessionError ? thrown.code : undefined
     if (code === 'not-sendable') return ended('invalid-request')
@@ -135,8 +135,8 @@ async function runStep(session: DeviceSession, sent: XmlElement, timeout: number
   }
 }
 
-function whyFailed({ outcome }: TransactionStep, session: DeviceSession, patience: number): string {
-  if (outcome === 'device-timeout') return `it was not answered within ${patience / 1000} s`
+function whyFailed({ outcome }: TransactionStep, session: DeviceSession, stallTimeout: number): string {
+  if (outcome === 'device-timeout') return `it was not answered within ${stallTimeout / 1000} s`
   if (outcome === 'link-lost') return whyEnded(new Error('the session ended'), session.linkEnd())
   if (outcome === 'invalid-request') return 'it holds what XML 1.0 cannot hold, and was not sent'
   return outcome === 'bad-reply' ? 'its reply cannot be read' : 'the device answered with an error'

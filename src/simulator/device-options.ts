@@ -1,5 +1,5 @@
 import type { Clock } from './clock.js'
-import type { BaseVersion, MannerName } from './dialect.js'
+import type { BaseVersion, DialectName } from './dialect.js'
 
 /** A device to simulate; times in milliseconds. */
 export interface SimulatedDeviceOptions {
@@ -16,7 +16,7 @@ export interface SimulatedDeviceOptions {
   readonly authorizedKeys?: readonly string[]
   /** A private key in OpenSSH or PEM text; a fresh Ed25519 key by default. */
   readonly hostKey?: string
-  readonly manner?: MannerName
+  readonly dialect?: DialectName
   readonly bases?: readonly BaseVersion[]
   readonly interleave?: boolean
   /** Channels on one connection: 10, as sshd. */

@@ -4,12 +4,12 @@ import { attribute, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS, TEST_NS } from './data-model.js'
 
 /** How a NETCONF server talks beyond what the standards settle. */
-export type MannerName = 'junos' | 'plain'
+export type DialectName = 'junos' | 'plain'
 
 export type BaseVersion = '1.0' | '1.1'
 
-export interface Manner {
-  readonly name: MannerName
+export interface Dialect {
+  readonly name: DialectName
   readonly defaultBases: readonly BaseVersion[]
   /** What stands before `<hello>`. */
   readonly greeting: (username: string) => string
@@ -42,7 +42,7 @@ const MODULES: readonly string[] = [
 ]
 
 /** The IETF's manner: what the RFCs say and nothing else. */
-const plain: Manner = {
+const plain: Dialect = {
   name: 'plain',
   defaultBases: ['1.0', '1.1'],
   greeting: () => '',
@@ -61,7 +61,7 @@ const plain: Manner = {
 const JUNOS_XML_NS = 'http://xml.juniper.net/junos/21.4R0/junos'
 
 /** Junos's manner as protocol-facts §4 records it. */
-const junos: Manner = {
+const junos: Dialect = {
   name: 'junos',
   defaultBases: ['1.0'],
   greeting: (username) =>
@@ -95,7 +95,7 @@ const junos: Manner = {
 }
 
 /** The manner of that name. */
-export function mannerNamed(name: MannerName): Manner {
+export function dialectNamed(name: DialectName): Dialect {
   return name === 'junos' ? junos : plain
 }
 

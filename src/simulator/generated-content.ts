@@ -1,10 +1,10 @@
-/** Octets of one block of generated content. */
+/** Bytes of one block of generated content. */
 const BLOCK = 64 * 1024
 
 const PATTERN = Buffer.alloc(BLOCK, '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.\n')
 
 /**
- * What `generate-reply` puts into `<content>`: `size` octets, the same every time, each block numbered so that none
+ * What `generate-reply` puts into `<content>`: `size` bytes, the same every time, each block numbered so that none
  * can be lost or swapped unnoticed.
  */
 export function* generatedContent(size: number): Generator<Buffer> {

@@ -5,7 +5,7 @@ import { serialiseXml } from '../netconf/xml/xml-serialise.js'
 import { element, type XmlAttribute } from '../netconf/xml/xml-tree.js'
 import { TEST_NS } from './data-model.js'
 import { generatedContent } from './generated-content.js'
-import type { Manner } from './dialect.js'
+import type { Dialect } from './dialect.js'
 
 const PLACE = '0'
 
@@ -15,11 +15,11 @@ export function* generatedReply(asked: {
   readonly cut: boolean
   readonly attributes: readonly XmlAttribute[]
   readonly framing: Framing
-  readonly manner: Manner
+  readonly dialect: Dialect
 }): Generator<Buffer> {
   const empty = element(TEST_NS, 'content', PLACE)
-  const reply = buildRpcReply(asked.attributes, { kind: 'content', content: [empty] }, asked.manner.replyDeclarations)
-  const whole = serialiseXml(reply, { prolog: asked.manner.prolog })
+  const reply = buildRpcReply(asked.attributes, { kind: 'content', content: [empty] }, asked.dialect.replyDeclarations)
+  const whole = serialiseXml(reply, { prolog: asked.dialect.prolog })
   const at = whole.lastIndexOf(`>${PLACE}</`) + 1
   yield encodePart(asked.framing, Buffer.from(whole.slice(0, at)))
   for (const block of generatedContent(asked.cut ? Math.floor(asked.size / 2) : asked.size)) {

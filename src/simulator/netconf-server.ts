@@ -3,7 +3,7 @@ import { type Clock, systemClock } from './clock.js'
 import { createDatastores, type Datastores } from './datastores.js'
 import { createEventLog } from './event-log.js'
 import { createFaults, type Faults } from './faults.js'
-import { type BaseVersion, type MannerName, mannerNamed } from './dialect.js'
+import { type BaseVersion, type DialectName, dialectNamed } from './dialect.js'
 import type { Actor, TerminationReason } from './netconf-events.js'
 import type { ServerDevice, ServerSessionHandle } from './server-call.js'
 import { serveSession } from './server-session.js'
@@ -12,7 +12,7 @@ import type { SessionTransport } from './session-transport.js'
 /** How a simulated device's NETCONF server behaves. */
 export interface NetconfServerOptions {
   readonly deviceId: string
-  readonly manner?: MannerName
+  readonly dialect?: DialectName
   /** Base versions it announces; the manner's own by default (Junos 1.0, plain both). */
   readonly bases?: readonly BaseVersion[]
   readonly interleave?: boolean
@@ -50,10 +50,10 @@ const DEFAULT_MAX_MESSAGE_SIZE = 64 * 1024 * 1024
 
 /** A server in factory state. Idle it holds no buffers, timers or configuration. */
 export function createNetconfServer(options: NetconfServerOptions): NetconfServer {
-  const manner = mannerNamed(options.manner ?? 'plain')
+  const dialect = dialectNamed(options.dialect ?? 'plain')
   const clock = options.clock ?? systemClock
   const interleave = options.interleave ?? false
-  const capabilities = manner.capabilities(options.bases ?? manner.defaultBases, interleave)
+  const capabilities = dialect.capabilities(options.bases ?? dialect.defaultBases, interleave)
   const events = createEventLog(clock, options.eventLogSize ?? DEFAULT_EVENT_LOG_SIZE)
   const datastores = createDatastores(options.deviceId, clock, events.emit)
   const faults = createFaults(options.replyDelay)
@@ -71,12 +71,12 @@ export function createNetconfServer(options: NetconfServerOptions): NetconfServe
   }
 
   const openSession = (transport: SessionTransport): ServerSessionHandle => {
-    do lastSessionId = manner.nextSessionId(lastSessionId, options.random ?? Math.random)
+    do lastSessionId = dialect.nextSessionId(lastSessionId, options.random ?? Math.random)
     while (sessions.has(lastSessionId))
     const sessionId = lastSessionId
     const session = serveSession(transport, sessionId, {
       device,
-      manner,
+      dialect,
       interleave,
       faults,
       maxMessageSize: options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE,

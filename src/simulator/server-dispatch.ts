@@ -5,7 +5,7 @@ import type { XmlAttribute, XmlElement } from '../netconf/xml/xml-tree.js'
 import { TEST_NS } from './data-model.js'
 import { DATASTORE_OPERATIONS } from './datastore-operations.js'
 import { JUNOS_OPERATIONS } from './junos-operations.js'
-import type { Manner } from './dialect.js'
+import type { Dialect } from './dialect.js'
 import { refuse, type ServerAnswer, type ServerCall, type ServerOperation } from './server-call.js'
 import {
   MONITORING_OPERATIONS,
@@ -30,12 +30,12 @@ const OPERATIONS: Readonly<Record<string, Readonly<Record<string, ServerOperatio
 /** Carries out a request; undefined when the message is no `<rpc>` at all. */
 export function answerRpc(
   root: XmlElement,
-  context: Omit<ServerCall, 'operation'> & { readonly manner: Manner; readonly interleave: boolean },
+  context: Omit<ServerCall, 'operation'> & { readonly dialect: Dialect; readonly interleave: boolean },
 ): AnsweredRpc | undefined {
-  const rpc = rpcOf(context.manner.understand(root))
+  const rpc = rpcOf(context.dialect.understand(root))
   if (rpc === undefined) return undefined
   const answered = (answer: ServerAnswer): AnsweredRpc => ({ answer, attributes: rpc.attributes })
-  if (rpc.messageId === undefined && context.manner.requiresMessageId) {
+  if (rpc.messageId === undefined && context.dialect.requiresMessageId) {
     const info = [errorInfo.badAttribute('message-id'), errorInfo.badElement('rpc')]
     return answered(refuse('missing-attribute', 'the <rpc> has no message-id', info, 'rpc'))
   }
@@ -45,7 +45,7 @@ export function answerRpc(
     const info = [errorInfo.badElement(surplus.name)]
     return answered(refuse('unknown-element', 'the <rpc> holds more than one operation', info, 'rpc'))
   }
-  const known = operationNamed(operation, context.manner)
+  const known = operationNamed(operation, context.dialect)
   if (known === undefined) {
     const info = [errorInfo.badElement(operation.name)]
     return answered(refuse('operation-not-supported', `there is no operation <${operation.name}> here`, info))
@@ -57,9 +57,9 @@ export function answerRpc(
   return answered(known({ ...context, operation }))
 }
 
-function operationNamed(operation: XmlElement, manner: Manner): ServerOperation | undefined {
+function operationNamed(operation: XmlElement, dialect: Dialect): ServerOperation | undefined {
   const table = Object.hasOwn(OPERATIONS, operation.namespace) ? OPERATIONS[operation.namespace] : undefined
   if (table !== undefined && Object.hasOwn(table, operation.name)) return table[operation.name]
-  const junos = manner.name === 'junos' && Object.hasOwn(JUNOS_OPERATIONS, operation.name)
+  const junos = dialect.name === 'junos' && Object.hasOwn(JUNOS_OPERATIONS, operation.name)
   return junos ? JUNOS_OPERATIONS[operation.name] : undefined
 }

@@ -10,7 +10,7 @@ import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import { createChannelWriter } from './channel-writer.js'
 import type { Faults } from './faults.js'
 import { generatedReply } from './generated-reply.js'
-import type { Manner } from './dialect.js'
+import type { Dialect } from './dialect.js'
 import { type Actor, sessionEndEvent, sessionStartEvent, type TerminationReason } from './netconf-events.js'
 import type { ServerDevice, ServerSessionHandle } from './server-call.js'
 import { type AnsweredRpc, answerRpc } from './server-dispatch.js'
@@ -20,7 +20,7 @@ import { createSubscription } from './subscription.js'
 /** What a session needs besides its transport. */
 export interface ServerSessionContext {
   readonly device: ServerDevice
-  readonly manner: Manner
+  readonly dialect: Dialect
   readonly interleave: boolean
   readonly faults: Faults
   readonly maxMessageSize: number
@@ -37,7 +37,7 @@ export function serveSession(
   sessionId: number,
   context: ServerSessionContext,
 ): ServerSessionHandle {
-  const { device, manner, faults } = context
+  const { device, dialect, faults } = context
   const { channel } = transport
   const actor: Actor = { sessionId, username: transport.username, sourceHost: transport.sourceHost }
   const decoder = createFrameDecoder({ maxMessageSize: context.maxMessageSize })
@@ -49,7 +49,7 @@ export function serveSession(
   let endPause: (() => void) | undefined
 
   const send = (message: XmlElement): Promise<void> =>
-    writer.send(encodeFrame(decoder.framing(), serialiseXml(message, { prolog: manner.prolog })))
+    writer.send(encodeFrame(decoder.framing(), serialiseXml(message, { prolog: dialect.prolog })))
 
   const subscription = createSubscription(device.clock, device.events, (notification) => {
     if (!over && writer.waiting() < MAX_WAITING_NOTIFICATIONS) inBackground('simulator', send(notification))
@@ -88,7 +88,7 @@ export function serveSession(
     // base:1.0 has no error for what cannot be parsed (RFC 6241 appendix A).
     if (decoder.framing() === 'end-of-message') return end('other')
     const error = rpcError('malformed-message', 'the message is not an <rpc> in well-formed XML', { type: 'rpc' })
-    await send(buildRpcReply([], { kind: 'errors', errors: [error] }, manner.replyDeclarations))
+    await send(buildRpcReply([], { kind: 'errors', errors: [error] }, dialect.replyDeclarations))
   }
 
   const reply = async ({ answer, attributes }: AnsweredRpc): Promise<void> => {
@@ -99,11 +99,11 @@ export function serveSession(
     if (answer.kind === 'generated' || cutShort) {
       const size = answer.kind === 'generated' ? answer.size : 0
       const cut = cutShort || (answer.kind === 'generated' && answer.drop)
-      await writer.send(generatedReply({ size, cut, attributes, framing: decoder.framing(), manner }))
+      await writer.send(generatedReply({ size, cut, attributes, framing: decoder.framing(), dialect }))
       if (cut) transport.cut()
       return
     }
-    const sent = send(buildRpcReply(attributes, answer.body, manner.replyDeclarations))
+    const sent = send(buildRpcReply(attributes, answer.body, dialect.replyDeclarations))
     // The reply is in the queue already, so whatever follows comes after it on the wire.
     answer.afterwards?.()
     await sent
@@ -121,7 +121,7 @@ export function serveSession(
   const serve = async (message: Buffer): Promise<void> => {
     const parsed = parseXml(message)
     const answered = parsed.ok
-      ? answerRpc(parsed.value, { manner, device, actor, subscription, interleave: context.interleave })
+      ? answerRpc(parsed.value, { dialect, device, actor, subscription, interleave: context.interleave })
       : undefined
     await (answered === undefined ? unreadable() : reply(answered))
   }
@@ -161,7 +161,7 @@ export function serveSession(
   })
   channel.on('error', () => end('dropped'))
   transport.onGone(() => end('dropped'))
-  const hello = serialiseXml(buildHello({ capabilities: device.capabilities, sessionId }), { prolog: manner.prolog })
-  inBackground('simulator', writer.send(encodeFrame('end-of-message', `${manner.greeting(actor.username)}${hello}`)))
+  const hello = serialiseXml(buildHello({ capabilities: device.capabilities, sessionId }), { prolog: dialect.prolog })
+  inBackground('simulator', writer.send(encodeFrame('end-of-message', `${dialect.greeting(actor.username)}${hello}`)))
   return { actor, end }
 }

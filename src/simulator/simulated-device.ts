@@ -112,7 +112,7 @@ export function startSimulatedDevice(options: SimulatedDeviceOptions): Simulated
       netconf,
       clock,
       maxSessions: options.maxSessions ?? DEVICE_DEFAULTS.maxSessions,
-      ident: options.ident ?? (options.manner === 'junos' ? 'OpenSSH_7.5' : 'homeport-simulator'),
+      ident: options.ident ?? (options.dialect === 'junos' ? 'OpenSSH_7.5' : 'homeport-simulator'),
       loginGraceTime: options.loginGraceTime ?? DEVICE_DEFAULTS.loginGraceTime,
       ...(options.keepAlive === undefined ? {} : { keepAlive: options.keepAlive }),
       onAuthenticated: (method) => {

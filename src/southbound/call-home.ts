@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import type { EnrolmentDesk } from '../fleet/enrolment/enrolment-service.js'
+import type { EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { workOn } from '../lib/current-work.js'
 import type { Rank } from '../lib/fair-queue.js'
@@ -17,7 +17,7 @@ import type { KnownDevices } from '../trust/known-devices.js'
 import { loginKeysFor } from '../trust/ssh/login-keys.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import { wantedHostKeys } from '../trust/ssh/wanted-host-keys.js'
-import type { Acquaintances } from './seen-devices.js'
+import type { SeenDevices } from './seen-devices.js'
 import type { ChannelLimits } from './ssh/device-channels.js'
 import { holdSession } from './ssh/held-session.js'
 import { readClaim } from './ssh/initiation.js'
@@ -30,8 +30,8 @@ import { watchWaiting } from './waiting-connection.js'
 /** Whom a call-home connection may turn out to be, and what becomes of it. */
 export interface CallHome {
   readonly fleet: Fleet
-  readonly desk: EnrolmentDesk
-  readonly acquaintances: Acquaintances
+  readonly service: EnrolmentService
+  readonly seenDevices: SeenDevices
   /** What vouches for host keys now; a reload changes what this gives. */
   readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string, because: Evidence) => Credentials | undefined
@@ -65,7 +65,7 @@ export async function receiveCall(
   socket: Socket,
   source: string,
   { call, network, refused }: Admitted,
-  { fleet, desk, acquaintances, anchors, credentialsFor, keepalive, metrics, log }: CallHome,
+  { fleet, service, seenDevices, anchors, credentialsFor, keepalive, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
   const refuse = (found: Refusal, claimed?: string, key?: Buffer): void => {
@@ -75,7 +75,7 @@ export async function receiveCall(
     // It may quote what the other side wrote: a disconnect's description, a name in a certificate.
     const message = strangerText(refusal.message)
     const told = { ...refusal, message, source, ...(deviceId === undefined ? {} : { deviceId }) }
-    desk.refused(told, key)
+    service.refused(told, key)
     fleet.refuse(told)
   }
   const reading = await readClaim(socket, limits.initiationTimeout)
@@ -84,7 +84,7 @@ export async function receiveCall(
   const [claimed] = claim.deviceIds
 
   const queued = stopwatch()
-  const outcome = await waitForPlace(socket, call, acquaintances.rankOf(claim, network))
+  const outcome = await waitForPlace(socket, call, seenDevices.rankOf(claim, network))
   metrics.handshakeQueued(queued.seconds())
   if (outcome !== 'begun') return refuse(notBegun(outcome, queued.seconds()), claimed)
 
@@ -95,19 +95,23 @@ export async function receiveCall(
   }
   // Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not.
   const wantsHeldSession = claim.form === 'none'
-  if (claim.form !== 'none') await compareHashedNames(anchors().knownHosts, namesClaimed(claim.deviceIds, desk.known()))
-  const hostKeyAlgorithms = wantedHostKeys(claim, desk.known(), anchors())
+  if (claim.form !== 'none')
+    await compareHashedNames(anchors().knownHosts, namesClaimed(claim.deviceIds, service.known()))
+  const hostKeyAlgorithms = wantedHostKeys(claim, service.known(), anchors())
   if (hostKeyAlgorithms.length === 0) return fail(unsupportedHostKey(claim), claimed)
   const work = { kind: 'handshake', source }
   let credentials: Credentials | undefined
-  const judge = judgeOf(claim, desk, anchors)
+  const judge = judgeOf(claim, service, anchors)
   const opening = await openSshLink(socket, {
     source,
     hostKeyAlgorithms,
-    beforeJudging: (key) => compareHashedNames(anchors().knownHosts, namesFound(claim, key, desk.known(), anchors())),
+    beforeJudging: (key) =>
+      compareHashedNames(anchors().knownHosts, namesFound(claim, key, service.known(), anchors())),
     judge,
     decision: (pending, key, gone) =>
-      handshake.paused(() => call.suspended(() => desk.pend({ deviceId: pending.deviceId ?? '', key, source }, gone))),
+      handshake.paused(() =>
+        call.suspended(() => service.holdPending({ deviceId: pending.deviceId ?? '', key, source }, gone)),
+      ),
     login: ({ deviceId, because }) => {
       credentials = credentialsFor(deviceId, because)
       return loginFor(deviceId, credentials, log)
@@ -139,10 +143,10 @@ export async function receiveCall(
   }
   if (gone()) return
   if (verdict.pin && (verdict.because === 'hmac' || verdict.because === 'first-use'))
-    await desk.bind(verdict.deviceId, key, verdict.because)
-  if (verdict.because === 'certificate') await desk.admit(verdict.deviceId, 'certificate')
-  desk.seen(verdict.deviceId, source)
-  acquaintances.met(verdict.deviceId, network)
+    await service.bind(verdict.deviceId, key, verdict.because)
+  if (verdict.because === 'certificate') await service.admit(verdict.deviceId, 'certificate')
+  service.seen(verdict.deviceId, source)
+  seenDevices.markSeen(verdict.deviceId, network)
   const held = wantsHeldSession ? await holdSession(link, log) : undefined
   if (gone()) return
   log.debug({ deviceId: verdict.deviceId, because: verdict.because }, 'host key trusted')
@@ -161,8 +165,8 @@ function namesFound(claim: Claim, key: Buffer, known: KnownDevices, anchors: Tru
   return claim.form === 'none' && hasManyHashedNames(anchors.knownHosts) ? namesJudged(claim, key, known, anchors) : []
 }
 
-function judgeOf(claim: Claim, desk: EnrolmentDesk, anchors: () => TrustAnchors): SshLinkOptions['judge'] {
-  return (key) => judgeHostKey(claim, key, desk.known(), anchors(), new Date())
+function judgeOf(claim: Claim, service: EnrolmentService, anchors: () => TrustAnchors): SshLinkOptions['judge'] {
+  return (key) => judgeHostKey(claim, key, service.known(), anchors(), new Date())
 }
 
 async function waitForPlace(socket: Socket, call: Call, rank: Rank): ReturnType<Call['queue']> {

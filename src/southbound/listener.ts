@@ -6,7 +6,7 @@ import { type AdmissionLimits, createAdmission, type Entry, type HandshakeCounts
 import { createKeepalive } from '../ssh/keepalive.js'
 import { sshListenerOptions } from '../net/listener-options.js'
 import { sourceOf } from '../net/source.js'
-import { createAcquaintances } from './seen-devices.js'
+import { createSeenDevices } from './seen-devices.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
 import type { Refusal } from './refusal.js'
 
@@ -34,13 +34,13 @@ export interface CallHomeSources {
 
 /** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
 export function createCallHomeListener(
-  callHome: Omit<CallHome, 'acquaintances' | 'keepalive'>,
+  callHome: Omit<CallHome, 'seenDevices' | 'keepalive'>,
   initial: CallHomeListenerLimits,
   { isUnlimited, penalties }: CallHomeSources,
 ): CallHomeListener {
   let limits = initial
   const admission = createAdmission(initial, { isUnlimited })
-  const acquaintances = createAcquaintances(callHome.desk, {
+  const seenDevices = createSeenDevices(callHome.service, {
     max: () => limits.maxFamiliar,
     onForgotten: callHome.metrics.familiarForgotten,
   })
@@ -53,31 +53,31 @@ export function createCallHomeListener(
     const network = networkOf(socket.remoteAddress ?? '')
     callHome.metrics.connected()
     /** At once, before anything is read: a refused call costs next to nothing. */
-    const turnAway = (refusal: Refusal): void => {
+    const rejectSession = (refusal: Refusal): void => {
       socket.destroy()
       callHome.fleet.refuse({ ...refusal, source })
     }
-    const familiar = acquaintances.knows(network)
+    const familiar = seenDevices.hasSeen(network)
     // From where a device has attached, others may do wrong: a site has one address.
     const left = familiar ? 0 : penalties.left(network)
-    if (left > 0) return turnAway(penalised(left))
+    if (left > 0) return rejectSession(penalised(left))
     let hasGivenWay = false
     const entry = admission.enter(network, familiar, () => {
       hasGivenWay = true
       socket.destroy()
     })
-    if (!entry.ok) return turnAway(noRoom(entry.cause))
+    if (!entry.ok) return rejectSession(noRoom(entry.cause))
     calls.add(socket)
     const admitted = {
       call: entry.call,
       network,
       refused: (refusal: Refusal) => {
         const offence = OFFENCE_OF[refusal.reason]
-        if (offence !== undefined && !hasGivenWay && !acquaintances.knows(network)) penalties.punish(network, offence)
+        if (offence !== undefined && !hasGivenWay && !seenDevices.hasSeen(network)) penalties.punish(network, offence)
         return hasGivenWay ? gaveWay : refusal
       },
     }
-    const received = receiveCall(socket, source, admitted, { ...callHome, acquaintances, keepalive }, limits)
+    const received = receiveCall(socket, source, admitted, { ...callHome, seenDevices, keepalive }, limits)
     const over = received.finally(() => {
       entry.call.leave()
       calls.delete(socket)

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-/** A connection that waits for its handshake: it costs a socket and the few octets that the device has sent ahead. */
+/** A connection that waits for its handshake: it costs a socket and the few bytes that the device has sent ahead. */
 export interface WaitingConnection {
   /** Aborted once the device has closed it. */
   readonly gone: AbortSignal
@@ -8,7 +8,7 @@ export interface WaitingConnection {
   stop(): void
 }
 
-/** Octets that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any further. */
+/** Bytes that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any further. */
 const mostSentAhead = 64 * 1024
 
 /** Watches a paused connection. It is read meanwhile, because a paused socket does not hear of its end. */

@@ -1,7 +1,7 @@
 import { onAbort } from '../lib/on-abort.js'
 import { createFairQueue, type Rank } from '../lib/fair-queue.js'
-import { createShares, type Shares } from '../net/fair-share.js'
-import { createTurns, type Turns } from '../lib/time-slicer.js'
+import { createFairShare, type FairShare } from '../net/fair-share.js'
+import { createTimeSlicer, type TimeSlicer } from '../lib/time-slicer.js'
 
 export interface AdmissionLimits {
   /** Handshakes that may be worked on at a time. */
@@ -73,19 +73,19 @@ export function createAdmission(
   initial: AdmissionLimits,
   {
     now = () => performance.now(),
-    turns = createTurns(),
+    slicer = createTimeSlicer(),
     isUnlimited = () => false,
   }: {
     readonly now?: () => number
-    readonly turns?: Turns
+    readonly slicer?: TimeSlicer
     /** Whether a source may take all that is free. */
     readonly isUnlimited?: (network: string) => boolean
   } = {},
 ): Admission {
   let limits = initial
   /** Of connections before their handshake, and of handshakes. */
-  const before: Shares = createShares(() => limits.maxQueuedHandshakes, { isUnlimited })
-  const begun: Shares = createShares(() => limits.maxHandshakes, { isUnlimited })
+  const before: FairShare = createFairShare(() => limits.maxQueuedHandshakes, { isUnlimited })
+  const begun: FairShare = createFairShare(() => limits.maxHandshakes, { isUnlimited })
   /** Those that have not asked for a place yet, the oldest first. */
   const silent = new Set<State>()
   const queue = createFairQueue<State>()
@@ -97,7 +97,7 @@ export function createAdmission(
   let lookAgain: NodeJS.Timeout | undefined
 
   const doPieces = (state: State): void =>
-    turns(() => {
+    slicer(() => {
       for (const piece of state.pieces.splice(0)) piece()
       state.lastWorked = now()
       if (returning.size > 0 || queue.size > 0) serve()

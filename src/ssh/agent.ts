@@ -30,7 +30,7 @@ export type AgentAnswer<T> =
 const message = { failure: 5, requestIdentities: 11, identities: 12, signRequest: 13, signature: 14 } as const
 const signFlags: Partial<Record<SignatureAlgorithm, number>> = { 'rsa-sha2-256': 2, 'rsa-sha2-512': 4 }
 
-/** Octets of an answer; OpenSSH's agent sends no longer ones. */
+/** Bytes of an answer; OpenSSH's agent sends no longer ones. */
 const longestAnswer = 256 * 1024
 
 /** Milliseconds for the list of identities, which needs nobody's consent. */

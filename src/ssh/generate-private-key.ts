@@ -48,33 +48,30 @@ const fieldsOf: Readonly<Record<GeneratedKeyType, () => KeyFields>> = {
 function ed25519Fields(): KeyFields {
   const { privateKey } = generateKeyPairSync('ed25519')
   const jwk = privateKey.export({ format: 'jwk' })
-  const publicKey = octets(jwk.x)
+  const publicKey = bytes(jwk.x)
   return {
     type: 'ssh-ed25519',
     publicFields: [sshString(publicKey)],
-    privateFields: [sshString(publicKey), sshString(Buffer.concat([octets(jwk.d), publicKey]))],
+    privateFields: [sshString(publicKey), sshString(Buffer.concat([bytes(jwk.d), publicKey]))],
   }
 }
 
 function ecdsaFields(): KeyFields {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const jwk = privateKey.export({ format: 'jwk' })
-  const publicFields = [
-    sshString('nistp256'),
-    sshString(Buffer.concat([Buffer.from([4]), octets(jwk.x), octets(jwk.y)])),
-  ]
-  return { type: 'ecdsa-sha2-nistp256', publicFields, privateFields: [...publicFields, sshMpint(octets(jwk.d))] }
+  const publicFields = [sshString('nistp256'), sshString(Buffer.concat([Buffer.from([4]), bytes(jwk.x), bytes(jwk.y)]))]
+  return { type: 'ecdsa-sha2-nistp256', publicFields, privateFields: [...publicFields, sshMpint(bytes(jwk.d))] }
 }
 
 function rsaFields(): KeyFields {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: rsaBits })
   const { n, e, d, qi, p, q } = privateKey.export({ format: 'jwk' })
   const numbers = (...values: readonly (string | undefined)[]): Buffer[] =>
-    values.map((value) => sshMpint(octets(value)))
+    values.map((value) => sshMpint(bytes(value)))
   // The public half begins with the exponent, the private half with the modulus.
   return { type: 'ssh-rsa', publicFields: numbers(e, n), privateFields: numbers(n, e, d, qi, p, q) }
 }
 
-function octets(base64url: string | undefined): Buffer {
+function bytes(base64url: string | undefined): Buffer {
   return Buffer.from(base64url ?? '', 'base64url')
 }

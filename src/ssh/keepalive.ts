@@ -15,7 +15,7 @@ export interface Watched {
 
 /**
  * - `no-answer`: its kernel may be there, but nothing came in answer to so many probes.
- * - `unacknowledged`: TCP sent the same octets again and again, and not even the kernel of the other side answered.
+ * - `unacknowledged`: TCP sent the same bytes again and again, and not even the kernel of the other side answered.
  */
 export type Silence = 'no-answer' | 'unacknowledged'
 
@@ -30,7 +30,7 @@ export interface KeepaliveTimes {
 }
 
 /**
- * Keepalives of all connections. Whatever comes from the other side is a sign of life, as for OpenSSH's ServerAliveInterval, and so are octets of ours
+ * Keepalives of all connections. Whatever comes from the other side is a sign of life, as for OpenSSH's ServerAliveInterval, and so are bytes of ours
  * that it takes in. Probes that are due within a fifth of a second are sent together: the processor then does the same for many devices in a row,
  * which costs a third of doing it for each at a moment of its own.
  */
@@ -98,7 +98,7 @@ function watchOne(
     setImmediate(askTcp)
   }
   const ask = (): void => {
-    // Behind octets that wait for the socket, a probe would tell nothing that they do not.
+    // Behind bytes that wait for the socket, a probe would tell nothing that they do not.
     if (socket.writableLength === 0) probe?.()
   }
   const askTcp = (): void => {
@@ -112,7 +112,7 @@ function watchOne(
     if (probe === undefined) return
     const waits = awaitsReply?.() === true && now() - heardAt < maxReplyWait
     if (!waits) return giveUp('no-answer')
-    // The probe is no longer for the other side, but for TCP: without octets under way it would notice late that the path is dead.
+    // The probe is no longer for the other side, but for TCP: without bytes under way it would notice late that the path is dead.
     if (state !== 'not-read') ask()
   }
   const giveUp = (silence: Silence): void => {
@@ -129,7 +129,7 @@ function watchOne(
   return stop
 }
 
-/** Octets that left this process. */
+/** Bytes that left this process. */
 function sentOn({ bytesWritten, writableLength }: Watched['socket']): number {
   return bytesWritten - writableLength
 }

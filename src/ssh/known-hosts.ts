@@ -30,7 +30,7 @@ export interface KnownHosts {
   readonly problems: readonly KnownHostsProblem[]
 }
 
-/** Octets of the SHA-1 HMAC of a hashed name, and of its salt. */
+/** Bytes of the SHA-1 HMAC of a hashed name, and of its salt. */
 const hashSize = 20
 
 const standardPort = 22

@@ -30,7 +30,7 @@ export function parseKrl(content: Buffer): ParsedRevocations {
   // What was read is kept for long, and the caller may use its buffer again.
   const reader = createWireReader(Buffer.from(content))
   const draft: Draft = { serials: [], keyIds: [], keys: [], fingerprints: [] }
-  reader.octets(magic.length)
+  reader.bytes(magic.length)
   const version = reader.uint32()
   if (reader.failure() === undefined && version !== formatVersion)
     return { ok: false, problem: unsupported(`its format version is ${version}`) }

@@ -43,7 +43,7 @@ export const defaultUserExtensions: readonly string[] = [
   'permit-user-rc',
 ]
 
-/** Octets of the nonce that ssh-keygen makes. */
+/** Bytes of the nonce that ssh-keygen makes. */
 const nonceSize = 32
 
 /**
@@ -91,7 +91,7 @@ export function signCertificate(ca: ParsedKey, request: CertificateRequest): Sig
     : refused('unusable-request', parsed.problem.message, 'look at the key id, the principals and the options')
 }
 
-/** Names in the order of their octets, as the format asks. */
+/** Names in the order of their bytes, as the format asks. */
 function optionList(options: readonly (readonly [string, Buffer])[]): Buffer {
   const sorted = options
     .map(([name, data]) => [Buffer.from(name, 'utf8'), data] as const)

@@ -56,8 +56,8 @@ function fixedSize({ type, size }: VerifyingKey, value: Buffer): Buffer | undefi
 }
 
 /** Some implementations drop leading zeros of an RSA signature (OpenSSH ssh-rsa.c). */
-function leftPadded(octets: Buffer, size: number): Buffer | undefined {
-  return octets.length > size ? undefined : Buffer.concat([Buffer.alloc(size - octets.length), octets])
+function leftPadded(bytes: Buffer, size: number): Buffer | undefined {
+  return bytes.length > size ? undefined : Buffer.concat([Buffer.alloc(size - bytes.length), bytes])
 }
 
 /** Signs with a private key: a signature blob, `string algorithm, string signature`. Throws when OpenSSL refuses the key. */

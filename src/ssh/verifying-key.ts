@@ -9,7 +9,7 @@ export interface VerifyingKey {
   /** The plain key as on the wire (RFC 4253 §6.6), never a certificate; always written in the one shortest way. */
   readonly blob: Buffer
   readonly keyObject: KeyObject
-  /** Octets of a signature: the modulus of an RSA key, a coordinate of an elliptic curve, or 64 of Ed25519. */
+  /** Bytes of a signature: the modulus of an RSA key, a coordinate of an elliptic curve, or 64 of Ed25519. */
   readonly size: number
 }
 
@@ -51,7 +51,7 @@ export function parseVerifyingKey(blob: Buffer): ParsedVerifyingKey {
 
 /**
  * A plain key blob in the one shortest way, so that a key is known again however it was written: with zeros before its numbers,
- * or with octets after its end, which ssh2 overlooks. What cannot be read is left as it is.
+ * or with bytes after its end, which ssh2 overlooks. What cannot be read is left as it is.
  */
 export function canonicalKey(blob: Buffer): Buffer {
   const reader = createWireReader(blob)
@@ -142,8 +142,8 @@ function isCurveType(type: string): type is CurveType {
   return Object.hasOwn(curves, type)
 }
 
-function base64url(octets: Buffer): string {
-  return octets.toString('base64url')
+function base64url(bytes: Buffer): string {
+  return bytes.toString('base64url')
 }
 
 function malformed(why: string): ParsedVerifyingKey {

@@ -7,29 +7,29 @@ export interface WireReader {
   readonly uint8: () => number
   readonly uint32: () => number
   readonly uint64: () => bigint
-  /** The octets of a `string`, a view of the input. */
+  /** The bytes of a `string`, a view of the input. */
   readonly string: () => Buffer
   /** A `string` that is UTF-8 without NUL. */
   readonly text: () => string
   /** The magnitude of an unsigned `mpint` without leading zeros; a negative one is malformed. */
   readonly mpint: () => Buffer
-  /** That many octets as they are. */
-  readonly octets: (count: number) => Buffer
-  /** Octets read so far. */
+  /** That many bytes as they are. */
+  readonly bytes: (count: number) => Buffer
+  /** Bytes read so far. */
   readonly position: () => number
   /** What was read since that position, a view of the input. */
   readonly since: (position: number) => Buffer
-  /** Octets not read yet; 0 once the reader has failed. */
+  /** Bytes not read yet; 0 once the reader has failed. */
   readonly left: () => number
   /** Why a field could not be read, or undefined when all could. */
   readonly failure: () => string | undefined
-  /** The same at the end of the structure, where octets that are left over are malformed too. */
+  /** The same at the end of the structure, where bytes that are left over are malformed too. */
   readonly failureAtEnd: () => string | undefined
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Reads from the first octet on. What it gives are views of the input, not copies. */
+/** Reads from the first byte on. What it gives are views of the input, not copies. */
 export function createWireReader(input: Buffer): WireReader {
   let position = 0
   let failure: string | undefined
@@ -37,7 +37,7 @@ export function createWireReader(input: Buffer): WireReader {
   const fail = (why: string): void => {
     failure ??= why
   }
-  const octets = (count: number): Buffer => {
+  const bytes = (count: number): Buffer => {
     if (count > left()) {
       fail('it is cut off')
       return Buffer.alloc(0)
@@ -45,12 +45,12 @@ export function createWireReader(input: Buffer): WireReader {
     position += count
     return input.subarray(position - count, position)
   }
-  const number = <T>(size: number, read: (octets: Buffer) => T, none: T): T => {
-    const field = octets(size)
+  const number = <T>(size: number, read: (bytes: Buffer) => T, none: T): T => {
+    const field = bytes(size)
     return field.length === size ? read(field) : none
   }
   const uint32 = (): number => number(4, (field) => field.readUInt32BE(), 0)
-  const string = (): Buffer => octets(uint32())
+  const string = (): Buffer => bytes(uint32())
   return {
     uint8: () => number(1, (field) => field.readUInt8(), 0),
     uint32,
@@ -73,10 +73,10 @@ export function createWireReader(input: Buffer): WireReader {
         fail('a number is negative')
         return Buffer.alloc(0)
       }
-      const first = field.findIndex((octet) => octet !== 0)
+      const first = field.findIndex((byte) => byte !== 0)
       return first === -1 ? Buffer.alloc(0) : field.subarray(first)
     },
-    octets,
+    bytes,
     position: () => position,
     since: (start) => input.subarray(start, position),
     left,

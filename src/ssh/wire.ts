@@ -1,4 +1,4 @@
-/** An SSH `string`: its length in four octets, then its octets (RFC 4251 §5). */
+/** An SSH `string`: its length in four bytes, then its bytes (RFC 4251 §5). */
 export function sshString(value: string | Buffer): Buffer {
   const body = typeof value === 'string' ? Buffer.from(value, 'utf8') : value
   const length = Buffer.alloc(4)
@@ -8,7 +8,7 @@ export function sshString(value: string | Buffer): Buffer {
 
 /** An SSH `mpint` of an unsigned big-endian number (RFC 4251 §5). */
 export function sshMpint(magnitude: Buffer): Buffer {
-  const firstSet = magnitude.findIndex((octet) => octet !== 0)
+  const firstSet = magnitude.findIndex((byte) => byte !== 0)
   const trimmed = firstSet === -1 ? Buffer.alloc(0) : magnitude.subarray(firstSet)
   const negative = trimmed.length > 0 && (trimmed[0] ?? 0) >= 0x80
   return sshString(negative ? Buffer.concat([Buffer.from([0]), trimmed]) : trimmed)
@@ -16,14 +16,14 @@ export function sshMpint(magnitude: Buffer): Buffer {
 
 /** An SSH `uint32` (RFC 4251 §5). */
 export function sshUint32(value: number): Buffer {
-  const octets = Buffer.alloc(4)
-  octets.writeUInt32BE(value)
-  return octets
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
 }
 
 /** An SSH `uint64` (RFC 4251 §5). */
 export function sshUint64(value: bigint): Buffer {
-  const octets = Buffer.alloc(8)
-  octets.writeBigUInt64BE(value)
-  return octets
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(value)
+  return bytes
 }

@@ -54,7 +54,7 @@ export interface LastRefusal {
 }
 
 /** One time that a device was seen. */
-export interface Sighting {
+export interface LastSeen {
   readonly at: Date
   /** Where it called from, without port. */
   readonly address: string
@@ -70,7 +70,7 @@ export type RedactedEnrolment = Omit<Enrolment, 'secret'> & { readonly hasSecret
 export const MAX_ADDRESSES = 8
 
 /** The enrolment (or what stands for a part of one) after its device was seen once more. */
-export function withSighting<T extends Seen>(seen: T, { at, address }: Sighting): T & Required<Seen> {
+export function withLastSeen<T extends Seen>(seen: T, { at, address }: LastSeen): T & Required<Seen> {
   return {
     ...seen,
     firstSeen: seen.firstSeen ?? at,

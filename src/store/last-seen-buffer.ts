@@ -1,8 +1,8 @@
-import { type Enrolment, newestAddresses, type Seen, type Sighting, withSighting } from './enrolment.js'
+import { type Enrolment, newestAddresses, type Seen, type LastSeen, withLastSeen } from './enrolment.js'
 
 /** Devices that were seen, not yet written: each device once an interval at most, all of an interval together. */
-export interface Sightings {
-  readonly note: (deviceId: string, sighting: Sighting) => void
+export interface LastSeenBuffer {
+  readonly note: (deviceId: string, lastSeen: LastSeen) => void
   readonly waitsFor: (deviceId: string) => boolean
   /** An enrolment as it is with the sightings of its device that still wait. */
   readonly apply: (enrolment: Enrolment) => Enrolment
@@ -12,7 +12,7 @@ export interface Sightings {
   readonly stop: () => void
 }
 
-export interface SightingsOptions {
+export interface LastSeenBufferOptions {
   /** Milliseconds between a device's first sighting and its being written. */
   readonly interval: number
   /** Writes the sightings of some devices together and drops each, or throws and leaves them waiting for the next interval. */
@@ -25,7 +25,7 @@ export interface SightingsOptions {
 const BATCH = 50
 
 /** Collects sightings and has them written by interval. */
-export function collectSightings({ interval, write, onError }: SightingsOptions): Sightings {
+export function createLastSeenBuffer({ interval, write, onError }: LastSeenBufferOptions): LastSeenBuffer {
   const waiting = new Map<string, Required<Seen>>()
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -52,8 +52,8 @@ export function collectSightings({ interval, write, onError }: SightingsOptions)
   }
 
   return {
-    note: (deviceId, sighting) => {
-      waiting.set(deviceId, withSighting<Seen>(waiting.get(deviceId) ?? { addresses: [] }, sighting))
+    note: (deviceId, lastSeen) => {
+      waiting.set(deviceId, withLastSeen<Seen>(waiting.get(deviceId) ?? { addresses: [] }, lastSeen))
       schedule()
     },
     waitsFor: (deviceId) => waiting.has(deviceId),

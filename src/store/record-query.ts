@@ -1,5 +1,5 @@
 /** Which lines of the record are wanted: those that fit all that is given, the newest first. */
-export interface RecordQuery {
+export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
   readonly user?: string
@@ -13,18 +13,18 @@ export interface RecordQuery {
   readonly until?: number
   readonly limit: number
   /** Where an earlier answer ended. */
-  readonly after?: RecordPosition
+  readonly after?: AuditPosition
 }
 
 /** A place between two lines of the record. */
-export interface RecordPosition {
+export interface AuditPosition {
   readonly time: number
   readonly row: number
 }
 
-export interface RecordPage {
+export interface AuditPage {
   /** The lines as they were written, each a JSON object. */
   readonly lines: readonly string[]
   /** Where the page ended; absent when there is nothing after it. */
-  readonly next?: RecordPosition
+  readonly next?: AuditPosition
 }

@@ -1,6 +1,6 @@
-import type { Enrolment, Sighting, Standing } from './enrolment.js'
+import type { Enrolment, LastSeen, Standing } from './enrolment.js'
 import type { StoredJob } from './job.js'
-import type { GivenEndpoint } from './endpoint-lease.js'
+import type { EndpointLease } from './endpoint-lease.js'
 import type { StoredToken } from './token.js'
 
 /**
@@ -11,7 +11,7 @@ export interface Store {
   readonly enrolments: Enrolments
   readonly tokens: Tokens
   readonly jobs: Jobs
-  readonly endpoints: GivenEndpoints
+  readonly endpoints: EndpointLeases
   readonly attached: AttachedDevices
   /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
   readonly close: () => Promise<StoreResult<undefined>>
@@ -19,7 +19,7 @@ export interface Store {
 
 export interface Enrolments {
   readonly get: (deviceId: string) => Promise<Enrolment | undefined>
-  /** By device id in the order of its octets, all of them unless limited. What changes meanwhile is in it or not. */
+  /** By device id in the order of its bytes, all of them unless limited. What changes meanwhile is in it or not. */
   readonly list: (options?: ListOptions) => Promise<readonly Enrolment[]>
   /** Those that a key is pinned to: how a device that says no id is found. */
   readonly withPin: (blob: Buffer) => Promise<readonly Enrolment[]>
@@ -38,7 +38,7 @@ export interface Enrolments {
    * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a process
    * that is killed before loses it. A device id without enrolment is passed over.
    */
-  readonly touch: (deviceId: string, sighting: Sighting) => void
+  readonly touch: (deviceId: string, lastSeen: LastSeen) => void
 }
 
 /** The tokens of the HTTP API. */
@@ -63,8 +63,8 @@ export interface Jobs {
 }
 
 /** What devices were given of their own; it outlives their enrolment until it is released. */
-export interface GivenEndpoints {
-  readonly list: () => Promise<readonly GivenEndpoint[]>
+export interface EndpointLeases {
+  readonly list: () => Promise<readonly EndpointLease[]>
   /**
    * Releases what these devices have, then gives these endpoints in the place of what their devices had, all in one transaction.
    * No port and no address is held twice: a change that would do that is a mistake of the caller, and throws.
@@ -82,7 +82,7 @@ export interface AttachedDevices {
 
 export interface EndpointChange {
   readonly release: readonly string[]
-  readonly give: readonly GivenEndpoint[]
+  readonly give: readonly EndpointLease[]
 }
 
 export interface ListOptions {

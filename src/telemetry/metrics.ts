@@ -81,7 +81,7 @@ export interface Readings {
   /** Event streams of HTTP clients that are open. */
   readonly eventStreams: number
   /** Carried since the start. */
-  readonly octets: { readonly fromClient: number; readonly fromDevice: number }
+  readonly bytes: { readonly fromClient: number; readonly fromDevice: number }
   /** Connections of clients to the SSH endpoint. */
   readonly clients: number
   /** Call-home connections that are no links yet, by state. */
@@ -289,9 +289,9 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     setAll(handshakes, 'state', now.handshakes)
     setAll(clientHandshakes, 'state', now.clientHandshakes)
     setAll(devices, 'standing', now.devices)
-    relayed.inc({ direction: 'from-client' }, now.octets.fromClient - carried.fromClient)
-    relayed.inc({ direction: 'from-device' }, now.octets.fromDevice - carried.fromDevice)
-    Object.assign(carried, now.octets)
+    relayed.inc({ direction: 'from-client' }, now.bytes.fromClient - carried.fromClient)
+    relayed.inc({ direction: 'from-device' }, now.bytes.fromDevice - carried.fromDevice)
+    Object.assign(carried, now.bytes)
     for (const [via, outcomes] of ended) {
       for (const [outcome, count] of outcomes) rpcs.inc({ via, outcome }, count)
       outcomes.clear()

@@ -71,7 +71,7 @@ describe('of a shell', () => {
   it('has what the device shows, line by line, without secrets', () => {
     const made = transcript({ channel: 'shell', request: 'shell' })
     const shown = 'router> show configuration\r\nsecret "hunter2";\r\ncafé\r\nrouter> '
-    for (const octet of Buffer.from(shown)) made.fromDevice(Buffer.from([octet]), 1)
+    for (const byte of Buffer.from(shown)) made.fromDevice(Buffer.from([byte]), 1)
     made.fromClient(Buffer.from('hunter2\r'), 1)
     made.end(2)
     const text = made

@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest'
-import { createFollowQueue } from '../../src/audit/deferred-tap.js'
+import { createDeferredTap } from '../../src/audit/deferred-tap.js'
 import { waitFor } from '../e2e/parts/wait-for.js'
 
 const looked = () => {
   const seen: string[] = []
-  return { seen, look: (octets: Buffer, at: number) => void seen.push(`${octets.toString()}@${at}`) }
+  return { seen, look: (bytes: Buffer, at: number) => void seen.push(`${bytes.toString()}@${at}`) }
 }
 
 it('in the order in which they came, whoever they belong to', async () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue()
+  const queue = createDeferredTap()
   queue.add(look, Buffer.from('a'), 1)
-  queue.add((octets, at) => look(Buffer.from(`other ${octets.toString()}`), at), Buffer.from('b'), 2)
+  queue.add((bytes, at) => look(Buffer.from(`other ${bytes.toString()}`), at), Buffer.from('b'), 2)
   queue.add(look, Buffer.from('c'), 3)
   expect(seen).toEqual([])
   await waitFor('them to be looked at', () => seen.length === 3)
@@ -20,7 +20,7 @@ it('in the order in which they came, whoever they belong to', async () => {
 
 it('at the end of the turn when they are a handful', async () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue()
+  const queue = createDeferredTap()
   for (let n = 0; n < 17; n += 1) queue.add(look, Buffer.from('a'), n)
   expect(seen).toEqual([])
   await new Promise(setImmediate)
@@ -29,7 +29,7 @@ it('at the end of the turn when they are a handful', async () => {
 
 it('at once when they are many, or large, or when somebody asks', () => {
   const { seen, look } = looked()
-  const queue = createFollowQueue()
+  const queue = createDeferredTap()
   for (let n = 0; n < 64; n += 1) queue.add(look, Buffer.from('a'), n)
   expect(seen).toHaveLength(64)
   queue.add(look, Buffer.alloc(256 * 1024), 0)

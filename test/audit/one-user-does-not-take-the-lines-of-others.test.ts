@@ -39,7 +39,7 @@ function limited(maxReadLines: number) {
   })
   const rpcs = (count: number, changed: Partial<RpcEntry> | ((n: number) => Partial<RpcEntry>) = {}): void => {
     for (let n = 0; n < count; n += 1)
-      record.recorder.rpc({ ...read, ...(typeof changed === 'function' ? changed(n) : changed) })
+      record.auditLog.rpc({ ...read, ...(typeof changed === 'function' ? changed(n) : changed) })
   }
   const pass = (milliseconds: number): void => {
     record.clock.milliseconds += milliseconds
@@ -92,15 +92,15 @@ describe('reads of a user beyond its lines', () => {
     { outcome: 'access-denied' },
     { moreOperations: true },
   ])('%j is never summed', (changed) => {
-    const { rpcs, lines, own, sums, recorder } = limited(0)
+    const { rpcs, lines, own, sums, auditLog } = limited(0)
     rpcs(500, changed)
-    recorder.close()
+    auditLog.close()
     expect([own('poller').length, lines.length, sums()]).toEqual([500, 500, []])
   })
 
   it('refused sessions are never summed', () => {
-    const { recorder, lines } = limited(0)
-    for (let n = 0; n < 500; n += 1) recorder.refused({ ...read }, 'not-connected')
+    const { auditLog, lines } = limited(0)
+    for (let n = 0; n < 500; n += 1) auditLog.refused({ ...read }, 'not-connected')
     expect(lines).toHaveLength(500)
   })
 
@@ -129,13 +129,13 @@ describe('reads of a user beyond its lines', () => {
   })
 
   it('of a session are counted at its end, and told at the latest when the bridge stops', () => {
-    const { recorder, lines } = limited(1)
-    const session = openSession(recorder)
+    const { auditLog, lines } = limited(1)
+    const session = openSession(auditLog)
     for (const id of ['1', '2', '3']) {
       session.fromClient(encodeFrame('end-of-message', `<rpc message-id="${id}" xmlns="${NETCONF_NS}"><get/></rpc>`))
       session.fromDevice(encodeFrame('end-of-message', `<rpc-reply message-id="${id}"><data/></rpc-reply>`))
     }
-    recorder.close()
+    auditLog.close()
     expect(lines.map(({ event }) => event)).toEqual(['session-opened', 'rpc', 'session-closed', 'rpcs-summed'])
     expect(lines.at(-2)).toMatchObject({ rpcs: 3 })
     expect(lines.at(-1)).toMatchObject({ sessionId: 'abcd1234', deviceId: 'router1', operation: 'get', rpcs: 2 })

@@ -6,9 +6,9 @@ import { info, recorded } from './support/recorded.js'
 
 it('whoever begins a session may be told of its RPCs, with when they ended; the record is the same', () => {
   const everybody: RpcEntry[] = []
-  const { recorder, lines, clock } = recorded({ onRpc: (entry) => everybody.push(entry) })
+  const { auditLog, lines, clock } = recorded({ onRpc: (entry) => everybody.push(entry) })
   const told: [RpcEntry, number][] = []
-  const recording = recorder.session(info, (...args) => told.push(args))
+  const recording = auditLog.session(info, (...args) => told.push(args))
   if (!recording.ok) throw new Error(recording.refusal.message)
   const framed = (xml: string) => encodeFrame('end-of-message', xml)
   recording.record.fromClient(framed('<hello/>'))

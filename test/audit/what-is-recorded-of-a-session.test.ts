@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RecordEntry } from '../../src/audit/audit-event.js'
+import type { AuditEvent } from '../../src/audit/audit-event.js'
 import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { info, openSession, recorded } from './support/recorded.js'
@@ -7,14 +7,14 @@ import { info, openSession, recorded } from './support/recorded.js'
 const rpc = (id: string, operation: string) => `<rpc message-id="${id}" xmlns="${NETCONF_NS}">${operation}</rpc>`
 const reply = (id: string, body = '<ok/>') => `<rpc-reply message-id="${id}">${body}</rpc-reply>`
 const subject = { user: 'netops', source: '192.0.2.1:50000', via: 'ssh', deviceId: 'router1', sessionId: 'abcd1234' }
-const rpcsOf = (lines: readonly RecordEntry[]) => lines.filter((line) => line.event === 'rpc')
+const rpcsOf = (lines: readonly AuditEvent[]) => lines.filter((line) => line.event === 'rpc')
 
 describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framing) => {
   const framed = (...messages: string[]) => Buffer.concat(messages.map((one) => encodeFrame(framing, one)))
 
   it('a session is recorded from its beginning to its end, with each RPC', () => {
-    const { recorder, lines, clock } = recorded()
-    const session = openSession(recorder, framing)
+    const { auditLog, lines, clock } = recorded()
+    const session = openSession(auditLog, framing)
     const request = rpc(
       '1',
       '<edit-config><target><candidate/></target><config><password>x</password></config></edit-config>',
@@ -58,8 +58,8 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('RPCs that are pipelined are each told with their own reply, answered in whatever order', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, framing)
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, framing)
     session.fromClient(
       framed(rpc('a', '<get/>'), rpc('b', '<lock><target><running/></target></lock>'), rpc('c', '<commit/>')),
     )
@@ -80,16 +80,16 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('RPCs that share a message-id, or have none, are answered in order', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, framing)
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<one/>'), rpc('1', '<two/>'), '<rpc><three/></rpc>', rpc('4', '<four/>')))
     session.fromDevice(framed(reply('1'), reply('1'), '<rpc-reply><ok/></rpc-reply>', reply('other')))
     expect(rpcsOf(lines).map(({ operation }) => operation)).toEqual(['one', 'two', 'three', 'four'])
   })
 
   it('RPCs whose reply never came, or came in part, are aborted', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, framing)
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<get/>'), rpc('2', '<commit/>')))
     session.fromDevice(framed(reply('1', '<data>x</data>')).subarray(0, -3))
     session.end('link')
@@ -101,8 +101,8 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('a request of which only a part came is none', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, framing)
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<get/>')).subarray(0, -1))
     session.end('client')
     expect(rpcsOf(lines)).toEqual([])
@@ -111,16 +111,16 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
 
 describe('what cannot be followed', () => {
   it('broken framing of a client leaves the octets counted and is told at the end', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, 'chunked')
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, 'chunked')
     session.fromClient(Buffer.from('<rpc/>'))
     session.end('client')
     expect(lines.at(-1)).toMatchObject({ unreadable: ['client'], rpcs: 0 })
   })
 
   it('after broken framing of a device nobody knows what came of the RPCs', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder, 'chunked')
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog, 'chunked')
     session.fromClient(encodeFrame('chunked', rpc('1', '<get/>')))
     session.fromDevice(Buffer.from('<rpc-reply/>'))
     session.end('client')
@@ -129,8 +129,8 @@ describe('what cannot be followed', () => {
   })
 
   it('a client that asks and asks while nothing is answered does not fill the memory', () => {
-    const { recorder, lines } = recorded()
-    const session = openSession(recorder)
+    const { auditLog, lines } = recorded()
+    const session = openSession(auditLog)
     for (let id = 0; id < 5000; id += 1) session.fromClient(encodeFrame('end-of-message', rpc(`${id}`, '<get/>')))
     expect(rpcsOf(lines)).toHaveLength(5000 - 4096)
     expect(rpcsOf(lines)[0]).toMatchObject({ messageId: '0', outcome: 'unknown' })
@@ -138,7 +138,7 @@ describe('what cannot be followed', () => {
 
   it('a fault of the record itself is told, and the session goes on', () => {
     const faults: unknown[] = []
-    const { recorder, lines } = recorded({
+    const { auditLog, lines } = recorded({
       onFault: (error) => faults.push(error),
       observe: () => ({
         fromClient: () => {
@@ -148,7 +148,7 @@ describe('what cannot be followed', () => {
         end: () => undefined,
       }),
     })
-    const session = openSession(recorder)
+    const session = openSession(auditLog)
     session.fromClient(Buffer.from('more'))
     session.end('client')
     expect(faults).toEqual([new Error('a mistake')])
@@ -157,8 +157,8 @@ describe('what cannot be followed', () => {
 })
 
 it.each(['exec', 'shell', 'sftp'] as const)('a session for %s is recorded without RPCs', (channel) => {
-  const { recorder, lines } = recorded()
-  const recording = recorder.session({ ...info, channel, request: 'show version' })
+  const { auditLog, lines } = recorded()
+  const recording = auditLog.session({ ...info, channel, request: 'show version' })
   if (!recording.ok) throw new Error(recording.refusal.message)
   recording.record.fromClient(Buffer.from('<hello/>]]>]]><rpc><get/></rpc>]]>]]>'))
   recording.record.fromDevice(Buffer.from('Junos'))
@@ -173,21 +173,21 @@ describe('while the record cannot be written', () => {
   const sink = { write: () => undefined, problem: () => ({ message: 'no space', hint: 'make room' }) }
 
   it('no session begins, and the client is told why', () => {
-    const { recorder } = recorded({ sink })
-    expect(recorder.session(info)).toMatchObject({ ok: false, refusal: { reason: 'record-not-written' } })
+    const { auditLog } = recorded({ sink })
+    expect(auditLog.session(info)).toMatchObject({ ok: false, refusal: { reason: 'record-not-written' } })
   })
 
   it('sessions begin all the same where that is wanted', () => {
-    const { recorder } = recorded({ sink, whenFull: () => 'continue' })
-    expect(recorder.refusal()).toBeUndefined()
-    expect(recorder.session(info)).toMatchObject({ ok: true })
+    const { auditLog } = recorded({ sink, whenFull: () => 'continue' })
+    expect(auditLog.refusal()).toBeUndefined()
+    expect(auditLog.session(info)).toMatchObject({ ok: true })
   })
 })
 
 it('what was refused is recorded with its reason, and what HTTP calls did with what they say of it', () => {
   const rpcs: unknown[] = []
-  const { recorder, lines } = recorded({ onRpc: (entry) => rpcs.push(entry) })
-  recorder.refused(info, 'no-rights')
+  const { auditLog, lines } = recorded({ onRpc: (entry) => rpcs.push(entry) })
+  auditLog.refused(info, 'no-rights')
   const call = {
     user: 'portal',
     source: 'local',
@@ -200,7 +200,7 @@ it('what was refused is recorded with its reason, and what HTTP calls did with w
     durationSeconds: 0.1,
     outcome: 'ok',
   } as const
-  recorder.rpc(call)
+  auditLog.rpc(call)
   expect(lines).toEqual([
     { time: '2026-01-01T00:00:00.000Z', event: 'session-refused', reason: 'no-rights', ...info },
     { time: '2026-01-01T00:00:00.000Z', event: 'rpc', ...call },
@@ -210,9 +210,9 @@ it('what was refused is recorded with its reason, and what HTTP calls did with w
 
 describe('an RPC that came over HTTP', () => {
   it('has a short line, whatever the caller and the device have written into it', () => {
-    const { recorder, lines } = recorded()
+    const { auditLog, lines } = recorded()
     const long = 'x'.repeat(1_000_000)
-    recorder.rpc({
+    auditLog.rpc({
       ...subject,
       via: 'http',
       messageId: long,

@@ -16,7 +16,7 @@ function write(name: string, text: string, mode: number): void {
 }
 
 /** The warnings about what everybody may read, each as file, key and message. */
-function doubts(): readonly string[] {
+function warnings(): readonly string[] {
   const loaded = loadConfig({ path: 'homeport.yaml', cwd: directory, env: { FROM_OUTSIDE: 'x' } })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.exposed.map(({ file, key, message }) => `${file} ${key} ${message.replace(/^.*\(/, '(')}`)
@@ -28,23 +28,23 @@ const withSecret = (secret: string) =>
 describe('a file with secrets that everybody may read is warned of', () => {
   it('the configuration, where a secret is written into it', () => {
     write('homeport.yaml', withSecret('written-here'), 0o644)
-    expect(doubts()).toEqual(['homeport.yaml devices.0.secret (mode 644)'])
+    expect(warnings()).toEqual(['homeport.yaml devices.0.secret (mode 644)'])
     chmodSync(join(directory, 'homeport.yaml'), 0o640)
-    expect(doubts()).toEqual([])
+    expect(warnings()).toEqual([])
   })
 
   it('not the configuration whose secrets come from elsewhere', () => {
     write('homeport.yaml', withSecret('"${FROM_OUTSIDE}"'), 0o644)
-    expect(doubts()).toEqual([])
+    expect(warnings()).toEqual([])
   })
 
   it('.env, and private keys', () => {
     write('.env', 'A=b\n', 0o604)
     write('key', 'x', 0o644)
     write('homeport.yaml', 'endpoint: { ssh: { host-keys: [key] } }\n', 0o644)
-    expect(doubts()).toEqual(['.env  (mode 604)', 'key endpoint.ssh.host-keys (mode 644)'])
+    expect(warnings()).toEqual(['.env  (mode 604)', 'key endpoint.ssh.host-keys (mode 644)'])
     chmodSync(join(directory, '.env'), 0o600)
     chmodSync(join(directory, 'key'), 0o600)
-    expect(doubts()).toEqual([])
+    expect(warnings()).toEqual([])
   })
 })

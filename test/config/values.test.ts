@@ -58,8 +58,8 @@ describe('sizes', () => {
     ['1KiB', 1024],
     ['3MiB', 3 * 1024 * 1024],
     ['1GiB', 1024 ** 3],
-  ])('%s', (text, octets) => {
-    expect(configOf(`record: { max-size: ${text} }`).record.maxSize).toBe(octets)
+  ])('%s', (text, bytes) => {
+    expect(configOf(`record: { max-size: ${text} }`).record.maxSize).toBe(bytes)
   })
 
   it.each(['64', '64MB', '1.5GiB', '-1KiB', '64 MiB', 'large', '1023B', '2000TiB'])('not %s', (text) => {

@@ -13,7 +13,7 @@ const started = endAfterEach()
 function passwordHash(password: string): string {
   const salt = randomBytes(16)
   const hash = scryptSync(password, salt, 32, { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 27 })
-  const base64 = (octets: Buffer): string => octets.toString('base64').replace(/=+$/, '')
+  const base64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
   return `$scrypt$ln=15,r=8,p=1$${base64(salt)}$${base64(hash)}`
 }
 

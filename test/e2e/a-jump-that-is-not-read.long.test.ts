@@ -18,7 +18,7 @@ describe('a connection inside another one', () => {
     const { inner } = own(await jump(bridge))
     const channel = await openNetconf(inner)
     const hash = createHash('sha256')
-    channel.on('data', (octets: Buffer) => hash.update(octets))
+    channel.on('data', (bytes: Buffer) => hash.update(bytes))
     await once(channel, 'end')
     expect(hash.digest('hex')).toBe(expectedHash(size))
   })
@@ -30,8 +30,8 @@ describe('a connection inside another one', () => {
       const channel = await openNetconf(inner)
       let left = 64 * MiB
       await new Promise<void>((resolve) => {
-        channel.on('data', (octets: Buffer) => {
-          left -= octets.length
+        channel.on('data', (bytes: Buffer) => {
+          left -= bytes.length
           if (left <= 0) resolve()
         })
       })

@@ -98,9 +98,9 @@ async function loggedOut(client: Client): Promise<void> {
   await once(client, 'close')
 }
 
-/** Settles when so many octets have come. */
-function received(channel: ClientChannel, octets: number): Promise<void> {
-  let left = octets
+/** Settles when so many bytes have come. */
+function received(channel: ClientChannel, bytes: number): Promise<void> {
+  let left = bytes
   return new Promise((resolve) => {
     channel.on('data', (chunk: Buffer) => {
       left -= chunk.length

@@ -9,7 +9,7 @@ import { within } from './parts/wait-for.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import { login, openNetconf } from './support/test-client.js'
 
-/** Sends these octets, one write each, and ends nothing. */
+/** Sends these bytes, one write each, and ends nothing. */
 type Stranger = readonly (string | Buffer)[]
 
 describe('bad input on the call-home port is refused with its reason, and everything else goes on', () => {
@@ -47,7 +47,7 @@ describe('bad input on the call-home port is refused with its reason, and everyt
     const socket = await dial()
     // `once` of events would take the reset for a failure.
     const closed = new Promise((resolve) => socket.once('close', resolve))
-    for (const octets of stranger) socket.write(octets)
+    for (const bytes of stranger) socket.write(bytes)
     if (end) socket.end()
     const refusal = await attached.bridge.logged(/^call refused/, {}, { from })
     await within(2_000, 'the bridge to close the connection', closed)
@@ -124,10 +124,8 @@ describe('bad input on the call-home port is refused with its reason, and everyt
   it('a single octet at a time', async () => {
     const socket = await dial()
     const identified = once(socket, 'data')
-    for (const octet of Buffer.from(
-      'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\nSSH-2.0-slow\r\n',
-    ))
-      await new Promise((resolve) => socket.write(Buffer.from([octet]), resolve))
+    for (const byte of Buffer.from('MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\nSSH-2.0-slow\r\n'))
+      await new Promise((resolve) => socket.write(Buffer.from([byte]), resolve))
     expect(String(await identified)).toMatch(/^SSH-2\.0-/)
     socket.destroy()
   })

@@ -102,7 +102,7 @@ describe('SIGTERM', () => {
       password: 'netconf',
       preamble: 'junos',
       secret: 's',
-      manner: 'plain',
+      dialect: 'plain',
     })
     own({ stop: () => device.stop() })
     await bridge.logged(/^link attached/)

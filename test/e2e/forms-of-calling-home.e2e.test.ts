@@ -74,7 +74,7 @@ describe('a device calls home in any form', () => {
   it('in segments of three octets', async () => {
     const keys = await makeTempDir('form')
     const hostKey = await makeSshKey(keys.path, 'ecdsa')
-    const octets = junosPreamble('router1')
+    const bytes = junosPreamble('router1')
     const bridge = own(
       await startBridge({ credentials, devices: [{ id: 'router1', 'host-keys': [hostKey.publicKey] }] }),
     )
@@ -82,7 +82,7 @@ describe('a device calls home in any form', () => {
       await startSshdDevice({
         deviceId: 'router1',
         bridge: { host: bridge.host, port: bridge.callHomePort },
-        preamble: Array.from({ length: Math.ceil(octets.length / 3) }, (_, at) => octets.subarray(at * 3, at * 3 + 3)),
+        preamble: Array.from({ length: Math.ceil(bytes.length / 3) }, (_, at) => bytes.subarray(at * 3, at * 3 + 3)),
         hostKeys: [hostKey],
         login: deviceLogin,
         subsystems: {},

@@ -25,7 +25,7 @@ type Insides = {
     channelData(channel: number, data: Buffer): void
     channelEOF(channel: number): void
     channelClose(channel: number): void
-    channelWindowAdjust(channel: number, octets: number): void
+    channelWindowAdjust(channel: number, bytes: number): void
     session(channel: number, window: number, packetSize: number): void
     subsystem(channel: number, name: string, wantReply: boolean): void
     readonly _packetRW: {

@@ -36,19 +36,19 @@ function get(token: string, { wait = 0, size = 0 } = {}): { readonly body: strin
 const cause = (answer: HttpAnswer): string =>
   (JSON.parse(answer.body) as { type: string }).type.replace('urn:homeport:problem:', '')
 
-/** Octets that the bridge has sent on its sessions over HTTP for somebody. */
+/** Bytes that the bridge has sent on its sessions over HTTP for somebody. */
 async function sentBy(user: string): Promise<number> {
   const { body } = await curl(device.bridge, '/api/v1/sessions', { method: 'GET' })
   const { sessions } = JSON.parse(body) as { sessions: { user: string; bytesFromClient: number }[] }
   return sessions.filter((one) => one.user === user).reduce((sum, one) => sum + one.bytesFromClient, 0)
 }
 
-/** Waits until a request was sent on, after so many octets before it. */
+/** Waits until a request was sent on, after so many bytes before it. */
 async function untilSent(user: string, before: number): Promise<void> {
   await waitFor('the request to be sent to the device', async () => (await sentBy(user)) > before)
 }
 
-/** Octets of the bridge's `<hello>`, and of no request. */
+/** Bytes of the bridge's `<hello>`, and of no request. */
 const hello = 260
 
 /** Begins a request and reads no more of its answer than the head. */
@@ -121,15 +121,15 @@ describe('a reply of 64 MiB', () => {
     await curl(device.bridge, rpc, get('warm', { size: 4 * MIB }))
     const before = await device.bridge.residentMemory()
     const answer = await beginRequest(get('bulk', { size: 64 * MIB }).body)
-    let octets = 0
+    let bytes = 0
     let most = 0
     let tail = ''
     for await (const part of answer as AsyncIterable<Buffer>) {
-      octets += part.length
+      bytes += part.length
       tail = (tail + part.toString('latin1')).slice(-40)
-      if (octets % (4 * MIB) < part.length) most = Math.max(most, await device.bridge.residentMemory())
+      if (bytes % (4 * MIB) < part.length) most = Math.max(most, await device.bridge.residentMemory())
     }
-    expect(octets).toBeGreaterThan(64 * MIB)
+    expect(bytes).toBeGreaterThan(64 * MIB)
     expect(tail).toMatch(/x<\/text><\/data><\/rpc-reply>$/)
     expect(most - before).toBeLessThan(40 * MIB)
   })
@@ -155,10 +155,9 @@ describe('a reply of 64 MiB', () => {
     stop()
     expect(performance.now() - began).toBeLessThan(10_000)
     // Their reader comes back to them.
-    let octets = 0
-    for (const answer of [slow, another])
-      for await (const part of answer as AsyncIterable<Buffer>) octets += part.length
-    expect(octets).toBeGreaterThan(128 * MIB)
+    let bytes = 0
+    for (const answer of [slow, another]) for await (const part of answer as AsyncIterable<Buffer>) bytes += part.length
+    expect(bytes).toBeGreaterThan(128 * MIB)
   })
 })
 

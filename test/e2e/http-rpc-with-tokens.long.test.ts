@@ -33,7 +33,7 @@ beforeAll(async () => {
     username: 'netconf',
     password: 'pw-device',
     hostKey: generatePrivateKey('ed25519', 'test'),
-    manner: 'plain',
+    dialect: 'plain',
   })
   caller = createCaller(bridge, 1)
   await bridge.logged(/^link attached/, { deviceId: 'router2' })

@@ -17,7 +17,7 @@ import { opsUser } from './support/users.js'
 
 const own = endAfterEach()
 const messages = 40
-/** Octets after which it exchanges keys anew: a few messages of 1,000. */
+/** Bytes after which it exchanges keys anew: a few messages of 1,000. */
 const rekeyBytes = 4_000
 
 describe('a session goes on through key exchange after key exchange', () => {

@@ -15,8 +15,8 @@ describe('octets between a client and its device', () => {
   it('a reply of 64 MiB arrives intact, read by OpenSSH', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.send(64 * MiB) }))
     const { stdout, status } = await startSsh(clientLogin(bridge, 'router1')).ended()
-    expect({ octets: stdout.length, hash: createHash('sha256').update(stdout).digest('hex'), status }).toEqual({
-      octets: 64 * MiB,
+    expect({ bytes: stdout.length, hash: createHash('sha256').update(stdout).digest('hex'), status }).toEqual({
+      bytes: 64 * MiB,
       hash: expectedHash(64 * MiB),
       status: 0,
     })
@@ -38,17 +38,17 @@ describe('octets between a client and its device', () => {
     ],
     ['base:1.1', '\n#4\n<rpc\n#18\n message-id="102"\n\n#2\n/>\n##\n\n#11\n<rpc>ä</rpc\n#1\n>\n##\n'],
   ])('%s framing passes untouched, split at any octet', async (_name, conversation) => {
-    const octets = Buffer.from(conversation)
+    const bytes = Buffer.from(conversation)
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.echo() }))
     const client = own(await login(bridge, 'router1'))
-    for (let at = 1; at < octets.length; at += 1) {
+    for (let at = 1; at < bytes.length; at += 1) {
       const channel = await openNetconf(client)
       const whole = readAll(channel)
       const first = once(channel, 'data')
-      channel.write(octets.subarray(0, at))
+      channel.write(bytes.subarray(0, at))
       await first
-      channel.end(octets.subarray(at))
-      expect((await whole).output.toString('latin1'), `split at ${at}`).toBe(octets.toString('latin1'))
+      channel.end(bytes.subarray(at))
+      expect((await whole).output.toString('latin1'), `split at ${at}`).toBe(bytes.toString('latin1'))
     }
   })
 

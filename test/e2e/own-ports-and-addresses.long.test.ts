@@ -40,8 +40,8 @@ async function stretchWithTakenPort(length: number): Promise<number> {
 async function greeting(port: number, host = '127.0.0.1'): Promise<string> {
   const socket = connect({ host, port })
   try {
-    const [octets] = (await once(socket, 'data')) as [Buffer]
-    return octets.toString().trim()
+    const [bytes] = (await once(socket, 'data')) as [Buffer]
+    return bytes.toString().trim()
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error)
   } finally {

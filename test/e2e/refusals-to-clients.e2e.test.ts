@@ -8,7 +8,7 @@ import { clientLogin } from './support/client-login.js'
 import { login, openNetconf } from './support/test-client.js'
 import { opsUser } from './support/users.js'
 
-/** Stands for octets that ssh2 cannot be given, because it encodes names as UTF-8; as many as there are characters. */
+/** Stands for bytes that ssh2 cannot be given, because it encodes names as UTF-8; as many as there are characters. */
 const notUtf8 = 'not-utf-8@router1'
 
 describe('a client that gets no session is told why, and never hangs', () => {
@@ -180,7 +180,7 @@ describe('a client that gets no session is told why, and never hangs', () => {
   })
 })
 
-/** One password attempt; what stands for octets that are not UTF-8 is written as such. */
+/** One password attempt; what stands for bytes that are not UTF-8 is written as such. */
 function oneAttempt(username: string): ssh2.AuthHandlerMiddleware {
   let attempted = false
   return (_left, _partial, next) => {

@@ -40,7 +40,7 @@ describe('a viewer on netconfd', () => {
   let netconfd: Netconfd
   let attached: AttachedDevice
   let directory: TempDir
-  /** All octets that the device’s NETCONF server was given, in all sessions. */
+  /** All bytes that the device’s NETCONF server was given, in all sessions. */
   const arrived = (): Promise<string> => readFile(join(directory.path, 'arrived'), 'utf8')
 
   beforeAll(async () => {

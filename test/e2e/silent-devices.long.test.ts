@@ -240,13 +240,13 @@ async function sessions(bridge: RunningBridge): Promise<readonly Session[]> {
   return (JSON.parse(answer.body) as { readonly sessions: readonly Session[] }).sessions
 }
 
-/** The octets of our hello and of the RPC after it; the one alone is shorter. */
+/** The bytes of our hello and of the RPC after it; the one alone is shorter. */
 async function sessionOn(bridge: RunningBridge): Promise<void> {
   await sent(bridge, hello.length + rpc.length)
 }
 
-/** Settles when a session has carried so many octets to the device. */
-async function sent(bridge: RunningBridge, octets: number): Promise<void> {
-  const found = async () => (await sessions(bridge)).some(({ bytesFromClient }) => bytesFromClient >= octets)
-  await waitFor(`a session with ${octets} octets for the device`, found)
+/** Settles when a session has carried so many bytes to the device. */
+async function sent(bridge: RunningBridge, bytes: number): Promise<void> {
+  const found = async () => (await sessions(bridge)).some(({ bytesFromClient }) => bytesFromClient >= bytes)
+  await waitFor(`a session with ${bytes} octets for the device`, found)
 }

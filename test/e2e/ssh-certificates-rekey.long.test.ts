@@ -35,7 +35,7 @@ afterEach(async () => {
 })
 
 /** The SHA-256 of a stream; `each` hears of every chunk. */
-async function hashOf(stream: Readable, each: (octets: number) => void = () => undefined): Promise<string> {
+async function hashOf(stream: Readable, each: (bytes: number) => void = () => undefined): Promise<string> {
   const hash = createHash('sha256')
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     hash.update(chunk)
@@ -94,8 +94,8 @@ describe('an ssh2 Client, on the link to a real sshd', () => {
     const link = await linkTo([])
     const { _protocol: protocol } = link.client as unknown as { readonly _protocol: { rekey(): void } }
     let since = 0
-    const hash = await hashOf(await openNetconf(link), (octets) => {
-      since += octets
+    const hash = await hashOf(await openNetconf(link), (bytes) => {
+      since += bytes
       if (since < MiB) return
       since = 0
       protocol.rekey()

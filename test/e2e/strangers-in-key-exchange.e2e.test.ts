@@ -28,13 +28,13 @@ const mersenneExponents = [2203, 4423, 9941] as const
 const honestSizes = [2048, 4096, 8192] as const
 
 const allOnes = (bits: number): Buffer => {
-  const octets = Buffer.alloc(Math.ceil(bits / 8), 0xff)
-  octets[0] = 0xff >> (octets.length * 8 - bits)
-  return octets
+  const bytes = Buffer.alloc(Math.ceil(bits / 8), 0xff)
+  bytes[0] = 0xff >> (bytes.length * 8 - bits)
+  return bytes
 }
 const group = (prime: Buffer): Buffer =>
   Buffer.concat([Buffer.from([gexGroup]), sshMpint(prime), sshMpint(Buffer.from([2]))])
-const initOf = (octets: number): Buffer => Buffer.concat([Buffer.from([dhInit]), sshString(Buffer.alloc(octets, 0x7f))])
+const initOf = (bytes: number): Buffer => Buffer.concat([Buffer.from([dhInit]), sshString(Buffer.alloc(bytes, 0x7f))])
 const rsaKey = (exponent: number, modulus: number): RawHostKey => ({
   ...newRawHostKey(),
   blob: Buffer.concat([
@@ -155,9 +155,9 @@ describe('whatever strangers send in key exchange, a session that is live goes o
       ['diffie-hellman-group14-sha256', 34_000],
       ['diffie-hellman-group14-sha256', 0],
       ['curve25519-sha256', 0],
-    ])('a public value for %s of %i octets', async (kex, octets) => {
+    ])('a public value for %s of %i octets', async (kex, bytes) => {
       const peer = await asClient()
-      peer.send(kexInit({ kex: [kex] }), initOf(octets))
+      peer.send(kexInit({ kex: [kex] }), initOf(bytes))
       await closed(peer)
     })
 

@@ -61,8 +61,8 @@ describe('strangers on the port of clients keep nobody else out', () => {
     const socket = connect({ host, port, localAddress: from } satisfies NetConnectOpts)
     let received = ''
     socket.on('error', () => undefined)
-    socket.on('data', (octets: Buffer) => {
-      received += octets.toString('latin1')
+    socket.on('data', (bytes: Buffer) => {
+      received += bytes.toString('latin1')
     })
     own({ stop: () => void socket.destroy() })
     return Object.assign(socket, { received: () => received })
@@ -157,14 +157,14 @@ describe('strangers on the port of clients keep nobody else out', () => {
   })
 
   it('who dials the wrong port is named: HTTP, TLS, a device with its initiation sequence', async () => {
-    for (const [octets, reason] of [
+    for (const [bytes, reason] of [
       ['GET / HTTP/1.1\r\n\r\n', 'http-on-client-port'],
       [Buffer.from('16030100f8010000f40303', 'hex'), 'tls-on-client-port'],
       ['MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router9\r\n', 'device-on-client-port'],
     ] as const) {
       const from = attached.bridge.lines.all.length
       const socket = dial(HONEST)
-      socket.write(octets)
+      socket.write(bytes)
       const line = await attached.bridge.logged(/^client refused/, { reason }, { from })
       expect(String(line['source'])).toContain(HONEST)
       await within(5_000, 'it to be closed', closeOf(socket))
@@ -216,9 +216,9 @@ describe('strangers on the port of clients keep nobody else out', () => {
       far.pipe(near)
       const held: Buffer[] = []
       // The identification and what the client sends after it had read the bridge's.
-      near.on('data', (octets: Buffer) => {
-        if (held.length < 2) held.push(octets)
-        else far.write(octets)
+      near.on('data', (bytes: Buffer) => {
+        if (held.length < 2) held.push(bytes)
+        else far.write(bytes)
         if (held.length === 2) far.write(Buffer.concat(held.splice(0, 2, Buffer.alloc(0), Buffer.alloc(0))))
       })
       near.on('close', () => far.destroy())

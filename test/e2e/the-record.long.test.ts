@@ -13,7 +13,7 @@ import { startAttachedDevice } from './support/attached-device.js'
 import type { RunningBridge } from './support/bridge.js'
 import { clientLogin } from './support/client-login.js'
 import { operate } from './support/homeport-command.js'
-import { type RecordLine, recorded, recordLines, recordOf } from './support/record-lines.js'
+import { type AuditLine, recorded, auditLines, recordOf } from './support/record-lines.js'
 import { endAfterEach } from './support/resources.js'
 import { opsUser } from './support/users.js'
 
@@ -24,7 +24,7 @@ const hello = (version: string): string =>
 const rpc = (id: string | number, operation = '<get/>'): string =>
   `<rpc message-id="${id}" xmlns="${base}">${operation}</rpc>`
 const chunked = (message: string): string => `\n#${Buffer.byteLength(message)}\n${message}\n##\n`
-const closed = (lines: readonly RecordLine[], count: number): boolean =>
+const closed = (lines: readonly AuditLine[], count: number): boolean =>
   lines.filter(({ event }) => event === 'session-closed').length === count
 
 describe('against the log of a real NETCONF server', () => {
@@ -137,7 +137,7 @@ describe('a session that ends before its reply', () => {
     const exited = new Promise((resolve) => bridge.process.once('exit', resolve))
     bridge.process.kill('SIGTERM')
     await exited
-    expect((await recordLines(file)).map(({ event, outcome, endedBy }) => [event, outcome ?? endedBy])).toEqual([
+    expect((await auditLines(file)).map(({ event, outcome, endedBy }) => [event, outcome ?? endedBy])).toEqual([
       ['session-opened', undefined],
       ['rpc', 'aborted'],
       ['session-closed', 'shutdown'],
@@ -156,7 +156,7 @@ it('a bridge that is killed has written every line but those of the last second'
   const exited = new Promise((resolve) => bridge.process.once('exit', resolve))
   bridge.process.kill('SIGKILL')
   await exited
-  const lines = await recordLines(recordOf(bridge))
+  const lines = await auditLines(recordOf(bridge))
   expect(lines.flatMap(({ event, messageId }) => (event === 'rpc' ? [Number(messageId)] : []))).toEqual(
     Array.from({ length: count }, (_, id) => id),
   )

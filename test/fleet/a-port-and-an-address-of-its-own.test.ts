@@ -7,7 +7,7 @@ import {
 } from '../../src/fleet/endpoints/endpoint-assignments.js'
 import type { AddressPrefix } from '../../src/fleet/endpoints/endpoint-pool.js'
 import type { Device } from '../../src/fleet/fleet.js'
-import type { GivenEndpoint } from '../../src/store/endpoint-lease.js'
+import type { EndpointLease } from '../../src/store/endpoint-lease.js'
 import type { Store } from '../../src/store/store.js'
 
 const loopback: AddressPrefix = { family: 'ipv4', network: 0x7f010000n, bits: 16 }
@@ -23,8 +23,8 @@ const devices = (count: number, prefix = 'r'): Device[] =>
   Array.from({ length: count }, (_, at) => device(`${prefix}${at}`))
 
 /** A store that keeps what it is given, and refuses what no store may hold. */
-function storeInMemory(): { readonly store: Pick<Store, 'endpoints'>; readonly held: Map<string, GivenEndpoint> } {
-  const held = new Map<string, GivenEndpoint>()
+function storeInMemory(): { readonly store: Pick<Store, 'endpoints'>; readonly held: Map<string, EndpointLease> } {
+  const held = new Map<string, EndpointLease>()
   return {
     held,
     store: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ChannelPurpose } from '../../src/fleet/link.js'
-import { shownRequest } from '../../src/fleet/describe-request.js'
+import { describeRequest } from '../../src/fleet/describe-request.js'
 
 describe('a request in a log or an answer', () => {
   it.each<[ChannelPurpose, string]>([
@@ -13,6 +13,6 @@ describe('a request in a log or an answer', () => {
     [{ kind: 'exec', command: "'secret' | sh" }, 'command'],
     [{ kind: 'exec', command: '' }, 'command'],
   ])('has no more of a command than its first word: %j', (request, shown) => {
-    expect(shownRequest(request)).toBe(shown)
+    expect(describeRequest(request)).toBe(shown)
   })
 })

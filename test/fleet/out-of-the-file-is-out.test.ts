@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ConfiguredDevice } from '../../src/fleet/enrolment/enrolled-device.js'
-import { createEnrolmentDesk, type EnrolmentDesk } from '../../src/fleet/enrolment/enrolment-service.js'
+import { createEnrolmentService, type EnrolmentService } from '../../src/fleet/enrolment/enrolment-service.js'
 import { createFleetEmitter } from '../../src/fleet/events.js'
 import { knownHostsLine } from '../../src/ssh/known-hosts.js'
 import { type PublicKey, publicKeyLine } from '../../src/ssh/public-key.js'
@@ -14,7 +14,7 @@ import type { Store } from '../../src/store/store.js'
 import type { Claim } from '../../src/trust/claim.js'
 import { initiationHmac } from '../../src/trust/ssh/initiation-hmac.js'
 import { judgeHostKey } from '../../src/trust/ssh/judge-host-key.js'
-import { shownKey } from '../../src/trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../src/trust/ssh/key-fingerprint.js'
 import { approveShown } from './support/approve.js'
 import { configuredDevice } from '../southbound/support/call-home.js'
 import { hostKey } from '../trust/support/host-keys.js'
@@ -25,7 +25,7 @@ const source = '192.0.2.1:1000'
 
 let directory: string
 let store: Store
-let desk: EnrolmentDesk
+let service: EnrolmentService
 let gone: string[]
 const key = hostKey(1)
 const otherKey = hostKey(2)
@@ -34,7 +34,7 @@ async function start(configured: readonly ConfiguredDevice[]): Promise<void> {
   const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
   if (!opened.ok) throw new Error(opened.problem.message)
   store = opened.store
-  desk = await createEnrolmentDesk({
+  service = await createEnrolmentService({
     store,
     events: createFleetEmitter(),
     configured,
@@ -48,13 +48,13 @@ async function start(configured: readonly ConfiguredDevice[]): Promise<void> {
 }
 
 const ways: Readonly<Record<string, (configured: readonly ConfiguredDevice[]) => Promise<void>>> = {
-  'a reload': async (configured) => desk.configure(configured, limits, 10),
+  'a reload': async (configured) => service.configure(configured, limits, 10),
   'a restart': async (configured) => {
     await store.close()
     await start(configured)
   },
   'a reload and a restart': async (configured) => {
-    desk.configure(configured, limits, 10)
+    service.configure(configured, limits, 10)
     await store.close()
     await start(configured)
   },
@@ -64,12 +64,12 @@ const ways: Readonly<Record<string, (configured: readonly ConfiguredDevice[]) =>
 function outcome(shows: PublicKey = key, secret?: string, knownHosts: readonly string[] = []): string {
   const announced = secret === undefined ? {} : { hostKey: shows, hmac: initiationHmac(secret, publicKeyLine(shows)) }
   const claim: Claim = { form: 'junos', deviceIds: ['r1'], ...announced }
-  return wordOf(judgeHostKey(claim, shows.blob, desk.known(), anchorsWith({ knownHosts }), new Date()))
+  return wordOf(judgeHostKey(claim, shows.blob, service.known(), anchorsWith({ knownHosts }), new Date()))
 }
 
 async function approve(): Promise<void> {
-  const held = desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
-  expect(await approveShown(desk, 'r1', 'alice')).toMatchObject({ ok: true })
+  const held = service.holdPending({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
+  expect(await approveShown(service, 'r1', 'alice')).toMatchObject({ ok: true })
   expect(await held).toBe('decided')
 }
 
@@ -87,24 +87,24 @@ afterEach(async () => {
 
 describe.each(Object.entries(ways))('a device that %s takes out of the file is out', (_way, change) => {
   it.each<[string, Partial<ConfiguredDevice>, () => Promise<unknown> | undefined, string, readonly string[]]>([
-    ['the HMAC of its secret', { secret: 's' }, () => desk.bind('r1', key.blob, 'hmac'), 's', []],
+    ['the HMAC of its secret', { secret: 's' }, () => service.bind('r1', key.blob, 'hmac'), 's', []],
     ['its host keys in the file', { pins: [key] }, () => undefined, 's', []],
-    ['its first use', {}, () => desk.bind('r1', key.blob, 'first-use'), 's', []],
+    ['its first use', {}, () => service.bind('r1', key.blob, 'first-use'), 's', []],
     ['an operator', {}, approve, 's', []],
     ['known_hosts', {}, () => undefined, 's', [listed]],
   ])('that was proven by %s', async (_proof, entry, enrol, secret, knownHosts) => {
     await start([configuredDevice('r1', entry)])
     await enrol()
-    desk.seen('r1', source)
-    desk.refused(refusal)
+    service.seen('r1', source)
+    service.refused(refusal)
     expect(outcome(key, secret, knownHosts)).toMatch(/^trusted/)
 
     await change([])
-    expect(desk.devices()).toEqual([])
-    expect(desk.expects('r1')).toBe(false)
+    expect(service.devices()).toEqual([])
+    expect(service.expects('r1')).toBe(false)
     expect(outcome(key, secret, knownHosts)).toBe('pending')
-    expect(await desk.get('r1')).toBeUndefined()
-    expect(desk.countByStanding()).toEqual({ configured: 0, approved: 0, pending: 0, rejected: 0 })
+    expect(await service.get('r1')).toBeUndefined()
+    expect(service.countByStanding()).toEqual({ configured: 0, approved: 0, pending: 0, rejected: 0 })
     expect(gone).toEqual(['r1'])
 
     await change([configuredDevice('r1')])
@@ -123,41 +123,41 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
   it('unless it was never in it', async () => {
     await start([configuredDevice('another', { secret: 's' })])
     await approve()
-    await desk.add({ deviceId: 'added', secret: 'of its own' }, 'alice')
-    await desk.bind('added', otherKey.blob, 'hmac')
+    await service.add({ deviceId: 'added', secret: 'of its own' }, 'alice')
+    await service.bind('added', otherKey.blob, 'hmac')
     await change([])
     expect(outcome()).toBe('trusted by pin')
-    expect(desk.known().byId('added')?.pins).toHaveLength(1)
+    expect(service.known().byId('added')?.pins).toHaveLength(1)
     expect(gone).toEqual([])
   })
 
   it('and rejected again where it was rejected before the file vouched for it', async () => {
     await start([])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
-    await desk.reject('r1', 'alice')
+    void service.holdPending({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
+    await service.reject('r1', 'alice')
     await change([configuredDevice('r1', { secret: 's' })])
     expect(outcome(key, 's')).toBe('trusted by hmac')
-    await desk.bind('r1', key.blob, 'hmac')
+    await service.bind('r1', key.blob, 'hmac')
     expect(outcome(key, 's')).toBe('trusted by pin')
-    expect(await desk.get('r1')).toMatchObject({ standing: 'configured' })
+    expect(await service.get('r1')).toMatchObject({ standing: 'configured' })
     await change([])
     expect(outcome(key, 's')).toBe('rejected')
-    expect(await desk.get('r1')).toMatchObject({ standing: 'rejected', pins: [] })
+    expect(await service.get('r1')).toMatchObject({ standing: 'rejected', pins: [] })
     expect(gone).toEqual(['r1'])
   })
 
   it('and pending still where it waited for a decision', async () => {
     await start([configuredDevice('r1')])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
+    void service.holdPending({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
     await change([])
-    expect(await desk.get('r1')).toMatchObject({ standing: 'pending', presented: shownKey(key.blob) })
+    expect(await service.get('r1')).toMatchObject({ standing: 'pending', presented: keyFingerprint(key.blob) })
   })
 })
 
 describe.each(Object.entries(ways))('what proves a device of the file changes by %s', (_way, change) => {
   beforeEach(async () => {
     await start([configuredDevice('r1', { secret: 'old' })])
-    await desk.bind('r1', key.blob, 'hmac')
+    await service.bind('r1', key.blob, 'hmac')
     expect(outcome(key, 'old')).toBe('trusted by pin')
     expect(outcome(otherKey, 'old')).toBe('host-key-not-pinned')
   })
@@ -167,15 +167,15 @@ describe.each(Object.entries(ways))('what proves a device of the file changes by
     expect(outcome(key, 'old')).toBe('wrong-hmac')
     expect(outcome(key, 'new')).toBe('trusted by hmac')
     expect(outcome(otherKey, 'new')).toBe('trusted by hmac')
-    expect(await desk.get('r1')).toMatchObject({ standing: 'configured', pins: [] })
-    await desk.bind('r1', otherKey.blob, 'hmac')
+    expect(await service.get('r1')).toMatchObject({ standing: 'configured', pins: [] })
+    await service.bind('r1', otherKey.blob, 'hmac')
     expect(outcome(key, 'new')).toBe('host-key-not-pinned')
   })
 
   it('no secret: nothing proves it', async () => {
     await change([configuredDevice('r1')])
     expect(outcome(key, 'old')).toBe('pending')
-    expect(desk.known().byPin(key.blob)).toEqual([])
+    expect(service.known().byPin(key.blob)).toEqual([])
   })
 
   it('the same secret: the pin stays', async () => {
@@ -193,9 +193,9 @@ describe('a line of known_hosts', () => {
 
   it('proves a device that an operator let in, and no pending one', async () => {
     await start([])
-    void desk.pend({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
+    void service.holdPending({ deviceId: 'r1', key: key.blob, source }, new AbortController().signal)
     expect(outcome(key, undefined, [listed])).toBe('pending')
-    await approveShown(desk, 'r1', 'alice')
+    await approveShown(service, 'r1', 'alice')
     expect(outcome(key, undefined, [listed])).toBe('trusted by pin')
   })
 })
@@ -203,13 +203,13 @@ describe('a line of known_hosts', () => {
 describe('a device of the file that nothing proves', () => {
   it('is configured, whatever was seen of it, until somebody decides on it', async () => {
     await start([configuredDevice('r1')])
-    desk.refused(refusal)
-    expect(await desk.get('r1')).toMatchObject({ standing: 'configured', lastRefusal: { reason: 'login-failed' } })
-    expect(desk.countByStanding()).toMatchObject({ configured: 1, approved: 0 })
+    service.refused(refusal)
+    expect(await service.get('r1')).toMatchObject({ standing: 'configured', lastRefusal: { reason: 'login-failed' } })
+    expect(service.countByStanding()).toMatchObject({ configured: 1, approved: 0 })
     await ways['a restart']?.([configuredDevice('r1')])
-    expect(await desk.get('r1')).toMatchObject({ standing: 'configured' })
+    expect(await service.get('r1')).toMatchObject({ standing: 'configured' })
     await approve()
-    expect(await desk.get('r1')).toMatchObject({ standing: 'approved' })
+    expect(await service.get('r1')).toMatchObject({ standing: 'approved' })
   })
 })
 
@@ -243,7 +243,7 @@ describe('a store of version 0.1.0', () => {
     rows('r1', decision, pinnedBy, secret)
     await start([])
     expect(outcome(key, secret ?? undefined)).toBe(expected)
-    expect(desk.expects('r1')).toBe(expected !== 'pending')
+    expect(service.expects('r1')).toBe(expected !== 'pending')
     expect(gone).toEqual(expected === 'pending' ? ['r1'] : [])
   })
 

@@ -35,21 +35,21 @@ describe('a session', () => {
       deviceId: 'router1',
       client,
       request: netconf,
-      octets: { fromClient: 5, fromDevice: 8 },
+      bytes: { fromClient: 5, fromDevice: 8 },
     })
     session.carried('fromClient', 1)
-    expect(listed?.octets.fromClient).toBe(5)
+    expect(listed?.bytes.fromClient).toBe(5)
     link.closeChannel(0)
     await settled()
     expect(await fleet.sessions()).toEqual([])
-    expect(closed).toEqual([expect.objectContaining({ id: session.id, octets: { fromClient: 6, fromDevice: 8 } })])
+    expect(closed).toEqual([expect.objectContaining({ id: session.id, bytes: { fromClient: 6, fromDevice: 8 } })])
     expect(closed[0]?.killedBy).toBeUndefined()
     // What was carried stays counted.
     expect(await fleet.counts()).toEqual({
       links: 1,
       sessions: { ssh: 0, http: 0 },
       waitingSessions: 0,
-      octets: { fromClient: 6, fromDevice: 8 },
+      bytes: { fromClient: 6, fromDevice: 8 },
     })
   })
 

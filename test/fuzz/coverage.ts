@@ -18,7 +18,7 @@ interface Script {
   readonly functions: readonly { readonly ranges: readonly Range[] }[]
 }
 
-/** Code of ours, and of the libraries that read strangers' octets for us. */
+/** Code of ours, and of the libraries that read strangers' bytes for us. */
 const LOOKED_AT = /\/src\/|\/node_modules\/(?:saxes|yaml|ssh2|zod)\//
 
 /** Watches which blocks of code this thread runs, by V8's own coverage. */

@@ -1,4 +1,4 @@
-/* `npm run fuzz`: gives what reads strangers' octets inputs that nobody thought of. */
+/* `npm run fuzz`: gives what reads strangers' bytes inputs that nobody thought of. */
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -15,7 +15,7 @@ const USAGE = `npm run fuzz -- [--seconds N] [--seed S] [--target NAME]... [--in
   --input    tries the octets of a file, once, with the one target
 `
 
-/** Octets of an input that a stuck thread can still tell. */
+/** Bytes of an input that a stuck thread can still tell. */
 const MOST_TOLD = 1024 * 1024
 
 /** Milliseconds after which an input that is still being tried counts as never ending. */
@@ -94,7 +94,7 @@ async function runInThread(target: Target, seed: number, seconds: number): Promi
   const shared = {
     runs: new Int32Array(new SharedArrayBuffer(4)),
     length: new Int32Array(new SharedArrayBuffer(4)),
-    octets: new Uint8Array(new SharedArrayBuffer(MOST_TOLD)),
+    bytes: new Uint8Array(new SharedArrayBuffer(MOST_TOLD)),
   }
   const corpus = (await readCorpus(target.name)).map(({ input }) => input)
   const workerData: WorkerData = { target: target.name, seed, seconds, corpus, ...shared }
@@ -102,7 +102,7 @@ async function runInThread(target: Target, seed: number, seconds: number): Promi
   const failed = (error: string): RunOutcome => ({
     ok: false,
     runs: Atomics.load(shared.runs, 0),
-    input: Buffer.from(shared.octets.slice(0, Atomics.load(shared.length, 0))),
+    input: Buffer.from(shared.bytes.slice(0, Atomics.load(shared.length, 0))),
     error,
   })
   return new Promise((resolve) => {
@@ -116,7 +116,7 @@ async function runInThread(target: Target, seed: number, seconds: number): Promi
     }, 500)
     const end = (outcome: RunOutcome): void => {
       clearInterval(watchdog)
-      // A Buffer comes out of a thread as plain octets.
+      // A Buffer comes out of a thread as plain bytes.
       resolve(outcome.ok ? outcome : { ...outcome, input: Buffer.from(outcome.input) })
       void worker.terminate()
     }

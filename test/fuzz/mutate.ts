@@ -6,13 +6,13 @@ export interface Material {
   readonly corpus: readonly Buffer[]
   /** Words of the format. */
   readonly words: readonly Buffer[]
-  /** Octets of the result at most. */
+  /** Bytes of the result at most. */
   readonly maxSize: number
 }
 
 type Mutation = (input: Buffer, random: Random, material: Material) => Buffer
 
-/** Octets and numbers at which code tends to change its mind. */
+/** Bytes and numbers at which code tends to change its mind. */
 const EDGES = [0, 1, 2, 7, 8, 9, 10, 13, 31, 32, 34, 38, 60, 62, 63, 64, 92, 93, 127, 128, 191, 192, 254, 255]
 const LENGTHS = [0, 1, 4, 255, 256, 4095, 4096, 32768, 35000, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff]
 const DECIMALS = [
@@ -31,10 +31,10 @@ const DECIMALS = [
 ]
 
 const mutations: readonly Mutation[] = [
-  // A bit, an octet, a run of octets.
+  // A bit, an byte, a run of bytes.
   (input, random) =>
-    changed(input, (octets, at) => octets.writeUInt8((octets[at] ?? 0) ^ (1 << random.below(8)), at), random),
-  (input, random) => changed(input, (octets, at) => octets.writeUInt8(random.pick(EDGES), at), random),
+    changed(input, (bytes, at) => bytes.writeUInt8((bytes[at] ?? 0) ^ (1 << random.below(8)), at), random),
+  (input, random) => changed(input, (bytes, at) => bytes.writeUInt8(random.pick(EDGES), at), random),
   (input, random) => spliced(input, random.below(input.length + 1), 0, random.bytes(1 + random.below(8))),
   (input, random) => cut(input, random, 1 + random.below(4)),
   (input, random) => cut(input, random, 1 + random.below(Math.max(1, input.length >> 1))),
@@ -72,9 +72,9 @@ const mutations: readonly Mutation[] = [
   // A length field, a number in decimal.
   (input, random) => {
     if (input.length < 4) return input
-    const octets = Buffer.from(input)
-    octets.writeUInt32BE(random.pick(LENGTHS), random.below(octets.length - 3))
-    return octets
+    const bytes = Buffer.from(input)
+    bytes.writeUInt32BE(random.pick(LENGTHS), random.below(bytes.length - 3))
+    return bytes
   },
   (input, random) => {
     const numbers = [...input.toString('latin1').matchAll(/\d+/g)]
@@ -92,11 +92,11 @@ export function mutate(input: Buffer, random: Random, material: Material): Buffe
   return result.subarray(0, material.maxSize)
 }
 
-function changed(input: Buffer, change: (octets: Buffer, at: number) => void, random: Random): Buffer {
+function changed(input: Buffer, change: (bytes: Buffer, at: number) => void, random: Random): Buffer {
   if (input.length === 0) return input
-  const octets = Buffer.from(input)
-  change(octets, random.below(octets.length))
-  return octets
+  const bytes = Buffer.from(input)
+  change(bytes, random.below(bytes.length))
+  return bytes
 }
 
 function spliced(input: Buffer, at: number, without: number, more: Buffer): Buffer {

@@ -31,6 +31,6 @@ export function createRandom(seed: number): Random {
 /** A generator for an input alone, so that it does the same whenever it is tried again. */
 export function randomFor(input: Buffer): Random {
   let hash = 0x811c9dc5
-  for (const octet of input) hash = Math.imul(hash ^ octet, 0x01000193)
+  for (const byte of input) hash = Math.imul(hash ^ byte, 0x01000193)
   return createRandom(hash)
 }

@@ -5,7 +5,7 @@ export interface Target {
   readonly about: string
   /** Words of the format, which mutations put in. */
   readonly words: readonly (string | Buffer)[]
-  /** Octets of an input at most; default 16 KiB. */
+  /** Bytes of an input at most; default 16 KiB. */
   readonly maxSize?: number
   /** How much of the time it gets, where the others get 1. */
   readonly weight?: number

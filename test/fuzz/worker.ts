@@ -9,21 +9,21 @@ export interface WorkerData {
   readonly seed: number
   readonly seconds: number
   readonly corpus: readonly Uint8Array[]
-  /** The number of the input that is tried, and its octets. */
+  /** The number of the input that is tried, and its bytes. */
   readonly runs: Int32Array<SharedArrayBuffer>
   readonly length: Int32Array<SharedArrayBuffer>
-  readonly octets: Uint8Array<SharedArrayBuffer>
+  readonly bytes: Uint8Array<SharedArrayBuffer>
 }
 
-const { target, seed, seconds, corpus, runs, length, octets } = workerData as WorkerData
+const { target, seed, seconds, corpus, runs, length, bytes } = workerData as WorkerData
 
 const outcome = await runTarget(findTarget(target), {
   seed,
   seconds,
   corpus: corpus.map((input) => Buffer.from(input)),
   trying: (input) => {
-    octets.set(input.subarray(0, octets.length))
-    Atomics.store(length, 0, Math.min(input.length, octets.length))
+    bytes.set(input.subarray(0, bytes.length))
+    Atomics.store(length, 0, Math.min(input.length, bytes.length))
     Atomics.add(runs, 0, 1)
   },
 })

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { inBackground, oneAfterAnother, reportFault, tellFaultsTo } from '../../src/lib/background.js'
-import { createTurns } from '../../src/lib/time-slicer.js'
+import { createTimeSlicer } from '../../src/lib/time-slicer.js'
 
 const broken = new Error('broken')
 
@@ -90,7 +90,7 @@ describe('tasks one after another', () => {
 describe('work in turns', () => {
   it('goes on after a piece that threw, which is told', async () => {
     const told = listen()
-    const turns = createTurns()
+    const turns = createTimeSlicer()
     turns(() => {
       throw broken
     })

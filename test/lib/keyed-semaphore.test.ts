@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createKeyedGate } from '../../src/lib/keyed-semaphore.js'
+import { createKeyedSemaphore } from '../../src/lib/keyed-semaphore.js'
 
 const pass = { entered: true, result: 'done' }
 
@@ -14,7 +14,7 @@ function held() {
 
 describe('a gate for each key', () => {
   it('lets one at a time pass under a key, and keeps nobody from passing under another', async () => {
-    const gate = createKeyedGate(1, 1)
+    const gate = createKeyedSemaphore(1, 1)
     const first = held()
     const second = held()
     const passing = gate('a')(first.task)
@@ -27,7 +27,7 @@ describe('a gate for each key', () => {
   })
 
   it('is as new once nobody uses it, also after a failure', async () => {
-    const gate = createKeyedGate(1, 0)
+    const gate = createKeyedSemaphore(1, 0)
     await expect(gate('a')(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(await gate('a')(() => Promise.resolve('done'))).toEqual(pass)
   })

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest'
 import { createRandomPool } from '../../src/lib/random-pool.js'
 
-/** Octets that are told apart by their order. */
+/** Bytes that are told apart by their order. */
 function counted() {
   let next = 0
   let refills = 0
-  const pool = createRandomPool((octets) => {
+  const pool = createRandomPool((bytes) => {
     refills += 1
-    for (let at = 0; at < octets.length; at += 1) {
+    for (let at = 0; at < bytes.length; at += 1) {
       next += 1
-      octets[at] = next % 251
+      bytes[at] = next % 251
     }
   }, 100)
   return { pool, refills: () => refills }

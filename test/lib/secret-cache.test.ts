@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createKeyedMemory } from '../../src/lib/secret-cache.js'
+import { createSecretCache } from '../../src/lib/secret-cache.js'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 describe('a keyed memory', () => {
   it('recalls what was remembered under the same words, for its time', () => {
-    const memory = createKeyedMemory<number>(10)
+    const memory = createSecretCache<number>(10)
     memory.remember(['a', 'b'], 1, 1000)
     expect(memory.recall(['a', 'b'])).toBe(1)
     expect(memory.recall(['ab'])).toBeUndefined()
@@ -18,7 +18,7 @@ describe('a keyed memory', () => {
   })
 
   it('forgets when told, and remembers nothing for no time', () => {
-    const memory = createKeyedMemory<number>(10)
+    const memory = createSecretCache<number>(10)
     memory.remember(['a'], 1, 1000)
     memory.forget(['a'])
     memory.remember(['b'], 1, 0)
@@ -26,7 +26,7 @@ describe('a keyed memory', () => {
   })
 
   it('holds no more than its number: what was used longest ago makes room', () => {
-    const memory = createKeyedMemory<string>(2)
+    const memory = createSecretCache<string>(2)
     memory.remember(['a'], 'a', 1000)
     memory.remember(['b'], 'b', 1000)
     memory.recall(['a'])

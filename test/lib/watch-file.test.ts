@@ -16,7 +16,7 @@ afterEach(() => {
 })
 
 /** Watches a file of the directory; `change` settles at the next change that is told, and `count` is how many were. */
-function watching(name: string, times: WatchTimes = { settle: 20, patience: 200, poll: 3_600_000 }) {
+function watching(name: string, times: WatchTimes = { settle: 20, stallTimeout: 200, poll: 3_600_000 }) {
   const changes = new EventEmitter()
   let count = 0
   watched = watchFile(
@@ -79,7 +79,7 @@ describe('a watched file', () => {
 
   it('is told of once for many writes, and in time although there is no end of them', async () => {
     writeFileSync(at('users.yaml'), '')
-    const { change, count } = watching('users.yaml', { settle: 50, patience: 300, poll: 3_600_000 })
+    const { change, count } = watching('users.yaml', { settle: 50, stallTimeout: 300, poll: 3_600_000 })
     const changed = change()
     const began = performance.now()
     const writing = setInterval(() => appendFileSync(at('users.yaml'), 'x'), 5)
@@ -92,7 +92,7 @@ describe('a watched file', () => {
   it('is found in a directory that took the place of the watched one', async () => {
     mkdirSync(at('etc'))
     writeFileSync(at('etc/users.yaml'), '1')
-    const { change } = watching('etc/users.yaml', { settle: 20, patience: 200, poll: 50 })
+    const { change } = watching('etc/users.yaml', { settle: 20, stallTimeout: 200, poll: 50 })
     let changed = change()
     mkdirSync(at('etc.new'))
     writeFileSync(at('etc.new/users.yaml'), '2')
@@ -109,14 +109,14 @@ describe('a watched file', () => {
     mkdirSync(at('elsewhere'))
     writeFileSync(at('elsewhere/users.yaml'), '1')
     symlinkSync('elsewhere/users.yaml', at('users.yaml'))
-    const { change } = watching('users.yaml', { settle: 20, patience: 200, poll: 50 })
+    const { change } = watching('users.yaml', { settle: 20, stallTimeout: 200, poll: 50 })
     const changed = change()
     writeFileSync(at('elsewhere/users.yaml'), '2')
     await changed
   })
 
   it('may not be there yet, nor its directory', async () => {
-    const { change } = watching('later/users.yaml', { settle: 20, patience: 200, poll: 50 })
+    const { change } = watching('later/users.yaml', { settle: 20, stallTimeout: 200, poll: 50 })
     const changed = change()
     mkdirSync(at('later'))
     writeFileSync(at('later/users.yaml'), '1')

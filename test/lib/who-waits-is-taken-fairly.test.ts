@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createFairQueue } from '../../src/lib/fair-queue.js'
-import { createShares } from '../../src/net/fair-share.js'
+import { createFairShare } from '../../src/net/fair-share.js'
 
 const anybody = () => true
 
@@ -45,14 +45,14 @@ describe('a queue', () => {
 })
 
 describe('shares of what there is only so much of', () => {
-  function takeMost(shares: ReturnType<typeof createShares>, network: string): number {
+  function takeMost(shares: ReturnType<typeof createFairShare>, network: string): number {
     let taken = 0
     for (; shares.mayHaveMore(network); taken += 1) shares.take(network)
     return taken
   }
 
   it('leave room for another source, whoever came first', () => {
-    const shares = createShares(() => 300)
+    const shares = createFairShare(() => 300)
     expect(takeMost(shares, 'flood')).toBe(200)
     expect(takeMost(shares, 'other')).toBeGreaterThan(60)
     expect(shares.mayHaveMore('third')).toBe(true)
@@ -60,7 +60,7 @@ describe('shares of what there is only so much of', () => {
   })
 
   it('of all sources in one /48 or /24 leave something for others, however many they are', () => {
-    const shares = createShares(() => 1000)
+    const shares = createFairShare(() => 1000)
     for (let at = 0; at < 5_000; at += 1) {
       const network = `2001:db8:1:${(at % 2500).toString(16)}::/64`
       if (shares.mayHaveMore(network)) shares.take(network)
@@ -72,20 +72,20 @@ describe('shares of what there is only so much of', () => {
   })
 
   it('bind one source more than those around it', () => {
-    const shares = createShares(() => 1000)
+    const shares = createFairShare(() => 1000)
     while (shares.mayHaveMore('192.0.2.1')) shares.take('192.0.2.1')
     expect(shares.holds('192.0.2.1')).toBe(667)
     expect(shares.mayHaveMore('192.0.2.2')).toBe(true)
   })
 
   it('bind nobody who is exempt, who still takes no more than there is', () => {
-    const shares = createShares(() => 10, { isUnlimited: (network) => network === 'proxy' })
+    const shares = createFairShare(() => 10, { isUnlimited: (network) => network === 'proxy' })
     while (shares.mayHaveMore('proxy')) shares.take('proxy')
     expect(shares.taken).toBe(10)
   })
 
   it('are given back', () => {
-    const shares = createShares(() => 1)
+    const shares = createFairShare(() => 1)
     shares.take('a')
     expect(shares.mayHaveMore('b')).toBe(false)
     shares.give('a')

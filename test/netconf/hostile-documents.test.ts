@@ -9,7 +9,7 @@ import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
 import { xmlToJson } from '../../src/netconf/xml/xml-to-json.js'
 import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
 
-/** Octets of a document that is worked on at a stretch. */
+/** Bytes of a document that is worked on at a stretch. */
 const SIZE = 250_000
 
 const fill = (part: (number: number) => string, size = SIZE): string => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { glanceAtReply } from '../../src/netconf/peek-reply.js'
-import { glanceAtRequest } from '../../src/netconf/peek-request.js'
+import { peekReply } from '../../src/netconf/peek-reply.js'
+import { peekRequest } from '../../src/netconf/peek-request.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 
 const HEAD = 400
@@ -8,11 +8,11 @@ const TAIL = 200
 
 function edges(text: string) {
   const bytes = Buffer.from(text)
-  return { octets: bytes.length, head: bytes.subarray(0, HEAD), tail: bytes.subarray(HEAD).subarray(-TAIL) }
+  return { bytes: bytes.length, head: bytes.subarray(0, HEAD), tail: bytes.subarray(HEAD).subarray(-TAIL) }
 }
 
-const request = (text: string) => glanceAtRequest(edges(text))
-const reply = (text: string) => glanceAtReply(edges(text))
+const request = (text: string) => peekRequest(edges(text))
+const reply = (text: string) => peekReply(edges(text))
 const filler = '<interface><name>ge-0/0/0</name></interface>'.repeat(40)
 
 describe('a request', () => {
@@ -92,8 +92,8 @@ describe('a request', () => {
     const text = `<?xml version="1.0"?><!-- c --><rpc message-id="1" xmlns="${NETCONF_NS}"><edit-config><target><candidate/></target><config><![CDATA[<x>]]></config></edit-config></rpc>`
     for (let length = 0; length <= text.length; length += 1) {
       const head = Buffer.from(text.slice(0, length))
-      expect(() => glanceAtRequest({ head, tail: Buffer.alloc(0), octets: text.length })).not.toThrow()
-      expect(() => glanceAtReply({ head, tail: head })).not.toThrow()
+      expect(() => peekRequest({ head, tail: Buffer.alloc(0), bytes: text.length })).not.toThrow()
+      expect(() => peekReply({ head, tail: head })).not.toThrow()
     }
   })
 })
@@ -155,7 +155,7 @@ describe('a reply', () => {
     const { head } = edges(
       `<rpc-reply message-id="1"><rpc-error><error-tag>too-big</error-tag><error-message>${'x'.repeat(1000)}</error-message></rpc-error></rpc-reply>`,
     )
-    expect(glanceAtReply({ head, tail: Buffer.alloc(0) })).toEqual({
+    expect(peekReply({ head, tail: Buffer.alloc(0) })).toEqual({
       kind: 'reply',
       messageId: '1',
       errorTag: 'too-big',

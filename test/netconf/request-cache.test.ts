@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createKnownRequests } from '../../src/netconf/request-cache.js'
+import { createRequestCache } from '../../src/netconf/request-cache.js'
 
 const rpc = (
   id: string,
@@ -9,7 +9,7 @@ const rpc = (
 
 /** Whether the second is taken for the first. */
 function same(first: Buffer, second: Buffer): boolean {
-  const known = createKnownRequests<string>()
+  const known = createRequestCache<string>()
   known.remember(first, 'found')
   return known.find(second) === 'found'
 }
@@ -52,7 +52,7 @@ describe('a request is not known', () => {
 })
 
 it('the oldest make room', () => {
-  const known = createKnownRequests<number>(16)
+  const known = createRequestCache<number>(16)
   for (let n = 0; n < 100; n += 1) known.remember(rpc('1', `<get><n${n}/></get></rpc>`), n)
   const kept = Array.from({ length: 100 }, (_, n) => known.find(rpc('7', `<get><n${n}/></get></rpc>`))).filter(
     (found) => found !== undefined,

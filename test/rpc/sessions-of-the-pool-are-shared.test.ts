@@ -1,24 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createWarmSessions, type WarmAnswer, type WarmLimits, type WarmSessions } from '../../src/rpc/session-pool.js'
+import { createSessionPool, type PooledAnswer, type PoolLimits, type SessionPool } from '../../src/rpc/session-pool.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { element } from '../../src/netconf/xml/xml-tree.js'
 import { type DeviceInMemory, deviceInMemory } from '../northbound/http/rpc/support/device-in-memory.js'
 
 let device: DeviceInMemory
-let warm: WarmSessions
-let limits: WarmLimits
+let pool: SessionPool
+let limits: PoolLimits
 
 beforeEach(() => {
   device = deviceInMemory()
   limits = { warmSessions: 2, warmSessionPipeline: 4, warmSessionIdle: 60_000, maxWarmSessions: 1000 }
-  warm = createWarmSessions(device.fleet, () => limits)
+  pool = createSessionPool(device.fleet, () => limits)
 })
 
 afterEach(async () => {
   vi.useRealTimers()
   device.stop()
-  await warm.close()
+  await pool.close()
 })
 
 const place = { deviceId: 'router1', roles: ['operator'] }
@@ -26,10 +26,10 @@ const place = { deviceId: 'router1', roles: ['operator'] }
 function ask(token: string, more: { repeatable?: boolean; signal?: AbortSignal; roles?: readonly string[] } = {}) {
   const { repeatable = true, signal = new AbortController().signal, roles = place.roles } = more
   const operation = element(NETCONF_NS, 'get', [element('', 'token', token)])
-  return warm.ask({ ...place, roles }, operation, { repeatable, signal })
+  return pool.ask({ ...place, roles }, operation, { repeatable, signal })
 }
 
-async function textOf(answer: Promise<WarmAnswer>): Promise<string> {
+async function textOf(answer: Promise<PooledAnswer>): Promise<string> {
   const got = await answer
   if (!got.ok) return got.failure.cause
   return Buffer.concat((await got.reply.body.toArray()) as Buffer[]).toString()
@@ -204,13 +204,13 @@ describe('sessions that nobody uses', () => {
     ;(await device.next()).answer()
     await answer
     await vi.waitFor(() => expect(device.open.size).toBe(0))
-    expect(warm.count()).toBe(0)
+    expect(pool.count()).toBe(0)
   })
 
   it('make room as soon as somebody waits for a session of that device', async () => {
     await useBoth()
     device.fleet.events.emit('crowded', { deviceId: 'another' })
-    expect(warm.count()).toBe(2)
+    expect(pool.count()).toBe(2)
     device.fleet.events.emit('crowded', { deviceId: 'router1' })
     await vi.waitFor(() => expect(device.open.size).toBe(0))
   })
@@ -221,14 +221,14 @@ describe('sessions that nobody uses', () => {
     const answer = textOf(ask('c', { roles: ['viewer'] }))
     ;(await device.next()).answer()
     expect(await answer).toBe('<ok/></rpc-reply>')
-    expect(warm.count()).toBeLessThanOrEqual(2)
+    expect(pool.count()).toBeLessThanOrEqual(2)
   })
 
   it('go at once when the bridge is stopping, the others after their replies', async () => {
     await useBoth()
     const answer = textOf(ask('c'))
     const asked = await device.next()
-    warm.drain()
+    pool.drain()
     await vi.waitFor(() => expect(device.open.size).toBe(1))
     asked.answer()
     expect(await answer).toBe('<ok/></rpc-reply>')

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { element } from '../../src/netconf/xml/xml-tree.js'
 import { openDeviceSession } from '../../src/rpc/device-session.js'
-import { askOnOwnSession } from '../../src/rpc/one-shot-session.js'
+import { askOnOneShotSession } from '../../src/rpc/one-shot-session.js'
 import { createCallDeadline } from '../../src/rpc/call-deadline.js'
-import { createExplicitSessions } from '../../src/rpc/client-sessions.js'
-import { createWarmSessions } from '../../src/rpc/session-pool.js'
+import { createClientSessions } from '../../src/rpc/client-sessions.js'
+import { createSessionPool } from '../../src/rpc/session-pool.js'
 import { keepSubscribed } from '../../src/northbound/http/streams/notification-subscription.js'
 import { type DeviceInMemory, deviceInMemory } from '../northbound/http/rpc/support/device-in-memory.js'
 
@@ -79,25 +79,25 @@ describe('a client that goes away', () => {
 
 describe('a request that cannot be written', () => {
   it('leaves no place taken in the session, which goes on', async () => {
-    const warm = createWarmSessions(device.fleet, () => limits)
+    const pool = createSessionPool(device.fleet, () => limits)
     const place = { deviceId: 'router1', roles: ['operator'] }
     const { signal } = new AbortController()
-    const ask = () => warm.ask(place, unsendable, { repeatable: true, signal })
+    const ask = () => pool.ask(place, unsendable, { repeatable: true, signal })
     // More than a session may have under way.
     for (let time = 0; time < 70; time += 1)
       expect(await ask()).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
-    const answered = warm.ask(place, { text: '<get/>' }, { repeatable: true, signal })
+    const answered = pool.ask(place, { text: '<get/>' }, { repeatable: true, signal })
     const asked = await device.next()
     asked.answer()
     expect(await answered).toMatchObject({ ok: true })
     expect(device.clients.length).toBeLessThanOrEqual(2)
-    await warm.close()
+    await pool.close()
     await noneIsLeft()
   })
 
   it('ends the session that was opened for it, and says that nothing happened', async () => {
     const deadline = createCallDeadline(new AbortController().signal, 60_000)
-    const answer = await askOnOwnSession(device.fleet, 'router1', client, unsendable, deadline)
+    const answer = await askOnOneShotSession(device.fleet, 'router1', client, unsendable, deadline)
     expect(answer).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
     expect(answer).not.toHaveProperty('failure.mayHaveHappened')
     deadline.met()
@@ -116,19 +116,19 @@ describe('a fleet that throws', () => {
   }
 
   it('fails the call, and takes no place among the sessions', async () => {
-    const warm = createWarmSessions(broken, () => limits)
+    const pool = createSessionPool(broken, () => limits)
     const { signal } = new AbortController()
     const asked = { repeatable: true, signal }
-    expect(await warm.ask({ deviceId: 'router1', roles: [] }, unsendable, asked)).toMatchObject({
+    expect(await pool.ask({ deviceId: 'router1', roles: [] }, unsendable, asked)).toMatchObject({
       failure: { cause: 'no-session' },
     })
-    expect(warm.count()).toBe(0)
+    expect(pool.count()).toBe(0)
     const most = { sessionIdle: 60_000, sessionLifetime: 60_000, maxSessions: 1, maxSessionsPerUser: 1 }
-    const sessions = createExplicitSessions(broken, () => most)
+    const sessions = createClientSessions(broken, () => most)
     for (let time = 0; time < 3; time += 1)
       expect(await sessions.open({ realm: 'local', name: 'netops' }, 'router1', client, signal)).toMatchObject({
         failure: { cause: 'no-session' },
       })
-    await warm.close()
+    await pool.close()
   })
 })

@@ -25,7 +25,7 @@ const connect = async (options: Partial<NetconfServerOptions> = {}, bases?: read
 }
 
 describe('the Junos manner', () => {
-  const junos = (more: Partial<NetconfServerOptions> = {}) => talkTo({ manner: 'junos', ...more })
+  const junos = (more: Partial<NetconfServerOptions> = {}) => talkTo({ dialect: 'junos', ...more })
 
   test('greets with comments, without a prolog, in both spellings, base:1.0, with a process id', async () => {
     const hello = await junos().hello()
@@ -40,7 +40,7 @@ describe('the Junos manner', () => {
   })
 
   test('session ids climb like process ids and are never given twice at once', async () => {
-    const server = createNetconfServer({ deviceId: 'r1', manner: 'junos', random: () => 0.5 })
+    const server = createNetconfServer({ deviceId: 'r1', dialect: 'junos', random: () => 0.5 })
     const clients = await Promise.all([1, 2, 3].map(() => connectTo(server, [CAPABILITY.base10])))
     expect(clients.map((client) => client.session.sessionId)).toEqual([46_000, 46_007, 46_014])
     for (const client of clients) client.drop()
@@ -76,7 +76,7 @@ describe('the Junos manner', () => {
   })
 
   test('base:1.1 when asked for', async () => {
-    const client = await connect({ manner: 'junos', bases: ['1.0', '1.1'] }, [CAPABILITY.base11])
+    const client = await connect({ dialect: 'junos', bases: ['1.0', '1.1'] }, [CAPABILITY.base11])
     expect(client.session.framing).toBe('chunked')
     expect((await client.ask('<commit/>')).ok).toBe(true)
   })

@@ -18,9 +18,9 @@ export async function openRpcSession(channel: Duplex): Promise<RpcSession> {
   let received = ''
   let look: () => void = () => undefined
   let over = false
-  channel.on('data', (octets: Buffer) => {
-    received += octets.toString('latin1')
-    if (received.includes(DELIMITER, Math.max(0, received.length - octets.length - DELIMITER.length))) look()
+  channel.on('data', (bytes: Buffer) => {
+    received += bytes.toString('latin1')
+    if (received.includes(DELIMITER, Math.max(0, received.length - bytes.length - DELIMITER.length))) look()
   })
   channel.once('close', () => {
     over = true

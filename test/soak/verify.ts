@@ -1,6 +1,6 @@
 import type { RunningBridge } from '../e2e/support/bridge.js'
 import { createCaller } from '../e2e/support/http-api.js'
-import { recordLines, recordOf } from '../e2e/support/record-lines.js'
+import { auditLines, recordOf } from '../e2e/support/record-lines.js'
 import type { Acknowledged } from './load.js'
 
 /** What was acknowledged and is not there, in words; none where all is. */
@@ -9,7 +9,7 @@ export async function missing(bridge: RunningBridge, acknowledged: Acknowledged)
 }
 
 async function missingInRecord(bridge: RunningBridge, { messageIds, overHttp }: Acknowledged): Promise<string[]> {
-  const lines = (await recordLines(recordOf(bridge))).filter(({ event }) => event === 'rpc')
+  const lines = (await auditLines(recordOf(bridge))).filter(({ event }) => event === 'rpc')
   const recorded = new Set(lines.map((line) => line['messageId']))
   const counts = new Map<string, number>()
   for (const { via, deviceId, operation } of lines) {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { readClaim } from '../../src/southbound/ssh/initiation.js'
 import { endAfterEach } from '../e2e/support/resources.js'
-import { openSocketPair, readOctets, readToEnd } from './support/socket-pair.js'
+import { openSocketPair, readBytes, readToEnd } from './support/socket-pair.js'
 
 const own = endAfterEach()
 const preamble = 'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\n'
@@ -35,8 +35,8 @@ describe('what follows an initiation sequence', () => {
   it('stays on the socket also when it all comes one octet at a time', async () => {
     const { device, bridge } = own(await openSocketPair())
     const reading = readClaim(bridge, 10_000)
-    for (const octet of Buffer.concat([Buffer.from(preamble), afterwards.subarray(0, 40)]))
-      await new Promise((done) => device.write(Buffer.from([octet]), done))
+    for (const byte of Buffer.concat([Buffer.from(preamble), afterwards.subarray(0, 40)]))
+      await new Promise((done) => device.write(Buffer.from([byte]), done))
     expect(await reading).toMatchObject({ ok: true, claim: { deviceIds: ['router1'] } })
     device.end()
     expect(await readToEnd(bridge)).toEqual(afterwards.subarray(0, 40))
@@ -58,7 +58,7 @@ describe('a Calix identity', () => {
     const { device, bridge } = own(await openSocketPair())
     const reading = readClaim(bridge, 10_000)
     device.write(identity)
-    const acknowledged = await readOctets(device, '<ack>ok</ack>'.length)
+    const acknowledged = await readBytes(device, '<ack>ok</ack>'.length)
     expect(acknowledged.toString('latin1')).toBe('<ack>ok</ack>')
     device.end(afterwards)
     expect(await reading).toEqual({ ok: true, claim: { form: 'calix', deviceIds: ['00:02:5d:d9:21:5e'] } })
@@ -94,7 +94,7 @@ describe('a Calix identity', () => {
     fakeTimers()
     const reading = readClaim(bridge, 10_000)
     device.write(identity)
-    await readOctets(device, '<ack>ok</ack>'.length)
+    await readBytes(device, '<ack>ok</ack>'.length)
     vi.advanceTimersByTime(10_000)
     expect(await reading).toMatchObject({
       refusal: {
@@ -122,15 +122,15 @@ describe('a connection without an SSH identification', () => {
   it.each([
     ['nothing', '', 'sent nothing for 2.5 s'],
     ['half a sequence', preamble, 'sent no SSH identification for 2.5 s'],
-  ])('that sends %s is refused when the time is over, and not before', async (_name, octets, message) => {
+  ])('that sends %s is refused when the time is over, and not before', async (_name, bytes, message) => {
     const { device, bridge } = own(await openSocketPair())
     fakeTimers()
     let settled = false
     const reading = readClaim(bridge, 2_500).finally(() => {
       settled = true
     })
-    if (octets !== '') {
-      device.write(octets)
+    if (bytes !== '') {
+      device.write(bytes)
       await once(bridge, 'data')
     }
     vi.advanceTimersByTime(2_499)
@@ -143,9 +143,9 @@ describe('a connection without an SSH identification', () => {
   it.each([
     ['at once', '', 'closed without sending anything'],
     ['half way', preamble, 'closed before its SSH identification'],
-  ])('that closes %s is refused then', async (_name, octets, message) => {
+  ])('that closes %s is refused then', async (_name, bytes, message) => {
     const { device, bridge } = own(await openSocketPair())
-    device.end(octets)
+    device.end(bytes)
     expect(await readClaim(bridge, 10_000)).toMatchObject({ ok: false, refusal: { reason: 'closed-early', message } })
   })
 

@@ -10,7 +10,7 @@ const netconf = { kind: 'subsystem', name: 'netconf' } as const
 const client = { user: 'ops', source: '192.0.2.1:40000', via: 'ssh' } as const
 const junos = 'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\n'
 /** Milliseconds. */
-const patience = 50
+const stallTimeout = 50
 
 let room: CallHomeRoom | undefined
 afterEach(async () => {
@@ -36,7 +36,7 @@ async function attach(
   room = await openCallHome({
     configured: [configuredDevice('router1', { pins: [{ type: 'ssh-ed25519', blob: key.blob, comment: '' }] })],
     credentials: { username: 'netconf', password: 'x' },
-    channels: { channelOpenTimeout: patience, channelCloseTimeout: patience },
+    channels: { channelOpenTimeout: stallTimeout, channelCloseTimeout: stallTimeout },
     ...options,
     fleet: { sessionWait: 5_000, maxQueuedSessions: 4, ...options.fleet },
   })
@@ -76,7 +76,7 @@ async function attach(
 
 interface Protocol {
   channelClose(id: number): void
-  channelData(id: number, octets: Buffer): void
+  channelData(id: number, bytes: Buffer): void
 }
 
 /** What ssh2 writes packets with, of the device's end. */

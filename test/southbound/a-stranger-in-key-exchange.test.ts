@@ -8,7 +8,7 @@ import { openCallHome } from './support/call-home.js'
 
 const own = endAfterEach()
 
-/** A KEXINIT that ends after its first octet. */
+/** A KEXINIT that ends after its first byte. */
 const malformedKexInit = Buffer.from([MESSAGE.kexInit])
 const newKeys = Buffer.from([MESSAGE.newKeys])
 
@@ -20,7 +20,7 @@ async function openRoom() {
     rawPeer(await room.dial(), `MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: ${deviceId}\r\n`)
   /** Settles once a stranger waits for an operator under this device id. */
   const pending = (deviceId: string): Promise<void> =>
-    expect.poll(async () => (await room.desk.get(deviceId))?.standing).toBe('pending')
+    expect.poll(async () => (await room.service.get(deviceId))?.standing).toBe('pending')
   /** Whether the bridge still takes a stranger in, as it did before. */
   const stillServes = async (): Promise<void> => {
     const peer = await call('still-served')
@@ -59,7 +59,7 @@ describe('a stranger whose host key pends', () => {
   })
 
   it.each([true, false])('and fails before it is decided on (approved: %s)', async (approved) => {
-    const { call, pending, desk, refused, stillServes } = await openRoom()
+    const { call, pending, service, refused, stillServes } = await openRoom()
     const peer = await call('router1')
     const key = newRawHostKey()
     const reply = await answeredBy(peer, key)
@@ -69,7 +69,7 @@ describe('a stranger whose host key pends', () => {
     peer.send(malformedKexInit)
     await refusal
     await peer.closed
-    await (approved ? approveShown(desk, 'router1', 'alice') : desk.reject('router1', 'alice'))
+    await (approved ? approveShown(service, 'router1', 'alice') : service.reject('router1', 'alice'))
     await stillServes()
   })
 
@@ -91,7 +91,7 @@ describe('a stranger whose host key pends', () => {
 
 describe('a public key that its presenter does not hold', () => {
   it('is refused by a reason of its own, and neither pends nor is stored', async () => {
-    const { call, desk, refused } = await openRoom()
+    const { call, service, refused } = await openRoom()
     const peer = await call('router1')
     const refusal = refused()
     peer.send(await answeredBy(peer, newRawHostKey(), { signer: newRawHostKey() }))
@@ -101,7 +101,7 @@ describe('a public key that its presenter does not hold', () => {
       message: expect.stringContaining('does not hold the host key') as string,
     })
     await peer.closed
-    expect(await desk.list()).toEqual([])
+    expect(await service.list()).toEqual([])
   })
 
   it.each([
@@ -109,7 +109,7 @@ describe('a public key that its presenter does not hold', () => {
     ['without a value', sshString('ssh-ed25519')],
     ['that is empty', Buffer.alloc(0)],
   ])('nor does one with a signature %s', async (_what, signature) => {
-    const { call, desk, refused } = await openRoom()
+    const { call, service, refused } = await openRoom()
     const peer = await call('router1')
     const reply = await answeredBy(peer, newRawHostKey())
     const reader = createWireReader(reply.subarray(1))
@@ -117,7 +117,7 @@ describe('a public key that its presenter does not hold', () => {
     const refusal = refused()
     peer.send(Buffer.concat([Buffer.from([MESSAGE.ecdhReply]), ...fields, sshString(signature)]))
     expect(await refusal).toMatchObject({ reason: 'bad-host-key-signature' })
-    expect(await desk.list()).toEqual([])
+    expect(await service.list()).toEqual([])
   })
 })
 

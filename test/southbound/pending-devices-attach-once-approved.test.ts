@@ -18,7 +18,7 @@ const open = async (options: CallHomeRoomOptions = {}): Promise<CallHomeRoom> =>
   own(await openCallHome({ credentials: { username: 'netconf', password }, ...options }))
 
 /** Dials in with a device id, or by RFC 8071 without one, and settles once the device is pending. */
-async function pend(room: CallHomeRoom, deviceId?: string, deviceKey = key) {
+async function holdPending(room: CallHomeRoom, deviceId?: string, deviceKey = key) {
   const pending = once(room.fleet.events, 'pending')
   const socket = await room.dial()
   const source = sourceOf(socket)
@@ -37,12 +37,12 @@ describe('a device that nothing vouches for', () => {
     ['that is configured with nothing that proves it', [configuredDevice('router1')]],
   ])('%s attaches on the same connection once it is approved', async (_which, configured) => {
     const room = await open({ configured })
-    const { source, device, told } = await pend(room, 'router1')
+    const { source, device, told } = await holdPending(room, 'router1')
     expect(told).toEqual({ deviceId: 'router1', hostKeyFingerprint: key.fingerprint, source })
     await turns()
     expect(device.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    expect(await approveShown(room.desk, 'router1', 'alice')).toMatchObject({ ok: true })
+    expect(await approveShown(room.service, 'router1', 'alice')).toMatchObject({ ok: true })
     const [link] = await attached
     expect(link).toMatchObject({
       deviceId: 'router1',
@@ -52,26 +52,26 @@ describe('a device that nothing vouches for', () => {
     expect(await device.asked).toMatchObject({ username: 'netconf' })
     expect((await room.fleet.device('router1'))?.link?.source).toBe(source)
     // From now on it is bound to that key.
-    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.service.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 
   it('and says no id goes by its fingerprint, and attaches under the id that it is given', async () => {
     const room = await open()
-    const { device, told } = await pend(room)
+    const { device, told } = await holdPending(room)
     expect(told.deviceId).toBe(key.fingerprint)
     await turns()
     expect(device.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    expect(await approveShown(room.desk, key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
+    expect(await approveShown(room.service, key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
     expect((await attached)[0]).toMatchObject({ deviceId: 'switch1', hostKeyFingerprint: key.fingerprint })
-    expect([...room.desk.known().all()].map(({ id }) => id)).toEqual(['switch1'])
+    expect([...room.service.known().all()].map(({ id }) => id)).toEqual(['switch1'])
   })
 
   it('attaches without a decision the next time', async () => {
     const room = await open()
-    const first = await pend(room, 'router1')
+    const first = await holdPending(room, 'router1')
     const attached = once(room.fleet.events, 'attached')
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     await attached
     const detached = once(room.fleet.events, 'detached')
     first.socket.destroy()
@@ -85,9 +85,9 @@ describe('a device that nothing vouches for', () => {
 
   it('is closed with the reason when it is rejected, and gets no credentials', async () => {
     const room = await open()
-    const { device } = await pend(room, 'router1')
+    const { device } = await holdPending(room, 'router1')
     const refused = room.refused()
-    await room.desk.reject('router1', 'alice')
+    await room.service.reject('router1', 'alice')
     expect(await refused).toMatchObject({ reason: 'rejected', deviceId: 'router1' })
     await device.closed
     expect(device.heard).toEqual([])
@@ -105,21 +105,21 @@ describe('a device that nothing vouches for', () => {
     const room = await open({ enrolment: { pendingTimeout: 60_000 } })
     // The bound of the desk is the only timer that this lets run.
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { device } = await pend(room, 'router1')
+    const { device } = await holdPending(room, 'router1')
     const refused = room.refused()
     vi.advanceTimersByTime(59_999)
     await turns()
-    expect((await room.desk.get('router1'))?.lastRefusal).toBeUndefined()
+    expect((await room.service.get('router1'))?.lastRefusal).toBeUndefined()
     vi.advanceTimersByTime(1)
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
     await device.closed
     expect(device.heard).toEqual([])
-    expect(await room.desk.get('router1')).toMatchObject({ standing: 'pending', lastRefusal: { reason: 'pending' } })
+    expect(await room.service.get('router1')).toMatchObject({ standing: 'pending', lastRefusal: { reason: 'pending' } })
   })
 
   it('is refused where another key waits under its id, which goes on waiting', async () => {
     const room = await open()
-    const { device } = await pend(room, 'router1')
+    const { device } = await holdPending(room, 'router1')
     const refused = room.refused()
     const socket = await room.dial()
     socket.write('DEVICE-ID: router1\r\n')
@@ -128,14 +128,14 @@ describe('a device that nothing vouches for', () => {
     await stranger.closed
     expect(stranger.heard).toEqual([])
     const attached = once(room.fleet.events, 'attached')
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ hostKeyFingerprint: key.fingerprint })
     expect(device.heard).toContain('USERAUTH_REQUEST')
   })
 
   it('is refused where as many are pending as may', async () => {
     const room = await open({ enrolment: { maxPending: 1 } })
-    await pend(room, 'router1')
+    await holdPending(room, 'router1')
     const refused = room.refused()
     const socket = await room.dial()
     socket.write('DEVICE-ID: router2\r\n')
@@ -143,18 +143,18 @@ describe('a device that nothing vouches for', () => {
     expect(await refused).toMatchObject({ reason: 'too-many-pending', deviceId: 'router2' })
     await surplus.closed
     expect(surplus.heard).toEqual([])
-    expect((await room.desk.list()).map(({ deviceId }) => deviceId)).toEqual(['router1'])
+    expect((await room.service.list()).map(({ deviceId }) => deviceId)).toEqual(['router1'])
   })
 
   it('gives way to its own newer connection, which attaches', async () => {
     const room = await open()
-    const first = await pend(room, 'router1')
+    const first = await holdPending(room, 'router1')
     const refused = room.refused()
-    const second = await pend(room, 'router1')
+    const second = await holdPending(room, 'router1')
     expect(await refused).toMatchObject({ reason: 'pending', source: first.source })
     await first.device.closed
     const attached = once(room.fleet.events, 'attached')
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ source: second.source })
     expect(first.device.heard).toEqual([])
   })
@@ -163,20 +163,20 @@ describe('a device that nothing vouches for', () => {
 describe('a pending device that hangs up', () => {
   it('can still be approved for its next call', async () => {
     const room = await open()
-    const { socket } = await pend(room, 'router1')
+    const { socket } = await holdPending(room, 'router1')
     const refused = room.refused()
     socket.end()
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
-    const { source: next } = await pend(room, 'router1')
+    const { source: next } = await holdPending(room, 'router1')
     const attached = once(room.fleet.events, 'attached')
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ deviceId: 'router1', source: next })
   })
 
   it('had no place among the handshakes, nor in the queue before them', async () => {
     const room = await open({ maxQueuedHandshakes: 1, maxHandshakes: 1 })
-    const { socket } = await pend(room, 'router1')
-    await pend(room, 'router2')
+    const { socket } = await holdPending(room, 'router1')
+    await holdPending(room, 'router2')
     expect(room.listener.handshakes).toEqual({ arriving: 0, queued: 0, running: 0, waiting: 0, pending: 2 })
     const refused = room.refused()
     socket.end()
@@ -187,22 +187,22 @@ describe('a pending device that hangs up', () => {
 
   it('at the moment of its approval is attached to nothing, and bound all the same', async () => {
     const room = await open()
-    const { socket } = await pend(room, 'router1')
+    const { socket } = await holdPending(room, 'router1')
     const links: unknown[] = []
     room.fleet.events.on('attached', (link) => links.push(link))
     const refused = room.refused()
     socket.resetAndDestroy()
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     await refused
     expect(links).toEqual([])
-    expect([...room.desk.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
+    expect([...room.service.known().all()]).toMatchObject([{ id: 'router1', pins: [{ blob: key.blob }] }])
   })
 })
 
 describe('a device that is pending while the bridge stops', () => {
   it('is let go', async () => {
     const room = await open()
-    const { device } = await pend(room, 'router1')
+    const { device } = await holdPending(room, 'router1')
     const refused = room.refused()
     room.listener.close()
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
@@ -225,7 +225,7 @@ describe('the credentials of a device', () => {
     })
     await pending
     const refused = room.refused()
-    await approveShown(room.desk, 'router1', 'alice')
+    await approveShown(room.service, 'router1', 'alice')
     await answered.promise
     const refusal = await refused
     expect(refusal).toMatchObject({ reason: 'login-failed', deviceId: 'router1' })

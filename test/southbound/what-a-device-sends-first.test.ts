@@ -5,13 +5,13 @@ const key = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b', 'hex'), Buffer
 const start = 'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\n'
 const identification = 'SSH-2.0-OpenSSH_7.5\r\n'
 
-/** What is read from octets that came as one. */
+/** What is read from bytes that came as one. */
 const read = (text: string | Buffer) => readInitiation(Buffer.from(text))
 
-/** What is read from octets that came one at a time: the first answer that is not `incomplete`, and the octets that it took. */
-function readOneByOne(octets: Buffer) {
-  for (let length = 0; length <= octets.length; length += 1) {
-    const initiation = readInitiation(octets.subarray(0, length))
+/** What is read from bytes that came one at a time: the first answer that is not `incomplete`, and the bytes that it took. */
+function readOneByOne(bytes: Buffer) {
+  for (let length = 0; length <= bytes.length; length += 1) {
+    const initiation = readInitiation(bytes.subarray(0, length))
     if (initiation.state !== 'incomplete') return { initiation, length }
   }
   return undefined
@@ -48,15 +48,15 @@ describe('a Junos initiation sequence', () => {
     ['with SSH- inside a line', `${start}NOTE: SSH-2.0-x\r\nDEVICE-ID: router1\r\n SSH-2.0-y\r\n`],
     ['with lines that are no pairs', `hello\r\n: nothing\r\n${start}DEVICE-ID: router1\r\n`],
   ])('%s is read alike, however its octets are split', (_name, preamble) => {
-    const octets = Buffer.from(preamble + identification)
-    const whole = readInitiation(octets)
+    const bytes = Buffer.from(preamble + identification)
+    const whole = readInitiation(bytes)
     expect(whole).toEqual({
       state: 'complete',
       claim: { form: 'junos', deviceIds: ['router1'] },
       length: Buffer.byteLength(preamble),
     })
-    // It is complete with the four octets that start the identification, and not one earlier.
-    expect(readOneByOne(octets)).toEqual({ initiation: whole, length: Buffer.byteLength(preamble) + 4 })
+    // It is complete with the four bytes that start the identification, and not one earlier.
+    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: Buffer.byteLength(preamble) + 4 })
   })
 
   it.each([
@@ -66,14 +66,14 @@ describe('a Junos initiation sequence', () => {
     ['with two blank lines at its end', `HOST-KEY: ${key}\r\nHMAC: ${'0a'.repeat(20)}\r\n\r\n\r\n`],
   ])('with a host key and its HMAC, %s, is read alike, however its octets are split', (_name, proof) => {
     const preamble = `${start}DEVICE-ID: router1\r\n${proof}`
-    const octets = Buffer.from(preamble + identification)
-    const whole = readInitiation(octets)
+    const bytes = Buffer.from(preamble + identification)
+    const whole = readInitiation(bytes)
     expect(whole).toMatchObject({
       state: 'complete',
       claim: { form: 'junos', deviceIds: ['router1'], hostKey: { type: 'ssh-ed25519' }, hmac: '0a'.repeat(20) },
       length: preamble.length,
     })
-    expect(readOneByOne(octets)).toEqual({ initiation: whole, length: preamble.length + 4 })
+    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: preamble.length + 4 })
   })
 
   it.each([
@@ -103,9 +103,9 @@ describe('a Junos initiation sequence', () => {
     ['a host key that is none', 'DEVICE-ID: a\r\nHOST-KEY: ssh-rsa !!!\r\n'],
     ['a host key of another type than it says', `DEVICE-ID: a\r\nHOST-KEY: ${key.replace('ed25519', 'rsa')}\r\n`],
   ])('with %s is refused as malformed, however its octets are split', (_name, preamble) => {
-    const octets = Buffer.concat([Buffer.from(preamble), Buffer.from(identification)])
-    expect(reasonOf(octets)).toBe('initiation-malformed')
-    expect(readOneByOne(octets)?.initiation).toEqual(readInitiation(octets))
+    const bytes = Buffer.concat([Buffer.from(preamble), Buffer.from(identification)])
+    expect(reasonOf(bytes)).toBe('initiation-malformed')
+    expect(readOneByOne(bytes)?.initiation).toEqual(readInitiation(bytes))
   })
 
   it('that is refused for its host key tells whose it claimed to be', () => {
@@ -122,10 +122,10 @@ describe('what is no initiation sequence', () => {
     ['a device id of colons and spaces', 'DEVICE-ID: : :\r\n'],
     ['a blank line', '\n'],
   ])('%s before the identification leaves the host key alone to tell who it is', (_name, preamble) => {
-    const octets = Buffer.from(preamble + identification)
-    const whole = readInitiation(octets)
+    const bytes = Buffer.from(preamble + identification)
+    const whole = readInitiation(bytes)
     expect(whole).toEqual({ state: 'complete', claim: { form: 'none', deviceIds: [] }, length: preamble.length })
-    expect(readOneByOne(octets)).toEqual({ initiation: whole, length: preamble.length + 4 })
+    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: preamble.length + 4 })
   })
 
   it.each([
@@ -135,9 +135,9 @@ describe('what is no initiation sequence', () => {
     ['OPTIONS', 'OPTIONS * HTTP/1.1\r\n', 8],
     ['a TLS ClientHello', Buffer.from('16030100f8010000f40303', 'hex'), 2],
     ['a TLS ClientHello of another version', Buffer.from('160303', 'hex'), 2],
-  ])('%s is recognised as early as can be', (_name, octets, length) => {
-    expect(reasonOf(octets)).toBe('not-ssh')
-    expect(readOneByOne(Buffer.from(octets))).toMatchObject({
+  ])('%s is recognised as early as can be', (_name, bytes, length) => {
+    expect(reasonOf(bytes)).toBe('not-ssh')
+    expect(readOneByOne(Buffer.from(bytes))).toMatchObject({
       initiation: { state: 'refused', refusal: { reason: 'not-ssh' } },
       length,
     })
@@ -181,9 +181,9 @@ describe('a Calix identity', () => {
   ])('%s waits for its acknowledgement, however its octets are split', (_name, identity, deviceIds) => {
     const awaiting = { state: 'awaits-ack', claim: { form: 'calix', deviceIds }, length: identity.length }
     for (const after of ['', '\n', identification, `\r\n${identification}`]) {
-      const octets = Buffer.from(identity + after)
-      expect(readInitiation(octets)).toEqual(awaiting)
-      expect(readOneByOne(octets)).toEqual({ initiation: awaiting, length: identity.length })
+      const bytes = Buffer.from(identity + after)
+      expect(readInitiation(bytes)).toEqual(awaiting)
+      expect(readOneByOne(bytes)).toEqual({ initiation: awaiting, length: identity.length })
     }
   })
 
@@ -206,16 +206,16 @@ describe('the bound of 8 KiB', () => {
   const line = (length: number): string => `DEVICE-ID: a\r\n${'x'.repeat(length - 'DEVICE-ID: a\r\n\n'.length)}\n`
 
   it('holds the longest sequence, however its octets are split', () => {
-    const octets = Buffer.from(line(maxInitiationLength) + identification)
-    const whole = readInitiation(octets)
+    const bytes = Buffer.from(line(maxInitiationLength) + identification)
+    const whole = readInitiation(bytes)
     expect(whole).toMatchObject({ state: 'complete', length: maxInitiationLength })
-    expect(readOneByOne(octets)).toEqual({ initiation: whole, length: maxInitiationLength + 4 })
+    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: maxInitiationLength + 4 })
   })
 
   it('does not hold one octet more, however its octets are split', () => {
-    const octets = Buffer.from(line(maxInitiationLength + 1) + identification)
-    expect(reasonOf(octets)).toBe('initiation-too-long')
-    expect(readOneByOne(octets)?.initiation).toMatchObject({ refusal: { reason: 'initiation-too-long' } })
+    const bytes = Buffer.from(line(maxInitiationLength + 1) + identification)
+    expect(reasonOf(bytes)).toBe('initiation-too-long')
+    expect(readOneByOne(bytes)?.initiation).toMatchObject({ refusal: { reason: 'initiation-too-long' } })
   })
 
   it('holds a Calix identity of as many octets and none longer, however its octets are split', () => {
@@ -246,10 +246,10 @@ describe('hostile octets', () => {
       `DEVICE-ID: a\nHOST-KEY: ${key}${' '.repeat(3900)}x${' '.repeat(3900)}\u2028y\n${identification}`,
     ],
   ])('are read in no time: %s', (_name, text) => {
-    const octets = Buffer.from(text)
-    expect(octets.length).toBeLessThan(maxInitiationLength + 200)
+    const bytes = Buffer.from(text)
+    expect(bytes.length).toBeLessThan(maxInitiationLength + 200)
     const began = performance.now()
-    readInitiation(octets)
+    readInitiation(bytes)
     expect(performance.now() - began).toBeLessThan(500)
   })
 
@@ -276,14 +276,14 @@ describe('hostile octets', () => {
     const pick = (): Buffer => words[Math.floor(random() * words.length)] ?? Buffer.alloc(0)
     const noise = (): Buffer => Buffer.from(Array.from({ length: Math.floor(random() * 6) }, () => random() * 256))
     for (let round = 0; round < 400; round += 1) {
-      const octets = Buffer.concat(Array.from({ length: 30 }, () => (random() < 0.15 ? noise() : pick())))
-      const byOne = readOneByOne(octets)
-      const whole = readInitiation(octets)
-      expect(byOne?.initiation ?? { state: 'incomplete' }, octets.toString('latin1')).toEqual(whole)
+      const bytes = Buffer.concat(Array.from({ length: 30 }, () => (random() < 0.15 ? noise() : pick())))
+      const byOne = readOneByOne(bytes)
+      const whole = readInitiation(bytes)
+      expect(byOne?.initiation ?? { state: 'incomplete' }, bytes.toString('latin1')).toEqual(whole)
     }
     for (let round = 0; round < 50; round += 1) {
-      const octets = Buffer.from(Array.from({ length: maxInitiationLength + 4 }, () => random() * 256))
-      expect(readInitiation(octets).state).not.toBe('incomplete')
+      const bytes = Buffer.from(Array.from({ length: maxInitiationLength + 4 }, () => random() * 256))
+      expect(readInitiation(bytes).state).not.toBe('incomplete')
     }
   })
 })

@@ -59,7 +59,7 @@ describe('a device that somebody let in who administers some devices alone', () 
   ])('with the credentials %s', async (_which, name, password) => {
     const room = await open()
     // The profile itself may have been chosen by somebody else, before.
-    await room.desk.add({ deviceId: 'edge-1', secret: 's3cret', ...(name && { credentials: name }) }, eve)
+    await room.service.add({ deviceId: 'edge-1', secret: 's3cret', ...(name && { credentials: name }) }, eve)
     const hmac = initiationHmac('s3cret', publicLine)
     const { sent, outcome } = await call(room, 'edge-1', `HOST-KEY: ${publicLine}\r\nHMAC:${hmac}\r\n`)
     if (password === undefined) expect([sent, outcome]).toEqual([[], expect.objectContaining(withheld)])
@@ -68,7 +68,7 @@ describe('a device that somebody let in who administers some devices alone', () 
 
   it('by its approval is sent no password, not even the default one', async () => {
     const room = await open()
-    const { sent, outcome } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
+    const { sent, outcome } = await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', eve))
     expect([sent, outcome]).toEqual([[], expect.objectContaining(withheld)])
     expect(room.logged.join('')).toContain('is not sent to a device that')
     // Nor when it calls again, now pinned.
@@ -77,15 +77,15 @@ describe('a device that somebody let in who administers some devices alone', () 
 
   it('although it is configured, where the file says nothing that proves it', async () => {
     const room = await open({ configured: [configuredDevice('edge-1')] })
-    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
+    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', eve))
     expect(sent).toEqual([])
   })
 
   it('is sent it once somebody decided who administers every device', async () => {
     const room = await open()
-    await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
-    await room.desk.forget('edge-1', 'root')
-    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', 'root'))
+    await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', eve))
+    await room.service.forget('edge-1', 'root')
+    const { sent } = await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', 'root'))
     expect(sent).toEqual(['secret-of-default'])
   })
 })
@@ -94,16 +94,16 @@ describe('what the files decide stays decided by them', () => {
   it('host-keys of the device', async () => {
     const pins = [{ type: 'ssh-ed25519', blob: key.blob, comment: '' }]
     const room = await open()
-    await call(room, 'edge-1', '', () => approveShown(room.desk, 'edge-1', eve))
+    await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', eve))
     const limits = { maxPending: 4, maxPendingPerSource: 4, pendingTimeout: 60_000, pendingLifetime: 60_000 }
-    room.desk.configure([configuredDevice('edge-1', { pins })], limits, 10)
+    room.service.configure([configuredDevice('edge-1', { pins })], limits, 10)
     expect((await call(room, 'edge-1')).sent).toEqual(['secret-of-default'])
   })
 
   it('known_hosts', async () => {
     const anchors = anchorsWith({ knownHosts: [`edge-1 ${publicLine}`] })
     const room = await open({ anchors })
-    await room.desk.add({ deviceId: 'edge-1' }, eve)
+    await room.service.add({ deviceId: 'edge-1' }, eve)
     expect((await call(room, 'edge-1')).sent).toEqual(['secret-of-default'])
   })
 })

@@ -11,16 +11,16 @@ import { grant, openSshPair, rekey } from './support/ssh-pair.js'
 const own = endAfterEach()
 const MiB = 1024 * 1024
 
-/** Octets of which no two stretches are alike. */
+/** Bytes of which no two stretches are alike. */
 function pattern(length: number, seed = 0): Buffer {
-  const octets = Buffer.alloc(length)
-  for (let at = 0; at + 4 <= length; at += 4) octets.writeUInt32LE((at * 2654435761 + seed) >>> 0, at)
-  return octets
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE((at * 2654435761 + seed) >>> 0, at)
+  return bytes
 }
 
 /** Writes and tells when the callback came; an error counts as well. */
-const written = (stream: Writable, octets: Buffer | string): Promise<void> =>
-  new Promise((resolve) => stream.write(octets, () => resolve()))
+const written = (stream: Writable, bytes: Buffer | string): Promise<void> =>
+  new Promise((resolve) => stream.write(bytes, () => resolve()))
 
 /** Resolves once a number has not changed for many turns of the event loop, in which a free loopback socket would have moved. */
 async function standsStill(value: () => number): Promise<void> {
@@ -47,7 +47,7 @@ function collected(stream: Readable, length: number): Promise<Buffer> {
 
 type Handlers = Record<string, ((...message: unknown[]) => void) | undefined>
 
-const digest = (octets: Buffer): string => createHash('sha256').update(octets).digest('hex')
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
 
 describe('a peer that grants a huge window and reads nothing', () => {
   it('holds the writer, while little waits in the channel and in the socket, and gets everything once it reads', async () => {
@@ -94,11 +94,11 @@ describe('a window that opens in small steps', () => {
     const steps = [1, 2, 1, 5, 100, 1, 37, 3000, 1, 1000]
     const words = Array.from({ length: 30 }, (_, at) => ({
       error: at % 2 === 1,
-      octets: pattern(1 + ((at * 97) % 700), at),
+      bytes: pattern(1 + ((at * 97) % 700), at),
     }))
-    const total = words.reduce((sum, { octets }) => sum + octets.length, 0)
+    const total = words.reduce((sum, { bytes }) => sum + bytes.length, 0)
 
-    const arrived: { error: boolean; octets: Buffer }[] = []
+    const arrived: { error: boolean; bytes: Buffer }[] = []
     let granted = 0
     let received = 0
     const done = new Promise<void>((resolve) => {
@@ -110,12 +110,12 @@ describe('a window that opens in small steps', () => {
         granted += step
         grant(pair.client, client, step)
       }
-      const take = (error: boolean) => (octets: Buffer) => {
-        received += octets.length
+      const take = (error: boolean) => (bytes: Buffer) => {
+        received += bytes.length
         const last = arrived.at(-1)
-        if (last?.error === error) last.octets = Buffer.concat([last.octets, octets])
-        else arrived.push({ error, octets })
-        // No octet may come that was not granted.
+        if (last?.error === error) last.bytes = Buffer.concat([last.bytes, bytes])
+        else arrived.push({ error, bytes })
+        // No byte may come that was not granted.
         expect(received).toBeLessThanOrEqual(granted)
         if (received === total) resolve()
         else next()
@@ -124,7 +124,7 @@ describe('a window that opens in small steps', () => {
       client.stderr.on('data', take(true))
       next()
     })
-    const callbacks = words.map(({ error, octets }) => written(error ? server.stderr : server, octets))
+    const callbacks = words.map(({ error, bytes }) => written(error ? server.stderr : server, bytes))
     await done
     await Promise.all(callbacks)
     expect(arrived).toEqual(words)
@@ -135,8 +135,8 @@ describe('a window that opens in small steps', () => {
     const { server, client } = await pair.open(10)
     governFlow(server)
     let received = 0
-    client.on('data', (octets: Buffer) => {
-      received += octets.length
+    client.on('data', (bytes: Buffer) => {
+      received += bytes.length
     })
     const whole = written(server, pattern(100))
     // Whatever was sent on a connection has come before the answer to a later request.
@@ -158,7 +158,7 @@ describe('a peer that takes packets of one octet', () => {
     const { server, client } = await pair.open(2000, 1)
     governFlow(server)
     const sizes = new Set<number>()
-    client.on('data', (octets: Buffer) => sizes.add(octets.length))
+    client.on('data', (bytes: Buffer) => sizes.add(bytes.length))
     const all = collected(client, 1000)
     server.write(pattern(1000))
     expect(await all).toEqual(pattern(1000))
@@ -235,8 +235,8 @@ describe('a key re-exchange in mid-stream', () => {
     })
     let mark = MiB / 4
     let received = 0
-    client.on('data', (octets: Buffer) => {
-      received += octets.length
+    client.on('data', (bytes: Buffer) => {
+      received += bytes.length
       if (received < mark) return
       mark += MiB / 2
       if (side !== 'server') rekey(pair.client)

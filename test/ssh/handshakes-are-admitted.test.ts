@@ -19,7 +19,7 @@ afterEach(() => {
 
 /** An admission whose work is done at once. */
 function makeAdmission(changed: Partial<AdmissionLimits> = {}) {
-  const admission = createAdmission({ ...limits, ...changed }, { now: Date.now, turns: (work) => work() })
+  const admission = createAdmission({ ...limits, ...changed }, { now: Date.now, slicer: (work) => work() })
   const begun: string[] = []
   const dial = (name: string, network = name, rank: Rank = 'expected', gone = stays): Call => {
     const entry = admission.enter(network, false)

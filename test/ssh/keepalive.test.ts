@@ -6,7 +6,7 @@ import { createKeepalive, type KeepaliveTimes, type Silence } from '../../src/ss
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-/** Octets as a socket counts them. */
+/** Bytes as a socket counts them. */
 interface Counts {
   bytesRead: number
   bytesWritten: number

@@ -45,7 +45,7 @@ describe('the end of a command', () => {
     const { server, client } = await open()
     governFlow(server)
     const chunks: Buffer[] = []
-    client.on('data', (octets: Buffer) => chunks.push(octets))
+    client.on('data', (bytes: Buffer) => chunks.push(bytes))
     const ended = once(client, 'end')
     server.write(Buffer.alloc(100_000, 1), () => sendEof(server))
     await ended

@@ -18,7 +18,7 @@ function verifying({ publicKey }: KeyPair) {
   return parsed.key
 }
 
-/** The same RSA key, with zeros before its modulus and an octet after its end. */
+/** The same RSA key, with zeros before its modulus and an byte after its end. */
 function otherwiseWritten(blob: Buffer): Buffer {
   const reader = createWireReader(blob)
   const [type, e, n] = [reader.string(), reader.string(), reader.string()]
@@ -60,11 +60,11 @@ it('refuses keys that are none', async () => {
 it('refuses RSA keys whose exponent makes signatures worthless or slow', async () => {
   const reader = createWireReader((await room.key('key', 'rsa')).publicKey.blob)
   const [type, , n] = [reader.string(), reader.string(), reader.string()]
-  const withExponent = (...octets: readonly number[]) =>
-    parseVerifyingKey(Buffer.concat([type, Buffer.from(octets), n].map((field) => sshString(field)))).ok
+  const withExponent = (...bytes: readonly number[]) =>
+    parseVerifyingKey(Buffer.concat([type, Buffer.from(bytes), n].map((field) => sshString(field)))).ok
   expect(withExponent(1, 0, 1)).toBe(true)
-  for (const octets of [[], [1], [2], [1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 1]])
-    expect(withExponent(...octets), octets.join(' ')).toBe(false)
+  for (const bytes of [[], [1], [2], [1, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 1]])
+    expect(withExponent(...bytes), bytes.join(' ')).toBe(false)
 })
 
 it('knows a key again however it was written', async () => {
@@ -76,11 +76,11 @@ it('knows a key again however it was written', async () => {
 })
 
 describe('an RSA host key whose signatures would cost too much to check', () => {
-  const rsa = (exponentOctets: number, modulusOctets: number): Buffer =>
+  const rsa = (exponentBytes: number, modulusBytes: number): Buffer =>
     Buffer.concat([
       sshString('ssh-rsa'),
-      sshMpint(Buffer.alloc(exponentOctets, 0x7f)),
-      sshMpint(Buffer.alloc(modulusOctets, 0x7f)),
+      sshMpint(Buffer.alloc(exponentBytes, 0x7f)),
+      sshMpint(Buffer.alloc(modulusBytes, 0x7f)),
     ])
 
   it.each([

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
-import { redacted, withSighting } from '../../src/store/enrolment.js'
+import { redacted, withLastSeen } from '../../src/store/enrolment.js'
 import { bare, full, minutesAfterNoon, noon } from './store-room.js'
 
 it('a redacted enrolment shows that there is a secret, never which', () => {
@@ -12,9 +12,9 @@ it('a redacted enrolment shows that there is a secret, never which', () => {
 
 it('a sighting puts its address first and drops the oldest', () => {
   const addresses = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
-  const once = withSighting({ ...bare('router1'), addresses }, { at: noon, address: 'c' })
+  const once = withLastSeen({ ...bare('router1'), addresses }, { at: noon, address: 'c' })
   expect(once).toMatchObject({ firstSeen: noon, lastSeen: noon, addresses: ['c', 'a', 'b', 'd', 'e', 'f', 'g', 'h'] })
-  const twice = withSighting(once, { at: minutesAfterNoon(1), address: 'i' })
+  const twice = withLastSeen(once, { at: minutesAfterNoon(1), address: 'i' })
   expect(twice).toMatchObject({
     firstSeen: noon,
     lastSeen: minutesAfterNoon(1),

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { appendFile, statfs, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
-/** Puts a file system of its own, of so many octets, on a directory. */
+/** Puts a file system of its own, of so many bytes, on a directory. */
 export function mountOwn(directory: string, size: string): Promise<void> {
   return mount('-t', 'tmpfs', '-o', `size=${size},mode=700,uid=${process.getuid?.() ?? 0}`, 'tmpfs', directory)
 }

@@ -8,7 +8,7 @@ const readings: Readings = {
   sessions: { ssh: 2, http: 1 },
   waitingSessions: 4,
   eventStreams: 5,
-  octets: { fromClient: 10, fromDevice: 20 },
+  bytes: { fromClient: 10, fromDevice: 20 },
   clients: 5,
   handshakes: { running: 6 },
   clientHandshakes: { queued: 7 },
@@ -99,7 +99,7 @@ describe('metrics', () => {
     expect(samples.get('homeport_handshakes{state="running"}')).toBe(6)
     expect(samples.get('homeport_devices{standing="rejected"}')).toBe(4)
     expect(samples.get('homeport_relayed_bytes_total{direction="from-device"}')).toBe(20)
-    now = { ...readings, links: 0, octets: { fromClient: 10, fromDevice: 25 } }
+    now = { ...readings, links: 0, bytes: { fromClient: 10, fromDevice: 25 } }
     const later = await read()
     expect(later.samples.get('homeport_links')).toBe(0)
     expect(later.samples.get('homeport_relayed_bytes_total{direction="from-client"}')).toBe(10)

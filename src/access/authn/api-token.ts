@@ -22,15 +22,15 @@ export interface ApiToken {
 }
 
 const idLength = 12
-const secretOctets = 32
+const secretBytes = 32
 const letters = '0123456789abcdefghijklmnopqrstuvwxyz'
 /** The start tells people, and programs that look for secrets in the wrong places, what it is. */
 const form = /^hp_([0-9a-z]{12})_([A-Za-z0-9_-]{43})$/
 
 /** A new token: what the bearer shows, once, and what is kept of it. */
-export function drawToken(): { readonly text: string } & Pick<ApiToken, 'id' | 'hash'> {
+export function generateToken(): { readonly text: string } & Pick<ApiToken, 'id' | 'hash'> {
   const id = Array.from({ length: idLength }, () => letters[randomInt(letters.length)]).join('')
-  const secret = randomBytes(secretOctets).toString('base64url')
+  const secret = randomBytes(secretBytes).toString('base64url')
   return { text: `hp_${id}_${secret}`, id, hash: hashOf(secret) }
 }
 

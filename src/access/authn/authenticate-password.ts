@@ -1,10 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { networkOf } from '../../net/source-network.js'
 import type { AskHook } from './authentication-hook.js'
-import { createDraw } from './random-admission.js'
+import { createRandomAdmission } from './random-admission.js'
 import { grantOfHook, type HookGrant, type HookRefusalReason, userGranted } from './hook-grant.js'
-import { createKeyedGate } from '../../lib/keyed-semaphore.js'
-import { createKeyedMemory } from '../../lib/secret-cache.js'
+import { createKeyedSemaphore } from '../../lib/keyed-semaphore.js'
+import { createSecretCache } from '../../lib/secret-cache.js'
 import type { LoginLimiter } from './login-limits.js'
 import type { PasswordCheck } from './password-check.js'
 import type { Realm } from '../authz/principal.js'
@@ -102,11 +102,11 @@ interface Refused {
  */
 export function createPasswordAuthentication(authority: PasswordAuthority): AuthenticatePassword {
   const { find, checkPassword, limiter, settings } = authority
-  const turnOfPair = createKeyedGate(1, waitingPerPair)
-  const turnOfAddress = createKeyedGate(1, waitingPerAddress)
-  const known = createKeyedMemory<KnownLogin>(mostRemembered)
-  const wrong = createKeyedMemory<true>(mostRemembered)
-  const drawn = createDraw(() => settings().checkWhileBlocked)
+  const turnOfPair = createKeyedSemaphore(1, waitingPerPair)
+  const turnOfAddress = createKeyedSemaphore(1, waitingPerAddress)
+  const known = createSecretCache<KnownLogin>(mostRemembered)
+  const wrong = createSecretCache<true>(mostRemembered)
+  const drawn = createRandomAdmission(() => settings().checkWhileBlocked)
 
   const refused = async (
     { user, address }: PasswordAttempt,

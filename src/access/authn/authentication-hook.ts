@@ -1,6 +1,6 @@
 import { type IncomingMessage, request as requestByHttp } from 'node:http'
 import { request as requestByHttps, type RequestOptions } from 'node:https'
-import { createGate } from '../../lib/semaphore.js'
+import { createSemaphore } from '../../lib/semaphore.js'
 
 /** Where passwords that are not known here are asked about. */
 export interface AuthenticationHookSettings {
@@ -41,8 +41,8 @@ export type HookAnswer =
 
 export type AskHook = (question: HookQuestion) => Promise<HookAnswer>
 
-/** Octets of an answer that are read. */
-const mostOctets = 64 * 1024
+/** Bytes of an answer that are read. */
+const maxBytes = 64 * 1024
 
 /** How many wait for each that is being asked. */
 const waitingPerPlace = 8
@@ -52,7 +52,7 @@ const waitingPerPlace = 8
  * Everything else, also a redirection, is no answer. The answers and the service itself stay out of every message, the password above all.
  */
 export function createAuthenticationHook(settings: AuthenticationHookSettings): AskHook {
-  const gate = createGate(settings.maxConcurrent, settings.maxConcurrent * waitingPerPlace)
+  const gate = createSemaphore(settings.maxConcurrent, settings.maxConcurrent * waitingPerPlace)
   return async (question) => {
     const late = AbortSignal.timeout(settings.timeout)
     const passage = await gate(() => answerOf(settings, question, late))
@@ -71,7 +71,7 @@ async function answerOf(
     const { status, body } = await post(settings, JSON.stringify(question), late)
     if (status === 401 || status === 403) return { kind: 'refused' }
     if (status !== 200) return unavailable(`it answered with status ${status}`)
-    if (body === undefined) return unavailable(`its answer is longer than ${mostOctets} octets`)
+    if (body === undefined) return unavailable(`its answer is longer than ${maxBytes} octets`)
     return acceptedBy(body) ?? unavailable('its answer is not of the form {"roles": ["…"]}')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -111,11 +111,11 @@ function post({ url, token, ca }: AuthenticationHookSettings, content: string, s
 
 async function bodyOf(response: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
-  let octets = 0
+  let bytes = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
-    octets += chunk.length
+    bytes += chunk.length
     // Leaving the loop closes the connection.
-    if (octets > mostOctets) return undefined
+    if (bytes > maxBytes) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

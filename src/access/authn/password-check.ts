@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createGate } from '../../lib/semaphore.js'
+import { createSemaphore } from '../../lib/semaphore.js'
 import {
   DEFAULT_COST,
   matchesPassword,
@@ -32,7 +32,7 @@ export type PasswordCheck = (user: Pick<User, 'passwordHash'> | undefined, passw
  */
 export function createPasswordCheck(options: PasswordCheckOptions = {}): PasswordCheck {
   const { atOnce = 2, waiting = 64, decoyCost = DEFAULT_COST, matches = matchesPassword } = options
-  const gate = createGate(atOnce, waiting)
+  const gate = createSemaphore(atOnce, waiting)
   const decoy: PasswordHash = { cost: decoyCost, salt: randomBytes(16), hash: randomBytes(32) }
 
   return async (user, password) => {

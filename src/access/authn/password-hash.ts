@@ -65,6 +65,6 @@ function derive(password: string, { cost, salt, length }: Derivation): Promise<B
   })
 }
 
-function unpadded(octets: Buffer): string {
-  return octets.toString('base64').replace(/=+$/, '')
+function unpadded(bytes: Buffer): string {
+  return bytes.toString('base64').replace(/=+$/, '')
 }

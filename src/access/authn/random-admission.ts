@@ -1,5 +1,5 @@
 /** Asks whether who comes under this key may go on: false at once, or true, at once or when a round is over. */
-export type Draw = (key: string) => Promise<boolean>
+export type RandomAdmission = (key: string) => Promise<boolean>
 
 /** The time until the next may go on under a key. */
 interface Round {
@@ -14,7 +14,7 @@ interface Round {
  * @param interval milliseconds, asked for each new round
  * @param chance a number from 0 up to 1
  */
-export function createDraw(interval: () => number, chance: () => number = Math.random): Draw {
+export function createRandomAdmission(interval: () => number, chance: () => number = Math.random): RandomAdmission {
   const rounds = new Map<string, Round>()
 
   const beginRound = (key: string): void => {

@@ -1,6 +1,6 @@
 import {
   type ApiToken,
-  drawToken,
+  generateToken,
   isExpired,
   judgeToken,
   readToken,
@@ -38,7 +38,7 @@ export type TokenRevoked =
   | { readonly ok: false; readonly problem: TokenProblem<'unknown-token' | 'not-written'> }
 
 /** The tokens of the HTTP API. */
-export interface TokenDesk {
+export interface TokenService {
   create(wanted: WantedToken): Promise<TokenCreated>
   /** By its id, good or not. */
   get(id: string): Promise<ApiToken | undefined>
@@ -54,7 +54,7 @@ export interface TokenDesk {
   check(text: string): Promise<TokenChecked>
 }
 
-export interface TokenDeskOptions {
+export interface TokenServiceOptions {
   readonly shelf: TokenShelf
   readonly isUser: (name: string) => boolean
   /** Tokens that are good at a time. */
@@ -71,17 +71,17 @@ const usedInterval = 60_000
 /** Milliseconds that one that is not good any more is still listed. */
 const kept = 90 * 24 * 60 * 60 * 1000
 
-export function createTokenDesk({
+export function createTokenService({
   shelf,
   isUser,
   maxTokens,
   onProblem,
   onRevoked,
   now = () => new Date(),
-}: TokenDeskOptions): TokenDesk {
+}: TokenServiceOptions): TokenService {
   /** The ids of those that this process saw revoked. */
   const revoked = new Set<string>()
-  const faultOf: TokenDesk['faultOf'] = (token) => {
+  const faultOf: TokenService['faultOf'] = (token) => {
     if (revoked.has(token.id)) return 'revoked-token'
     return isExpired(token, now()) ? 'expired-token' : undefined
   }
@@ -113,7 +113,7 @@ export function createTokenDesk({
       if (!isUser(wanted.user)) return { ok: false, problem: unknownUser(wanted.user) }
       const good = await tidy()
       if (good >= maxTokens()) return { ok: false, problem: tooMany(good) }
-      const { text, id, hash } = drawToken()
+      const { text, id, hash } = generateToken()
       const token: ApiToken = { id, hash, createdAt: now(), ...wanted }
       const written = await shelf.update(id, () => token)
       if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }

@@ -26,7 +26,7 @@ export type OperationDecision = { readonly allowed: true } | { readonly allowed:
 
 /** Whether a policy allows an operation, and why not. Ending one's own session is always allowed. */
 export function decide(policy: OperationPolicy, operation: Operation): OperationDecision {
-  if (policy.kind === 'all' || endsOwnSession(operation)) return { allowed: true }
+  if (policy.kind === 'all' || endsOneShotSession(operation)) return { allowed: true }
   if (operation.unclear !== undefined) return { allowed: false, reason: operation.unclear }
   if (policy.roles.some((rules) => rulesAllow(rules, operation))) return { allowed: true }
   const denying = policy.roles.some((rules) => rules.some((rule) => denies(rule, operation)))
@@ -44,7 +44,7 @@ export function allowEverything(rules: OperationRules): boolean {
   )
 }
 
-function endsOwnSession({ namespace, name }: Operation): boolean {
+function endsOneShotSession({ namespace, name }: Operation): boolean {
   return name === 'close-session' && (namespace === NETCONF_NS || namespace === '')
 }
 

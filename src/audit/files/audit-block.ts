@@ -2,7 +2,7 @@ import { createLineQueue } from './line-queue.js'
 import { blockKeys } from './audit-keys.js'
 
 /** Lines that came together, with what they are found by. */
-export interface RecordBlock {
+export interface AuditBlock {
   /** In UTF-8, with line feeds between them. */
   readonly lines: Uint8Array<ArrayBuffer>
   readonly count: number
@@ -25,8 +25,8 @@ export interface LineSubject {
 export interface BlockGatherer {
   readonly add: (line: string, subject: LineSubject) => void
   readonly count: () => number
-  /** What was gathered, at least one line; gathers anew. Its octets belong to nobody else. */
-  readonly take: () => RecordBlock
+  /** What was gathered, at least one line; gathers anew. Its bytes belong to nobody else. */
+  readonly take: () => AuditBlock
 }
 
 export function createBlockGatherer(): BlockGatherer {
@@ -48,15 +48,15 @@ export function createBlockGatherer(): BlockGatherer {
     },
     count: () => count,
     take: () => {
-      const octets = lines.first(Number.POSITIVE_INFINITY)
-      const block: RecordBlock = {
-        lines: new Uint8Array(octets.subarray(0, -1)),
+      const bytes = lines.first(Number.POSITIVE_INFINITY)
+      const block: AuditBlock = {
+        lines: new Uint8Array(bytes.subarray(0, -1)),
         count,
         oldest: Date.parse(oldest),
         newest: Date.parse(newest),
         keys: blockKeys(devices, users),
       }
-      lines.drop(octets.length)
+      lines.drop(bytes.length)
       devices.clear()
       users.clear()
       count = 0

@@ -1,18 +1,18 @@
 import { fits, lineTime, type WantedLine, wantedLine } from './audit-line.js'
-import { createRecordPruning, type RecordRetention } from './audit-pruning.js'
-import type { RecordBlock } from './audit-block.js'
+import { createAuditPruning, type AuditRetention } from './audit-pruning.js'
+import type { AuditBlock } from './audit-block.js'
 import { wantedKeys } from './audit-keys.js'
-import type { RecordPage, RecordQuery } from '../../store/record-query.js'
+import type { AuditPage, AuditQuery } from '../../store/record-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from '../../store/sqlite/sqlite-database.js'
 import { migrate } from '../../store/sqlite/sqlite-schema.js'
 
 /** The lines of the record in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
-export interface RecordDatabase {
+export interface AuditDatabase {
   /** Adds lines, JSON objects, the newest last; at most `MAX_BLOCK` of them. */
-  readonly insert: (block: RecordBlock) => void
-  readonly find: (query: RecordQuery) => RecordPage
+  readonly insert: (block: AuditBlock) => void
+  readonly find: (query: AuditQuery) => AuditPage
   /** Removes some of what is too old or too much; true when there is more of it. */
-  readonly prune: (retention: RecordRetention, now: number) => boolean
+  readonly prune: (retention: AuditRetention, now: number) => boolean
   readonly close: () => void
 }
 
@@ -73,7 +73,7 @@ const migrations: readonly string[] = [
 const AT_ONCE = 32
 
 /** Opens the record's database, or says that a newer version wrote it. Throws SQLite's errors. */
-export function openRecordDatabase(file: string, options: { readonly busyTimeout: number }): RecordDatabase | 'newer' {
+export function openAuditDatabase(file: string, options: { readonly busyTimeout: number }): AuditDatabase | 'newer' {
   const database = openDatabase(file, options)
   try {
     // There is no secret in a line, and overwriting what is pruned would cost as much as writing it.
@@ -93,9 +93,9 @@ interface Block {
   readonly lines: string
 }
 
-function recordsIn(database: SqliteDatabase): RecordDatabase {
-  // The lines come as the octets that SQLite keeps: making a text of them first took five times as long as all the rest.
-  const adding = prepare<Omit<RecordBlock, 'keys'>, { block: number }>(
+function recordsIn(database: SqliteDatabase): AuditDatabase {
+  // The lines come as the bytes that SQLite keeps: making a text of them first took five times as long as all the rest.
+  const adding = prepare<Omit<AuditBlock, 'keys'>, { block: number }>(
     database,
     'INSERT INTO block (oldest, newest, count, lines) VALUES (:oldest, :newest, :count, CAST(:lines AS TEXT)) RETURNING block',
   )
@@ -104,7 +104,7 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
     `INSERT INTO block_key (key, block, lines)
      SELECT json_extract(value, '$[0]'), :block, json_extract(value, '$[1]') FROM json_each(:keys)`,
   )
-  const pruning = createRecordPruning(database)
+  const pruning = createAuditPruning(database)
 
   return {
     insert: ({ keys, ...block }) => {
@@ -130,7 +130,7 @@ function recordsIn(database: SqliteDatabase): RecordDatabase {
   }
 }
 
-function pageOf(database: SqliteDatabase, query: RecordQuery): RecordPage {
+function pageOf(database: SqliteDatabase, query: AuditQuery): AuditPage {
   const { limit, after, since, until } = query
   const keys = wantedKeys(query)
   const conditions = [

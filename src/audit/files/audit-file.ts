@@ -3,17 +3,17 @@ import { type FileProblem, fileProblem } from './file-error.js'
 import { createLineQueue } from './line-queue.js'
 import { createLineFile, FileFailure, type Rotation } from './line-file.js'
 
-/** Bounds on the record's file; octets and milliseconds. */
-export interface RecordFileLimits extends Rotation {
+/** Bounds on the record's file; bytes and milliseconds. */
+export interface AuditFileLimits extends Rotation {
   /** How long a line waits at most before it is written. */
   readonly flushInterval: number
-  /** Octets of lines that wait in memory while they cannot be written; more are lost, and counted. */
+  /** Bytes of lines that wait in memory while they cannot be written; more are lost, and counted. */
   readonly maxWaiting: number
 }
 
-export interface RecordFileOptions {
+export interface AuditFileOptions {
   readonly path: string
-  readonly limits: RecordFileLimits
+  readonly limits: AuditFileLimits
   /** Told when lines cannot be written any more, and with undefined when they can again. */
   readonly onState: (problem: FileProblem | undefined) => void
   /** Told how many lines were lost while they could not be written, once it is over. */
@@ -21,10 +21,10 @@ export interface RecordFileOptions {
 }
 
 /** Lines that are on the disk within the flush interval, whoever is killed then. Writing never holds up whoever writes. */
-export interface RecordFile {
+export interface AuditFile {
   readonly append: (line: string) => void
   readonly problem: () => FileProblem | undefined
-  readonly configure: (limits: RecordFileLimits) => void
+  readonly configure: (limits: AuditFileLimits) => void
   /** Opens the file and takes away what a killed process left of a last line; answers what stands in the way. */
   readonly prepare: () => Promise<FileProblem | undefined>
   /** Lets go of the file, for those who moved it away; the next line makes a new one. */
@@ -33,12 +33,12 @@ export interface RecordFile {
   readonly close: () => Promise<void>
 }
 
-/** Octets that are written at once, and that do not wait for the interval to be over. */
+/** Bytes that are written at once, and that do not wait for the interval to be over. */
 const BATCH = 256 * 1024
 /** Milliseconds between attempts while lines cannot be written. */
 const RETRY = 1000
 
-export function openRecordFile({ path, limits: initial, onState, onLost }: RecordFileOptions): RecordFile {
+export function openAuditFile({ path, limits: initial, onState, onLost }: AuditFileOptions): AuditFile {
   let limits = initial
   const file = createLineFile(path, () => limits)
   const waiting = createLineQueue()
@@ -55,7 +55,7 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
   }
 
   const write = async (): Promise<void> => {
-    while (waiting.octets() > 0) {
+    while (waiting.bytes() > 0) {
       waiting.drop(await file.append(waiting.first(BATCH)))
       tell(undefined)
       if (lost > 0) tellLost()
@@ -81,15 +81,15 @@ export function openRecordFile({ path, limits: initial, onState, onLost }: Recor
     return flushing
   }
   const schedule = (): void => {
-    if (closed || waiting.octets() === 0 || flushing !== undefined) return
-    if (waiting.octets() >= BATCH && problem === undefined) inBackground('store', flush())
+    if (closed || waiting.bytes() === 0 || flushing !== undefined) return
+    if (waiting.bytes() >= BATCH && problem === undefined) inBackground('store', flush())
     else
       timer ??= setTimeout(() => inBackground('store', flush()), problem === undefined ? limits.flushInterval : RETRY)
   }
 
   return {
     append: (line) => {
-      if (waiting.octets() + line.length + 1 > limits.maxWaiting) lost += 1
+      if (waiting.bytes() + line.length + 1 > limits.maxWaiting) lost += 1
       else waiting.push(line)
       schedule()
     },

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { createBlockGatherer, type LineSubject } from './audit-block.js'
-import type { RecordRetention } from './audit-pruning.js'
-import type { RecordPage, RecordQuery } from '../../store/record-query.js'
+import type { AuditRetention } from './audit-pruning.js'
+import type { AuditPage, AuditQuery } from '../../store/record-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.js'
 import type { StoreProblem } from '../../store/store.js'
 
@@ -9,24 +9,24 @@ import type { StoreProblem } from '../../store/store.js'
  * The record for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a session.
  * It may lag behind or lack lines, and says so: the record's file is what counts.
  */
-export interface RecordIndex {
+export interface AuditIndex {
   readonly append: (line: string, subject: LineSubject) => void
   /** Rejects with an error whose `cause` is the `StoreProblem`. */
-  readonly find: (query: RecordQuery) => Promise<RecordPage>
-  readonly retain: (retention: RecordRetention) => void
+  readonly find: (query: AuditQuery) => Promise<AuditPage>
+  readonly retain: (retention: AuditRetention) => void
   /** Writes what waits and ends the thread. */
   readonly close: () => Promise<void>
 }
 
-export interface RecordIndexOptions extends ThreadOptions {
+export interface AuditIndexOptions extends ThreadOptions {
   /** Told when lines are missing from now on, with why, and with undefined when lines go in again. */
   readonly onState: (problem: StoreProblem | undefined, missing: number) => void
   /** Starts the thread; a test runs its own. */
-  readonly start?: (options: ThreadOptions) => RecordThread
+  readonly start?: (options: ThreadOptions) => IndexThread
 }
 
 /** Our side of the thread. */
-export interface RecordThread {
+export interface IndexThread {
   /** @param transfer memory that becomes the thread's */
   readonly postMessage: (request: ThreadRequest, transfer?: readonly ArrayBuffer[]) => void
   readonly on: ((event: 'message', listener: (answer: ThreadAnswer) => void) => unknown) &
@@ -42,9 +42,9 @@ const CLOSE_TIMEOUT = 10_000
 /** Lines that the thread may be behind; more are left out. */
 const MAX_BEHIND = 50_000
 
-export function openRecordIndex({ onState, start = startThread, ...options }: RecordIndexOptions): RecordIndex {
+export function openAuditIndex({ onState, start = startThread, ...options }: AuditIndexOptions): AuditIndex {
   const thread = start(options)
-  const finding = new Map<number, { resolve: (page: RecordPage) => void; reject: (error: Error) => void }>()
+  const finding = new Map<number, { resolve: (page: AuditPage) => void; reject: (error: Error) => void }>()
   const gathered = createBlockGatherer()
   let behind = 0
   let missing = 0
@@ -132,7 +132,7 @@ export function openRecordIndex({ onState, start = startThread, ...options }: Re
   }
 }
 
-function startThread(options: ThreadOptions): RecordThread {
+function startThread(options: ThreadOptions): IndexThread {
   const worker = new Worker(new URL('record-worker.js', import.meta.url), { workerData: options })
   worker.unref()
   return worker

@@ -1,5 +1,5 @@
 import { lowerCase } from './audit-line.js'
-import type { RecordQuery } from '../../store/record-query.js'
+import type { AuditQuery } from '../../store/record-query.js'
 
 /**
  * The keys by which a block is found whose lines tell of these devices and users, each with how many lines a user has. Those of devices are not
@@ -20,7 +20,7 @@ export function blockKeys(
 export const USER_KEYS = { first: 'user ', end: 'user!' }
 
 /** The keys that the blocks of a query have. */
-export function wantedKeys({ deviceId, user }: RecordQuery): readonly string[] {
+export function wantedKeys({ deviceId, user }: AuditQuery): readonly string[] {
   return [...(deviceId === undefined ? [] : [deviceKey(deviceId)]), ...(user === undefined ? [] : [userKey(user)])]
 }
 

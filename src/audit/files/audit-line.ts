@@ -1,4 +1,4 @@
-import type { RecordQuery } from '../../store/record-query.js'
+import type { AuditQuery } from '../../store/record-query.js'
 
 /** What a line has to hold, as text: a line is flat, and a quote within a value has a backslash before it, so none is mistaken for a key. */
 export interface WantedLine {
@@ -10,7 +10,7 @@ export interface WantedLine {
 }
 
 /** A query as what its lines look like. */
-export function wantedLine(query: RecordQuery): WantedLine {
+export function wantedLine(query: AuditQuery): WantedLine {
   const { deviceId, since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = query
   const names = ['user', 'sessionId', 'event', 'operation', 'outcome'] as const
   const holds = names.flatMap((name) =>

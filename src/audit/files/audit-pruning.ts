@@ -4,17 +4,17 @@ import { USER_KEYS, userKey } from './audit-keys.js'
 import { prepare, type SqliteDatabase } from '../../store/sqlite/sqlite-database.js'
 
 /** How long lines are kept (milliseconds), and how many at most. */
-export interface RecordRetention {
+export interface AuditRetention {
   readonly keep: number
   readonly maxRows: number
 }
 
 /** Removes lines from the record's database: those that are too old, and those of users who have more than an even share where there are too many. */
-export interface RecordPruning {
+export interface AuditPruning {
   /** Counts what was put in. */
   readonly added: (count: number, keys: readonly (readonly [key: string, lines: number])[]) => void
   /** Removes some of what is too old or too much; false when nothing more has to go. */
-  readonly step: (retention: RecordRetention, now: number) => boolean
+  readonly step: (retention: AuditRetention, now: number) => boolean
   /** What was removed last is there again, because its transaction failed. */
   readonly undone: () => void
 }
@@ -36,7 +36,7 @@ const MOST_HELD = 8
 
 const ofUsers = 'key >= :first AND key < :end'
 
-export function createRecordPruning(database: SqliteDatabase): RecordPruning {
+export function createAuditPruning(database: SqliteDatabase): AuditPruning {
   const columns = 'SELECT block, oldest, newest, count FROM block'
   const first = prepare<object, BlockHead>(database, `${columns} ORDER BY block LIMIT 1`)
   const headOf = prepare<{ block: number }, BlockHead>(database, `${columns} WHERE block = :block`)

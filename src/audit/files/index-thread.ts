@@ -1,28 +1,28 @@
 import { problemOf } from '../../store/sqlite/sqlite-problem.js'
-import type { RecordBlock } from './audit-block.js'
-import { openRecordDatabase, type RecordDatabase } from './audit-database.js'
-import type { RecordRetention } from './audit-pruning.js'
-import type { RecordPage, RecordQuery } from '../../store/record-query.js'
+import type { AuditBlock } from './audit-block.js'
+import { openAuditDatabase, type AuditDatabase } from './audit-database.js'
+import type { AuditRetention } from './audit-pruning.js'
+import type { AuditPage, AuditQuery } from '../../store/record-query.js'
 import type { StoreProblem } from '../../store/store.js'
 
 /** What the thread of the record's database is asked. */
 export type ThreadRequest =
-  | { readonly kind: 'insert'; readonly block: RecordBlock }
-  | { readonly kind: 'find'; readonly id: number; readonly query: RecordQuery }
-  | { readonly kind: 'retain'; readonly retention: RecordRetention }
+  | { readonly kind: 'insert'; readonly block: AuditBlock }
+  | { readonly kind: 'find'; readonly id: number; readonly query: AuditQuery }
+  | { readonly kind: 'retain'; readonly retention: AuditRetention }
   | { readonly kind: 'close' }
 
 /** What it answers. */
 export type ThreadAnswer =
   /** So many lines were dealt with: they are in the database, or the problem says why not. */
   | { readonly kind: 'inserted'; readonly lines: number; readonly problem?: StoreProblem }
-  | { readonly kind: 'found'; readonly id: number; readonly page: RecordPage }
+  | { readonly kind: 'found'; readonly id: number; readonly page: AuditPage }
   | { readonly kind: 'failed'; readonly id: number; readonly problem: StoreProblem }
   | { readonly kind: 'closed' }
 
 export interface ThreadOptions {
   readonly file: string
-  readonly retention: RecordRetention
+  readonly retention: AuditRetention
 }
 
 /** Where requests come from and answers go to: the other side of the thread. */
@@ -38,14 +38,14 @@ const BUSY_TIMEOUT = 2000
 const PRUNE_INTERVAL = 60_000
 
 /** Serves the record's database on this thread until it is asked to close. A file that cannot be opened is tried again with each request. */
-export function serveRecords(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
+export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
   let retention = initial
-  let database: RecordDatabase | undefined
+  let database: AuditDatabase | undefined
 
-  const use = <T>(work: (database: RecordDatabase) => T): Attempt<T> => {
+  const use = <T>(work: (database: AuditDatabase) => T): Attempt<T> => {
     try {
       if (database === undefined) {
-        const opened = openRecordDatabase(file, { busyTimeout: BUSY_TIMEOUT })
+        const opened = openAuditDatabase(file, { busyTimeout: BUSY_TIMEOUT })
         if (opened === 'newer') return { ok: false, problem: newer(file) }
         database = opened
       }

@@ -8,7 +8,7 @@ export interface LineFile {
   /** Opens the file, and takes away what a killed process left of a last line. Rejects with `FileFailure`. */
   readonly prepare: () => Promise<void>
   /**
-   * Appends as many of the lines as have room in the file, at least one, and answers how many octets those are.
+   * Appends as many of the lines as have room in the file, at least one, and answers how many bytes those are.
    * Rejects with `FileFailure` when it cannot; then none of them is in the file.
    * @param lines whole lines, each with its line feed
    */
@@ -17,7 +17,7 @@ export interface LineFile {
   readonly release: () => Promise<void>
 }
 
-/** Octets of a file before it is rotated, and how many rotated ones are kept. */
+/** Bytes of a file before it is rotated, and how many rotated ones are kept. */
 export interface Rotation {
   readonly maxSize: number
   readonly maxFiles: number
@@ -26,7 +26,7 @@ export interface Rotation {
 /** What was written is on the disk when the write is over: one turn of another thread instead of two. */
 const APPEND_TO_DISK = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND | constants.O_DSYNC
 
-/** Octets that are looked at for the last whole line. */
+/** Bytes that are looked at for the last whole line. */
 const LONGEST_TAIL = 256 * 1024
 
 /** @param rotation asked anew for each append */
@@ -75,16 +75,16 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
   const append = async (lines: Buffer): Promise<number> => {
     if (lines.length === 0) return 0
     let { file, size } = await holdWhole()
-    let octets = linesWithin(lines, rotation().maxSize - size)
-    if (octets.length === 0) {
+    let bytes = linesWithin(lines, rotation().maxSize - size)
+    if (bytes.length === 0) {
       await rotate()
       ;({ file, size } = await holdWhole())
-      octets = firstLines(lines, rotation().maxSize - size)
+      bytes = firstLines(lines, rotation().maxSize - size)
     }
     try {
-      await writeAll(file, octets)
-      whole = size + octets.length
-      return octets.length
+      await writeAll(file, bytes)
+      whole = size + bytes.length
+      return bytes.length
     } catch (error) {
       // Room that was made a moment later must not find half a line here, nor the same lines twice.
       whole = undefined
@@ -110,9 +110,9 @@ export class FileFailure extends Error {
   }
 }
 
-async function writeAll(file: FileHandle, octets: Buffer): Promise<void> {
-  for (let written = 0; written < octets.length; ) {
-    const { bytesWritten } = await file.write(octets, written)
+async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, written)
     written += bytesWritten
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Lines that wait, as octets, each with its line feed. The text of a line can be forgotten at once: thousands of texts that wait are carried along by every
+ * Lines that wait, as bytes, each with its line feed. The text of a line can be forgotten at once: thousands of texts that wait are carried along by every
  * collection of garbage, and joining them takes a moment that whoever comes next waits for.
  */
 export interface LineQueue {
   readonly push: (line: string) => void
-  /** Octets that wait. */
-  readonly octets: () => number
+  /** Bytes that wait. */
+  readonly bytes: () => number
   readonly count: () => number
-  /** The first whole lines of at most so many octets, at least one line. They stay as they are while more are pushed, until they are dropped. */
+  /** The first whole lines of at most so many bytes, at least one line. They stay as they are while more are pushed, until they are dropped. */
   readonly first: (max: number) => Buffer
-  /** Drops the first octets, which are whole lines. */
-  readonly drop: (octets: number) => void
+  /** Drops the first bytes, which are whole lines. */
+  readonly drop: (bytes: number) => void
 }
 
-/** Octets that are held for lines to come, though none waits. */
+/** Bytes that are held for lines to come, though none waits. */
 const KEPT = 1024 * 1024
 const SMALLEST = 16 * 1024
 
@@ -35,18 +35,18 @@ export function createLineQueue(): LineQueue {
 
   return {
     push: (line) => {
-      // A unit of UTF-16 takes three octets at most.
+      // A unit of UTF-16 takes three bytes at most.
       const most = 3 * line.length + 1
       if (end + most > memory.length) grow(most)
       end += memory.write(line, end)
       memory[end] = LINE_FEED
       end += 1
     },
-    octets: () => end - start,
+    bytes: () => end - start,
     count: () => countLines(memory.subarray(start, end)),
     first: (max) => firstLines(memory.subarray(start, end), max),
-    drop: (octets) => {
-      start += octets
+    drop: (bytes) => {
+      start += bytes
       if (start < end) return
       start = 0
       end = 0
@@ -55,19 +55,19 @@ export function createLineQueue(): LineQueue {
   }
 }
 
-/** As many of the lines as fit into so many octets, at least one. */
+/** As many of the lines as fit into so many bytes, at least one. */
 export function firstLines(lines: Buffer, max: number): Buffer {
   const within = linesWithin(lines, max)
   return within.length > 0 ? within : lines.subarray(0, lines.indexOf(LINE_FEED) + 1)
 }
 
-/** As many of the lines as fit into so many octets. */
+/** As many of the lines as fit into so many bytes. */
 export function linesWithin(lines: Buffer, max: number): Buffer {
   return lines.length <= max ? lines : lines.subarray(0, max > 0 ? lines.lastIndexOf(LINE_FEED, max - 1) + 1 : 0)
 }
 
-function countLines(octets: Buffer): number {
+function countLines(bytes: Buffer): number {
   let count = 0
-  for (let at = octets.indexOf(LINE_FEED); at !== -1; at = octets.indexOf(LINE_FEED, at + 1)) count += 1
+  for (let at = bytes.indexOf(LINE_FEED); at !== -1; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1
   return count
 }

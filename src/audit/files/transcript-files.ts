@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Where transcripts are kept, and how much of them; octets. */
+/** Where transcripts are kept, and how much of them; bytes. */
 export interface TranscriptRoom {
   readonly directory: string
   readonly maxSizePerSession: number
@@ -29,18 +29,18 @@ export function openTranscriptFile(room: TranscriptRoom, name: string): Transcri
   return {
     write: (line) => {
       if (full) return false
-      const octets = Buffer.from(`${line}\n`)
-      full = size + octets.length > room.maxSizePerSession
-      size += octets.length
-      writeAll(file, full ? Buffer.from(`${CUT}\n`) : octets)
+      const bytes = Buffer.from(`${line}\n`)
+      full = size + bytes.length > room.maxSizePerSession
+      size += bytes.length
+      writeAll(file, full ? Buffer.from(`${CUT}\n`) : bytes)
       return !full
     },
     close: () => closeSync(file),
   }
 }
 
-function writeAll(file: number, octets: Buffer): void {
-  for (let written = 0; written < octets.length; ) written += writeSync(file, octets, written)
+function writeAll(file: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
 }
 
 /** Removes the oldest transcripts until all of them together are small enough. Their names begin with their time. */

@@ -19,15 +19,15 @@ export type TranscriptRequest =
       readonly kind: 'said'
       readonly session: number
       readonly from: 'client' | 'device'
-      readonly octets: Uint8Array
+      readonly bytes: Uint8Array
       readonly time: number
     }
   | { readonly kind: 'close'; readonly session: number; readonly time: number }
   | { readonly kind: 'end' }
 
 export type TranscriptAnswer =
-  /** So many octets were dealt with. */
-  | { readonly kind: 'done'; readonly octets: number }
+  /** So many bytes were dealt with. */
+  | { readonly kind: 'done'; readonly bytes: number }
   | { readonly kind: 'failed'; readonly info: SessionInfo; readonly problem: FileProblem }
   | { readonly kind: 'ended' }
 
@@ -85,14 +85,14 @@ export function serveTranscripts(port: TranscriptPort, initial: TranscriptSettin
     } else {
       const found = sessions.get(request.session)
       if (found !== undefined) guarded(found.info, request.session, () => follow(found, request))
-      if (request.kind === 'said') port.postMessage({ kind: 'done', octets: request.octets.length })
+      if (request.kind === 'said') port.postMessage({ kind: 'done', bytes: request.bytes.length })
     }
   })
 
   const follow = ({ transcript, file }: Open, request: Extract<TranscriptRequest, { session: number }>): void => {
     if (request.kind === 'said') {
-      const octets = Buffer.from(request.octets.buffer, request.octets.byteOffset, request.octets.length)
-      transcript[request.from === 'client' ? 'fromClient' : 'fromDevice'](octets, request.time)
+      const bytes = Buffer.from(request.bytes.buffer, request.bytes.byteOffset, request.bytes.length)
+      transcript[request.from === 'client' ? 'fromClient' : 'fromDevice'](bytes, request.time)
     } else if (request.kind === 'close') {
       transcript.end(request.time)
       file.close()

@@ -19,7 +19,7 @@ import { shellWord } from '../../lib/shell-word.js'
 import { type Bridge, startBridge } from '../../app/bridge.js'
 import { askBridge } from '../operator/bridge-client.js'
 import { bridgeSocketIn } from '../../app/bridge-socket.js'
-import { StartProblem } from '../../app/start-error.js'
+import { StartError } from '../../app/start-error.js'
 
 /** Where clients of the demo connect, if nobody else does. */
 const usualEndpointPort = 8830
@@ -41,7 +41,7 @@ export function demoCommand(): Command {
       try {
         await runDemo(directory, port ?? (await usualOrFree(usualEndpointPort)))
       } catch (error) {
-        if (!(error instanceof StartProblem)) throw error
+        if (!(error instanceof StartError)) throw error
         process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
         process.exitCode = 1
       } finally {
@@ -58,8 +58,8 @@ async function runDemo(directory: string, port: number): Promise<void> {
   const [host, callHomePort] = splitAddress(bridge.addresses.callHome)
   const dial = { bridge: { host, port: callHomePort }, ...deviceLogin, redialDelay: 1_000, retryDelay: 1_000 }
   const devices: SimulatedDevice[] = [
-    startSimulatedDevice({ ...dial, id: 'router1', preamble: 'junos', secret, manner: 'junos' }),
-    startSimulatedDevice({ ...dial, id: 'router2', preamble: 'none', hostKey: routerKey, manner: 'plain' }),
+    startSimulatedDevice({ ...dial, id: 'router1', preamble: 'junos', secret, dialect: 'junos' }),
+    startSimulatedDevice({ ...dial, id: 'router2', preamble: 'none', hostKey: routerKey, dialect: 'plain' }),
   ]
   try {
     await Promise.all(devices.map((device) => device.whenAuthenticated()))
@@ -105,7 +105,7 @@ async function demoConfig(directory: string, port: number, clientKey: string, ro
     environment: layeredEnvironment([], directory),
   })
   if (!parsed.ok)
-    throw new StartProblem(parsed.problems.map(formatProblem).join('\n'), 'this is a fault of the demo itself')
+    throw new StartError(parsed.problems.map(formatProblem).join('\n'), 'this is a fault of the demo itself')
   return parsed.config
 }
 
@@ -114,7 +114,7 @@ async function makeToken(directory: string): Promise<string> {
   const body = { user: user.name, description: 'homeport demo' }
   const location = { kind: 'socket', path: bridgeSocketIn(directory) } as const
   const answer = await askBridge(location, { method: 'POST', path: '/api/v1/tokens', body })
-  if (!answer.ok) throw new StartProblem(answer.problem.message, answer.problem.hint ?? '')
+  if (!answer.ok) throw new StartError(answer.problem.message, answer.problem.hint ?? '')
   return createdTokenSchema.parse(JSON.parse(answer.text)).token
 }
 

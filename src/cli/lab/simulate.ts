@@ -2,7 +2,7 @@ import { inBackground } from '../../lib/background.js'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { readDuration } from '../../config/duration.js'
 import { keptHostKey } from '../../simulator/host-key.js'
-import type { MannerName } from '../../simulator/dialect.js'
+import type { DialectName } from '../../simulator/dialect.js'
 import { type SimulatedDevices, startSimulatedDevices } from '../../simulator/simulated-devices.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { faultOfDeviceId } from '../../trust/device-id.js'
@@ -13,7 +13,9 @@ interface SimulateOptions {
   readonly idPrefix: string
   readonly secret?: string
   readonly preamble: 'junos' | 'calix' | 'none'
-  readonly manner: MannerName
+  readonly dialect: DialectName
+  /** What `dialect` was called in 0.1. */
+  readonly manner?: DialectName
   readonly username: string
   readonly password?: string
   readonly authorizedKey?: readonly string[]
@@ -54,10 +56,11 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
         .default('junos'),
     )
     .addOption(
-      new Option('--manner <manner>', 'whose NETCONF manner: Junos or plain IETF')
+      new Option('--dialect <dialect>', 'whose NETCONF dialect: Junos or plain IETF')
         .choices(['junos', 'plain'])
         .default('junos'),
     )
+    .addOption(new Option('--manner <dialect>', 'what --dialect was called').choices(['junos', 'plain']).hideHelp())
     .option('--username <name>', 'the login that devices accept', 'netconf')
     .option('--password <text>', 'its password (default: "netconf", unless --authorized-key is given)')
     .option('--authorized-key <line...>', 'OpenSSH public keys that may log in')
@@ -79,7 +82,7 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
     .addOption(new Option('--reply-delay <time>', 'how long every reply waits').argParser(readTime).default(0, '0s'))
     .option('--max-sessions <n>', 'channels on one connection', readCount, 10)
     .option('--keep-alive <time>', 'probe the bridge after this silence, three times (default: no probes)', readTime)
-    .option('--base11', 'announce base:1.1 in the Junos manner too')
+    .option('--base11', 'announce base:1.1 in the Junos dialect too')
     .option('--interleave', 'answer requests on a session that is subscribed to notifications')
     .option('--json', 'one JSON object a line for each device: id, hostKey, fingerprint')
     .option('--verbose', 'tell on standard error what happens to each device')
@@ -117,7 +120,7 @@ async function simulate(options: SimulateOptions, io: CommandIo): Promise<void> 
 }
 
 async function startAll(options: SimulateOptions): Promise<SimulatedDevices> {
-  const { hostKeyDir, authorizedKey, password, keepAlive, base11, secret, ...common } = options
+  const { hostKeyDir, authorizedKey, password, keepAlive, base11, secret, manner, ...common } = options
   const ids = Array.from({ length: options.count }, (_, index) => `${options.idPrefix}${index + 1}`)
   const hostKeys = new Map<string, string>()
   if (hostKeyDir !== undefined) {
@@ -126,6 +129,7 @@ async function startAll(options: SimulateOptions): Promise<SimulatedDevices> {
   const accepted = password ?? (authorizedKey === undefined ? 'netconf' : undefined)
   return startSimulatedDevices({
     ...common,
+    dialect: manner ?? options.dialect,
     hostKeyFor: (id) => hostKeys.get(id),
     ...(secret === undefined ? {} : { secret }),
     ...(accepted === undefined ? {} : { password: accepted }),

@@ -44,7 +44,7 @@ const vendors = {
 /** The account of the Junos documentation, where the credentials name none. */
 const usualAccount = 'netconf-user'
 
-/** As many octets as the hash of the HMAC makes use of, and more. */
+/** As many bytes as the hash of the HMAC makes use of, and more. */
 const secretSize = 32
 
 /** `homeport onboard ID`: prints what to paste into a device and its NMS, and adds the device to the running bridge. */

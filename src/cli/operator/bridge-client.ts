@@ -21,7 +21,7 @@ export interface BridgeRequest {
 }
 
 const usualTimeout = 30_000
-/** Octets; thousands of devices are some megabytes. */
+/** Bytes; thousands of devices are some megabytes. */
 const longestAnswer = 64 * 1024 * 1024
 
 /** Asks a running bridge. Never throws: whatever is wrong is a problem that can be shown to the operator. */

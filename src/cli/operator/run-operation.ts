@@ -79,8 +79,8 @@ function rpcErrorLines(text: string | undefined): readonly string[] {
 async function passOn(io: CommandIo, answer: IncomingMessage): Promise<void> {
   const decoder = new StringDecoder('utf8')
   let last = '\n'
-  for await (const octets of answer as AsyncIterable<Buffer>) {
-    const text = decoder.write(octets)
+  for await (const bytes of answer as AsyncIterable<Buffer>) {
+    const text = decoder.write(bytes)
     if (text === '') continue
     last = text
     if (io.stdout.write(text) === false) await drained(io)

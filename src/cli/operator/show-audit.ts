@@ -1,5 +1,5 @@
 import type { AuditLine } from '../../northbound/http/routes/audit/line.js'
-import { octets } from './show-sessions.js'
+import { bytes } from './show-sessions.js'
 import { shortTime, table } from '../table.js'
 
 /** A table of lines of the record for people, in the order given. */
@@ -15,8 +15,8 @@ export function auditTable(lines: readonly AuditLine[]): string {
       line.sessionId ?? '-',
       whatOf(line),
       outcomeOf(line),
-      line.bytesFromClient === undefined ? '-' : octets(line.bytesFromClient),
-      line.bytesFromDevice === undefined ? '-' : octets(line.bytesFromDevice),
+      line.bytesFromClient === undefined ? '-' : bytes(line.bytesFromClient),
+      line.bytesFromDevice === undefined ? '-' : bytes(line.bytesFromDevice),
       line.durationSeconds === undefined ? '-' : seconds(line.durationSeconds),
     ]),
   ])

@@ -14,8 +14,8 @@ export function sessionTable(sessions: readonly SessionView[], now: Date): strin
       via,
       request.kind === 'subsystem' ? request.name : `${request.kind} ${request.name}`.trim(),
       age(now.getTime() - Date.parse(openedAt)),
-      octets(bytesFromClient),
-      octets(bytesFromDevice),
+      bytes(bytesFromClient),
+      bytes(bytesFromDevice),
     ]),
   ])
 }
@@ -30,8 +30,8 @@ export function age(milliseconds: number): string {
   return `${Math.floor(seconds / 86_400)}d${two(Math.floor((seconds % 86_400) / 3_600))}h`
 }
 
-/** Octets in the unit that leaves one to four digits: `812 B`, `1.4 MB`. */
-export function octets(count: number): string {
+/** Bytes in the unit that leaves one to four digits: `812 B`, `1.4 MB`. */
+export function bytes(count: number): string {
   const step = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1)
   const value = count / 1000 ** step
   return `${step === 0 || value >= 100 ? Math.floor(value) : value.toFixed(1)} ${units[step]}`

@@ -1,19 +1,19 @@
-import type { Fault } from '../config-error.js'
+import type { ConfigError } from '../config-error.js'
 import type { LocatedTree } from './located-tree.js'
 import { inFileOrder, type Problem } from '../problem.js'
 import { formatPath } from './value-path.js'
 
 /** All that is wrong with a file, at its places and in their order: what could not be read, and what was judged. */
-export function locateProblems(tree: LocatedTree, file: string, judged: readonly Fault[]): readonly Problem[] {
+export function locateProblems(tree: LocatedTree, file: string, judged: readonly ConfigError[]): readonly Problem[] {
   return inFileOrder(withoutConsequences(locateAll(tree, file, tree.faults), locateAll(tree, file, judged)))
 }
 
 /** What is doubtful in a file, in the order of the places. */
-export function locateDoubts(tree: LocatedTree, file: string, doubts: readonly Fault[]): readonly Problem[] {
-  return inFileOrder(locateAll(tree, file, doubts))
+export function locateWarnings(tree: LocatedTree, file: string, warnings: readonly ConfigError[]): readonly Problem[] {
+  return inFileOrder(locateAll(tree, file, warnings))
 }
 
-function locateAll(tree: LocatedTree, file: string, faults: readonly Fault[]): readonly Problem[] {
+function locateAll(tree: LocatedTree, file: string, faults: readonly ConfigError[]): readonly Problem[] {
   return faults.map(({ path, message, hint, place }) => {
     const told = { file, key: formatPath(path), message, ...(hint === undefined ? {} : { hint }) }
     if (place === undefined && path.length === 0) return told

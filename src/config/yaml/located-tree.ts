@@ -12,7 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml'
 import type { Environment } from './environment.js'
-import type { Fault } from '../config-error.js'
+import type { ConfigError } from '../config-error.js'
 import { interpolate } from './interpolate.js'
 import { strangerText } from '../../lib/stranger-text.js'
 import type { ValuePath } from './value-path.js'
@@ -33,7 +33,7 @@ export interface LocatedTree {
   readonly value: unknown
   /** The place of a value, or of the nearest one around it when it is absent. */
   readonly placeOf: (path: ValuePath) => Place
-  readonly faults: readonly Fault[]
+  readonly faults: readonly ConfigError[]
 }
 
 type Entries = YAMLMap<Node | null, Node | null>
@@ -56,7 +56,7 @@ export function locateTree(
   nodeLimit: number,
 ): LocatedTree {
   const places = new Map<string, Place>()
-  const faults: Fault[] = []
+  const faults: ConfigError[] = []
   const within = new Set<Node>()
   const targets = aliasTargets(document)
   let nodes = 0

@@ -7,14 +7,14 @@ export type ReadText = { readonly ok: true; readonly text: string } | { readonly
 
 /** Reads a UTF-8 file, relative to `cwd`. */
 export function readText(file: string, cwd: string, hintWhenMissing: string): ReadText {
-  let octets: Buffer
+  let bytes: Buffer
   try {
-    octets = readFileSync(resolve(cwd, file))
+    bytes = readFileSync(resolve(cwd, file))
   } catch (error) {
     return { ok: false, problem: { file, key: '', ...whyNotRead(errorCode(error), hintWhenMissing) } }
   }
   try {
-    return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(octets) }
+    return { ok: true, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch {
     return { ok: false, problem: { file, key: '', message: 'is not UTF-8 text', hint: 'save it as UTF-8' } }
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { GivenEndpoint } from '../../store/endpoint-lease.js'
+import type { EndpointLease } from '../../store/endpoint-lease.js'
 import type { Store, StoreProblem } from '../../store/store.js'
 import type { DeviceEndpoint, DeviceEndpoints } from './device-endpoint.js'
 import { createDeviceNames } from './device-names.js'
@@ -64,7 +64,7 @@ export async function createEndpointAssignments(options: {
   const unwritten = new Set<string>()
   let writing = Promise.resolve()
 
-  const setGiven = (deviceId: string, next: Omit<GivenEndpoint, 'deviceId'>): void => {
+  const setGiven = (deviceId: string, next: Omit<EndpointLease, 'deviceId'>): void => {
     const old = given.get(deviceId)
     if (old?.port === next.port && old?.address === next.address) return
     if (old?.port !== undefined && ports.get(old.port) === deviceId) ports.delete(old.port)
@@ -77,7 +77,7 @@ export async function createEndpointAssignments(options: {
   }
 
   /** Takes what a device that is not in the fleet still has, for want of anything free. */
-  const reclaim = <K extends 'port' | 'address'>(key: K): NonNullable<GivenEndpoint[K]> | undefined => {
+  const reclaim = <K extends 'port' | 'address'>(key: K): NonNullable<EndpointLease[K]> | undefined => {
     for (const [deviceId, endpoint] of given) {
       const value = endpoint[key]
       if (value === undefined || devices.has(deviceId) || !pools[key]?.holds(value as never)) continue
@@ -91,11 +91,11 @@ export async function createEndpointAssignments(options: {
   /** What is given to a device, or undefined when nothing is left. */
   const give = <K extends 'port' | 'address'>(
     key: K,
-    pool: EndpointPool<NonNullable<GivenEndpoint[K]>>,
+    pool: EndpointPool<NonNullable<EndpointLease[K]>>,
     deviceId: string,
-    isTaken: (value: NonNullable<GivenEndpoint[K]>) => boolean,
+    isTaken: (value: NonNullable<EndpointLease[K]>) => boolean,
     mostTaken: number,
-  ): NonNullable<GivenEndpoint[K]> | undefined => {
+  ): NonNullable<EndpointLease[K]> | undefined => {
     if (pool.size === 0n) return undefined
     const begin = hashOf(deviceId) % pool.size
     for (let step = 0n; step < pool.size && step <= BigInt(mostTaken); step += 1n) {
@@ -268,10 +268,10 @@ function poolsOf({ ports, addresses }: EndpointRanges): Pools {
 }
 
 function heldBy<K extends 'port' | 'address'>(
-  given: ReadonlyMap<string, GivenEndpoint>,
+  given: ReadonlyMap<string, EndpointLease>,
   key: K,
-): Map<NonNullable<GivenEndpoint[K]>, string> {
-  const held = new Map<NonNullable<GivenEndpoint[K]>, string>()
+): Map<NonNullable<EndpointLease[K]>, string> {
+  const held = new Map<NonNullable<EndpointLease[K]>, string>()
   for (const [deviceId, { [key]: value }] of given) if (value !== undefined) held.set(value, deviceId)
   return held
 }

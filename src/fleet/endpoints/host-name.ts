@@ -1,4 +1,4 @@
-/** Octets of a host name and of one of its labels (RFC 1123 §2.1). */
+/** Bytes of a host name and of one of its labels (RFC 1123 §2.1). */
 const longestName = 253
 const longestLabel = 63
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Enrolment, Pin } from '../../store/enrolment.js'
 import type { KnownDevice } from '../../trust/known-device.js'
-import { shownKey } from '../../trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import type { EnrolmentView, Standing } from './enrolment.js'
 import type { Device } from '../fleet.js'
 
@@ -96,10 +96,10 @@ export function viewOf(
     deviceId,
     standing: standingOf(device, enrolment),
     pins: [
-      ...(device?.pins ?? []).map(({ blob }) => ({ ...shownKey(blob), by: 'configuration' })),
-      ...(device?.pins.length ? [] : pins.map(({ blob, addedAt, by }) => ({ ...shownKey(blob), addedAt, by }))),
+      ...(device?.pins ?? []).map(({ blob }) => ({ ...keyFingerprint(blob), by: 'configuration' })),
+      ...(device?.pins.length ? [] : pins.map(({ blob, addedAt, by }) => ({ ...keyFingerprint(blob), addedAt, by }))),
     ],
-    ...(presented === undefined ? {} : { presented: shownKey(presented.blob) }),
+    ...(presented === undefined ? {} : { presented: keyFingerprint(presented.blob) }),
     ...(decision === undefined ? {} : { decision }),
     ...(firstSeen === undefined ? {} : { firstSeen }),
     ...(lastSeen === undefined ? {} : { lastSeen }),

@@ -1,12 +1,12 @@
 import { homeportCommand } from '../../lib/shell-word.js'
 import type { Decision, Enrolment, Pin } from '../../store/enrolment.js'
-import { shownKey } from '../../trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import { type ConfiguredDevice, isProven } from './enrolled-device.js'
 import type { AddedDevice, Decider, EnrolmentChange, EnrolmentProblem, Enrolments } from './enrolment.js'
 import type { PresentedKeys } from './presented-keys.js'
 
 /** What decisions are made on, and who is told of them. */
-export interface DecisionDesk {
+export interface DecisionContext {
   readonly enrolmentOf: (deviceId: string) => Enrolment | undefined
   /** The device's entry in the configuration file. */
   readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined
@@ -25,13 +25,13 @@ export interface DecisionDesk {
 
 /** What an operator decides on enrolments: whose device id it is, who is turned away, who is added by hand. */
 export function createEnrolmentDecisions(
-  desk: DecisionDesk,
+  service: DecisionContext,
 ): Pick<Enrolments, 'approve' | 'reject' | 'forget' | 'repin' | 'add'> {
-  const { enrolmentOf, entryOf, presentedKeys, update, answer, told, admitted, decided, now } = desk
+  const { enrolmentOf, entryOf, presentedKeys, update, answer, told, admitted, decided, now } = service
 
   /** The key that the operator means, if it is one that the device id has shown. */
   const meant = (deviceId: string, presented: Pin, fingerprint: string): Pin | EnrolmentChange => {
-    if (shownKey(presented.blob).fingerprint === fingerprint) return presented
+    if (keyFingerprint(presented.blob).fingerprint === fingerprint) return presented
     return presentedKeys.find(deviceId, fingerprint) ?? anotherKey(deviceId, presented, fingerprint)
   }
 
@@ -92,7 +92,7 @@ export function createEnrolmentDecisions(
       return entryOf(deviceId) !== undefined ? byConfiguration(deviceId) : unknown(deviceId)
     const written = await update(deviceId, () => undefined)
     presentedKeys.forget(deviceId)
-    desk.forgotten(deviceId)
+    service.forgotten(deviceId)
     told(deviceId, 'forgotten', by)
     decided(deviceId)
     return answer(deviceId, written)
@@ -164,7 +164,7 @@ export function refuseChange(cause: EnrolmentProblem['cause'], message: string, 
 function anotherKey(deviceId: string, presented: Pin, fingerprint: string): EnrolmentChange {
   return refuseChange(
     'fingerprint-mismatch',
-    `${JSON.stringify(deviceId)} shows ${shownKey(presented.blob).fingerprint}, and not ${fingerprint}`,
+    `${JSON.stringify(deviceId)} shows ${keyFingerprint(presented.blob).fingerprint}, and not ${fingerprint}`,
     'look at the host key on the device itself (ssh-keygen -lf): where it has the second one, somebody else claims its device id, and ' +
       'it must call again; where it has the first one, give that',
   )

@@ -6,8 +6,8 @@ import type { Store, StoreProblem } from '../../store/store.js'
 import type { Evidence } from '../../trust/ssh/judge-host-key.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../../trust/known-devices.js'
-import { pinOf, shownKey } from '../../trust/ssh/key-fingerprint.js'
-import { isCrowdRefusal } from '../overload-refusal.js'
+import { pinOf, keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
+import { isOverloadRefusal } from '../overload-refusal.js'
 import {
   type ConfiguredDevice,
   secretMarkOf,
@@ -41,7 +41,7 @@ export interface PendingCall {
 export type PendingOutcome = 'decided' | 'timeout' | 'too-many-pending' | 'another-key-pending' | 'given-up'
 
 /** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
-export interface EnrolmentDesk extends Enrolments {
+export interface EnrolmentService extends Enrolments {
   /** What can prove each device; read for every call. */
   known(): KnownDevices
   /** The devices that clients may reach. */
@@ -63,7 +63,7 @@ export interface EnrolmentDesk extends Enrolments {
   ): { readonly by: string; readonly profiles: readonly string[] } | undefined
   configure(configured: readonly ConfiguredDevice[], limits: EnrolmentLimits, defaultMaxSessions: number): void
   /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
-  pend(call: PendingCall, signal: AbortSignal): Promise<PendingOutcome>
+  holdPending(call: PendingCall, signal: AbortSignal): Promise<PendingOutcome>
   /** Binds a device id to a key that its HMAC, a certificate or the first-use policy vouched for. */
   bind(deviceId: string, key: Buffer, how: 'hmac' | 'first-use'): Promise<void>
   /** Enrols a device that a certificate vouched for and that nobody had heard of. */
@@ -79,7 +79,7 @@ const refusalInterval = 10_000
 /** The same of all devices together: a stranger may claim every device that there is. */
 const refusalWrites = { each: 200, all: 200, interval: refusalInterval }
 
-export async function createEnrolmentDesk(options: {
+export async function createEnrolmentService(options: {
   readonly store: Store
   readonly events: FleetEmitter
   readonly configured: readonly ConfiguredDevice[]
@@ -94,7 +94,7 @@ export async function createEnrolmentDesk(options: {
   /** Something could not be written; the bridge goes on with what it has. */
   readonly onStoreProblem: (problem: StoreProblem, deviceId: string) => void
   readonly now?: () => number
-}): Promise<EnrolmentDesk> {
+}): Promise<EnrolmentService> {
   const { store, events, added, changed, left, onStoreProblem } = options
   const now = (): Date => new Date((options.now ?? Date.now)())
   let configured = new Map(options.configured.map((device) => [device.id, device]))
@@ -193,7 +193,7 @@ export async function createEnrolmentDesk(options: {
     waiting.get(deviceId)?.('too-many-pending')
   }
 
-  const pend: EnrolmentDesk['pend'] = async ({ deviceId, key, source }, signal) => {
+  const holdPending: EnrolmentService['holdPending'] = async ({ deviceId, key, source }, signal) => {
     const address = addressOf(source)
     const current = stored.get(deviceId)
     const pin = pinOf(key)
@@ -217,7 +217,7 @@ export async function createEnrolmentDesk(options: {
       store.enrolments.touch(deviceId, { at: now(), address })
       room.note(deviceId, bare(address), now().getTime())
     }
-    events.emit('pending', { deviceId, source, hostKeyFingerprint: shownKey(key).fingerprint })
+    events.emit('pending', { deviceId, source, hostKeyFingerprint: keyFingerprint(key).fingerprint })
     // One connection is held for an id: the newest, because the older one may be half-open.
     waiting.get(deviceId)?.('given-up')
     return new Promise((resolve) => {
@@ -311,7 +311,7 @@ export async function createEnrolmentDesk(options: {
       changed()
       for (const settle of waiting.values()) settle('decided')
     },
-    pend,
+    holdPending,
     bind: async (deviceId, key, how) => {
       const secret = known.byId(deviceId)?.secret
       const { type, blob } = pinOf(key)
@@ -346,7 +346,7 @@ export async function createEnrolmentDesk(options: {
       const showsAnother = reason === 'host-key-not-pinned' || reason === 'another-key-pending'
       if (showsAnother && presented !== undefined)
         presentedKeys.note(deviceId, { ...pinOf(presented), addedAt: now(), by: source })
-      if (isCrowdRefusal(refusal)) return
+      if (isOverloadRefusal(refusal)) return
       const due = (refusalsWritten.get(deviceId) ?? 0) + refusalInterval <= now().getTime()
       if (!due || refusalMayBeWritten('refusal', deviceId) === undefined) return
       refusalsWritten.set(deviceId, now().getTime())

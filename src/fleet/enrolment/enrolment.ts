@@ -1,6 +1,6 @@
-import type { ShownKey } from '../../trust/ssh/key-fingerprint.js'
+import type { KeyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 
-export type { ShownKey }
+export type { KeyFingerprint }
 
 /** The standing of a device id. `configured` ones stand in the configuration file, which decides for them. */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
@@ -9,9 +9,9 @@ export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 export interface EnrolmentView {
   readonly deviceId: string
   readonly standing: Standing
-  readonly pins: readonly (ShownKey & { readonly addedAt?: Date; readonly by: string })[]
+  readonly pins: readonly (KeyFingerprint & { readonly addedAt?: Date; readonly by: string })[]
   /** The key that a pending device, or an approved one with a changed key, showed last. */
-  readonly presented?: ShownKey
+  readonly presented?: KeyFingerprint
   readonly decision?: { readonly by: string; readonly at: Date; readonly how: string }
   readonly firstSeen?: Date
   readonly lastSeen?: Date

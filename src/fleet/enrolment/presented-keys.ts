@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Pin } from '../../store/enrolment.js'
-import { shownKey } from '../../trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 
 const MAX_DEVICES = 1000
 const MAX_KEYS = 8
@@ -22,7 +22,8 @@ export function createPresentedKeys(): PresentedKeys {
       const others = (keys.get(deviceId) ?? []).filter(({ blob }) => !blob.equals(pin.blob))
       keys.set(deviceId, [pin, ...others].slice(0, MAX_KEYS))
     },
-    find: (deviceId, fingerprint) => keys.get(deviceId)?.find(({ blob }) => shownKey(blob).fingerprint === fingerprint),
+    find: (deviceId, fingerprint) =>
+      keys.get(deviceId)?.find(({ blob }) => keyFingerprint(blob).fingerprint === fingerprint),
     forget: (deviceId) => void keys.delete(deviceId),
   }
 }

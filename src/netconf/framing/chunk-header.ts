@@ -1,7 +1,7 @@
 import type { ByteQueue } from './byte-queue.js'
 import { MAX_CHUNK_LENGTH } from './framing.js'
 
-/** What the bytes between two chunks say; `size` is how many bytes said it, `length` the octets of the chunk to come. */
+/** What the bytes between two chunks say; `size` is how many bytes said it, `length` the bytes of the chunk to come. */
 export type ChunkHeader =
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'chunk'; readonly size: number; readonly length: number }

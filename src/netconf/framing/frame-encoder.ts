@@ -6,7 +6,7 @@ export const DEFAULT_CHUNK_SIZE = 64 * 1024
 /**
  * One whole message with its framing (RFC 6242 §4). Under `end-of-message` the caller sees to it that the payload
  * does not hold `]]>]]>`, as `serialiseXml` does.
- * @param options.chunkSize octets a chunk, for `chunked` only
+ * @param options.chunkSize bytes a chunk, for `chunked` only
  */
 export function encodeFrame(
   framing: Framing,
@@ -26,7 +26,7 @@ export function encodeFrame(
 
 /** A part of a message that is sent as it comes into being; finish with `endOfFrame`. */
 export function encodePart(framing: Framing, part: Buffer): Buffer {
-  // A chunk of no octets cannot be written (RFC 6242 §4.2).
+  // A chunk of no bytes cannot be written (RFC 6242 §4.2).
   if (framing === 'end-of-message' || part.length === 0) return part
   return Buffer.concat(chunkParts(part))
 }

@@ -2,9 +2,9 @@ import { createByteQueue } from './byte-queue.js'
 import { readChunkHeader } from './chunk-header.js'
 import { END_OF_MESSAGE, type Framing, type FramingError } from './framing.js'
 
-/** What comes next on a channel: octets of the message under way, its end, or the error that ends the channel. */
+/** What comes next on a channel: bytes of the message under way, its end, or the error that ends the channel. */
 export type FramePart =
-  | { readonly kind: 'octets'; readonly bytes: Buffer }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: FramingError }
 
@@ -35,7 +35,7 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
       return END
     }
     const sure = end === -1 ? input.length() - beginOfDelimiter(input) : end
-    return sure === 0 ? undefined : { kind: 'octets', bytes: input.take(sure) }
+    return sure === 0 ? undefined : { kind: 'bytes', bytes: input.take(sure) }
   }
 
   const nextByChunks = (): FramePart | undefined => {
@@ -44,7 +44,7 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
         if (input.length() === 0) return undefined
         const bytes = input.take(chunkLeft)
         chunkLeft -= bytes.length
-        return { kind: 'octets', bytes }
+        return { kind: 'bytes', bytes }
       }
       const header = readChunkHeader(input)
       switch (header.kind) {
@@ -85,7 +85,7 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
   }
 }
 
-/** How many of the last octets may be the beginning of a delimiter. */
+/** How many of the last bytes may be the beginning of a delimiter. */
 function beginOfDelimiter(input: {
   readonly length: () => number
   readonly at: (offset: number) => number | undefined

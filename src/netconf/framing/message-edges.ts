@@ -3,10 +3,10 @@ import { type ByteQueue, createByteQueue } from './byte-queue.js'
 /** A message that has passed. Its buffers are views: copy what you keep. */
 export interface ScannedMessage {
   /** Its size without framing. */
-  readonly octets: number
-  /** Its first octets without framing, at most `headSize`. */
+  readonly bytes: number
+  /** Its first bytes without framing, at most `headSize`. */
   readonly head: Buffer
-  /** Its last octets that are not in `head`, at most `tailSize`. */
+  /** Its last bytes that are not in `head`, at most `tailSize`. */
   readonly tail: Buffer
   /** Where it ended, framing included, in the buffer that was pushed: 1 to that buffer's length. */
   readonly end: number
@@ -14,16 +14,16 @@ export interface ScannedMessage {
 
 /** How a message that passes by begins and ends: a bounded look at it, never the message itself. */
 export interface MessageEdges {
-  /** Notes that the octets from `start` to `end` belong to the message. */
-  readonly note: (octets: Buffer, start: number, end: number) => void
-  /** Octets noted so far. */
+  /** Notes that the bytes from `start` to `end` belong to the message. */
+  readonly note: (bytes: Buffer, start: number, end: number) => void
+  /** Bytes noted so far. */
   readonly length: () => number
-  /** The octets of the beginning that were noted so far. */
+  /** The bytes of the beginning that were noted so far. */
   readonly head: Pick<ByteQueue, 'length' | 'at'>
-  /** Hands out the message, of which the last `trailing` octets were no part, and begins anew. */
+  /** Hands out the message, of which the last `trailing` bytes were no part, and begins anew. */
   readonly take: (trailing: number, end: number) => ScannedMessage
-  /** Hands out a message that is the first so many of these octets, where none is under way. */
-  readonly whole: (octets: Buffer, length: number) => ScannedMessage
+  /** Hands out a message that is the first so many of these bytes, where none is under way. */
+  readonly whole: (bytes: Buffer, length: number) => ScannedMessage
   /** Bounds on the messages to come; the one under way keeps what was noted of its head. */
   readonly keep: (headSize: number, tailSize: number) => void
 }
@@ -31,7 +31,7 @@ export interface MessageEdges {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * @param maxTrailing the most octets that `take` may be told to leave out at the end
+ * @param maxTrailing the most bytes that `take` may be told to leave out at the end
  */
 export function createMessageEdges(maxTrailing: number): MessageEdges {
   const head = createByteQueue()
@@ -41,45 +41,45 @@ export function createMessageEdges(maxTrailing: number): MessageEdges {
   let tail = NOTHING
   let tailLength = 0
 
-  const noteTail = (octets: Buffer, start: number, end: number): void => {
+  const noteTail = (bytes: Buffer, start: number, end: number): void => {
     const room = tailSize + maxTrailing
     if (tail.length < room) tail = Buffer.concat([tail], room)
     const from = Math.max(start, end - room)
     const added = end - from
     const kept = Math.min(tailLength, room - added)
     tail.copyWithin(0, tailLength - kept, tailLength)
-    octets.copy(tail, kept, from, end)
+    bytes.copy(tail, kept, from, end)
     tailLength = kept + added
   }
 
   return {
-    note: (octets, start, end) => {
+    note: (bytes, start, end) => {
       length += end - start
       const beyondHead = Math.min(end, start + Math.max(0, headSize - head.length()))
-      if (beyondHead > start) head.append(octets.subarray(start, beyondHead))
-      if (end > beyondHead && tailSize > 0) noteTail(octets, beyondHead, end)
+      if (beyondHead > start) head.append(bytes.subarray(start, beyondHead))
+      if (end > beyondHead && tailSize > 0) noteTail(bytes, beyondHead, end)
     },
     length: () => length,
     head,
     take: (trailing, end) => {
-      const octets = length - trailing
-      const begun = head.length() > octets ? head.take(octets) : head.take(head.length())
+      const bytes = length - trailing
+      const begun = head.length() > bytes ? head.take(bytes) : head.take(head.length())
       head.skip(head.length())
       const beyond = tailLength - trailing
       const ended = beyond > 0 ? tail.subarray(Math.max(0, beyond - tailSize), beyond) : NOTHING
-      const message: ScannedMessage = { octets, head: begun, tail: ended, end }
+      const message: ScannedMessage = { bytes, head: begun, tail: ended, end }
       length = 0
       tail = NOTHING
       tailLength = 0
       return message
     },
-    whole: (octets, size) => {
+    whole: (bytes, size) => {
       const beyond = Math.min(size, headSize)
       return {
-        octets: size,
-        head: octets.subarray(0, beyond),
-        tail: beyond === size || tailSize === 0 ? NOTHING : octets.subarray(Math.max(beyond, size - tailSize), size),
-        end: octets.length,
+        bytes: size,
+        head: bytes.subarray(0, beyond),
+        tail: beyond === size || tailSize === 0 ? NOTHING : bytes.subarray(Math.max(beyond, size - tailSize), size),
+        end: bytes.length,
       }
     },
     keep: (nextHeadSize, nextTailSize) => {

@@ -5,24 +5,24 @@ import { createMessageEdges, type ScannedMessage } from './message-edges.js'
 export type { ScannedMessage } from './message-edges.js'
 
 export interface MessageScannerOptions {
-  /** Octets of each message's beginning to hand out. */
+  /** Bytes of each message's beginning to hand out. */
   readonly headSize: number
-  /** Octets of its end beyond that; default none. */
+  /** Bytes of its end beyond that; default none. */
   readonly tailSize?: number
   readonly framing?: Framing
   /** Told of each message as it ends. It may switch the framing for what follows in the same buffer, or pause. */
   readonly onMessage: (message: ScannedMessage) => void
-  /** Told once, when octets are no framing; nothing is told after it. */
+  /** Told once, when bytes are no framing; nothing is told after it. */
   readonly onBroken?: (error: FramingError) => void
 }
 
 /**
- * Finds where messages end in one direction of a NETCONF channel without holding or copying them, however the octets were segmented.
+ * Finds where messages end in one direction of a NETCONF channel without holding or copying them, however the bytes were segmented.
  * A message may be of any size: memory is bounded by `headSize` and `tailSize`.
  */
 export interface MessageScanner {
-  /** Looks at octets and returns how many: all of them, unless `onMessage` called `pause`. */
-  readonly push: (octets: Buffer) => number
+  /** Looks at bytes and returns how many: all of them, unless `onMessage` called `pause`. */
+  readonly push: (bytes: Buffer) => number
   /** From `onMessage`: leaves what follows that message to a later `push`. */
   readonly pause: () => void
   /** Changes the framing of what comes; between messages only, so from `onMessage` or at a boundary. */
@@ -58,57 +58,57 @@ export function createMessageScanner({
   let paused = false
   /** Under `end-of-message`: what of a delimiter stood at the end of what was seen. */
   let carried: Buffer = NOTHING
-  /** Under `chunked`: the header octets of earlier reads, the octets that the current chunk lacks, and how many chunks there were. */
-  const header = { before: Buffer.alloc(MAX_HEADER), length: 0, octets: NOTHING as Buffer, from: 0 }
+  /** Under `chunked`: the header bytes of earlier reads, the bytes that the current chunk lacks, and how many chunks there were. */
+  const header = { before: Buffer.alloc(MAX_HEADER), length: 0, bytes: NOTHING as Buffer, from: 0 }
   let chunkLeft = 0
   let chunks = 0
 
   const headerInput = {
     at: (offset: number): number | undefined =>
-      offset < header.length ? header.before[offset] : header.octets[header.from + offset - header.length],
+      offset < header.length ? header.before[offset] : header.bytes[header.from + offset - header.length],
   }
 
-  /** Scans up to the end of a message or of the octets; returns where it stopped. */
-  const seekDelimiter = (octets: Buffer, start: number): number => {
-    const end = endOfDelimiter(carried, octets, start)
+  /** Scans up to the end of a message or of the bytes; returns where it stopped. */
+  const seekDelimiter = (bytes: Buffer, start: number): number => {
+    const end = endOfDelimiter(carried, bytes, start)
     if (end === -1) {
-      edges.note(octets, start, octets.length)
-      carried = beginningOfDelimiter(carried, octets, start)
-      return octets.length
+      edges.note(bytes, start, bytes.length)
+      carried = beginningOfDelimiter(carried, bytes, start)
+      return bytes.length
     }
-    edges.note(octets, start, end)
+    edges.note(bytes, start, end)
     carried = NOTHING
     onMessage(edges.take(END_OF_MESSAGE.length, end))
     return end
   }
 
-  const nextHeader = (octets: Buffer, start: number): ChunkHeader => {
-    header.octets = octets
+  const nextHeader = (bytes: Buffer, start: number): ChunkHeader => {
+    header.bytes = bytes
     header.from = start
     const found = readChunkHeader(headerInput)
-    header.octets = NOTHING
+    header.bytes = NOTHING
     return found
   }
 
-  /** Walks chunks up to the end of a message or of the octets; returns where it stopped. */
-  const walkChunks = (octets: Buffer, start: number): number => {
+  /** Walks chunks up to the end of a message or of the bytes; returns where it stopped. */
+  const walkChunks = (bytes: Buffer, start: number): number => {
     let at = start
-    while (at < octets.length) {
+    while (at < bytes.length) {
       if (chunkLeft > 0) {
-        const end = Math.min(octets.length, at + chunkLeft)
-        edges.note(octets, at, end)
+        const end = Math.min(bytes.length, at + chunkLeft)
+        edges.note(bytes, at, end)
         chunkLeft -= end - at
         at = end
         continue
       }
-      const found = nextHeader(octets, at)
+      const found = nextHeader(bytes, at)
       if (found.kind === 'incomplete') {
-        octets.copy(header.before, header.length, at)
-        header.length += octets.length - at
-        return octets.length
+        bytes.copy(header.before, header.length, at)
+        header.length += bytes.length - at
+        return bytes.length
       }
-      if (found.kind === 'invalid') return giveUp(found.cause, octets)
-      if (found.kind === 'end' && chunks === 0) return giveUp('the end of chunks came before any chunk', octets)
+      if (found.kind === 'invalid') return giveUp(found.cause, bytes)
+      if (found.kind === 'end' && chunks === 0) return giveUp('the end of chunks came before any chunk', bytes)
       at += found.size - header.length
       header.length = 0
       if (found.kind === 'chunk') {
@@ -123,19 +123,19 @@ export function createMessageScanner({
     return at
   }
 
-  /** The common case: the octets are one message, which nothing has to be kept for. */
-  const isWholeMessage = (octets: Buffer): boolean =>
+  /** The common case: the bytes are one message, which nothing has to be kept for. */
+  const isWholeMessage = (bytes: Buffer): boolean =>
     framing === 'end-of-message' &&
     edges.length() === 0 &&
     carried.length === 0 &&
-    octets.length > END_OF_MESSAGE.length &&
-    octets.indexOf(END_OF_MESSAGE) === octets.length - END_OF_MESSAGE.length
+    bytes.length > END_OF_MESSAGE.length &&
+    bytes.indexOf(END_OF_MESSAGE) === bytes.length - END_OF_MESSAGE.length
 
-  const giveUp = (cause: string, octets: Buffer): number => {
+  const giveUp = (cause: string, bytes: Buffer): number => {
     broken = true
     edges.take(0, 0)
     onBroken?.({ kind: 'invalid-chunk', cause, hint: 'RFC 6242 §4.2 requires the channel to be closed' })
-    return octets.length
+    return bytes.length
   }
 
   const betweenDelimiters = (): boolean => {
@@ -146,17 +146,17 @@ export function createMessageScanner({
   }
 
   return {
-    push: (octets) => {
+    push: (bytes) => {
       let at = 0
       paused = false
-      if (isWholeMessage(octets)) {
-        onMessage(edges.whole(octets, octets.length - END_OF_MESSAGE.length))
-        return octets.length
+      if (isWholeMessage(bytes)) {
+        onMessage(edges.whole(bytes, bytes.length - END_OF_MESSAGE.length))
+        return bytes.length
       }
-      while (at < octets.length && !broken && !paused) {
-        at = framing === 'chunked' ? walkChunks(octets, at) : seekDelimiter(octets, at)
+      while (at < bytes.length && !broken && !paused) {
+        at = framing === 'chunked' ? walkChunks(bytes, at) : seekDelimiter(bytes, at)
       }
-      return paused ? at : octets.length
+      return paused ? at : bytes.length
     },
     pause: () => {
       paused = true
@@ -173,25 +173,25 @@ export function createMessageScanner({
   }
 }
 
-/** Where the first delimiter ends that begins in what was carried over or in the octets from `start` on; -1 for none. */
-function endOfDelimiter(carried: Buffer, octets: Buffer, start: number): number {
+/** Where the first delimiter ends that begins in what was carried over or in the bytes from `start` on; -1 for none. */
+function endOfDelimiter(carried: Buffer, bytes: Buffer, start: number): number {
   const { length } = END_OF_MESSAGE
   if (carried.length > 0) {
-    const seam = Buffer.concat([carried, octets.subarray(start, start + length - 1)])
+    const seam = Buffer.concat([carried, bytes.subarray(start, start + length - 1)])
     const at = seam.indexOf(END_OF_MESSAGE)
     if (at !== -1) return start + at + length - carried.length
   }
-  const at = octets.indexOf(END_OF_MESSAGE, start)
+  const at = bytes.indexOf(END_OF_MESSAGE, start)
   return at === -1 ? -1 : at + length
 }
 
-/** What of a delimiter stands at the end of what was carried over and the octets from `start` on; nearly always nothing. */
-function beginningOfDelimiter(carried: Buffer, octets: Buffer, start: number): Buffer {
-  const last = octets[octets.length - 1]
+/** What of a delimiter stands at the end of what was carried over and the bytes from `start` on; nearly always nothing. */
+function beginningOfDelimiter(carried: Buffer, bytes: Buffer, start: number): Buffer {
+  const last = bytes[bytes.length - 1]
   if (last !== BRACKET && last !== GREATER) return NOTHING
   const longest = END_OF_MESSAGE.length - 1
   const end =
-    octets.length - start < longest ? Buffer.concat([carried, octets.subarray(start)]) : octets.subarray(-longest)
+    bytes.length - start < longest ? Buffer.concat([carried, bytes.subarray(start)]) : bytes.subarray(-longest)
   for (let length = Math.min(longest, end.length); length > 0; length -= 1) {
     if (end.subarray(-length).equals(END_OF_MESSAGE.subarray(0, length))) return END_OF_MESSAGE.subarray(0, length)
   }
@@ -201,6 +201,6 @@ function beginningOfDelimiter(carried: Buffer, octets: Buffer, start: number): B
 const BRACKET = 0x5d
 const GREATER = 0x3e
 
-function isBlank(octet: number | undefined): boolean {
-  return octet === 0x20 || octet === 0x09 || octet === 0x0a || octet === 0x0d
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d
 }

@@ -7,8 +7,8 @@ export type Side = 'client' | 'server'
 
 /** Follows a NETCONF session by what passes in both directions, hellos and framing included, and never disturbs it. */
 export interface SessionScanner {
-  readonly fromClient: (octets: Buffer) => void
-  readonly fromServer: (octets: Buffer) => void
+  readonly fromClient: (bytes: Buffer) => void
+  readonly fromServer: (bytes: Buffer) => void
   /** What the server calls the session, once its hello was seen. */
   readonly sessionId: () => number | undefined
   /** Whether both sides have greeted, and neither is in the middle of a message. */
@@ -18,7 +18,7 @@ export interface SessionScanner {
 export interface SessionScannerOptions {
   /** Told of the hello of each side. */
   readonly onHello?: (side: Side, message: ScannedMessage) => void
-  /** Octets of each message's beginning, and of its end beyond that, to hand out. */
+  /** Bytes of each message's beginning, and of its end beyond that, to hand out. */
   readonly headSize: number
   readonly tailSize?: number
   /** Told of each message after the hello of its side; `end` says nothing here. */
@@ -27,10 +27,10 @@ export interface SessionScannerOptions {
   readonly onBroken: (side: Side, error: FramingError) => void
 }
 
-/** Octets of a hello that are looked at: a device with many YANG modules has much to say. */
+/** Bytes of a hello that are looked at: a device with many YANG modules has much to say. */
 const MAX_HELLO_SIZE: Readonly<Record<Side, number>> = { client: 64 * 1024, server: 1024 * 1024 }
 
-/** Octets that may follow a side's hello before the other side's came; beyond, they are taken for `end-of-message`. */
+/** Bytes that may follow a side's hello before the other side's came; beyond, they are taken for `end-of-message`. */
 const MAX_HELD = 256 * 1024
 
 export function createSessionScanner(options: SessionScannerOptions): SessionScanner {
@@ -38,7 +38,7 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
 
   const follow = (side: Side, onHello: (message: Buffer) => void) => {
     const held: Buffer[] = []
-    let heldOctets = 0
+    let heldBytes = 0
     let state: 'greeting' | 'undecided' | 'decided' = 'greeting'
 
     const scanner = createMessageScanner({
@@ -61,21 +61,21 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
       scanner.keep(options.headSize, options.tailSize)
       scanner.switchTo(agreed)
     }
-    const hold = (octets: Buffer): void => {
-      held.push(octets)
-      heldOctets += octets.length
-      if (heldOctets <= MAX_HELD) return
+    const hold = (bytes: Buffer): void => {
+      held.push(bytes)
+      heldBytes += bytes.length
+      if (heldBytes <= MAX_HELD) return
       decide('end-of-message')
       release()
     }
     const release = (): void => {
-      if (held.length > 0) for (const octets of held.splice(0)) scanner.push(octets)
+      if (held.length > 0) for (const bytes of held.splice(0)) scanner.push(bytes)
     }
     return {
-      push: (octets: Buffer): void => {
-        if (state === 'undecided') return hold(octets)
-        const scanned = scanner.push(octets)
-        if (scanned < octets.length) hold(octets.subarray(scanned))
+      push: (bytes: Buffer): void => {
+        if (state === 'undecided') return hold(bytes)
+        const scanned = scanner.push(bytes)
+        if (scanned < bytes.length) hold(bytes.subarray(scanned))
       },
       atRest: (): boolean => state === 'decided' && !scanner.broken() && scanner.atBoundary(),
       resume: (): void => {
@@ -88,12 +88,12 @@ export function createSessionScanner(options: SessionScannerOptions): SessionSca
   const client = follow('client', framing.clientHello)
   const server = follow('server', framing.serverHello)
   return {
-    fromClient: (octets) => {
-      client.push(octets)
+    fromClient: (bytes) => {
+      client.push(bytes)
       server.resume()
     },
-    fromServer: (octets) => {
-      server.push(octets)
+    fromServer: (bytes) => {
+      server.push(bytes)
       client.resume()
     },
     sessionId: framing.sessionId,

@@ -1,7 +1,7 @@
 import { type SaxesOptions, SaxesParser, type SaxesTagNS } from 'saxes'
 import { rememberNamespaces } from '../remember-namespaces.js'
 
-/** Why octets are not XML that every parser reads alike. */
+/** Why bytes are not XML that every parser reads alike. */
 export interface StrictXmlFault {
   readonly kind: 'not-utf8' | 'not-well-formed' | 'doctype' | 'not-plain' | 'too-deep' | 'too-many-attributes'
   readonly cause: string
@@ -17,7 +17,7 @@ export interface StrictXmlEvents {
 
 /** Reads one document piece by piece. After the first fault, nothing is told and the fault is answered again. */
 export interface StrictXml {
-  readonly write: (octets: Buffer) => StrictXmlFault | undefined
+  readonly write: (bytes: Buffer) => StrictXmlFault | undefined
   /** At the end of the document, which must be whole. */
   readonly end: () => StrictXmlFault | undefined
 }
@@ -28,7 +28,7 @@ const MAX_DEPTH = 256
 const MAX_ATTRIBUTES = 1000
 
 /**
- * A reader that refuses what parsers disagree about: octets that are not UTF-8, a byte order mark, another encoding or XML version in the
+ * A reader that refuses what parsers disagree about: bytes that are not UTF-8, a byte order mark, another encoding or XML version in the
  * declaration, DOCTYPE and with it all entities but XML's own five, processing instructions, undeclared prefixes, and all that is not well-formed.
  */
 export function createStrictXml(events: StrictXmlEvents): StrictXml {
@@ -36,7 +36,7 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
   const parser = new StrictParser({ xmlns: true, defaultXMLVersion: '1.0', forceXMLVersion: true })
   const open: SaxesTagNS[] = []
   let begun = false
-  let octetCount = 0
+  let byteCount = 0
   let unitCount = 0
   let fault: StrictXmlFault | undefined
 
@@ -71,13 +71,13 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
     begun = true
     parser.write(rest)
   }
-  const decode = (octets: Buffer): void => {
+  const decode = (bytes: Buffer): void => {
     let text: string
     try {
-      text = decoder.decode(octets, { stream: true })
+      text = decoder.decode(bytes, { stream: true })
     } catch {
       // What came before the fault may say whose document it is.
-      writeText(new TextDecoder('utf-8', { ignoreBOM: true }).decode(octets).split('\ufffd', 1).join(''))
+      writeText(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).split('\ufffd', 1).join(''))
       return refuse('not-utf8', 'it is not UTF-8')
     }
     writeText(text)
@@ -101,10 +101,10 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
   }
 
   return {
-    write: (octets) =>
+    write: (bytes) =>
       checked(() => {
-        octetCount += octets.length
-        decode(octets)
+        byteCount += bytes.length
+        decode(bytes)
       }),
     end: () =>
       checked(() => {
@@ -112,7 +112,7 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
         // Closing forgets it.
         const { encoding } = parser.xmlDecl
         parser.close()
-        if (isAscii(encoding) && octetCount !== unitCount) refuse('not-utf8', 'it says that it is ASCII, and is not')
+        if (isAscii(encoding) && byteCount !== unitCount) refuse('not-utf8', 'it says that it is ASCII, and is not')
       }),
   }
 }

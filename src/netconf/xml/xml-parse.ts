@@ -105,7 +105,7 @@ export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlE
 function decodeText(document: Buffer | string): Result<string, XmlError> {
   try {
     const text = typeof document === 'string' ? document : new TextDecoder('utf-8', { fatal: true }).decode(document)
-    // Octets that are UTF-8 have none of these; the parser looks at no half of a pair.
+    // Bytes that are UTF-8 have none of these; the parser looks at no half of a pair.
     if (typeof document === 'string' && !document.isWellFormed())
       return failed(xmlError('not-utf8', 'the document has half of a surrogate pair, which no UTF-8 has'))
     // Peers put line feeds between messages; a prolog must come first all the same.

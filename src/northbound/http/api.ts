@@ -2,30 +2,30 @@ import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { LiveRights } from '../../access/authz/live-rights.js'
-import type { FindRecords } from '../../audit/audit-query.js'
-import type { TokenDesk } from '../../access/authn/token-service.js'
+import type { FindAuditEvents } from '../../audit/audit-query.js'
+import type { TokenService } from '../../access/authn/token-service.js'
 import type { Enrolments } from '../../fleet/enrolment/enrolment.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Span } from '../../telemetry/traces.js'
 import type { BodyBounds } from './middleware/bounded-body.js'
 import type { Caller } from './middleware/caller.js'
 import type { Peer } from './middleware/peer.js'
-import type { JobDesk } from '../../rpc/jobs/job-queue.js'
+import type { JobQueue } from '../../rpc/jobs/job-queue.js'
 import type { FleetEventLog } from '../../fleet/event-log.js'
 import type { StreamCount } from './streams/stream-gate.js'
-import type { RpcDesk } from '../../rpc/rpc-service.js'
+import type { RpcService } from '../../rpc/rpc-service.js'
 
 /** What the routes ask of the fleet. */
-export interface Ports {
+export interface HttpServices {
   readonly fleet: Pick<
     Fleet,
     'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'disconnect' | 'endSession'
   >
   readonly enrolments: Enrolments
-  readonly findRecords: FindRecords
-  readonly tokens: TokenDesk
-  readonly rpc: RpcDesk
-  readonly jobs: JobDesk
+  readonly findAuditEvents: FindAuditEvents
+  readonly tokens: TokenService
+  readonly rpc: RpcService
+  readonly jobs: JobQueue
   /** What happens in the fleet. */
   readonly events: FleetEventLog
   readonly streams: StreamCount

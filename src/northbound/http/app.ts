@@ -3,7 +3,7 @@ import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
 import { type KnowsHost, refuseForeign, refuseWhileDraining } from './middleware/origin-check.js'
-import type { Api, Identify, Ports } from './api.js'
+import type { Api, Identify, HttpServices } from './api.js'
 import { createBodyBudget } from './middleware/body-budget.js'
 import { boundedBody } from './middleware/bounded-body.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './middleware/handle-failures.js'
@@ -38,10 +38,10 @@ import { endUnreadBodies } from './middleware/end-unread-bodies.js'
 import { setSecurityHeaders } from './middleware/security-headers.js'
 import { traceRequests } from './middleware/trace-requests.js'
 
-/** Octets; a device with all that it may have fits many times. */
+/** Bytes; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
 
-export interface AppOptions extends Ports {
+export interface AppOptions extends HttpServices {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'exposition'>
   /** Traces calls, where there is one. */
@@ -72,7 +72,7 @@ function once(identify: Identify): Identify {
 }
 
 /** The HTTP API, without sockets. */
-export function createApp({ log, health, draining, identify, metrics, network, tracer, ...ports }: AppOptions): Api {
+export function createApp({ log, health, draining, identify, metrics, network, tracer, ...services }: AppOptions): Api {
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
   app.notFound(handleUnknownPath)
@@ -96,11 +96,11 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
     return refusal ?? next()
   })
-  const longest = (path: string): number => (carriesRpc(path) ? ports.rpc.limits().maxRequestSize : longestBody)
+  const longest = (path: string): number => (carriesRpc(path) ? services.rpc.limits().maxRequestSize : longestBody)
   app.use(
     boundedBody(
       longest,
-      createBodyBudget(() => ports.rpc.limits().maxRequestTotal),
+      createBodyBudget(() => services.rpc.limits().maxRequestTotal),
     ),
   )
 
@@ -111,25 +111,25 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   })
 
   registerMetrics(app, metrics, network?.metricsArePublic ?? (() => false))
-  registerListDevices(app, ports)
-  registerAddDevice(app, ports)
-  registerGetDevice(app, ports)
-  registerForgetDevice(app, ports)
-  registerApproveDevice(app, ports)
-  registerRejectDevice(app, ports)
-  registerDisconnectDevice(app, ports)
-  registerRepinDevice(app, ports)
-  registerListSessions(app, ports)
-  registerKillSession(app, ports)
-  registerFindAuditLines(app, ports)
-  registerListTokens(app, ports)
-  registerCreateToken(app, ports)
-  registerRevokeToken(app, ports)
-  app.use('/api/v1/devices/:id/*', queueCalls(ports))
-  registerOperations(app, ports)
-  registerNotifications(app, ports)
-  registerEvents(app, ports)
-  registerJobs(app, ports)
+  registerListDevices(app, services)
+  registerAddDevice(app, services)
+  registerGetDevice(app, services)
+  registerForgetDevice(app, services)
+  registerApproveDevice(app, services)
+  registerRejectDevice(app, services)
+  registerDisconnectDevice(app, services)
+  registerRepinDevice(app, services)
+  registerListSessions(app, services)
+  registerKillSession(app, services)
+  registerFindAuditLines(app, services)
+  registerListTokens(app, services)
+  registerCreateToken(app, services)
+  registerRevokeToken(app, services)
+  app.use('/api/v1/devices/:id/*', queueCalls(services))
+  registerOperations(app, services)
+  registerNotifications(app, services)
+  registerEvents(app, services)
+  registerJobs(app, services)
   registerOpenApi(app)
   registerDocs(app)
   return app

@@ -11,7 +11,7 @@ import { type LoginName, type ParsedLoginName, parseLoginName } from './login-na
 import { judgeUserKey, type UserCertificateTrust } from './judge-user-key.js'
 import { promptForPassword } from './keyboard-interactive.js'
 import { type LoginRestriction, restrictsMore, unrestricted } from './login-restriction.js'
-import type { Door } from './target.js'
+import type { EntryPoint } from './target.js'
 
 /** Who may log in now; a reload changes what this gives. */
 export interface Users {
@@ -44,7 +44,7 @@ const methods: AuthenticationType[] = ['publickey', 'password', 'keyboard-intera
  */
 export function authenticate(
   connection: Connection,
-  door: Door,
+  entryPoint: EntryPoint,
   users: Users,
   remoteAddress: string,
   maxAttempts: number,
@@ -69,7 +69,7 @@ export function authenticate(
         return context.reject(methods)
       }
       const { username: loginName, method } = context
-      const name = parseLoginName(loginName, door, users)
+      const name = parseLoginName(loginName, entryPoint, users)
       const tried = { log, address: remoteAddress, login: loginName, method, ...(name.ok ? namesIn(name.login) : {}) }
       const fail: Attempt['fail'] = (reason, why = reason) => {
         users.loginLog.failed(tried, reason, why)
@@ -171,7 +171,7 @@ function stillAccepted(
   }
 }
 
-/** Octets of its own: those that were read would keep all that came with them. */
+/** Bytes of its own: those that were read would keep all that came with them. */
 function keptKey(key: PublicKeyAuthContext['key']): PublicKeyAuthContext['key'] {
   return { ...key, data: Buffer.from(key.data) }
 }

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream'
 
-/** Takes octets on their way to the other side. It takes whatever comes; who minds `hasRoom` and `whenRoom` keeps it from holding much. */
-export interface OctetSink {
-  readonly take: (octets: Buffer) => void
+/** Takes bytes on their way to the other side. It takes whatever comes; who minds `hasRoom` and `whenRoom` keeps it from holding much. */
+export interface ByteSink {
+  readonly take: (bytes: Buffer) => void
   readonly hasRoom: () => boolean
   /** Calls back once more may come; at once when there is room. */
   readonly whenRoom: (resume: () => void) => void
@@ -11,17 +11,17 @@ export interface OctetSink {
 }
 
 /** Settles once a sink has room for more. */
-export async function roomIn({ hasRoom, whenRoom }: OctetSink): Promise<void> {
+export async function roomIn({ hasRoom, whenRoom }: ByteSink): Promise<void> {
   if (!hasRoom()) await new Promise<void>(whenRoom)
 }
 
 /** A stream as a sink. */
-export interface StreamSink extends OctetSink {
+export interface StreamSink extends ByteSink {
   /** Nobody reads the stream any more: what comes is dropped, and there is always room. */
   readonly abandon: () => void
 }
 
-/** @param end what the end of the octets means for the stream */
+/** @param end what the end of the bytes means for the stream */
 export function sinkInto(stream: Writable, end: () => void): StreamSink {
   const waiting: (() => void)[] = []
   let full = false
@@ -32,8 +32,8 @@ export function sinkInto(stream: Writable, end: () => void): StreamSink {
   }
   stream.on('drain', relieve)
   return {
-    take: (octets) => {
-      if (!abandoned && stream.writable) full = !stream.write(octets)
+    take: (bytes) => {
+      if (!abandoned && stream.writable) full = !stream.write(bytes)
     },
     hasRoom: () => !full,
     whenRoom: (resume) => {

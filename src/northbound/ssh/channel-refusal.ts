@@ -42,7 +42,7 @@ export const commandNotUtf8: SessionRefusalText = {
   hint: 'write it in UTF-8, or use a shell or SFTP',
 }
 
-/** What a text holds in place of octets that were not UTF-8. */
+/** What a text holds in place of bytes that were not UTF-8. */
 export const replacementCharacter = '\uFFFD'
 
 /** Commands may hold secrets and are not repeated. */

@@ -1,15 +1,15 @@
 import type { ServerConfig } from 'ssh2'
 import type { DeviceEndpoints } from '../../fleet/endpoints/device-endpoint.js'
 import { plainAddress } from '../../net/ip.js'
-import type { Door } from './target.js'
+import type { EntryPoint } from './target.js'
 
 /** Where a client comes in when it dials what, and what the bridge proves itself with there. */
-export interface Doors {
+export interface EntryPoints {
   /** The door at a local address that a client dialled, as its socket tells it. */
-  at(localAddress: string | undefined): Door
+  at(localAddress: string | undefined): EntryPoint
   /** The door of the device that a jump asks for, or undefined: nothing else is ever dialled. */
-  behind(host: string, port: number): Extract<Door, { kind: 'device' }> | undefined
-  hostKeys(door: Door): ServerConfig['hostKeys']
+  behind(host: string, port: number): Extract<EntryPoint, { kind: 'device' }> | undefined
+  hostKeys(entryPoint: EntryPoint): ServerConfig['hostKeys']
 }
 
 /** The host keys of the bridge. The same array for the same certificates, for as long as these are presented. */
@@ -23,18 +23,18 @@ export interface HostKeysOfBridge {
 /** Ports on which a device is asked for by way of the bridge: NETCONF's, and what `ssh -J` takes when none is named. */
 const jumpPorts: readonly number[] = [830, 22]
 
-const shared: Door = { kind: 'shared' }
+const shared: EntryPoint = { kind: 'shared' }
 
 /**
  * @param bridgeNames by which clients know the bridge itself
  * @param sharedPorts the ports where every device is reached
  */
-export function createDoors(options: {
+export function createEntryPoints(options: {
   readonly endpoints: DeviceEndpoints
   readonly hostKeys: HostKeysOfBridge
   readonly bridgeNames: readonly string[]
   readonly sharedPorts: () => readonly number[]
-}): Doors {
+}): EntryPoints {
   const { endpoints, hostKeys, bridgeNames, sharedPorts } = options
   return {
     at: (localAddress) => {
@@ -47,14 +47,14 @@ export function createDoors(options: {
       const open = jumpPorts.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
       return open ? { kind: 'device', deviceId, by: 'jump' } : undefined
     },
-    hostKeys: (door) => {
-      if (door.kind === 'shared') return hostKeys.shared()
-      const { address } = endpoints.of(door.deviceId) ?? {}
+    hostKeys: (entryPoint) => {
+      if (entryPoint.kind === 'shared') return hostKeys.shared()
+      const { address } = endpoints.of(entryPoint.deviceId) ?? {}
       return hostKeys.forNames([
-        ...endpoints.namesOf(door.deviceId),
+        ...endpoints.namesOf(entryPoint.deviceId),
         ...(address === undefined ? [] : [address]),
         // Who dials a port of the bridge knows the bridge's name.
-        ...(door.by === 'port' ? bridgeNames : []),
+        ...(entryPoint.by === 'port' ? bridgeNames : []),
       ])
     },
   }

@@ -7,15 +7,15 @@ import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { prohibitChannel, socketOf } from '../../ssh/ssh2/channels.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
-import type { Doors } from './entry-points.js'
+import type { EntryPoints } from './entry-points.js'
 import type { RefusalLines } from './refusal-lines.js'
-import type { Door } from './target.js'
+import type { EntryPoint } from './target.js'
 
 /** What a client's connection needs to be a way to further ones. */
 export interface JumpHost {
-  readonly doors: Doors
+  readonly entryPoints: EntryPoints
   /** Serves a connection inside this one; false when there are too many already. */
-  readonly enter: (socket: Socket, door: Door) => boolean
+  readonly enter: (socket: Socket, entryPoint: EntryPoint) => boolean
   readonly maxJumps: number
   /** What the client proved itself with takes the right away. */
   readonly forbidden: boolean
@@ -34,7 +34,7 @@ export interface JumpHost {
  * Nothing is ever dialled. Asking for anything else is refused, and a device that the client has no rights on is no device to it.
  */
 export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
-  const { doors, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics } = jumpHost
+  const { entryPoints, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics } = jumpHost
   const socket = socketOf(connection)
   let jumps = 0
 
@@ -43,13 +43,13 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
     accept: () => ServerChannel,
     refuse: (refusal: JumpRefusal) => void,
   ): Promise<void> => {
-    const door = doors.behind(host, port)
+    const entryPoint = entryPoints.behind(host, port)
     // Counted before anything is waited for: many may ask at once.
     jumps += 1
     // Asked also where there is no such device, so that both take the same way, and the same time.
-    const why = await mayReach(door?.deviceId ?? host)
+    const why = await mayReach(entryPoint?.deviceId ?? host)
     if (socket.destroyed) return
-    if (door === undefined || why !== undefined) {
+    if (entryPoint === undefined || why !== undefined) {
       jumps -= 1
       return refuse(nothingToReach(host, port, why))
     }
@@ -57,9 +57,9 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
     governFlow(channel)
     const inner = socketOverChannel(channel, socket)
     const release = live.watch({
-      check: () => mayReach(door.deviceId),
+      check: () => mayReach(entryPoint.deviceId),
       end: ({ reason, message, hint }) => {
-        log.warn({ reason, deviceId: door.deviceId, hint }, `jump ended: ${message}`)
+        log.warn({ reason, deviceId: entryPoint.deviceId, hint }, `jump ended: ${message}`)
         // What goes on inside it has a moment to tell its own end.
         setTimeout(() => inner.destroy(), farewellTimeout).unref()
       },
@@ -68,8 +68,8 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
       jumps -= 1
       release()
     })
-    if (!enter(inner, door)) return
-    log.info({ deviceId: door.deviceId, host, port }, 'client jumps to a device')
+    if (!enter(inner, entryPoint)) return
+    log.info({ deviceId: entryPoint.deviceId, host, port }, 'client jumps to a device')
   }
 
   connection.on('tcpip', (accept, reject, asked) => {

@@ -1,4 +1,4 @@
-import { type Door, type Target, targetOf } from './target.js'
+import { type EntryPoint, type Target, targetOf } from './target.js'
 
 /** Who logs in, and what for. */
 export interface LoginName {
@@ -15,7 +15,7 @@ export interface KnownUsers {
   readonly find: (name: string) => { readonly device?: string } | undefined
 }
 
-/** No login name is longer than this many octets. */
+/** No login name is longer than this many bytes. */
 const maxLoginNameLength = 512
 
 /**
@@ -25,14 +25,14 @@ const maxLoginNameLength = 512
  * What is none of this is a plain name of nobody, and fails as a wrong password does.
  * The message of a refusal is for the log alone: nobody has been authenticated yet.
  */
-export function parseLoginName(name: string, door: Door, users: KnownUsers): ParsedLoginName {
+export function parseLoginName(name: string, entryPoint: EntryPoint, users: KnownUsers): ParsedLoginName {
   if (Buffer.byteLength(name) > maxLoginNameLength) return refuse(`it is longer than ${maxLoginNameLength} octets`)
   if (name.includes('\uFFFD')) return refuse('it is not UTF-8')
   if (/\p{Cc}/u.test(name)) return refuse('it holds control characters')
   if (name === '') return refuse('it is empty')
   const login = (user: string, asked?: string): ParsedLoginName => ({
     ok: true,
-    login: { user, target: targetOf(door, asked, users.find(user)?.device) },
+    login: { user, target: targetOf(entryPoint, asked, users.find(user)?.device) },
   })
   if (users.find(name) !== undefined) return login(name)
   const at = name.lastIndexOf('@')

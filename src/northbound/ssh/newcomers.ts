@@ -6,13 +6,13 @@ import { createNewestSet } from '../../lib/newest-set.js'
 import type { Offence, Penalties } from '../../lib/penalties.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { networkOf } from '../../net/source-network.js'
-import { createTurns } from '../../lib/time-slicer.js'
+import { createTimeSlicer } from '../../lib/time-slicer.js'
 import { createAdmission, type Entry, type HandshakeCounts } from '../../ssh/admission.js'
 import { governWork } from '../../ssh/ssh2/channels.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import { sourceOf } from '../../net/source.js'
-import { watchFirstOctets } from './wrong-caller.js'
+import { watchFirstBytes } from './wrong-caller.js'
 
 /** Bounds on connections that have not logged in. */
 export interface NewcomerLimits {
@@ -64,8 +64,8 @@ export function createNewcomers(options: {
   const { penalties, isUnlimited } = sources
   let { limits } = options
   // Without an end, key exchange for strangers would take all the time that sessions need.
-  const turns = createTurns({ share: () => limits.maxHandshakeLoad })
-  const admission = createAdmission(admissionLimits(limits), { turns, isUnlimited })
+  const slicer = createTimeSlicer({ share: () => limits.maxHandshakeLoad })
+  const admission = createAdmission(admissionLimits(limits), { slicer, isUnlimited })
   const familiar = createNewestSet({ max: () => limits.maxFamiliar, onForgotten: metrics.familiarForgotten })
   const limit = createRateLimit(REFUSAL_LINES)
 
@@ -115,7 +115,7 @@ export function createNewcomers(options: {
       refuse(socket, network, tooSlow)
       socket.destroy()
     }, limits.loginTimeout)
-    watchFirstOctets(socket, (caller) => {
+    watchFirstBytes(socket, (caller) => {
       // A device dials again and again by itself, and does no harm.
       if (caller.reason !== 'device-on-client-port') offence = 'garbage'
       refuse(socket, network, caller)

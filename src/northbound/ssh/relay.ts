@@ -2,23 +2,23 @@ import { inBackground } from '../../lib/background.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { RightEnd } from '../../access/authz/right-end.js'
-import type { SessionRecord } from '../../audit/audit-log.js'
+import type { SessionAudit } from '../../audit/audit-log.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
-import type { Breach } from './guard/guarded-requests.js'
-import { type OctetSink, sinkInto } from './byte-sink.js'
+import type { ProtocolViolation } from './guard/guarded-requests.js'
+import { type ByteSink, sinkInto } from './byte-sink.js'
 import { pour } from './pipe-to-sink.js'
 import type { StartGuard } from './guard/request-guard.js'
 
-/** How a relay ended, and the octets it carried each way. */
+/** How a relay ended, and the bytes it carried each way. */
 export interface RelayEnd {
   readonly by: 'device' | 'client' | 'link' | 'operator' | 'guard' | 'rights'
   readonly exit?: Exit
   readonly linkEnd?: LinkEnd
   /** The operator who killed the session. */
   readonly killedBy?: string
-  readonly breach?: Breach
+  readonly violation?: ProtocolViolation
   /** Why the client has no right to it any more. */
   readonly why?: RightEnd
   readonly fromClient: number
@@ -29,29 +29,29 @@ export interface RelayEnd {
 export interface RelayWords {
   readonly linkEnded: (end: LinkEnd) => string
   readonly killed: (by: string) => string
-  readonly breached: (breach: Breach) => string
+  readonly violated: (violation: ProtocolViolation) => string
   readonly rightEnded: (why: RightEnd) => string
 }
 
 /** Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still let pass. */
-const lastOctetsTimeout = 5_000
+const lastBytesTimeout = 5_000
 
 /** Milliseconds that a client gets to take why its session was ended. */
 const lastWordsTimeout = 1_000
 
 /**
- * Carries octets between a client's channel and a device's, untouched, until either side closes:
+ * Carries bytes between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
- * @param session counts the octets, and tells when an operator kills it, or its client has lost the right to it
- * @param record sees every octet that the client sends and is sent
+ * @param session counts the bytes, and tells when an operator kills it, or its client has lost the right to it
+ * @param record sees every byte that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
- * @param startGuard what the octets pass through where rules on operations apply
+ * @param startGuard what the bytes pass through where rules on operations apply
  */
 export async function relay(
   client: ServerChannel,
   device: DeviceChannel,
-  session: Pick<SessionHandle, 'octets' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> },
-  record: Pick<SessionRecord, 'fromClient' | 'fromDevice'>,
+  session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> },
+  record: Pick<SessionAudit, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
   startGuard?: StartGuard,
@@ -59,21 +59,21 @@ export async function relay(
   const toDevice = sinkInto(device.stream, () => void device.stream.end())
   // The end is the client's to hear of when standard error has ended, too.
   const toClient = sinkInto(client, () => undefined)
-  const recorded: OctetSink = {
+  const recorded: ByteSink = {
     ...toClient,
-    take: (octets) => {
-      toClient.take(octets)
-      record.fromDevice(octets)
+    take: (bytes) => {
+      toClient.take(bytes)
+      record.fromDevice(bytes)
     },
   }
   const guard = startGuard?.({ toDevice, toClient: recorded })
   const stopRequests = pour(client, guard?.fromClient ?? toDevice)
-  client.on('data', (octets: Buffer) => {
-    session.carried('fromClient', octets.length)
-    record.fromClient(octets)
+  client.on('data', (bytes: Buffer) => {
+    session.carried('fromClient', bytes.length)
+    record.fromClient(bytes)
   })
   const stopReplies = pour(device.stream, guard?.fromDevice ?? recorded)
-  device.stream.on('data', (octets: Buffer) => session.carried('fromDevice', octets.length))
+  device.stream.on('data', (bytes: Buffer) => session.carried('fromDevice', bytes.length))
   device.standardError.pipe(client.stderr, { end: false })
   /** Lets whatever the device still sends run dry, so that its channel can close. */
   const leave = (): void => {
@@ -89,22 +89,22 @@ export async function relay(
 
   const first = await Promise.race([
     device.closed.then((closing) => {
-      const breach = device.linkEnd() === undefined ? guard?.found() : undefined
-      return breach === undefined ? { by: 'device' as const, ...closing } : { by: 'guard' as const, breach }
+      const violation = device.linkEnd() === undefined ? guard?.found() : undefined
+      return violation === undefined ? { by: 'device' as const, ...closing } : { by: 'guard' as const, violation }
     }),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
     session.rightEnded.then((why) => ({ by: 'rights' as const, why })),
-    ...(guard === undefined ? [] : [guard.breached.then((breach) => ({ by: 'guard' as const, breach }))]),
+    ...(guard === undefined ? [] : [guard.violated.then((violation) => ({ by: 'guard' as const, violation }))]),
   ])
 
   if (first.by === 'client') {
     leave()
     guard?.clientGone()
-    await within(lastOctetsTimeout, finished(device.stream, { readable: false }))
+    await within(lastBytesTimeout, finished(device.stream, { readable: false }))
     guard?.stop()
     device.close()
-    return { by: 'client', ...session.octets }
+    return { by: 'client', ...session.bytes }
   }
 
   guard?.stop()
@@ -114,7 +114,7 @@ export async function relay(
       stopReplies()
       guard?.fromDevice.end()
       // What it let pass and says itself is for the client, if it takes it.
-      await within(lastOctetsTimeout, Promise.race([allFlushed(client), clientGone]))
+      await within(lastBytesTimeout, Promise.race([allFlushed(client), clientGone]))
     }
     leave()
     // At once: what somebody without the right has sent goes no further.
@@ -126,7 +126,7 @@ export async function relay(
     sendExit(client, { status: 1 })
     sendEof(client)
     client.close()
-    return { ...first, ...session.octets }
+    return { ...first, ...session.bytes }
   }
 
   guard?.fromDevice.end()
@@ -143,18 +143,18 @@ export async function relay(
     by: lost === undefined ? 'device' : 'link',
     ...(first.exit === undefined ? {} : { exit: first.exit }),
     ...(lost === undefined ? {} : { linkEnd: lost }),
-    ...session.octets,
+    ...session.bytes,
   }
 }
 
 type Cut =
   | { readonly by: 'operator'; readonly killedBy: string }
-  | { readonly by: 'guard'; readonly breach: Breach }
+  | { readonly by: 'guard'; readonly violation: ProtocolViolation }
   | { readonly by: 'rights'; readonly why: RightEnd }
 
 function lastWords(cut: Cut, words: RelayWords): string {
   if (cut.by === 'operator') return words.killed(cut.killedBy)
-  return cut.by === 'guard' ? words.breached(cut.breach) : words.rightEnded(cut.why)
+  return cut.by === 'guard' ? words.violated(cut.violation) : words.rightEnded(cut.why)
 }
 
 /** Settles once everything that a stream will ever give was read. */

@@ -1,4 +1,4 @@
-import { createShares, USER_SHARES } from '../../net/fair-share.js'
+import { createFairShare, USER_SHARES } from '../../net/fair-share.js'
 
 export interface SeatLimits {
   readonly maxConnections: number
@@ -16,7 +16,7 @@ export interface Seats {
 }
 
 export function createSeats(limits: () => SeatLimits): Seats {
-  const shares = createShares(() => limits().maxConnections, USER_SHARES)
+  const shares = createFairShare(() => limits().maxConnections, USER_SHARES)
   return {
     full: () => shares.free === 0,
     take: (user) => {

@@ -4,10 +4,10 @@ import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { Operation } from '../../access/authz/operation.js'
 import { type RightEnd, rightsLost } from '../../access/authz/right-end.js'
-import type { Recorder } from '../../audit/audit-log.js'
+import type { AuditLog } from '../../audit/audit-log.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
-import { createKnownRequests } from '../../netconf/request-cache.js'
+import { createRequestCache } from '../../netconf/request-cache.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { createKeepalive } from '../../ssh/keepalive.js'
 import { acceptClient } from '../../ssh/ssh2/certificates.js'
@@ -29,16 +29,16 @@ import { sourceOf } from '../../net/source.js'
 import { type Accounts, accountsOverSsh, type Authorisation, authorise, permissionsOf } from '../authorise.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import { watchClient } from './client-keepalive.js'
-import type { Doors } from './entry-points.js'
+import type { EntryPoints } from './entry-points.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
-import { createHeldOctets } from './guard/inspection-budget.js'
+import { createInspectionBudget } from './guard/inspection-budget.js'
 import { createNewcomers, dismiss, type Newcomer, type NewcomerLimits, type Sources } from './newcomers.js'
 import { createSeats, type Seats } from './seats.js'
 import { createRefusalLines, type RefusalLines } from './refusal-lines.js'
 import { createServing, type Serving } from './serving.js'
 import { serveSession } from './session.js'
 import type { GuardContext } from './guard/session-guard.js'
-import { type Door, refusalOfTarget } from './target.js'
+import { type EntryPoint, refusalOfTarget } from './target.js'
 import { ssh2 } from '../../ssh/ssh2/load.js'
 
 /** Bounds on clients; times in milliseconds. */
@@ -52,7 +52,7 @@ export interface SshEndpointLimits extends NewcomerLimits {
   readonly maxJumpsPerConnection: number
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
-  /** Octets of one request under rules on operations, and of all that are held at a time. */
+  /** Bytes of one request under rules on operations, and of all that are held at a time. */
   readonly maxInspectedRequest: number
   readonly maxInspectedTotal: number
   readonly maxWaitingRefusals: number
@@ -74,7 +74,7 @@ export interface SshEndpoint {
   /** Settles once no client has a session any more. */
   quiet(): Promise<void>
   /** Serves a client that came in elsewhere; its door is that of the address it dialled, where none is given. */
-  serve(socket: Socket, door?: Door): void
+  serve(socket: Socket, entryPoint?: EntryPoint): void
   /** Applies new limits to connections from now on. */
   configure(limits: SshEndpointLimits): void
   /** Takes no more clients; those that are here stay. */
@@ -106,7 +106,7 @@ interface Shared extends Pick<GuardContext, 'held' | 'known'> {
 
 /** A client's connection before it is over. */
 interface Client {
-  readonly door: Door
+  readonly entryPoint: EntryPoint
   readonly newcomer: Newcomer
 }
 
@@ -117,8 +117,8 @@ interface Client {
 export function createSshEndpoint(
   fleet: Fleet,
   access: Access,
-  recorder: Recorder,
-  doors: Doors,
+  auditLog: AuditLog,
+  entryPoints: EntryPoints,
   initial: SshEndpointLimits,
   log: Log,
   metrics: ClientMetrics,
@@ -130,8 +130,8 @@ export function createSshEndpoint(
   const seats = createSeats(() => limits)
   const serving = createServing()
   const shared = {
-    held: createHeldOctets(() => limits.maxInspectedTotal),
-    known: createKnownRequests<Operation>(),
+    held: createInspectionBudget(() => limits.maxInspectedTotal),
+    known: createRequestCache<Operation>(),
     serving,
     refusalLines: createRefusalLines(),
   }
@@ -159,16 +159,16 @@ export function createSshEndpoint(
     const client = clients.get(socketOf(connection))
     // It went away before its identification was read.
     if (client === undefined) return void connection.end()
-    const { door, newcomer } = client
+    const { entryPoint, newcomer } = client
     newcomer.govern(connection)
-    const jumpHost = { doors, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
-    serveClient(connection, door, fleet, access, recorder, limits, shared, log, metrics, tracer, jumpHost, {
+    const jumpHost = { entryPoints, enter: serve, maxJumps: limits.maxJumpsPerConnection, metrics }
+    serveClient(connection, entryPoint, fleet, access, auditLog, limits, shared, log, metrics, tracer, jumpHost, {
       newcomer,
       seats,
       watch: (clientLog) => watchClient(connection, keepalive, limits, clientLog),
     })
   }
-  const serve = (socket: Socket, door = doors.at(socket.localAddress)): boolean => {
+  const serve = (socket: Socket, entryPoint = entryPoints.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
     if (seats.full()) {
       metrics.connectionRefused('too-many-connections')
@@ -188,8 +188,8 @@ export function createSshEndpoint(
     const newcomer = newcomers.admit(socket)
     if (newcomer === undefined) return false
     socket.once('close', () => clients.delete(socket))
-    clients.set(socket, { door, newcomer })
-    serverWith(doors.hostKeys(door)).injectSocket(socket)
+    clients.set(socket, { entryPoint, newcomer })
+    serverWith(entryPoints.hostKeys(entryPoint)).injectSocket(socket)
     return true
   }
   const listeners: Server[] = []
@@ -233,20 +233,23 @@ interface Circumstances {
 
 function serveClient(
   connection: Connection,
-  door: Door,
+  entryPoint: EntryPoint,
   fleet: Fleet,
   access: Access,
-  recorder: Recorder,
+  auditLog: AuditLog,
   limits: SshEndpointLimits,
   shared: Shared,
   serverLog: Log,
   metrics: ClientMetrics,
   tracer: CurrentTracer,
-  jumpHost: Pick<JumpHost, 'doors' | 'enter' | 'maxJumps' | 'metrics'>,
+  jumpHost: Pick<JumpHost, 'entryPoints' | 'enter' | 'maxJumps' | 'metrics'>,
   { newcomer, seats, watch }: Circumstances,
 ): void {
   const socket = socketOf(connection)
-  const log = serverLog.child({ source: sourceOf(socket), ...(door.kind === 'shared' ? {} : { by: door.by }) })
+  const log = serverLog.child({
+    source: sourceOf(socket),
+    ...(entryPoint.kind === 'shared' ? {} : { by: entryPoint.by }),
+  })
   nameWork(connection, { kind: 'client', source: sourceOf(socket) })
   connection.setMaxListeners(0)
   connection.on('error', (error: Error) => {
@@ -271,7 +274,7 @@ function serveClient(
   }
   const { maxLoginAttempts } = limits
   const address = socket.remoteAddress ?? ''
-  const served = authenticate(connection, door, users, address, maxLoginAttempts, log, onTooMany).then(
+  const served = authenticate(connection, entryPoint, users, address, maxLoginAttempts, log, onTooMany).then(
     (authenticated) => {
       newcomer.loggedIn()
       const { user } = authenticated.login
@@ -293,7 +296,7 @@ function serveClient(
       connection.once('close', () => seats.give(user))
       watch(log.child({ user }))
       // A connection inside another one is a way to no further one.
-      if (door.kind === 'shared')
+      if (entryPoint.kind === 'shared')
         serveJumps(connection, {
           ...jumpHost,
           forbidden: authenticated.restriction.noForwarding,
@@ -303,7 +306,7 @@ function serveClient(
           user,
           refusalLines: shared.refusalLines,
         })
-      serveAuthenticated(connection, authenticated, fleet, access, recorder, limits, shared, log, metrics, tracer)
+      serveAuthenticated(connection, authenticated, fleet, access, auditLog, limits, shared, log, metrics, tracer)
     },
   )
   inBackground('client', served, () => socket.destroy())
@@ -337,7 +340,7 @@ function serveAuthenticated(
   authenticated: Authenticated,
   fleet: Fleet,
   access: Access,
-  recorder: Recorder,
+  auditLog: AuditLog,
   limits: SshEndpointLimits,
   shared: Shared,
   connectionLog: Log,
@@ -364,9 +367,9 @@ function serveAuthenticated(
     const end = ended()
     if (end !== undefined) return { allowed: false, refusal: end }
     if (target.kind === 'device') return authorise(fleet, accounts, user, deviceId)
-    const seesDoor =
-      target.kind === 'contradiction' && (await authorise(fleet, accounts, user, target.door.deviceId)).allowed
-    return { allowed: false, refusal: refusalOfTarget(target, seesDoor) }
+    const seesEntryPoint =
+      target.kind === 'contradiction' && (await authorise(fleet, accounts, user, target.entryPoint.deviceId)).allowed
+    return { allowed: false, refusal: refusalOfTarget(target, seesEntryPoint) }
   }
   let sessions = 0
   connection.on('session', (accept, reject) => {
@@ -387,7 +390,7 @@ function serveAuthenticated(
         client,
         restriction,
         method,
-        recorder,
+        auditLog,
         authorise: authoriseNow,
         ended,
         until,

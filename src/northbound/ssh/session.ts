@@ -2,12 +2,12 @@ import { inBackground } from '../../lib/background.js'
 import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import { type RightEnd, rightsLost, rulesChanged } from '../../access/authz/right-end.js'
-import type { Recorder } from '../../audit/audit-log.js'
+import type { AuditLog } from '../../audit/audit-log.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { STOPPING_BRIDGE } from '../../fleet/session-register.js'
-import { shownRequest } from '../../fleet/describe-request.js'
+import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { type HeldChannel, holdAnswer, sendEof, sendExit, socketOf } from '../../ssh/ssh2/channels.js'
@@ -31,7 +31,7 @@ import { relay, type RelayWords } from './relay.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { StartGuard } from './guard/request-guard.js'
 import { type GuardContext, guardOf } from './guard/session-guard.js'
-import { gatherSurroundings, type Surroundings } from './terminal.js'
+import { gatherEnvironment, type SessionEnvironment } from './terminal.js'
 
 /** Whom a session is for, once authentication and the rights on the device were decided. */
 export interface SessionContext {
@@ -41,7 +41,7 @@ export interface SessionContext {
   readonly restriction: LoginRestriction
   /** How the client proved to be the user. */
   readonly method: Authenticated['method']
-  readonly recorder: Recorder
+  readonly auditLog: AuditLog
   /** What this user may do on this device, asked anew for each session. */
   readonly authorise: () => Promise<Authorisation>
   /** Why the login does not count any more. */
@@ -65,7 +65,7 @@ const refusedStatus = 1
 interface Asked {
   readonly held: HeldChannel
   readonly request: ChannelRequest
-  readonly surroundings: Surroundings
+  readonly sessionEnvironment: SessionEnvironment
   readonly clientGone: Promise<void>
   /** Of the session, where traces are switched on. */
   readonly span: Span | undefined
@@ -84,7 +84,7 @@ export function serveSession(
   const clientGone = closeOf(session, connection)
   inBackground('client', clientGone.then(done))
 
-  const surroundings = gatherSurroundings(connection, session, () => mayHaveTerminal(context))
+  const sessionEnvironment = gatherEnvironment(connection, session, () => mayHaveTerminal(context))
   const start = (accept: () => ServerChannel, purpose: ChannelPurpose): void =>
     inBackground('session', begin(accept, purpose), () => socketOf(connection).destroy())
   session.on('subsystem', (accept, _reject, { name }) => start(accept, { kind: 'subsystem', name }))
@@ -97,14 +97,14 @@ export function serveSession(
     const span = beginSpan(context)
     held.channel.on('error', (error: Error) => context.log.debug({ err: error }, 'client channel failed'))
     governFlow(held.channel)
-    const terminal = await surroundings.terminal()
+    const terminal = await sessionEnvironment.terminal()
     const request = { ...purpose, ...(terminal === undefined ? {} : { terminal }) }
-    const asked: Asked = { held, request, surroundings, clientGone, span }
+    const asked: Asked = { held, request, sessionEnvironment, clientGone, span }
     const decision = await decide(purpose, context)
     if ('refusal' in decision) {
       // What the fleet refuses it counts itself.
       context.metrics.sessionRefused(decision.refusal.reason)
-      return turnAway(asked, decision.refusal, context)
+      return rejectSession(asked, decision.refusal, context)
     }
     await runSession(asked, decision, context)
   }
@@ -136,7 +136,7 @@ interface Allowed {
 /** Whether a client gets what it asks for, as far as that is for the bridge to say. */
 async function decide(
   purpose: ChannelPurpose,
-  { authorise, restriction, recorder, rules, client, deviceId, log }: SessionContext,
+  { authorise, restriction, auditLog, rules, client, deviceId, log }: SessionContext,
 ): Promise<Allowed | { readonly refusal: SessionRefusalText }> {
   const authorisation = await authorise()
   if (!authorisation.allowed) return authorisation
@@ -147,8 +147,8 @@ async function decide(
     return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
   if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: keyForNetconf }
   if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
-  const notRecorded = recorder.refusal()
-  if (notRecorded !== undefined) return { refusal: notRecorded }
+  const notAudited = auditLog.refusal()
+  if (notAudited !== undefined) return { refusal: notAudited }
   const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, rules, log) : undefined
   return { use, roles: permission.roles, ...(guard === undefined ? {} : { guard }) }
 }
@@ -159,15 +159,15 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
 }
 
 async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {
-  const { held, request, surroundings, clientGone, span } = asked
-  const { fleet, deviceId, client, method, recorder, refusalLines, log } = context
+  const { held, request, sessionEnvironment, clientGone, span } = asked
+  const { fleet, deviceId, client, method, auditLog, refusalLines, log } = context
   const cancel = new AbortController()
   inBackground(
     'session',
     clientGone.then(() => cancel.abort()),
   )
   // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
-  const environment = use.kind === 'netconf' ? [] : surroundings.environment
+  const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
   span?.rename(`${use.kind} session`)
   const open = () => fleet.openSession(deviceId, { ...request, environment }, client, cancel.signal)
   const opening = await traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
@@ -176,16 +176,16 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     if (opening.refusal.reason === 'refused-by-device') {
       const { reason, message } = opening.refusal
       refusalLines(log, { what: 'session refused', user: client.user, reason, message })
-      recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, reason)
+      auditLog.refused({ ...client, deviceId, method, ...recordedRequest(request) }, reason)
       held.channel.resume()
       endRefused(span, opening.refusal)
       return held.refuse()
     }
-    return turnAway(asked, opening.refusal, context)
+    return rejectSession(asked, opening.refusal, context)
   }
   const { channel, session } = opening
-  const shown = { sessionId: session.id, channel: use.kind, request: shownRequest(request) }
-  const recording = recorder.session(
+  const shown = { sessionId: session.id, channel: use.kind, request: describeRequest(request) }
+  const recording = auditLog.session(
     { ...client, deviceId, ...shown, ...recordedRequest(request), roles, method },
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
@@ -194,7 +194,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     channel.stream.resume()
     channel.standardError.resume()
     channel.close()
-    return turnAway(asked, recording.refusal, context)
+    return rejectSession(asked, recording.refusal, context)
   }
   const { record } = recording
   if (record.atRest !== undefined) session.restsWhen(record.atRest)
@@ -203,7 +203,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   held.confirm()
   log.info(shown, 'session opened')
   channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
-  if (use.kind !== 'netconf' || request.terminal !== undefined) surroundings.follow(channel)
+  if (use.kind !== 'netconf' || request.terminal !== undefined) sessionEnvironment.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
   const words: RelayWords = {
     linkEnded: ({ message }) =>
@@ -213,7 +213,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
         ? `homeport: session ended: the bridge is stopping${lineEnd(request)}`
         : `homeport: session killed by ${by}${lineEnd(request)}`,
     rightEnded: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
-    breached: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
+    violated: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
   }
   let endRight: (why: RightEnd) => void = () => undefined
   const rightEnded = new Promise<RightEnd>((resolve) => {
@@ -233,12 +233,12 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     'homeport.session.channel': use.kind,
     'homeport.session.ended_by': end.by,
   })
-  if (end.by === 'link' || end.by === 'guard') span?.fail(end.breach?.reason ?? end.linkEnd?.reason ?? end.by)
+  if (end.by === 'link' || end.by === 'guard') span?.fail(end.violation?.reason ?? end.linkEnd?.reason ?? end.by)
   span?.end()
   if (end.why !== undefined)
     log.warn({ reason: end.why.reason, hint: end.why.hint }, `session ended: ${end.why.message}`)
-  if (end.breach !== undefined)
-    log.warn({ reason: end.breach.reason, hint: end.breach.hint }, `session ended: ${end.breach.message}`)
+  if (end.violation !== undefined)
+    log.warn({ reason: end.violation.reason, hint: end.violation.hint }, `session ended: ${end.violation.message}`)
   log.info(
     {
       sessionId: session.id,
@@ -265,7 +265,7 @@ async function rightTo(
   const { permission } = authorisation
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
     return rightsLost(channelNotAllowed(request, use, permission, { user: client.user, deviceId }))
-  // Rules stand in the way of octets from the beginning, or not at all.
+  // Rules stand in the way of bytes from the beginning, or not at all.
   return use.kind === 'netconf' && guard === undefined && permission.operations.kind === 'rules'
     ? rulesChanged(client.user)
     : undefined
@@ -278,7 +278,7 @@ function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText,
 
 /** What was asked for, in the words of the record, which takes the secrets out of a command. */
 function recordedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
-  return { request: shownRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
+  return { request: describeRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
 }
 
 /** A client that has a terminal on its mind leaves carriage returns to the other side. */
@@ -287,14 +287,14 @@ function lineEnd({ terminal }: ChannelRequest): string {
 }
 
 /** Tells a client why it gets no session: one line on standard error and an exit status. */
-async function turnAway(
+async function rejectSession(
   { held, request, clientGone, span }: Asked,
   refusal: SessionRefusalText,
-  { deviceId, client, method, recorder, refusalLines, log }: SessionContext,
+  { deviceId, client, method, auditLog, refusalLines, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held
   refusalLines(log, { ...refusal, what: 'session refused', user: client.user })
-  recorder.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
+  auditLog.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
   endRefused(span, refusal)
   held.confirm()
   channel.resume()

@@ -1,7 +1,7 @@
 import type { SessionRefusalText } from '../authorise.js'
 
 /** Where a client's connection came in: where every device is reached, or where one alone is. */
-export type Door =
+export type EntryPoint =
   | { readonly kind: 'shared' }
   | {
       readonly kind: 'device'
@@ -16,33 +16,40 @@ export type Target =
   /** A plain login name at the shared door: only to jump on from here. */
   | { readonly kind: 'none' }
   /** The door is one device's, the login name says another. */
-  | { readonly kind: 'contradiction'; readonly door: Extract<Door, { kind: 'device' }>; readonly asked: string }
+  | {
+      readonly kind: 'contradiction'
+      readonly entryPoint: Extract<EntryPoint, { kind: 'device' }>
+      readonly asked: string
+    }
 
 /** The device that a login asks for, where its name says one (`asked`) or does not. */
-export function targetOf(door: Door, asked: string | undefined, ownDevice: string | undefined): Target {
-  if (door.kind === 'shared') {
+export function targetOf(entryPoint: EntryPoint, asked: string | undefined, ownDevice: string | undefined): Target {
+  if (entryPoint.kind === 'shared') {
     const deviceId = asked ?? ownDevice
     return deviceId === undefined ? { kind: 'none' } : { kind: 'device', deviceId }
   }
-  if (asked !== undefined && asked.toLowerCase() !== door.deviceId.toLowerCase())
-    return { kind: 'contradiction', door, asked }
-  return { kind: 'device', deviceId: door.deviceId }
+  if (asked !== undefined && asked.toLowerCase() !== entryPoint.deviceId.toLowerCase())
+    return { kind: 'contradiction', entryPoint, asked }
+  return { kind: 'device', deviceId: entryPoint.deviceId }
 }
 
 /**
  * Why there is no session for what was asked for.
- * @param seesDoor whether the client has rights on the device of the door: nobody else is told which one that is
+ * @param seesEntryPoint whether the client has rights on the device of the door: nobody else is told which one that is
  */
-export function refusalOfTarget(target: Exclude<Target, { kind: 'device' }>, seesDoor: boolean): SessionRefusalText {
+export function refusalOfTarget(
+  target: Exclude<Target, { kind: 'device' }>,
+  seesEntryPoint: boolean,
+): SessionRefusalText {
   if (target.kind === 'none')
     return {
       reason: 'no-device',
       message: 'the login name names no device',
       hint: 'log in as user@device-id, or dial the device’s own port or address, or `ssh -J BRIDGE DEVICE-ID -s netconf`',
     }
-  const { door, asked } = target
-  const here = door.by === 'jump' ? 'what was dialled through the bridge' : `this ${door.by}`
-  const whose = seesDoor ? `device ${JSON.stringify(door.deviceId)}` : 'another device'
+  const { entryPoint, asked } = target
+  const here = entryPoint.by === 'jump' ? 'what was dialled through the bridge' : `this ${entryPoint.by}`
+  const whose = seesEntryPoint ? `device ${JSON.stringify(entryPoint.deviceId)}` : 'another device'
   return {
     reason: 'another-device',
     message: `${here} is that of ${whose}, but the login name asks for ${JSON.stringify(asked)}`,

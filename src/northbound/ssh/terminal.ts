@@ -4,7 +4,7 @@ import type { DeviceChannel, EnvironmentVariable, Terminal, WindowSize } from '.
 import { takeSessionRequests } from '../../ssh/ssh2/session-requests.js'
 
 /** What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals. */
-export interface Surroundings {
+export interface SessionEnvironment {
   /** The terminal that was asked for and granted. Whatever is answered later has to wait for this. */
   terminal(): Promise<Terminal | undefined>
   readonly environment: readonly EnvironmentVariable[]
@@ -12,9 +12,9 @@ export interface Surroundings {
   follow(device: DeviceChannel): void
 }
 
-/** Variables that a client may send, and octets of each; more are ignored, as sshd ignores what its AcceptEnv does not name. */
+/** Variables that a client may send, and bytes of each; more are ignored, as sshd ignores what its AcceptEnv does not name. */
 const maxVariables = 32
-const maxVariableOctets = 1024
+const maxVariableBytes = 1024
 
 /** Language and terminal: what OpenSSH sends as Debian sets it up. */
 const carriedVariable = /^(LANG|LC_\w+|TERM)$/
@@ -23,19 +23,19 @@ const carriedVariable = /^(LANG|LC_\w+|TERM)$/
  * Gathers what a client says beside its request. A terminal is granted to whoever may have something that runs on one, without asking the device:
  * that takes a channel on the device, and many clients say what the channel is for only after this answer.
  */
-export function gatherSurroundings(
+export function gatherEnvironment(
   connection: Connection,
   session: Session,
   mayHaveTerminal: () => Promise<boolean>,
-): Surroundings {
+): SessionEnvironment {
   const environment: EnvironmentVariable[] = []
   let granted: Promise<Terminal | undefined> | undefined
   let size: WindowSize | undefined
   let device: DeviceChannel | undefined
 
   session.on('env', (accept, _reject, { key: name, val: value }) => {
-    const octets = Buffer.byteLength(name) + Buffer.byteLength(value)
-    if (carriedVariable.test(name) && octets <= maxVariableOctets && environment.length < maxVariables)
+    const bytes = Buffer.byteLength(name) + Buffer.byteLength(value)
+    if (carriedVariable.test(name) && bytes <= maxVariableBytes && environment.length < maxVariables)
       environment.push({ name, value })
     accept?.()
   })

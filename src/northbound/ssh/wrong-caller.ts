@@ -8,7 +8,7 @@ export interface WrongCaller {
   readonly hint: string
 }
 
-/** Octets that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
+/** Bytes that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
 const MOST_OCTETS = 8 * 1024
 
 /** What only a server says in its offer of algorithms (OpenSSH's strict key exchange). */
@@ -24,14 +24,14 @@ const device: WrongCaller = {
  * Says who dialled, from what came first: a device that calls home (a Junos initiation sequence, or an SSH server that shows itself as one),
  * HTTP, or TLS. Undefined where nothing tells a client from that.
  */
-export function recogniseWrongCaller(octets: Buffer): WrongCaller | undefined {
-  if (octets[0] === 0x16 && octets[1] === 0x03)
+export function recogniseWrongCaller(bytes: Buffer): WrongCaller | undefined {
+  if (bytes[0] === 0x16 && bytes[1] === 0x03)
     return {
       reason: 'tls-on-client-port',
       message: 'sent a TLS ClientHello on the port of clients, which speaks SSH',
       hint: 'the HTTP API has a port of its own: endpoint.http.port',
     }
-  const text = octets.toString('latin1')
+  const text = bytes.toString('latin1')
   if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(text))
     return {
       reason: 'http-on-client-port',
@@ -44,23 +44,23 @@ export function recogniseWrongCaller(octets: Buffer): WrongCaller | undefined {
 }
 
 /** Looks at what a connection sends first, beside whoever reads it. `found` is called once at most. */
-export function watchFirstOctets(socket: Socket, found: (caller: WrongCaller) => void): void {
-  let octets: Buffer = Buffer.alloc(0)
+export function watchFirstBytes(socket: Socket, found: (caller: WrongCaller) => void): void {
+  let bytes: Buffer = Buffer.alloc(0)
   const onData = (chunk: Buffer): void => {
-    octets = Buffer.concat([octets, chunk.subarray(0, MOST_OCTETS - octets.length)])
-    const caller = recogniseWrongCaller(octets)
+    bytes = Buffer.concat([bytes, chunk.subarray(0, MOST_OCTETS - bytes.length)])
+    const caller = recogniseWrongCaller(bytes)
     if (caller !== undefined) found(caller)
-    if (caller !== undefined || octets.length >= MOST_OCTETS || hasOffer(octets)) socket.off('data', onData)
+    if (caller !== undefined || bytes.length >= MOST_OCTETS || hasOffer(bytes)) socket.off('data', onData)
   }
-  // Before whoever reads it, who would end the connection for the same octets without a word.
+  // Before whoever reads it, who would end the connection for the same bytes without a word.
   socket.prependListener('data', onData)
 }
 
 /** Whether the identification and the whole packet behind it are there: nothing that follows says more. */
-function hasOffer(octets: Buffer): boolean {
-  if (!octets.subarray(0, 4).equals(SSH_DASH)) return false
-  const packet = octets.indexOf('\n') + 1
-  return packet > 0 && octets.length >= packet + 4 && octets.length >= packet + 4 + octets.readUInt32BE(packet)
+function hasOffer(bytes: Buffer): boolean {
+  if (!bytes.subarray(0, 4).equals(SSH_DASH)) return false
+  const packet = bytes.indexOf('\n') + 1
+  return packet > 0 && bytes.length >= packet + 4 && bytes.length >= packet + 4 + bytes.readUInt32BE(packet)
 }
 
 const SSH_DASH = Buffer.from('SSH-')

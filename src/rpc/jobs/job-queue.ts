@@ -27,7 +27,7 @@ export type Submission =
     }
 
 /** Calls that wait for their device. */
-export interface JobDesk {
+export interface JobQueue {
   submit(job: Pick<Job, 'deviceId' | 'owner' | 'request'> & { readonly lifetime?: number }): Promise<Submission>
   get(id: string): Job | undefined
   list(): readonly Job[]
@@ -45,7 +45,7 @@ const sweepInterval = 5_000
 /** What says that the device was not reached, so that a job may wait on. */
 const waitOn = /^urn:homeport:problem:(not-connected|link-full|link-lost|shutting-down|too-many-calls)$/
 
-export async function createJobDesk(options: {
+export async function createJobQueue(options: {
   readonly store: JobStore
   readonly fleet: Pick<Fleet, 'device' | 'events'>
   /** Carries out a call with the rights of its owner. */
@@ -57,7 +57,7 @@ export async function createJobDesk(options: {
   readonly limits: () => JobLimits
   readonly log: Log
   readonly now?: () => Date
-}): Promise<JobDesk> {
+}): Promise<JobQueue> {
   const { store, fleet, run, ended, denied, limits, log, now = () => new Date() } = options
   const jobs = new Map<string, Job>()
   const busy = new Set<string>()

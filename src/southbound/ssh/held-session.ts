@@ -69,7 +69,7 @@ export async function holdSession(link: Link, log: Log): Promise<HeldSession> {
     )
     if (!wanted) await leave(held, LEAVE_TIMEOUT)
   }
-  const leave = (held: Held, patience: number): Promise<void> => (held.leaving ??= takeLeave(held, patience))
+  const leave = (held: Held, stallTimeout: number): Promise<void> => (held.leaving ??= takeLeave(held, stallTimeout))
 
   const missed = (why: string): void => {
     state = wanted ? 'ended' : 'gave-way'
@@ -105,16 +105,16 @@ export async function holdSession(link: Link, log: Log): Promise<HeldSession> {
   await Promise.race([open(), delay(FIRST_ANSWER, undefined, { ref: false })])
   return {
     view: () => ({ state, endedAtOnce }),
-    giveWay: async (patience) => {
+    giveWay: async (stallTimeout) => {
       wanted = false
       clearTimeout(timer)
-      if (opening !== undefined) await Promise.race([opening, delay(patience, undefined, { ref: false })])
+      if (opening !== undefined) await Promise.race([opening, delay(stallTimeout, undefined, { ref: false })])
       const held = current
       if (held === undefined) {
         if (state !== 'opening' && state !== 'refused') state = 'gave-way'
         return false
       }
-      await leave(held, patience)
+      await leave(held, stallTimeout)
       return true
     },
     comeBack: () => {
@@ -142,8 +142,8 @@ function greet(channel: DeviceChannel): Held {
   let framing: ReturnType<Held['framing']>
   let chunks = false
   let tail = ''
-  const read = (octets: Buffer): void => {
-    const text = tail + octets.toString('latin1')
+  const read = (bytes: Buffer): void => {
+    const text = tail + bytes.toString('latin1')
     const end = text.indexOf(END_OF_HELLO)
     chunks ||= text.slice(0, end === -1 ? undefined : end).includes(BASE_1_1)
     // As much as the word that may have been cut in two.
@@ -164,12 +164,12 @@ function greet(channel: DeviceChannel): Held {
 const ignored = (): void => undefined
 
 /** Asks the device to end a session (RFC 6241 §7.8), then closes its channel whether it did or not. */
-async function takeLeave({ channel, framing }: Held, patience: number): Promise<void> {
+async function takeLeave({ channel, framing }: Held, stallTimeout: number): Promise<void> {
   const agreed = framing()
   if (agreed === 'chunked') channel.stream.write(`\n#${CLOSE.length}\n${CLOSE}\n##\n`)
   else if (agreed === 'end-of-message') channel.stream.write(`${CLOSE}${END_OF_HELLO}`)
   channel.stream.end()
-  await Promise.race([channel.closed, delay(Math.min(LEAVE_TIMEOUT, patience), undefined, { ref: false })])
+  await Promise.race([channel.closed, delay(Math.min(LEAVE_TIMEOUT, stallTimeout), undefined, { ref: false })])
   channel.close()
-  await Promise.race([channel.closed, delay(patience, undefined, { ref: false })])
+  await Promise.race([channel.closed, delay(stallTimeout, undefined, { ref: false })])
 }

@@ -3,33 +3,33 @@ import type { Claim } from '../../trust/claim.js'
 import { type DeviceIdFault, faultOfDeviceId } from '../../trust/device-id.js'
 import type { Refusal } from '../refusal.js'
 
-/** No initiation sequence is longer than this many octets. */
+/** No initiation sequence is longer than this many bytes. */
 export const maxInitiationLength = 8 * 1024
 
-/** What the octets that a device has sent so far amount to. */
+/** What the bytes that a device has sent so far amount to. */
 export type Initiation =
   | { readonly state: 'incomplete' }
-  /** A Calix `<identity>`, which waits for an `<ack>` before SSH starts after `length` octets. */
+  /** A Calix `<identity>`, which waits for an `<ack>` before SSH starts after `length` bytes. */
   | { readonly state: 'awaits-ack'; readonly claim: Claim; readonly length: number }
-  /** The SSH identification starts after `length` octets. */
+  /** The SSH identification starts after `length` bytes. */
   | { readonly state: 'complete'; readonly claim: Claim; readonly length: number }
   | { readonly state: 'refused'; readonly refusal: Refusal }
 
 /**
  * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a Calix identity,
  * or nothing (RFC 8071; other lines before the identification are legal, RFC 4253 §4.2).
- * Call it again with all octets whenever more have come.
+ * Call it again with all bytes whenever more have come.
  */
-export function readInitiation(octets: Buffer): Initiation {
-  const stranger = recogniseStranger(octets)
+export function readInitiation(bytes: Buffer): Initiation {
+  const stranger = recogniseStranger(bytes)
   if (stranger !== undefined) return { state: 'refused', refusal: stranger }
-  const identification = startOfIdentification(octets)
-  const identityEnd = endOfCalixIdentity(octets)
-  // Whichever comes first counts, so that the answer does not depend on how the octets were split.
+  const identification = startOfIdentification(bytes)
+  const identityEnd = endOfCalixIdentity(bytes)
+  // Whichever comes first counts, so that the answer does not depend on how the bytes were split.
   if (identityEnd !== undefined && identityEnd <= Math.min(identification ?? Infinity, maxInitiationLength))
-    return calixIdentity(octets, identityEnd)
-  if (identification !== undefined && identification <= maxInitiationLength) return complete(octets, identification)
-  if (octets.length >= maxInitiationLength + sshDash.length)
+    return calixIdentity(bytes, identityEnd)
+  if (identification !== undefined && identification <= maxInitiationLength) return complete(bytes, identification)
+  if (bytes.length >= maxInitiationLength + sshDash.length)
     return refuse(
       'initiation-too-long',
       `sent ${maxInitiationLength} octets without an SSH identification`,
@@ -38,9 +38,9 @@ export function readInitiation(octets: Buffer): Initiation {
   return { state: 'incomplete' }
 }
 
-function complete(octets: Buffer, length: number): Initiation {
+function complete(bytes: Buffer, length: number): Initiation {
   if (length === 0) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
-  const preamble = decodeUtf8(octets.subarray(0, length))
+  const preamble = decodeUtf8(bytes.subarray(0, length))
   if (preamble === undefined)
     return refuse('initiation-malformed', 'its initiation sequence is not UTF-8', deviceIdHint)
   const ids = valuesOf(preamble, 'DEVICE-ID')
@@ -86,23 +86,23 @@ function announcedHostKey(value: string | undefined): ParsedPublicKey | undefine
 }
 
 /** The offset of a line that starts with `SSH-`. */
-function startOfIdentification(octets: Buffer): number | undefined {
-  if (octets.subarray(0, 4).equals(sshDash)) return 0
-  const at = octets.indexOf('\nSSH-', 0, 'latin1')
+function startOfIdentification(bytes: Buffer): number | undefined {
+  if (bytes.subarray(0, 4).equals(sshDash)) return 0
+  const at = bytes.indexOf('\nSSH-', 0, 'latin1')
   return at === -1 ? undefined : at + 1
 }
 
 const sshDash = Buffer.from('SSH-')
 
-function endOfCalixIdentity(octets: Buffer): number | undefined {
-  if (!/^\s*</.test(octets.toString('latin1', 0, 64))) return undefined
-  const at = octets.indexOf('</identity>', 0, 'latin1')
+function endOfCalixIdentity(bytes: Buffer): number | undefined {
+  if (!/^\s*</.test(bytes.toString('latin1', 0, 64))) return undefined
+  const at = bytes.indexOf('</identity>', 0, 'latin1')
   return at === -1 ? undefined : at + '</identity>'.length
 }
 
 /** `<version>1</version><identity><mac>…</mac><serial-number>…</serial-number>…</identity>`: the one form seen, so read by tag name alone. */
-function calixIdentity(octets: Buffer, length: number): Initiation {
-  const identity = decodeUtf8(octets.subarray(0, length)) ?? ''
+function calixIdentity(bytes: Buffer, length: number): Initiation {
+  const identity = decodeUtf8(bytes.subarray(0, length)) ?? ''
   const written = ['serial-number', 'mac']
     // Spaces are trimmed outside the expression, which must not take long over an identity that is made of them.
     .map((tag) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(identity)?.[1]?.trim())
@@ -119,14 +119,14 @@ function calixIdentity(octets: Buffer, length: number): Initiation {
   return { state: 'awaits-ack', claim: { form: 'calix', deviceIds }, length }
 }
 
-function recogniseStranger(octets: Buffer): Refusal | undefined {
-  if (octets[0] === 0x16 && octets[1] === 0x03)
+function recogniseStranger(bytes: Buffer): Refusal | undefined {
+  if (bytes[0] === 0x16 && bytes[1] === 0x03)
     return {
       reason: 'not-ssh',
       message: 'sent a TLS ClientHello',
       hint: 'this port takes call home over SSH only',
     }
-  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(octets.toString('latin1', 0, 16)))
+  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(bytes.toString('latin1', 0, 16)))
     return {
       reason: 'not-ssh',
       message: 'sent an HTTP request',
@@ -135,9 +135,9 @@ function recogniseStranger(octets: Buffer): Refusal | undefined {
   return undefined
 }
 
-function decodeUtf8(octets: Buffer): string | undefined {
+function decodeUtf8(bytes: Buffer): string | undefined {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(octets)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     return undefined
   }

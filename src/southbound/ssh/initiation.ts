@@ -7,7 +7,7 @@ export type ClaimReading =
   | { readonly ok: true; readonly claim: Claim }
   | { readonly ok: false; readonly refusal: Refusal }
 
-/** What Calix AXOS waits for before it starts SSH: these thirteen octets and no line end. */
+/** What Calix AXOS waits for before it starts SSH: these thirteen bytes and no line end. */
 const acknowledgement = '<ack>ok</ack>'
 
 /**
@@ -17,7 +17,7 @@ const acknowledgement = '<ack>ok</ack>'
  */
 export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading> {
   return new Promise((resolve) => {
-    let octets = Buffer.alloc(0)
+    let bytes = Buffer.alloc(0)
     let calix: Claim | undefined
 
     const settle = (reading: ClaimReading): void => {
@@ -26,7 +26,7 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       socket.off('end', onEnd)
       socket.off('close', onEnd)
       socket.pause()
-      if (reading.ok && octets.length > 0) socket.unshift(octets)
+      if (reading.ok && bytes.length > 0) socket.unshift(bytes)
       resolve(reading)
     }
     const refuse = (reason: string, message: string, hint: string): void =>
@@ -40,22 +40,22 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
         },
       })
     const onData = (chunk: Buffer): void => {
-      octets = Buffer.concat([octets, chunk])
-      const initiation = readInitiation(octets)
+      bytes = Buffer.concat([bytes, chunk])
+      const initiation = readInitiation(bytes)
       if (initiation.state === 'refused') return settle({ ok: false, refusal: initiation.refusal })
       if (initiation.state === 'incomplete') return
-      octets = octets.subarray(initiation.length)
+      bytes = bytes.subarray(initiation.length)
       if (initiation.state === 'complete') return settle({ ok: true, claim: calix ?? initiation.claim })
       if (calix !== undefined)
         return refuse('initiation-malformed', 'sent a second <identity>', 'a device identifies itself once')
       calix = initiation.claim
       socket.write(acknowledgement)
-      if (octets.length > 0) onData(Buffer.alloc(0))
+      if (bytes.length > 0) onData(Buffer.alloc(0))
     }
     const onEnd = (): void =>
       refuse(
         'closed-early',
-        octets.length === 0 && calix === undefined
+        bytes.length === 0 && calix === undefined
           ? 'closed without sending anything'
           : 'closed before its SSH identification',
         'a port check or a scan looks like this; if it was a device, look at its log',
@@ -64,7 +64,7 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       () =>
         refuse(
           'initiation-timeout',
-          `sent ${octets.length === 0 && calix === undefined ? 'nothing' : 'no SSH identification'} for ${timeout / 1000} s`,
+          `sent ${bytes.length === 0 && calix === undefined ? 'nothing' : 'no SSH identification'} for ${timeout / 1000} s`,
           'look whether something between the device and the bridge holds back data',
         ),
       timeout,

@@ -16,7 +16,7 @@ export interface LoginProblem extends Error {
 }
 
 /** What a login needs of its surroundings. */
-export interface LoginSurroundings {
+export interface LoginEnvironment {
   /** Asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device. */
   readonly prepare: () => Promise<Login>
   /** Asked right before anything of the credentials is sent; what speaks against it by now. */
@@ -53,7 +53,7 @@ const MOST_STEPS = 8
  * A method that the device does not take at that moment is left out, so that its count of failed attempts is not used up. After a partial success
  * the device names its methods anew, and what it did not take before is due again, in whatever order it wants its steps (RFC 4252 §5.1).
  */
-export function loginWith({ prepare, objection, onFailure }: LoginSurroundings): LoginCourse {
+export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): LoginCourse {
   let state: 'fresh' | 'preparing' | 'going' | 'over' = 'fresh'
   let username = ''
   let attempts: readonly Attempt[] = []

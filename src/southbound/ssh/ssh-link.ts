@@ -6,18 +6,18 @@ import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { HOST_KEY_SIGNATURE } from '../../ssh/ssh2/key-exchange.js'
 import type { Keepalive, KeepaliveTimes, Silence, Watched } from '../../ssh/keepalive.js'
 import { connectClient } from '../../ssh/ssh2/certificates.js'
-import { keepOctets } from '../../lib/packed-buffer.js'
+import { packBytes } from '../../lib/packed-buffer.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2/flow-control.js'
 import { closeOnceFailed, governWork, probe, remoteSoftwareOf } from '../../ssh/ssh2/channels.js'
 import { boundPromptRounds } from '../../ssh/ssh2/keyboard-interactive.js'
 import { forgetKeyExchange, forgetLogin } from '../../ssh/ssh2/memory.js'
 import { answerAfterExit } from '../../ssh/ssh2/session-requests.js'
 import type { Verdict } from '../../trust/ssh/judge-host-key.js'
-import { shownKey } from '../../trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import { type ChannelLimits, createDeviceChannels, someoneWaits } from './device-channels.js'
 import { type Login, type LoginProblem, loginWith } from './login.js'
 import type { Refusal } from '../refusal.js'
-import { replaceable } from '../../lib/swappable.js'
+import { swappable } from '../../lib/swappable.js'
 import { ssh2 } from '../../ssh/ssh2/load.js'
 import { strangerText } from '../../lib/stranger-text.js'
 
@@ -170,10 +170,10 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
       },
       onFailure: fail,
     })
-    const authHandler = replaceable(course.handler)
-    const hostVerifier = replaceable((key: Buffer, answer: (trusted: boolean) => void): boolean => {
+    const authHandler = swappable(course.handler)
+    const hostVerifier = swappable((key: Buffer, answer: (trusted: boolean) => void): boolean => {
       if (presented !== undefined) return presented.equals(key)
-      presented = keepOctets(key)
+      presented = packBytes(key)
       return judge(presented, answer) as boolean
     })
 
@@ -350,7 +350,7 @@ function createLink(
   return {
     deviceId,
     source,
-    hostKeyFingerprint: shownKey(provenKey).fingerprint,
+    hostKeyFingerprint: keyFingerprint(provenKey).fingerprint,
     software: remoteSoftwareOf(client),
     ended,
     openChannel: channels.open,

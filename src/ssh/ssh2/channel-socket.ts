@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
 
-/** Octets that wait here before those who write are asked to wait; what the channel itself holds comes on top. */
+/** Bytes that wait here before those who write are asked to wait; what the channel itself holds comes on top. */
 const highWaterMark = 256 * 1024
 
 /**
@@ -12,8 +12,8 @@ const highWaterMark = 256 * 1024
  * @param outside the socket below the connection that the channel is on
  */
 export function socketOverChannel(channel: ServerChannel, outside: Socket): Socket {
-  const pass = (octets: Buffer, done: () => void): void => {
-    if (channel.writable) channel.write(octets, () => done())
+  const pass = (bytes: Buffer, done: () => void): void => {
+    if (channel.writable) channel.write(bytes, () => done())
     else done()
   }
   const { remoteAddress, remotePort, remoteFamily, localAddress, localPort } = outside
@@ -24,7 +24,7 @@ export function socketOverChannel(channel: ServerChannel, outside: Socket): Sock
     read: () => void channel.resume(),
     // Not at once: without its compiled addon, ssh2 writes in the midst of encrypting a packet, and the connection outside must not encrypt one
     // meanwhile, because all connections share the buffer that chacha20's counter is in.
-    write: (octets: Buffer, _encoding, done) => process.nextTick(pass, octets, done),
+    write: (bytes: Buffer, _encoding, done) => process.nextTick(pass, bytes, done),
     final: (done) => {
       channel.end()
       done()
@@ -38,8 +38,8 @@ export function socketOverChannel(channel: ServerChannel, outside: Socket): Sock
     },
   })
   const lost = (): void => void socket.destroy()
-  channel.on('data', (octets: Buffer) => {
-    if (!socket.push(octets)) channel.pause()
+  channel.on('data', (bytes: Buffer) => {
+    if (!socket.push(bytes)) channel.pause()
   })
   channel.once('end', () => socket.push(null))
   channel.once('close', lost)

@@ -359,7 +359,7 @@ export function governWork(connection: Client | Connection, run: (work: () => vo
     run(work)
   }
   protocol.parse = governed
-  /** Takes the rest of the octets that are being read at this moment. */
+  /** Takes the rest of the bytes that are being read at this moment. */
   const parseLater: Protocol['_parse'] = (data, start, end) => {
     governed(data, start, end)
     return end

@@ -4,13 +4,13 @@ import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
 import { type Work, workOn } from '../../lib/current-work.js'
 import { type ConnectionInsides, inside, insideChannel } from './channels.js'
 
-/** Octets that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
+/** Bytes that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
 const channelHighWaterMark = 256 * 1024
 
 const standardError = 1
 
 /**
- * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its octets were handed to a socket
+ * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its bytes were handed to a socket
  * that has room, outside a key re-exchange (during which ssh2 queues without bound). So `pipe()` stops the source of a peer that does not read.
  * Standard error of a server's channel goes the same way, in order.
  */
@@ -122,8 +122,8 @@ export function nameWork(connection: Client | Connection, work: Work): void {
   inside(connection)._sock.prependListener('data', () => workOn(work))
 }
 
-/** Octets, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
-const maxUnreadOctets = 4 * 1024 * 1024
+/** Bytes, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
+const maxUnreadBytes = 4 * 1024 * 1024
 const maxHeldPackets = 10_000
 
 /**
@@ -133,7 +133,7 @@ const maxHeldPackets = 10_000
 export function boundUnreadAnswers(connection: Client | Connection): void {
   const { _sock: socket, _protocol: protocol } = inside(connection)
   socket.on('data', () => {
-    if (socket.writableLength > maxUnreadOctets || (protocol._queue?.length ?? 0) > maxHeldPackets) socket.destroy()
+    if (socket.writableLength > maxUnreadBytes || (protocol._queue?.length ?? 0) > maxHeldPackets) socket.destroy()
   })
 }
 

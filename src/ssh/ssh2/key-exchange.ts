@@ -113,7 +113,7 @@ function judgePublicValue(exchange: KeyExchange): void {
   exchange.computeSecret = (theirs) => {
     exchange.generateKeys()
     const prime = exchange._dh?.getPrime() ?? Buffer.alloc(0)
-    const value = theirs.subarray(theirs.findIndex((octet) => octet !== 0))
+    const value = theirs.subarray(theirs.findIndex((byte) => byte !== 0))
     const isSmall = value.length === 0 || (value.length === 1 && (value[0] ?? 0) < 2)
     const isLarge = value.length > prime.length || (value.length === prime.length && value.compare(lessOne(prime)) >= 0)
     return isSmall || isLarge ? new Error('the public value is out of range') : computeSecret.call(exchange, theirs)

@@ -37,7 +37,7 @@ function endOnce(): void {
 function loadCiphers(): { readonly bindingAvailable: boolean } {
   const crypto = require('node:crypto') as { randomFillSync: Fill }
   const { randomFillSync } = crypto
-  const pool = createRandomPool((octets) => randomFillSync(octets))
+  const pool = createRandomPool((bytes) => randomFillSync(bytes))
   crypto.randomFillSync = (buffer, offset = 0, size = buffer.length - offset) => {
     pool.fill(buffer, offset, size)
     return buffer

@@ -1,6 +1,6 @@
 /** A part of what `channels.ts` is about: what ssh2 keeps of a handshake once it is over, as often as there are idle links. */
 import type { Client } from 'ssh2'
-import { keepOctets } from '../../lib/packed-buffer.js'
+import { packBytes } from '../../lib/packed-buffer.js'
 
 interface Offer {
   readonly lists: { readonly all: Buffer }
@@ -25,7 +25,7 @@ interface Insides {
   }
 }
 
-/** Offers of algorithms by their octets; there are as many as there are configurations. */
+/** Offers of algorithms by their bytes; there are as many as there are configurations. */
 const offers = new Map<string, Offer>()
 const maxOffers = 64
 
@@ -45,7 +45,7 @@ export function forgetLogin(client: Client): void {
   const { _handlers: handlers, _kex: exchange } = protocol
   for (const message of loginMessages) handlers[message] = undefined
   protocol._offer = sharedOffer(protocol._offer)
-  protocol._remoteIdentRaw = keepOctets(protocol._remoteIdentRaw)
+  protocol._remoteIdentRaw = packBytes(protocol._remoteIdentRaw)
   if (exchange !== undefined) exchange._remoteIdentRaw = protocol._remoteIdentRaw
 }
 
@@ -55,16 +55,16 @@ export function forgetKeyExchange(client: Client): void {
   if (exchange?._finished !== true) return
   if ('_keys' in exchange) exchange._keys = null
   if ('_dh' in exchange) exchange._dh = null
-  if (decipher?._tag !== undefined) decipher._tag = keepOctets(decipher._tag)
-  if (decipher?._mac !== undefined) decipher._mac = keepOctets(decipher._mac)
+  if (decipher?._tag !== undefined) decipher._tag = packBytes(decipher._tag)
+  if (decipher?._mac !== undefined) decipher._mac = packBytes(decipher._mac)
 }
 
 /** ssh2 only reads an offer, in each key exchange anew. */
 function sharedOffer(offer: Offer): Offer {
-  const octets = offer.lists.all.toString('latin1')
-  const known = offers.get(octets)
+  const bytes = offer.lists.all.toString('latin1')
+  const known = offers.get(bytes)
   if (known !== undefined) return known
   if (offers.size >= maxOffers) return offer
-  offers.set(octets, offer)
+  offers.set(bytes, offer)
   return offer
 }

@@ -1,6 +1,6 @@
 /**
  * A part of what `channels.ts` is about: what is asked on a session channel beside what it is for: a terminal, its size, signals (RFC 4254 §6.2, §6.7, §6.9)
- * and break (RFC 4335). ssh2 skips the first octet of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
+ * and break (RFC 4335). ssh2 skips the first byte of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
  */
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './flow-control.js'

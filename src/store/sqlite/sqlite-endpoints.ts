@@ -1,10 +1,10 @@
-import type { GivenEndpoint } from '../endpoint-lease.js'
+import type { EndpointLease } from '../endpoint-lease.js'
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 
 /** The statements on the table of given endpoints, as functions. Several that belong together stand in a transaction of the caller. */
 export interface EndpointTable {
-  readonly list: () => readonly GivenEndpoint[]
-  readonly put: (endpoint: GivenEndpoint) => void
+  readonly list: () => readonly EndpointLease[]
+  readonly put: (endpoint: EndpointLease) => void
   readonly remove: (deviceId: string) => void
 }
 

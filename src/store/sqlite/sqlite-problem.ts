@@ -47,7 +47,7 @@ const kinds: readonly Kind[] = [
   },
 ]
 
-// By number, since libsql has no name for some of SQLite's extended codes; the low octet is the kind.
+// By number, since libsql has no name for some of SQLite's extended codes; the low byte is the kind.
 const primaryCodes: Readonly<Record<number, string>> = {
   3: 'SQLITE_PERM',
   5: 'SQLITE_BUSY',

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from '../enrolment.js'
-import { collectSightings } from '../last-seen-buffer.js'
+import { createLastSeenBuffer } from '../last-seen-buffer.js'
 import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
@@ -86,16 +86,16 @@ export function storeOn(
     if (problem === undefined) throw error
     return problem
   }
-  const sightings = collectSightings({
+  const lastSeenBuffer = createLastSeenBuffer({
     interval: touchInterval,
     write: (deviceIds) => {
       transaction(database, () => {
         for (const deviceId of deviceIds) {
           const stored = tables.read(deviceId)
-          if (stored !== undefined) tables.writeSeen(stored, sightings.apply(stored))
+          if (stored !== undefined) tables.writeSeen(stored, lastSeenBuffer.apply(stored))
         }
       })
-      deviceIds.forEach(sightings.drop)
+      deviceIds.forEach(lastSeenBuffer.drop)
     },
     onError: (error) => onProblem(problemIn(error)),
   })
@@ -123,19 +123,19 @@ export function storeOn(
       get: (deviceId) =>
         reading(() => {
           const enrolment = tables.read(deviceId)
-          return enrolment && sightings.apply(enrolment)
+          return enrolment && lastSeenBuffer.apply(enrolment)
         }),
       list: async ({ standing, limit = Number.POSITIVE_INFINITY, after } = {}) => {
         const found: Enrolment[] = []
         for (let last = after; ; last = found.at(-1)?.deviceId) {
           const page = Math.min(PAGE, limit - found.length)
           const part = await reading(() => tables.list({ standing, limit: page, after: last }))
-          for (const enrolment of part) found.push(sightings.apply(enrolment))
+          for (const enrolment of part) found.push(lastSeenBuffer.apply(enrolment))
           if (part.length < PAGE) return found
           await setImmediate()
         }
       },
-      withPin: (blob) => reading(() => tables.withPin(blob).map(sightings.apply)),
+      withPin: (blob) => reading(() => tables.withPin(blob).map(lastSeenBuffer.apply)),
       count: (standing) => reading(() => tables.count(standing)),
       pendingFrom: (address) => reading(() => tables.pendingFrom(address)),
       update: async (deviceId, change) => {
@@ -143,7 +143,7 @@ export function storeOn(
         try {
           const { value, written } = transaction(database, () => {
             const stored = tables.read(deviceId)
-            const current = stored && sightings.apply(stored)
+            const current = stored && lastSeenBuffer.apply(stored)
             const next = change(current)
             if (next === current) return { value: next, written: false }
             if (next === undefined) {
@@ -154,16 +154,16 @@ export function storeOn(
               throw new TypeError(`an update of ${deviceId} gave an enrolment of ${next.deviceId}`)
             return { value: tables.write(next), written: true }
           })
-          if (written) sightings.drop(deviceId)
+          if (written) lastSeenBuffer.drop(deviceId)
           return { ok: true, value }
         } catch (error) {
           return { ok: false, problem: problemIn(error) }
         }
       },
-      touch: (deviceId, sighting) => {
+      touch: (deviceId, lastSeen) => {
         if (!open) return
         try {
-          if (sightings.waitsFor(deviceId) || tables.exists(deviceId)) sightings.note(deviceId, sighting)
+          if (lastSeenBuffer.waitsFor(deviceId) || tables.exists(deviceId)) lastSeenBuffer.note(deviceId, lastSeen)
         } catch (error) {
           onProblem(problemIn(error))
         }
@@ -214,7 +214,7 @@ export function storeOn(
       if (!open) return { ok: true, value: undefined }
       open = false
       try {
-        sightings.stop()
+        lastSeenBuffer.stop()
         attached.stop()
         gatherIntoOneFile(database)
         return { ok: true, value: undefined }

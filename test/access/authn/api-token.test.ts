@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { drawToken, readToken } from '../../../src/access/authn/api-token.js'
-import { createTokenDesk, type TokenDesk, type WantedToken } from '../../../src/access/authn/token-service.js'
+import { generateToken, readToken } from '../../../src/access/authn/api-token.js'
+import { createTokenService, type TokenService, type WantedToken } from '../../../src/access/authn/token-service.js'
 import { shelfInMemory } from '../../northbound/http/fleet-in-memory.js'
 
 const day = 24 * 60 * 60 * 1000
 const wanted: WantedToken = { user: 'ann', createdBy: 'operator' }
 
-function makeDesk(options: { maxTokens?: number; fails?: boolean } = {}) {
+function makeService(options: { maxTokens?: number; fails?: boolean } = {}) {
   const shelf = shelfInMemory()
   let time = Date.UTC(2026, 2, 1)
   let writes = 0
   const problems: unknown[] = []
-  const desk = createTokenDesk({
+  const service = createTokenService({
     shelf: {
       ...shelf,
       update: async (id, change) => {
@@ -25,24 +25,24 @@ function makeDesk(options: { maxTokens?: number; fails?: boolean } = {}) {
     onProblem: (problem) => problems.push(problem),
     now: () => new Date(time),
   })
-  return { desk, shelf, problems, pass: (milliseconds: number) => (time += milliseconds), written: () => writes }
+  return { service, shelf, problems, pass: (milliseconds: number) => (time += milliseconds), written: () => writes }
 }
 
-async function made(desk: TokenDesk, more: Partial<WantedToken> = {}) {
-  const created = await desk.create({ ...wanted, ...more })
+async function made(service: TokenService, more: Partial<WantedToken> = {}) {
+  const created = await service.create({ ...wanted, ...more })
   if (!created.ok) throw new Error(created.problem.message)
   return created
 }
 
 describe('a token', () => {
   it('is kept by the hash of its secret part alone', async () => {
-    const { desk, shelf } = makeDesk()
-    const { text, token } = await made(desk)
+    const { service, shelf } = makeService()
+    const { text, token } = await made(service)
     const [, id = '', secret = ''] = /^hp_([0-9a-z]{12})_([\w-]{43})$/.exec(text) ?? []
     expect(await shelf.get(id)).toEqual(token)
     expect(token.hash).toEqual(createHash('sha256').update(secret).digest())
     expect(JSON.stringify(await shelf.list())).not.toContain(secret)
-    expect(new Set(Array.from({ length: 50 }, () => drawToken().text)).size).toBe(50)
+    expect(new Set(Array.from({ length: 50 }, () => generateToken().text)).size).toBe(50)
   })
 
   it.each([
@@ -56,35 +56,38 @@ describe('a token', () => {
   })
 
   it('is good until it expires or is revoked, whichever comes first', async () => {
-    const { desk, pass } = makeDesk()
-    const { text, token } = await made(desk, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
+    const { service, pass } = makeService()
+    const { text, token } = await made(service, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
     pass(day - 1)
-    expect(await desk.check(text)).toMatchObject({ ok: true, token: { user: 'ann' } })
+    expect(await service.check(text)).toMatchObject({ ok: true, token: { user: 'ann' } })
     pass(1)
-    expect(await desk.check(text)).toEqual({ ok: false, fault: 'expired-token' })
-    expect(await desk.revoke(token.id, 'ops')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
-    expect(await desk.revoke(token.id, 'other')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
-    expect(await desk.check(text)).toEqual({ ok: false, fault: 'revoked-token' })
-    expect(await desk.revoke('aaaaaaaaaaaa', 'ops')).toMatchObject({ ok: false, problem: { cause: 'unknown-token' } })
+    expect(await service.check(text)).toEqual({ ok: false, fault: 'expired-token' })
+    expect(await service.revoke(token.id, 'ops')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
+    expect(await service.revoke(token.id, 'other')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
+    expect(await service.check(text)).toEqual({ ok: false, fault: 'revoked-token' })
+    expect(await service.revoke('aaaaaaaaaaaa', 'ops')).toMatchObject({
+      ok: false,
+      problem: { cause: 'unknown-token' },
+    })
   })
 
   it('with a wrong secret is told nothing, not even that it was revoked', async () => {
-    const { desk } = makeDesk()
-    const { text, token } = await made(desk)
-    await desk.revoke(token.id, 'ops')
-    expect(await desk.check(`${text.slice(0, 16)}${'A'.repeat(43)}`)).toEqual({ ok: false, fault: 'invalid-token' })
+    const { service } = makeService()
+    const { text, token } = await made(service)
+    await service.revoke(token.id, 'ops')
+    expect(await service.check(`${text.slice(0, 16)}${'A'.repeat(43)}`)).toEqual({ ok: false, fault: 'invalid-token' })
   })
 
   it('remembers when it was used, written once a minute', async () => {
-    const { desk, pass, written, problems } = makeDesk()
-    const { text, token } = await made(desk)
+    const { service, pass, written, problems } = makeService()
+    const { text, token } = await made(service)
     const before = written()
     for (const seconds of [0, 1, 58, 2]) {
       pass(seconds * 1000)
-      await desk.check(text)
+      await service.check(text)
     }
     expect(written() - before).toBe(2)
-    expect((await desk.list()).find(({ id }) => id === token.id)?.lastUsedAt).toEqual(
+    expect((await service.list()).find(({ id }) => id === token.id)?.lastUsedAt).toEqual(
       new Date(Date.UTC(2026, 2, 1, 0, 1, 1)),
     )
     expect(problems).toEqual([])
@@ -93,34 +96,34 @@ describe('a token', () => {
 
 describe('making one', () => {
   it('is for a user that there is', async () => {
-    expect(await makeDesk().desk.create({ ...wanted, user: 'bob' })).toMatchObject({
+    expect(await makeService().service.create({ ...wanted, user: 'bob' })).toMatchObject({
       ok: false,
       problem: { cause: 'unknown-user' },
     })
   })
 
   it('is bounded by those that are good, and tidies away what ended long ago', async () => {
-    const { desk, pass } = makeDesk({ maxTokens: 2 })
-    await made(desk, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
-    const second = await made(desk)
-    expect(await desk.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    const { service, pass } = makeService({ maxTokens: 2 })
+    await made(service, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
+    const second = await made(service)
+    expect(await service.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
     pass(day)
-    await made(desk)
-    await desk.revoke(second.token.id, 'ops')
+    await made(service)
+    await service.revoke(second.token.id, 'ops')
     pass(80 * day)
-    await made(desk)
-    expect(await desk.list()).toHaveLength(4)
+    await made(service)
+    expect(await service.list()).toHaveLength(4)
     pass(11 * day)
-    expect(await desk.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
-    expect(await desk.list()).toHaveLength(2)
+    expect(await service.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    expect(await service.list()).toHaveLength(2)
   })
 
   it('fails where it cannot be kept', async () => {
-    const { desk } = makeDesk({ fails: true })
-    expect(await desk.create(wanted)).toEqual({
+    const { service } = makeService({ fails: true })
+    expect(await service.create(wanted)).toEqual({
       ok: false,
       problem: { cause: 'not-written', message: 'full', hint: 'h' },
     })
-    expect(await desk.revoke('x', 'ops')).toMatchObject({ ok: false, problem: { cause: 'not-written' } })
+    expect(await service.revoke('x', 'ops')).toMatchObject({ ok: false, problem: { cause: 'not-written' } })
   })
 })

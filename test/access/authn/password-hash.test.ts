@@ -5,7 +5,7 @@ import { readPasswordHash } from '../../../src/config/password-hash-form.js'
 
 const cheap = { ln: 4, r: 8, p: 1 }
 
-const unpadded = (octets: Buffer): string => octets.toString('base64').replaceAll('=', '')
+const unpadded = (bytes: Buffer): string => bytes.toString('base64').replaceAll('=', '')
 
 async function matches(password: string, text: string): Promise<boolean | undefined> {
   const hash = parsePasswordHash(text)

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createDraw } from '../../../src/access/authn/random-admission.js'
+import { createRandomAdmission } from '../../../src/access/authn/random-admission.js'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 /** What became of each who came, as far as that is known. */
-function cameTo(draw: ReturnType<typeof createDraw>) {
+function cameTo(draw: ReturnType<typeof createRandomAdmission>) {
   const fates: Record<string, boolean | undefined> = {}
   return {
     fates,
@@ -23,7 +23,7 @@ describe('a draw', () => {
   it('lets the first go on at once, and one of those who come after it when the time is over', async () => {
     const chances = [0.9, 0.4, 0.9]
     const { fates, come } = cameTo(
-      createDraw(
+      createRandomAdmission(
         () => 1000,
         () => chances.shift() ?? 0,
       ),
@@ -36,7 +36,7 @@ describe('a draw', () => {
   })
 
   it('keeps the distance between two that go on, and forgets a key that nobody comes under', async () => {
-    const { fates, come } = cameTo(createDraw(() => 1000))
+    const { fates, come } = cameTo(createRandomAdmission(() => 1000))
     await come('first')
     await come('second')
     await vi.advanceTimersByTimeAsync(1000)
@@ -51,14 +51,14 @@ describe('a draw', () => {
   })
 
   it('has rounds of its own for each key', async () => {
-    const { fates, come } = cameTo(createDraw(() => 1000))
+    const { fates, come } = cameTo(createRandomAdmission(() => 1000))
     await come('a', 'one')
     await come('b', 'two')
     expect(fates).toEqual({ a: true, b: true })
   })
 
   it('lets nobody go on where there is no interval', async () => {
-    const { fates, come } = cameTo(createDraw(() => 0))
+    const { fates, come } = cameTo(createRandomAdmission(() => 0))
     await come('a')
     expect(fates).toEqual({ a: false })
   })
@@ -66,7 +66,7 @@ describe('a draw', () => {
   it('gives everybody the same chance', async () => {
     const wins = [0, 0, 0, 0]
     for (let round = 0; round < 2000; round++) {
-      const draw = createDraw(() => 1000)
+      const draw = createRandomAdmission(() => 1000)
       void draw('key')
       wins.forEach((_, at) => {
         void draw('key').then((goesOn) => {

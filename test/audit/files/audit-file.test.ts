@@ -16,15 +16,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { FileProblem } from '../../../src/audit/files/file-error.js'
-import { openRecordFile, type RecordFile, type RecordFileLimits } from '../../../src/audit/files/audit-file.js'
+import { openAuditFile, type AuditFile, type AuditFileLimits } from '../../../src/audit/files/audit-file.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'
 import { fillDisk, mountOwn, unmountOwn } from '../../store/own-file-system.js'
 
-const limits: RecordFileLimits = { maxSize: 1024 * 1024, maxFiles: 3, flushInterval: 5, maxWaiting: 1024 * 1024 }
+const limits: AuditFileLimits = { maxSize: 1024 * 1024, maxFiles: 3, flushInterval: 5, maxWaiting: 1024 * 1024 }
 
 let directory: string
 let path: string
-let opened: RecordFile[]
+let opened: AuditFile[]
 const states: (FileProblem | undefined)[] = []
 const losses: number[] = []
 
@@ -40,8 +40,8 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-function open(changed: Partial<RecordFileLimits> = {}): RecordFile {
-  const file = openRecordFile({
+function open(changed: Partial<AuditFileLimits> = {}): AuditFile {
+  const file = openAuditFile({
     path,
     limits: { ...limits, ...changed },
     onState: (problem) => states.push(problem),
@@ -72,7 +72,7 @@ async function numbers(): Promise<number[]> {
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, number) => number)
 const written = (count: number): Promise<unknown> =>
   waitFor(`${count} lines`, async () => (await countLines()) === count)
-const writable = (file: RecordFile): Promise<unknown> =>
+const writable = (file: AuditFile): Promise<unknown> =>
   waitFor('the file to be written again', () => file.problem() === undefined)
 
 async function countLines(): Promise<number> {

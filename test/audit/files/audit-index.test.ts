@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import Database from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
-  openRecordIndex,
-  type RecordIndex,
-  type RecordIndexOptions,
-  type RecordThread,
+  openAuditIndex,
+  type AuditIndex,
+  type AuditIndexOptions,
+  type IndexThread,
 } from '../../../src/audit/files/audit-index.js'
-import type { RecordQuery } from '../../../src/store/record-query.js'
+import type { AuditQuery } from '../../../src/store/record-query.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'
 import { openIndexHere } from '../support/index-on-this-thread.js'
 
@@ -19,7 +19,7 @@ const retention = { keep: 1_000_000 * day, maxRows: 1_000_000 }
 
 let directory: string
 let file: string
-let index: RecordIndex
+let index: AuditIndex
 const states: (string | undefined)[] = []
 
 beforeEach(async () => {
@@ -33,7 +33,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-function open(changed: Partial<Omit<RecordIndexOptions, 'start'>> = {}): RecordIndex {
+function open(changed: Partial<Omit<AuditIndexOptions, 'start'>> = {}): AuditIndex {
   return openIndexHere({ file, retention, onState: (problem) => states.push(problem?.message), ...changed })
 }
 
@@ -57,7 +57,7 @@ function add(n: number, more: object = {}): void {
   index.append(JSON.stringify(entry), entry)
 }
 
-async function found(query: Partial<RecordQuery>): Promise<readonly number[]> {
+async function found(query: Partial<AuditQuery>): Promise<readonly number[]> {
   const { lines } = await index.find({ limit: 1000, ...query })
   return lines.map((line) => (JSON.parse(line) as Line).n)
 }
@@ -85,7 +85,7 @@ describe('lines of the record', () => {
   it('are turned over page by page, also those of one millisecond', async () => {
     for (const n of upTo(25)) add(n, { time: new Date(noon).toISOString() })
     const seen: number[] = []
-    for (let query: RecordQuery | undefined = { limit: 10 }; query !== undefined; ) {
+    for (let query: AuditQuery | undefined = { limit: 10 }; query !== undefined; ) {
       const page = await index.find(query)
       seen.push(...page.lines.map((line) => (JSON.parse(line) as Line).n))
       query = page.next === undefined ? undefined : { limit: 10, after: page.next }
@@ -194,12 +194,12 @@ describe('when its file is of no use', () => {
 it('lines that come faster than they can be written are left out, and that is told', async () => {
   await index.close()
   let handedOver = 0
-  const never: RecordThread = {
+  const never: IndexThread = {
     postMessage: (request) => (handedOver += request.kind === 'insert' ? request.block.count : 0),
     on: () => undefined,
   }
-  const onState: RecordIndexOptions['onState'] = (problem) => states.push(problem?.message)
-  const stuck = openRecordIndex({ file, retention, onState, start: () => never })
+  const onState: AuditIndexOptions['onState'] = (problem) => states.push(problem?.message)
+  const stuck = openAuditIndex({ file, retention, onState, start: () => never })
   for (let n = 0; n < 55_000; n += 1) stuck.append('{}', { time: new Date(noon).toISOString() })
   expect(handedOver).toBe(50_000)
   expect(states).toEqual([expect.stringContaining('more lines come')])

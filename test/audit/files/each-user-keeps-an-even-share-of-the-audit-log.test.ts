@@ -3,16 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createBlockGatherer } from '../../../src/audit/files/audit-block.js'
-import { openRecordDatabase, type RecordDatabase } from '../../../src/audit/files/audit-database.js'
+import { openAuditDatabase, type AuditDatabase } from '../../../src/audit/files/audit-database.js'
 
 const noon = Date.UTC(2026, 2, 1, 12)
 const keep = 1e15
 
 let directory: string
-let database: RecordDatabase
+let database: AuditDatabase
 
-function open(): RecordDatabase {
-  const opened = openRecordDatabase(join(directory, 'record.db'), { busyTimeout: 1000 })
+function open(): AuditDatabase {
+  const opened = openAuditDatabase(join(directory, 'record.db'), { busyTimeout: 1000 })
   if (opened === 'newer') throw new Error('newer')
   return opened
 }

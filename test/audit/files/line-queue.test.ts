@@ -23,7 +23,7 @@ describe('lines that wait', () => {
     const queue = createLineQueue()
     queue.push('Zürich €')
     queue.push('\u{1F4A3}')
-    expect([queue.octets(), queue.count()]).toEqual([12 + 5, 2])
+    expect([queue.bytes(), queue.count()]).toEqual([12 + 5, 2])
     expect(queue.first(100).toString()).toBe('Zürich €\n\u{1F4A3}\n')
   })
 

@@ -1,10 +1,5 @@
-import {
-  createRecorder,
-  type Recorder,
-  type RecorderOptions,
-  type SessionRecord,
-} from '../../../src/audit/audit-log.js'
-import type { RecordEntry, SessionInfo } from '../../../src/audit/audit-event.js'
+import { createAuditLog, type AuditLog, type AuditLogOptions, type SessionAudit } from '../../../src/audit/audit-log.js'
+import type { AuditEvent, SessionInfo } from '../../../src/audit/audit-event.js'
 import { CAPABILITY } from '../../../src/netconf/capabilities.js'
 import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
 import type { Framing } from '../../../src/netconf/framing/framing.js'
@@ -24,23 +19,23 @@ export const info: SessionInfo = {
 }
 
 /** A record that is kept in memory, with a clock that the test moves. */
-export function recorded(options: Partial<RecorderOptions> = {}) {
-  const lines: RecordEntry[] = []
+export function recorded(options: Partial<AuditLogOptions> = {}) {
+  const lines: AuditEvent[] = []
   const clock = { milliseconds: 0 }
-  const recorder: Recorder = createRecorder({
+  const auditLog: AuditLog = createAuditLog({
     sink: { write: (entry) => lines.push(entry), problem: () => undefined },
     whenFull: () => 'refuse',
     now: () => clock.milliseconds,
     date: () => Date.UTC(2026, 0, 1) + clock.milliseconds,
-    queue: { add: (look, octets, at) => look(octets, at), drain: () => undefined },
+    queue: { add: (look, bytes, at) => look(bytes, at), drain: () => undefined },
     ...options,
   })
-  return { recorder, lines, clock }
+  return { auditLog, lines, clock }
 }
 
 /** A session whose hellos have passed. */
-export function openSession(recorder: Recorder, framing: Framing = 'end-of-message'): SessionRecord {
-  const recording = recorder.session(info)
+export function openSession(auditLog: AuditLog, framing: Framing = 'end-of-message'): SessionAudit {
+  const recording = auditLog.session(info)
   if (!recording.ok) throw new Error(recording.refusal.message)
   const { record } = recording
   const capabilities = [framing === 'chunked' ? CAPABILITY.base11 : CAPABILITY.base10]

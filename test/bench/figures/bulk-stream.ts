@@ -94,15 +94,15 @@ export const bulkStream: Benchmark = {
   },
 }
 
-/** Seconds that OpenSSH's client needs for a reply of so many octets, which nobody but `wc` looks at. */
-async function pullReply({ ssh }: Path, octets: number): Promise<number> {
+/** Seconds that OpenSSH's client needs for a reply of so many bytes, which nobody but `wc` looks at. */
+async function pullReply({ ssh }: Path, bytes: number): Promise<number> {
   const [name, args] = dyingWithUs(['sh', '-c', '"$@" | tail -c 6', 'sh', ...ssh])
   const child = spawn(name, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   const began = performance.now()
   let last = ''
   child.stdout.on('data', (text: Buffer) => (last += text.toString()))
   child.stdin.end(
-    `<hello><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]><rpc message-id="1"><get octets="${octets}"/></rpc>]]>]]>`,
+    `<hello><capabilities><capability>urn:ietf:params:netconf:base:1.0</capability></capabilities></hello>]]>]]><rpc message-id="1"><get octets="${bytes}"/></rpc>]]>]]>`,
   )
   await once(child, 'close')
   if (last !== ']]>]]>') throw new Error(`the reply ended with ${JSON.stringify(last)}`)

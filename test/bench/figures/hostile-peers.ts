@@ -24,7 +24,7 @@ export const hostilePeers: Benchmark = {
       // What a bulk reply needs it keeps: growth counts from there.
       const pipe = await openPipe(path.ssh)
       lab.onEnd(pipe.stop)
-      for (let warm = 0; warm < 4; warm += 1) await pipe.rpc('<get octets="200000000"/>')
+      for (let round = 0; round < 4; round += 1) await pipe.rpc('<get octets="200000000"/>')
       /** What it holds on to while bulk replies pass: what the last of them left for the collector comes and goes by megabytes. */
       const held = async (): Promise<number> => {
         const readings: number[] = []

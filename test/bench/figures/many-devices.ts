@@ -177,7 +177,7 @@ async function rpcTimesUntil(live: { rpc(operation: string): Promise<void> }, en
   return times
 }
 
-/** Octets that the sshd of a host in the middle holds for one reverse tunnel. */
+/** Bytes that the sshd of a host in the middle holds for one reverse tunnel. */
 async function reverseTunnels(lab: Lab): Promise<number> {
   const sshd = await startSshd(lab, 'tunnels', [])
   const before = (await usageOf([sshd.pid])).resident

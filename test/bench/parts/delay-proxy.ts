@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type Program, startProgram } from './program.js'
 
-/** A TCP proxy on the loopback address that keeps every octet for half of a round trip. */
+/** A TCP proxy on the loopback address that keeps every byte for half of a round trip. */
 export interface DelayProxy {
   readonly port: number
   readonly stop: () => Promise<void>
@@ -31,7 +31,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 }
 
 function passOn(from: Socket, to: Socket, delay: number): void {
-  from.on('data', (octets) => setTimeout(() => to.write(octets), delay))
+  from.on('data', (bytes) => setTimeout(() => to.write(bytes), delay))
   from.on('end', () => setTimeout(() => to.end(), delay))
   from.on('error', () => to.destroy())
 }

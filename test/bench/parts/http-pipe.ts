@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** A kept HTTP connection as octets: one request at a time, always the same, the answer's end awaited. */
+/** A kept HTTP connection as bytes: one request at a time, always the same, the answer's end awaited. */
 export interface HttpPipe {
   /** Sends the request; rejects where the answer is not 200. */
   call(): Promise<void>
@@ -31,8 +31,8 @@ export async function openHttpPipe({ url, path, headers, body }: HttpRequest): P
   let ended: (() => void) | undefined
   let failed: ((error: Error) => void) | undefined
   const fail = (why: string): void => failed?.(new Error(why))
-  socket.on('data', (octets: Buffer) => {
-    received = received.length === 0 ? octets : Buffer.concat([received, octets])
+  socket.on('data', (bytes: Buffer) => {
+    received = received.length === 0 ? bytes : Buffer.concat([received, bytes])
     const at = received.indexOf(endOfHead)
     if (at === -1) return
     const answer = received.toString('latin1', 0, at)

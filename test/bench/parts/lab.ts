@@ -7,7 +7,7 @@ import { makeTempDir, type TempDir } from '../../e2e/parts/temp-dir.js'
 import { freePort } from '../../e2e/parts/free-port.js'
 import { listening, type Program, startProgram } from './program.js'
 
-/** The NETCONF server of every device: 1 KB for an `<rpc>`, N octets where it holds `octets="N"`. */
+/** The NETCONF server of every device: 1 KB for an `<rpc>`, N bytes where it holds `octets="N"`. */
 export const responder = fileURLToPath(new URL('../../.build/rpc-responder', import.meta.url))
 
 /** What all paths of one benchmark share: a directory, one key for all hosts and one for all logins. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { dyingWithUs, gone } from '../../e2e/parts/processes.js'
 
-/** A base:1.0 NETCONF session as octets: one request at a time, the reply's end awaited. */
+/** A base:1.0 NETCONF session as bytes: one request at a time, the reply's end awaited. */
 export interface NetconfPipe {
   /** Sends one `<rpc>` around this operation and resolves once its reply has ended. */
   rpc(operation: string): Promise<void>
@@ -17,9 +17,9 @@ export async function greet(input: Writable, output: Readable): Promise<NetconfP
   let tail: Buffer = Buffer.alloc(0)
   let ended: (() => void) | undefined
   let failed: ((error: Error) => void) | undefined
-  output.on('data', (octets: Buffer) => {
-    // A delimiter may straddle two reads: the last few octets are looked at again.
-    const seen = tail.length === 0 ? octets : Buffer.concat([tail, octets])
+  output.on('data', (bytes: Buffer) => {
+    // A delimiter may straddle two reads: the last few bytes are looked at again.
+    const seen = tail.length === 0 ? bytes : Buffer.concat([tail, bytes])
     if (seen.includes(delimiter)) {
       tail = Buffer.alloc(0)
       ended?.()

@@ -9,11 +9,11 @@ interface ProcessTimes {
   readonly parent: number
   /** Seconds, with those of children that have ended and were waited for. */
   readonly cpu: number
-  /** Octets. */
+  /** Bytes. */
   readonly resident: number
 }
 
-/** What processes and all below them have used until now: CPU in seconds, resident memory in octets. */
+/** What processes and all below them have used until now: CPU in seconds, resident memory in bytes. */
 export interface Usage {
   readonly cpu: number
   readonly resident: number

@@ -72,7 +72,7 @@ export async function reversePath(lab: Lab, device: DialledDevice): Promise<Path
   return directPath(lab, { port }, 'ssh -R', [front.pid])
 }
 
-/** socat passes octets on, and knows nothing of SSH. */
+/** socat passes bytes on, and knows nothing of SSH. */
 export async function socatPath(lab: Lab, device: DialledDevice): Promise<Path> {
   const port = await freePort()
   const socat = startProgram([

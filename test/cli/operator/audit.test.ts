@@ -6,7 +6,7 @@ import { auditCommand } from '../../../src/cli/operator/audit.js'
 import { bridgeSocketIn } from '../../../src/app/bridge-socket.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { type ServedSocket, serveOnSocket } from '../../../src/northbound/http/server/unix-socket.js'
-import type { RecordIndex } from '../../../src/audit/files/audit-index.js'
+import type { AuditIndex } from '../../../src/audit/files/audit-index.js'
 import { fleetInMemory } from '../../northbound/http/fleet-in-memory.js'
 import { recordedLog } from '../../northbound/http/recorded-log.js'
 import { openIndexHere } from '../../audit/support/index-on-this-thread.js'
@@ -17,7 +17,7 @@ const subject = { user: 'ops', source: '192.0.2.5:50000', via: 'ssh', deviceId: 
 
 let cwd = ''
 let served: ServedSocket | undefined
-let index: RecordIndex
+let index: AuditIndex
 
 beforeEach(async () => {
   cwd = realpathSync(mkdtempSync(join(tmpdir(), 'homeport-audit-')))
@@ -29,7 +29,7 @@ beforeEach(async () => {
     onState: () => undefined,
   })
   const { log } = recordedLog()
-  const app = createApp({ ...fleetInMemory({ findRecords: index.find }), log })
+  const app = createApp({ ...fleetInMemory({ findAuditEvents: index.find }), log })
   const serving = await serveOnSocket(app, { path: bridgeSocketIn(join(cwd, 'state')), log })
   if (!serving.ok) throw new Error(serving.problem.message)
   served = serving.served

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bridgeSocketIn } from '../../../src/app/bridge-socket.js'
 import { sessionsCommand } from '../../../src/cli/operator/sessions.js'
-import { age, octets } from '../../../src/cli/operator/show-sessions.js'
+import { age, bytes } from '../../../src/cli/operator/show-sessions.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { type ServedSocket, serveOnSocket } from '../../../src/northbound/http/server/unix-socket.js'
 import { fleetInMemory, session } from '../../northbound/http/fleet-in-memory.js'
@@ -110,5 +110,5 @@ describe('for people', () => {
     [123_456, '123 kB'],
     [2_500_000_000, '2.5 GB'],
     [3_000_000_000_000_000, '3000 TB'],
-  ])('%i octets are %s', (count, shown) => expect(octets(count)).toBe(shown))
+  ])('%i octets are %s', (count, shown) => expect(bytes(count)).toBe(shown))
 })

@@ -17,7 +17,7 @@ const script = fileURLToPath(new URL('./asyncssh_device.py', import.meta.url))
 export function startAsyncsshDevice(options: {
   readonly bridge: Address
   readonly hostKey: SshKey
-  /** Octets after which it exchanges keys anew. */
+  /** Bytes after which it exchanges keys anew. */
   readonly rekeyBytes: number
 }): AsyncsshDevice {
   const { bridge, hostKey, rekeyBytes } = options

@@ -15,7 +15,7 @@ const cache = fileURLToPath(new URL('../../.build/', import.meta.url))
 /** What the tests need besides the smallest Debian there is; systemd is what they are about. */
 const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'openssh-client']
 
-/** Octets that a command may write. */
+/** Bytes that a command may write. */
 const MOST_OUTPUT = 16 * 1024 * 1024
 
 /** What a command in the booted system answered. */

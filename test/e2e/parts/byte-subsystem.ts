@@ -30,7 +30,7 @@ export const byteSubsystem = {
   record: (file: string, program: string): string => command('record', file, program),
   /**
    * A NETCONF responder, in chunks where its client can, that does what an RPC says anywhere in it: waits `<wait>` milliseconds, then answers
-   * with `<token>` as it was given and `<text>` of `<size>` octets, of the markup that `<of>` has escaped where there is one. Anything is answered, in order.
+   * with `<token>` as it was given and `<text>` of `<size>` bytes, of the markup that `<of>` has escaped where there is one. Anything is answered, in order.
    */
   answers: (): string => command('answers'),
 } as const

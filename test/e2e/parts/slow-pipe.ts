@@ -11,19 +11,19 @@ export type SlowPipe = {
 /** Milliseconds between two portions. */
 const beat = 50
 
-/** Octets that stand in each direction of the pipe; whoever sends more waits. */
+/** Bytes that stand in each direction of the pipe; whoever sends more waits. */
 const room = 64 * 1024
 
-/** A path to `target` of so many octets a second in each direction. */
-export async function startSlowPipe(target: Address, octetsPerSecond: number): Promise<SlowPipe> {
+/** A path to `target` of so many bytes a second in each direction. */
+export async function startSlowPipe(target: Address, bytesPerSecond: number): Promise<SlowPipe> {
   const sockets = new Set<Socket>()
   const timers = new Set<NodeJS.Timeout>()
-  const portion = Math.max(1, Math.round((octetsPerSecond * beat) / 1000))
+  const portion = Math.max(1, Math.round((bytesPerSecond * beat) / 1000))
 
   function carry(from: Socket, to: Socket): void {
     let standing = Buffer.alloc(0)
-    from.on('data', (octets: Buffer) => {
-      standing = Buffer.concat([standing, octets])
+    from.on('data', (bytes: Buffer) => {
+      standing = Buffer.concat([standing, bytes])
       if (standing.length > room) from.pause()
     })
     const timer = setInterval(() => {

@@ -35,7 +35,7 @@ export type RunningBridge = {
   ) => Promise<LogLine>
   /** Writes another configuration and sends SIGHUP; listeners keep their ports. */
   readonly reload: (config: ConfigFile | string) => Promise<void>
-  /** Resident memory of the process in octets. */
+  /** Resident memory of the process in bytes. */
   readonly residentMemory: () => Promise<number>
   /** What is alive in the process after a full collection; only when it was started with `reportsOnSignal`. */
   readonly report: () => Promise<Report>
@@ -51,7 +51,7 @@ export const reportsOnSignal: readonly string[] = [
   fileURLToPath(new URL('report-on-signal.mjs', import.meta.url)),
 ]
 
-/** Octets of heap in use, and how many timers, sockets and so on are active. */
+/** Bytes of heap in use, and how many timers, sockets and so on are active. */
 export type Report = { readonly heapUsed: number; readonly resources: Readonly<Record<string, number>> }
 
 /**

@@ -4,7 +4,7 @@ import { waitFor } from '../parts/wait-for.js'
 import type { RunningBridge } from './bridge.js'
 
 /** A line of the bridge's record. */
-export type RecordLine = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
+export type AuditLine = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
 
 /** The file of a bridge's record, unless its configuration names another. */
 export function recordOf(bridge: RunningBridge): string {
@@ -12,7 +12,7 @@ export function recordOf(bridge: RunningBridge): string {
 }
 
 /** All lines of a record, the oldest first, from all its files. Fails on one that is not whole. */
-export async function recordLines(file: string): Promise<readonly RecordLine[]> {
+export async function auditLines(file: string): Promise<readonly AuditLine[]> {
   const age = (name: string): number => Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
   const names = (await readdir(dirname(file))).filter((name) => name.startsWith(basename(file)))
   const texts = await Promise.all(
@@ -23,7 +23,7 @@ export async function recordLines(file: string): Promise<readonly RecordLine[]> 
     return text
       .split('\n')
       .slice(0, -1)
-      .map((line) => JSON.parse(line) as RecordLine)
+      .map((line) => JSON.parse(line) as AuditLine)
   })
 }
 
@@ -31,12 +31,12 @@ export async function recordLines(file: string): Promise<readonly RecordLine[]> 
 export function recorded(
   file: string,
   what: string,
-  enough: (lines: readonly RecordLine[]) => boolean,
-): Promise<readonly RecordLine[]> {
+  enough: (lines: readonly AuditLine[]) => boolean,
+): Promise<readonly AuditLine[]> {
   return waitFor(
     what,
     async () => {
-      const lines = await recordLines(file).catch(() => [])
+      const lines = await auditLines(file).catch(() => [])
       return enough(lines) ? lines : undefined
     },
     20_000,

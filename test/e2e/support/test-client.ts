@@ -3,7 +3,7 @@ import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2'
 import type { RunningBridge } from './bridge.js'
 import { ops } from './users.js'
 
-/** Logs in at the bridge with ssh2, for tests that look at single octets; tests of behaviour use the real clients. */
+/** Logs in at the bridge with ssh2, for tests that look at single bytes; tests of behaviour use the real clients. */
 export async function login(
   bridge: RunningBridge,
   deviceId: string,
@@ -50,8 +50,8 @@ export async function readAll(
 ): Promise<{ readonly output: Buffer; readonly errors: string; readonly status: number | null | undefined }> {
   const output: Buffer[] = []
   const errors: Buffer[] = []
-  channel.on('data', (octets: Buffer) => output.push(octets))
-  channel.stderr.on('data', (octets: Buffer) => errors.push(octets))
+  channel.on('data', (bytes: Buffer) => output.push(bytes))
+  channel.stderr.on('data', (bytes: Buffer) => errors.push(bytes))
   const [status] = (await once(channel, 'close')) as [number | null | undefined]
   return { output: Buffer.concat(output), errors: Buffer.concat(errors).toString(), status }
 }

@@ -4,7 +4,7 @@ import { randomBytes, scryptSync } from 'node:crypto'
 export function cheapPasswordHash(password: string): string {
   const salt = randomBytes(16)
   const hash = scryptSync(password, salt, 32, { N: 2 ** 10, r: 8, p: 1 })
-  const base64 = (octets: Buffer): string => octets.toString('base64').replace(/=+$/, '')
+  const base64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/, '')
   return `$scrypt$ln=10,r=8,p=1$${base64(salt)}$${base64(hash)}`
 }
 

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
-import { createEnrolmentDesk, type EnrolmentDesk } from '../../../src/fleet/enrolment/enrolment-service.js'
+import { createEnrolmentService, type EnrolmentService } from '../../../src/fleet/enrolment/enrolment-service.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import type { Device } from '../../../src/fleet/fleet.js'
 import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { parsePrivateKey } from '../../../src/ssh/private-key.js'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import type { Store } from '../../../src/store/store.js'
-import { shownKey } from '../../../src/trust/ssh/key-fingerprint.js'
+import { keyFingerprint } from '../../../src/trust/ssh/key-fingerprint.js'
 import { approveShown, repinShown } from '../support/approve.js'
 
 const limits = { maxPending: 4, maxPendingPerSource: 2, pendingTimeout: 60_000, pendingLifetime: 86_400_000 }
@@ -35,12 +35,15 @@ describe('the enrolment of devices', () => {
     store = opened.store
   }
 
-  function desk(configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
-    return createDesk(limits, configured)
+  function service(configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentService> {
+    return createService(limits, configured)
   }
 
-  function createDesk(bounds: typeof limits, configured: readonly ConfiguredDevice[] = []): Promise<EnrolmentDesk> {
-    return createEnrolmentDesk({
+  function createService(
+    bounds: typeof limits,
+    configured: readonly ConfiguredDevice[] = [],
+  ): Promise<EnrolmentService> {
+    return createEnrolmentService({
       store,
       events: createFleetEmitter(),
       configured,
@@ -71,12 +74,12 @@ describe('the enrolment of devices', () => {
   const call = (deviceId: string, key: Buffer, source = '192.0.2.1:1000') => ({ deviceId, key, source })
 
   it('a pending device is held until it is approved, bound to the key that it showed, and then known', async () => {
-    const open = await desk()
+    const open = await service()
     const key = newKey()
-    const held = open.pend(call('router1', key), never)
+    const held = open.holdPending(call('router1', key), never)
     expect(await open.get('router1')).toMatchObject({
       standing: 'pending',
-      presented: shownKey(key),
+      presented: keyFingerprint(key),
       addresses: ['192.0.2.1'],
     })
     expect(open.devices()).toEqual([])
@@ -96,21 +99,21 @@ describe('the enrolment of devices', () => {
   })
 
   it('what was decided is there after a restart', async () => {
-    const first = await desk()
+    const first = await service()
     const key = newKey()
-    const held = first.pend(call('router1', key), never)
+    const held = first.holdPending(call('router1', key), never)
     await approveShown(first, 'router1', 'alice')
     await held
     await store.close()
     await open()
-    const second = await desk()
+    const second = await service()
     expect(second.devices().map(({ id }) => id)).toEqual(['router1'])
     expect([...second.known().all()][0]?.pins[0]?.blob).toEqual(key)
   })
 
   it('a rejected device is let go, and is known as rejected', async () => {
-    const open = await desk()
-    const held = open.pend(call('router1', newKey()), never)
+    const open = await service()
+    const held = open.holdPending(call('router1', newKey()), never)
     await open.reject('router1', 'alice')
     expect(await held).toBe('decided')
     expect([...open.known().all()]).toMatchObject([{ id: 'router1', rejected: true }])
@@ -118,10 +121,10 @@ describe('the enrolment of devices', () => {
   })
 
   it('a device that goes by its fingerprint gets a device id of its own with its approval', async () => {
-    const open = await desk()
+    const open = await service()
     const key = newKey()
-    const { fingerprint } = shownKey(key)
-    const held = open.pend(call(fingerprint, key), never)
+    const { fingerprint } = keyFingerprint(key)
+    const held = open.holdPending(call(fingerprint, key), never)
     expect(await approveShown(open, fingerprint, 'alice', 'switch1')).toMatchObject({
       ok: true,
       enrolment: { deviceId: 'switch1' },
@@ -131,45 +134,45 @@ describe('the enrolment of devices', () => {
   })
 
   it('another key under a pending device id changes nothing of it', async () => {
-    const open = await desk()
+    const open = await service()
     const key = newKey()
-    const held = open.pend(call('router1', key), never)
-    expect(await open.pend(call('router1', newKey()), never)).toBe('another-key-pending')
-    expect((await open.get('router1'))?.presented).toEqual(shownKey(key))
+    const held = open.holdPending(call('router1', key), never)
+    expect(await open.holdPending(call('router1', newKey()), never)).toBe('another-key-pending')
+    expect((await open.get('router1'))?.presented).toEqual(keyFingerprint(key))
     await open.reject('router1', 'alice')
     await held
   })
 
   it('one connection is held for a pending device id: the newest', async () => {
-    const open = await desk()
+    const open = await service()
     const key = newKey()
-    const first = open.pend(call('router1', key), never)
-    const second = open.pend(call('router1', key, '192.0.2.1:1001'), never)
+    const first = open.holdPending(call('router1', key), never)
+    const second = open.holdPending(call('router1', key, '192.0.2.1:1001'), never)
     expect(await first).toBe('given-up')
     await approveShown(open, 'router1', 'alice')
     expect(await second).toBe('decided')
   })
 
   it('no more device ids are pending than may, from one source and in all', async () => {
-    const open = await desk()
+    const open = await service()
     const gone = new AbortController()
-    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
-    const held = [pend('a', '192.0.2.1:1'), pend('b', '192.0.2.1:2')]
-    expect(await pend('c', '192.0.2.1:3')).toBe('too-many-pending')
-    held.push(pend('c', '[2001:db8::1]:1'), pend('d', '192.0.2.3:1'))
-    expect(await pend('e', '192.0.2.4:1')).toBe('too-many-pending')
+    const holdPending = (id: string, source: string) => open.holdPending(call(id, newKey(), source), gone.signal)
+    const held = [holdPending('a', '192.0.2.1:1'), holdPending('b', '192.0.2.1:2')]
+    expect(await holdPending('c', '192.0.2.1:3')).toBe('too-many-pending')
+    held.push(holdPending('c', '[2001:db8::1]:1'), holdPending('d', '192.0.2.3:1'))
+    expect(await holdPending('e', '192.0.2.4:1')).toBe('too-many-pending')
     gone.abort()
     expect(await Promise.all(held)).toEqual(['given-up', 'given-up', 'given-up', 'given-up'])
   })
 
   it('one /64 or /48 never fills what may be pending, and its oldest makes room for another network', async () => {
-    const open = await createDesk({ ...limits, maxPending: 12, maxPendingPerSource: 2 })
+    const open = await createService({ ...limits, maxPending: 12, maxPendingPerSource: 2 })
     const gone = new AbortController()
-    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone.signal)
+    const holdPending = (id: string, source: string) => open.holdPending(call(id, newKey(), source), gone.signal)
     const held: Promise<string>[] = []
     const outcomes: string[] = []
     const add = (id: string, source: string) =>
-      held.push(pend(id, source).then((outcome) => (outcomes.push(outcome), outcome)))
+      held.push(holdPending(id, source).then((outcome) => (outcomes.push(outcome), outcome)))
     for (let at = 0; at < 4; at += 1) add(`a${at}`, `[2001:db8:1:1::${at}]:1`)
     for (let at = 0; at < 20; at += 1) add(`b${at}`, `[2001:db8:1:${at + 2}::1]:1`)
     await vi.waitFor(() => expect(outcomes).toHaveLength(2 + 14))
@@ -187,14 +190,14 @@ describe('the enrolment of devices', () => {
 
   it('a pending device that does not call again is forgotten, and makes room before', async () => {
     vi.useFakeTimers({ toFake: ['Date'] })
-    const open = await createDesk({ ...limits, maxPending: 2, maxPendingPerSource: 1 })
+    const open = await createService({ ...limits, maxPending: 2, maxPendingPerSource: 1 })
     const gone = AbortSignal.abort()
-    const pend = (id: string, source: string) => open.pend(call(id, newKey(), source), gone)
-    await pend('a', '192.0.2.1:1')
-    await pend('b', '198.51.100.1:1')
-    expect(await pend('c', '203.0.113.1:1')).toBe('too-many-pending')
+    const holdPending = (id: string, source: string) => open.holdPending(call(id, newKey(), source), gone)
+    await holdPending('a', '192.0.2.1:1')
+    await holdPending('b', '198.51.100.1:1')
+    expect(await holdPending('c', '203.0.113.1:1')).toBe('too-many-pending')
     vi.setSystemTime(Date.now() + 600_000)
-    expect(await pend('c', '203.0.113.1:1')).toBe('given-up')
+    expect(await holdPending('c', '203.0.113.1:1')).toBe('given-up')
     expect((await open.list()).map(({ deviceId }) => deviceId)).toEqual(['b', 'c'])
     vi.setSystemTime(Date.now() + limits.pendingLifetime + 1)
     expect(await open.list()).toEqual([])
@@ -203,18 +206,18 @@ describe('the enrolment of devices', () => {
   })
 
   it('a pending device is held for a bounded time', async () => {
-    const open = await desk()
+    const open = await service()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const held = open.pend(call('router1', newKey()), never)
+    const held = open.holdPending(call('router1', newKey()), never)
     await vi.waitFor(() => expect(vi.getTimerCount()).toBeGreaterThan(0))
     await vi.advanceTimersByTimeAsync(limits.pendingTimeout)
     expect(await held).toBe('timeout')
   })
 
   it('a changed key is kept for the operator, who binds the device to it', async () => {
-    const open = await desk()
+    const open = await service()
     const [old, fresh] = [newKey(), newKey()]
-    const held = open.pend(call('router1', old), never)
+    const held = open.holdPending(call('router1', old), never)
     await approveShown(open, 'router1', 'alice')
     await held
     open.refused(
@@ -223,14 +226,14 @@ describe('the enrolment of devices', () => {
     )
     expect(await repinShown(open, 'router1', 'bob')).toMatchObject({
       ok: true,
-      enrolment: { pins: [{ ...shownKey(fresh), by: 'bob' }] },
+      enrolment: { pins: [{ ...keyFingerprint(fresh), by: 'bob' }] },
     })
     expect([...open.known().all()][0]?.pins.map(({ blob }) => blob)).toEqual([fresh])
   })
 
   it('refusals are counted, and written now and then, however often a stranger calls', async () => {
-    const open = await desk()
-    const held = open.pend(call('router1', newKey()), never)
+    const open = await service()
+    const held = open.holdPending(call('router1', newKey()), never)
     await approveShown(open, 'router1', 'alice')
     await held
     const update = vi.spyOn(store.enrolments, 'update')
@@ -243,7 +246,7 @@ describe('the enrolment of devices', () => {
 
   it('refusals of devices by the thousand are counted, and written a few hundred times in ten seconds', async () => {
     const ids = Array.from({ length: 1_000 }, (_, at) => `router${at}`)
-    const open = await desk(
+    const open = await service(
       ids.map((id) => ({ id, aliases: [], labels: {}, pins: [], maxSessions: 10, spareChannels: 0 })),
     )
     const update = vi.spyOn(store.enrolments, 'update')
@@ -257,8 +260,8 @@ describe('the enrolment of devices', () => {
   it.each(['queue-timeout', 'closed-early', 'gave-way'])(
     'calls that came to nothing in the queue are counted and not written, and hold up no write that matters: %s',
     async (reason) => {
-      const open = await desk()
-      const held = open.pend(call('router1', newKey()), never)
+      const open = await service()
+      const held = open.holdPending(call('router1', newKey()), never)
       await approveShown(open, 'router1', 'alice')
       await held
       const update = vi.spyOn(store.enrolments, 'update')
@@ -286,7 +289,7 @@ describe('the enrolment of devices', () => {
     }
 
     it('the file decides: they cannot be rejected, forgotten or bound to another key', async () => {
-      const open = await desk([configured])
+      const open = await service([configured])
       for (const change of [
         await open.reject('router1', 'a'),
         await open.forget('router1', 'a'),
@@ -295,12 +298,12 @@ describe('the enrolment of devices', () => {
         expect(change).toMatchObject({ ok: false, problem: { cause: 'decided-by-configuration' } })
       expect(await open.get('router1')).toMatchObject({
         standing: 'configured',
-        pins: [{ ...shownKey(pin), by: 'configuration' }],
+        pins: [{ ...keyFingerprint(pin), by: 'configuration' }],
       })
     })
 
     it('a key that the HMAC vouched for binds one that the file binds to none', async () => {
-      const open = await desk([{ ...configured, pins: [], secret: 's' }])
+      const open = await service([{ ...configured, pins: [], secret: 's' }])
       const key = newKey()
       await open.bind('router1', key, 'hmac')
       expect([...open.known().all()][0]).toMatchObject({ secret: 's', rejected: false })
@@ -308,7 +311,7 @@ describe('the enrolment of devices', () => {
     })
 
     it('one that leaves the file, and was never enrolled, is gone', async () => {
-      const open = await desk([configured])
+      const open = await service([configured])
       open.configure([], limits, 10)
       expect(open.devices()).toEqual([])
       expect(changes).toBe(1)
@@ -316,26 +319,26 @@ describe('the enrolment of devices', () => {
   })
 
   it('nothing that it shows holds a secret', async () => {
-    const open = await desk()
+    const open = await service()
     await open.add({ deviceId: 'router1', secret: 'very-secret-indeed' }, 'alice')
     expect(JSON.stringify([await open.list(), await open.get('router1')])).not.toContain('very-secret-indeed')
     expect([...open.known().all()][0]?.secret).toBe('very-secret-indeed')
   })
 
   it('what an operator added stays, although a stranger claimed it and nobody decided', async () => {
-    const open = await desk()
+    const open = await service()
     await open.add({ deviceId: 'added', labels: { site: 'tokyo' }, vendor: 'junos' }, 'alice')
-    void open.pend(call('added', newKey(), '192.0.2.1:1'), new AbortController().signal)
+    void open.holdPending(call('added', newKey(), '192.0.2.1:1'), new AbortController().signal)
     expect(await open.get('added')).toMatchObject({ standing: 'pending' })
     for (let caller = 0; caller < 8; caller += 1)
-      void open.pend(call(`r${caller}`, newKey(), `198.51.100.${caller}:1`), new AbortController().signal)
+      void open.holdPending(call(`r${caller}`, newKey(), `198.51.100.${caller}:1`), new AbortController().signal)
     open.configure([], { ...limits, pendingLifetime: -1 }, 10)
     expect((await open.list()).map(({ deviceId, standing }) => [deviceId, standing])).toEqual([['added', 'approved']])
     expect(open.devices()).toMatchObject([{ id: 'added', labels: { site: 'tokyo' } }])
   })
 
   it('a decision on an unknown device says so', async () => {
-    const open = await desk()
+    const open = await service()
     for (const change of [
       await approveShown(open, 'nobody', 'alice'),
       await open.reject('nobody', 'alice'),
@@ -347,17 +350,17 @@ describe('the enrolment of devices', () => {
 
   describe('the key that is bound is the one whose fingerprint was compared', () => {
     const [good, evil, third] = [newKey(), newKey(), newKey()]
-    const fingerprintOf = (key: Buffer): string => shownKey(key).fingerprint
+    const fingerprintOf = (key: Buffer): string => keyFingerprint(key).fingerprint
     const refused = (reason: string) => ({ deviceId: 'router1', source: '192.0.2.9:9', reason, message: '', hint: '' })
-    const bound = (open: EnrolmentDesk) =>
+    const bound = (open: EnrolmentService) =>
       open
         .known()
         .byId('router1')
         ?.pins.map(({ blob }) => blob)
 
     it('and approval says which key waits instead', async () => {
-      const open = await desk()
-      void open.pend(call('router1', evil), new AbortController().signal)
+      const open = await service()
+      void open.holdPending(call('router1', evil), new AbortController().signal)
       const change = await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })
       expect(change).toMatchObject({ ok: false, problem: { cause: 'fingerprint-mismatch' } })
       const told = change.ok ? '' : change.problem.message
@@ -367,9 +370,9 @@ describe('the enrolment of devices', () => {
     })
 
     it('also where a stranger was the first to call', async () => {
-      const open = await desk()
-      const held = open.pend(call('router1', evil), new AbortController().signal)
-      expect(await open.pend(call('router1', good), never)).toBe('another-key-pending')
+      const open = await service()
+      const held = open.holdPending(call('router1', evil), new AbortController().signal)
+      expect(await open.holdPending(call('router1', good), never)).toBe('another-key-pending')
       open.refused(refused('another-key-pending'), good)
       expect(await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })).toMatchObject({ ok: true })
       expect(bound(open)).toEqual([good])
@@ -377,8 +380,8 @@ describe('the enrolment of devices', () => {
     })
 
     it('and another pin comes of no other key, however often a stranger calls', async () => {
-      const open = await desk()
-      const held = open.pend(call('router1', third), new AbortController().signal)
+      const open = await service()
+      const held = open.holdPending(call('router1', third), new AbortController().signal)
       await approveShown(open, 'router1', 'alice')
       await held
       open.refused(refused('host-key-not-pinned'), evil)

@@ -93,8 +93,8 @@ async function openSession(bridge: RunningBridge): Promise<{ ask(): Promise<void
   const channel = await openNetconf(client)
   let received = ''
   let heard = (): void => undefined
-  channel.on('data', (octets: Buffer) => {
-    received += octets.toString('latin1')
+  channel.on('data', (bytes: Buffer) => {
+    received += bytes.toString('latin1')
     heard()
   })
   channel.write(encodeFrame('end-of-message', helloFor('end-of-message')))
@@ -146,9 +146,9 @@ export function dial(port: number, random: Random): Promise<Socket> {
   })
 }
 
-/** Writes octets in a few pieces. */
-export async function writeInPieces(socket: Socket, octets: Buffer, random: Random): Promise<void> {
-  for (let rest = octets; rest.length > 0 && !socket.destroyed; ) {
+/** Writes bytes in a few pieces. */
+export async function writeInPieces(socket: Socket, bytes: Buffer, random: Random): Promise<void> {
+  for (let rest = bytes; rest.length > 0 && !socket.destroyed; ) {
     const size = random.chance(0.4) ? rest.length : 1 + random.below(rest.length)
     socket.write(rest.subarray(0, size))
     rest = rest.subarray(size)

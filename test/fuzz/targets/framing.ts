@@ -6,7 +6,7 @@ import { createMessageScanner } from '../../../src/netconf/framing/message-scann
 import { createRandom, type Random, randomFor } from '../random.js'
 import { same, type Target } from '../target.js'
 
-/** RFC 6242, both ways of it: however octets are segmented, and whoever of us looks at them, they are the same messages. */
+/** RFC 6242, both ways of it: however bytes are segmented, and whoever of us looks at them, they are the same messages. */
 export const framing: Target = {
   name: 'framing',
   about: 'RFC 6242: end-of-message and chunks, split anywhere',
@@ -35,9 +35,9 @@ export const framing: Target = {
         same(read(kind, [input]), whole, `${kind}: a reader sees something else than a decoder`)
         same(scanned(kind, parts), scanned(kind, [input]), `${kind}: a scanner sees something else in pieces`)
         for (const message of whole.messages.slice(0, 20)) {
-          const octets = Buffer.from(message, 'latin1')
+          const bytes = Buffer.from(message, 'latin1')
           if (kind === 'chunked' || !message.includes(']]>]]>'))
-            same(decoded(kind, [encodeFrame(kind, octets)]).messages, [message], `${kind}: written and read again`)
+            same(decoded(kind, [encodeFrame(kind, bytes)]).messages, [message], `${kind}: written and read again`)
         }
       }
     },
@@ -78,11 +78,11 @@ function read(kind: Framing, parts: readonly Buffer[]): Seen {
   reader.switchTo(kind)
   const messages: string[] = []
   let message = ''
-  for (const octets of parts) {
-    reader.push(octets)
+  for (const bytes of parts) {
+    reader.push(bytes)
     for (let part = reader.next(); part !== undefined; part = reader.next()) {
       if (part.kind === 'error') return { messages, broken: true }
-      if (part.kind === 'octets') message += part.octets.toString('latin1')
+      if (part.kind === 'bytes') message += part.bytes.toString('latin1')
       else {
         messages.push(message)
         message = ''

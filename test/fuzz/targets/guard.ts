@@ -94,7 +94,7 @@ export const guard: Target = {
       take: async (input) => {
         const random = randomFor(input)
         const framing = random.chance(0.5) ? 'chunked' : 'end-of-message'
-        // As the octets of a message, or, seldom, as those of the channel.
+        // As the bytes of a message, or, seldom, as those of the channel.
         const raw = random.chance(0.2)
         const sent = [
           inEndOfMessage(helloFor(framing)),
@@ -136,7 +136,7 @@ async function judge(message: string, reader: Reader): Promise<void> {
 }
 
 interface Reader {
-  readonly read: (octets: Buffer) => Promise<readonly Sight[]>
+  readonly read: (bytes: Buffer) => Promise<readonly Sight[]>
   readonly stop: () => void
 }
 
@@ -146,8 +146,8 @@ function startReader(): Reader {
   const child = spawn(...dyingWithUs(['/usr/bin/python3', program]), { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return {
-    read: async (octets) => {
-      child.stdin.write(`${octets.toString('base64')}\n`)
+    read: async (bytes) => {
+      child.stdin.write(`${bytes.toString('base64')}\n`)
       const { value, done } = await within(10_000, 'libxml2 to read a document', lines.next())
       if (done === true) throw new Error('the program with libxml2 ended')
       return JSON.parse(value) as Sight[]

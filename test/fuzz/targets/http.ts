@@ -87,8 +87,8 @@ export const http: Target = {
 async function attack(bridge: AttackedBridge, input: Buffer, random: Random): Promise<void> {
   const socket = await dial(Number(new URL(bridge.httpUrl).port), random)
   let answer = ''
-  socket.on('data', (octets: Buffer) => {
-    if (answer.length < 10_000) answer += octets.toString('latin1')
+  socket.on('data', (bytes: Buffer) => {
+    if (answer.length < 10_000) answer += bytes.toString('latin1')
   })
   const request = withLength(input, random)
   await writeInPieces(socket, random.chance(0.3) ? Buffer.concat([request, request]) : request, random)

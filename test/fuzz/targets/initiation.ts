@@ -38,7 +38,7 @@ export const initiation: Target = {
         for (const id of whole.claim.deviceIds) same(faultOfDeviceId(id), undefined, `device id ${JSON.stringify(id)}`)
       }
       if (whole.state === 'incomplete') holds(input.length < maxInitiationLength + 8, 'it waits for ever')
-      // However the octets were split, the first answer that is one is the answer.
+      // However the bytes were split, the first answer that is one is the answer.
       const random = randomFor(input)
       for (let end = 0; end < input.length; end += 1 + random.below(200)) {
         const part = readInitiation(input.subarray(0, end))

@@ -4,7 +4,7 @@ import { createFramePartDecoder, type FramePart } from '../../../src/netconf/fra
 import type { Framing } from '../../../src/netconf/framing/framing.js'
 import { findRootStartTag } from '../../../src/netconf/xml/root-start-tag.js'
 
-/** Decodes a stream that comes in the given pieces; each message as text, and the octets that were held back at the end. */
+/** Decodes a stream that comes in the given pieces; each message as text, and the bytes that were held back at the end. */
 function decode(framing: Framing, pieces: readonly Buffer[]) {
   const decoder = createFramePartDecoder(framing)
   const messages: string[] = []
@@ -13,7 +13,7 @@ function decode(framing: Framing, pieces: readonly Buffer[]) {
   for (const piece of pieces) {
     decoder.push(piece)
     for (let part = decoder.next(); part !== undefined && error === undefined; part = decoder.next()) {
-      if (part.kind === 'octets') message += part.bytes.toString('latin1')
+      if (part.kind === 'bytes') message += part.bytes.toString('latin1')
       else if (part.kind === 'end') {
         messages.push(message)
         message = ''

@@ -4,7 +4,7 @@ import type { Framing } from '../../../src/netconf/framing/framing.js'
 import { createMessageScanner, type MessageScanner } from '../../../src/netconf/framing/message-scanner.js'
 
 interface Found {
-  readonly octets: number
+  readonly bytes: number
   readonly head: string
   readonly tail: string
   /** Where in the whole stream it ended. */
@@ -23,8 +23,8 @@ function scan(framing: Framing, stream: Buffer, cuts: readonly number[] = []) {
     headSize: HEAD,
     tailSize: TAIL,
     framing,
-    onMessage: ({ octets, head, tail, end }) => {
-      found.push({ octets, head: head.toString('latin1'), tail: tail.toString('latin1'), end: pushed + end })
+    onMessage: ({ bytes, head, tail, end }) => {
+      found.push({ bytes, head: head.toString('latin1'), tail: tail.toString('latin1'), end: pushed + end })
     },
     onBroken: ({ cause }) => broken.push(cause),
   })
@@ -44,7 +44,7 @@ function expected(framing: Framing, messages: readonly string[], chunkSize: numb
     end += encodeFrame(framing, message, { chunkSize }).length
     const bytes = Buffer.from(message)
     return {
-      octets: bytes.length,
+      bytes: bytes.length,
       head: bytes.subarray(0, HEAD).toString('latin1'),
       tail: bytes.subarray(HEAD).subarray(-TAIL).toString('latin1'),
       end,
@@ -94,7 +94,7 @@ describe('end-of-message framing', () => {
   it('a delimiter after others that almost were one', () => {
     const stream = Buffer.from(']]>]]]]>]]>]]>')
     for (let cut = 0; cut <= stream.length; cut += 1) {
-      expect(scan('end-of-message', stream, [cut]).found.map(({ octets, end }) => [octets, end])).toEqual([[5, 11]])
+      expect(scan('end-of-message', stream, [cut]).found.map(({ bytes, end }) => [bytes, end])).toEqual([[5, 11]])
     }
   })
 
@@ -111,7 +111,7 @@ describe('chunked framing', () => {
       headSize: HEAD,
       tailSize: TAIL,
       framing: 'chunked',
-      onMessage: ({ octets, head, tail }) => found.push(octets, head.length, tail.length),
+      onMessage: ({ bytes, head, tail }) => found.push(bytes, head.length, tail.length),
     })
     const piece = Buffer.alloc(16 * 1024 * 1024, 'x')
     const chunk = 256 * piece.length - 1

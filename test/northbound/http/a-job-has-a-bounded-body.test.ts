@@ -17,11 +17,11 @@ it('a request that is too long to be kept becomes no job', async () => {
       },
     },
   })
-  const ask = (octets: number) =>
+  const ask = (bytes: number) =>
     app.request('/api/v1/devices/r1/rpc', {
       method: 'POST',
       headers: { 'Content-Type': 'application/xml', Prefer: 'respond-async' },
-      body: 'x'.repeat(octets),
+      body: 'x'.repeat(bytes),
     })
   expect((await ask(callLimits.maxJobRequestSize + 1)).status).toBe(413)
   expect(submitted).toEqual([])

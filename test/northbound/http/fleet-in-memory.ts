@@ -1,6 +1,6 @@
 import type { ApiToken } from '../../../src/access/authn/api-token.js'
 import { createLiveRights } from '../../../src/access/authz/live-rights.js'
-import { createTokenDesk, type TokenShelf } from '../../../src/access/authn/token-service.js'
+import { createTokenService, type TokenShelf } from '../../../src/access/authn/token-service.js'
 import type {
   AddedDevice,
   Decider,
@@ -12,11 +12,11 @@ import type {
 } from '../../../src/fleet/enrolment/enrolment.js'
 import type { DeviceStatus } from '../../../src/fleet/device-status.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
-import type { Ports } from '../../../src/northbound/http/api.js'
+import type { HttpServices } from '../../../src/northbound/http/api.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
 
 import type { CallLimits } from '../../../src/rpc/call-limits.js'
-import { createRpcDesk } from '../../../src/rpc/rpc-service.js'
+import { createRpcService } from '../../../src/rpc/rpc-service.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import { notConnected } from '../../../src/fleet/session-refusal.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
@@ -95,7 +95,7 @@ export function session(id: string, more: Partial<LiveSession> = {}): LiveSessio
     client: { user: 'ops', source: '192.0.2.5:50000', via: 'ssh' },
     request: { kind: 'subsystem', name: 'netconf' },
     openedAt: new Date('2025-06-01T10:00:00Z'),
-    octets: { fromClient: 812, fromDevice: 1_440_000 },
+    bytes: { fromClient: 812, fromDevice: 1_440_000 },
     ...more,
   }
 }
@@ -105,7 +105,7 @@ export function fleetInMemory(given: {
   readonly statuses?: readonly DeviceStatus[]
   readonly enrolments?: readonly EnrolmentView[]
   readonly sessions?: readonly LiveSession[]
-  readonly findRecords?: Ports['findRecords']
+  readonly findAuditEvents?: HttpServices['findAuditEvents']
 }): Omit<AppOptions, 'log'> & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
@@ -169,7 +169,7 @@ export function fleetInMemory(given: {
       return keep(enrolment(device.deviceId, 'approved', { hasSecret: device.secret !== undefined }))
     },
   }
-  const fleet: Ports['fleet'] = {
+  const fleet: HttpServices['fleet'] = {
     devices: async () => [...statuses.values()],
     device: async (id) => statuses.get(id),
     openSession: async (id) => ({
@@ -187,7 +187,7 @@ export function fleetInMemory(given: {
       return sessions.delete(call[0])
     },
   }
-  const tokens = createTokenDesk({
+  const tokens = createTokenService({
     shelf: shelfInMemory(),
     isUser: (name) => name !== 'nobody',
     maxTokens: () => 3,
@@ -199,10 +199,10 @@ export function fleetInMemory(given: {
     added,
     enrolments,
     fleet,
-    findRecords: given.findRecords ?? (async () => ({ lines: [] })),
+    findAuditEvents: given.findAuditEvents ?? (async () => ({ lines: [] })),
     draining: new AbortController().signal,
     health: { started: () => true, unready: async () => [] },
-    rpc: createRpcDesk({
+    rpc: createRpcService({
       fleet: { ...fleet, events: createFleetEmitter() },
       limits: () => callLimits,
       record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
@@ -220,7 +220,7 @@ export function fleetInMemory(given: {
 }
 
 /** A desk that nobody has left a job at. */
-const noJobs: Ports['jobs'] = {
+const noJobs: HttpServices['jobs'] = {
   submit: async () => ({ ok: false, cause: 'too-many-jobs', message: 'no jobs here', hint: 'none' }),
   get: () => undefined,
   list: () => [],

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Role } from '../../../src/access/authz/role.js'
 import type { User } from '../../../src/access/authn/user.js'
-import { jobDeskOn } from '../../../src/app/http-services.js'
+import { jobQueueOn } from '../../../src/app/http-services.js'
 import type { Settings } from '../../../src/app/settings.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
 import type { Fleet } from '../../../src/fleet/fleet.js'
 import type { Job, JobOwner } from '../../../src/northbound/http/jobs/job.js'
-import type { JobDesk } from '../../../src/rpc/jobs/job-queue.js'
+import type { JobQueue } from '../../../src/rpc/jobs/job-queue.js'
 import type { Store } from '../../../src/store/store.js'
 import { attached, fleetInMemory } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
@@ -20,7 +20,7 @@ const role: Role = {
 const issuer = 'https://id.example'
 const limits = { maxJobs: 9, maxJobsPerUser: 9, jobLifetime: 60_000, maxJobLifetime: 60_000, jobRetention: 60_000 }
 
-let jobs: JobDesk
+let jobs: JobQueue
 let users: Map<string, User>
 let roles: Map<string, Role>
 let settings: Settings
@@ -41,7 +41,7 @@ beforeEach(async () => {
     events,
     device: async (id: string) => (there ? attached(id) : { ...attached(id), link: undefined }),
   }
-  jobs = await jobDeskOn({
+  jobs = await jobQueueOn({
     store: {
       jobs: { list: async () => [], put: async () => ({ ok: true }), remove: async () => ({ ok: true }) },
     } as unknown as Store,

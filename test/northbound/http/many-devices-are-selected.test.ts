@@ -9,11 +9,11 @@ const statuses = Array.from({ length: 10_000 }, (_, at) => ({
   labels: { site: `site-${at}-${'x'.repeat(100)}` },
   maxSessions: 10,
 }))
-const ports = fleetInMemory({ statuses })
+const services = fleetInMemory({ statuses })
 const reached: string[] = []
-const limits = { ...ports.rpc.limits(), maxSelectorPatterns: 4096 }
-const rpc = { ...ports.rpc, limits: () => limits, boundReached: (bound: string) => reached.push(bound) }
-const app = createApp({ ...ports, rpc, log: recordedLog().log })
+const limits = { ...services.rpc.limits(), maxSelectorPatterns: 4096 }
+const rpc = { ...services.rpc, limits: () => limits, boundReached: (bound: string) => reached.push(bound) }
+const app = createApp({ ...services, rpc, log: recordedLog().log })
 
 const choose = (selectors: readonly string[]) =>
   app.request('/api/v1/rpc', {

@@ -83,10 +83,10 @@ async function serve(changed: Partial<HttpListenerLimits> = {}) {
     await once(socket, 'connect')
     return socket
   }
-  /** What comes back for these octets, to the end of the connection. */
-  const send = async (octets: string | Buffer): Promise<string> => {
+  /** What comes back for these bytes, to the end of the connection. */
+  const send = async (bytes: string | Buffer): Promise<string> => {
     const socket = await dial()
-    socket.write(octets)
+    socket.write(bytes)
     return text(socket)
   }
   return { port, lines, counted, dial, send, callersTraces }
@@ -126,9 +126,9 @@ describe('the port of the HTTP API', () => {
   it.each([
     ['SSH', 'SSH-2.0-OpenSSH_9.2\r\n', 'ssh-on-http-port'],
     ['TLS', Buffer.from('16030100f8010000f40303', 'hex'), 'tls-on-http-port'],
-  ])('names %s', async (_name, octets, reason) => {
+  ])('names %s', async (_name, bytes, reason) => {
     const { send, lines, counted } = await serve()
-    expect(await send(octets)).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await send(bytes)).toMatch(/^HTTP\/1\.1 400 /)
     expect(counted).toEqual([reason])
     expect(lines().find(({ msg }) => String(msg).startsWith('client refused'))).toMatchObject({ reason, level: 'warn' })
   })

@@ -11,7 +11,7 @@ import {
   userCaller,
 } from '../../../src/northbound/http/middleware/caller.js'
 import type { Job } from '../../../src/northbound/http/jobs/job.js'
-import { createJobDesk, type JobDesk } from '../../../src/rpc/jobs/job-queue.js'
+import { createJobQueue, type JobQueue } from '../../../src/rpc/jobs/job-queue.js'
 import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
@@ -62,7 +62,7 @@ type Person = keyof typeof people
 const names = Object.keys(people) as Person[]
 
 let app: Api
-let jobs: JobDesk
+let jobs: JobQueue
 let callers: Map<Person, Caller>
 let calls: unknown[][]
 /** Whether a device that was added is known from then on. */
@@ -86,7 +86,7 @@ beforeEach(async () => {
       enrolment('core-new', 'pending', { presented: keyA }),
     ],
     sessions: [session('on-edge-1', { deviceId: 'edge-1' }), session('on-core-1', { deviceId: 'core-1' })],
-    findRecords: async () => ({
+    findAuditEvents: async () => ({
       lines: ['edge-1', 'core-1', undefined].map((deviceId) =>
         JSON.stringify({ time: '2026-01-01T00:00:00.000Z', event: 'rpc', deviceId }),
       ),
@@ -101,7 +101,7 @@ beforeEach(async () => {
     add: async (...asked: Parameters<typeof add>) =>
       known ? add(...asked) : { ok: true as const, enrolment: enrolment(asked[0].deviceId, 'approved') },
   }
-  jobs = await createJobDesk({
+  jobs = await createJobQueue({
     store: { list: async () => [], put: async () => true, remove: async () => true },
     fleet: { ...fleet, events: createFleetEmitter() },
     ended: async () => undefined,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { operatorCaller } from '../../../src/northbound/http/middleware/caller.js'
-import type { RecordIndex } from '../../../src/audit/files/audit-index.js'
+import type { AuditIndex } from '../../../src/audit/files/audit-index.js'
 import { openIndexHere } from '../../audit/support/index-on-this-thread.js'
 import { fleetInMemory } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
@@ -15,7 +15,7 @@ interface Page {
 }
 
 let directory: string
-let index: RecordIndex
+let index: AuditIndex
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'homeport-audit-'))
@@ -46,7 +46,7 @@ afterEach(async () => {
 })
 
 function room(more: Partial<ReturnType<typeof fleetInMemory>> = {}) {
-  const fleet = { ...fleetInMemory({ findRecords: index.find }), ...more }
+  const fleet = { ...fleetInMemory({ findAuditEvents: index.find }), ...more }
   return createApp({ ...fleet, log: recordedLog().log })
 }
 
@@ -123,7 +123,7 @@ describe('GET /api/v1/audit', () => {
   })
 
   it('says so where it cannot be searched', async () => {
-    const answer = await room({ findRecords: () => Promise.reject(new Error('record.db: is damaged')) }).request(
+    const answer = await room({ findAuditEvents: () => Promise.reject(new Error('record.db: is damaged')) }).request(
       '/api/v1/audit',
     )
     expect(answer.status).toBe(503)

@@ -12,7 +12,7 @@ import { createApp } from '../../../src/northbound/http/app.js'
 import { identifyByCredentials } from '../../../src/northbound/http/middleware/authentication.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
 import { serveOnSocket } from '../../../src/northbound/http/server/unix-socket.js'
-import { createRpcDesk } from '../../../src/rpc/rpc-service.js'
+import { createRpcService } from '../../../src/rpc/rpc-service.js'
 import { attached, callLimits, fleetInMemory } from './fleet-in-memory.js'
 import { deviceInMemory } from './rpc/support/device-in-memory.js'
 import { recordedLog } from './recorded-log.js'
@@ -225,7 +225,7 @@ function identifyFor(fleet: typeof inMemory.fleet) {
 describe('a session of a client’s own', () => {
   it('is ended with its token, and says why when it is asked for again', async () => {
     const device = deviceInMemory()
-    const rpc = createRpcDesk({
+    const rpc = createRpcService({
       fleet: device.fleet,
       limits: () => callLimits,
       record: { refusal: () => undefined, rpc: () => undefined },

@@ -15,7 +15,7 @@ describe('the end of what a client sends', () => {
     const { client, device, end } = own(await openRelayedSession())
     const read = readToClose(client)
     const heard: Buffer[] = []
-    device.on('data', (octets: Buffer) => heard.push(octets))
+    device.on('data', (bytes: Buffer) => heard.push(bytes))
     const eof = once(device, 'end')
     client.end('<rpc/>')
     await eof
@@ -94,8 +94,8 @@ describe('the end of what a device sends', () => {
     await closed
     let taken = 0
     const half = new Promise<void>((resolve) => {
-      client.stderr.on('data', (octets: Buffer) => {
-        taken += octets.length
+      client.stderr.on('data', (bytes: Buffer) => {
+        taken += bytes.length
         if (taken === 2 * MiB) resolve()
       })
     })
@@ -152,7 +152,7 @@ describe('a client that leaves', () => {
   ])('%s takes its session on the device with it, which gets what it had sent', async (_name, what) => {
     const { client, clientSide, device, end } = own(await openRelayedSession())
     const heard: Buffer[] = []
-    device.on('data', (octets: Buffer) => heard.push(octets))
+    device.on('data', (bytes: Buffer) => heard.push(bytes))
     const [eof, closed] = [once(device, 'end'), once(device, 'close')]
     const got = once(device, 'data')
     client.write('last words')

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import ssh2 from 'ssh2'
 import { afterEach, expect, it } from 'vitest'
-import type { Recorder } from '../../../src/audit/audit-log.js'
+import type { AuditLog } from '../../../src/audit/audit-log.js'
 import type { DeviceChannel } from '../../../src/fleet/link.js'
 import { serveSession, type SessionContext } from '../../../src/northbound/ssh/session.js'
 import { unrestricted } from '../../../src/northbound/ssh/login-restriction.js'
@@ -44,14 +44,14 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
   let closed = false
   const channel = { stream, standardError, close: () => (closed = true) } as unknown as DeviceChannel
   // The disk became full while the device opened the channel.
-  const recorder = {
+  const auditLog = {
     refusal: () => undefined,
     session: () => ({
       ok: false,
       refusal: { reason: 'record-not-written', message: 'the disk is full', hint: 'wait' },
     }),
     refused: () => undefined,
-  } as unknown as Recorder
+  } as unknown as AuditLog
   const operations = { kind: 'all' }
   const context = {
     fleet: { openSession: async () => ({ ok: true, channel, session: { id: '1' } }) },
@@ -59,7 +59,7 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
     client: { user: 'ops', source: '192.0.2.1:1', via: 'ssh' },
     restriction: unrestricted,
     method: 'password',
-    recorder,
+    auditLog,
     refusalLines: () => undefined,
     authorise: async () => ({ allowed: true, permission: { roles: [], channels: new Set(['netconf']), operations } }),
     log: createLog({ level: 'error', format: 'json' }, { write: () => undefined }),
@@ -75,7 +75,7 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
     client.subsys('netconf', (error, session) => {
       if (error) return reject(error)
       session.resume()
-      session.stderr.once('data', (octets: Buffer) => resolve(octets.toString()))
+      session.stderr.once('data', (bytes: Buffer) => resolve(bytes.toString()))
     })
   })
   expect(await told).toBe('homeport: the disk is full; wait\n')

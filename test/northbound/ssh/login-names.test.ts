@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseLoginName } from '../../../src/northbound/ssh/login-name.js'
-import { type Door, refusalOfTarget } from '../../../src/northbound/ssh/target.js'
+import { type EntryPoint, refusalOfTarget } from '../../../src/northbound/ssh/target.js'
 
 /** The users that there are, some with a device of their own. */
 const users = new Map<string, { readonly device?: string }>([
@@ -15,8 +15,8 @@ const users = new Map<string, { readonly device?: string }>([
   ['two@words@here', { device: 'router9' }],
 ])
 const find = (name: string) => users.get(name)
-const shared: Door = { kind: 'shared' }
-const parse = (name: string, door: Door = shared) => parseLoginName(name, door, { find })
+const shared: EntryPoint = { kind: 'shared' }
+const parse = (name: string, entryPoint: EntryPoint = shared) => parseLoginName(name, entryPoint, { find })
 const device = (user: string, deviceId: string) => ({
   ok: true,
   login: { user, target: { kind: 'device', deviceId } },
@@ -102,22 +102,22 @@ describe('a login name where every device is reached', () => {
 })
 
 describe('a login name where one device is reached', () => {
-  const door: Door = { kind: 'device', deviceId: 'Router1', by: 'port' }
+  const entryPoint: EntryPoint = { kind: 'device', deviceId: 'Router1', by: 'port' }
 
   it.each(['ops', 'portal', 'ops@Router1', 'ops@router1', 'ops%ROUTER1', 'portal+router1'])(
     '%j is that device',
     (name) => {
-      expect(parse(name, door)).toEqual(device(name.slice(0, name.search(/[@%+]|$/)), 'Router1'))
+      expect(parse(name, entryPoint)).toEqual(device(name.slice(0, name.search(/[@%+]|$/)), 'Router1'))
     },
   )
 
   it('may not name another one, and is told so', () => {
-    const parsed = parse('ops@router2', door)
+    const parsed = parse('ops@router2', entryPoint)
     expect(parsed).toEqual({
       ok: true,
-      login: { user: 'ops', target: { kind: 'contradiction', door, asked: 'router2' } },
+      login: { user: 'ops', target: { kind: 'contradiction', entryPoint, asked: 'router2' } },
     })
-    const contradiction = { kind: 'contradiction', door, asked: 'router2' } as const
+    const contradiction = { kind: 'contradiction', entryPoint, asked: 'router2' } as const
     expect(refusalOfTarget(contradiction, true)).toMatchObject({
       reason: 'another-device',
       message: 'this port is that of device "Router1", but the login name asks for "router2"',

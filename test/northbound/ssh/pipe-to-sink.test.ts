@@ -10,8 +10,8 @@ function slowStream() {
   let take: (() => void) | undefined
   const stream = new Writable({
     highWaterMark: 4,
-    write: (octets: Buffer, _encoding, done) => {
-      taken.push(octets.toString())
+    write: (bytes: Buffer, _encoding, done) => {
+      taken.push(bytes.toString())
       take = done
     },
   })
@@ -31,7 +31,7 @@ describe('octets that are poured', () => {
     for (let piece = 0; piece < 1000; piece += 1) source.write(`${piece},`)
     source.end()
     let read = ''
-    for await (const octets of target) read += String(octets)
+    for await (const bytes of target) read += String(bytes)
     expect(read).toBe(Array.from({ length: 1000 }, (_, piece) => `${piece},`).join(''))
   })
 

@@ -132,15 +132,15 @@ describe('a device whose login is under way as the operator decides otherwise', 
         }),
       )
       const key = newDeviceKey()
-      await room.desk.bind('router1', key.blob, 'first-use')
+      await room.service.bind('router1', key.blob, 'first-use')
       const asked = deferred<AuthContext>()
       const socket = await room.dial()
       socket.write('MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\n')
       callAsDevice(socket, key, asked.resolve)
       const context = await asked.promise
       const refused: Promise<LinkRefusal> = room.refused()
-      if (reason === 'rejected') await room.desk.reject('router1', 'ops')
-      else await room.desk.forget('router1', 'ops')
+      if (reason === 'rejected') await room.service.reject('router1', 'ops')
+      else await room.service.forget('router1', 'ops')
       context.accept()
       expect(await refused).toMatchObject({ deviceId: 'router1', reason })
       expect((await room.fleet.device('router1'))?.link).toBeUndefined()

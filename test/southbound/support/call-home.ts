@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { credentialsFor } from '../../../src/app/settings.js'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
 import {
-  createEnrolmentDesk,
-  type EnrolmentDesk,
+  createEnrolmentService,
+  type EnrolmentService,
   type EnrolmentLimits,
 } from '../../../src/fleet/enrolment/enrolment-service.js'
 import type { LinkRefusal } from '../../../src/fleet/events.js'
@@ -24,7 +24,7 @@ import { anchorsWith } from '../../trust/support/known-devices.js'
 
 export interface CallHomeRoom {
   readonly fleet: Fleet
-  readonly desk: EnrolmentDesk
+  readonly service: EnrolmentService
   readonly listener: CallHomeListener
   /** Dials in; nothing has been sent on the connection yet. */
   readonly dial: () => Promise<Socket>
@@ -80,7 +80,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     ...options.fleet,
   }
   const fleet = createFleet({ devices: [], limits: fleetLimits })
-  const desk: EnrolmentDesk = await createEnrolmentDesk({
+  const service: EnrolmentService = await createEnrolmentService({
     store: opened.store,
     events: fleet.events,
     configured,
@@ -93,18 +93,18 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     },
     defaultMaxSessions: 10,
     added: (device) => fleet.add(device),
-    changed: () => fleet.configure(desk.devices(), fleetLimits),
+    changed: () => fleet.configure(service.devices(), fleetLimits),
     left: () => undefined,
     onStoreProblem: ({ message }) => logged.push(message),
   })
-  fleet.configure(desk.devices(), fleetLimits)
+  fleet.configure(service.devices(), fleetLimits)
 
   const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
   const profiles = new Map(credentials === undefined ? [] : [['default', credentials], ...(options.profiles ?? [])])
   const login = (deviceId: string, because: Evidence): Credentials | undefined =>
     credentialsFor({ credentials: profiles, profileOf: new Map() }, deviceId, {
-      name: desk.credentialsOf(deviceId),
-      limit: desk.limitOf(deviceId, because),
+      name: service.credentialsOf(deviceId),
+      limit: service.limitOf(deviceId, because),
     })
   const metrics: CallHomeMetrics = {
     connected: () => undefined,
@@ -113,7 +113,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     handshakeEnded: () => undefined,
   }
   const listener = createCallHomeListener(
-    { fleet, desk, anchors: () => anchors, credentialsFor: login, metrics, log },
+    { fleet, service, anchors: () => anchors, credentialsFor: login, metrics, log },
     {
       initiationTimeout: 10_000,
       handshakeTimeout: 10_000,
@@ -140,7 +140,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   const dialled: Socket[] = []
   return {
     fleet,
-    desk,
+    service,
     listener,
     logged,
     dial: async () => {

@@ -37,16 +37,16 @@ export async function readToEnd(socket: Socket): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** The next so many octets of a socket. */
-export function readOctets(socket: Socket, count: number): Promise<Buffer> {
+/** The next so many bytes of a socket. */
+export function readBytes(socket: Socket, count: number): Promise<Buffer> {
   return new Promise((resolve) => {
-    let octets = Buffer.alloc(0)
+    let bytes = Buffer.alloc(0)
     const onData = (chunk: Buffer): void => {
-      octets = Buffer.concat([octets, chunk])
-      if (octets.length < count) return
+      bytes = Buffer.concat([bytes, chunk])
+      if (bytes.length < count) return
       socket.off('data', onData)
       socket.pause()
-      resolve(octets)
+      resolve(bytes)
     }
     socket.on('data', onData)
     socket.resume()

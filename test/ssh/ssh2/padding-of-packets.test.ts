@@ -31,7 +31,7 @@ it.each(['aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr'
       expect(padding).toBeGreaterThanOrEqual(4)
       seen.add(packet.toString('hex', 25, 25 + padding))
     }
-    // Four octets may meet by chance.
+    // Four bytes may meet by chance.
     expect(seen.size).toBeGreaterThan(1990)
   },
 )

@@ -27,23 +27,23 @@ export function rawPeer(socket: Socket, before = ''): RawPeer {
   const packets: Buffer[] = []
   const waiting = new Set<() => void>()
   let identification: string | undefined
-  let octets = Buffer.alloc(0)
+  let bytes = Buffer.alloc(0)
   let over = false
   const look = (): void => {
     for (const check of waiting) check()
   }
   socket.on('data', (chunk: Buffer) => {
-    octets = Buffer.concat([octets, chunk])
+    bytes = Buffer.concat([bytes, chunk])
     if (identification === undefined) {
-      const end = octets.indexOf('\r\n')
+      const end = bytes.indexOf('\r\n')
       if (end === -1) return
-      identification = octets.subarray(0, end).toString()
-      octets = octets.subarray(end + 2)
+      identification = bytes.subarray(0, end).toString()
+      bytes = bytes.subarray(end + 2)
     }
-    while (octets.length >= 4 && octets.length >= 4 + octets.readUInt32BE()) {
-      const length = octets.readUInt32BE()
-      packets.push(octets.subarray(5, 4 + length - (octets[4] ?? 0)))
-      octets = octets.subarray(4 + length)
+    while (bytes.length >= 4 && bytes.length >= 4 + bytes.readUInt32BE()) {
+      const length = bytes.readUInt32BE()
+      packets.push(bytes.subarray(5, 4 + length - (bytes[4] ?? 0)))
+      bytes = bytes.subarray(4 + length)
     }
     look()
   })
@@ -125,16 +125,16 @@ export function kexInit({
 /** An ephemeral key for `curve25519-sha256`. */
 export interface Ephemeral {
   readonly privateKey: KeyObject
-  readonly publicOctets: Buffer
+  readonly publicBytes: Buffer
 }
 
 export function newEphemeral(): Ephemeral {
   const { privateKey, publicKey } = generateKeyPairSync('x25519')
-  return { privateKey, publicOctets: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32) }
+  return { privateKey, publicBytes: publicKey.export({ type: 'spki', format: 'der' }).subarray(-32) }
 }
 
-export function ecdhInit({ publicOctets }: Ephemeral): Buffer {
-  return Buffer.concat([Buffer.from([MESSAGE.ecdhInit]), sshString(publicOctets)])
+export function ecdhInit({ publicBytes }: Ephemeral): Buffer {
+  return Buffer.concat([Buffer.from([MESSAGE.ecdhInit]), sshString(publicBytes)])
 }
 
 /** An Ed25519 host key that a raw server can prove. */
@@ -145,8 +145,8 @@ export interface RawHostKey {
 
 export function newRawHostKey(): RawHostKey {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
-  const octets = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)
-  return { privateKey, blob: Buffer.concat([sshString('ssh-ed25519'), sshString(octets)]) }
+  const bytes = publicKey.export({ type: 'spki', format: 'der' }).subarray(-32)
+  return { privateKey, blob: Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]) }
 }
 
 /**
@@ -164,17 +164,17 @@ export function ecdhReply(
 ): Buffer {
   const { identifications, kexInits, init } = exchange
   const reader = createWireReader(init.subarray(1))
-  const clientOctets = reader.string()
+  const clientBytes = reader.string()
   const own = newEphemeral()
   const prefix = Buffer.from('302a300506032b656e032100', 'hex')
-  const theirs = createPublicKey({ key: Buffer.concat([prefix, clientOctets]), format: 'der', type: 'spki' })
+  const theirs = createPublicKey({ key: Buffer.concat([prefix, clientBytes]), format: 'der', type: 'spki' })
   const secret = diffieHellman({ privateKey: own.privateKey, publicKey: theirs })
   const hashed = Buffer.concat([
     ...identifications.map((text) => sshString(text)),
     ...kexInits.map((payload) => sshString(payload)),
     sshString(presented.blob),
-    sshString(clientOctets),
-    sshString(own.publicOctets),
+    sshString(clientBytes),
+    sshString(own.publicBytes),
     sshMpint(secret),
   ])
   const hash = createHash('sha256').update(hashed).digest()
@@ -182,7 +182,7 @@ export function ecdhReply(
   return Buffer.concat([
     Buffer.from([MESSAGE.ecdhReply]),
     sshString(presented.blob),
-    sshString(own.publicOctets),
+    sshString(own.publicBytes),
     sshString(signature),
   ])
 }

@@ -41,7 +41,7 @@ export interface Insides {
     service(name: string): void
     subsystem(id: number, name: string, wantReply: boolean): void
     session(id: number, window: number, packetSize: number): void
-    channelWindowAdjust(id: number, octets: number): void
+    channelWindowAdjust(id: number, bytes: number): void
   }
 }
 
@@ -109,7 +109,7 @@ function numbersOf(channel: ServerChannel | ClientChannel) {
   }
 }
 
-/** The octets that a peer may be sent from the start, and the largest packet, as ssh2 has them. */
+/** The bytes that a peer may be sent from the start, and the largest packet, as ssh2 has them. */
 const usual = { window: 2 * 1024 * 1024, packetSize: 32 * 1024 }
 
 function openSubsystem(client: Client, window = usual.window, packetSize = usual.packetSize): Promise<ClientChannel> {
@@ -125,10 +125,10 @@ function openSubsystem(client: Client, window = usual.window, packetSize = usual
   })
 }
 
-/** Grants the server so many octets more on a channel. */
-export function grant(client: Client, channel: ClientChannel, octets: number): void {
+/** Grants the server so many bytes more on a channel. */
+export function grant(client: Client, channel: ClientChannel, bytes: number): void {
   const { _protocol: protocol } = insidesOf(client)
-  protocol.channelWindowAdjust(numbersOf(channel).outgoing.id, octets)
+  protocol.channelWindowAdjust(numbersOf(channel).outgoing.id, bytes)
 }
 
 /** Starts a new key exchange from one side. */

@@ -1,10 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import type { ApiEnv, Ports } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { requireScopeOnDevice } from '../middleware/require-scope.js'
 import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
-import { shownJob } from '../routes/jobs/job-view.js'
+import { toJobView } from '../routes/jobs/job-view.js'
 import type { JobOwner } from './job.js'
 
 /** Operations that may wait for their device, by the end of their path. */
@@ -30,18 +30,18 @@ export function mayBecomeJob(path: string): boolean {
 }
 
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
-export function queueCalls(ports: Pick<Ports, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
+export function queueCalls(services: Pick<HttpServices, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (c.req.method !== 'POST' || !mayBecomeJob(c.req.path) || !prefersAsync(c)) return next()
     let answer: Response | undefined
     const refused = await requireScopeOnDevice('rpc')(c, async () => {
-      answer = await queue(c, ports)
+      answer = await queue(c, services)
     })
     return refused ?? answer
   }
 }
 
-async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rpc'>): Promise<Response> {
+async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<HttpServices, 'jobs' | 'rpc'>): Promise<Response> {
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
@@ -56,8 +56,8 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rp
   url.searchParams.delete('expires')
   url.searchParams.delete('wait')
   const { maxJobRequestSize } = rpc.limits()
-  const octets = await c.req.arrayBuffer()
-  if (octets.byteLength > maxJobRequestSize)
+  const bytes = await c.req.arrayBuffer()
+  if (bytes.byteLength > maxJobRequestSize)
     return answerProblem(c, 'body-too-large', {
       message: `the body of a job is longer than ${maxJobRequestSize} octets`,
       hint: 'send it without Prefer: respond-async, or raise endpoint.http.max-job-request-size',
@@ -79,7 +79,7 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<Ports, 'jobs' | 'rp
       return { response: answerProblem(c, submitted.cause, { ...submitted, retryAfter: 30 }), happened: false }
     c.header('Location', `/api/v1/jobs/${submitted.job.id}`)
     c.header('Preference-Applied', 'respond-async')
-    return { response: c.json(shownJob(submitted.job, { read: true }), 202), happened: true }
+    return { response: c.json(toJobView(submitted.job, { read: true }), 202), happened: true }
   })
 }
 

@@ -3,7 +3,7 @@ import type { Caller } from '../middleware/caller.js'
 import { readBoundedAnswer } from '../rpc/bounded-answer.js'
 import type { Job, JobAnswer } from './job.js'
 
-/** Octets of an answer that is kept; what is longer is to be asked for without a job. */
+/** Bytes of an answer that is kept; what is longer is to be asked for without a job. */
 const longestAnswer = 1024 * 1024
 
 /** Carries out a job as the call that it was, with the rights that its owner has now. */

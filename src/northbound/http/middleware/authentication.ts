@@ -3,7 +3,7 @@ import { isApiToken, type TokenFault } from '../../../access/authn/api-token.js'
 import type { JwtCheck } from '../../../access/authn/jwt-check.js'
 import { realmOfIssuer, type Realm } from '../../../access/authz/principal.js'
 import { loginWithdrawn, type RightEnd, tokenEnded } from '../../../access/authz/right-end.js'
-import type { TokenDesk } from '../../../access/authn/token-service.js'
+import type { TokenService } from '../../../access/authn/token-service.js'
 import type { User } from '../../../access/authn/user.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { Log } from '../../../telemetry/log.js'
@@ -43,7 +43,7 @@ export type HttpPasswordDecision =
 export interface HttpAuthenticators extends Accounts {
   readonly authenticatePassword: (attempt: HttpPasswordAttempt) => Promise<HttpPasswordDecision>
   readonly loginLog: Pick<LoginLog, 'failed'>
-  readonly tokens: Pick<TokenDesk, 'check' | 'faultOf'>
+  readonly tokens: Pick<TokenService, 'check' | 'faultOf'>
   /** Of the identity provider, where there is one. */
   readonly checkJwt: () => JwtCheck | undefined
   /** Whether who a realm vouches for is let in at all now: the hook, or this issuer, is still configured. */

@@ -1,6 +1,6 @@
-/** Octets of the bodies of all requests that are under way; no user takes all of them. */
+/** Bytes of the bodies of all requests that are under way; no user takes all of them. */
 export interface BodyBudget {
-  /** Octets that one request takes, more and more as they come. Each is given back by `release`, once. */
+  /** Bytes that one request takes, more and more as they come. Each is given back by `release`, once. */
   open(user: string): Reservation
   readonly taken: number
 }

@@ -6,13 +6,13 @@ import { answerProblem } from '../problem.js'
 
 /** What a call may send. */
 export interface BodyBounds {
-  /** Octets of its body. */
+  /** Bytes of its body. */
   readonly longest: number
   readonly budget: BodyBudget
 }
 
 /**
- * Refuses a body that says that it is longer than so many octets. Nothing is read here: who calls is not known yet, and `receiveBody` reads it then.
+ * Refuses a body that says that it is longer than so many bytes. Nothing is read here: who calls is not known yet, and `receiveBody` reads it then.
  */
 export function boundedBody(longest: (path: string) => number, budget: BodyBudget): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {

@@ -2,7 +2,7 @@ import { oneAfterAnother } from '../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rightsLost } from '../../../access/authz/right-end.js'
-import type { Api, ApiEnv, Ports } from '../api.js'
+import type { Api, ApiEnv, HttpServices } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needs } from '../middleware/require-scope.js'
 import { registerStreamingRoute } from '../streaming-route.js'
@@ -45,13 +45,13 @@ const route = createRoute({
 })
 
 /** `GET /api/v1/events`: those of the devices that the caller may see. */
-export function registerEvents(api: Api, ports: Ports): void {
+export function registerEvents(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
-    const entered = enterStream(c, ports)
+    const entered = enterStream(c, services)
     if (!entered.ok) return entered.response
-    const { maxStreamBacklog } = ports.rpc.limits()
+    const { maxStreamBacklog } = services.rpc.limits()
     const queue = createBoundedQueue<ServerSentEvent>(maxStreamBacklog)
-    const wants = wantedBy(c, ports)
+    const wants = wantedBy(c, services)
     const giveIfWanted = async (event: FleetEvent): Promise<void> => {
       if ((await wants(event)) && !queue.push(written(event))) queue.end()
     }
@@ -60,13 +60,13 @@ export function registerEvents(api: Api, ports: Ports): void {
     const give = (event: FleetEvent): void => inTurn(() => giveIfWanted(event))
     const lastSeen = c.req.header('last-event-id')
     if (lastSeen !== undefined) {
-      const { events, complete } = ports.events.since(lastSeen)
+      const { events, complete } = services.events.since(lastSeen)
       if (!complete) queue.push({ event: 'gap', data: '{}' })
       for (const event of events) give(event)
     }
-    const stopListening = ports.events.listen(give)
+    const stopListening = services.events.listen(give)
     const { caller } = c.var
-    return answerEvents(c, ports, queue, {
+    return answerEvents(c, services, queue, {
       check: () => caller.ended() ?? (caller.may('read') ? undefined : rightsLost(noRole)),
       leave: () => {
         stopListening()
@@ -78,7 +78,7 @@ export function registerEvents(api: Api, ports: Ports): void {
 
 const noRole = { message: 'no role with the scope `read` is left', hint: 'ask whoever runs the bridge for one' }
 
-function wantedBy(c: Context<ApiEnv>, { fleet }: Ports): (event: FleetEvent) => Promise<boolean> {
+function wantedBy(c: Context<ApiEnv>, { fleet }: HttpServices): (event: FleetEvent) => Promise<boolean> {
   const { types, device } = querySchema.parse(c.req.query())
   const wanted = types?.split(',')
   const { caller } = c.var

@@ -9,7 +9,7 @@ import { buildNotification } from '../../../netconf/notification.js'
 import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import { xmlToJson } from '../../../netconf/xml/xml-to-json.js'
 import { rightLostBy } from '../../authorise.js'
-import type { Api, ApiEnv, Ports } from '../api.js'
+import type { Api, ApiEnv, HttpServices } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needsOnDevice } from '../middleware/require-scope.js'
 import { answerFailure, answerForbidden, answerRefused } from '../rpc/answer-failure.js'
@@ -71,7 +71,7 @@ const route = createRoute({
 })
 
 /** `GET …/notifications`: a subscription on a session of its own, for as long as the client listens. */
-export function registerNotifications(api: Api, ports: Ports): void {
+export function registerNotifications(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
     const deviceId = c.req.param('id') ?? ''
     try {
@@ -82,9 +82,9 @@ export function registerNotifications(api: Api, ports: Ports): void {
         ...(filter === undefined ? {} : { filter }),
         ...(query.start === undefined ? {} : { startTime: query.start }),
       }
-      const refusal = await refusalOf(c, ports, deviceId, request)
+      const refusal = await refusalOf(c, services, deviceId, request)
       if (refusal !== undefined) return refusal
-      return await answerSubscription(c, ports, deviceId, request, query.format ?? 'xml')
+      return await answerSubscription(c, services, deviceId, request, query.format ?? 'xml')
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -94,14 +94,14 @@ export function registerNotifications(api: Api, ports: Ports): void {
 
 async function refusalOf(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   request: SubscriptionRequest,
 ): Promise<Response | undefined> {
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
-  return decision.allowed ? undefined : answerForbidden(c, ports, decision.reason)
+  return decision.allowed ? undefined : answerForbidden(c, services, decision.reason)
 }
 
 /** Why the caller may not have the subscription any more; undefined while it may. */
@@ -126,16 +126,16 @@ async function rightTo(
  */
 async function answerSubscription(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   request: SubscriptionRequest,
   format: 'xml' | 'json',
 ): Promise<Response> {
-  const entered = enterStream(c, ports)
+  const entered = enterStream(c, services)
   if (!entered.ok) return entered.response
   const over = new AbortController()
   const began = performance.now()
-  const queue = createBoundedQueue<ServerSentEvent>(ports.rpc.limits().maxStreamBacklog)
+  const queue = createBoundedQueue<ServerSentEvent>(services.rpc.limits().maxStreamBacklog)
   const give = (event: ServerSentEvent): void => {
     if (!queue.push(event)) queue.end()
   }
@@ -145,7 +145,7 @@ async function answerSubscription(
   })
   onAbort(c.req.raw.signal, () => over.abort())
   const ending = keepSubscribed(
-    ports.fleet,
+    services.fleet,
     deviceId,
     clientOf(c),
     request,
@@ -173,21 +173,21 @@ async function answerSubscription(
     c.var.span,
   ).finally(() => entered.leave())
   const failed = await Promise.race([taken, ending])
-  record(c, ports, deviceId, request, performance.now() - began, failed)
-  if (failed !== undefined) return answerEnd(c, ports, deviceId, failed)
+  record(c, services, deviceId, request, performance.now() - began, failed)
+  if (failed !== undefined) return answerEnd(c, services, deviceId, failed)
   const told = ending.then((end) => tellEnd(queue, end))
   inBackground('http', told)
-  return answerEvents(c, ports, queue, { check: () => rightTo(c, deviceId, request), leave: () => over.abort() })
+  return answerEvents(c, services, queue, { check: () => rightTo(c, deviceId, request), leave: () => over.abort() })
 }
 
 function answerEnd(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   end: SubscriptionEnd,
 ): Response | Promise<Response> {
   if (end.cause === 'refused') return answerErrors(c, { errors: end.errors, warnings: [] })
-  if (end.cause === 'failed') return answerFailure(c, ports, deviceId, end.failure)
+  if (end.cause === 'failed') return answerFailure(c, services, deviceId, end.failure)
   return answerProblem(c, 'shutting-down', { message: 'the subscription was given up', hint: 'try again' })
 }
 
@@ -201,7 +201,7 @@ function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): vo
 
 function record(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   request: SubscriptionRequest,
   milliseconds: number,
@@ -210,7 +210,7 @@ function record(
   const { name, namespace } = operationOf(subscriptionOf(request))
   const outcome =
     failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
-  recordRpc(c, ports, {
+  recordRpc(c, services, {
     ...clientOf(c),
     deviceId,
     operation: name,

@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import { rpcError } from '../../../netconf/rpc-error.js'
-import type { ApiEnv, Ports } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import { answerProblem } from '../problem.js'
 import type { SessionRefusalText } from '../../authorise.js'
 import type { CallFailure } from '../../../rpc/call-failure.js'
-import { shownRpcError } from './shown-rpc-error.js'
+import { toRpcErrorView } from './shown-rpc-error.js'
 
 /** nginx's word for a client that closed its connection; nobody reads it but the log. */
 const clientClosedRequest = 499
@@ -12,7 +12,7 @@ const clientClosedRequest = 499
 /** The answer to a call that got none of the device. */
 export async function answerFailure(
   c: Context<ApiEnv>,
-  { fleet, enrolments }: Pick<Ports, 'fleet' | 'enrolments'>,
+  { fleet, enrolments }: Pick<HttpServices, 'fleet' | 'enrolments'>,
   deviceId: string,
   failure: CallFailure,
 ): Promise<Response> {
@@ -34,12 +34,12 @@ export function answerRefused(c: Context<ApiEnv>, { reason, message, hint }: Ses
 }
 
 /** The answer to an operation that a rule forbids. Nothing of it reached the device. */
-export function answerForbidden(c: Context<ApiEnv>, { rpc }: Pick<Ports, 'rpc'>, reason: string): Response {
+export function answerForbidden(c: Context<ApiEnv>, { rpc }: Pick<HttpServices, 'rpc'>, reason: string): Response {
   rpc.denied()
   const message = `user ${JSON.stringify(c.var.caller.user)} may not do this on this device: ${reason}`
   return answerProblem(c, 'operation-forbidden', {
     message,
     hint: 'ask whoever runs the bridge for a role whose `operations` include it',
-    more: { 'rpc-errors': [shownRpcError(rpcError('access-denied', message, { type: 'protocol' }))] },
+    more: { 'rpc-errors': [toRpcErrorView(rpcError('access-denied', message, { type: 'protocol' }))] },
   })
 }

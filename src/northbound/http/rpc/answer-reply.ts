@@ -6,7 +6,7 @@ import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import type { XmlAttribute, XmlElement } from '../../../netconf/xml/xml-tree.js'
 import type { ApiEnv } from '../api.js'
 import { answerProblem, answerRpcErrors } from '../problem.js'
-import { type ConversionDesk, IS_LARGE } from './conversion-desk.js'
+import { type ConversionService, IS_LARGE } from './conversion-service.js'
 import { convertReply, repeatedAttributes } from './converted-reply.js'
 import {
   mayHoldErrors,
@@ -16,7 +16,7 @@ import {
   readBeginning,
   readWhole,
 } from './reply-content.js'
-import { shownRpcError, statusOf } from './shown-rpc-error.js'
+import { toRpcErrorView, statusOf } from './shown-rpc-error.js'
 
 export type ReplyFormat = 'xml' | 'json' | 'schema'
 
@@ -25,29 +25,29 @@ export interface ReplyOptions {
   /** The attributes of the client's own `<rpc>`, which the reply repeats (RFC 6241 §4.1). */
   readonly requestAttributes: readonly XmlAttribute[]
   /** Milliseconds between two parts of the reply, and between two that the client takes. */
-  readonly patience: number
-  /** Octets of a reply that becomes JSON. */
+  readonly stallTimeout: number
+  /** Bytes of a reply that becomes JSON. */
   readonly maxJsonSize: number
-  readonly conversions: Pick<ConversionDesk, 'convertReply'>
+  readonly conversions: Pick<ConversionService, 'convertReply'>
   /** The words for a reply that broke off before anything of it was sent. */
   readonly brokenOff: (thrown: unknown) => Promise<Response>
-  /** Called once, with the outcome in the words of the record and the octets that the device sent: when the answer was read to its end, or will not be. */
-  readonly done: (outcome: string, octets: number) => void
+  /** Called once, with the outcome in the words of the record and the bytes that the device sent: when the answer was read to its end, or will not be. */
+  readonly done: (outcome: string, bytes: number) => void
 }
 
-/** Octets of a reply that are looked at before its status is decided. */
+/** Bytes of a reply that are looked at before its status is decided. */
 const beginningSize = 64 * 1024
-/** Octets of a reply that holds errors. */
+/** Bytes of a reply that holds errors. */
 const mostErrors = 128 * 1024
 
 /** Answers with a device's reply. Its errors become a problem; everything else is handed on as it comes, of any size. */
 export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how: ReplyOptions): Promise<Response> {
   let holdsErrors = false
   try {
-    const beginning = await readBeginning(reply.body, beginningSize, how.patience)
+    const beginning = await readBeginning(reply.body, beginningSize, how.stallTimeout)
     holdsErrors = mayHoldErrors(reply, beginning)
     if (holdsErrors) {
-      const whole = await readWhole(reply.body, mostErrors, how.patience, beginning)
+      const whole = await readWhole(reply.body, mostErrors, how.stallTimeout, beginning)
       const message = Buffer.concat([reply.startTag, whole])
       const parsed = parseRpcReply(message)
       if (!parsed.ok) return unreadable(c, parsed.error.cause, how, message.length)
@@ -55,7 +55,7 @@ export async function answerReply(c: Context<ApiEnv>, reply: StreamedReply, how:
         how.done(parsed.value.errors[0]?.tag ?? 'rpc-error', message.length)
         return answerErrors(c, parsed.value)
       }
-      return await answerContent(c, reply, { parts: [whole], octets: whole.length, whole: true }, how)
+      return await answerContent(c, reply, { parts: [whole], bytes: whole.length, whole: true }, how)
     }
     return await answerContent(c, reply, beginning, how)
   } catch (thrown) {
@@ -86,7 +86,7 @@ export function answerErrors(c: Context, { errors, warnings }: Pick<RpcReply, 'e
   const [first] = errors
   return answerRpcErrors(c, statusOf(errors), {
     message: first === undefined ? 'the device answered with an error' : describeRpcError(first),
-    more: { 'rpc-errors': [...errors, ...warnings].map(shownRpcError) },
+    more: { 'rpc-errors': [...errors, ...warnings].map(toRpcErrorView) },
   })
 }
 
@@ -102,7 +102,7 @@ async function answerContent(
   const written = Buffer.from(startTagFor(reply.root, how.requestAttributes, selfClosing))
   const headers = { 'Content-Type': 'application/xml' }
   if (beginning.whole) {
-    how.done('ok', startTag.length + beginning.octets)
+    how.done('ok', startTag.length + beginning.bytes)
     return new Response(Buffer.concat([written, ...beginning.parts]), { headers })
   }
   return new Response(onwards(c, reply, [written, ...beginning.parts], how), { headers })
@@ -117,11 +117,11 @@ async function answerHeld(
 ): Promise<Response> {
   const { startTag, body } = reply
   const parts = [startTag, ...beginning.parts]
-  const octets = startTag.length + beginning.octets
-  const message = await readWhole(body, startTag.length + how.maxJsonSize, how.patience, {
+  const bytes = startTag.length + beginning.bytes
+  const message = await readWhole(body, startTag.length + how.maxJsonSize, how.stallTimeout, {
     ...beginning,
     parts,
-    octets,
+    bytes,
   })
   // The thread takes the message away from here.
   const size = message.length
@@ -133,12 +133,12 @@ async function answerHeld(
   if (!converted.ok) throw new ReplyTooLong('the reply took more time or memory than there is for one reply')
   if (!converted.value.ok) return unreadable(c, converted.value.error, how, size)
   how.done('ok', size)
-  const { contentType, octets: answer } = converted.value.value
+  const { contentType, bytes: answer } = converted.value.value
   return new Response(answer as Uint8Array<ArrayBuffer>, { headers: { 'Content-Type': contentType } })
 }
 
-function unreadable(c: Context, cause: string, how: ReplyOptions, octets: number): Response {
-  how.done('unknown', octets)
+function unreadable(c: Context, cause: string, how: ReplyOptions, bytes: number): Response {
+  how.done('unknown', bytes)
   return answerProblem(c, 'bad-reply', { message: `the device's reply cannot be read: ${cause}` })
 }
 
@@ -151,7 +151,7 @@ function onwards(
 ): ReadableStream<Uint8Array> {
   const { body } = reply
   const ready = [...first]
-  let octets = reply.startTag.length + first.slice(1).reduce((sum, part) => sum + part.length, 0)
+  let bytes = reply.startTag.length + first.slice(1).reduce((sum, part) => sum + part.length, 0)
   let waiting: NodeJS.Timeout | undefined
   let ended = false
 
@@ -160,7 +160,7 @@ function onwards(
     ended = true
     clearTimeout(waiting)
     body.destroy()
-    how.done(outcome, octets)
+    how.done(outcome, bytes)
   }
   const breakOff = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
     end('aborted')
@@ -175,16 +175,16 @@ function onwards(
         clearTimeout(waiting)
         try {
           const held = ready.shift()
-          const part = held ?? (await nextPart(body, how.patience))
+          const part = held ?? (await nextPart(body, how.stallTimeout))
           if (ended) return
           if (part === undefined) {
             end('ok')
             controller.close()
             return
           }
-          if (held === undefined) octets += part.length
+          if (held === undefined) bytes += part.length
           controller.enqueue(part)
-          waiting = setTimeout(() => breakOff(controller), how.patience)
+          waiting = setTimeout(() => breakOff(controller), how.stallTimeout)
         } catch {
           breakOff(controller)
         }

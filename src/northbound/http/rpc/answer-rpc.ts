@@ -6,7 +6,7 @@ import type { Permission } from '../../../access/authz/permission.js'
 import type { SessionClient } from '../../../fleet/session-client.js'
 import type { StreamedReply } from '../../../netconf/reply-sinks.js'
 import type { XmlAttribute } from '../../../netconf/xml/xml-tree.js'
-import type { ApiEnv, Ports } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import { answerProblem } from '../problem.js'
 import { answerFailure, answerForbidden, answerRefused } from './answer-failure.js'
 import { answerReply, type ReplyFormat } from './answer-reply.js'
@@ -19,9 +19,9 @@ import {
   outcomeUnknown,
   whyEnded,
 } from '../../../rpc/call-failure.js'
-import type { ExplicitSession } from '../../../rpc/client-sessions.js'
-import type { OperationManner } from '../../../rpc/session-policy.js'
-import { askOnOwnSession } from '../../../rpc/one-shot-session.js'
+import type { HeldClientSession } from '../../../rpc/client-sessions.js'
+import type { SessionPolicy } from '../../../rpc/session-policy.js'
+import { askOnOneShotSession } from '../../../rpc/one-shot-session.js'
 import type { PreparedOperation } from './prepared-operation.js'
 import { recordRpc } from './record-rpc.js'
 import { ReplyStalled } from './reply-content.js'
@@ -47,7 +47,7 @@ type Answer = { readonly ok: true; readonly reply: StreamedReply } | Failed
  * Carries out one RPC: rights, then rules, then a session that suits the operation, then the reply as it comes.
  * Nothing reaches the device before rights and rules allow it.
  */
-export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall): Promise<Response> {
+export async function answerRpc(c: Context<ApiEnv>, services: HttpServices, call: RpcCall): Promise<Response> {
   const { deviceId } = call
   const { about, subscription } = call.prepared
   const caller = c.get('caller')
@@ -56,37 +56,37 @@ export async function answerRpc(c: Context<ApiEnv>, ports: Ports, call: RpcCall)
   const { permission } = authorisation
   const decision = decide(permission.operations, about)
   if (!decision.allowed) {
-    recorded(c, ports, call, about)('access-denied', 0)
-    return answerForbidden(c, ports, decision.reason)
+    recorded(c, services, call, about)('access-denied', 0)
+    return answerForbidden(c, services, decision.reason)
   }
   if (subscription)
     return answerProblem(c, 'needs-session', {
       message: 'a subscription cannot be had as an RPC over HTTP',
       hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
     })
-  const place = placeOf(c, ports, call, permission)
+  const place = placeOf(c, services, call, permission)
   if (place.kind === 'answer') return place.response
-  const timeout = timeoutOf(c, ports.rpc.limits())
+  const timeout = timeoutOf(c, services.rpc.limits())
   if (!timeout.ok) return timeout.response
-  const wait = waitOf(c, ports.rpc.limits())
+  const wait = waitOf(c, services.rpc.limits())
   if (!wait.ok) return wait.response
   if (wait.milliseconds > 0) {
-    await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+    await services.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
     // Minutes later the caller may have no right to it any more.
     const still = await caller.authorise(deviceId)
     if (!still.allowed) return answerRefused(c, still.refusal)
     const then = decide(still.permission.operations, about)
-    if (!then.allowed) return answerForbidden(c, ports, then.reason)
+    if (!then.allowed) return answerForbidden(c, services, then.reason)
   }
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     let happened = true
-    const response = await carryOut(c, ports, call, place, timeout.milliseconds, ({ mayHaveHappened = false }) => {
+    const response = await carryOut(c, services, call, place, timeout.milliseconds, ({ mayHaveHappened = false }) => {
       happened = mayHaveHappened
     })
     return { response, happened }
   }
   // What has no effect may be carried out again.
-  return place.mayHaveEffect ? ports.rpc.answers.once(c, deviceId, call.body, act) : (await act()).response
+  return place.mayHaveEffect ? services.rpc.answers.once(c, deviceId, call.body, act) : (await act()).response
 }
 
 /** Where an operation runs. */
@@ -98,51 +98,55 @@ type Place =
     }
   | { readonly kind: 'answer'; readonly response: Response }
 
-function placeOf(c: Context<ApiEnv>, ports: Ports, call: RpcCall, { roles }: Permission): Place {
+function placeOf(c: Context<ApiEnv>, services: HttpServices, call: RpcCall, { roles }: Permission): Place {
   const { deviceId, sessionId } = call
-  const { manner, written } = call.prepared
+  const { policy, written } = call.prepared
   if (sessionId !== undefined) {
-    const found = findSession(c, ports, deviceId, sessionId)
+    const found = findSession(c, services, deviceId, sessionId)
     if ('response' in found) return { kind: 'answer', response: found.response }
-    const { sessions } = ports.rpc
+    const { sessions } = services.rpc
     return {
       kind: 'place',
-      mayHaveEffect: !repeatable(manner),
+      mayHaveEffect: !repeatable(policy),
       ask: (deadline) => sessions.ask(found.session, written, deadline),
     }
   }
-  if (manner.on === 'explicit-session')
+  if (policy.on === 'explicit-session')
     return {
       kind: 'answer',
-      response: answerProblem(c, 'needs-session', { message: manner.why, hint: manner.hint }),
+      response: answerProblem(c, 'needs-session', { message: policy.why, hint: policy.hint }),
     }
-  if (manner.on === 'warm-session')
+  if (policy.on === 'warm-session')
     return {
       kind: 'place',
-      mayHaveEffect: !manner.repeatable,
+      mayHaveEffect: !policy.repeatable,
       ask: ({ signal }) =>
-        ports.rpc.warm.ask({ deviceId, roles }, written, { repeatable: manner.repeatable, signal, span: c.var.span }),
+        services.rpc.pool.ask({ deviceId, roles }, written, {
+          repeatable: policy.repeatable,
+          signal,
+          span: c.var.span,
+        }),
     }
   return {
     kind: 'place',
     mayHaveEffect: true,
-    ask: (deadline) => askOnOwnSession(ports.fleet, deviceId, clientOf(c), written, deadline, c.var.span),
+    ask: (deadline) => askOnOneShotSession(services.fleet, deviceId, clientOf(c), written, deadline, c.var.span),
   }
 }
 
 async function carryOut(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   call: RpcCall,
   place: Extract<Place, { kind: 'place' }>,
   timeout: number,
   onFailure: (failure: CallFailure) => void,
 ): Promise<Response> {
   const { deviceId } = call
-  const { rpc } = ports
+  const { rpc } = services
   const fail = (failure: CallFailure): Promise<Response> => {
     onFailure(failure)
-    return answerFailure(c, ports, deviceId, failure)
+    return answerFailure(c, services, deviceId, failure)
   }
   const unrecorded = rpc.record.refusal()
   if (unrecorded !== undefined) {
@@ -151,7 +155,7 @@ async function carryOut(
   }
   const entered = rpc.gate.enter(deviceId, c.get('caller').principal)
   if (!entered.ok) return fail(entered.failure)
-  const done = recorded(c, ports, call, call.prepared.about)
+  const done = recorded(c, services, call, call.prepared.about)
   const deadline = createCallDeadline(c.req.raw.signal, timeout)
   try {
     const asked = await place.ask(deadline)
@@ -166,12 +170,12 @@ async function carryOut(
     return await answerReply(c, asked.reply, {
       format: call.format ?? wantedFormat(c),
       requestAttributes: call.attributes,
-      patience: timeout,
+      stallTimeout: timeout,
       maxJsonSize: rpc.limits().maxJsonReplySize,
       conversions: rpc.conversions,
       brokenOff: (thrown) => fail(brokenOff(deviceId, thrown, timeout, place.mayHaveEffect)),
-      done: (outcome, octets) => {
-        done(outcome, octets)
+      done: (outcome, bytes) => {
+        done(outcome, bytes)
         entered.leave()
       },
     })
@@ -204,11 +208,11 @@ function brokenOff(deviceId: string, thrown: unknown, timeout: number, mayHaveEf
 /** Finds the client's session, or says why there is none. */
 export function findSession(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   sessionId: string,
-): { readonly session: ExplicitSession } | { readonly response: Response } {
-  const found = ports.rpc.sessions.find(c.get('caller').principal, deviceId, sessionId)
+): { readonly session: HeldClientSession } | { readonly response: Response } {
+  const found = services.rpc.sessions.find(c.get('caller').principal, deviceId, sessionId)
   if (found.state === 'open') return found
   if (found.state === 'ended') return { response: answerProblem(c, 'session-ended', found.failure) }
   return {
@@ -229,23 +233,23 @@ export function wantedFormat(c: Context): 'xml' | 'json' {
   return accepts(c, { header: 'Accept', supports, default: 'application/xml' }) === 'application/json' ? 'json' : 'xml'
 }
 
-function repeatable(manner: OperationManner): boolean {
-  return manner.on === 'warm-session' && manner.repeatable
+function repeatable(policy: SessionPolicy): boolean {
+  return policy.on === 'warm-session' && policy.repeatable
 }
 
 /** Tells the record of a call, once. */
 function recorded(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   { deviceId, sessionId, attributes, body }: RpcCall,
   { namespace, name, uses: [use] }: Operation,
-): (outcome: string, octets: number) => void {
+): (outcome: string, bytes: number) => void {
   const began = performance.now()
   const messageId = attributes.find((one) => one.name === 'message-id' && one.namespace === '')?.value
   // A caller may name any session; only one of theirs is written down.
-  const own = sessionId !== undefined && 'session' in findSession(c, ports, deviceId, sessionId)
-  return (outcome, octets) =>
-    recordRpc(c, ports, {
+  const own = sessionId !== undefined && 'session' in findSession(c, services, deviceId, sessionId)
+  return (outcome, bytes) =>
+    recordRpc(c, services, {
       ...clientOf(c),
       deviceId,
       operation: name,
@@ -254,7 +258,7 @@ function recorded(
       ...(messageId === undefined ? {} : { messageId }),
       ...(use === undefined ? {} : { datastore: use.datastore }),
       bytesFromClient: body.length,
-      bytesFromDevice: octets,
+      bytesFromDevice: bytes,
       durationSeconds: (performance.now() - began) / 1000,
       outcome,
     })

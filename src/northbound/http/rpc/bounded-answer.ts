@@ -1,13 +1,13 @@
-/** An answer as text, for whoever has to hold it whole; undefined for one of more than `most` octets, of which no more is read. */
+/** An answer as text, for whoever has to hold it whole; undefined for one of more than `most` bytes, of which no more is read. */
 export async function readBoundedAnswer(response: Response, most: number): Promise<string | undefined> {
   const parts: Uint8Array[] = []
-  let octets = 0
+  let bytes = 0
   const reader = response.body?.getReader()
   for (;;) {
     const part = await reader?.read()
     if (part === undefined || part.done) return Buffer.concat(parts).toString('utf8')
-    octets += part.value.length
-    if (octets > most) {
+    bytes += part.value.length
+    if (bytes > most) {
       await reader?.cancel()
       return undefined
     }

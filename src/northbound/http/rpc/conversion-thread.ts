@@ -7,11 +7,11 @@ import { type BodyWithoutPayloads, takePayloadsOut } from './written-payloads.js
 /** What the thread is asked, and what it answers: for each kind of work its input and its outcome. */
 export interface Conversions {
   readonly 'read-rpc': {
-    readonly input: { readonly octets: Uint8Array; readonly format: 'xml' | 'json'; readonly limits: BodyLimits }
+    readonly input: { readonly bytes: Uint8Array; readonly format: 'xml' | 'json'; readonly limits: BodyLimits }
     readonly outcome: Result<RpcBody, BodyFault>
   }
   readonly 'take-payloads-out': {
-    readonly input: { readonly octets: Uint8Array; readonly maxElements: number }
+    readonly input: { readonly bytes: Uint8Array; readonly maxElements: number }
     readonly outcome: Result<BodyWithoutPayloads, BodyFault>
   }
   readonly 'convert-reply': {
@@ -40,13 +40,13 @@ export interface ConversionPort {
 export function serveConversions(port: ConversionPort): void {
   port.on('message', (request) => {
     const outcome = convert(request)
-    const octets = outcome.ok && 'octets' in outcome.value ? outcome.value.octets.buffer : undefined
-    port.postMessage(outcome, octets instanceof ArrayBuffer ? [octets] : [])
+    const bytes = outcome.ok && 'bytes' in outcome.value ? outcome.value.bytes.buffer : undefined
+    port.postMessage(outcome, bytes instanceof ArrayBuffer ? [bytes] : [])
   })
 }
 
 function convert(request: ConversionRequest): Conversions[ConversionKind]['outcome'] {
-  if (request.kind === 'read-rpc') return readRpcBody(request.input.octets, request.input.format, request.input.limits)
-  if (request.kind === 'take-payloads-out') return takePayloadsOut(request.input.octets, request.input.maxElements)
+  if (request.kind === 'read-rpc') return readRpcBody(request.input.bytes, request.input.format, request.input.limits)
+  if (request.kind === 'take-payloads-out') return takePayloadsOut(request.input.bytes, request.input.maxElements)
   return convertReply(request.input.message, request.input.format, request.input.attributes)
 }

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
 import { serveConversions } from './conversion-thread.js'
 
-// The thread that conversion-desk.ts starts.
+// The thread that conversion-service.ts starts.
 if (parentPort !== null) serveConversions(parentPort)

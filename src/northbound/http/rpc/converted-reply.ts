@@ -8,7 +8,7 @@ import { childOf, elementsOf, textOf, type XmlAttribute, type XmlElement } from 
 /** A reply as something else than XML. */
 export interface ConvertedReply {
   readonly contentType: string
-  readonly octets: Uint8Array
+  readonly bytes: Uint8Array
 }
 
 /** Converts a whole `<rpc-reply>`; the error says why it cannot be read. `attributes` are those of the client's own `<rpc>`, which a reply repeats. */
@@ -42,5 +42,5 @@ export function repeatedAttributes(root: XmlElement, repeated: readonly XmlAttri
 }
 
 function convertedTo(contentType: string, text: string): ConvertedReply {
-  return { contentType, octets: new TextEncoder().encode(text) }
+  return { contentType, bytes: new TextEncoder().encode(text) }
 }

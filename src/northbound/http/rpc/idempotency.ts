@@ -9,7 +9,7 @@ import type { CallLimits } from '../../../rpc/call-limits.js'
  * Answers by their `Idempotency-Key`, so that a request that is sent again is not carried out again. In the memory of this process:
  * a restart forgets them.
  */
-export interface KeptAnswers {
+export interface IdempotencyCache {
   /**
    * Lets the first request with a key act, and gives its answer to whoever repeats it. Without a key everybody acts.
    * @param deviceId what it is carried out on: one request may be for many devices
@@ -35,8 +35,8 @@ interface Kept {
 interface Share {
   readonly user: string
   keys: number
-  /** Octets of answers. */
-  octets: number
+  /** Bytes of answers. */
+  bytes: number
 }
 
 interface KeptAnswer {
@@ -46,23 +46,23 @@ interface KeptAnswer {
   readonly body: Buffer | undefined
 }
 
-/** Octets of an answer that is kept; those to what has an effect are short. */
+/** Bytes of an answer that is kept; those to what has an effect are short. */
 const longestKept = 64 * 1024
 const longestKey = 255
 /** What of an answer is said again. */
 const keptHeaders = ['content-type', 'location', 'retry-after']
 
-export function createKeptAnswers(
+export function createIdempotencyCache(
   limits: () => Pick<
     CallLimits,
     'idempotencyWindow' | 'maxIdempotencyKeys' | 'maxIdempotencyKeysPerUser' | 'maxKeptAnswersPerUser'
   >,
   now: () => number = Date.now,
-): KeptAnswers {
+): IdempotencyCache {
   const answers = new Map<string, Kept>()
   const shares = new Map<string, Share>()
 
-  const once: KeptAnswers['once'] = async (c, deviceId, body, act) => {
+  const once: IdempotencyCache['once'] = async (c, deviceId, body, act) => {
     const given = c.req.header('idempotency-key')
     if (given === undefined) return (await act()).response
     if (given === '' || given.length > longestKey)
@@ -106,7 +106,7 @@ export function createKeptAnswers(
   const shareOf = (user: string): Share => {
     const known = shares.get(user)
     if (known !== undefined) return known
-    const share: Share = { user, keys: 0, octets: 0 }
+    const share: Share = { user, keys: 0, bytes: 0 }
     shares.set(user, share)
     return share
   }
@@ -114,7 +114,7 @@ export function createKeptAnswers(
   const forget = (key: string, { share, answer }: Kept): void => {
     if (!answers.delete(key)) return
     share.keys -= 1
-    share.octets -= answer?.body?.length ?? 0
+    share.bytes -= answer?.body?.length ?? 0
     if (share.keys === 0) shares.delete(share.user)
   }
 
@@ -167,7 +167,7 @@ function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string
 }
 
 /** Reads an answer as far as it may be kept; what is longer goes on to the client, but not into memory. */
-async function keep(kept: Kept, response: Response, mostOctets: number): Promise<Response> {
+async function keep(kept: Kept, response: Response, maxBytes: number): Promise<Response> {
   const { status } = response
   const headers = Object.fromEntries(
     keptHeaders.flatMap((name) => {
@@ -177,18 +177,18 @@ async function keep(kept: Kept, response: Response, mostOctets: number): Promise
   )
   const parts: Uint8Array[] = []
   const reader = response.body?.getReader()
-  let octets = 0
-  while (reader !== undefined && octets <= longestKept) {
+  let bytes = 0
+  while (reader !== undefined && bytes <= longestKept) {
     const { value, done } = await reader.read()
     if (done) break
     parts.push(value)
-    octets += value.length
+    bytes += value.length
   }
-  if (reader === undefined || octets <= longestKept) {
+  if (reader === undefined || bytes <= longestKept) {
     const body = Buffer.concat(parts)
     // Where there is no room for the answer, it is still known that the request was carried out.
-    const fits = kept.share.octets + body.length <= mostOctets
-    if (fits) kept.share.octets += body.length
+    const fits = kept.share.bytes + body.length <= maxBytes
+    if (fits) kept.share.bytes += body.length
     kept.answer = { status, headers, body: fits ? body : undefined }
     return new Response(body, { status, headers: response.headers })
   }

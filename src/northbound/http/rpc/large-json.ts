@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
-import type { ApiEnv, Ports } from '../api.js'
-import { answerNotConverted, IS_LARGE } from './conversion-desk.js'
+import type { ApiEnv, HttpServices } from '../api.js'
+import { answerNotConverted, IS_LARGE } from './conversion-service.js'
 import { HeldPayload } from './payload.js'
 import { answerBodyFault, isJson } from './read-rpc.js'
 
@@ -8,13 +8,13 @@ import { answerBodyFault, isJson } from './read-rpc.js'
  * Reads a large body of JSON before the route's own validator would, and not on this thread. The validator finds the body with its
  * payloads read, checked and written already.
  */
-export function largeJson({ rpc }: Pick<Ports, 'rpc'>): MiddlewareHandler<ApiEnv> {
+export function largeJson({ rpc }: Pick<HttpServices, 'rpc'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (!isJson(c)) return next()
-    const octets = new Uint8Array(await c.req.arrayBuffer())
-    if (octets.length <= IS_LARGE) return next()
+    const bytes = new Uint8Array(await c.req.arrayBuffer())
+    if (bytes.length <= IS_LARGE) return next()
     const converted = await rpc.conversions.takePayloadsOut(c.var.caller.principal, {
-      octets,
+      bytes,
       maxElements: rpc.limits().maxRequestElements,
     })
     if (!converted.ok) return answerNotConverted(c, converted.why)

@@ -2,12 +2,12 @@ import { type Operation, operationOf } from '../../../access/authz/operation.js'
 import { failed, type Result, succeeded } from '../../../netconf/result.js'
 import { type WrittenOperation, writeOperation } from '../../../netconf/written-operation.js'
 import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
-import { isSubscription, mannerOf, type OperationManner } from '../../../rpc/session-policy.js'
+import { isSubscription, sessionPolicyOf, type SessionPolicy } from '../../../rpc/session-policy.js'
 
 /** An operation as a call needs it: what rules look at, which session suits it, and its text. The tree itself is not needed any more. */
 export interface PreparedOperation {
   readonly about: Operation
-  readonly manner: OperationManner
+  readonly policy: SessionPolicy
   readonly subscription: boolean
   readonly written: WrittenOperation
 }
@@ -18,7 +18,7 @@ export function prepareOperation(operation: XmlElement): Result<PreparedOperatio
   if (!written.ok) return failed(written.error)
   return succeeded({
     about: operationOf(operation),
-    manner: mannerOf(operation),
+    policy: sessionPolicyOf(operation),
     subscription: isSubscription(operation),
     written: written.value,
   })

@@ -2,9 +2,9 @@ import type { Context } from 'hono'
 import type { ApiEnv } from '../api.js'
 import { pointerTo } from '../middleware/handle-failures.js'
 import { answerProblem } from '../problem.js'
-import { answerNotConverted, IS_LARGE } from './conversion-desk.js'
+import { answerNotConverted, IS_LARGE } from './conversion-service.js'
 import { type BodyFault, readRpcBody, type RpcBody } from './rpc-body.js'
-import type { RpcDesk } from '../../../rpc/rpc-service.js'
+import type { RpcService } from '../../../rpc/rpc-service.js'
 
 /** One operation that a client sent as it is. */
 export interface ReadRpc extends RpcBody {
@@ -17,23 +17,23 @@ export type RpcReading =
   | { readonly ok: false; readonly response: Response }
 
 /** Reads the body of a request: an operation, or an `<rpc>` around exactly one; as XML, or as JSON if it is declared so. */
-export async function readRpc(c: Context<ApiEnv>, desk: ReadingDesk): Promise<RpcReading> {
-  const { maxRequestSize: maxSize, maxRequestElements: maxElements } = desk.limits()
+export async function readRpc(c: Context<ApiEnv>, service: ReadingServices): Promise<RpcReading> {
+  const { maxRequestSize: maxSize, maxRequestElements: maxElements } = service.limits()
   const limits = { maxSize, maxElements }
   const body = new Uint8Array(await c.req.arrayBuffer())
   const format = isJson(c) ? 'json' : 'xml'
-  if (body.length <= IS_LARGE) return readingOf(c, desk, body, readRpcBody(body, format, limits))
-  const converted = await desk.conversions.readRpc(c.var.caller.principal, { octets: body, format, limits })
+  if (body.length <= IS_LARGE) return readingOf(c, service, body, readRpcBody(body, format, limits))
+  const converted = await service.conversions.readRpc(c.var.caller.principal, { bytes: body, format, limits })
   return converted.ok
-    ? readingOf(c, desk, body, converted.value)
+    ? readingOf(c, service, body, converted.value)
     : { ok: false, response: answerNotConverted(c, converted.why) }
 }
 
-type ReadingDesk = Pick<RpcDesk, 'limits' | 'conversions' | 'boundReached'>
+type ReadingServices = Pick<RpcService, 'limits' | 'conversions' | 'boundReached'>
 
 function readingOf(
   c: Context,
-  { boundReached }: ReadingDesk,
+  { boundReached }: ReadingServices,
   body: Uint8Array,
   read: ReturnType<typeof readRpcBody>,
 ): RpcReading {
@@ -45,7 +45,7 @@ function readingOf(
 export function answerBodyFault(
   c: Context,
   { cause, message, hint, path }: BodyFault,
-  boundReached: RpcDesk['boundReached'],
+  boundReached: RpcService['boundReached'],
 ): Response {
   if (cause === 'body-too-large') boundReached('max-request-elements')
   const errors = path === undefined ? {} : { errors: [{ pointer: pointerTo(path), detail: message }] }

@@ -1,10 +1,10 @@
 import type { Context } from 'hono'
 import { boundedRpc, type RpcEntry } from '../../../audit/audit-event.js'
 import { traceRpc } from '../../../rpc/trace-rpc.js'
-import type { ApiEnv, Ports } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 
 /** Tells the record, and the trace of the call, of an RPC that has ended. */
-export function recordRpc(c: Context<ApiEnv>, { rpc }: Pick<Ports, 'rpc'>, ended: RpcEntry): void {
+export function recordRpc(c: Context<ApiEnv>, { rpc }: Pick<HttpServices, 'rpc'>, ended: RpcEntry): void {
   const entry = boundedRpc(ended)
   rpc.record.rpc(entry)
   const { span } = c.var

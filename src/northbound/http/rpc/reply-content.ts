@@ -11,42 +11,42 @@ export class ReplyTooLong extends Error {}
 /** The beginning of a reply's body. The rest, where there is one, is still in the body. */
 export interface ReplyBeginning {
   readonly parts: readonly Buffer[]
-  readonly octets: number
+  readonly bytes: number
   /** Whether it is all there is. */
   readonly whole: boolean
 }
 
 /**
- * Reads a body until it ends or `wanted` octets are there.
- * @param patience milliseconds between two parts
+ * Reads a body until it ends or `wanted` bytes are there.
+ * @param stallTimeout milliseconds between two parts
  * @throws ReplyStalled, or the reason why the session ended
  */
 export async function readBeginning(
   body: Readable,
   wanted: number,
-  patience: number,
+  stallTimeout: number,
   already?: ReplyBeginning,
 ): Promise<ReplyBeginning> {
   const parts = [...(already?.parts ?? [])]
-  let octets = already?.octets ?? 0
-  while (octets < wanted) {
-    const part = await nextPart(body, patience)
-    if (part === undefined) return { parts, octets, whole: true }
+  let bytes = already?.bytes ?? 0
+  while (bytes < wanted) {
+    const part = await nextPart(body, stallTimeout)
+    if (part === undefined) return { parts, bytes, whole: true }
     parts.push(part)
-    octets += part.length
+    bytes += part.length
   }
-  return { parts, octets, whole: body.readableEnded }
+  return { parts, bytes, whole: body.readableEnded }
 }
 
 /** The same for a body that has to be held whole. */
 export async function readWhole(
   body: Readable,
   most: number,
-  patience: number,
+  stallTimeout: number,
   already?: ReplyBeginning,
 ): Promise<Buffer> {
-  const read = await readBeginning(body, most + 1, patience, already)
-  if (read.octets > most) {
+  const read = await readBeginning(body, most + 1, stallTimeout, already)
+  if (read.bytes > most) {
     body.destroy()
     throw new ReplyTooLong(`the reply is longer than ${most} octets`)
   }
@@ -54,7 +54,7 @@ export async function readWhole(
 }
 
 /** What is there next, undefined at the end. */
-export function nextPart(body: Readable, patience: number): Promise<Buffer | undefined> {
+export function nextPart(body: Readable, stallTimeout: number): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       clearTimeout(timer)
@@ -70,7 +70,7 @@ export function nextPart(body: Readable, patience: number): Promise<Buffer | und
     }
     const ended = (): void => settle(() => (body.errored === null ? resolve(undefined) : reject(body.errored)))
     const failed = (error: Error): void => settle(() => reject(error))
-    const timer = setTimeout(() => settle(() => reject(new ReplyStalled('nothing more came'))), patience)
+    const timer = setTimeout(() => settle(() => reject(new ReplyStalled('nothing more came'))), stallTimeout)
     if (body.destroyed || body.readableEnded) return ended()
     body.on('readable', look)
     body.once('end', ended)

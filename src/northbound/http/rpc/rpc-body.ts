@@ -22,19 +22,15 @@ export interface BodyFault {
   readonly path?: readonly (string | number)[]
 }
 
-/** Bounds on a request that is read: octets, and XML elements. */
+/** Bounds on a request that is read: bytes, and XML elements. */
 export interface BodyLimits {
   readonly maxSize: number
   readonly maxElements: number
 }
 
 /** Reads the body of a request: an operation, or an `<rpc>` around exactly one, as XML or as JSON. */
-export function readRpcBody(
-  octets: Uint8Array,
-  format: 'xml' | 'json',
-  limits: BodyLimits,
-): Result<RpcBody, BodyFault> {
-  const read = format === 'json' ? readJson(octets) : readXml(octets, limits)
+export function readRpcBody(bytes: Uint8Array, format: 'xml' | 'json', limits: BodyLimits): Result<RpcBody, BodyFault> {
+  const read = format === 'json' ? readJson(bytes) : readXml(bytes, limits)
   if (!read.ok) return read
   const root = read.value
   const wrapped = rpcOf(root)
@@ -61,8 +57,8 @@ export function notWritable(why: string): BodyFault {
   }
 }
 
-function readXml(octets: Uint8Array, limits: BodyLimits): Result<XmlElement, BodyFault> {
-  const parsed = parseXml(Buffer.from(octets.buffer, octets.byteOffset, octets.length), limits)
+function readXml(bytes: Uint8Array, limits: BodyLimits): Result<XmlElement, BodyFault> {
+  const parsed = parseXml(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), limits)
   if (parsed.ok) return parsed
   const { kind, cause, hint } = parsed.error
   if (kind === 'too-big') return failed(tooManyElements(cause))
@@ -82,8 +78,8 @@ export function tooManyElements(cause: string): BodyFault {
   }
 }
 
-function readJson(octets: Uint8Array): Result<XmlElement, BodyFault> {
-  const json = parseJson(octets)
+function readJson(bytes: Uint8Array): Result<XmlElement, BodyFault> {
+  const json = parseJson(bytes)
   if (!json.ok) return json
   const read = jsonToXml(json.value, RPC_SCOPE)
   if (read.ok) return read
@@ -97,9 +93,9 @@ function readJson(octets: Uint8Array): Result<XmlElement, BodyFault> {
 }
 
 /** Any JSON in UTF-8. */
-export function parseJson(octets: Uint8Array): Result<unknown, BodyFault> {
+export function parseJson(bytes: Uint8Array): Result<unknown, BodyFault> {
   try {
-    return succeeded(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(octets)))
+    return succeeded(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
   } catch {
     return failed({ cause: 'malformed-json', message: 'the body cannot be read as JSON', hint: 'check its syntax' })
   }

@@ -30,7 +30,7 @@ export function statusOf(errors: readonly RpcError[]): ContentfulStatusCode {
 }
 
 /** An error as it stands in a problem. */
-export function shownRpcError(error: RpcError): z.infer<typeof rpcErrorSchema> {
+export function toRpcErrorView(error: RpcError): z.infer<typeof rpcErrorSchema> {
   const { type, tag, severity, appTag, path, pathNamespaces, message, info } = error
   return {
     type,
@@ -40,11 +40,11 @@ export function shownRpcError(error: RpcError): z.infer<typeof rpcErrorSchema> {
     ...(path === undefined ? {} : { path }),
     ...(pathNamespaces === undefined ? {} : { 'path-namespaces': { ...pathNamespaces } }),
     ...(message === undefined ? {} : { message }),
-    ...(info === undefined || info.length === 0 ? {} : { info: shownInfo(info) }),
+    ...(info === undefined || info.length === 0 ? {} : { info: toInfoView(info) }),
   }
 }
 
-function shownInfo(info: readonly XmlElement[]): JsonXmlObject {
+function toInfoView(info: readonly XmlElement[]): JsonXmlObject {
   // It holds elements, so it is an object.
   return xmlToJson(element(NETCONF_NS, 'error-info', info), ERRORS_SCOPE)['error-info'] as JsonXmlObject
 }

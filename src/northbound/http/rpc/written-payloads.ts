@@ -30,8 +30,8 @@ type Path = readonly (string | number)[]
 const MOST_VALUES = 150_000
 
 /** Takes the payloads out of a body as operations have them: `config`, `rpc`, `filter`, `source/config`, and `config` of each of the `edits`. */
-export function takePayloadsOut(octets: Uint8Array, maxElements: number): Result<BodyWithoutPayloads, BodyFault> {
-  const json = parseJson(octets)
+export function takePayloadsOut(bytes: Uint8Array, maxElements: number): Result<BodyWithoutPayloads, BodyFault> {
+  const json = parseJson(bytes)
   if (!json.ok) return json
   const payloads: { path: Path; payload: WrittenPayload }[] = []
   try {

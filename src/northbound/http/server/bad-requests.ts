@@ -11,7 +11,7 @@ export interface WrongProtocol {
   readonly hint: string
 }
 
-/** What a failed request or TLS handshake was, from its first octets or the code of the failure. */
+/** What a failed request or TLS handshake was, from its first bytes or the code of the failure. */
 export function recogniseProtocol(failure: {
   readonly code?: string | undefined
   readonly rawPacket?: Buffer | undefined

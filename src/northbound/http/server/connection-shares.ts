@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { createShares } from '../../../net/fair-share.js'
+import { createFairShare } from '../../../net/fair-share.js'
 import { networkOf } from '../../../net/source-network.js'
 
 /**
@@ -17,7 +17,7 @@ export function shareConnections(
   },
 ): void {
   const { total, isUnlimited, refuse } = options
-  const shares = createShares(total, { isUnlimited })
+  const shares = createFairShare(total, { isUnlimited })
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {

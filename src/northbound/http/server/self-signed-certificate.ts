@@ -30,7 +30,7 @@ export function signForItself(key: string, names: readonly string[], now: Date):
   const privateKey = forge.pki.privateKeyFromPem(key)
   const certificate = forge.pki.createCertificate()
   certificate.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e)
-  // A positive number of 16 octets (RFC 5280 §4.1.2.2).
+  // A positive number of 16 bytes (RFC 5280 §4.1.2.2).
   certificate.serialNumber = `01${randomBytes(15).toString('hex')}`
   certificate.validity.notBefore = new Date(now.getTime() - leeway)
   certificate.validity.notAfter = new Date(now.getTime() + validity * day)

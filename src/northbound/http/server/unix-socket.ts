@@ -31,7 +31,7 @@ export interface SocketOptions {
   readonly closeGrace?: number
 }
 
-/** What fits into `sun_path`, with its zero octet: 108 on Linux, 104 on BSD and macOS. Node would cut a longer path off. */
+/** What fits into `sun_path`, with its zero byte: 108 on Linux, 104 on BSD and macOS. Node would cut a longer path off. */
 const longestPath = process.platform === 'linux' ? 107 : 103
 /** Operators and their scripts, not the world. */
 const maxConnections = 128

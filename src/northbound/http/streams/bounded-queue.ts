@@ -7,7 +7,7 @@ export interface BoundedQueue<Item> {
   /** The same, and what waits is not read any more. */
   clear(): void
   /** The next item, undefined once it has ended, or after `patience` milliseconds without one. */
-  next(patience: number): Promise<Item | undefined>
+  next(stallTimeout: number): Promise<Item | undefined>
   readonly ended: boolean
 }
 
@@ -32,10 +32,10 @@ export function createBoundedQueue<Item>(most: number): BoundedQueue<Item> {
       ended = true
       wake?.()
     },
-    next: async (patience) => {
+    next: async (stallTimeout) => {
       if (items.length === 0 && !ended)
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, patience)
+          const timer = setTimeout(resolve, stallTimeout)
           wake = () => {
             clearTimeout(timer)
             resolve()

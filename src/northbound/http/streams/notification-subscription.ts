@@ -46,8 +46,8 @@ export type SubscriptionEnd =
 /** Milliseconds that a device gets to answer. */
 const replyTimeout = 30_000
 /** Milliseconds that a lost device is waited for at a time; the client decides how long in all. */
-const patience = 60_000
-/** Octets of a notification: it is held, and written anew, in one turn of the event loop. */
+const stallTimeout = 60_000
+/** Bytes of a notification: it is held, and written anew, in one turn of the event loop. */
 const longestNotification = 1024 * 1024
 /** Milliseconds after a session that the device ended at once. */
 const pause = 1_000
@@ -98,7 +98,7 @@ export async function keepSubscribed(
     if (!told) listener.interrupted(round.failure.message)
     told = true
     await pauseUnlessAborted(pause, signal)
-    await fleet.whenAttached(deviceId, patience, signal)
+    await fleet.whenAttached(deviceId, stallTimeout, signal)
   }
   return { cause: 'cancelled' }
 }

@@ -3,7 +3,7 @@ import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import type { LiveThing } from '../../../access/authz/live-rights.js'
 import type { RightEnd } from '../../../access/authz/right-end.js'
-import type { ApiEnv, Ports } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import type { BoundedQueue } from './bounded-queue.js'
 
 /** One server-sent event. `id` is what a client names in `Last-Event-ID` when it comes again. */
@@ -29,7 +29,7 @@ const farewellTimeout = 1_000
  */
 export function answerEvents(
   c: Context<ApiEnv>,
-  { live }: Pick<Ports, 'live'>,
+  { live }: Pick<HttpServices, 'live'>,
   queue: BoundedQueue<ServerSentEvent>,
   { check, leave }: { readonly check: LiveThing['check']; readonly leave: () => void },
 ): Response {

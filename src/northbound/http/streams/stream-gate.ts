@@ -1,22 +1,22 @@
 import type { Context } from 'hono'
 import { principalKey } from '../../../access/authz/principal.js'
-import { createShares, type Shares, USER_SHARES } from '../../../net/fair-share.js'
-import type { ApiEnv, Ports } from '../api.js'
+import { createFairShare, type FairShare, USER_SHARES } from '../../../net/fair-share.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import { answerProblem } from '../problem.js'
 
 /** How many event streams are open. */
 export interface StreamCount {
   open: number
   /** Whose they are. */
-  shares?: Shares
+  shares?: FairShare
 }
 
 type Entrance = { readonly ok: true; readonly leave: () => void } | { readonly ok: false; readonly response: Response }
 
 /** Lets a stream in, as long as there are not too many, in all and of one user. */
-export function enterStream(c: Context<ApiEnv>, { streams, rpc }: Pick<Ports, 'streams' | 'rpc'>): Entrance {
+export function enterStream(c: Context<ApiEnv>, { streams, rpc }: Pick<HttpServices, 'streams' | 'rpc'>): Entrance {
   const { maxStreams, maxStreamsPerUser } = rpc.limits()
-  const shares = (streams.shares ??= createShares(() => rpc.limits().maxStreams, USER_SHARES))
+  const shares = (streams.shares ??= createFairShare(() => rpc.limits().maxStreams, USER_SHARES))
   const user = principalKey(c.get('caller').principal)
   if (streams.open >= maxStreams)
     return {

@@ -1,12 +1,12 @@
 import type { Framing } from '../../../netconf/framing/framing.js'
 import { createMessageScanner } from '../../../netconf/framing/message-scanner.js'
-import { glanceAtRoot } from '../../../netconf/peek-root.js'
-import type { OctetSink } from '../byte-sink.js'
+import { peekRoot } from '../../../netconf/peek-root.js'
+import type { ByteSink } from '../byte-sink.js'
 import type { ReplyOrder } from './reply-order.js'
 
-/** A device's octets on their way to the client, untouched, with replies of our own between its messages. */
+/** A device's bytes on their way to the client, untouched, with replies of our own between its messages. */
 export interface GuardedReplies {
-  readonly sink: OctetSink
+  readonly sink: ByteSink
   /** The framing after the hellos; nothing is inserted before it is known. */
   readonly switchTo: (framing: Framing) => void
   /** Lets out the replies whose turn has come, unless a message of the device is under way. */
@@ -14,21 +14,21 @@ export interface GuardedReplies {
 }
 
 export interface GuardedRepliesOptions {
-  readonly toClient: OctetSink
+  readonly toClient: ByteSink
   readonly order: ReplyOrder
   /** Told of the device's first message, undefined where it is larger than any hello. */
   readonly onHello: (message: Buffer | undefined) => void
-  /** Told when the octets are no framing, so that no message can be found any more. */
+  /** Told when the bytes are no framing, so that no message can be found any more. */
   readonly onBroken: (cause: string) => void
 }
 
-/** Octets of a device's hello: one with many YANG modules has much to say. */
+/** Bytes of a device's hello: one with many YANG modules has much to say. */
 const MAX_HELLO_SIZE = 1024 * 1024
 
-/** Octets of a message in which its root element is looked for. */
+/** Bytes of a message in which its root element is looked for. */
 const HEAD_SIZE = 4096
 
-/** Octets that a device may send behind its hello before the client has said its own. */
+/** Bytes that a device may send behind its hello before the client has said its own. */
 const MAX_EARLY = 64 * 1024
 
 export function createGuardedReplies({ toClient, order, onHello, onBroken }: GuardedRepliesOptions): GuardedReplies {
@@ -48,12 +48,12 @@ export function createGuardedReplies({ toClient, order, onHello, onBroken }: Gua
 
   const scanner = createMessageScanner({
     headSize: MAX_HELLO_SIZE,
-    onMessage: ({ head, octets, end }) => {
+    onMessage: ({ head, bytes, end }) => {
       passUpTo(end)
       if (state === 'greeting') {
         state = 'undecided'
         scanner.keep(HEAD_SIZE)
-        onHello(head.length === octets ? head : undefined)
+        onHello(head.length === bytes ? head : undefined)
         // Telling may have decided it.
         if (isUndecided()) scanner.pause()
         return
@@ -68,27 +68,27 @@ export function createGuardedReplies({ toClient, order, onHello, onBroken }: Gua
   })
   const isUndecided = (): boolean => state === 'undecided'
 
-  const pass = (octets: Buffer): void => {
-    if (state === 'undecided') return hold(octets)
-    passing = octets
+  const pass = (bytes: Buffer): void => {
+    if (state === 'undecided') return hold(bytes)
+    passing = bytes
     passed = 0
-    const scanned = scanner.push(octets)
+    const scanned = scanner.push(bytes)
     passUpTo(scanned)
-    if (scanned < octets.length) hold(octets.subarray(scanned))
+    if (scanned < bytes.length) hold(bytes.subarray(scanned))
   }
-  const hold = (octets: Buffer): void => {
-    early.push(octets)
+  const hold = (bytes: Buffer): void => {
+    early.push(bytes)
     if (early.reduce((sum, { length }) => sum + length, 0) > MAX_EARLY)
       onBroken('it sent more than its <hello> before the client had sent one')
   }
   const release = (): void => {
-    for (const octets of early.splice(0)) pass(octets)
+    for (const bytes of early.splice(0)) pass(bytes)
   }
 
-  const sink: OctetSink = {
-    take: (octets) => {
+  const sink: ByteSink = {
+    take: (bytes) => {
       try {
-        pass(octets)
+        pass(bytes)
       } catch (error) {
         onBroken(`it could not be followed: ${String(error)}`)
       }
@@ -98,7 +98,7 @@ export function createGuardedReplies({ toClient, order, onHello, onBroken }: Gua
     end: () => {
       if (ended) return
       ended = true
-      for (const octets of early.splice(0)) toClient.take(octets)
+      for (const bytes of early.splice(0)) toClient.take(bytes)
       toClient.end()
     },
   }
@@ -118,5 +118,5 @@ export function createGuardedReplies({ toClient, order, onHello, onBroken }: Gua
 
 /** Everything else that a server says answers a request, whatever it is. */
 function isNotification(head: Buffer): boolean {
-  return glanceAtRoot(head, head.length, ({ name }) => name) === 'notification'
+  return peekRoot(head, head.length, ({ name }) => name) === 'notification'
 }

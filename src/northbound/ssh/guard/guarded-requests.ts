@@ -6,37 +6,37 @@ import { type ChunksClaim, readClientHello } from '../../../netconf/framing/cert
 import { encodeFrame, encodePart, endOfFrame } from '../../../netconf/framing/frame-encoder.js'
 import { createFrameReader, type FramePart } from '../../../netconf/frame-reader.js'
 import { END_OF_MESSAGE, type Framing } from '../../../netconf/framing/framing.js'
-import type { KnownRequests } from '../../../netconf/request-cache.js'
+import type { RequestCache } from '../../../netconf/request-cache.js'
 import {
   createRequestReader,
   type RequestFault,
   type RequestReader,
   type RequestRoot,
 } from '../../../netconf/request-reader.js'
-import type { HeldOctets } from './inspection-budget.js'
-import { type OctetSink, roomIn } from '../byte-sink.js'
+import type { InspectionBudget } from './inspection-budget.js'
+import { type ByteSink, roomIn } from '../byte-sink.js'
 
 /** Why a session cannot go on, as the client is told and as the log has it. */
-export interface Breach {
+export interface ProtocolViolation {
   readonly reason: string
   readonly message: string
   readonly hint: string
 }
 
-/** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no octet arrives. */
+/** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no byte arrives. */
 export interface GuardedRequests {
-  readonly sink: OctetSink
+  readonly sink: ByteSink
   /** Takes nothing more; what is held is given up. */
   readonly stop: () => void
 }
 
 export interface GuardedRequestsOptions {
-  readonly toDevice: OctetSink
-  /** Octets of one request, and what all may hold together. */
+  readonly toDevice: ByteSink
+  /** Bytes of one request, and what all may hold together. */
   readonly maxRequest: number
-  readonly held: HeldOctets
+  readonly held: InspectionBudget
   /** Operations of requests that were read before. */
-  readonly known: KnownRequests<Operation>
+  readonly known: RequestCache<Operation>
   /** Told of the client's hello, which goes on to the device. Answers with the framing once the device's is known, too. */
   readonly onHello: (claim: ChunksClaim) => Promise<Framing>
   readonly decide: (operation: Operation) => OperationDecision
@@ -45,7 +45,7 @@ export interface GuardedRequestsOptions {
   /** Answers a request in the device's stead; settles when the next may be looked at. */
   readonly onDenied: (denied: DeniedRequest) => Promise<void>
   /** Told once, of what nobody can make sense of or take; nothing after it is read. `root` where it was seen whose request it is. */
-  readonly onBreach: (breach: Breach, cause: BreachCause, root: RequestRoot | undefined) => void
+  readonly onViolation: (violation: ProtocolViolation, cause: ViolationCause, root: RequestRoot | undefined) => void
 }
 
 export interface DeniedRequest {
@@ -55,12 +55,12 @@ export interface DeniedRequest {
   readonly reason: string
 }
 
-export type BreachCause = 'bad-hello' | 'malformed' | 'too-big' | 'too-much-held'
+export type ViolationCause = 'bad-hello' | 'malformed' | 'too-big' | 'too-much-held'
 
-/** Octets of a client's hello, which has few capabilities. */
+/** Bytes of a client's hello, which has few capabilities. */
 const MAX_HELLO_SIZE = 64 * 1024
 
-/** Octets that go to the device in one piece. */
+/** Bytes that go to the device in one piece. */
 const PIECE = 64 * 1024
 
 export function createGuardedRequests(options: GuardedRequestsOptions): GuardedRequests {
@@ -70,7 +70,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   let greeting = true
   let request: RequestReader | undefined
   let over = false
-  /** Octets of the request at hand that count as held, until the device has taken it. */
+  /** Bytes of the request at hand that count as held, until the device has taken it. */
   let holding = 0
 
   const release = (): void => {
@@ -82,20 +82,20 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     release()
     body.skip(body.length())
   }
-  const breach = (cause: BreachCause, found: Breach): void => {
+  const violation = (cause: ViolationCause, found: ProtocolViolation): void => {
     const root = request?.root()
     stop()
-    options.onBreach(found, cause, root)
+    options.onViolation(found, cause, root)
   }
 
-  const take = async (octets: Buffer): Promise<void> => {
+  const take = async (bytes: Buffer): Promise<void> => {
     if (over) return
-    reader.push(octets)
+    reader.push(bytes)
     const parts: Buffer[] = []
     for (let part = reader.next(); !over; part = reader.next()) {
-      if (part?.kind === 'octets') {
+      if (part?.kind === 'bytes') {
         // Many small chunks are read as one piece: reading has a price of its own.
-        parts.push(part.octets)
+        parts.push(part.bytes)
         continue
       }
       const [first, ...more] = parts.splice(0)
@@ -121,44 +121,44 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     toDevice.take(framed ?? encodeFrame(reader.framing(), whole))
     return true
   }
-  /** The same for octets that are one request and its delimiter, while nothing else is under way. */
-  const passKnownFrame = (octets: Buffer): boolean => {
-    const size = octets.length - END_OF_MESSAGE.length
+  /** The same for bytes that are one request and its delimiter, while nothing else is under way. */
+  const passKnownFrame = (bytes: Buffer): boolean => {
+    const size = bytes.length - END_OF_MESSAGE.length
     const isOne = !over && reader.framing() === 'end-of-message' && reader.isEmpty()
-    return isOne && octets.indexOf(END_OF_MESSAGE) === size && passKnown(octets.subarray(0, size), octets)
+    return isOne && bytes.indexOf(END_OF_MESSAGE) === size && passKnown(bytes.subarray(0, size), bytes)
   }
 
-  const hold = (octets: Buffer): void => (greeting ? holdHello(octets) : holdRequest(octets))
+  const hold = (bytes: Buffer): void => (greeting ? holdHello(bytes) : holdRequest(bytes))
 
-  const holdHello = (octets: Buffer): void => {
-    body.append(octets)
+  const holdHello = (bytes: Buffer): void => {
+    body.append(bytes)
     if (body.length() > MAX_HELLO_SIZE)
-      breach('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
+      violation('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
   }
 
   const greet = async (): Promise<void> => {
     const message = body.take(body.length())
     const claim = readClientHello(message)
-    if (!claim.ok) return breach('bad-hello', badHello(`the client sent no usable <hello>: ${claim.error.cause}`))
+    if (!claim.ok) return violation('bad-hello', badHello(`the client sent no usable <hello>: ${claim.error.cause}`))
     await send(message, 'end-of-message')
     reader.switchTo(await options.onHello(claim.value))
     greeting = false
   }
 
   const guard = async (part: FramePart): Promise<void> => {
-    if (part.kind === 'error') return breach('malformed', malformed(`the framing is broken: ${part.error.cause}`))
+    if (part.kind === 'error') return violation('malformed', malformed(`the framing is broken: ${part.error.cause}`))
     const read = (request ?? createRequestReader(DATASTORE_PARAMETERS)).end()
-    if (!read.ok) return breach(causeOf(read.error), breachOf(read.error))
+    if (!read.ok) return violation(causeOf(read.error), violationOf(read.error))
     const root = request?.root()
     const { value } = read
     const operation = value.kind === 'operation' ? operationOf(value.operation) : undefined
     const decision = operation === undefined ? undefined : options.decide(operation)
-    const octets = body.take(body.length())
+    const bytes = body.take(body.length())
     request = undefined
     if (operation !== undefined && decision?.allowed === true) {
-      options.known.remember(octets, operation)
+      options.known.remember(bytes, operation)
       options.onForwarded()
-      await send(octets, reader.framing())
+      await send(bytes, reader.framing())
       return release()
     }
     release()
@@ -166,15 +166,15 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     await options.onDenied({ root, operation, reason })
   }
 
-  const holdRequest = (octets: Buffer): void => {
+  const holdRequest = (bytes: Buffer): void => {
     request ??= createRequestReader(DATASTORE_PARAMETERS)
-    const fault = request.write(octets)
-    if (fault !== undefined) return breach(causeOf(fault), breachOf(fault))
-    const length = holding + octets.length
-    if (length > options.maxRequest) return breach('too-big', tooBig(options.maxRequest))
-    if (!options.held.grow(holding, length)) return breach('too-much-held', tooMuchHeld)
+    const fault = request.write(bytes)
+    if (fault !== undefined) return violation(causeOf(fault), violationOf(fault))
+    const length = holding + bytes.length
+    if (length > options.maxRequest) return violation('too-big', tooBig(options.maxRequest))
+    if (!options.held.grow(holding, length)) return violation('too-much-held', tooMuchHeld)
     holding = length
-    body.append(octets)
+    body.append(bytes)
   }
 
   const send = async (message: Buffer, as: Framing): Promise<void> => {
@@ -182,28 +182,28 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     for (let at = 0; at < message.length; at += PIECE) await write(encodePart(as, message.subarray(at, at + PIECE)))
     await write(endOfFrame(as))
   }
-  const write = (octets: Buffer): Promise<void> => {
-    toDevice.take(octets)
+  const write = (bytes: Buffer): Promise<void> => {
+    toDevice.take(bytes)
     return roomIn(toDevice)
   }
 
-  /** What is under way with octets that came; others wait for it. */
+  /** What is under way with bytes that came; others wait for it. */
   let work: Promise<void> | undefined
   const after = (piece: () => void | Promise<void>): void => {
     const done = (work ?? Promise.resolve())
       .then(piece)
       // What was not foreseen must not let anything pass either.
-      .catch((error: unknown) => breach('malformed', unforeseen(error)))
+      .catch((error: unknown) => violation('malformed', unforeseen(error)))
       .then(() => {
         if (work === done) work = undefined
       })
     work = done
   }
 
-  const sink: OctetSink = {
-    take: (octets) => {
-      if (work === undefined && passKnownFrame(octets)) return
-      after(() => take(octets))
+  const sink: ByteSink = {
+    take: (bytes) => {
+      if (work === undefined && passKnownFrame(bytes)) return
+      after(() => take(bytes))
     },
     hasRoom: () => work === undefined && toDevice.hasRoom(),
     whenRoom: (resume) => {
@@ -219,26 +219,26 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   return { sink, stop }
 }
 
-function causeOf({ kind }: RequestFault): BreachCause {
+function causeOf({ kind }: RequestFault): ViolationCause {
   return kind === 'too-big' || kind === 'too-deep' || kind === 'too-many-attributes' ? 'too-big' : 'malformed'
 }
 
-function breachOf({ kind, cause }: RequestFault): Breach {
+function violationOf({ kind, cause }: RequestFault): ProtocolViolation {
   return causeOf({ kind, cause }) === 'too-big'
     ? { reason: 'request-too-big', message: `the request is too big: ${cause}`, hint: 'split it' }
     : malformed(`the message is no request that can be judged: ${cause}`)
 }
 
-function malformed(message: string): Breach {
+function malformed(message: string): ProtocolViolation {
   const hint = 'send one <rpc> in well-formed UTF-8 XML a message; nothing after this can be trusted'
   return { reason: 'malformed-request', message, hint }
 }
 
-function badHello(message: string): Breach {
+function badHello(message: string): ProtocolViolation {
   return { reason: 'bad-hello', message, hint: 'begin with a <hello> that holds <capabilities> (RFC 6241 §8.1)' }
 }
 
-function tooBig(limit: number): Breach {
+function tooBig(limit: number): ProtocolViolation {
   return {
     reason: 'request-too-big',
     message: `the request is larger than ${limit} octets, which is all that is looked at under rules`,
@@ -246,11 +246,11 @@ function tooBig(limit: number): Breach {
   }
 }
 
-function unforeseen(error: unknown): Breach {
+function unforeseen(error: unknown): ProtocolViolation {
   return { ...malformed(`the request could not be judged: ${String(error)}`), reason: 'internal-error' }
 }
 
-const tooMuchHeld: Breach = {
+const tooMuchHeld: ProtocolViolation = {
   reason: 'too-much-held',
   message: 'the requests of all sessions under rules hold as much as they may',
   hint: 'try again later, or raise endpoint.ssh.max-inspected-total',

@@ -2,26 +2,31 @@ import { formatOperation, type Operation } from '../../../access/authz/operation
 import type { OperationDecision } from '../../../access/authz/operation-rule.js'
 import { certainFraming, type ChunksClaim, readServerHello } from '../../../netconf/framing/certain-framing.js'
 import type { Framing } from '../../../netconf/framing/framing.js'
-import type { KnownRequests } from '../../../netconf/request-cache.js'
+import type { RequestCache } from '../../../netconf/request-cache.js'
 import type { RequestRoot } from '../../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
-import { type Breach, type BreachCause, createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
-import type { HeldOctets } from './inspection-budget.js'
-import { type OctetSink, roomIn } from '../byte-sink.js'
+import {
+  type ProtocolViolation,
+  type ViolationCause,
+  createGuardedRequests,
+  type DeniedRequest,
+} from './guarded-requests.js'
+import type { InspectionBudget } from './inspection-budget.js'
+import { type ByteSink, roomIn } from '../byte-sink.js'
 import { type Refusal, refusalReply } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
 
 /**
  * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here, in the device's order
- * of replies and in the session's framing; of them the device gets no octet. Replies pass unread: only where a message ends is looked for.
+ * of replies and in the session's framing; of them the device gets no byte. Replies pass unread: only where a message ends is looked for.
  */
 export interface RequestGuard {
-  readonly fromClient: OctetSink
-  readonly fromDevice: OctetSink
+  readonly fromClient: ByteSink
+  readonly fromDevice: ByteSink
   /** Settles when the session must end, once the client was told why as far as NETCONF can. */
-  readonly breached: Promise<Breach>
+  readonly violated: Promise<ProtocolViolation>
   /** Why the session will end, from when it is known: the client is told in the order of replies, and the device may end before that. */
-  readonly found: () => Breach | undefined
+  readonly found: () => ProtocolViolation | undefined
   /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
   readonly clientGone: () => void
   /** Gives up what is held. */
@@ -30,16 +35,16 @@ export interface RequestGuard {
 
 /** What passes a guard. */
 export interface GuardedSinks {
-  readonly toDevice: OctetSink
-  readonly toClient: OctetSink
+  readonly toDevice: ByteSink
+  readonly toClient: ByteSink
 }
 
-/** Puts the guard of one session where its octets pass. */
+/** Puts the guard of one session where its bytes pass. */
 export type StartGuard = (sinks: GuardedSinks) => RequestGuard
 
 /** Bounds of a guard. */
 export interface RequestGuardLimits {
-  /** Octets of one request. */
+  /** Bytes of one request. */
   readonly maxInspectedRequest: number
   /** Refused requests whose answers may wait for earlier replies; more are not read. */
   readonly maxWaitingRefusals: number
@@ -47,9 +52,9 @@ export interface RequestGuardLimits {
 
 export interface RequestGuardOptions {
   readonly limits: RequestGuardLimits
-  readonly held: HeldOctets
+  readonly held: InspectionBudget
   /** Shared by guards, so that one session gains from another. */
-  readonly known: KnownRequests<Operation>
+  readonly known: RequestCache<Operation>
   /** Decided anew for each request: a reload changes it. */
   readonly decide: (operation: Operation) => OperationDecision
   /** Whose rules these are, for the client to know whom to ask. */
@@ -75,12 +80,12 @@ export function createRequestGuard(
   const agreement = new Promise<Framing>((resolve) => {
     agreed = resolve
   })
-  let found: Breach | undefined
-  let tell: (breach: Breach) => void = () => undefined
-  const breached = new Promise<Breach>((resolve) => {
+  let found: ProtocolViolation | undefined
+  let tell: (violation: ProtocolViolation) => void = () => undefined
+  const violated = new Promise<ProtocolViolation>((resolve) => {
     tell = resolve
   })
-  const breach = (why: Breach): void => {
+  const violation = (why: ProtocolViolation): void => {
     found ??= why
     tell(why)
   }
@@ -88,7 +93,7 @@ export function createRequestGuard(
   const agree = (): void => {
     if (claims.client === undefined || claims.server === undefined) return
     const certain = certainFraming(claims.client, claims.server)
-    if (!certain.ok) return breach({ reason: 'bad-hello', message: certain.error.cause, hint: certain.error.hint })
+    if (!certain.ok) return violation({ reason: 'bad-hello', message: certain.error.cause, hint: certain.error.hint })
     framing = certain.value
     replies.switchTo(framing)
     agreed(framing)
@@ -100,11 +105,11 @@ export function createRequestGuard(
     onHello: (message) => {
       const claim = message === undefined ? undefined : readServerHello(message)
       if (claim?.ok !== true)
-        return breach(deviceFault(`it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`))
+        return violation(deviceFault(`it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`))
       claims.server = claim.value
       agree()
     },
-    onBroken: (cause) => breach(deviceFault(cause)),
+    onBroken: (cause) => violation(deviceFault(cause)),
   })
 
   const answer = (refusal: Refusal, root: RequestRoot | undefined, placed?: () => void): void => {
@@ -131,17 +136,17 @@ export function createRequestGuard(
       await order.fewerThan(limits.maxWaitingRefusals)
       await roomIn(toClient)
     },
-    onBreach: (why, cause, root) => {
-      if (cause === 'bad-hello') return breach(why)
+    onViolation: (why, cause, root) => {
+      if (cause === 'bad-hello') return violation(why)
       found ??= why
-      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => breach(why))
+      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => violation(why))
     },
   })
 
   return {
     fromClient: requests.sink,
     fromDevice: replies.sink,
-    breached,
+    violated,
     found: () => found,
     clientGone: order.giveUp,
     stop: requests.stop,
@@ -154,13 +159,13 @@ function refusalOf({ operation, reason }: DeniedRequest, roles: readonly string[
   return { tag: 'access-denied', type: 'application', message: `${what} is not allowed to ${whose}: ${reason}` }
 }
 
-const errorOf: Readonly<Record<Exclude<BreachCause, 'bad-hello'>, Omit<Refusal, 'message'>>> = {
+const errorOf: Readonly<Record<Exclude<ViolationCause, 'bad-hello'>, Omit<Refusal, 'message'>>> = {
   malformed: { tag: 'malformed-message', type: 'rpc' },
   'too-big': { tag: 'too-big', type: 'rpc' },
   'too-much-held': { tag: 'resource-denied', type: 'rpc' },
 }
 
-function deviceFault(cause: string): Breach {
+function deviceFault(cause: string): ProtocolViolation {
   return {
     reason: 'device-framing',
     message: `the device cannot be followed, as rules on operations need it: ${cause}`,

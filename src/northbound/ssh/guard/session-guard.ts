@@ -3,8 +3,8 @@ import { formatOperation, type Operation } from '../../../access/authz/operation
 import { decide } from '../../../access/authz/operation-rule.js'
 import type { Permission, PermissionDecision } from '../../../access/authz/permission.js'
 import type { Log } from '../../../telemetry/log.js'
-import type { KnownRequests } from '../../../netconf/request-cache.js'
-import type { HeldOctets } from './inspection-budget.js'
+import type { RequestCache } from '../../../netconf/request-cache.js'
+import type { InspectionBudget } from './inspection-budget.js'
 import {
   createRequestGuard,
   type Denial,
@@ -16,8 +16,8 @@ import {
 /** What the guards of all sessions share. */
 export interface GuardContext {
   readonly limits: RequestGuardLimits
-  readonly held: HeldOctets
-  readonly known: KnownRequests<Operation>
+  readonly held: InspectionBudget
+  readonly known: RequestCache<Operation>
   /** What the user of a session may do on its device by the newest roles. */
   readonly permissionNow: (device: SelectableDevice) => PermissionDecision
   /** Told of each request that was refused. */

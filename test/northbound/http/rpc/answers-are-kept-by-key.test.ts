@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { beforeEach, expect, it } from 'vitest'
 import type { ApiEnv } from '../../../../src/northbound/http/api.js'
 import type { Caller } from '../../../../src/northbound/http/middleware/caller.js'
-import { createKeptAnswers } from '../../../../src/northbound/http/rpc/idempotency.js'
+import { createIdempotencyCache } from '../../../../src/northbound/http/rpc/idempotency.js'
 
 let app: Hono<ApiEnv>
 let acted: number
@@ -24,7 +24,7 @@ beforeEach(() => {
   happened = true
   limits = plenty
   act = async () => new Response(`answer ${acted}`, { status: 201, headers: { Location: '/x', 'X-Other': 'y' } })
-  const answers = createKeptAnswers(
+  const answers = createIdempotencyCache(
     () => limits,
     () => now,
   )

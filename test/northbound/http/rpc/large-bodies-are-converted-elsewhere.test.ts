@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import {
-  type ConversionDesk,
+  type ConversionService,
   type ConversionThread,
-  createConversionDesk,
+  createConversionService,
   type NotConverted,
-} from '../../../../src/northbound/http/rpc/conversion-desk.js'
+} from '../../../../src/northbound/http/rpc/conversion-service.js'
 import { type ConversionRequest, serveConversions } from '../../../../src/northbound/http/rpc/conversion-thread.js'
 
 const netops = { realm: 'local', name: 'netops' } as const
 const other = { realm: 'local', name: 'other' } as const
-const octets = Buffer.from('<get/>')
-const input = { octets, format: 'xml', limits: { maxSize: 100, maxElements: 3 } } as const
+const bytes = Buffer.from('<get/>')
+const input = { bytes, format: 'xml', limits: { maxSize: 100, maxElements: 3 } } as const
 
 /** A thread that works when the test says so, or fails. */
 function threads() {
@@ -42,11 +42,11 @@ function threads() {
   return { begun, memories, start }
 }
 
-function desk(changed: { readonly conversionTimeout?: number; readonly conversionMemory?: number } = {}) {
+function service(changed: { readonly conversionTimeout?: number; readonly conversionMemory?: number } = {}) {
   const limits = { maxConversions: 4, conversionTimeout: 60_000, conversionMemory: 1024 ** 3, ...changed }
   const refused: NotConverted[] = []
   const { begun, memories, start } = threads()
-  const made: ConversionDesk = createConversionDesk({
+  const made: ConversionService = createConversionService({
     limits: () => limits,
     refused: (why) => refused.push(why),
     start,
@@ -56,8 +56,8 @@ function desk(changed: { readonly conversionTimeout?: number; readonly conversio
 
 describe('large bodies', () => {
   it('are read one after another by one thread', async () => {
-    const { readRpc, begun } = desk()
-    const reading = [readRpc(netops, input), readRpc(netops, { ...input, octets: Buffer.from('<get') })]
+    const { readRpc, begun } = service()
+    const reading = [readRpc(netops, input), readRpc(netops, { ...input, bytes: Buffer.from('<get') })]
     begun[0]?.work()
     expect(await reading[0]).toMatchObject({ value: { ok: true, value: { prepared: { about: { name: 'get' } } } } })
     begun[0]?.work()
@@ -66,7 +66,7 @@ describe('large bodies', () => {
   })
 
   it('of one user have half of the places at most, and of all together no more than there are', async () => {
-    const { readRpc, refused, close } = desk()
+    const { readRpc, refused, close } = service()
     const waiting = [readRpc(netops, input), readRpc(netops, input)]
     expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'busy' })
     waiting.push(readRpc(other, input), readRpc(other, input))
@@ -77,16 +77,16 @@ describe('large bodies', () => {
   })
 
   it('with too many elements are refused with the key of the bound, as XML and within JSON', async () => {
-    const { readRpc, takePayloadsOut, begun, memories } = desk({ conversionMemory: 512 * 1024 ** 2 })
+    const { readRpc, takePayloadsOut, begun, memories } = service({ conversionMemory: 512 * 1024 ** 2 })
     const fits = '<get><a/><b/></get>'
     const many = '<get><a/><b/><c/></get>'
     const refused = {
       ok: false,
       error: { cause: 'body-too-large', hint: expect.stringContaining('max-request-elements') },
     }
-    const read = [fits, many].map((body) => readRpc(netops, { ...input, octets: Buffer.from(body) }))
+    const read = [fits, many].map((body) => readRpc(netops, { ...input, bytes: Buffer.from(body) }))
     const taken = [fits, many].map((rpc) =>
-      takePayloadsOut(other, { octets: Buffer.from(JSON.stringify({ rpc })), maxElements: 3 }),
+      takePayloadsOut(other, { bytes: Buffer.from(JSON.stringify({ rpc })), maxElements: 3 }),
     )
     for (let turn = 0; turn < 4; turn += 1) begun[0]?.work()
     expect(await Promise.all(read)).toMatchObject([{ value: { ok: true } }, { value: refused }])
@@ -95,7 +95,7 @@ describe('large bodies', () => {
   })
 
   it('that end the thread are answered for, and the next has another one', async () => {
-    const { readRpc, begun } = desk()
+    const { readRpc, begun } = service()
     const reading = [readRpc(netops, input), readRpc(other, input)]
     begun[0]?.fail()
     expect(await reading[0]).toEqual({ ok: false, why: 'too-much' })
@@ -105,7 +105,7 @@ describe('large bodies', () => {
   })
 
   it('that take too long are given up, and the thread with them', async () => {
-    const { readRpc, begun } = desk({ conversionTimeout: 1 })
+    const { readRpc, begun } = service({ conversionTimeout: 1 })
     expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'too-much' })
     expect(begun[0]?.ended).toBe(true)
   })

@@ -23,7 +23,7 @@ const clientHello = inEndOfMessage(helloFor('chunked'))
 async function open(options: RelayedSessionOptions = {}) {
   const session = await openRelayedSession({ guard: guardStart({ rules: ['get'] }), ...options })
   const heard: Buffer[] = []
-  session.device.on('data', (octets: Buffer) => heard.push(octets))
+  session.device.on('data', (bytes: Buffer) => heard.push(bytes))
   session.device.write(inEndOfMessage(serverHello))
   return { ...own(session), heard: () => Buffer.concat(heard) }
 }
@@ -75,7 +75,7 @@ describe('under rules', () => {
     expect([errors.toString(), exit]).toEqual(['breached: malformed-request\n', [1]])
     await closed
     expect(heard().equals(Buffer.concat([clientHello, framed(rpc(1, '<get/>'))]))).toBe(true)
-    expect(await end).toMatchObject({ by: 'guard', breach: { reason: 'malformed-request' } })
+    expect(await end).toMatchObject({ by: 'guard', violation: { reason: 'malformed-request' } })
   })
 
   it.each([
@@ -96,7 +96,7 @@ describe('under rules', () => {
       const { output, errors, exit } = await read
       expect([errors.toString(), exit]).toEqual(['breached: malformed-request\n', [1]])
       expect(repliesIn(output, 'chunked')).toEqual(told)
-      expect(await end).toMatchObject({ by: 'guard', breach: { reason: 'malformed-request' } })
+      expect(await end).toMatchObject({ by: 'guard', violation: { reason: 'malformed-request' } })
     },
   )
 
@@ -104,7 +104,7 @@ describe('under rules', () => {
     const { client, device, end } = await open({ clientWindow: 0 })
     const closed = once(device, 'close')
     client.write('no hello]]>]]>')
-    expect(await end).toMatchObject({ by: 'guard', breach: { reason: 'bad-hello' } })
+    expect(await end).toMatchObject({ by: 'guard', violation: { reason: 'bad-hello' } })
     await closed
   }, 15_000)
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { encodeFrame } from '../../../../src/netconf/framing/frame-encoder.js'
 import type { Framing } from '../../../../src/netconf/framing/framing.js'
 import { NETCONF_NS as ns } from '../../../../src/netconf/xml/namespaces.js'
-import { createHeldOctets } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
+import { createInspectionBudget } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
 import {
   converse,
   guardWith,
@@ -28,8 +28,8 @@ function greeted(framing: Framing, setup: Partial<GuardSetup> = {}) {
   const guard = guardWith({ rules, ...setup })
   const told: Buffer[] = []
   const device: Buffer[] = []
-  guard.toClient.on('data', (octets: Buffer) => told.push(octets))
-  guard.toDevice.on('data', (octets: Buffer) => device.push(octets))
+  guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
+  guard.toDevice.on('data', (bytes: Buffer) => device.push(bytes))
   guard.fromDevice.write(inEndOfMessage(serverHello))
   guard.fromClient.write(inEndOfMessage(helloFor(framing)))
   const settled = (): Promise<void> => turns(2)
@@ -39,8 +39,8 @@ function greeted(framing: Framing, setup: Partial<GuardSetup> = {}) {
       guard.fromClient.write(Buffer.concat(messages.map((message) => encodeFrame(framing, message))))
       await settled()
     },
-    deviceSays: async (octets: Buffer | string) => {
-      guard.fromDevice.write(typeof octets === 'string' ? encodeFrame(framing, octets) : octets)
+    deviceSays: async (bytes: Buffer | string) => {
+      guard.fromDevice.write(typeof bytes === 'string' ? encodeFrame(framing, bytes) : bytes)
       await settled()
     },
     told: () => repliesIn(Buffer.concat(told), framing),
@@ -109,7 +109,7 @@ describe.each(framings)('a refusal, %s', (framing) => {
   it('repeats all attributes of the request, and no more', async () => {
     const { clientSays, guard } = greeted(framing)
     const told: Buffer[] = []
-    guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+    guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
     await clientSays(
       `<rpc xmlns="${ns}" xmlns:e="urn:e" message-id="&quot;]]&gt;]]&gt;&lt;x&#10;" e:user="fred" plain="é"><edit-config/></rpc>`,
     )
@@ -127,7 +127,7 @@ describe.each(framings)('a refusal, %s', (framing) => {
   it('has no namespace where the request has none', async () => {
     const { clientSays, guard } = greeted(framing)
     const told: Buffer[] = []
-    guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+    guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
     await clientSays('<rpc message-id="1"><load-configuration/></rpc>')
     expect(Buffer.concat(told).toString()).toContain('<rpc-reply message-id="1"><rpc-error><error-type>')
   })
@@ -135,12 +135,12 @@ describe.each(framings)('a refusal, %s', (framing) => {
   it('and where the session must end, comes after all replies, and then nothing more is read', async () => {
     const { guard, clientSays, deviceSays, told, atDevice } = greeted(framing)
     await clientSays(get(1), edit(2), '<rpc><get></rpc>', get(4))
-    let breached: string | undefined
-    void guard.breached.then(({ reason }) => (breached = reason))
-    expect([told(), breached]).toEqual([[], undefined])
+    let violated: string | undefined
+    void guard.violated.then(({ reason }) => (violated = reason))
+    expect([told(), violated]).toEqual([[], undefined])
     await deviceSays(reply(1))
     const tag = framing === 'chunked' ? 'malformed-message' : 'operation-failed'
-    expect([told(), breached]).toEqual([['ok 1', 'access-denied 2', tag], 'malformed-request'])
+    expect([told(), violated]).toEqual([['ok 1', 'access-denied 2', tag], 'malformed-request'])
     await clientSays(get(5))
     expect(atDevice()).not.toMatch(/message-id="[2-5]"/)
   })
@@ -166,7 +166,7 @@ describe('a request whose judgement fails', () => {
       },
     })
     await clientSays(get(1))
-    expect((await guard.breached).reason).toBe('internal-error')
+    expect((await guard.violated).reason).toBe('internal-error')
     expect(atDevice()).not.toContain('<get')
   })
 })
@@ -176,7 +176,7 @@ describe('what a device says behind its hello', () => {
     for (const framing of framings) {
       const guard = guardWith({ rules })
       const told: Buffer[] = []
-      guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+      guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
       guard.fromDevice.write(Buffer.concat([inEndOfMessage(serverHello), encodeFrame(framing, event)]))
       guard.fromClient.write(Buffer.concat([inEndOfMessage(helloFor(framing)), encodeFrame(framing, edit(1))]))
       await turns(5)
@@ -187,7 +187,7 @@ describe('what a device says behind its hello', () => {
   it('reaches a client that never greets, when the device ends', async () => {
     const guard = guardWith({ rules })
     const told: Buffer[] = []
-    guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+    guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
     guard.fromDevice.end(Buffer.concat([inEndOfMessage(serverHello), Buffer.from('\nbye')]))
     await once(guard.toClient, 'end')
     expect(Buffer.concat(told).toString()).toBe(`${serverHello}]]>]]>\nbye`)
@@ -197,10 +197,10 @@ describe('what a device says behind its hello', () => {
     const talkative = guardWith({ rules })
     talkative.toClient.resume()
     talkative.fromDevice.write(Buffer.concat([inEndOfMessage(serverHello), Buffer.alloc(70_000, 'x')]))
-    expect((await talkative.breached).reason).toBe('device-framing')
+    expect((await talkative.violated).reason).toBe('device-framing')
     const { guard, deviceSays } = greeted('chunked')
     await deviceSays(Buffer.from('\n#x\n'))
-    expect((await guard.breached).reason).toBe('device-framing')
+    expect((await guard.violated).reason).toBe('device-framing')
   })
 })
 
@@ -231,7 +231,7 @@ describe('bounds', () => {
   }, 30_000)
 
   it('of all requests together: the first octets of each are free, and what is done gives its room back', async () => {
-    const held = createHeldOctets(() => 100_000)
+    const held = createInspectionBudget(() => 100_000)
     const large = `<rpc xmlns="${ns}" message-id="1"><get>${'x'.repeat(150_000)}`
     const setup = { held, rules, limits: { maxInspectedRequest: 1024 * 1024, maxWaitingRefusals: 10 } }
     const first = greeted('chunked', setup)
@@ -244,7 +244,7 @@ describe('bounds', () => {
         ...setup,
         sent: [inEndOfMessage(helloFor('chunked')), encodeFrame('chunked', sent)],
       })
-    expect(await told(whole)).toMatchObject({ device: [], client: ['resource-denied 1'], breach: 'too-much-held' })
+    expect(await told(whole)).toMatchObject({ device: [], client: ['resource-denied 1'], violation: 'too-much-held' })
     expect(await told(get(1))).toMatchObject({ client: ['ok 1'] })
     first.guard.stop()
     for (let times = 0; times < 3; times += 1) expect((await told(whole)).client).toEqual(['ok 1'])
@@ -253,7 +253,7 @@ describe('bounds', () => {
   })
 
   it('memory does not grow with a request of many elements or attributes', async () => {
-    const held = createHeldOctets(() => 64 * 1024 * 1024)
+    const held = createInspectionBudget(() => 64 * 1024 * 1024)
     const many = '<source/><a/>'.repeat(150_000)
     const sent = [
       inEndOfMessage(helloFor('chunked')),

@@ -42,7 +42,7 @@ function session(framing: Framing, tried: Buffer): Buffer {
   ])
 }
 
-/** In one piece and octet by octet: both must come to the same. */
+/** In one piece and byte by byte: both must come to the same. */
 async function cameTo(framing: Framing, tried: Buffer) {
   const sent = session(framing, tried)
   const whole = await converse({ framing, rules, sent: [sent] })
@@ -249,10 +249,10 @@ describe.each(framings)('ends the session, with nothing of it at the device, %s:
     expect(whole).toMatchObject({
       device: [get(1)],
       client: ['ok 1', told],
-      breach: told.startsWith('too-big') ? 'request-too-big' : 'malformed-request',
+      violation: told.startsWith('too-big') ? 'request-too-big' : 'malformed-request',
     })
     const before = Buffer.concat([inEndOfMessage(helloFor(framing)), encodeFrame(framing, get(1))])
-    expect(whole.octets.equals(before)).toBe(true)
+    expect(whole.bytes.equals(before)).toBe(true)
   })
 })
 
@@ -284,7 +284,7 @@ describe('chunks that are none end the session, with nothing of it at the device
     expect(await cameTo('chunked', Buffer.from(tried))).toMatchObject({
       device: [get(1)],
       client: ['ok 1', told],
-      breach: 'malformed-request',
+      violation: 'malformed-request',
     })
   })
 
@@ -292,7 +292,7 @@ describe('chunks that are none end the session, with nothing of it at the device
     expect(await cameTo('end-of-message', encodeFrame('chunked', rpc(edit)))).toMatchObject({
       device: [get(1)],
       client: ['ok 1', 'operation-failed'],
-      breach: 'malformed-request',
+      violation: 'malformed-request',
     })
   })
 })
@@ -336,10 +336,12 @@ describe('a hello that two readers may read differently ends the session before 
     for (const framing of framings) {
       const sent = Buffer.concat([inEndOfMessage(tried), encodeFrame(framing, get(1))])
       for (const segments of [[sent], oneByOne(sent)]) {
-        const { device, client, breach } = await converse({ framing, rules, sent: segments }).catch((error: Error) => {
-          throw new Error(`${framing}: ${error.message}`)
-        })
-        expect({ device, client, breach }).toEqual({ device: [], client: [], breach: 'bad-hello' })
+        const { device, client, violation } = await converse({ framing, rules, sent: segments }).catch(
+          (error: Error) => {
+            throw new Error(`${framing}: ${error.message}`)
+          },
+        )
+        expect({ device, client, violation }).toEqual({ device: [], client: [], violation: 'bad-hello' })
       }
     }
   })
@@ -353,7 +355,7 @@ describe('a hello that two readers may read differently ends the session before 
         serverHello: unclear,
         sent: [inEndOfMessage(helloFor(framing)), encodeFrame(framing, get(1))],
       })
-    expect(await from('chunked')).toMatchObject({ device: [], breach: 'bad-hello' })
+    expect(await from('chunked')).toMatchObject({ device: [], violation: 'bad-hello' })
     expect(await from('end-of-message')).toMatchObject({ device: [get(1)], client: ['ok 1'] })
   })
 
@@ -365,7 +367,7 @@ describe('a hello that two readers may read differently ends the session before 
   ])('and so does a device that says %s', async (said) => {
     const sent = [inEndOfMessage(helloFor('end-of-message')), inEndOfMessage(get(1))]
     const found = await converse({ framing: 'end-of-message', rules, serverHello: said, sent })
-    expect(found).toMatchObject({ device: [], breach: 'device-framing' })
+    expect(found).toMatchObject({ device: [], violation: 'device-framing' })
   })
 })
 
@@ -420,10 +422,10 @@ describe.each(framings)('reaches the device in the client’s own octets, %s:', 
         ? await converse({ framing, rules, sent: [session(framing, framed)] })
         : await cameTo(framing, framed)
     expect(whole.device[1] === tried).toBe(true)
-    expect({ messages: whole.device.length, client: whole.client, breach: whole.breach }).toEqual({
+    expect({ messages: whole.device.length, client: whole.client, violation: whole.violation }).toEqual({
       messages: 3,
       client: ['ok 1', 'ok 2', 'ok 3'],
-      breach: undefined,
+      violation: undefined,
     })
   })
 

@@ -8,8 +8,8 @@ import { NETCONF_NS } from '../../../../src/netconf/xml/namespaces.js'
 import { rpcErrorOf } from '../../../../src/netconf/rpc-error.js'
 import { parseXml } from '../../../../src/netconf/xml/xml-parse.js'
 import { attributeOf, elementsOf } from '../../../../src/netconf/xml/xml-tree.js'
-import { createKnownRequests } from '../../../../src/netconf/request-cache.js'
-import { createHeldOctets } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
+import { createRequestCache } from '../../../../src/netconf/request-cache.js'
+import { createInspectionBudget } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
 import { sinkInto } from '../../../../src/northbound/ssh/byte-sink.js'
 import { pour } from '../../../../src/northbound/ssh/pipe-to-sink.js'
 import {
@@ -46,7 +46,7 @@ export interface GuardSetup extends Partial<RequestGuardOptions> {
 }
 
 /** A guard between streams: what is written to the first and the third comes out of the second and the fourth. */
-export interface GuardBetweenStreams extends Pick<RequestGuard, 'breached' | 'clientGone' | 'stop'> {
+export interface GuardBetweenStreams extends Pick<RequestGuard, 'violated' | 'clientGone' | 'stop'> {
   readonly fromClient: PassThrough
   readonly toDevice: PassThrough
   readonly fromDevice: PassThrough
@@ -72,12 +72,12 @@ export function guardWith(setup: GuardSetup): GuardBetweenStreams {
   return { ...guard, ...streams, denials }
 }
 
-/** A guard that is yet to be put where octets pass. */
+/** A guard that is yet to be put where bytes pass. */
 export function guardStart({ rules, ...more }: GuardSetup): StartGuard {
   const options: RequestGuardOptions = {
     limits: { maxInspectedRequest: 1024 * 1024, maxWaitingRefusals: 100 },
-    held: createHeldOctets(() => 16 * 1024 * 1024),
-    known: createKnownRequests(),
+    held: createInspectionBudget(() => 16 * 1024 * 1024),
+    known: createRequestCache(),
     decide: (operation) => decide({ kind: 'rules', roles: [rulesOf(...rules)] }, operation),
     roles: ['viewer'],
     onDenied: () => undefined,
@@ -90,12 +90,12 @@ export function guardStart({ rules, ...more }: GuardSetup): StartGuard {
 export interface Conversation {
   /** What the device got after the client's hello, without framing. */
   readonly device: readonly string[]
-  /** All octets that the device got. */
-  readonly octets: Buffer
+  /** All bytes that the device got. */
+  readonly bytes: Buffer
   /** What the client was told after the device's hello: `ok 1`, `access-denied 2`, with the message-id where there is one. */
   readonly client: readonly string[]
   /** Why the session was ended by the guard. */
-  readonly breach?: string
+  readonly violation?: string
 }
 
 export interface ConversationOptions extends GuardSetup {
@@ -118,9 +118,9 @@ export async function converse({
   const device: string[] = []
   const atDevice = createFrameDecoder()
   let greeted = false
-  guard.toDevice.on('data', (octets: Buffer) => {
-    got.push(octets)
-    atDevice.push(octets)
+  guard.toDevice.on('data', (bytes: Buffer) => {
+    got.push(bytes)
+    atDevice.push(bytes)
     for (let frame = atDevice.next(); frame !== undefined; frame = atDevice.next()) {
       if (frame.kind === 'error') throw new Error(`the device got broken framing: ${frame.error.cause}`)
       const message = frame.bytes.toString('latin1')
@@ -136,30 +136,30 @@ export async function converse({
     }
   })
   guard.toDevice.once('end', () => guard.fromDevice.end())
-  guard.toClient.on('data', (octets: Buffer) => told.push(octets))
+  guard.toClient.on('data', (bytes: Buffer) => told.push(bytes))
   const ended = new Promise<undefined>((resolve) => guard.toClient.once('end', () => resolve(undefined)))
 
   guard.fromDevice.write(inEndOfMessage(deviceHello))
-  for (const octets of sent) guard.fromClient.write(octets)
+  for (const bytes of sent) guard.fromClient.write(bytes)
   guard.fromClient.end()
-  const breach = await Promise.race([guard.breached, ended])
-  if (breach !== undefined) {
+  const violation = await Promise.race([guard.violated, ended])
+  if (violation !== undefined) {
     guard.stop()
     guard.fromDevice.end()
     await ended
   }
   return {
     device,
-    octets: Buffer.concat(got),
+    bytes: Buffer.concat(got),
     client: repliesIn(Buffer.concat(told), framing),
-    ...(breach === undefined ? {} : { breach: breach.reason }),
+    ...(violation === undefined ? {} : { violation: violation.reason }),
   }
 }
 
 /** The replies that a client reads, shortly. */
-export function repliesIn(octets: Buffer, framing: Framing): readonly string[] {
+export function repliesIn(bytes: Buffer, framing: Framing): readonly string[] {
   const decoder = createFrameDecoder()
-  decoder.push(octets)
+  decoder.push(bytes)
   decoder.next()
   decoder.switchTo(framing)
   const replies: string[] = []
@@ -177,7 +177,7 @@ export function repliesIn(octets: Buffer, framing: Framing): readonly string[] {
   return replies
 }
 
-/** The octets one by one. */
-export function oneByOne(octets: Buffer): readonly Buffer[] {
-  return Array.from(octets, (octet) => Buffer.of(octet))
+/** The bytes one by one. */
+export function oneByOne(bytes: Buffer): readonly Buffer[] {
+  return Array.from(bytes, (byte) => Buffer.of(byte))
 }

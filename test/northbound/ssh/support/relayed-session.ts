@@ -31,7 +31,7 @@ export interface RelayedSession {
 }
 
 export interface RelayedSessionOptions {
-  /** Octets that the client takes before it grants more. */
+  /** Bytes that the client takes before it grants more. */
   readonly clientWindow?: number
   readonly guard?: StartGuard
 }
@@ -85,7 +85,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
         linkEnded: ({ message }) => `the link ended: ${message}\n`,
         killed: (by) => `killed by ${by}\n`,
         rightEnded: ({ reason }) => `right ended: ${reason}\n`,
-        breached: ({ reason }) => `breached: ${reason}\n`,
+        violated: ({ reason }) => `breached: ${reason}\n`,
       },
       guard,
     ),
@@ -128,8 +128,8 @@ export async function readToClose(
   const output: Buffer[] = []
   const errors: Buffer[] = []
   let exit: unknown[] = []
-  channel.on('data', (octets: Buffer) => output.push(octets))
-  channel.stderr.on('data', (octets: Buffer) => errors.push(octets))
+  channel.on('data', (bytes: Buffer) => output.push(bytes))
+  channel.stderr.on('data', (bytes: Buffer) => errors.push(bytes))
   channel.on('exit', (...told: unknown[]) => {
     exit = told
   })

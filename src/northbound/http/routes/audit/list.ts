@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { FindRecords, RecordPosition, RecordQuery } from '../../../../audit/audit-query.js'
-import type { Api, Ports } from '../../api.js'
+import type { FindAuditEvents, AuditPosition, AuditQuery } from '../../../../audit/audit-query.js'
+import type { Api, HttpServices } from '../../api.js'
 import type { Caller } from '../../middleware/caller.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
@@ -46,10 +46,10 @@ const route = createRoute({
   },
 })
 
-export function registerFindAuditLines(api: Api, { findRecords }: Ports): void {
+export function registerFindAuditLines(api: Api, { findAuditEvents }: HttpServices): void {
   api.openapi(route, async (c) => {
     try {
-      const { lines, next } = await pageFor(c.var.caller, findRecords, queryOf(c.req.valid('query')))
+      const { lines, next } = await pageFor(c.var.caller, findAuditEvents, queryOf(c.req.valid('query')))
       return c.json({ lines, next: next === undefined ? null : `${next.time}.${next.row}` }, 200)
     } catch (error) {
       return answerProblem(c, 'record-not-readable', {
@@ -60,7 +60,7 @@ export function registerFindAuditLines(api: Api, { findRecords }: Ports): void {
   })
 }
 
-function queryOf({ device, session, since, until, after, ...same }: z.output<typeof wanted>): RecordQuery {
+function queryOf({ device, session, since, until, after, ...same }: z.output<typeof wanted>): AuditQuery {
   const { user, event, operation, outcome, limit } = same
   return {
     ...(device === undefined ? {} : { deviceId: device }),
@@ -76,7 +76,7 @@ function queryOf({ device, session, since, until, after, ...same }: z.output<typ
   }
 }
 
-function positionOf(written: string): RecordPosition {
+function positionOf(written: string): AuditPosition {
   const [time = '', row = ''] = written.split('.')
   return { time: Number(time), row: Number(row) }
 }
@@ -87,9 +87,9 @@ const MOST_PAGES = 50
 /** What of the record a caller may see. That a page has lines of others is not told either, so that nobody learns by `next` what was done elsewhere. */
 async function pageFor(
   caller: Caller,
-  find: FindRecords,
-  query: RecordQuery,
-): Promise<{ readonly lines: AuditLine[]; readonly next?: RecordPosition | undefined }> {
+  find: FindAuditEvents,
+  query: AuditQuery,
+): Promise<{ readonly lines: AuditLine[]; readonly next?: AuditPosition | undefined }> {
   const { deviceId, limit } = query
   if (deviceId !== undefined && !(await caller.mayOn('admin', deviceId))) return { lines: [] }
   let shown: AuditLine[] = []

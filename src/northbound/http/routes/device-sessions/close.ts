@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { findSession } from '../../rpc/answer-rpc.js'
@@ -20,11 +20,11 @@ const route = createRoute({
   },
 })
 
-export function registerCloseDeviceSession(api: Api, ports: Ports): void {
+export function registerCloseDeviceSession(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
-    const found = findSession(c, ports, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    const found = findSession(c, services, c.req.param('id') ?? '', c.req.param('sid') ?? '')
     if ('response' in found) return found.response
-    await ports.rpc.sessions.close(found.session)
+    await services.rpc.sessions.close(found.session)
     return c.body(null, 204)
   })
 }

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { findSession } from '../../rpc/answer-rpc.js'
@@ -21,9 +21,9 @@ const route = createRoute({
   },
 })
 
-export function registerGetDeviceSession(api: Api, ports: Ports): void {
+export function registerGetDeviceSession(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
-    const found = findSession(c, ports, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    const found = findSession(c, services, c.req.param('id') ?? '', c.req.param('sid') ?? '')
     return 'response' in found ? found.response : c.json(describeDeviceSession(found.session))
   })
 }

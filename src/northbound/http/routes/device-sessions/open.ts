@@ -2,7 +2,7 @@ import { inBackground } from '../../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rightLostBy } from '../../../authorise.js'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerFailure, answerRefused } from '../../rpc/answer-failure.js'
@@ -42,18 +42,18 @@ const route = createRoute({
   },
 })
 
-export function registerOpenDeviceSession(api: Api, ports: Ports): void {
-  registerStreamingRoute(api, route, (c) => open(c, ports))
+export function registerOpenDeviceSession(api: Api, services: HttpServices): void {
+  registerStreamingRoute(api, route, (c) => open(c, services))
 }
 
-async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
+async function open(c: Context<ApiEnv>, services: HttpServices): Promise<Response> {
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
-  const timeout = timeoutOf(c, ports.rpc.limits())
+  const timeout = timeoutOf(c, services.rpc.limits())
   if (!timeout.ok) return timeout.response
   const deadline = createCallDeadline(c.req.raw.signal, timeout.milliseconds)
-  const opening = await ports.rpc.sessions.open(
+  const opening = await services.rpc.sessions.open(
     c.var.caller.principal,
     deviceId,
     clientOf(c),
@@ -63,12 +63,17 @@ async function open(c: Context<ApiEnv>, ports: Ports): Promise<Response> {
   deadline.met()
   if (!opening.ok) {
     const late = opening.failure.cause === 'client-gone' && deadline.passed()
-    return answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure)
+    return answerFailure(
+      c,
+      services,
+      deviceId,
+      late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure,
+    )
   }
-  if (c.req.raw.signal.aborted) inBackground('http', ports.rpc.sessions.close(opening.session))
+  if (c.req.raw.signal.aborted) inBackground('http', services.rpc.sessions.close(opening.session))
   const { caller } = c.var
-  ports.rpc.sessions.endBy(opening.session, (end) =>
-    ports.live.watch({
+  services.rpc.sessions.endBy(opening.session, (end) =>
+    services.live.watch({
       check: async () => caller.ended() ?? rightLostBy(await caller.authorise(deviceId)),
       until: caller.until,
       end: ({ message }) => end(message),

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { ExplicitSession } from '../../../../rpc/client-sessions.js'
+import type { HeldClientSession } from '../../../../rpc/client-sessions.js'
 
 const time = z.iso.datetime()
 
@@ -16,7 +16,7 @@ export const deviceSessionSchema = z
   })
   .openapi('DeviceSession')
 
-export function describeDeviceSession(session: ExplicitSession): z.infer<typeof deviceSessionSchema> {
+export function describeDeviceSession(session: HeldClientSession): z.infer<typeof deviceSessionSchema> {
   const { id, deviceId, sessionId, capabilities, openedAt, idleAt, endsAt } = session
   return {
     id,

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { AddedDevice, Decider } from '../../../../fleet/enrolment/enrolment.js'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { answerNoRights, needs } from '../../middleware/require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
@@ -49,7 +49,7 @@ const route = createRoute({
   },
 })
 
-export function registerAddDevice(api: Api, { fleet, enrolments }: Ports): void {
+export function registerAddDevice(api: Api, { fleet, enrolments }: HttpServices): void {
   api.openapi(route, async (c) => {
     const device = addedDevice(c.req.valid('json'))
     const { deviceId, labels = {} } = device

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { answerNoRights, needsOnDevice } from '../../middleware/require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
@@ -33,15 +33,15 @@ const route = createRoute({
   },
 })
 
-export function registerApproveDevice(api: Api, ports: Ports): void {
+export function registerApproveDevice(api: Api, services: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const { as, fingerprint } = c.req.valid('json')
     if (as !== undefined && !(await c.var.caller.mayOn('admin', as))) return answerNoRights(c, 'admin', as)
-    const change = await ports.enrolments.approve(id, await deciderOn(c, ports, as ?? id), {
+    const change = await services.enrolments.approve(id, await deciderOn(c, services, as ?? id), {
       fingerprint,
       ...(as === undefined ? {} : { as }),
     })
-    return answerChanged(c, id, change, ports)
+    return answerChanged(c, id, change, services)
   })
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { Decider, EnrolmentChange } from '../../../../fleet/enrolment/enrolment.js'
-import type { ApiEnv, Ports } from '../../api.js'
+import type { ApiEnv, HttpServices } from '../../api.js'
 import { answerProblem } from '../../problem.js'
 import { describeDevice, deviceSchema } from './device.js'
 
@@ -23,12 +23,16 @@ export function answerUnknownDevice(c: Context, id: string) {
 }
 
 /** As whom the caller decides on a device, known or not. */
-export async function deciderOn({ var: { caller } }: Context<ApiEnv>, { fleet }: Ports, id: string): Promise<Decider> {
+export async function deciderOn(
+  { var: { caller } }: Context<ApiEnv>,
+  { fleet }: HttpServices,
+  id: string,
+): Promise<Decider> {
   return caller.decider((await fleet.device(id)) ?? { id, labels: {} })
 }
 
 /** Answers with the device as the change left it. */
-export async function answerChanged(c: Context, id: string, change: EnrolmentChange, { fleet }: Ports) {
+export async function answerChanged(c: Context, id: string, change: EnrolmentChange, { fleet }: HttpServices) {
   if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
   if (change.enrolment === undefined) return answerUnknownDevice(c, id)
   const { deviceId } = change.enrolment

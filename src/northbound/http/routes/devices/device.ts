@@ -4,7 +4,7 @@ import type { DeviceStatus } from '../../../../fleet/device-status.js'
 
 const time = z.iso.datetime()
 
-const shownKey = z
+const keyFingerprint = z
   .object({
     type: z.string().openapi({ example: 'ssh-ed25519' }),
     fingerprint: z.string().openapi({ example: 'SHA256:uNiVztksCsDhcc0u9e8BrfXWIwGt9S1Qd0k4JcmH0uE' }),
@@ -17,9 +17,9 @@ export const deviceSchema = z
     id: z.string(),
     standing: z.enum(['configured', 'approved', 'pending', 'rejected']),
     pins: z
-      .array(shownKey.extend({ addedAt: time.nullable(), by: z.string() }))
+      .array(keyFingerprint.extend({ addedAt: time.nullable(), by: z.string() }))
       .openapi({ description: 'the keys that the device id is bound to' }),
-    presented: shownKey
+    presented: keyFingerprint
       .nullable()
       .openapi({ description: 'the key that it showed last, where nobody has decided on it' }),
     decision: z.object({ by: z.string(), at: time, how: z.string() }).nullable(),

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerUnknownDevice } from './change.js'
@@ -19,7 +19,7 @@ const route = createRoute({
   },
 })
 
-export function registerDisconnectDevice(api: Api, { fleet }: Ports): void {
+export function registerDisconnectDevice(api: Api, { fleet }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     if ((await fleet.device(id)) === undefined) return answerUnknownDevice(c, id)

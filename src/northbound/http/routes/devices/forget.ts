@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { changeProblems } from './change.js'
@@ -19,7 +19,7 @@ const route = createRoute({
   },
 })
 
-export function registerForgetDevice(api: Api, { enrolments }: Ports): void {
+export function registerForgetDevice(api: Api, { enrolments }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const change = await enrolments.forget(id, c.var.caller.user)

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
@@ -20,7 +20,7 @@ const route = createRoute({
   },
 })
 
-export function registerGetDevice(api: Api, { fleet, enrolments }: Ports): void {
+export function registerGetDevice(api: Api, { fleet, enrolments }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const [status, enrolment] = await Promise.all([fleet.device(id), enrolments.get(id)])

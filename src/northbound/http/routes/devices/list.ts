@@ -1,6 +1,6 @@
 import { createGiveWay } from '../../../../lib/give-way.js'
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { describeDevice, deviceSchema } from './device.js'
@@ -21,7 +21,7 @@ const route = createRoute({
   },
 })
 
-export function registerListDevices(api: Api, { fleet, enrolments }: Ports): void {
+export function registerListDevices(api: Api, { fleet, enrolments }: HttpServices): void {
   api.openapi(route, async (c) => {
     const [known, enrolled] = await Promise.all([fleet.devices(), enrolments.list()])
     const statuses = new Map(known.map((status) => [status.id, status]))

@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerChanged, changeProblems, deviceContent } from './change.js'
@@ -19,10 +19,10 @@ const route = createRoute({
   },
 })
 
-export function registerRejectDevice(api: Api, ports: Ports): void {
+export function registerRejectDevice(api: Api, services: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.reject(id, c.var.caller.user)
-    return answerChanged(c, id, change, ports)
+    const change = await services.enrolments.reject(id, c.var.caller.user)
+    return answerChanged(c, id, change, services)
   })
 }

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
@@ -26,10 +26,14 @@ const route = createRoute({
   },
 })
 
-export function registerRepinDevice(api: Api, ports: Ports): void {
+export function registerRepinDevice(api: Api, services: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
-    const change = await ports.enrolments.repin(id, await deciderOn(c, ports, id), c.req.valid('json').fingerprint)
-    return answerChanged(c, id, change, ports)
+    const change = await services.enrolments.repin(
+      id,
+      await deciderOn(c, services, id),
+      c.req.valid('json').fingerprint,
+    )
+    return answerChanged(c, id, change, services)
   })
 }

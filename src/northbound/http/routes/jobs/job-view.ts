@@ -25,7 +25,7 @@ export const jobSchema = z
 
 export const jobListSchema = z.object({ jobs: z.array(jobSchema) }).openapi('JobList')
 
-export function shownJob(job: Job, { read }: Pick<RightsOnThing, 'read'>): z.infer<typeof jobSchema> {
+export function toJobView(job: Job, { read }: Pick<RightsOnThing, 'read'>): z.infer<typeof jobSchema> {
   const { id, deviceId, owner, request, state, createdAt, expiresAt, startedAt, finishedAt, answer } = job
   return {
     id,

@@ -1,10 +1,10 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { rightsOnJob, visibleTo } from '../../rights.js'
-import { jobListSchema, jobSchema, shownJob } from './job-view.js'
+import { jobListSchema, jobSchema, toJobView } from './job-view.js'
 
 const jobId = z.object({
   id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'as the 202 gave it' }),
@@ -53,20 +53,20 @@ const remove = createRoute({
   },
 })
 
-export function registerJobs(api: Api, { jobs }: Ports): void {
+export function registerJobs(api: Api, { jobs }: HttpServices): void {
   api.openapi(list, async (c) => {
     const { device, state } = c.req.valid('query')
     const wanted = jobs
       .list()
       .filter((job) => (device ?? job.deviceId) === job.deviceId && (state ?? job.state) === job.state)
     const visible = await visibleTo(wanted, (job) => rightsOnJob(c.var.caller, job))
-    return c.json({ jobs: visible.map(({ thing, rights }) => shownJob(thing, rights)) }, 200)
+    return c.json({ jobs: visible.map(({ thing, rights }) => toJobView(thing, rights)) }, 200)
   })
   api.openapi(get, async (c) => {
     const { id } = c.req.valid('param')
     const job = jobs.get(id)
     const rights = job && (await rightsOnJob(c.var.caller, job))
-    return job !== undefined && rights?.see === true ? c.json(shownJob(job, rights), 200) : answerUnknown(c, id)
+    return job !== undefined && rights?.see === true ? c.json(toJobView(job, rights), 200) : answerUnknown(c, id)
   })
   api.openapi(remove, async (c) => {
     const { id } = c.req.valid('param')
@@ -76,7 +76,7 @@ export function registerJobs(api: Api, { jobs }: Ports): void {
     const removed = await jobs.remove(id)
     return removed === undefined
       ? answerProblem(c, 'job-running', { message: `job ${id} runs`, hint: 'wait for its answer' })
-      : c.json(shownJob(removed, rights), 200)
+      : c.json(toJobView(removed, rights), 200)
   })
 }
 

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element, type XmlElement } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { given, leaf, textSchema } from '../../rpc/parameters.js'
 import { registerOperation } from './operation-route.js'
 
@@ -27,8 +27,8 @@ export function buildCommit(parameters: z.output<typeof commitSchema>): XmlEleme
   )
 }
 
-export function registerCommit(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerCommit(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'commit',
     summary: 'Makes `candidate` the running configuration',
     bodyOptional: true,

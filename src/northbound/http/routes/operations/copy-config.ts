@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import {
   datastore,
   datastoreSchema,
@@ -13,8 +13,8 @@ import {
 } from '../../rpc/parameters.js'
 import { registerOperation } from './operation-route.js'
 
-export function registerCopyConfig(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerCopyConfig(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'copy-config',
     summary: 'Replaces a whole configuration by another',
     parameters: z.strictObject({

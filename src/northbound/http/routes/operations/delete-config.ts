@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { datastore, datastoreSchema } from '../../rpc/parameters.js'
 import { registerOperation } from './operation-route.js'
 
-export function registerDeleteConfig(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerDeleteConfig(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'delete-config',
     summary: 'Deletes a configuration other than `running`',
     parameters: z.strictObject({ target: datastoreSchema }),

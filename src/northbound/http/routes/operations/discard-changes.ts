@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi'
 import { operation } from '../../../../netconf/rpc.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { registerOperation } from './operation-route.js'
 
-export function registerDiscardChanges(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerDiscardChanges(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'discard-changes',
     summary: 'Makes `candidate` what is running',
     bodyOptional: true,

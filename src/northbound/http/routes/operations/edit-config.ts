@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element, type XmlElement } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { configOf, datastore, datastoreSchema, given, leaf, textSchema } from '../../rpc/parameters.js'
 import { InvalidField, payloadSchema } from '../../rpc/payload.js'
 import { registerOperation } from './operation-route.js'
@@ -42,8 +42,8 @@ export function buildEdit(
   )
 }
 
-export function registerEditConfig(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerEditConfig(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'edit-config',
     summary: 'Changes a configuration',
     parameters: editSchema.extend({ target: datastoreSchema }),

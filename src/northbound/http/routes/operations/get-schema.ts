@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { MONITORING_NS } from '../../../../netconf/xml/namespaces.js'
 import { element } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { textSchema } from '../../rpc/parameters.js'
 import { registerOperation, replyContent } from './operation-route.js'
 
-export function registerGetSchema(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerGetSchema(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'get-schema',
     summary: 'The text of a module (RFC 6022); the reply itself where XML or JSON is asked for',
     parameters: z.strictObject({

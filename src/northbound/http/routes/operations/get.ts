@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { filterOf, filterSchema, given, withDefaults, withDefaultsSchema } from '../../rpc/parameters.js'
 import { registerOperation } from './operation-route.js'
 
-export function registerGet(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerGet(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'get',
     summary: 'Configuration and state',
     bodyOptional: true,

@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { element } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { datastore, datastoreSchema } from '../../rpc/parameters.js'
 import { registerOperation } from './operation-route.js'
 
-export function registerLock(api: Api, ports: Ports): void {
-  registerOperation(api, ports, {
+export function registerLock(api: Api, services: HttpServices): void {
+  registerOperation(api, services, {
     name: 'lock',
     summary: 'Locks a configuration, on a session that the client has opened',
     parameters: z.strictObject({ target: datastoreSchema }),

@@ -5,7 +5,7 @@ import { stream } from 'hono/streaming'
 import { MAX_SELECTOR, patternsIn, selectionOf } from '../../../../access/authz/device-selection.js'
 import { createGiveWay } from '../../../../lib/give-way.js'
 import type { DeviceStatus } from '../../../../fleet/device-status.js'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
@@ -80,8 +80,8 @@ const route = createRoute({
  * `POST /api/v1/rpc`: the devices that the caller names and may use, so many at once, each answered as a call of its
  * own would be.
  */
-export function registerManyDevicesRpc(api: Api, ports: Ports): void {
-  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(ports)] }, async (c) => {
+export function registerManyDevicesRpc(api: Api, services: HttpServices): void {
+  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(services)] }, async (c) => {
     const wanted = manySchema.parse(validBody(c))
     if (wanted.ids === undefined && wanted.selectors === undefined && wanted.labels === undefined)
       return answerProblem(c, 'invalid-request', {
@@ -89,9 +89,9 @@ export function registerManyDevicesRpc(api: Api, ports: Ports): void {
         hint: 'give `ids`, `selectors` or `labels`; every device is `"selectors": ["*"]`',
         errors: [{ pointer: '#', detail: 'one of ids, selectors, labels is needed' }],
       })
-    const { maxSelectorPatterns } = ports.rpc.limits()
+    const { maxSelectorPatterns } = services.rpc.limits()
     if (patternsIn(wanted.selectors ?? []) > maxSelectorPatterns) {
-      ports.rpc.boundReached('max-selector-patterns')
+      services.rpc.boundReached('max-selector-patterns')
       const detail = `the selectors with * or ? have more than ${maxSelectorPatterns} characters together`
       return answerProblem(c, 'invalid-request', {
         message: `#/selectors: ${detail}`,
@@ -99,12 +99,12 @@ export function registerManyDevicesRpc(api: Api, ports: Ports): void {
         errors: [{ pointer: '#/selectors', detail }],
       })
     }
-    const timeout = timeoutOf(c, ports.rpc.limits())
+    const timeout = timeoutOf(c, services.rpc.limits())
     if (!timeout.ok) return timeout.response
     try {
       const prepared = preparedOf(wanted.rpc)
-      const ids = await chosenDevices(c, ports, wanted)
-      return answerLines(c, ports, { ...wanted, ids, prepared })
+      const ids = await chosenDevices(c, services, wanted)
+      return answerLines(c, services, { ...wanted, ids, prepared })
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -128,7 +128,7 @@ function preparedOf(payload: Payload): PreparedOperation {
 /** Those that are named one by one, known or not, and of those that are selected the ones that the caller may use. */
 async function chosenDevices(
   { var: { caller } }: Context<ApiEnv>,
-  { fleet }: Ports,
+  { fleet }: HttpServices,
   { ids = [], selectors = [], labels }: Wanted,
 ): Promise<readonly string[]> {
   const isSelected = selectionOf(selectors)
@@ -149,7 +149,7 @@ interface Lines extends Pick<Wanted, 'concurrency' | 'format'> {
   readonly prepared: PreparedOperation
 }
 
-function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
+function answerLines(c: Context<ApiEnv>, services: HttpServices, lines: Lines): Response {
   const { ids, prepared, concurrency, format } = lines
   const body = prepared.written.text
   const began = performance.now()
@@ -166,7 +166,7 @@ function answerLines(c: Context<ApiEnv>, ports: Ports, lines: Lines): Response {
     // One writer, so that a slow reader holds back the devices that are still to be asked.
     const askNext = async (): Promise<void> => {
       for (let id = ids[next++]; id !== undefined && !gone; id = ids[next++]) {
-        const answer = await askOne(c, ports, { deviceId: id, prepared, attributes: [], body, format })
+        const answer = await askOne(c, services, { deviceId: id, prepared, attributes: [], body, format })
         counted[answer.ok ? 'ok' : 'failed'] += 1
         await out.writeln(answer.line)
       }
@@ -184,11 +184,15 @@ interface AnswerLine {
 }
 
 /** The line of one device. A reply that is JSON stands in it as it is, because it may be long. */
-async function askOne(c: Context<ApiEnv>, ports: Ports, call: RpcCall & Pick<Wanted, 'format'>): Promise<AnswerLine> {
+async function askOne(
+  c: Context<ApiEnv>,
+  services: HttpServices,
+  call: RpcCall & Pick<Wanted, 'format'>,
+): Promise<AnswerLine> {
   const { deviceId } = call
   const began = performance.now()
-  const response = await answerRpc(c, ports, call)
-  const { maxJsonReplySize } = ports.rpc.limits()
+  const response = await answerRpc(c, services, call)
+  const { maxJsonReplySize } = services.rpc.limits()
   const read = await readBoundedAnswer(response, maxJsonReplySize)
   const answered = { device: deviceId, status: response.status, milliseconds: Math.round(performance.now() - began) }
   const withProblem = (problem: DeviceAnswer['problem'], status = answered.status): AnswerLine => ({

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { XmlElement } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { pointerTo } from '../../middleware/handle-failures.js'
 import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { answerProblem, problemResponses } from '../../problem.js'
@@ -104,15 +104,15 @@ export interface TypedOperation<Schema extends z.ZodType> {
 /** Registers an operation twice: as a call by itself, and on a session that the client has opened. */
 export function registerOperation<Schema extends z.ZodType>(
   api: Api,
-  ports: Ports,
+  services: HttpServices,
   operation: TypedOperation<Schema>,
 ): void {
-  registerAt(api, ports, operation, {
+  registerAt(api, services, operation, {
     path: `/api/v1/devices/{id}/${operation.name}`,
     operationId: `netconf${pascalCase(operation.name)}`,
     params: deviceIdParameter,
   })
-  registerAt(api, ports, operation, {
+  registerAt(api, services, operation, {
     path: `/api/v1/devices/{id}/sessions/{sid}/${operation.name}`,
     operationId: `netconf${pascalCase(operation.name)}OnSession`,
     params: sessionIdParameter,
@@ -127,7 +127,7 @@ interface Place {
 
 function registerAt<Schema extends z.ZodType>(
   api: Api,
-  ports: Ports,
+  services: HttpServices,
   {
     name,
     summary,
@@ -145,7 +145,7 @@ function registerAt<Schema extends z.ZodType>(
     method: 'post',
     path,
     ...needsOnDevice('rpc'),
-    middleware: [needsOnDevice('rpc').middleware, largeJson(ports)],
+    middleware: [needsOnDevice('rpc').middleware, largeJson(services)],
     operationId,
     tags: ['operations'],
     summary,
@@ -168,10 +168,10 @@ function registerAt<Schema extends z.ZodType>(
     const built = tryToBuild(() => build(parameters.parse(validBody(c))))
     if (!built.ok) return answerInvalidField(c, built.fault)
     const prepared = prepareOperation(built.operation)
-    if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), ports.rpc.boundReached)
+    if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), services.rpc.boundReached)
     const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
     const wanted = format !== undefined && asksForAnything(c) ? format : undefined
-    return answerRpc(c, ports, {
+    return answerRpc(c, services, {
       deviceId: id,
       prepared: prepared.value,
       attributes: [],

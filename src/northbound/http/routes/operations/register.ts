@@ -1,4 +1,4 @@
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { registerCloseDeviceSession } from '../device-sessions/close.js'
 import { registerGetDeviceSession } from '../device-sessions/get.js'
 import { registerOpenDeviceSession } from '../device-sessions/open.js'
@@ -19,23 +19,23 @@ import { registerUnlock } from './unlock.js'
 import { registerValidate } from './validate.js'
 
 /** RPCs on devices: by themselves, in transactions, and on sessions that their clients open. */
-export function registerOperations(api: Api, ports: Ports): void {
-  registerRpc(api, ports)
-  registerManyDevicesRpc(api, ports)
-  registerGet(api, ports)
-  registerGetConfig(api, ports)
-  registerEditConfig(api, ports)
-  registerCopyConfig(api, ports)
-  registerDeleteConfig(api, ports)
-  registerValidate(api, ports)
-  registerCommit(api, ports)
-  registerDiscardChanges(api, ports)
-  registerLock(api, ports)
-  registerUnlock(api, ports)
-  registerKillNetconfSession(api, ports)
-  registerGetSchema(api, ports)
-  registerTransaction(api, ports)
-  registerOpenDeviceSession(api, ports)
-  registerGetDeviceSession(api, ports)
-  registerCloseDeviceSession(api, ports)
+export function registerOperations(api: Api, services: HttpServices): void {
+  registerRpc(api, services)
+  registerManyDevicesRpc(api, services)
+  registerGet(api, services)
+  registerGetConfig(api, services)
+  registerEditConfig(api, services)
+  registerCopyConfig(api, services)
+  registerDeleteConfig(api, services)
+  registerValidate(api, services)
+  registerCommit(api, services)
+  registerDiscardChanges(api, services)
+  registerLock(api, services)
+  registerUnlock(api, services)
+  registerKillNetconfSession(api, services)
+  registerGetSchema(api, services)
+  registerTransaction(api, services)
+  registerOpenDeviceSession(api, services)
+  registerGetDeviceSession(api, services)
+  registerCloseDeviceSession(api, services)
 }

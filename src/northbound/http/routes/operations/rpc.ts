@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
@@ -24,7 +24,7 @@ const places = [
 ]
 
 /** Any RPC: `…/rpc`, by itself or on a session that the client has opened. */
-export function registerRpc(api: Api, ports: Ports): void {
+export function registerRpc(api: Api, services: HttpServices): void {
   for (const place of places) {
     const waits = mayBecomeJob(place.path)
     const route = createRoute({
@@ -54,10 +54,10 @@ export function registerRpc(api: Api, ports: Ports): void {
       },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {
-      const read = await readRpc(c, ports.rpc)
+      const read = await readRpc(c, services.rpc)
       if (!read.ok) return read.response
       const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
-      return answerRpc(c, ports, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })
+      return answerRpc(c, services, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })
     }
     registerStreamingRoute(api, route, handle)
   }

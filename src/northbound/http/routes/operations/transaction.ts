@@ -6,7 +6,7 @@ import { NETCONF_NS } from '../../../../netconf/xml/namespaces.js'
 import { operation } from '../../../../netconf/rpc.js'
 import { describeRpcError } from '../../../../netconf/rpc-error.js'
 import { childOf, element, type XmlElement } from '../../../../netconf/xml/xml-tree.js'
-import type { Api, ApiEnv, Ports } from '../../api.js'
+import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 import { answerProblem, answerRpcErrors, type Problem, stepSchema } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
@@ -18,7 +18,7 @@ import { type DeviceSession, openDeviceSession } from '../../../../rpc/device-se
 import { largeJson } from '../../rpc/large-json.js'
 import { InvalidField } from '../../rpc/payload.js'
 import { recordRpc } from '../../rpc/record-rpc.js'
-import { shownRpcError, statusOf } from '../../rpc/shown-rpc-error.js'
+import { toRpcErrorView, statusOf } from '../../rpc/shown-rpc-error.js'
 import { timeoutOf, waitOf } from '../../rpc/timeout.js'
 import {
   runTransaction,
@@ -75,13 +75,13 @@ const route = createRoute({
   },
 })
 
-export function registerTransaction(api: Api, ports: Ports): void {
-  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(ports)] }, async (c) => {
+export function registerTransaction(api: Api, services: HttpServices): void {
+  registerStreamingRoute(api, { ...route, middleware: [route.middleware, largeJson(services)] }, async (c) => {
     const wanted = transactionSchema.parse(validBody(c))
     const body = await c.req.text()
     try {
       const edits = wanted.edits.map((edit, index) => buildEdit('candidate', edit, ['edits', index]))
-      return await transact(c, ports, { ...wanted, built: edits }, body)
+      return await transact(c, services, { ...wanted, built: edits }, body)
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -91,7 +91,7 @@ export function registerTransaction(api: Api, ports: Ports): void {
 
 type Asked = Wanted & { readonly built: readonly XmlElement[] }
 
-async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: string): Promise<Response> {
+async function transact(c: Context<ApiEnv>, services: HttpServices, asked: Asked, body: string): Promise<Response> {
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
@@ -104,35 +104,35 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
   // Where only the device can tell its target, this is asked again once it has.
   const likely = planOf(asked, asked.target ?? 'candidate', asked.validate ?? false, false)
   const forbidden = asked.target === undefined ? undefined : forbiddenIn(likely, operations)
-  if (forbidden !== undefined) return answerForbidden(c, ports, forbidden)
-  const timeout = timeoutOf(c, ports.rpc.limits())
+  if (forbidden !== undefined) return answerForbidden(c, services, forbidden)
+  const timeout = timeoutOf(c, services.rpc.limits())
   if (!timeout.ok) return timeout.response
-  const wait = waitOf(c, ports.rpc.limits())
+  const wait = waitOf(c, services.rpc.limits())
   if (!wait.ok) return wait.response
   if (wait.milliseconds > 0) {
-    await ports.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
+    await services.fleet.whenAttached(deviceId, wait.milliseconds, c.req.raw.signal)
     // Minutes later the caller may have no right to it any more.
     const still = await c.var.caller.authorise(deviceId)
     if (!still.allowed) return answerRefused(c, still.refusal)
     ;({ operations } = still.permission)
   }
-  return ports.rpc.answers.once(c, deviceId, body, async () => {
+  return services.rpc.answers.once(c, deviceId, body, async () => {
     let happened = false
-    const response = await withSession(c, ports, deviceId, timeout.milliseconds, async (session) => {
+    const response = await withSession(c, services, deviceId, timeout.milliseconds, async (session) => {
       const able = transactionAbilities(session.capabilities)
       const target = asked.target ?? (able.candidate ? 'candidate' : 'running')
       const plan = planOf(asked, target, asked.validate ?? able.validate, able.rollbackOnError)
       const refused = forbiddenIn(plan, operations)
-      if (refused !== undefined) return answerForbidden(c, ports, refused)
+      if (refused !== undefined) return answerForbidden(c, services, refused)
       const end = await runTransaction(session, plan, {
-        patience: timeout.milliseconds,
+        stallTimeout: timeout.milliseconds,
         clientGone: c.req.raw.signal,
         onStep: (step) => {
           happened ||= step.operation.name === 'edit-config' && step.outcome !== 'invalid-request'
-          record(c, ports, deviceId, step, body.length)
+          record(c, services, deviceId, step, body.length)
         },
       })
-      return answerEnd(c, ports, deviceId, plan, end, timeout.milliseconds)
+      return answerEnd(c, services, deviceId, plan, end, timeout.milliseconds)
     })
     return { response, happened }
   })
@@ -140,24 +140,29 @@ async function transact(c: Context<ApiEnv>, ports: Ports, asked: Asked, body: st
 
 async function withSession(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   timeout: number,
   work: (session: DeviceSession) => Promise<Response>,
 ): Promise<Response> {
-  const unrecorded = ports.rpc.record.refusal()
+  const unrecorded = services.rpc.record.refusal()
   if (unrecorded !== undefined) return answerProblem(c, unrecorded.reason, unrecorded)
-  const entered = ports.rpc.gate.enter(deviceId, c.get('caller').principal)
-  if (!entered.ok) return answerFailure(c, ports, deviceId, entered.failure)
+  const entered = services.rpc.gate.enter(deviceId, c.get('caller').principal)
+  if (!entered.ok) return answerFailure(c, services, deviceId, entered.failure)
   try {
     const deadline = createCallDeadline(c.req.raw.signal, timeout)
-    const opening = await openDeviceSession(ports.fleet, deviceId, clientOf(c), deadline.signal, {
+    const opening = await openDeviceSession(services.fleet, deviceId, clientOf(c), deadline.signal, {
       span: c.var.span,
     })
     deadline.met()
     if (!opening.ok) {
       const late = opening.failure.cause === 'client-gone' && deadline.passed()
-      return await answerFailure(c, ports, deviceId, late ? deviceTimeout(deviceId, timeout, false) : opening.failure)
+      return await answerFailure(
+        c,
+        services,
+        deviceId,
+        late ? deviceTimeout(deviceId, timeout, false) : opening.failure,
+      )
     }
     try {
       return await work(opening.session)
@@ -213,21 +218,21 @@ function forbiddenIn(
 
 function answerEnd(
   c: Context<ApiEnv>,
-  ports: Ports,
+  services: HttpServices,
   deviceId: string,
   { target }: TransactionPlan,
   end: TransactionEnd,
   timeout: number,
 ): Response | Promise<Response> {
-  const steps = end.steps.map(shownStep)
+  const steps = end.steps.map(toStepView)
   if (end.failed === undefined) return c.json({ target, steps })
   if (end.failed === 'client-gone')
-    return answerFailure(c, ports, deviceId, { cause: 'client-gone', message: '', hint: '' })
+    return answerFailure(c, services, deviceId, { cause: 'client-gone', message: '', hint: '' })
   const { step, why } = end.failed
   const [first] = step.errors
   const said = first === undefined ? why : describeRpcError(first)
   const message = `${step.operation.name} failed: ${said}; ${consequence(end, target)}`
-  const more: Pick<Problem, 'rpc-errors' | 'steps'> = { steps, 'rpc-errors': step.errors.map(shownRpcError) }
+  const more: Pick<Problem, 'rpc-errors' | 'steps'> = { steps, 'rpc-errors': step.errors.map(toRpcErrorView) }
   const hint = end.undone === 'no' ? 'look at the device (get-config) before you send it again' : undefined
   if (step.outcome === 'rpc-error')
     return answerRpcErrors(c, statusOf(step.errors), { message, more, ...(hint === undefined ? {} : { hint }) })
@@ -255,7 +260,7 @@ function consequence({ undone, failed }: TransactionEnd, target: string): string
     : 'nothing was committed; the device discards and unlocks as it ends the session'
 }
 
-function shownStep({ operation: sent, outcome, milliseconds, errors, warnings }: TransactionStep) {
+function toStepView({ operation: sent, outcome, milliseconds, errors, warnings }: TransactionStep) {
   const { name, uses } = operationOf(sent)
   const told = [...errors, ...warnings]
   return {
@@ -263,21 +268,27 @@ function shownStep({ operation: sent, outcome, milliseconds, errors, warnings }:
     ...(uses[0] === undefined ? {} : { datastore: uses[0].datastore }),
     outcome,
     milliseconds,
-    ...(told.length === 0 ? {} : { 'rpc-errors': told.map(shownRpcError) }),
+    ...(told.length === 0 ? {} : { 'rpc-errors': told.map(toRpcErrorView) }),
   }
 }
 
-function record(c: Context<ApiEnv>, ports: Ports, deviceId: string, step: TransactionStep, octets: number): void {
+function record(
+  c: Context<ApiEnv>,
+  services: HttpServices,
+  deviceId: string,
+  step: TransactionStep,
+  bytes: number,
+): void {
   const { name, namespace, uses } = operationOf(step.operation)
-  recordRpc(c, ports, {
+  recordRpc(c, services, {
     ...clientOf(c),
     deviceId,
     operation: name,
     namespace,
     ...(uses[0] === undefined ? {} : { datastore: uses[0].datastore }),
     // The whole call's, once: an edit is the part that is long.
-    bytesFromClient: name === 'edit-config' ? octets : 0,
-    bytesFromDevice: step.octets,
+    bytesFromClient: name === 'edit-config' ? bytes : 0,
+    bytesFromDevice: step.bytes,
     durationSeconds: step.milliseconds / 1000,
     outcome: step.errors[0]?.tag ?? (step.outcome === 'ok' ? 'ok' : 'aborted'),
   })

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { rightsOnSession } from '../../rights.js'
@@ -18,7 +18,7 @@ const route = createRoute({
   },
 })
 
-export function registerKillSession(api: Api, { fleet }: Ports): void {
+export function registerKillSession(api: Api, { fleet }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { sid } = c.req.valid('param')
     const session = (await fleet.sessions()).find(({ id }) => id === sid)

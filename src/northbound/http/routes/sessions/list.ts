@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { describeSession, sessionSchema } from './session.js'
@@ -26,7 +26,7 @@ const route = createRoute({
   },
 })
 
-export function registerListSessions(api: Api, { fleet }: Ports): void {
+export function registerListSessions(api: Api, { fleet }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { device, user } = c.req.valid('query')
     const sessions = (await fleet.sessions()).filter(

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { LiveSession } from '../../../../fleet/live-session.js'
-import { shownRequest } from '../../../../fleet/describe-request.js'
+import { describeRequest } from '../../../../fleet/describe-request.js'
 
 /** A session that a client has on a device. */
 export const sessionSchema = z
@@ -23,7 +23,7 @@ export const sessionSchema = z
 export type SessionView = z.infer<typeof sessionSchema>
 
 /** A session as it may be known outside. */
-export function describeSession({ id, deviceId, client, request, openedAt, octets }: LiveSession): SessionView {
+export function describeSession({ id, deviceId, client, request, openedAt, bytes }: LiveSession): SessionView {
   const { user, source, via } = client
   return {
     id,
@@ -31,9 +31,9 @@ export function describeSession({ id, deviceId, client, request, openedAt, octet
     user,
     source,
     via,
-    request: { kind: request.kind, name: shownRequest(request) },
+    request: { kind: request.kind, name: describeRequest(request) },
     openedAt: openedAt.toISOString(),
-    bytesFromClient: octets.fromClient,
-    bytesFromDevice: octets.fromDevice,
+    bytesFromClient: bytes.fromClient,
+    bytesFromDevice: bytes.fromDevice,
   }
 }

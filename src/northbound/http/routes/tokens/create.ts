@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { samePrincipal } from '../../../../access/authz/principal.js'
 import type { WantedToken } from '../../../../access/authn/token-service.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import type { Caller } from '../../middleware/caller.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
@@ -45,7 +45,7 @@ const route = createRoute({
   },
 })
 
-export function registerCreateToken(api: Api, { tokens }: Ports): void {
+export function registerCreateToken(api: Api, { tokens }: HttpServices): void {
   api.openapi(route, async (c) => {
     const asked = c.req.valid('json')
     const { caller } = c.var

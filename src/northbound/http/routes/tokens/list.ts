@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { rightsOnToken, visibleTo } from '../../rights.js'
@@ -21,7 +21,7 @@ const route = createRoute({
   },
 })
 
-export function registerListTokens(api: Api, { tokens }: Ports): void {
+export function registerListTokens(api: Api, { tokens }: HttpServices): void {
   api.openapi(route, async (c) => {
     const now = new Date()
     const visible = await visibleTo(await tokens.list(), (token) => rightsOnToken(c.var.caller, token))

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi'
 import { unknownToken } from '../../../../access/authn/token-service.js'
-import type { Api, Ports } from '../../api.js'
+import type { Api, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { rightsOnToken } from '../../rights.js'
@@ -24,7 +24,7 @@ const route = createRoute({
   },
 })
 
-export function registerRevokeToken(api: Api, { tokens }: Ports): void {
+export function registerRevokeToken(api: Api, { tokens }: HttpServices): void {
   api.openapi(route, async (c) => {
     const { tokenId } = c.req.valid('param')
     const token = await tokens.get(tokenId)

@@ -18,8 +18,8 @@ export interface Asked {
   readonly text: string
   /** Answers it; the body of `<rpc-reply>`. */
   readonly answer: (body?: string) => void
-  /** Writes any octets instead. */
-  readonly write: (octets: string) => void
+  /** Writes any bytes instead. */
+  readonly write: (bytes: string) => void
   /** Ends its session without an answer. */
   readonly die: () => void
 }
@@ -61,8 +61,8 @@ export function deviceInMemory(): DeviceInMemory {
       ),
     )
     channel.on('error', () => undefined)
-    channel.on('data', (octets: Buffer) => {
-      decoder.push(octets)
+    channel.on('data', (bytes: Buffer) => {
+      decoder.push(bytes)
       for (let frame = decoder.next(); frame?.kind === 'message'; frame = decoder.next()) {
         const text = frame.bytes.toString()
         const id = /message-id="(\d+)"/.exec(text)?.[1]
@@ -112,10 +112,10 @@ export function deviceInMemory(): DeviceInMemory {
       linkEnd: () => (linkEnd === began ? undefined : linkEnd),
       close: () => void near.destroy(),
     }
-    const octets = { fromClient: 0, fromDevice: 0 }
+    const bytes = { fromClient: 0, fromDevice: 0 }
     const handle = {
       id: `session-${session}`,
-      octets,
+      bytes,
       carried: () => undefined,
       restsWhen: () => undefined,
       killed: new Promise<string>(() => undefined),

@@ -5,7 +5,7 @@ import { answerProblem } from '../problem.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
 
-/** Octets of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten milliseconds at most. */
+/** Bytes of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten milliseconds at most. */
 export const IS_LARGE = 128 * 1024
 
 /** Why something was not converted. `busy`: as many wait as may; `too-much`: it took too long, or more memory than there is for it. */
@@ -16,7 +16,7 @@ export type Converted<Kind extends ConversionKind> =
   | { readonly ok: false; readonly why: NotConverted }
 
 /** Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do. */
-export interface ConversionDesk {
+export interface ConversionService {
   readonly readRpc: (who: Principal, input: Conversions['read-rpc']['input']) => Promise<Converted<'read-rpc'>>
   readonly takePayloadsOut: (
     who: Principal,
@@ -38,7 +38,7 @@ export interface ConversionOptions {
   readonly limits: () => Pick<CallLimits, 'maxConversions' | 'conversionTimeout' | 'conversionMemory'>
   /** Told of each that was refused. */
   readonly refused?: (why: NotConverted) => void
-  /** @param memory octets of heap that the thread has */
+  /** @param memory bytes of heap that the thread has */
   readonly start?: (memory: number) => ConversionThread
 }
 
@@ -52,7 +52,11 @@ interface Waiting {
   readonly settle: (converted: Converted<ConversionKind>) => void
 }
 
-export function createConversionDesk({ limits, refused, start = startThread }: ConversionOptions): ConversionDesk {
+export function createConversionService({
+  limits,
+  refused,
+  start = startThread,
+}: ConversionOptions): ConversionService {
   const queue: Waiting[] = []
   let working: Waiting | undefined
   let thread: ConversionThread | undefined
