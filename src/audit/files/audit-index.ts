@@ -133,7 +133,7 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
 }
 
 function startThread(options: ThreadOptions): IndexThread {
-  const worker = new Worker(new URL('record-worker.js', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('index-worker.js', import.meta.url), { workerData: options })
   worker.unref()
   return worker
 }

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { serveAuditIndex, type ThreadOptions } from './index-thread.js'
 
-// The thread that record-index.ts starts.
+// The thread that audit-index.ts starts.
 if (parentPort !== null) serveAuditIndex(parentPort, workerData as ThreadOptions)
