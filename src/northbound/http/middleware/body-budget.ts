@@ -11,6 +11,13 @@ export interface Reservation {
   release(): void
 }
 
+/** What a call may send. */
+export interface BodyBounds {
+  /** Bytes of its body. */
+  readonly longest: number
+  readonly budget: BodyBudget
+}
+
 /** How many times what is free one user may hold: alone nine tenths of all. */
 const TIMES_FREE = 9
 

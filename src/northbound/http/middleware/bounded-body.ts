@@ -1,15 +1,8 @@
 import type { Context, MiddlewareHandler, Next } from 'hono'
 import { principalKey } from '../../../access/authz/principal.js'
 import type { ApiEnv } from '../api.js'
-import type { BodyBudget, Reservation } from './body-budget.js'
+import type { BodyBounds, BodyBudget, Reservation } from './body-budget.js'
 import { answerProblem } from '../problem.js'
-
-/** What a call may send. */
-export interface BodyBounds {
-  /** Bytes of its body. */
-  readonly longest: number
-  readonly budget: BodyBudget
-}
 
 /**
  * Refuses a body that says that it is longer than so many bytes. Nothing is read here: who calls is not known yet, and `receiveBody` reads it then.

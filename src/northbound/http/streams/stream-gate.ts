@@ -1,15 +1,8 @@
 import type { Context } from 'hono'
 import { principalKey } from '../../../access/authz/principal.js'
-import { createFairShare, type FairShare, USER_SHARES } from '../../../net/fair-share.js'
+import { createFairShare, USER_SHARES } from '../../../net/fair-share.js'
 import type { ApiEnv, HttpServices } from '../api.js'
 import { answerProblem } from '../problem.js'
-
-/** How many event streams are open. */
-export interface StreamCount {
-  open: number
-  /** Whose they are. */
-  shares?: FairShare
-}
 
 type Entrance = { readonly ok: true; readonly leave: () => void } | { readonly ok: false; readonly response: Response }
 
