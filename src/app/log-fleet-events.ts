@@ -1,4 +1,5 @@
-import { isOverloadRefusal, partyOf } from '../fleet/overload-refusal.js'
+import { partyOf } from '../fleet/refusal-party.js'
+import { IDENTITY_CONTESTED_HINT, isOverloadRefusal } from '../fleet/refusals/call-home.js'
 import type { FleetEmitter } from '../fleet/events.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { LinkEnd } from '../fleet/link.js'
@@ -48,7 +49,7 @@ export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): 
         otherSource,
         turnedAway,
         reason: 'identity-contested',
-        hint: 'two devices have this id and key (a cloned image, a spare), or one calls this bridge twice (two outbound-ssh clients): give each its own id and key, or take one call away',
+        hint: IDENTITY_CONTESTED_HINT,
       },
       `two live links of ${JSON.stringify(deviceId)} replaced each other again and again: the one from ${source} stays while it answers, the one from ${otherSource} was turned away`,
     )

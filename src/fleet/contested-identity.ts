@@ -1,6 +1,6 @@
 import { inBackground } from '../lib/background.js'
-import type { LinkRefusal } from './events.js'
 import type { Link } from './link.js'
+import { callHomeRefusal, type LinkRefusal } from './refusals/call-home.js'
 
 /** That two live links of one identity were there, as it may be shown. */
 export interface Contest {
@@ -20,7 +20,7 @@ const OF_ONE_DEVICE = 2
 export interface Challenger {
   readonly link: Link
   readonly attach: () => void
-  readonly rejectSession: (contest: Contest) => void
+  readonly reject: (contest: Contest) => void
 }
 
 /** Decides whether the newest proven link of one identity replaces the one that is there. */
@@ -46,7 +46,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
   const note = (): void => {
     replacements = [...replacements.filter((at) => at > now() - WINDOW), now()].slice(-OF_ONE_DEVICE - 1)
   }
-  const rejectSession = (old: Link, challenger: Challenger): void => {
+  const reject = (old: Link, challenger: Challenger): void => {
     const at = new Date(now())
     contest = {
       turnedAway: (contest?.turnedAway ?? 0) + 1,
@@ -54,7 +54,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       since: contest?.since ?? at,
       last: at,
     }
-    challenger.rejectSession(contest)
+    challenger.reject(contest)
   }
   const leave = (): Challenger | undefined => {
     clearTimeout(timer)
@@ -74,7 +74,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       const challenger = leave()
       if (challenger === undefined) return
       note()
-      if (answered) rejectSession(old, challenger)
+      if (answered) reject(old, challenger)
       else challenger.attach()
     }, wait())
   }
@@ -93,7 +93,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
       })
       inBackground('fleet', gone)
       if (earlier === undefined) return watchOver(old)
-      rejectSession(old, earlier)
+      reject(old, earlier)
     },
     vacant: () => leave()?.attach(),
     contest: () => contest,
@@ -102,11 +102,5 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
 
 /** Why a proven link was turned away. */
 export function identityContested({ deviceId, source }: Link, { sources: [living] }: Contest): LinkRefusal {
-  return {
-    deviceId,
-    source,
-    reason: 'identity-contested',
-    message: `proved to be ${JSON.stringify(deviceId)}, whose link from ${living} is alive: they replaced each other again and again`,
-    hint: 'two devices have this id and key (a cloned image, a spare), or one calls this bridge twice (two outbound-ssh clients): give each its own id and key, or take one call away',
-  }
+  return { deviceId, source, ...callHomeRefusal('identity-contested', deviceId, living) }
 }

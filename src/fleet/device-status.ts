@@ -1,6 +1,7 @@
 import type { Contest } from './contested-identity.js'
 import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
-import type { AttachedLink, LinkRefusal } from './events.js'
+import type { AttachedLink } from './events.js'
+import type { LinkRefusal } from './refusals/call-home.js'
 import type { Device } from './fleet.js'
 import type { HeldSessionView } from './held-session.js'
 import type { Link, LinkEnd } from './link.js'

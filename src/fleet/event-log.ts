@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { partyOf } from './overload-refusal.js'
+import { partyOf } from './refusal-party.js'
 import type { FleetEmitter } from './events.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 

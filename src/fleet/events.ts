@@ -1,20 +1,10 @@
 import { EventEmitter } from 'node:events'
 import type { Contest } from './contested-identity.js'
 import type { ChannelLoss, LinkEnd } from './link.js'
+import type { LinkRefusal } from './refusals/call-home.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 import type { SessionRefusal } from './session-refusal.js'
-
-/** Why a call-home connection did not become a link. */
-export interface LinkRefusal {
-  /** A stable word for logs and metrics, such as `wrong-hmac`. */
-  readonly reason: string
-  readonly message: string
-  readonly hint: string
-  readonly source: string
-  /** The device id that was claimed, where one was. */
-  readonly deviceId?: string
-}
 
 export interface AttachedLink {
   readonly deviceId: string

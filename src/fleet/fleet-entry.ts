@@ -1,5 +1,5 @@
 import type { IdentityGuard } from './contested-identity.js'
-import type { LinkRefusal } from './events.js'
+import type { LinkRefusal } from './refusals/call-home.js'
 import type { Device } from './fleet.js'
 import type { HeldSession } from './held-session.js'
 import type { LinkAdmission } from './link-admission.js'

@@ -2,12 +2,13 @@ import { inBackground } from '../lib/background.js'
 import { type Contest, createIdentityGuard, identityContested } from './contested-identity.js'
 import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import { described, type DeviceStatus, type LinkStatus } from './device-status.js'
-import { createFleetEmitter, type FleetEmitter, type LinkRefusal } from './events.js'
+import { createFleetEmitter, type FleetEmitter } from './events.js'
+import type { LinkRefusal } from './refusals/call-home.js'
 import type { Attachment, FleetEntry } from './fleet-entry.js'
 import type { HeldSession } from './held-session.js'
 import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from './link-admission.js'
 import { letGoWhenDone } from './let-go.js'
-import { channelsUnanswered, letGo, noLongerProven, removed, shutDown } from './link-end.js'
+import { linkEnd } from './refusals/link-ends.js'
 import type { ChannelLoss, ChannelRequest, DeviceChannel, Link, LinkEnd } from './link.js'
 import type { LiveSession, CarriedBytes } from './live-session.js'
 import { mostLostChannels, mostSessions } from './most-sessions.js'
@@ -167,11 +168,11 @@ export function createFleet(options: {
       }
       entry.device = device
       if (entry.attachment !== undefined) adapt(entry.attachment, device)
-      if (entry.attachment?.link.stillProven() === false) entry.attachment.link.end(noLongerProven)
+      if (entry.attachment?.link.stillProven() === false) entry.attachment.link.end(linkEnd('no-longer-proven'))
     }
     for (const [id, entry] of entries) {
       if (kept.has(id)) continue
-      entry.attachment?.link.end(removed)
+      entry.attachment?.link.end(linkEnd('removed'))
       entries.delete(id)
       entry.guard?.vacant()
       wakeAll(entry)
@@ -184,14 +185,14 @@ export function createFleet(options: {
 
   /** Why a link has no place in the fleet, where it has none. */
   const unwanted = (link: Link, entry: FleetEntry | undefined): LinkEnd | undefined => {
-    if (closed) return shutDown
-    if (entry === undefined) return removed
-    return link.stillProven() ? undefined : noLongerProven
+    if (closed) return linkEnd('shutdown')
+    if (entry === undefined) return linkEnd('removed')
+    return link.stillProven() ? undefined : linkEnd('no-longer-proven')
   }
   const attach: Fleet['attach'] = (link, held) => {
     const entry = entries.get(link.deviceId)
     const end = unwanted(link, entry)
-    if (end !== undefined || entry === undefined) return link.end(end ?? removed)
+    if (end !== undefined || entry === undefined) return link.end(end ?? linkEnd('removed'))
     const old = entry.attachment
     if (old === undefined) return takeIn(entry, link, held)
     entry.guard ??= createIdentityGuard(() => limits.replaceWait, now)
@@ -199,7 +200,7 @@ export function createFleet(options: {
       link,
       // It may have waited for the answer of the older link, and things may have changed meanwhile.
       attach: () => (entry.attachment === old ? replace(entry, link, held) : attach(link, held)),
-      rejectSession: (contest) => rejectSession(link, contest),
+      reject: (contest) => rejectLink(link, contest),
     })
   }
   const replace = (entry: FleetEntry, link: Link, held: HeldSession | undefined): void => {
@@ -207,9 +208,9 @@ export function createFleet(options: {
     if (end !== undefined) return link.end(end)
     takeIn(entry, link, held)
   }
-  const rejectSession = (link: Link, contest: Contest): void => {
+  const rejectLink = (link: Link, contest: Contest): void => {
     const refusal = identityContested(link, contest)
-    link.end({ reason: 'identity-contested', message: refusal.message })
+    link.end(linkEnd('identity-contested', refusal.message))
     refuse(refusal)
     events.emit('contested', { deviceId: link.deviceId, ...contest })
   }
@@ -229,7 +230,7 @@ export function createFleet(options: {
       const sessions = old.admission?.slots.taken() ?? 0
       events.emit('replaced', { ...described(link), oldSource: old.link.source, sessions })
       old.admission?.close()
-      old.link.end({ reason: 'replaced', message: `the device dialled in again from ${link.source}` })
+      old.link.end(linkEnd('replaced', link.source))
     }
     const most = mostSessions(entry.device, link.software)
     if (most < entry.device.maxSessions) events.emit('sessions-limited', { ...described(link), mostSessions: most })
@@ -259,7 +260,7 @@ export function createFleet(options: {
       letGo: async () => {
         await held?.giveWay(LEAVE_TIMEOUT)
         if (busy()) held?.comeBack()
-        else link.end(letGo)
+        else link.end(linkEnd('let-go'))
       },
     })
     inBackground('fleet', link.ended.then(stop))
@@ -270,7 +271,7 @@ export function createFleet(options: {
     events.emit('channel-lost', { ...described(link), loss, lost })
     if (lost < mostLostChannels(device, limits.maxLostChannels, link.software)) return
     // Whether a device that says nothing at all is there is for the keepalive to judge, which knows for whom it may be busy.
-    if (link.mayBeBusy?.() !== true) link.end(channelsUnanswered(lost))
+    if (link.mayBeBusy?.() !== true) link.end(linkEnd('channels-unanswered', lost))
   }
 
   const opener = createSessionOpener({
@@ -329,7 +330,7 @@ export function createFleet(options: {
     endSession: async (id, by) => register.kill(id, by),
     disconnect: async (deviceId, by) => {
       const link = entries.get(deviceId)?.attachment?.link
-      link?.end({ reason: 'disconnected', message: `disconnected by ${by}` })
+      link?.end(linkEnd('disconnected', by))
       return link !== undefined
     },
     counts: async () => {
@@ -356,7 +357,7 @@ export function createFleet(options: {
       closed = true
       stopEndingIdle()
       for (const entry of entries.values()) {
-        entry.attachment?.link.end(shutDown)
+        entry.attachment?.link.end(linkEnd('shutdown'))
         entry.guard?.vacant()
         wakeAll(entry)
       }

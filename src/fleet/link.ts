@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream'
+import type { LinkEndReason } from './refusals/link-ends.js'
 
 /** What a session's channel is opened for on the device. */
 export type ChannelPurpose =
@@ -77,21 +78,6 @@ export type ChannelOpening =
 
 /** What a device left unanswered: that a channel be opened, with what it is for, or that it be closed. */
 export type ChannelLoss = 'open' | 'close'
-
-export const LINK_END_REASONS = [
-  'lost',
-  'replaced',
-  'keepalive-timeout',
-  'identity-contested',
-  'channels-unanswered',
-  'disconnected',
-  'let-go',
-  'no-longer-proven',
-  'removed',
-  'shutdown',
-] as const
-
-export type LinkEndReason = (typeof LINK_END_REASONS)[number]
 
 export interface LinkEnd {
   readonly reason: LinkEndReason

@@ -5,7 +5,7 @@ import type { FleetEmitter } from './events.js'
 import type { Fleet, FleetLimits, SessionOpening } from './fleet.js'
 import type { Attachment, FleetEntry } from './fleet-entry.js'
 import type { LinkAdmission } from './link-admission.js'
-import { channelsUnanswered } from './link-end.js'
+import { linkEnd } from './refusals/link-ends.js'
 import { mostSessions } from './most-sessions.js'
 import {
   cancelled,
@@ -168,7 +168,7 @@ export function createSessionOpener({
       }
       const lost = link.lostChannels()
       // Its sessions are taken by channels that it never closes; nobody is on the link who would be cut off.
-      if (lost > 0 && slots.taken() === 0) link.end(channelsUnanswered(lost))
+      if (lost > 0 && slots.taken() === 0) link.end(linkEnd('channels-unanswered', lost))
       lastRefusal = `the device opens no further channel (${opening.message})`
       events.emit('crowded', { deviceId })
       if (now() - began + REFUSED_CHANNEL_RETRY > limits().sessionWait)

@@ -1,5 +1,5 @@
 import { ago } from './ago.js'
-import type { LinkRefusal } from './events.js'
+import type { LinkRefusal } from './refusals/call-home.js'
 import type { ChannelRequest, LinkEnd } from './link.js'
 import { describeRequest } from './describe-request.js'
 

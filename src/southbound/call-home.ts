@@ -5,6 +5,8 @@ import type { Fleet } from '../fleet/fleet.js'
 import { workOn } from '../lib/current-work.js'
 import type { Rank } from '../lib/fair-queue.js'
 import type { Call } from '../ssh/admission.js'
+import { linkEnd } from '../fleet/refusals/link-ends.js'
+import { callHomeRefusal, type CallHomeRefusal } from '../fleet/refusals/call-home.js'
 import { strangerText } from '../lib/stranger-text.js'
 import type { Keepalive } from '../ssh/keepalive.js'
 import type { Log } from '../telemetry/log.js'
@@ -22,7 +24,6 @@ import type { ChannelLimits } from './ssh/device-channels.js'
 import { holdSession } from './ssh/held-session.js'
 import { readClaim } from './ssh/initiation.js'
 import type { Login } from './ssh/login.js'
-import type { Refusal } from './refusal.js'
 import { noLongerProven, openSshLink, type SshLinkOptions } from './ssh/ssh-link.js'
 import { stopwatch } from '../lib/stopwatch.js'
 import { watchWaiting } from './waiting-connection.js'
@@ -45,7 +46,7 @@ export interface Admitted {
   readonly call: Call
   readonly network: string
   /** Told of its refusal before anybody else; gives what is told then. */
-  readonly refused: (refusal: Refusal) => Refusal
+  readonly refused: (refusal: CallHomeRefusal) => CallHomeRefusal
 }
 
 /** Bounds on one call-home connection; times in milliseconds. */
@@ -68,7 +69,7 @@ export async function receiveCall(
   { fleet, service, seenDevices, anchors, credentialsFor, keepalive, metrics, log }: CallHome,
   limits: CallHomeLimits,
 ): Promise<void> {
-  const refuse = (found: Refusal, claimed?: string, key?: Buffer): void => {
+  const refuse = (found: CallHomeRefusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
     const refusal = refused(found)
     const deviceId = refusal.deviceId ?? claimed
@@ -137,7 +138,7 @@ export async function receiveCall(
   const gone = (): boolean => {
     if (link.stillProven()) return false
     const refusal = noLongerProven(verdict.deviceId, judge(key))
-    link.end({ reason: 'no-longer-proven', message: refusal.message })
+    link.end(linkEnd('no-longer-proven', refusal.message))
     fail(refusal, claimed, key)
     return true
   }
@@ -176,18 +177,10 @@ async function waitForPlace(socket: Socket, call: Call, rank: Rank): ReturnType<
   return outcome
 }
 
-function notBegun(outcome: 'timeout' | 'gone', seconds: number): Refusal {
-  if (outcome === 'gone')
-    return {
-      reason: 'closed-early',
-      message: 'closed while it waited for its handshake',
-      hint: 'the device dials again by itself; see homeport_handshakes for how many wait',
-    }
-  return {
-    reason: 'queue-timeout',
-    message: `waited ${Math.round(seconds)} s for its handshake`,
-    hint: 'the device dials again by itself; if this lasts, see homeport_handshakes, or raise call-home.queue-timeout',
-  }
+function notBegun(outcome: 'timeout' | 'gone', seconds: number): CallHomeRefusal {
+  return outcome === 'gone'
+    ? callHomeRefusal('closed-early', 'while it waited for its handshake')
+    : callHomeRefusal('queue-timeout', seconds)
 }
 
 async function loginFor(deviceId: string, credentials: Credentials | undefined, log: Log): Promise<Login> {
@@ -202,11 +195,6 @@ async function loginFor(deviceId: string, credentials: Credentials | undefined, 
   return { username, keys, ...(password === undefined ? {} : { password }) }
 }
 
-function unsupportedHostKey(claim: Claim): Refusal {
-  const announced = claim.form === 'junos' ? claim.hostKey?.type : undefined
-  return {
-    reason: 'unsupported-host-key',
-    message: `announced a host key of type ${announced ?? 'unknown'}, which is not accepted`,
-    hint: 'give the device an Ed25519, ECDSA or RSA host key',
-  }
+function unsupportedHostKey(claim: Claim): CallHomeRefusal {
+  return callHomeRefusal('unsupported-host-key', claim.form === 'junos' ? claim.hostKey?.type : undefined)
 }

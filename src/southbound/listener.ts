@@ -1,14 +1,14 @@
 import { inBackground } from '../lib/background.js'
+import { callHomeRefusal, type CallHomeRefusal, offenceOf } from '../fleet/refusals/call-home.js'
 import { createServer, type Server, type Socket } from 'node:net'
-import type { Offence, Penalties } from '../lib/penalties.js'
+import type { Penalties } from '../lib/penalties.js'
 import { networkOf } from '../net/source-network.js'
-import { type AdmissionLimits, createAdmission, type Entry, type HandshakeCounts } from '../ssh/admission.js'
+import { type AdmissionLimits, createAdmission, type HandshakeCounts } from '../ssh/admission.js'
 import { createKeepalive } from '../ssh/keepalive.js'
 import { sshListenerOptions } from '../net/listener-options.js'
 import { sourceOf } from '../net/source.js'
 import { createSeenDevices } from './seen-devices.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
-import type { Refusal } from './refusal.js'
 
 export interface CallHomeListener {
   readonly server: Server
@@ -53,28 +53,28 @@ export function createCallHomeListener(
     const network = networkOf(socket.remoteAddress ?? '')
     callHome.metrics.connected()
     /** At once, before anything is read: a refused call costs next to nothing. */
-    const rejectSession = (refusal: Refusal): void => {
+    const rejectCall = (refusal: CallHomeRefusal): void => {
       socket.destroy()
       callHome.fleet.refuse({ ...refusal, source })
     }
     const familiar = seenDevices.hasSeen(network)
     // From where a device has attached, others may do wrong: a site has one address.
     const left = familiar ? 0 : penalties.left(network)
-    if (left > 0) return rejectSession(penalised(left))
+    if (left > 0) return rejectCall(callHomeRefusal('penalised', Math.ceil(left / 1000)))
     let hasGivenWay = false
     const entry = admission.enter(network, familiar, () => {
       hasGivenWay = true
       socket.destroy()
     })
-    if (!entry.ok) return rejectSession(noRoom(entry.cause))
+    if (!entry.ok) return rejectCall(callHomeRefusal(entry.cause))
     calls.add(socket)
     const admitted = {
       call: entry.call,
       network,
-      refused: (refusal: Refusal) => {
-        const offence = OFFENCE_OF[refusal.reason]
+      refused: (refusal: CallHomeRefusal) => {
+        const offence = offenceOf(refusal.reason)
         if (offence !== undefined && !hasGivenWay && !seenDevices.hasSeen(network)) penalties.punish(network, offence)
-        return hasGivenWay ? gaveWay : refusal
+        return hasGivenWay ? callHomeRefusal('gave-way') : refusal
       },
     }
     const received = receiveCall(socket, source, admitted, { ...callHome, seenDevices, keepalive }, limits)
@@ -102,40 +102,3 @@ export function createCallHomeListener(
 
 // Not made for each socket: it would keep what a call needs for as long as the link that came of it.
 const heardByClose = (): void => undefined
-
-/** What a source is penalised for; a device that nobody approved or whose key changed calls on and on, and does nothing wrong by it. */
-const OFFENCE_OF: Readonly<Record<string, Offence>> = {
-  'not-ssh': 'garbage',
-  'ssh-client': 'unfinished',
-  'initiation-malformed': 'garbage',
-  'initiation-too-long': 'garbage',
-  'initiation-timeout': 'timeout',
-  'handshake-timeout': 'timeout',
-  'bad-host-key-signature': 'garbage',
-  'handshake-failed': 'unfinished',
-}
-
-const gaveWay: Refusal = {
-  reason: 'gave-way',
-  message: 'sent nothing while others had no room',
-  hint: 'a device dials again by itself; raise call-home.max-queued-handshakes if this lasts',
-}
-
-function penalised(left: number): Refusal {
-  return {
-    reason: 'penalised',
-    message: `calls from there are refused for ${Math.ceil(left / 1000)} s more`,
-    hint: 'garbage came from there, or nothing, again and again; if devices share the address, name it in sources.penalties.exempt',
-  }
-}
-
-function noRoom(cause: Extract<Entry, { ok: false }>['cause']): Refusal {
-  return {
-    reason: cause,
-    message:
-      cause === 'too-many-handshakes'
-        ? 'too many call-home connections wait for their handshake already'
-        : 'this source has more than its share of the call-home connections that wait for their handshake',
-    hint: 'a device dials again by itself; raise call-home.max-queued-handshakes if this lasts',
-  }
-}

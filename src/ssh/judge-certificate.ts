@@ -1,8 +1,9 @@
 import { type Certificate, type CertificateRole, forever } from './certificate.js'
 import { fingerprintOf } from './public-key.js'
+import type { Refusal } from '../lib/refusal.js'
 import { verifySignature } from './signature.js'
 
-/** Why a certificate is refused. The words are stable: they stand in logs and metrics. */
+/** Why a certificate of either role is refused. The words are stable: they stand in logs and metrics. */
 export type CertificateRefusalReason =
   | 'untrusted-ca'
   | 'weak-ca-signature'
@@ -14,15 +15,9 @@ export type CertificateRefusalReason =
   | 'unknown-critical-option'
   | 'no-principals'
   | 'wrong-principal'
-  | 'malformed-option'
-  | 'wrong-source-address'
-  | 'forced-command'
 
-export type CertificateRefusal = {
+export type CertificateRefusal<Reason extends string = CertificateRefusalReason> = Refusal<Reason> & {
   readonly accepted: false
-  readonly reason: CertificateRefusalReason
-  readonly message: string
-  readonly hint: string
 }
 
 export type CertificateVerdict = { readonly accepted: true; readonly certificate: Certificate } | CertificateRefusal
@@ -115,7 +110,11 @@ export function judgeCertificate(certificate: Certificate, policy: CertificatePo
 }
 
 /** A refusal of a certificate, for judgements that ask more than `judgeCertificate`. */
-export function refuseCertificate(reason: CertificateRefusalReason, message: string, hint: string): CertificateRefusal {
+export function refuseCertificate<Reason extends string>(
+  reason: Reason,
+  message: string,
+  hint: string,
+): CertificateRefusal<Reason> {
   return { accepted: false, reason, message, hint }
 }
 

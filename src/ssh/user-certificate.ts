@@ -1,6 +1,11 @@
 import { parseNetworks, within } from '../net/ip.js'
 import type { Certificate } from './certificate.js'
-import { type CertificateRefusal, judgeCertificate, refuseCertificate } from './judge-certificate.js'
+import {
+  type CertificateRefusal,
+  type CertificateRefusalReason,
+  judgeCertificate,
+  refuseCertificate,
+} from './judge-certificate.js'
 import { createWireReader } from './wire-reader.js'
 
 export interface UserCertificatePolicy {
@@ -16,6 +21,13 @@ export interface UserCertificatePolicy {
   readonly revocation?: (certificate: Certificate) => string | undefined
 }
 
+/** Why a user's certificate is refused: what may be wrong with any, and what its critical options ask. */
+export type UserCertificateRefusalReason =
+  | CertificateRefusalReason
+  | 'malformed-option'
+  | 'wrong-source-address'
+  | 'forced-command'
+
 export type UserCertificateVerdict =
   | {
       readonly accepted: true
@@ -23,7 +35,7 @@ export type UserCertificateVerdict =
       /** The only thing that the user may run. */
       readonly forcedCommand?: string
     }
-  | CertificateRefusal
+  | CertificateRefusal<UserCertificateRefusalReason>
 
 /** Judges a certificate that a user logs in with, and what its critical options `source-address` and `force-command` ask (PROTOCOL.certkeys). */
 export function judgeUserCertificate(certificate: Certificate, policy: UserCertificatePolicy): UserCertificateVerdict {

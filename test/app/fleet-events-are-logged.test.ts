@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { logFleetEvents } from '../../src/app/log-fleet-events.js'
 import { createFleetEmitter } from '../../src/fleet/events.js'
+import type { CallHomeRefusalReason } from '../../src/fleet/refusals/call-home.js'
 import { createLog } from '../../src/telemetry/log.js'
 
 const link = { deviceId: 'router1', source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
@@ -76,7 +77,8 @@ describe('what happens in the fleet is logged', () => {
     const events = createFleetEmitter()
     const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) })
     logFleetEvents(events, log, () => now)
-    const refuse = (reason: string) => events.emit('refused', { reason, message: 'm', hint: 'h', source: 's' })
+    const refuse = (reason: CallHomeRefusalReason) =>
+      events.emit('refused', { reason, message: 'm', hint: 'h', source: 's' })
     for (let count = 0; count < 1000; count += 1) refuse('too-many-handshakes')
     expect(lines).toHaveLength(10)
     now = 10_000

@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { LINK_END_REASONS } from '../../src/fleet/link.js'
+import { reasonsOf } from '../../src/lib/refusal.js'
+import { CALL_HOME_REFUSALS } from '../../src/fleet/refusals/call-home.js'
+import { LINK_END_REASONS } from '../../src/fleet/refusals/link-ends.js'
 
 const root = join(import.meta.dirname, '../..')
 const page = (name: string): string => readFileSync(join(root, 'docs', name), 'utf8')
@@ -34,7 +36,8 @@ function wordsOfTypes(texts: readonly string[], name: RegExp): readonly string[]
 }
 
 const rooms = sources('southbound', 'fleet', 'trust', 'access', 'northbound')
-const reasons = new Set([
+const reasons = new Set<string>([
+  ...reasonsOf(CALL_HOME_REFUSALS),
   ...words(rooms, /\breason(?::| =) '([a-z][a-z0-9-]*)'/g),
   ...words(rooms, /\brefuse\(\s*'([a-z]+(?:-[a-z]+)*)'/g),
   ...wordsOfTypes(rooms, /Reason$/),
@@ -76,7 +79,9 @@ describe('every refusal', () => {
   })
 
   it('in the tables of docs/troubleshooting.md is one that the code knows', () => {
-    const known = sources('southbound', 'fleet', 'trust', 'access', 'northbound', 'ssh', 'cli').join('\n')
+    const known =
+      [...reasons].map((reason) => `'${reason.replace(/^certificate-/, '')}'`).join('\n') +
+      sources('southbound', 'fleet', 'trust', 'access', 'northbound', 'ssh', 'cli').join('\n')
     const cells = words([page('troubleshooting.md')], /^\| ([^|]*`[^|]*)\|/gm)
     const listed = words(cells, /`([a-z][a-z-]*)`/g)
     expect(listed.length).toBeGreaterThan(60)

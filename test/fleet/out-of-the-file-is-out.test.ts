@@ -73,7 +73,7 @@ async function approve(): Promise<void> {
   expect(await held).toBe('decided')
 }
 
-const refusal = { deviceId: 'r1', source, reason: 'login-failed', message: 'm', hint: 'h' }
+const refusal = { deviceId: 'r1', source, reason: 'login-failed', message: 'm', hint: 'h' } as const
 const listed = knownHostsLine(['r1'], key)
 
 beforeEach(async () => {

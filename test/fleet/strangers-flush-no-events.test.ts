@@ -5,7 +5,7 @@ import { createWebhook, type WebhookSettings } from '../../src/northbound/webhoo
 import { createLog } from '../../src/telemetry/log.js'
 
 const link = { source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
-const refusal = { reason: 'initiation-malformed', message: 'm', hint: 'h' }
+const refusal = { reason: 'initiation-malformed', message: 'm', hint: 'h' } as const
 const log = createLog({ level: 'error', format: 'json' }, { write: () => undefined })
 
 function start(most: number) {

@@ -5,7 +5,7 @@ import { makeLink } from './support/hand-made-link.js'
 import { answerOf, makeFleet, settled } from './support/test-fleet.js'
 
 const lost = { reason: 'lost', message: 'the device closed the connection' } as const
-const refusal = { reason: 'wrong-hmac', message: 'm', hint: 'h', source: '192.0.2.9:9' }
+const refusal = { reason: 'wrong-hmac', message: 'm', hint: 'h', source: '192.0.2.9:9' } as const
 
 describe('a link', () => {
   it('serves its device from its attachment to its end', async () => {

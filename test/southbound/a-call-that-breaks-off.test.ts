@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { LinkRefusal } from '../../src/fleet/events.js'
+import type { LinkRefusal } from '../../src/fleet/refusals/call-home.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { configuredDevice, openCallHome } from './support/call-home.js'
 

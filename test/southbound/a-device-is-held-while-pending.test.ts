@@ -3,6 +3,7 @@ import type { PendingOutcome } from '../../src/fleet/enrolment/enrolment-service
 import { openSshLink, type SshLinkOpening } from '../../src/southbound/ssh/ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
 import { createKeepalive } from '../../src/ssh/keepalive.js'
+import type { HostKeyRefusalReason } from '../../src/trust/ssh/host-key-refusals.js'
 import type { Verdict } from '../../src/trust/ssh/judge-host-key.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { callAsDevice, deferred, newDeviceKey, turns } from './support/calling-device.js'
@@ -16,7 +17,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const refusal = (reason: string): Verdict => ({
+const refusal = (reason: HostKeyRefusalReason): Verdict => ({
   trusted: false,
   reason,
   deviceId: 'router1',

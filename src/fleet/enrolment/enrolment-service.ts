@@ -7,7 +7,7 @@ import type { Evidence } from '../../trust/ssh/judge-host-key.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../../trust/known-devices.js'
 import { pinOf, keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
-import { isOverloadRefusal } from '../overload-refusal.js'
+import { isOverloadRefusal, type LinkRefusal } from '../refusals/call-home.js'
 import {
   type ConfiguredDevice,
   secretMarkOf,
@@ -20,7 +20,7 @@ import {
 } from './enrolled-device.js'
 import type { EnrolmentChange, Enrolments, EnrolmentView, Standing } from './enrolment.js'
 import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js'
-import type { FleetEmitter, LinkRefusal } from '../events.js'
+import type { FleetEmitter } from '../events.js'
 import type { Device } from '../fleet.js'
 import { createPresentedKeys } from './presented-keys.js'
 import { createWriteBehind, type EnrolmentEdit } from './write-behind.js'

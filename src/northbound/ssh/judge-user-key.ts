@@ -3,10 +3,9 @@ import { authorizedKeysLike } from '../../access/authn/authorized-key.js'
 import type { AuthorizedKeyOptions, User } from '../../access/authn/user.js'
 import { fromAllows } from '../../ssh/authorized-keys.js'
 import type { Certificate } from '../../ssh/certificate.js'
-import type { CertificateRefusalReason } from '../../ssh/judge-certificate.js'
 import { fingerprintOf } from '../../ssh/public-key.js'
 import { revokedPart, revokedPartOf, type Revocations } from '../../ssh/revocation.js'
-import { judgeUserCertificate } from '../../ssh/user-certificate.js'
+import { judgeUserCertificate, type UserCertificateRefusalReason } from '../../ssh/user-certificate.js'
 import { offeredCertificate } from '../../ssh/verify-signature.js'
 import { isNetconfCommand } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
@@ -20,7 +19,7 @@ export interface UserCertificateTrust {
 
 /** Why a key does not let somebody in. The words are stable: they stand in logs. */
 export type KeyRefusalReason =
-  | CertificateRefusalReason
+  | UserCertificateRefusalReason
   | 'unknown-key'
   | 'revoked-key'
   | 'expired-key'

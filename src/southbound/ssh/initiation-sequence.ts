@@ -1,7 +1,7 @@
 import { type ParsedPublicKey, parsePublicKeyLine } from '../../ssh/public-key.js'
 import type { Claim } from '../../trust/claim.js'
 import { type DeviceIdFault, faultOfDeviceId } from '../../trust/device-id.js'
-import type { Refusal } from '../refusal.js'
+import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 
 /** No initiation sequence is longer than this many bytes. */
 export const maxInitiationLength = 8 * 1024
@@ -13,7 +13,7 @@ export type Initiation =
   | { readonly state: 'awaits-ack'; readonly claim: Claim; readonly length: number }
   /** The SSH identification starts after `length` bytes. */
   | { readonly state: 'complete'; readonly claim: Claim; readonly length: number }
-  | { readonly state: 'refused'; readonly refusal: Refusal }
+  | { readonly state: 'refused'; readonly refusal: CallHomeRefusal }
 
 /**
  * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a Calix identity,
@@ -22,7 +22,7 @@ export type Initiation =
  */
 export function readInitiation(bytes: Buffer): Initiation {
   const stranger = recogniseStranger(bytes)
-  if (stranger !== undefined) return { state: 'refused', refusal: stranger }
+  if (stranger !== undefined) return refused(stranger)
   const identification = startOfIdentification(bytes)
   const identityEnd = endOfCalixIdentity(bytes)
   // Whichever comes first counts, so that the answer does not depend on how the bytes were split.
@@ -30,29 +30,22 @@ export function readInitiation(bytes: Buffer): Initiation {
     return calixIdentity(bytes, identityEnd)
   if (identification !== undefined && identification <= maxInitiationLength) return complete(bytes, identification)
   if (bytes.length >= maxInitiationLength + sshDash.length)
-    return refuse(
-      'initiation-too-long',
-      `sent ${maxInitiationLength} octets without an SSH identification`,
-      'only devices that call home by SSH may dial this port; see what else was sent here',
-    )
+    return refused(callHomeRefusal('initiation-too-long', maxInitiationLength))
   return { state: 'incomplete' }
 }
 
 function complete(bytes: Buffer, length: number): Initiation {
   if (length === 0) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
   const preamble = decodeUtf8(bytes.subarray(0, length))
-  if (preamble === undefined)
-    return refuse('initiation-malformed', 'its initiation sequence is not UTF-8', deviceIdHint)
+  if (preamble === undefined) return malformed('its initiation sequence is not UTF-8', deviceIdHint)
   const ids = valuesOf(preamble, 'DEVICE-ID')
   const [id, another] = [...new Set(ids)]
   if (id === undefined) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
-  if (another !== undefined)
-    return refuse('initiation-malformed', 'its initiation sequence names two device ids', deviceIdHint)
+  if (another !== undefined) return malformed('its initiation sequence names two device ids', deviceIdHint)
   const fault = faultOfDeviceId(id)
   if (fault !== undefined) return refuseDeviceId(fault)
   const hostKey = announcedHostKey(valuesOf(preamble, 'HOST-KEY')[0])
-  if (hostKey?.ok === false)
-    return refuse('initiation-malformed', `its HOST-KEY is ${hostKey.problem.message}`, hostKey.problem.hint, id)
+  if (hostKey?.ok === false) return malformed(`its HOST-KEY is ${hostKey.problem.message}`, hostKey.problem.hint, id)
   const hmac = valuesOf(preamble, 'HMAC')[0]
   const claim: Claim = {
     form: 'junos',
@@ -65,7 +58,7 @@ function complete(bytes: Buffer, length: number): Initiation {
 
 function refuseDeviceId({ fault, rule, why }: DeviceIdFault): Initiation {
   const reason = why === undefined ? '' : ` (${why})`
-  return refuse('initiation-malformed', `its device id ${fault}`, `${deviceIdHint}: a device id ${rule}${reason}`)
+  return malformed(`its device id ${fault}`, `${deviceIdHint}: a device id ${rule}${reason}`)
 }
 
 const deviceIdHint = 'look at `device-id` in the outbound-ssh configuration of the device'
@@ -111,27 +104,17 @@ function calixIdentity(bytes: Buffer, length: number): Initiation {
   const fault = written[0] === undefined ? undefined : faultOfDeviceId(written[0])
   if (deviceIds.length === 0 && fault !== undefined) return refuseDeviceId(fault)
   if (deviceIds.length === 0)
-    return refuse(
-      'initiation-malformed',
+    return malformed(
       'its <identity> holds neither a serial-number nor a mac',
       'one of the two is taken as the device id',
     )
   return { state: 'awaits-ack', claim: { form: 'calix', deviceIds }, length }
 }
 
-function recogniseStranger(bytes: Buffer): Refusal | undefined {
-  if (bytes[0] === 0x16 && bytes[1] === 0x03)
-    return {
-      reason: 'not-ssh',
-      message: 'sent a TLS ClientHello',
-      hint: 'this port takes call home over SSH only',
-    }
+function recogniseStranger(bytes: Buffer): CallHomeRefusal | undefined {
+  if (bytes[0] === 0x16 && bytes[1] === 0x03) return callHomeRefusal('not-ssh', 'a TLS ClientHello')
   if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(bytes.toString('latin1', 0, 16)))
-    return {
-      reason: 'not-ssh',
-      message: 'sent an HTTP request',
-      hint: 'this port takes call home over SSH only; whoever sent it is scanning, or has the wrong port',
-    }
+    return callHomeRefusal('not-ssh', 'an HTTP request')
   return undefined
 }
 
@@ -143,9 +126,13 @@ function decodeUtf8(bytes: Buffer): string | undefined {
   }
 }
 
-function refuse(reason: string, message: string, hint: string, deviceId?: string): Initiation {
-  return {
-    state: 'refused',
-    refusal: { reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) },
-  }
+function malformed(message: string, hint: string, deviceId?: string): Initiation {
+  return refused({
+    ...callHomeRefusal('initiation-malformed', message, hint),
+    ...(deviceId === undefined ? {} : { deviceId }),
+  })
+}
+
+function refused(refusal: CallHomeRefusal): Initiation {
+  return { state: 'refused', refusal }
 }

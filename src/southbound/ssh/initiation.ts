@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import type { Claim } from '../../trust/claim.js'
 import { readInitiation } from './initiation-sequence.js'
-import type { Refusal } from '../refusal.js'
+import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 
 export type ClaimReading =
   | { readonly ok: true; readonly claim: Claim }
-  | { readonly ok: false; readonly refusal: Refusal }
+  | { readonly ok: false; readonly refusal: CallHomeRefusal }
 
 /** What Calix AXOS waits for before it starts SSH: these thirteen bytes and no line end. */
 const acknowledgement = '<ack>ok</ack>'
@@ -29,16 +29,11 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       if (reading.ok && bytes.length > 0) socket.unshift(bytes)
       resolve(reading)
     }
-    const refuse = (reason: string, message: string, hint: string): void =>
-      settle({
-        ok: false,
-        refusal: {
-          reason,
-          message,
-          hint,
-          ...(calix?.deviceIds[0] === undefined ? {} : { deviceId: calix.deviceIds[0] }),
-        },
-      })
+    const refuse = (refusal: CallHomeRefusal): void => {
+      const deviceId = calix?.deviceIds[0]
+      settle({ ok: false, refusal: { ...refusal, ...(deviceId === undefined ? {} : { deviceId }) } })
+    }
+    const sentNothing = (): boolean => bytes.length === 0 && calix === undefined
     const onData = (chunk: Buffer): void => {
       bytes = Buffer.concat([bytes, chunk])
       const initiation = readInitiation(bytes)
@@ -47,28 +42,18 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       bytes = bytes.subarray(initiation.length)
       if (initiation.state === 'complete') return settle({ ok: true, claim: calix ?? initiation.claim })
       if (calix !== undefined)
-        return refuse('initiation-malformed', 'sent a second <identity>', 'a device identifies itself once')
+        return refuse(
+          callHomeRefusal('initiation-malformed', 'sent a second <identity>', 'a device identifies itself once'),
+        )
       calix = initiation.claim
       socket.write(acknowledgement)
       if (bytes.length > 0) onData(Buffer.alloc(0))
     }
     const onEnd = (): void =>
       refuse(
-        'closed-early',
-        bytes.length === 0 && calix === undefined
-          ? 'closed without sending anything'
-          : 'closed before its SSH identification',
-        'a port check or a scan looks like this; if it was a device, look at its log',
+        callHomeRefusal('closed-early', sentNothing() ? 'without sending anything' : 'before its SSH identification'),
       )
-    const timer = setTimeout(
-      () =>
-        refuse(
-          'initiation-timeout',
-          `sent ${bytes.length === 0 && calix === undefined ? 'nothing' : 'no SSH identification'} for ${timeout / 1000} s`,
-          'look whether something between the device and the bridge holds back data',
-        ),
-      timeout,
-    )
+    const timer = setTimeout(() => refuse(callHomeRefusal('initiation-timeout', sentNothing(), timeout)), timeout)
     socket.on('data', onData)
     socket.on('end', onEnd)
     socket.on('close', onEnd)

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
 import type { Link, LinkEnd } from '../../fleet/link.js'
+import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
+import { linkEnd } from '../../fleet/refusals/link-ends.js'
 import type { PendingOutcome } from '../../fleet/enrolment/enrolment-service.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { HOST_KEY_SIGNATURE } from '../../ssh/ssh2/key-exchange.js'
-import type { Keepalive, KeepaliveTimes, Silence, Watched } from '../../ssh/keepalive.js'
+import type { Keepalive, KeepaliveTimes, Watched } from '../../ssh/keepalive.js'
 import { connectClient } from '../../ssh/ssh2/certificates.js'
 import { packBytes } from '../../lib/packed-buffer.js'
 import { boundUnreadAnswers, nameWork } from '../../ssh/ssh2/flow-control.js'
@@ -16,7 +18,6 @@ import type { Verdict } from '../../trust/ssh/judge-host-key.js'
 import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import { type ChannelLimits, createDeviceChannels, someoneWaits } from './device-channels.js'
 import { type Login, type LoginProblem, loginWith } from './login.js'
-import type { Refusal } from '../refusal.js'
 import { swappable } from '../../lib/swappable.js'
 import { ssh2 } from '../../ssh/ssh2/load.js'
 import { strangerText } from '../../lib/stranger-text.js'
@@ -33,7 +34,7 @@ export interface SshLinkOptions {
    * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
    * Nothing has been sent to the device meanwhile that it could learn anything from.
    */
-  readonly decision: (pending: Refusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
+  readonly decision: (pending: CallHomeRefusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
   readonly login: (verdict: Trusted) => Promise<Login>
   /** Whether that is what is bound to it now. */
@@ -50,9 +51,12 @@ export interface SshLinkOptions {
 
 export type SshLinkOpening =
   | { readonly ok: true; readonly link: Link; readonly verdict: Trusted; readonly key: Buffer }
-  | { readonly ok: false; readonly refusal: Refusal; readonly key?: Buffer }
+  | { readonly ok: false; readonly refusal: CallHomeRefusal; readonly key?: Buffer }
 
 type Trusted = Extract<Verdict, { trusted: true }>
+
+/** A verdict on the host key, or what became of the connection after it. */
+type Standing = Trusted | (CallHomeRefusal & { readonly trusted: false })
 
 /**
  * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange, judgement of the host key, login.
@@ -62,7 +66,7 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
   return new Promise((resolve) => {
     const client = new ssh2.Client()
     let gone: AbortController | undefined = new AbortController()
-    let verdict: Verdict | undefined
+    let verdict: Standing | undefined
     let presented: Buffer | undefined
     let failure: Failure | undefined
 
@@ -202,15 +206,10 @@ export function openSshLink(socket: Socket, options: SshLinkOptions): Promise<Ss
 type Failure = Error & { readonly level?: string; readonly hint?: string }
 
 /** The refusal of a device that was proven when its login began. */
-export function noLongerProven(deviceId: string, now: Verdict): Refusal {
+export function noLongerProven(deviceId: string, now: Verdict): CallHomeRefusal {
   if (!now.trusted && now.reason !== 'pending')
     return { reason: now.reason, message: now.message, hint: now.hint, deviceId }
-  return {
-    reason: 'no-longer-proven',
-    deviceId,
-    message: `was proven when its login began, but nothing vouches any more for the host key being that of ${JSON.stringify(deviceId)}`,
-    hint: 'what bound the key to it was taken away meanwhile; if that was a mistake, put it back, and the device attaches when it dials again',
-  }
+  return { deviceId, ...callHomeRefusal('no-longer-proven', deviceId) }
 }
 
 function credentialsChanged(): LoginProblem {
@@ -225,23 +224,10 @@ const onlyThis = (key: Buffer) => (shown: Buffer) => key.equals(shown)
 const noFurtherLogin = (): void => undefined
 
 /** The refusal of a device that was pending, once its connection is not held any longer. */
-function pendingStill(refusal: Refusal, outcome: PendingOutcome): Refusal & { readonly trusted: false } {
-  const told = { trusted: false as const, ...refusal }
-  if (outcome === 'another-key-pending')
-    return {
-      ...told,
-      reason: 'another-key-pending',
-      message: `${refusal.message}; another host key waits for approval under this device id`,
-      hint: `the key that waits is refused once this one is approved: ${refusal.hint}`,
-    }
-  if (outcome === 'too-many-pending')
-    return {
-      ...told,
-      reason: 'too-many-pending',
-      message: `${refusal.message}; as many device ids as may are pending already`,
-      hint: 'decide on those that are pending (homeport devices list), or raise trust.max-pending or trust.max-pending-per-source',
-    }
-  return told
+function pendingStill(pending: Exclude<Standing, Trusted>, outcome: PendingOutcome): Exclude<Standing, Trusted> {
+  if (outcome === 'another-key-pending' || outcome === 'too-many-pending')
+    return { ...pending, ...callHomeRefusal(outcome, pending) }
+  return pending
 }
 
 /** What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8, RFC 5656 §4). */
@@ -251,49 +237,28 @@ const CLIENT_SPOKE = /^Received packet 30 instead of \d+$/
 const BEFORE_KEXINIT = /reading 'parse'/
 
 function refusalOf(
-  verdict: Verdict | undefined,
+  verdict: Standing | undefined,
   failure: Failure | undefined,
   { handshakeTimeout, login }: { readonly handshakeTimeout: number; readonly login: string | undefined },
-): Refusal {
+): CallHomeRefusal {
   if (verdict?.trusted === false) {
     const { reason, message, hint, deviceId } = verdict
     return { reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) }
   }
   if (failure?.level === HOST_KEY_SIGNATURE)
-    return {
-      reason: 'bad-host-key-signature',
-      message: `does not hold the host key that it presented: ${strangerText(failure.message)}`,
-      hint: 'somebody presents a public key that is not theirs; if the device itself is refused again and again, its host key files do not belong together: make new ones',
-    }
-  const deviceId = verdict?.deviceId === undefined ? {} : { deviceId: verdict.deviceId }
-  const because = causeOf(failure)
-  if (failure?.level === 'client-timeout')
-    return {
-      reason: 'handshake-timeout',
-      message: `did not finish ${verdict === undefined ? 'key exchange' : 'login'} within ${handshakeTimeout / 1000} s`,
-      hint: 'look at the load of the device and at what is between it and the bridge',
-      ...deviceId,
-    }
-  if (verdict?.trusted)
-    return {
-      reason: 'login-failed',
-      message: `proved its identity, but the bridge could not log in: ${because}${login === undefined ? '' : ` (${login})`}`,
-      hint: failure?.hint ?? 'compare the credentials configured for it with the user account on the device',
-      ...deviceId,
-    }
-  if (CLIENT_SPOKE.test(because))
-    return {
-      reason: 'ssh-client',
-      message: 'an SSH client on the call-home port: it began key exchange as only a client does',
-      hint: 'devices dial this port; clients dial the port of endpoint.ssh, 830 where nothing else is configured',
-      ...deviceId,
-    }
-  return {
-    reason: 'handshake-failed',
-    message: `key exchange failed: ${because}`,
-    hint: 'if it offers only old algorithms or another type of host key than was announced or pinned, its SSH configuration must change',
-    ...deviceId,
+    return callHomeRefusal('bad-host-key-signature', strangerText(failure.message))
+  if (failure?.level === 'client-timeout') {
+    const step = verdict === undefined ? 'key exchange' : 'login'
+    return { ...deviceOf(verdict), ...callHomeRefusal('handshake-timeout', step, handshakeTimeout) }
   }
+  const cause = causeOf(failure)
+  if (verdict !== undefined)
+    return { ...deviceOf(verdict), ...callHomeRefusal('login-failed', cause, login, failure?.hint) }
+  return CLIENT_SPOKE.test(cause) ? callHomeRefusal('ssh-client') : callHomeRefusal('handshake-failed', cause)
+}
+
+function deviceOf(verdict: Trusted | undefined): { readonly deviceId?: string } {
+  return verdict === undefined ? {} : { deviceId: verdict.deviceId }
 }
 
 function causeOf(failure: Failure | undefined): string {
@@ -334,7 +299,7 @@ function createLink(
     probe: () => probe(client),
     awaitsReply: () => someoneWaits(awaited),
     silent: (silence) => {
-      end ??= silenceOf(silence)
+      end ??= linkEnd('keepalive-timeout', silence === 'unacknowledged')
       socket.destroy()
     },
   }
@@ -342,7 +307,7 @@ function createLink(
   const ended = new Promise<LinkEnd>((resolve) => {
     client.once('close', () => {
       stopProbes()
-      over = end ?? lossOf(lastError)
+      over = end ?? linkEnd('lost', lastError && strangerText(lastError.message))
       resolve(over)
     })
   })
@@ -368,20 +333,5 @@ function createLink(
       client.end()
       socket.destroy()
     },
-  }
-}
-
-function silenceOf(silence: Silence): LinkEnd {
-  const why = silence === 'unacknowledged' ? ', and TCP gets no acknowledgement from its address' : ''
-  return { reason: 'keepalive-timeout', message: `the device answered no keepalive probe${why}` }
-}
-
-function lossOf(error: (Error & { level?: string }) | undefined): LinkEnd {
-  return {
-    reason: 'lost',
-    message:
-      error === undefined
-        ? 'the device closed the connection'
-        : `the connection was lost: ${strangerText(error.message)}`,
   }
 }

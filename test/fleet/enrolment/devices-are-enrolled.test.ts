@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CallHomeRefusalReason } from '../../../src/fleet/refusals/call-home.js'
 import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
 import { createEnrolmentService, type EnrolmentService } from '../../../src/fleet/enrolment/enrolment-service.js'
 import { createFleetEmitter } from '../../../src/fleet/events.js'
@@ -257,7 +258,7 @@ describe('the enrolment of devices', () => {
     expect((await open.get('router999'))?.refusals).toEqual({ 'unknown-host-key': 1 })
   })
 
-  it.each(['queue-timeout', 'closed-early', 'gave-way'])(
+  it.each(['queue-timeout', 'closed-early', 'gave-way'] as const)(
     'calls that came to nothing in the queue are counted and not written, and hold up no write that matters: %s',
     async (reason) => {
       const open = await service()
@@ -351,7 +352,13 @@ describe('the enrolment of devices', () => {
   describe('the key that is bound is the one whose fingerprint was compared', () => {
     const [good, evil, third] = [newKey(), newKey(), newKey()]
     const fingerprintOf = (key: Buffer): string => keyFingerprint(key).fingerprint
-    const refused = (reason: string) => ({ deviceId: 'router1', source: '192.0.2.9:9', reason, message: '', hint: '' })
+    const refused = (reason: CallHomeRefusalReason) => ({
+      deviceId: 'router1',
+      source: '192.0.2.9:9',
+      reason,
+      message: '',
+      hint: '',
+    })
     const bound = (open: EnrolmentService) =>
       open
         .known()

@@ -114,10 +114,10 @@ describe('GET /api/v1/devices/{id}', () => {
 
   it('shows the newest refusal, whoever kept it', async () => {
     const stored = { reason: 'stored', message: 'm', source: 's', at: at(1) }
-    const refusal = { reason: 'seen', message: 'm', source: 's', hint: 'h' }
+    const refusal = { reason: 'login-failed', message: 'm', source: 's', hint: 'h' } as const
     for (const [hour, reason] of [
       [0, 'stored'],
-      [2, 'seen'],
+      [2, 'login-failed'],
     ] as const) {
       const answer = await app({
         statuses: [{ id: 'r', labels: {}, maxSessions: 1, lastRefusal: { at: at(hour), refusal } }],

@@ -1,6 +1,7 @@
 import type { AuthContext } from 'ssh2'
 import { describe, expect, it } from 'vitest'
-import type { LinkRefusal } from '../../../src/fleet/events.js'
+import type { LinkRefusal } from '../../../src/fleet/refusals/call-home.js'
+import type { HostKeyRefusalReason } from '../../../src/trust/ssh/host-key-refusals.js'
 import type { Verdict } from '../../../src/trust/ssh/judge-host-key.js'
 import { endAfterEach } from '../../e2e/support/resources.js'
 import { configuredDevice, openCallHome } from '../support/call-home.js'
@@ -9,7 +10,7 @@ import { logIntoDevice, newLoginKey, trusted } from '../support/login-at-device.
 
 const own = endAfterEach()
 
-const refusal = (reason: string): Verdict => ({
+const refusal = (reason: HostKeyRefusalReason): Verdict => ({
   trusted: false,
   reason,
   deviceId: 'router1',

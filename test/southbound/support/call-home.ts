@@ -10,7 +10,7 @@ import {
   type EnrolmentService,
   type EnrolmentLimits,
 } from '../../../src/fleet/enrolment/enrolment-service.js'
-import type { LinkRefusal } from '../../../src/fleet/events.js'
+import type { LinkRefusal } from '../../../src/fleet/refusals/call-home.js'
 import { createFleet, type Fleet, type FleetLimits } from '../../../src/fleet/fleet.js'
 import type { ChannelLimits } from '../../../src/southbound/ssh/device-channels.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
