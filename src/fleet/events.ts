@@ -37,7 +37,7 @@ export interface FleetEvents {
   /** A client got no session on a device. */
   'session-refused': [{ readonly deviceId: string; readonly client: SessionClient; readonly refusal: SessionRefusal }]
   /** A client has to wait for a session on a device whose sessions are all in use. */
-  crowded: [{ readonly deviceId: string }]
+  'session-wanted': [{ readonly deviceId: string }]
 }
 
 export type FleetEmitter = EventEmitter<FleetEvents>

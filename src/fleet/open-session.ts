@@ -136,7 +136,7 @@ export function createSessionOpener({
       if (slots.full()) spares.giveUp()
       const left = began + limits().sessionWait - now()
       if (slots.full()) {
-        events.emit('crowded', { deviceId })
+        events.emit('session-wanted', { deviceId })
         admission.makeRoom(stallTimeout(left))
       }
       const slot = await slots.acquire(Math.max(left, 0), signal)
@@ -170,7 +170,7 @@ export function createSessionOpener({
       // Its sessions are taken by channels that it never closes; nobody is on the link who would be cut off.
       if (lost > 0 && slots.taken() === 0) link.end(linkEnd('channels-unanswered', lost))
       lastRefusal = `the device opens no further channel (${opening.message})`
-      events.emit('crowded', { deviceId })
+      events.emit('session-wanted', { deviceId })
       if (now() - began + REFUSED_CHANNEL_RETRY > limits().sessionWait)
         return refused(linkFull(deviceId, most, lastRefusal))
       // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.

@@ -375,7 +375,7 @@ export function createSessionPool(
   /** Somebody waits for a session of the device: those that nobody uses are given back. */
   const makeRoom = ({ deviceId }: { readonly deviceId: string }): void =>
     void closeIdle(({ place }) => place.deviceId === deviceId, Number.MAX_SAFE_INTEGER)
-  fleet.events.on('crowded', makeRoom)
+  fleet.events.on('session-wanted', makeRoom)
 
   const drain = (): void => {
     draining = true
@@ -387,7 +387,7 @@ export function createSessionPool(
     count,
     drain,
     close: async () => {
-      fleet.events.off('crowded', makeRoom)
+      fleet.events.off('session-wanted', makeRoom)
       stopping.abort()
       const all = [...pools.values()]
       for (const pool of all) failWaiting(pool, bridgeStopping)
