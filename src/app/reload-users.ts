@@ -3,7 +3,6 @@ import { formatProblem } from '../config/problem.js'
 import type { UserConfig } from '../config/schema.js'
 import type { Log } from '../telemetry/log.js'
 import type { Bridge } from './bridge.js'
-import { StartError } from './start-error.js'
 
 /**
  * Reads the users file again. One that cannot be used changes nothing: the bridge runs on with the users it has.
@@ -22,13 +21,7 @@ export function reloadUsers(
     return current
   }
   for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
-  try {
-    bridge.configureUsers(loaded.users)
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    log.error({ usersFile: path, hint: error.hint }, `users file not reloaded: ${error.message}`)
-    return current
-  }
+  bridge.configureUsers(loaded.users)
   const missingIn = (names: ReadonlySet<string>, users: readonly UserConfig[]): number =>
     users.filter(({ name }) => !names.has(name)).length
   log.info(

@@ -16,7 +16,6 @@ import type { CallLimits } from '../rpc/call-limits.js'
 import type { UserCertificateTrust } from '../northbound/ssh/judge-user-key.js'
 import type { SshEndpointLimits } from '../northbound/ssh/server.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
-import { parseAuthorizedKeyLine } from '../ssh/authorized-keys.js'
 import { loadPrivateKey } from '../ssh/host-keys.js'
 import { parseKnownHosts } from '../ssh/known-hosts.js'
 import { parsePublicKeyLine } from '../ssh/public-key.js'
@@ -153,21 +152,9 @@ export function credentialsFor(
   }
 }
 
-/** Users as the rooms know them. Throws `StartError`. */
+/** Users by name, as the rooms know them. */
 export function usersFrom(users: readonly UserConfig[]): ReadonlyMap<string, User> {
-  return new Map(
-    users.map(({ authorizedKeys, ...user }) => [
-      user.name,
-      {
-        ...user,
-        authorizedKeys: authorizedKeys.map(({ line }) => {
-          const parsed = parseAuthorizedKeyLine(line)
-          if (parsed.ok) return { ...parsed.authorized.key, options: parsed.authorized.options }
-          throw new StartError(`users: ${user.name}: authorized-keys: ${parsed.problem.message}`, parsed.problem.hint)
-        }),
-      },
-    ]),
-  )
+  return new Map(users.map((user) => [user.name, user]))
 }
 
 async function hookFrom({ authenticationHook: hook }: Config): Promise<Pick<LoginSettings, 'hook'>> {

@@ -3,7 +3,7 @@ import { readAddressPrefix, readOwnAddress } from './address-prefix.js'
 import type { Environment } from './yaml/environment.js'
 import { headerFields } from './header-fields.js'
 import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
-import { readPublicKeyLine } from './public-key-line.js'
+import { publicKey } from './key-lines.js'
 import {
   agentSocket,
   collectorUrl,
@@ -68,8 +68,6 @@ const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
 
 /** The schema of a file in `directory` (absolute), where relative paths start; `environment` knows where the ssh-agent is. */
 export function configSchema(directory: string, environment: Environment) {
-  const publicKey = scalar(readPublicKeyLine)
-
   const callHome = section({
     ssh: section({
       address: listenAddress().default('::'),
@@ -236,7 +234,7 @@ export function configSchema(directory: string, environment: Environment) {
     id: deviceId(),
     aliases: list(principal()),
     secret: text().optional(),
-    'host-keys': list(publicKey),
+    'host-keys': list(publicKey()),
     credentials: text().default('default'),
     labels: named(text()).transform((labels): Readonly<Record<string, string>> => Object.fromEntries(labels)),
     'max-sessions': integer(1, MANY).optional(),

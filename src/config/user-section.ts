@@ -1,4 +1,4 @@
-import { readAuthorizedKeyLine } from './authorized-key-line.js'
+import { authorizedKey } from './key-lines.js'
 import { readPasswordHash } from './password-hash-form.js'
 import { deviceId, principal, text, userName } from './scalars.js'
 import { list, scalar, section } from './section.js'
@@ -8,7 +8,7 @@ export function userSection() {
   return section({
     name: userName(),
     'password-hash': scalar(readPasswordHash).optional(),
-    'authorized-keys': list(scalar(readAuthorizedKeyLine)),
+    'authorized-keys': list(authorizedKey()),
     principals: list(principal()),
     roles: list(text()),
     device: deviceId().optional(),

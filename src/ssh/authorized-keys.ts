@@ -1,7 +1,7 @@
 import { parseNetwork, plainAddress, within } from '../net/ip.js'
 import { certifiedKeyType } from './certificate-algorithms.js'
 import { matchesPattern } from './pattern-list.js'
-import { parsePublicKeyLine, type PublicKey } from './public-key.js'
+import { isPlainKeyType, parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from './public-key.js'
 
 /** One line of an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
 export interface AuthorizedKey {
@@ -28,8 +28,12 @@ export interface AuthorizedKeyOptions {
   readonly noForwarding?: boolean
 }
 
-export type AuthorizedKeyProblem = {
-  readonly cause: 'malformed-authorized-key' | 'unknown-option'
+/** Why a line is none of authorized_keys, or asks what nobody could keep. The message holds no word of the line, it may be a secret. */
+export interface AuthorizedKeyProblem {
+  readonly cause:
+    | Exclude<PublicKeyProblem['cause'], 'malformed-key-line'>
+    | 'malformed-authorized-key'
+    | 'unknown-option'
   readonly message: string
   readonly hint: string
 }
@@ -38,28 +42,20 @@ export type ParsedAuthorizedKey =
   | { readonly ok: true; readonly authorized: AuthorizedKey }
   | { readonly ok: false; readonly problem: AuthorizedKeyProblem }
 
-const certificateInstead = "it is a certificate; give its CA's key, with the option cert-authority"
-
-/** Options that only give or take what sshd forwards or runs; they change nothing where there is none of it. */
-const harmless = new Set(['agent-forwarding', 'user-rc', 'x11-forwarding'].flatMap((name) => [name, `no-${name}`]))
-
 /**
  * Reads one line of an authorized_keys file, `[options] type base64 [comment]`.
  * An option that is not known may be a restriction, so it is a problem and never ignored.
  */
-export function parseAuthorizedKeyLine(line: string): ParsedAuthorizedKey {
-  const bare = parsePublicKeyLine(line)
-  if (bare.ok && certifiedKeyType(bare.key.type) !== undefined) return malformed(certificateInstead)
-  if (bare.ok) return { ok: true, authorized: { key: bare.key, options: { certAuthority: false, restrict: false } } }
-  const text = line.trimStart()
-  const end = endOfOptions(text)
-  if (end === undefined) return malformed('a quotation mark is missing')
-  const parsed = parsePublicKeyLine(text.slice(end))
-  // What is wrong with a line that has no options is told as it is without them.
-  if (!parsed.ok) return malformed(parsed.problem.message)
-  if (certifiedKeyType(parsed.key.type) !== undefined) return malformed(certificateInstead)
-  const options = parseOptions(text.slice(0, end))
-  return 'cause' in options ? { ok: false, problem: options } : { ok: true, authorized: { key: parsed.key, options } }
+export function parseAuthorizedKeyLine(written: string): ParsedAuthorizedKey {
+  const line = written.trim()
+  const end = endOfOptions(line)
+  const rest = line.slice(end).trimStart()
+  const [optionsOrType, type] = [firstWord(line), firstWord(rest)]
+  if (certifiedKeyType(type) !== undefined) return withOptions(rest, NO_OPTIONS)
+  // Without options, what is wrong with the line is what is wrong with a key.
+  if (isPlainKeyType(optionsOrType) || !isPlainKeyType(type)) return withOptions(line, NO_OPTIONS)
+  const options = parseOptions(line.slice(0, end))
+  return 'cause' in options ? { ok: false, problem: options } : withOptions(rest, options)
 }
 
 /**
@@ -77,66 +73,103 @@ export function fromAllows(patterns: readonly string[], address: string, hostNam
   return patterns.some((pattern) => !pattern.startsWith('!') && fits(pattern))
 }
 
-/** Where the options end: at the first blank outside quotation marks. */
-function endOfOptions(text: string): number | undefined {
-  let quoted = false
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '\\' && text[i + 1] === '"') i++
-    else if (text[i] === '"') quoted = !quoted
-    else if (!quoted && /\s/.test(text[i] ?? '')) return i
+const NO_OPTIONS: AuthorizedKeyOptions = { certAuthority: false, restrict: false }
+
+function withOptions(keyLine: string, options: AuthorizedKeyOptions): ParsedAuthorizedKey {
+  const parsed = parsePlainKeyLine(keyLine)
+  if (parsed.ok) return { ok: true, authorized: { key: parsed.key, options } }
+  const { cause, ...words } = parsed.problem
+  return {
+    ok: false,
+    problem: { cause: cause === 'malformed-key-line' ? 'malformed-authorized-key' : cause, ...words },
   }
-  return quoted ? undefined : text.length
 }
 
-const option = /([A-Za-z0-9-]+)(?:="((?:\\"|[^"])*)")?(?:,|$)/y
+function firstWord(text: string): string {
+  return /^\S*/.exec(text)?.[0] ?? ''
+}
+
+/** Where the options end: at the first blank outside quotation marks. */
+function endOfOptions(line: string): number {
+  return /^(?:\\"|"(?:\\"|[^"])*"|[^\s"])*/.exec(line)?.[0].length ?? 0
+}
 
 function parseOptions(text: string): AuthorizedKeyOptions | AuthorizedKeyProblem {
-  let options: AuthorizedKeyOptions = { certAuthority: false, restrict: false }
+  const option = /([A-Za-z0-9-]+)(?:="((?:\\"|[^"])*)")?(?:,|$)/y
+  let options = NO_OPTIONS
   const seen = new Set<string>()
-  let at = 0
-  while (at < text.length) {
-    option.lastIndex = at
-    const [whole, name, quoted] = option.exec(text) ?? []
-    if (whole === undefined || name === undefined)
-      return problem('malformed-authorized-key', `its options are malformed at ${JSON.stringify(text.slice(at))}`)
-    at += whole.length
-    const word = name.toLowerCase()
-    const value = quoted?.replaceAll('\\"', '"')
-    if (value !== undefined && seen.has(word))
-      return problem('malformed-authorized-key', `the option ${word} is given twice`)
-    seen.add(word)
-    const meaning = meaningOf(word, value)
+  while (option.lastIndex < text.length) {
+    const [whole, written = '', quoted] = option.exec(text) ?? []
+    if (whole === undefined) return malformed('the options before the key are malformed', KNOWN)
+    const name = written.toLowerCase()
+    if (quoted !== undefined && seen.has(name))
+      return malformed(`the option \`${name}\` is here twice`, 'write one list: from="10.0.0.0/8,192.0.2.7"')
+    seen.add(name)
+    const meaning = quoted === undefined ? meaningOfFlag(name) : meaningOfValue(name, quoted.replaceAll('\\"', '"'))
     if ('cause' in meaning) return meaning
     options = { ...options, ...meaning }
   }
   return options
 }
 
-function meaningOf(name: string, value: string | undefined): Partial<AuthorizedKeyOptions> | AuthorizedKeyProblem {
-  if (value === undefined) {
-    if (name === 'cert-authority') return { certAuthority: true }
-    if (name === 'restrict') return { restrict: true, noTerminal: true, noForwarding: true }
-    if (name === 'port-forwarding' || name === 'no-port-forwarding') return { noForwarding: name.startsWith('no-') }
-    if (name === 'pty' || name === 'no-pty') return { noTerminal: name === 'no-pty' }
-    if (harmless.has(name)) return {}
-  } else {
-    if (name === 'command') return { command: value }
-    if (name === 'from' || name === 'principals') {
-      const list = value.split(',').map((item) => item.trim())
-      if (list.includes('')) return problem('malformed-authorized-key', `the option ${name} has an empty item`)
-      // As a pattern it would fit nothing, and negated keep nobody out.
-      if (name === 'from' && list.some((item) => item.includes('/') && parseNetwork(item.replace(/^!/, '')) === null))
-        return problem('malformed-authorized-key', 'the option from has a network that is malformed, as 10.0.0.1/8 is')
-      return { [name]: list }
+type Meaning = Partial<AuthorizedKeyOptions> | AuthorizedKeyProblem
+
+/** Options that only give or take what sshd forwards or runs; they change nothing where there is none of it. */
+const HARMLESS = ['agent-forwarding', 'user-rc', 'x11-forwarding'].flatMap((name) => [name, `no-${name}`])
+
+function meaningOfFlag(name: string): Meaning {
+  if (name === 'cert-authority') return { certAuthority: true }
+  if (name === 'restrict') return { restrict: true, noTerminal: true, noForwarding: true }
+  if (name === 'port-forwarding' || name === 'no-port-forwarding') return { noForwarding: name.startsWith('no-') }
+  if (name === 'pty' || name === 'no-pty') return { noTerminal: name === 'no-pty' }
+  return HARMLESS.includes(name) ? {} : unknownOption(name)
+}
+
+function meaningOfValue(name: string, value: string): Meaning {
+  switch (name) {
+    case 'command':
+      return { command: value }
+    case 'from':
+      return meaningOfFrom(itemsOf(value))
+    case 'principals': {
+      const principals = itemsOf(value)
+      return principals.includes('')
+        ? malformed('the option `principals` has an empty item', 'write principals="a,b"')
+        : { principals }
     }
-    if (name === 'expiry-time') {
+    case 'expiry-time': {
       const expires = parseExpiry(value)
       return expires === undefined
-        ? problem('malformed-authorized-key', 'the option expiry-time is not of the form YYYYMMDD[HHMM[SS]][Z]')
+        ? malformed('the option `expiry-time` is no time', 'write YYYYMMDD[HHMM[SS]], with a Z for UTC')
         : { expires }
     }
+    default:
+      return unknownOption(name)
   }
-  return problem('unknown-option', `the option ${name}${value === undefined ? '' : '=…'} is not known here`)
+}
+
+/** How `from="…"` is written. */
+export const FROM_HINT =
+  'write addresses, with * and ?, and networks: from="192.0.2.*,10.0.0.0/8,!10.1.0.0/16,2001:db8::/32"'
+
+function meaningOfFrom(from: readonly string[]): Meaning {
+  const patterns = from.map(withoutNegation)
+  if (patterns.includes('')) return malformed('the option `from` has an empty item', FROM_HINT)
+  // As a pattern it would fit nothing, and negated keep nobody out.
+  if (patterns.some((pattern) => pattern.includes('/') && parseNetwork(pattern) === null))
+    return malformed(
+      'the option `from` has a malformed network, such as 10.0.0.1/8 with bits behind the mask',
+      FROM_HINT,
+    )
+  return { from }
+}
+
+function itemsOf(list: string): readonly string[] {
+  return list.split(',').map((item) => item.trim())
+}
+
+function withoutNegation(pattern: string): string {
+  return pattern.replace(/^!/, '')
 }
 
 /** A time of sshd(8) `expiry-time`: local, or UTC with a `Z`. */
@@ -147,21 +180,25 @@ function parseExpiry(text: string): Date | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time
 }
 
-function problem(cause: AuthorizedKeyProblem['cause'], message: string): AuthorizedKeyProblem {
+const KNOWN =
+  'known are from="…", expiry-time="…", cert-authority, principals="…", command="netconf", restrict, and pty, port-forwarding and the like with or without no-'
+
+/** Options of sshd(8) that may be named in a message; another word is not shown, it may be the rest of a secret. */
+const NAMED = new Set([
+  ...['cert-authority', 'restrict', 'port-forwarding', 'no-port-forwarding', 'pty', 'no-pty', ...HARMLESS],
+  ...['from', 'command', 'principals', 'expiry-time'],
+  ...['environment', 'permitlisten', 'permitopen', 'tunnel', 'no-touch-required', 'verify-required'],
+])
+
+function unknownOption(name: string): AuthorizedKeyProblem {
+  const which = NAMED.has(name) ? `the option \`${name}\`` : 'an option'
   return {
-    cause,
-    message,
-    hint: 'options are cert-authority, from="…", principals="…", command="…", expiry-time="…" and restrict, separated by commas',
+    cause: 'unknown-option',
+    message: `${which} before the key is not known in this form, so it could not be kept`,
+    hint: KNOWN,
   }
 }
 
-function malformed(why: string): ParsedAuthorizedKey {
-  return {
-    ok: false,
-    problem: {
-      cause: 'malformed-authorized-key',
-      message: `not a line of authorized_keys: ${why}`,
-      hint: 'paste the line of the .pub file, for example `ssh-ed25519 AAAA… comment`, with options before it',
-    },
-  }
+function malformed(message: string, hint: string): AuthorizedKeyProblem {
+  return { cause: 'malformed-authorized-key', message, hint }
 }

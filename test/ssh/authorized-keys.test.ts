@@ -80,7 +80,7 @@ describe('reading a line of authorized_keys', () => {
     for (const line of [certificate, `cert-authority ${certificate}`])
       expect(parseAuthorizedKeyLine(line), line).toMatchObject({
         ok: false,
-        problem: { message: expect.stringContaining('it is a certificate') },
+        problem: { cause: 'certificate', message: expect.stringContaining('a certificate instead of a public key') },
       })
   })
 

@@ -1,5 +1,6 @@
 import type { ChannelKind } from '../../access/authz/role.js'
 import type { ChannelPurpose } from '../../fleet/link.js'
+import { isNetconfCommand } from '../../ssh/netconf-command.js'
 import { isScpCommand } from './scp-command.js'
 
 /** What a client's request comes to. */
@@ -19,10 +20,3 @@ export function channelUse(asked: ChannelPurpose): ChannelUse | undefined {
   if (isScpCommand(asked.command)) return { kind: 'exec', allowedBy: ['exec', 'sftp'] }
   return { kind: 'exec', allowedBy: ['exec'] }
 }
-
-/** Junos takes NETCONF as a command too, and ncclient's Junos handler tries that when the subsystem (RFC 6242 §3) was refused. */
-export function isNetconfCommand(command: string): boolean {
-  return netconfCommands.has(command.trim().replaceAll(/\s+/g, ' '))
-}
-
-const netconfCommands = new Set(['netconf', 'xml-mode netconf need-trailer'])

@@ -3,11 +3,11 @@ import { authorizedKeysLike } from '../../access/authn/authorized-key.js'
 import type { AuthorizedKeyOptions, User } from '../../access/authn/user.js'
 import { fromAllows } from '../../ssh/authorized-keys.js'
 import type { Certificate } from '../../ssh/certificate.js'
+import { isNetconfCommand } from '../../ssh/netconf-command.js'
 import { fingerprintOf } from '../../ssh/public-key.js'
 import { revokedPart, revokedPartOf, type Revocations } from '../../ssh/revocation.js'
 import { judgeUserCertificate, type UserCertificateRefusalReason } from '../../ssh/user-certificate.js'
 import { offeredCertificate } from '../../ssh/verify-signature.js'
-import { isNetconfCommand } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 
 /** Which certificates users may log in with, and what of keys and certificates is revoked. */

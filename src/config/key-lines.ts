@@ -1,0 +1,60 @@
+import {
+  type AuthorizedKeyOptions,
+  type AuthorizedKeyProblem,
+  FROM_HINT,
+  parseAuthorizedKeyLine,
+} from '../ssh/authorized-keys.js'
+import { isNetconfCommand } from '../ssh/netconf-command.js'
+import { parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from '../ssh/public-key.js'
+import { accepted, type ParseResult } from './parse-result.js'
+import { scalar } from './section.js'
+
+/** The line of a public key, `type base64 [comment]`, as in a `.pub` file. */
+export function publicKey() {
+  return scalar((line): ParseResult<PublicKey> => {
+    const parsed = parsePlainKeyLine(line)
+    return parsed.ok ? accepted(parsed.key) : refused(parsed.problem)
+  })
+}
+
+/** A key that a user may log in with, and what stands before it on its line. */
+export interface AuthorizedKeyConfig extends PublicKey {
+  readonly options: AuthorizedKeyOptions
+}
+
+/** A line of authorized_keys, `[options] type base64 [comment]`. Options that would be of no use here are refused too. */
+export function authorizedKey() {
+  return scalar((line): ParseResult<AuthorizedKeyConfig> => {
+    const parsed = parseAuthorizedKeyLine(line)
+    if (!parsed.ok) return refused(parsed.problem)
+    const { key, options } = parsed.authorized
+    return uselessOption(options) ?? accepted({ ...key, options })
+  })
+}
+
+/** An option that can be kept and is a mistake all the same: nobody could log in with the key, or more could than the operator wants. */
+function uselessOption({ command, from = [] }: AuthorizedKeyOptions): ParseResult<never> | undefined {
+  if (command !== undefined && !isNetconfCommand(command))
+    return {
+      ok: false,
+      message: 'the option `command` names a command that is not run here',
+      hint: 'only command="netconf" is, remove the option or use another key',
+    }
+  if (from.some((pattern) => !/^!?[0-9A-Fa-f.:*?/]+$/.test(pattern)))
+    return { ok: false, message: 'the option `from` has a host name, and none is looked up here', hint: FROM_HINT }
+  return undefined
+}
+
+const CERTIFY =
+  'name a file with the CA at `trust.known-hosts` (of devices) or `endpoint.ssh.trusted-user-ca-keys` (of users)'
+
+/** What to do about a line that belongs into another key of the configuration. */
+const HINTS: Readonly<Record<string, string | undefined>> = {
+  certificate: `write the plain public key, or ${CERTIFY}`,
+  'certificate-authority': CERTIFY,
+  revoked: 'put it into a file of `trust.revoked` or `endpoint.ssh.revoked-keys`',
+}
+
+function refused({ cause, message, hint }: AuthorizedKeyProblem | PublicKeyProblem): ParseResult<never> {
+  return { ok: false, message, hint: HINTS[cause] ?? hint }
+}
