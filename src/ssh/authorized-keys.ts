@@ -184,14 +184,28 @@ const KNOWN =
   'known are from="…", expiry-time="…", cert-authority, principals="…", command="netconf", restrict, and pty, port-forwarding and the like with or without no-'
 
 /** Options of sshd(8) that may be named in a message; another word is not shown, it may be the rest of a secret. */
-const NAMED = new Set([
-  ...['cert-authority', 'restrict', 'port-forwarding', 'no-port-forwarding', 'pty', 'no-pty', ...HARMLESS],
-  ...['from', 'command', 'principals', 'expiry-time'],
-  ...['environment', 'permitlisten', 'permitopen', 'tunnel', 'no-touch-required', 'verify-required'],
-])
+const NAMED: readonly string[] = [
+  ...HARMLESS,
+  'cert-authority',
+  'command',
+  'environment',
+  'expiry-time',
+  'from',
+  'no-port-forwarding',
+  'no-pty',
+  'no-touch-required',
+  'permitlisten',
+  'permitopen',
+  'port-forwarding',
+  'principals',
+  'pty',
+  'restrict',
+  'tunnel',
+  'verify-required',
+]
 
 function unknownOption(name: string): AuthorizedKeyProblem {
-  const which = NAMED.has(name) ? `the option \`${name}\`` : 'an option'
+  const which = NAMED.includes(name) ? `the option \`${name}\`` : 'an option'
   return {
     cause: 'unknown-option',
     message: `${which} before the key is not known in this form, so it could not be kept`,
