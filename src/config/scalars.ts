@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { parsePasswordHash } from '../access/authn/password-hash.js'
 import { faultOfDeviceId } from '../trust/device-id.js'
 import { type Duration, readDuration } from './duration.js'
 import type { Environment } from './yaml/environment.js'
@@ -227,6 +228,14 @@ export function userName() {
     if (Buffer.byteLength(written) > 255) return { ok: false, message: 'a user name has at most 255 bytes' }
     if (/[\p{C}\p{Z}]/u.test(written)) return { ok: false, message: 'a user name has no spaces or control characters' }
     return accepted(written)
+  })
+}
+
+/** What `homeport user hash-password` prints. */
+export function passwordHash() {
+  return scalar((written): ParseResult<string> => {
+    const parsed = parsePasswordHash(written)
+    return parsed.ok ? accepted(written) : parsed
   })
 }
 

@@ -1,13 +1,12 @@
 import { authorizedKey } from './key-lines.js'
-import { readPasswordHash } from './password-hash-form.js'
-import { deviceId, principal, text, userName } from './scalars.js'
-import { list, scalar, section } from './section.js'
+import { deviceId, passwordHash, principal, text, userName } from './scalars.js'
+import { list, section } from './section.js'
 
 /** One user, in the configuration and in a users file alike. */
 export function userSection() {
   return section({
     name: userName(),
-    'password-hash': scalar(readPasswordHash).optional(),
+    'password-hash': passwordHash().optional(),
     'authorized-keys': list(authorizedKey()),
     principals: list(principal()),
     roles: list(text()),

@@ -14,8 +14,8 @@ async function hashPassword(terminal: boolean, ...chunks: readonly (string | Buf
 
 async function isHashOf(printed: string, password: string): Promise<boolean> {
   expect(printed).toMatch(/^\$scrypt\$\S+\n$/)
-  const hash = parsePasswordHash(printed.trim())
-  return hash !== undefined && matchesPassword(password, hash)
+  const parsed = parsePasswordHash(printed.trim())
+  return parsed.ok && matchesPassword(password, parsed.hash)
 }
 
 describe('user hash-password', () => {

@@ -89,10 +89,10 @@ async function cpuSeconds({ process: child }: RunningBridge): Promise<number> {
 /** Seconds of CPU for one derivation on this machine as it is now. */
 async function cpuOfOneDerivation(): Promise<number> {
   const parsed = parsePasswordHash(hash)
-  if (parsed === undefined) throw new Error('no hash')
+  if (!parsed.ok) throw new Error('no hash')
   const before = process.cpuUsage()
   const times = 8
-  for (let at = 0; at < times; at++) await matchesPassword('wrong', parsed)
+  for (let at = 0; at < times; at++) await matchesPassword('wrong', parsed.hash)
   const { user, system } = process.cpuUsage(before)
   return (user + system) / 1e6 / times
 }

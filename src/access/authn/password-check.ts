@@ -36,7 +36,8 @@ export function createPasswordCheck(options: PasswordCheckOptions = {}): Passwor
   const decoy: PasswordHash = { cost: decoyCost, salt: randomBytes(16), hash: randomBytes(32) }
 
   return async (user, password) => {
-    const hash = user?.passwordHash === undefined ? undefined : parsePasswordHash(user.passwordHash)
+    const parsed = user?.passwordHash === undefined ? undefined : parsePasswordHash(user.passwordHash)
+    const hash = parsed?.ok === true ? parsed.hash : undefined
     const run = await gate(async () => (await matches(password, hash ?? decoy)) && hash !== undefined)
     if (!run.entered) return { ok: false, cause: 'busy', hint: 'too many logins at once, try again in a moment' }
     if (run.result) return { ok: true }
