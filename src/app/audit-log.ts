@@ -11,22 +11,22 @@ import { StartError } from './start-error.js'
 import type { TranscriptSettings } from '../audit/files/transcript-thread.js'
 import { createTranscripts } from '../audit/transcripts.js'
 
-/** The record of a running bridge: who writes it, and who may search it. */
+/** The audit log of a running bridge: who writes it, and who may search it. */
 export interface RunningAuditLog {
   readonly auditLog: AuditLog
   readonly find: AuditIndex['find']
   /** Applies a new configuration, and lets go of a file that was moved away. */
   configure(config: Config): void
-  /** Ends the record of what is still open, and writes what waits. */
+  /** Ends the sessions that are still open in it, and writes what waits. */
   close(): Promise<void>
 }
 
-/** The file that a record is kept in, in the words of its configuration. */
-export function auditFileOf({ record, dataDir }: Config): string {
-  return record.file ?? join(dataDir, 'record.jsonl')
+/** The file of the audit log. Its name in `data-dir` is older than the log's: whoever ships it elsewhere finds it where it was. */
+export function auditFileOf({ audit, dataDir }: Config): string {
+  return audit.file ?? join(dataDir, 'record.jsonl')
 }
 
-/** Opens the record's file and its database. Throws `StartError` where nobody will ever be able to write the file. */
+/** Opens the audit log's file and its database. Throws `StartError` where nobody will ever be able to write the file. */
 export async function startAuditLog(
   initial: Config,
   log: Log,
@@ -37,10 +37,10 @@ export async function startAuditLog(
   const file = openFile(initial, log)
   const problem = await file.prepare()
   // A disk that is full may have room again; a file that is not ours will not become so.
-  if (problem?.cause === 'not-permitted') throw new StartError(`record.file: ${problem.message}`, problem.hint)
+  if (problem?.cause === 'not-permitted') throw new StartError(`audit.file: ${problem.message}`, problem.hint)
   const index = openIndex(initial, log)
   const transcripts = createTranscripts({
-    choice: initial.record.full,
+    choice: initial.audit.full,
     settings: transcriptSettings(initial),
     device,
     onProblem: ({ sessionId, user, deviceId }, { message, hint }) =>
@@ -55,23 +55,23 @@ export async function startAuditLog(
       },
       problem: file.problem,
     },
-    whenFull: () => config.record.whenFull,
+    whenFull: () => config.audit.whenFull,
     onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
-    maxReadLines: () => config.record.maxReadLinesPerUser,
+    maxReadLines: () => config.audit.maxReadLinesPerUser,
     onSummedUser: (user) =>
-      log.warn({ user, hint: SUMMED_HINT }, 'reads of a user are summed in the record for up to an hour'),
+      log.warn({ user, hint: SUMMED_HINT }, 'reads of a user are summed in the audit log for up to an hour'),
     onSummed: metrics.rpcsSummed,
     observe: transcripts.observe,
-    onFault: (error) => log.error({ err: error }, 'a session is recorded no further: a fault of the bridge'),
+    onFault: (error) => log.error({ err: error }, 'a session is audited no further: a fault of the bridge'),
   })
   return {
     auditLog,
     find: index.find,
     configure: (next) => {
       config = next
-      file.configure(next.record)
-      index.retain(next.record)
-      transcripts.configure(next.record.full, transcriptSettings(next))
+      file.configure(next.audit)
+      index.retain(next.audit)
+      transcripts.configure(next.audit.full, transcriptSettings(next))
       file.reopen()
     },
     close: async () => {
@@ -83,10 +83,10 @@ export async function startAuditLog(
   }
 }
 
-const SUMMED_HINT = 'raise record.max-read-lines-per-user with record.max-size and record.max-rows, or let it read less'
+const SUMMED_HINT = 'raise audit.max-read-lines-per-user with audit.max-size and audit.max-rows, or let it read less'
 
-function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
-  const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = record.full
+function transcriptSettings({ audit, dataDir }: Config): TranscriptSettings {
+  const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = audit.full
   return {
     directory: directory ?? join(dataDir, 'transcripts'),
     maxSizePerSession,
@@ -100,23 +100,23 @@ function transcriptSettings({ record, dataDir }: Config): TranscriptSettings {
 function openFile(config: Config, log: Log): AuditFile {
   return openAuditFile({
     path: auditFileOf(config),
-    limits: config.record,
+    limits: config.audit,
     onState: (problem) => {
       if (problem === undefined) log.info('the record is written again')
       else log.error({ reason: problem.cause, hint: problem.hint }, `record not written: ${problem.message}`)
     },
     onLost: (lines) =>
-      log.error({ lines, hint: 'raise record.max-waiting, or watch the disk' }, 'lines of the record are lost'),
+      log.error({ lines, hint: 'raise audit.max-waiting, or watch the disk' }, 'lines of the audit log are lost'),
   })
 }
 
-function openIndex({ record, dataDir }: Config, log: Log): AuditIndex {
+function openIndex({ audit, dataDir }: Config, log: Log): AuditIndex {
   return openAuditIndex({
     file: join(dataDir, 'record.db'),
-    retention: { keep: record.keep, maxRows: record.maxRows },
+    retention: { keep: audit.keep, maxRows: audit.maxRows },
     onState: (problem, missing) => {
       if (problem === undefined)
-        log.warn({ lines: missing }, 'homeport audit finds new lines again; those missing are in the record’s file')
+        log.warn({ lines: missing }, 'homeport audit finds new lines again; those missing are in the audit log’s file')
       else log.error({ hint: problem.hint }, `the audit lacks lines: ${problem.message}`)
     },
   })

@@ -1,6 +1,6 @@
 import type { ChannelKind } from '../access/authz/role.js'
 
-/** Who did it, from where, on which device: part of every line of the record. */
+/** Who did it, from where, on which device: part of every line of the audit log. */
 export interface Subject {
   readonly user: string
   /** `address:port` that the client dialled from, `local` on the Unix socket. */
@@ -95,7 +95,7 @@ export interface SessionClose {
   readonly unreadable?: readonly ('client' | 'device')[] | undefined
 }
 
-/** A line of the record; `time` is ISO 8601 in UTC. What is undefined is not in it. */
+/** A line of the audit log; `time` is ISO 8601 in UTC. What is undefined is not in it. */
 export type AuditEvent = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
   | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)

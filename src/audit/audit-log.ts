@@ -22,7 +22,7 @@ export interface AuditLog {
   readonly refused: (info: RefusedSession, reason: string) => void
   /** Records an RPC that nobody's bytes tell of. Reads of a user that has had its share of lines are summed. */
   readonly rpc: (entry: RpcEntry) => void
-  /** Ends the record of every session that is open, for a bridge that stops. */
+  /** Ends every session that is open, for a bridge that stops. */
   readonly close: () => void
 }
 
@@ -30,7 +30,7 @@ export type SessionAuditing =
   | { readonly ok: true; readonly record: SessionAudit }
   | { readonly ok: false; readonly refusal: AuditRefusal }
 
-/** The record of one session. It never throws, and never holds up what it records. */
+/** What is written down of one session. It never throws, and never holds up what it records. */
 export interface SessionAudit {
   /** Bytes that the client sent, as it sent them. */
   readonly fromClient: (bytes: Buffer) => void
@@ -61,7 +61,7 @@ export interface AuditSink {
   readonly problem: () => { readonly message: string; readonly hint: string } | undefined
 }
 
-/** Follows the bytes of a session beside the record, such as a full recording of it. */
+/** Follows the bytes of a session beside the audit log, such as a transcript of it. */
 export interface SessionObserver {
   /** Bytes, and when they came in milliseconds of a clock that never goes back. */
   readonly fromClient: Look
@@ -83,7 +83,7 @@ export interface AuditLogOptions {
   readonly onSummed?: (rpcs: number) => void
   /** Asked for each session, whether somebody else follows it. */
   readonly observe?: (info: SessionInfo) => SessionObserver | undefined
-  /** Told of a fault of the record's own; the session it happened in goes on, but is followed no further. */
+  /** Told of a fault of the audit log's own; the session it happened in goes on, but is followed no further. */
   readonly onFault?: (error: unknown) => void
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number

@@ -1,4 +1,4 @@
-/** Which lines of the record are wanted: those that fit all that is given. */
+/** Which lines of the audit log are wanted: those that fit all that is given. */
 export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
@@ -15,13 +15,13 @@ export interface AuditQuery {
   readonly after?: AuditPosition
 }
 
-/** A place between two lines of the record. */
+/** A place between two lines of the audit log. */
 export interface AuditPosition {
   readonly time: number
   readonly row: number
 }
 
-/** Searches the record. Rejects when that cannot be done at the moment. */
+/** Searches the audit log. Rejects when that cannot be done at the moment. */
 export type FindAuditEvents = (query: AuditQuery) => Promise<{
   /** The newest first, each the JSON of a `AuditEvent`. */
   readonly lines: readonly string[]

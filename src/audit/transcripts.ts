@@ -134,7 +134,7 @@ function startThread(settings: TranscriptSettings): TranscriptThread {
 const tooFarBehind: FileProblem = {
   cause: 'io',
   message: 'more is said than can be written',
-  hint: 'write down fewer sessions: record.full.users, record.full.devices',
+  hint: 'write down fewer sessions: audit.full.users, audit.full.devices',
 }
 
 function threadEnded({ message }: Error): FileProblem {

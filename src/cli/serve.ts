@@ -126,7 +126,7 @@ async function reloadConfig(bridge: Bridge, load: () => LoadedConfig, log: Log):
     log.level = loaded.config.log.level
     log.info(
       { config: loaded.file ?? 'built-in defaults', devices: loaded.config.devices.length },
-      'configuration reloaded; listeners, host keys with their CA, record.file and data-dir change at the next start',
+      'configuration reloaded; listeners, host keys with their CA, audit.file and data-dir change at the next start',
     )
     return loaded
   } catch (error) {

@@ -24,7 +24,9 @@ const READABLE_BY_ALL = 0o004
 export function writtenSecret(tree: LocatedTree): string | undefined {
   const look = (value: unknown, path: ValuePath, isSecret: boolean): string | undefined => {
     if (typeof value === 'string')
-      return isSecret && value !== '' && !tree.placeOf(path).fromEnvironment ? path.join('.') : undefined
+      return isSecret && value !== '' && !tree.placeOf(path).fromEnvironment
+        ? tree.pathInFile(path).join('.')
+        : undefined
     if (typeof value !== 'object' || value === null) return undefined
     for (const [key, item] of Object.entries(value)) {
       const place = Array.isArray(value) ? Number(key) : key

@@ -8,6 +8,7 @@ import { locateWarnings, locateProblems } from './yaml/locate-problems.js'
 import { locateTree } from './yaml/located-tree.js'
 import { nodeLimitOf } from './yaml/node-limit.js'
 import { inFileOrder, type Problem } from './problem.js'
+import { renameKeys } from './renamed-keys.js'
 import { type Config, configSchema } from './schema.js'
 import { schemaFaults } from './schema-faults.js'
 import { parseYaml } from './yaml/yaml-syntax.js'
@@ -36,9 +37,10 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   const yaml = parseYaml(text)
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
-  const tree = locateTree(yaml.document, yaml.lines, environment, nodeLimitOf(text))
+  const { tree, ...renamed } = renameKeys(locateTree(yaml.document, yaml.lines, environment, nodeLimitOf(text)))
   const parsed = configSchema(directory, environment).safeParse(tree.value)
   const faults = [
+    ...renamed.faults,
     ...(parsed.success ? checkListeners(parsed.data) : schemaFaults(parsed.error, tree)),
     ...checkMeaning(tree),
     ...checkFiles(tree, directory),
@@ -49,7 +51,7 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   return {
     ok: true,
     config: parsed.data,
-    warnings: locateWarnings(tree, file, warningsAbout(parsed.data)),
+    warnings: locateWarnings(tree, file, [...renamed.warnings, ...warningsAbout(parsed.data)]),
     ...(secretKey === undefined ? {} : { secretKey }),
   }
 }

@@ -37,7 +37,7 @@ export type DeviceConfig = Config['devices'][number]
 export type UserConfig = Config['users'][number]
 export type CredentialsConfig = MapValue<Config['credentials']>
 export type TrustConfig = Config['trust']
-export type AuditConfig = Config['record']
+export type AuditConfig = Config['audit']
 export type RoleConfig = MapValue<Config['roles']>
 
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
@@ -255,7 +255,7 @@ export function configSchema(directory: string, environment: Environment) {
     credentials: list(text()),
   })
 
-  const record = section({
+  const audit = section({
     file: path(directory).optional(),
     'max-size': size('1KiB').default(64 * 1024 * 1024),
     'max-files': integer(0, 10_000).default(10),
@@ -308,7 +308,7 @@ export function configSchema(directory: string, environment: Environment) {
     'login-limits': loginLimitsSection().prefault({}),
     'authentication-hook': authenticationHookSection(directory).optional(),
     roles: named(role, BUILT_IN_ROLES),
-    record: record.prefault({}),
+    audit: audit.prefault({}),
     webhooks: list(webhook),
     traces: traces.optional(),
     'data-dir': path(directory).prefault('data'),

@@ -2,7 +2,7 @@ import type { RpcEntry } from '../audit/audit-event.js'
 import type { Span } from '../telemetry/traces.js'
 
 /**
- * Tells a trace of an RPC that has ended, with what the record has of it: never what it carried.
+ * Tells a trace of an RPC that has ended, with what the audit log has of it: never what it carried.
  * @param endedAt milliseconds since 1970
  */
 export function traceRpc(parent: Span, entry: RpcEntry, endedAt: number = Date.now()): void {

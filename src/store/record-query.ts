@@ -1,4 +1,4 @@
-/** Which lines of the record are wanted: those that fit all that is given, the newest first. */
+/** Which lines of the audit log are wanted: those that fit all that is given, the newest first. */
 export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
@@ -16,7 +16,7 @@ export interface AuditQuery {
   readonly after?: AuditPosition
 }
 
-/** A place between two lines of the record. */
+/** A place between two lines of the audit log. */
 export interface AuditPosition {
   readonly time: number
   readonly row: number

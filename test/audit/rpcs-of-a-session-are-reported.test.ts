@@ -4,7 +4,7 @@ import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { info, recorded } from './support/recorded.js'
 
-it('whoever begins a session may be told of its RPCs, with when they ended; the record is the same', () => {
+it('whoever begins a session may be told of its RPCs, with when they ended; the audit log is the same', () => {
   const everybody: RpcEntry[] = []
   const { auditLog, lines, clock } = recorded({ onRpc: (entry) => everybody.push(entry) })
   const told: [RpcEntry, number][] = []

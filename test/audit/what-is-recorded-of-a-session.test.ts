@@ -136,7 +136,7 @@ describe('what cannot be followed', () => {
     expect(rpcsOf(lines)[0]).toMatchObject({ messageId: '0', outcome: 'unknown' })
   })
 
-  it('a fault of the record itself is told, and the session goes on', () => {
+  it('a fault of the audit log itself is told, and the session goes on', () => {
     const faults: unknown[] = []
     const { auditLog, lines } = recorded({
       onFault: (error) => faults.push(error),
@@ -169,7 +169,7 @@ it.each(['exec', 'shell', 'sftp'] as const)('a session for %s is recorded withou
   ])
 })
 
-describe('while the record cannot be written', () => {
+describe('while the audit log cannot be written', () => {
   const sink = { write: () => undefined, problem: () => ({ message: 'no space', hint: 'make room' }) }
 
   it('no session begins, and the client is told why', () => {

@@ -158,7 +158,7 @@ describe('an empty configuration', () => {
             },
           ],
         ]),
-        record: {
+        audit: {
           maxSize: 64 * 1024 * 1024,
           maxFiles: 10,
           flushInterval: 250,

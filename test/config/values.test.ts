@@ -44,7 +44,7 @@ describe('durations', () => {
   })
 
   it('in days, where that makes sense', () => {
-    expect(configOf('record: { keep: 400d }').record.keep).toBe(400 * 86_400_000)
+    expect(configOf('audit: { keep: 400d }').audit.keep).toBe(400 * 86_400_000)
   })
 
   it('of nothing, where waiting may be switched off', () => {
@@ -59,12 +59,12 @@ describe('sizes', () => {
     ['3MiB', 3 * 1024 * 1024],
     ['1GiB', 1024 ** 3],
   ])('%s', (text, bytes) => {
-    expect(configOf(`record: { max-size: ${text} }`).record.maxSize).toBe(bytes)
+    expect(configOf(`audit: { max-size: ${text} }`).audit.maxSize).toBe(bytes)
   })
 
   it.each(['64', '64MB', '1.5GiB', '-1KiB', '64 MiB', 'large', '1023B', '2000TiB'])('not %s', (text) => {
-    expect(problemsOf(`record:\n  max-size: ${text}`)).toEqual([
-      expect.stringMatching(/^2:3: record\.max-size: expected a size /),
+    expect(problemsOf(`audit:\n  max-size: ${text}`)).toEqual([
+      expect.stringMatching(/^2:3: audit\.max-size: expected a size /),
     ])
   })
 })

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import * as z from 'zod'
 import type { Environment } from '../../src/config/yaml/environment.js'
+import { RENAMED_KEYS } from '../../src/config/renamed-keys.js'
 import { configSchema } from '../../src/config/schema.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -55,6 +56,9 @@ const NO_VARIABLES: Environment = { lookup: () => ({ kind: 'unset' }) }
 const sorted = (keys: Iterable<string>): readonly string[] => [...new Set(keys)].toSorted()
 const known = sorted(keysOfSchema(configSchema('/srv/config', NO_VARIABLES)))
 
+/** Whether the schema has a key, or a section, of this name. */
+const isKnown = (name: string): boolean => known.some((key) => key === name || key.startsWith(`${name}.`))
+
 describe('every key of the configuration', () => {
   it('is found in the schema', () => {
     expect(known.length).toBeGreaterThan(150)
@@ -72,5 +76,18 @@ describe('every key of the configuration', () => {
   it('is in config/homeport.example.yaml, commented out or not, and nothing else is', () => {
     const whole = example.replace(/^( *)# ( *(?:[a-z-]+:(?= |$)|- [a-z]))/gm, '$1$2')
     expect(sorted(keysOfDocument(parse(whole)))).toEqual(known)
+  })
+})
+
+describe('every old name of a key', () => {
+  it('is in docs/configuration.md with the new one, and nothing else is', () => {
+    const table = reference.slice(reference.indexOf('## Old names of keys'), reference.indexOf('## Reload'))
+    const rows = [...table.matchAll(/^\| `([^`]+)` \| `([^`]+)` \|$/gm)].map(([, old, now]) => ({ old, now }))
+    expect(rows).toEqual(RENAMED_KEYS)
+  })
+
+  it('is known no longer, while the new one is', () => {
+    for (const { old, now } of RENAMED_KEYS)
+      expect([old, isKnown(old), now, isKnown(now)]).toEqual([old, false, now, true])
   })
 })

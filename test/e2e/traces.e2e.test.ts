@@ -220,7 +220,7 @@ describe('with a collector', () => {
     expect(refused?.error).toMatch(/./)
     for (const { startedAt, endedAt } of inOrder) {
       expect(endedAt).toBeGreaterThanOrEqual(startedAt)
-      // The record's clock is one of milliseconds.
+      // The audit log's clock is one of milliseconds.
       expect(startedAt).toBeGreaterThan(session.startedAt - 5_000_000n)
     }
   })

@@ -33,7 +33,7 @@ it('two thousand short sessions in a row leave no channel, timer or octet behind
   await run(60, 20)
   const before = await bridge.report()
   await run(100, 20)
-  // The last lines of the record are written a moment after their sessions ended.
+  // The last lines of the audit log are written a moment after their sessions ended.
   await expect.poll(async () => grown(before, await bridge.report()), { timeout: 30_000 }).toEqual({})
   expect((await bridge.report()).heapUsed - before.heapUsed).toBeLessThan(1024 * 1024)
   expect(device.dials()).toBe(1)

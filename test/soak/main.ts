@@ -123,7 +123,7 @@ function configuration(fleet: SoakFleet, more: readonly string[]): ConfigFile {
     trust: { 'first-use': 'pend' },
     link: { 'reconnect-wait': '2s' },
     // Each RPC that was answered has to be found again, so none is summed.
-    record: { 'max-size': '64MiB', 'max-read-lines-per-user': 100_000_000 },
+    audit: { 'max-size': '64MiB', 'max-read-lines-per-user': 100_000_000 },
     endpoint: { http: { 'warm-session-idle': '5s' } },
     log: { level: 'info', format: 'json' },
   }

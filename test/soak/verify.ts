@@ -21,7 +21,7 @@ async function missingInRecord(bridge: RunningBridge, { messageIds, overHttp }: 
     ...[...messageIds].filter((id) => !recorded.has(id)).map((id) => `the record has no RPC ${id}, which was answered`),
     ...[...overHttp]
       .filter(([key, count]) => (counts.get(key) ?? 0) < count)
-      .map(([key, count]) => `the record has ${counts.get(key) ?? 0} of ${count} answered calls: ${key}`),
+      .map(([key, count]) => `the audit log has ${counts.get(key) ?? 0} of ${count} answered calls: ${key}`),
   ]
 }
 

@@ -143,7 +143,7 @@ function isListOfTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')
 }
 
-/** As the configuration asks of a user name, because it stands in the log and the record. */
+/** As the configuration asks of a user name, because it stands in the log and the audit log. */
 function isUserName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 255 && !/[\p{C}\p{Z}]/u.test(value)
 }

@@ -6,7 +6,7 @@ import type { AuditPage, AuditQuery } from '../../store/record-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from '../../store/sqlite/sqlite-database.js'
 import { migrate } from '../../store/sqlite/sqlite-schema.js'
 
-/** The lines of the record in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
+/** The lines of the audit log in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
 export interface AuditDatabase {
   /** Adds lines, JSON objects, the newest last; at most `MAX_BLOCK` of them. */
   readonly insert: (block: AuditBlock) => void
@@ -72,7 +72,7 @@ const migrations: readonly string[] = [
 /** Blocks that are removed, or looked through, at once. */
 const AT_ONCE = 32
 
-/** Opens the record's database, or says that a newer version wrote it. Throws SQLite's errors. */
+/** Opens the audit log's database, or says that a newer version wrote it. Throws SQLite's errors. */
 export function openAuditDatabase(file: string, options: { readonly busyTimeout: number }): AuditDatabase | 'newer' {
   const database = openDatabase(file, options)
   try {

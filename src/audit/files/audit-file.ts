@@ -3,7 +3,7 @@ import { type FileProblem, fileProblem } from './file-error.js'
 import { createLineQueue } from './line-queue.js'
 import { createLineFile, FileFailure, type Rotation } from './line-file.js'
 
-/** Bounds on the record's file; bytes and milliseconds. */
+/** Bounds on the audit log's file; bytes and milliseconds. */
 export interface AuditFileLimits extends Rotation {
   /** How long a line waits at most before it is written. */
   readonly flushInterval: number

@@ -6,8 +6,8 @@ import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.
 import type { StoreProblem } from '../../store/store.js'
 
 /**
- * The record for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a session.
- * It may lag behind or lack lines, and says so: the record's file is what counts.
+ * The audit log for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a session.
+ * It may lag behind or lack lines, and says so: the audit log's file is what counts.
  */
 export interface AuditIndex {
   readonly append: (line: string, subject: LineSubject) => void
@@ -142,7 +142,7 @@ function lagging(file: string): StoreProblem {
   return {
     cause: 'io',
     message: `${file}: more lines come than can be written`,
-    hint: 'nothing is lost: the record’s own file has all lines',
+    hint: 'nothing is lost: the audit log’s own file has all lines',
   }
 }
 
@@ -150,7 +150,7 @@ function broken(file: string, { message }: Error): StoreProblem {
   return {
     cause: 'io',
     message: `${file}: its thread ended (${message})`,
-    hint: 'the record’s own file has all lines; restart the bridge to query new ones',
+    hint: 'the audit log’s own file has all lines; restart the bridge to query new ones',
   }
 }
 

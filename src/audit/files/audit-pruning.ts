@@ -9,7 +9,7 @@ export interface AuditRetention {
   readonly maxRows: number
 }
 
-/** Removes lines from the record's database: those that are too old, and those of users who have more than an even share where there are too many. */
+/** Removes lines from the audit log's database: those that are too old, and those of users who have more than an even share where there are too many. */
 export interface AuditPruning {
   /** Counts what was put in. */
   readonly added: (count: number, keys: readonly (readonly [key: string, lines: number])[]) => void

@@ -5,7 +5,7 @@ import type { AuditRetention } from './audit-pruning.js'
 import type { AuditPage, AuditQuery } from '../../store/record-query.js'
 import type { StoreProblem } from '../../store/store.js'
 
-/** What the thread of the record's database is asked. */
+/** What the thread of the audit log's database is asked. */
 export type ThreadRequest =
   | { readonly kind: 'insert'; readonly block: AuditBlock }
   | { readonly kind: 'find'; readonly id: number; readonly query: AuditQuery }
@@ -37,7 +37,7 @@ const BUSY_TIMEOUT = 2000
 /** Milliseconds between two looks for what is too old, where no line comes. */
 const PRUNE_INTERVAL = 60_000
 
-/** Serves the record's database on this thread until it is asked to close. A file that cannot be opened is tried again with each request. */
+/** Serves the audit log's database on this thread until it is asked to close. A file that cannot be opened is tried again with each request. */
 export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
   let retention = initial
   let database: AuditDatabase | undefined
@@ -92,6 +92,6 @@ function newer(file: string): StoreProblem {
   return {
     cause: 'io',
     message: `${file}: was written by a newer Homeport`,
-    hint: 'run that version or a later one, or move the file away: the record’s own file has all lines',
+    hint: 'run that version or a later one, or move the file away: the audit log’s own file has all lines',
   }
 }

@@ -28,7 +28,7 @@ const most = 1_000_000
 /** `homeport audit`: who did what on which device. Asks the running bridge. */
 export function auditCommand(io: CommandIo = processIo(), now: () => number = Date.now): Command {
   return bridgeCommand('audit')
-    .description('who did what on which device: the newest lines of the record that fit, the newest last')
+    .description('who did what on which device: the newest lines of the audit log that fit, the newest last')
     .option('--device <id>', 'on this device')
     .option('--user <name>', 'by this user')
     .option('--session <id>', 'in this session')

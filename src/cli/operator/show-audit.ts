@@ -2,9 +2,9 @@ import type { AuditLine } from '../../northbound/http/routes/audit/line.js'
 import { bytes } from './show-sessions.js'
 import { shortTime, table } from '../table.js'
 
-/** A table of lines of the record for people, in the order given. */
+/** A table of lines of the audit log for people, in the order given. */
 export function auditTable(lines: readonly AuditLine[]): string {
-  if (lines.length === 0) return 'no such lines in the record\n'
+  if (lines.length === 0) return 'no such lines in the audit log\n'
   return table([
     ['TIME', 'USER', 'FROM', 'DEVICE', 'SESSION', 'WHAT', 'OUTCOME', 'SENT', 'RECEIVED', 'TOOK'],
     ...lines.map((line) => [

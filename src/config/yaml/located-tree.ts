@@ -33,6 +33,8 @@ export interface LocatedTree {
   readonly value: unknown
   /** The place of a value, or of the nearest one around it when it is absent. */
   readonly placeOf: (path: ValuePath) => Place
+  /** The same path in the words of the file, where a key stands under an older name. */
+  readonly pathInFile: (path: ValuePath) => ValuePath
   readonly faults: readonly ConfigError[]
 }
 
@@ -65,7 +67,7 @@ export function locateTree(
   const value = read(document.contents, [], root)
   const placeOf = (path: ValuePath): Place =>
     places.get(pathKey(path)) ?? (path.length === 0 ? root : placeOf(path.slice(0, -1)))
-  return { value, placeOf, faults }
+  return { value, placeOf, pathInFile: (path) => path, faults }
 
   function placeAt(node: Node | null | undefined): Place {
     const { line, col } = lines.linePos(node?.range?.[0] ?? 0)

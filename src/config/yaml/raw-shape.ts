@@ -22,10 +22,11 @@ export function isWritten(value: unknown, key: string): boolean {
   return held !== undefined && held !== null && !(Array.isArray(held) && held.length === 0)
 }
 
-function fieldOf(value: unknown, key: string): unknown {
+/** What stands at a key; undefined where there is no such key, null where it has no value. */
+export function fieldOf(value: unknown, key: string): unknown {
   return isMapping(value) && Object.hasOwn(value, key) ? value[key] : undefined
 }
 
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

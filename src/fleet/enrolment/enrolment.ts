@@ -67,7 +67,7 @@ export interface Approval {
   readonly as?: string
 }
 
-/** Who is in the fleet, and who decides on it. `by` names the operator in the record. */
+/** Who is in the fleet, and who decides on it. `by` names the operator in the audit log. */
 export interface Enrolments {
   list(): Promise<readonly EnrolmentView[]>
   get(deviceId: string): Promise<EnrolmentView | undefined>

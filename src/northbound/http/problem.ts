@@ -53,7 +53,7 @@ const causes = {
   'no-session': { status: 502, title: 'The device gave no NETCONF session' },
   'bad-reply': { status: 502, title: 'The device answered what is no reply' },
   'outcome-unknown': { status: 502, title: 'The outcome is not known' },
-  'record-not-readable': { status: 503, title: 'The record cannot be searched' },
+  'record-not-readable': { status: 503, title: 'The audit log cannot be searched' },
   'identity-provider-unreachable': { status: 503, title: 'The identity provider does not answer' },
   'shutting-down': { status: 503, title: 'The bridge is stopping' },
   'not-connected': { status: 503, title: 'The device is not connected' },

@@ -276,7 +276,7 @@ function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText,
   span?.end()
 }
 
-/** What was asked for, in the words of the record, which takes the secrets out of a command. */
+/** What was asked for, in the words of the audit log, which takes the secrets out of a command. */
 function recordedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
   return { request: describeRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
 }

@@ -64,7 +64,7 @@ async function found(query: Partial<AuditQuery>): Promise<readonly number[]> {
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 
-describe('lines of the record', () => {
+describe('lines of the audit log', () => {
   it('are found at once, the newest first', async () => {
     for (const n of upTo(5)) add(n)
     expect(await found({})).toEqual([4, 3, 2, 1, 0])

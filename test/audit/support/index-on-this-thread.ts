@@ -7,7 +7,7 @@ import {
 } from '../../../src/audit/files/audit-index.js'
 import { serveAuditIndex, type ThreadOptions } from '../../../src/audit/files/index-thread.js'
 
-/** The record for queries, with the very code of its thread on this one. */
+/** The audit log for queries, with the very code of its thread on this one. */
 export function openIndexHere(options: Omit<AuditIndexOptions, 'start'>): AuditIndex {
   return openAuditIndex({ ...options, start: startHere })
 }

@@ -36,7 +36,7 @@ export async function buildBefore(lab: Lab, options: HomeportOptions = {}): Prom
   return before === undefined ? [] : [await homeportPath(lab, { ...options, name: 'build before', program: before })]
 }
 
-/** Our bridge as it is configured by default, the record included, with a device that is `sshd -i` and calls home. */
+/** Our bridge as it is configured by default, the audit log included, with a device that is `sshd -i` and calls home. */
 export async function homeportPath(lab: Lab, options: HomeportOptions = {}): Promise<HomeportPath> {
   const {
     name = 'homeport',

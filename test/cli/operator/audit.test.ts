@@ -86,7 +86,7 @@ describe('audit', () => {
     expect(await shown('--since', '2026-03-01T11:00Z', '--until', '15m')).toEqual(['50'])
     expect(await shown('--device', 'ROUTER1', '--limit', '2')).toEqual(['50', '10'])
     expect(await shown('--operation', 'before-200', '--user', 'ops', '--session', 'a1b2c3d4')).toEqual(['200'])
-    expect((await audit('--user', 'nobody')).stdout).toBe('no such lines in the record\n')
+    expect((await audit('--user', 'nobody')).stdout).toBe('no such lines in the audit log\n')
   })
 
   it('is JSON lines with --json, over as many pages as it takes', async () => {

@@ -3,15 +3,15 @@ import { basename, dirname, join } from 'node:path'
 import { waitFor } from '../parts/wait-for.js'
 import type { RunningBridge } from './bridge.js'
 
-/** A line of the bridge's record. */
+/** A line of the bridge's audit log. */
 export type AuditLine = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
 
-/** The file of a bridge's record, unless its configuration names another. */
+/** The file of a bridge's audit log, unless its configuration names another. */
 export function recordOf(bridge: RunningBridge): string {
   return join(bridge.directory, 'data', 'record.jsonl')
 }
 
-/** All lines of a record, the oldest first, from all its files. Fails on one that is not whole. */
+/** All lines of an audit log, the oldest first, from all its files. Fails on one that is not whole. */
 export async function auditLines(file: string): Promise<readonly AuditLine[]> {
   const age = (name: string): number => Number(/\.(\d+)$/.exec(name)?.[1] ?? 0)
   const names = (await readdir(dirname(file))).filter((name) => name.startsWith(basename(file)))
@@ -27,7 +27,7 @@ export async function auditLines(file: string): Promise<readonly AuditLine[]> {
   })
 }
 
-/** The same once the record satisfies a condition; a line that is being written meanwhile does no harm. */
+/** The same once the audit log satisfies a condition; a line that is being written meanwhile does no harm. */
 export function recorded(
   file: string,
   what: string,

@@ -129,7 +129,7 @@ describe('GET /api/v1/audit', () => {
     expect(answer.status).toBe(503)
     expect(await answer.json()).toMatchObject({
       type: 'urn:homeport:problem:record-not-readable',
-      detail: 'the record cannot be searched: record.db: is damaged',
+      detail: 'the audit log cannot be searched: record.db: is damaged',
     })
   })
 })

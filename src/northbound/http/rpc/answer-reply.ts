@@ -31,7 +31,7 @@ export interface ReplyOptions {
   readonly conversions: Pick<ConversionService, 'convertReply'>
   /** The words for a reply that broke off before anything of it was sent. */
   readonly brokenOff: (thrown: unknown) => Promise<Response>
-  /** Called once, with the outcome in the words of the record and the bytes that the device sent: when the answer was read to its end, or will not be. */
+  /** Called once, with the outcome in the words of the audit log and the bytes that the device sent: when the answer was read to its end, or will not be. */
   readonly done: (outcome: string, bytes: number) => void
 }
 

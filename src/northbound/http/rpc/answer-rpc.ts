@@ -237,7 +237,7 @@ function repeatable(policy: SessionPolicy): boolean {
   return policy.on === 'warm-session' && policy.repeatable
 }
 
-/** Tells the record of a call, once. */
+/** Tells the audit log of a call, once. */
 function recorded(
   c: Context<ApiEnv>,
   services: HttpServices,

@@ -3,7 +3,7 @@ import { boundedRpc, type RpcEntry } from '../../../audit/audit-event.js'
 import { traceRpc } from '../../../rpc/trace-rpc.js'
 import type { ApiEnv, HttpServices } from '../api.js'
 
-/** Tells the record, and the trace of the call, of an RPC that has ended. */
+/** Tells the audit log, and the trace of the call, of an RPC that has ended. */
 export function recordRpc(c: Context<ApiEnv>, { rpc }: Pick<HttpServices, 'rpc'>, ended: RpcEntry): void {
   const entry = boundedRpc(ended)
   rpc.record.rpc(entry)

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 
-/** A line of the record. Which fields are there depends on `event`; a later version may have more. */
+/** A line of the audit log. Which fields are there depends on `event`; a later version may have more. */
 export const auditLineSchema = z
   .looseObject({
     time: z.iso.datetime(),

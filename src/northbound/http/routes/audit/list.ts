@@ -6,7 +6,7 @@ import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { type AuditLine, auditLineSchema } from './line.js'
 
-/** A page of the record, the newest line first. */
+/** A page of the audit log, the newest line first. */
 export const auditPageSchema = z
   .object({
     lines: z.array(auditLineSchema),
@@ -53,8 +53,8 @@ export function registerFindAuditLines(api: Api, { findAuditEvents }: HttpServic
       return c.json({ lines, next: next === undefined ? null : `${next.time}.${next.row}` }, 200)
     } catch (error) {
       return answerProblem(c, 'record-not-readable', {
-        message: `the record cannot be searched: ${error instanceof Error ? error.message : String(error)}`,
-        hint: 'the record’s own file has all lines; see the log of the bridge',
+        message: `the audit log cannot be searched: ${error instanceof Error ? error.message : String(error)}`,
+        hint: 'the audit log’s own file has all lines; see the log of the bridge',
       })
     }
   })
@@ -84,7 +84,7 @@ function positionOf(written: string): AuditPosition {
 /** Pages that are read for one answer where most lines are not for the caller. */
 const MOST_PAGES = 50
 
-/** What of the record a caller may see. That a page has lines of others is not told either, so that nobody learns by `next` what was done elsewhere. */
+/** What of the audit log a caller may see. That a page has lines of others is not told either, so that nobody learns by `next` what was done elsewhere. */
 async function pageFor(
   caller: Caller,
   find: FindAuditEvents,
