@@ -1,7 +1,7 @@
 import type { Enrolment, LastSeen, Standing } from './enrolment.js'
 import type { StoredJob } from './job.js'
 import type { EndpointLease } from './endpoint-lease.js'
-import type { StoredToken } from './token.js'
+import type { ApiToken } from '../access/authn/api-token.js'
 
 /**
  * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all the
@@ -43,14 +43,14 @@ export interface Enrolments {
 
 /** The tokens of the HTTP API. */
 export interface Tokens {
-  readonly get: (id: string) => Promise<StoredToken | undefined>
+  readonly get: (id: string) => Promise<ApiToken | undefined>
   /** The oldest first. */
-  readonly list: () => Promise<readonly StoredToken[]>
+  readonly list: () => Promise<readonly ApiToken[]>
   /** Changes one token in one transaction, as `Enrolments.update` does; undefined removes it. */
   readonly update: (
     id: string,
-    change: (current: StoredToken | undefined) => StoredToken | undefined,
-  ) => Promise<StoreResult<StoredToken | undefined>>
+    change: (current: ApiToken | undefined) => ApiToken | undefined,
+  ) => Promise<StoreResult<ApiToken | undefined>>
 }
 
 /** The jobs of the HTTP API. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.js'
-import type { StoredToken } from '../../src/store/token.js'
+import type { ApiToken } from '../../src/access/authn/api-token.js'
 import { bare, full, minutesAfterNoon, noon, pinOf, put, written } from './store-room.js'
 
 /** What every store promises, whatever holds its data. `open` gives an empty one. */
@@ -247,7 +247,7 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
 
     describe('tokens', () => {
       const bareToken = { id: 'a1', user: 'ann', hash: Buffer.from([0, 255]), createdAt: noon, createdBy: 'operator' }
-      const fullToken: StoredToken = {
+      const fullToken: ApiToken = {
         ...bareToken,
         id: 'b2',
         scopes: ['read', 'admin'],

@@ -18,6 +18,7 @@ export interface ApiToken {
   /** Absent for one that is good until it is revoked. */
   readonly expiresAt?: Date
   readonly revocation?: { readonly at: Date; readonly by: string }
+  /** When it was used last, give or take a minute. */
   readonly lastUsedAt?: Date
 }
 

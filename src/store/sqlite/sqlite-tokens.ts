@@ -1,12 +1,12 @@
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
-import type { StoredToken } from '../token.js'
+import type { ApiToken } from '../../access/authn/api-token.js'
 
 /** The statements on the table of tokens, as functions. */
 export interface TokenTable {
-  readonly read: (id: string) => StoredToken | undefined
-  readonly list: () => readonly StoredToken[]
+  readonly read: (id: string) => ApiToken | undefined
+  readonly list: () => readonly ApiToken[]
   /** Puts a token in the place of what is there. */
-  readonly write: (token: StoredToken) => void
+  readonly write: (token: ApiToken) => void
   readonly remove: (id: string) => void
 }
 
@@ -51,12 +51,12 @@ export function tokenTable(database: SqliteDatabase): TokenTable {
   }
 }
 
-function tokenOf(row: TokenRow): StoredToken {
+function tokenOf(row: TokenRow): ApiToken {
   return {
     id: row.id,
     user: row.user,
     hash: Buffer.isBuffer(row.hash) ? row.hash : Buffer.from(row.hash),
-    ...(row.scopes !== null && { scopes: JSON.parse(row.scopes) as NonNullable<StoredToken['scopes']> }),
+    ...(row.scopes !== null && { scopes: JSON.parse(row.scopes) as NonNullable<ApiToken['scopes']> }),
     ...(row.devices !== null && { devices: JSON.parse(row.devices) as string[] }),
     ...(row.description !== null && { description: row.description }),
     createdAt: new Date(row.created_at),
@@ -68,7 +68,7 @@ function tokenOf(row: TokenRow): StoredToken {
   }
 }
 
-function rowOf({ scopes, devices, revocation, ...token }: StoredToken): TokenRow {
+function rowOf({ scopes, devices, revocation, ...token }: ApiToken): TokenRow {
   return {
     id: token.id,
     user: token.user,
