@@ -1,9 +1,10 @@
-/** Which lines of the audit log are wanted: those that fit all that is given. */
+/** Which lines of the audit log are wanted: those that fit all that is given, the newest first. */
 export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
   readonly user?: string
   readonly sessionId?: string
+  /** One of `session-opened`, `session-refused`, `session-closed`, `rpc`. */
   readonly event?: string
   readonly operation?: string
   readonly outcome?: string
@@ -21,10 +22,12 @@ export interface AuditPosition {
   readonly row: number
 }
 
-/** Searches the audit log. Rejects when that cannot be done at the moment. */
-export type FindAuditEvents = (query: AuditQuery) => Promise<{
-  /** The newest first, each the JSON of a `AuditEvent`. */
+export interface AuditPage {
+  /** The lines as they were written, each a JSON object. */
   readonly lines: readonly string[]
-  /** Where they ended; absent when there are no more. */
+  /** Where the page ended; absent when there is nothing after it. */
   readonly next?: AuditPosition
-}>
+}
+
+/** Searches the audit log. Rejects when that cannot be done at the moment. */
+export type FindAuditEvents = (query: AuditQuery) => Promise<AuditPage>

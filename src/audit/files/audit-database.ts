@@ -2,7 +2,7 @@ import { fits, lineTime, type WantedLine, wantedLine } from './audit-line.js'
 import { createAuditPruning, type AuditRetention } from './audit-pruning.js'
 import type { AuditBlock } from './audit-block.js'
 import { wantedKeys } from './audit-keys.js'
-import type { AuditPage, AuditQuery } from '../../store/record-query.js'
+import type { AuditPage, AuditQuery } from '../audit-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from '../../store/sqlite/sqlite-database.js'
 import { migrate } from '../../store/sqlite/sqlite-schema.js'
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { createBlockGatherer, type LineSubject } from './audit-block.js'
 import type { AuditRetention } from './audit-pruning.js'
-import type { AuditPage, AuditQuery } from '../../store/record-query.js'
+import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.js'
 import type { StoreProblem } from '../../store/store.js'
 

@@ -1,5 +1,5 @@
 import { lowerCase } from './audit-line.js'
-import type { AuditQuery } from '../../store/record-query.js'
+import type { AuditQuery } from '../audit-query.js'
 
 /**
  * The keys by which a block is found whose lines tell of these devices and users, each with how many lines a user has. Those of devices are not

@@ -1,4 +1,4 @@
-import type { AuditQuery } from '../../store/record-query.js'
+import type { AuditQuery } from '../audit-query.js'
 
 /** What a line has to hold, as text: a line is flat, and a quote within a value has a backslash before it, so none is mistaken for a key. */
 export interface WantedLine {

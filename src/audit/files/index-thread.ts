@@ -2,7 +2,7 @@ import { problemOf } from '../../store/sqlite/sqlite-problem.js'
 import type { AuditBlock } from './audit-block.js'
 import { openAuditDatabase, type AuditDatabase } from './audit-database.js'
 import type { AuditRetention } from './audit-pruning.js'
-import type { AuditPage, AuditQuery } from '../../store/record-query.js'
+import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { StoreProblem } from '../../store/store.js'
 
 /** What the thread of the audit log's database is asked. */

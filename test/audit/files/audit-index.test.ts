@@ -9,7 +9,7 @@ import {
   type AuditIndexOptions,
   type IndexThread,
 } from '../../../src/audit/files/audit-index.js'
-import type { AuditQuery } from '../../../src/store/record-query.js'
+import type { AuditQuery } from '../../../src/audit/audit-query.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'
 import { openIndexHere } from '../support/index-on-this-thread.js'
 
