@@ -5,8 +5,8 @@
 import { rm } from 'node:fs/promises'
 import { build } from 'esbuild'
 
-await rm('dist', { recursive: true, force: true })
-await build({
+/** @type {import('esbuild').BuildOptions} */
+export const options = {
   entryPoints: [
     'src/main.ts',
     'src/audit/files/index-worker.ts',
@@ -29,4 +29,12 @@ await build({
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
   },
   logLevel: 'warning',
-})
+}
+
+/** What an earlier build has left would be taken for a part of this one. */
+export const removeOldBuild = () => rm(options.outdir, { recursive: true, force: true })
+
+if (import.meta.filename === process.argv[1]) {
+  await removeOldBuild()
+  await build(options)
+}
