@@ -1,16 +1,16 @@
 import type { RunningBridge } from '../e2e/support/bridge.js'
 import { createCaller } from '../e2e/support/http-api.js'
-import { auditLines, recordOf } from '../e2e/support/record-lines.js'
+import { auditLines, auditFileOf } from '../e2e/support/audit-lines.js'
 import type { Acknowledged } from './load.js'
 
 /** What was acknowledged and is not there, in words; none where all is. */
 export async function missing(bridge: RunningBridge, acknowledged: Acknowledged): Promise<readonly string[]> {
-  return [...(await missingInRecord(bridge, acknowledged)), ...(await missingInStore(bridge, acknowledged))]
+  return [...(await missingInAuditLog(bridge, acknowledged)), ...(await missingInStore(bridge, acknowledged))]
 }
 
-async function missingInRecord(bridge: RunningBridge, { messageIds, overHttp }: Acknowledged): Promise<string[]> {
-  const lines = (await auditLines(recordOf(bridge))).filter(({ event }) => event === 'rpc')
-  const recorded = new Set(lines.map((line) => line['messageId']))
+async function missingInAuditLog(bridge: RunningBridge, { messageIds, overHttp }: Acknowledged): Promise<string[]> {
+  const lines = (await auditLines(auditFileOf(bridge))).filter(({ event }) => event === 'rpc')
+  const audited = new Set(lines.map((line) => line['messageId']))
   const counts = new Map<string, number>()
   for (const { via, deviceId, operation } of lines) {
     if (via !== 'http') continue
@@ -18,7 +18,7 @@ async function missingInRecord(bridge: RunningBridge, { messageIds, overHttp }: 
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   return [
-    ...[...messageIds].filter((id) => !recorded.has(id)).map((id) => `the record has no RPC ${id}, which was answered`),
+    ...[...messageIds].filter((id) => !audited.has(id)).map((id) => `the audit log has no RPC ${id}, which was answered`),
     ...[...overHttp]
       .filter(([key, count]) => (counts.get(key) ?? 0) < count)
       .map(([key, count]) => `the audit log has ${counts.get(key) ?? 0} of ${count} answered calls: ${key}`),

@@ -7,7 +7,7 @@ import type { RunningBridge } from './bridge.js'
 export type AuditLine = Readonly<Record<string, unknown>> & { readonly time: string; readonly event: string }
 
 /** The file of a bridge's audit log, unless its configuration names another. */
-export function recordOf(bridge: RunningBridge): string {
+export function auditFileOf(bridge: RunningBridge): string {
   return join(bridge.directory, 'data', 'record.jsonl')
 }
 
@@ -28,7 +28,7 @@ export async function auditLines(file: string): Promise<readonly AuditLine[]> {
 }
 
 /** The same once the audit log satisfies a condition; a line that is being written meanwhile does no harm. */
-export function recorded(
+export function auditedOnce(
   file: string,
   what: string,
   enough: (lines: readonly AuditLine[]) => boolean,

@@ -13,7 +13,7 @@ import { startAttachedDevice } from './support/attached-device.js'
 import type { RunningBridge } from './support/bridge.js'
 import { clientLogin } from './support/client-login.js'
 import { operate } from './support/homeport-command.js'
-import { type AuditLine, recorded, auditLines, recordOf } from './support/record-lines.js'
+import { type AuditLine, auditedOnce, auditFileOf, auditLines } from './support/audit-lines.js'
 import { endAfterEach } from './support/resources.js'
 import { opsUser } from './support/users.js'
 
@@ -34,7 +34,7 @@ describe('against the log of a real NETCONF server', () => {
   })
   afterAll(() => netconfd?.stop())
 
-  it('the record of a run is complete: each RPC of ncclient and ssh, in both framings, pipelined and denied ones too', async () => {
+  it('the audit log of a run is complete: each RPC of ncclient and ssh, in both framings, pipelined and denied ones too', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: netconfd.subsystem }))
     const login = clientLogin(bridge, 'router1')
     await runNcclient(login)
@@ -53,7 +53,7 @@ describe('against the log of a real NETCONF server', () => {
     await second.ended()
     await first.kill()
 
-    const lines = await recorded(recordOf(bridge), 'three sessions to end', (all) => closed(all, 3))
+    const lines = await auditedOnce(auditFileOf(bridge), 'three sessions to end', (all) => closed(all, 3))
     const numbers = new Map(
       lines.flatMap(({ event, sessionId, netconfSessionId }) =>
         event === 'session-closed' ? [[sessionId, netconfSessionId]] : [],
@@ -120,7 +120,7 @@ describe('a session that ends before its reply', () => {
     await ssh.output('</hello>]]>]]>')
     await device.stop()
     await ssh.ended()
-    const lines = await recorded(recordOf(bridge), 'the session to end', (all) => closed(all, 1))
+    const lines = await auditedOnce(auditFileOf(bridge), 'the session to end', (all) => closed(all, 1))
     expect(lines.map(({ event, outcome, endedBy }) => [event, outcome, endedBy])).toEqual([
       ['session-opened', undefined, undefined],
       ['rpc', 'aborted', undefined],
@@ -128,9 +128,9 @@ describe('a session that ends before its reply', () => {
     ])
   })
 
-  it('is recorded by a bridge that is stopped', async () => {
+  it('is written down by a bridge that is stopped', async () => {
     const { bridge } = own(await startAttachedDevice({ netconf: byteSubsystem.replies(60_000) }))
-    const file = recordOf(bridge)
+    const file = auditFileOf(bridge)
     const ssh = startSsh(clientLogin(bridge, 'router1'))
     await ssh.write(`${hello('1.0')}${rpc(1)}]]>]]>`)
     await ssh.output('</hello>]]>]]>')
@@ -156,7 +156,7 @@ it('a bridge that is killed has written every line but those of the last second'
   const exited = new Promise((resolve) => bridge.process.once('exit', resolve))
   bridge.process.kill('SIGKILL')
   await exited
-  const lines = await auditLines(recordOf(bridge))
+  const lines = await auditLines(auditFileOf(bridge))
   expect(lines.flatMap(({ event, messageId }) => (event === 'rpc' ? [Number(messageId)] : []))).toEqual(
     Array.from({ length: count }, (_, id) => id),
   )
@@ -166,7 +166,7 @@ it('rotation under load: each of thousands of RPCs is there once, over all files
   const { bridge } = own(
     await startAttachedDevice({
       netconf: byteSubsystem.replies(),
-      config: { users: [opsUser()], record: { 'max-size': '16KiB', 'max-files': 1000, 'flush-interval': '20ms' } },
+      config: { users: [opsUser()], audit: { 'max-size': '16KiB', 'max-files': 1000, 'flush-interval': '20ms' } },
     }),
   )
   const sessions = 4
@@ -177,7 +177,7 @@ it('rotation under load: each of thousands of RPCs is there once, over all files
       runSsh(login, hello('1.0') + Array.from({ length: each }, (__, n) => `${rpc(`${session}-${n}`)}]]>]]>`).join('')),
     ),
   )
-  const lines = await recorded(recordOf(bridge), 'the sessions to end', (all) => closed(all, sessions))
+  const lines = await auditedOnce(auditFileOf(bridge), 'the sessions to end', (all) => closed(all, sessions))
   const ids = lines.flatMap(({ event, messageId }) => (event === 'rpc' ? [String(messageId)] : []))
   expect(ids).toHaveLength(sessions * each)
   expect(new Set(ids).size).toBe(sessions * each)
@@ -201,7 +201,7 @@ describe('on a disk that is full', () => {
     const attached = own(
       await startAttachedDevice({
         netconf: byteSubsystem.replies(),
-        config: { users: [opsUser()], record: { file } },
+        config: { users: [opsUser()], audit: { file } },
       }),
     )
     return { ...attached, file, ballast, login: clientLogin(attached.bridge, 'router1') }
@@ -215,7 +215,7 @@ describe('on a disk that is full', () => {
     const running = startSsh(login)
     await running.write(hello('1.0'))
     await running.output('</hello>]]>]]>')
-    await recorded(file, 'the session', (lines) => lines.length === 1)
+    await auditedOnce(file, 'the session', (lines) => lines.length === 1)
     await fillDisk(ballast)
     let asked = 0
     const ask = async (): Promise<void> => {
@@ -236,7 +236,7 @@ describe('on a disk that is full', () => {
     expect((await session(login, 'after')).stdout.toString()).toContain('message-id="after"')
     running.end()
     await running.ended()
-    const lines = await recorded(file, 'both sessions to end', (all) => closed(all, 2))
+    const lines = await auditedOnce(file, 'both sessions to end', (all) => closed(all, 2))
     expect(lines.flatMap(({ event, messageId }) => (event === 'rpc' ? [messageId] : []))).toEqual([
       ...Array.from({ length: asked }, (_, n) => `running-${n}`),
       'after',
@@ -247,7 +247,7 @@ describe('on a disk that is full', () => {
   it('sessions begin all the same where that is configured, also by a reload', async () => {
     const { bridge, file, ballast, login, hostKey, secret } = await room()
     await session(login, 'before')
-    await recorded(file, 'the session to end', (all) => closed(all, 1))
+    await auditedOnce(file, 'the session to end', (all) => closed(all, 1))
     await fillDisk(ballast)
     while (bridge.log().every(({ msg }) => !msg.startsWith('record not written'))) await session(login, 'filling')
     expect((await session(login, 'refused')).status).toBe(1)
@@ -255,11 +255,11 @@ describe('on a disk that is full', () => {
       credentials: { default: { username: 'netconf', password: 'pw-device' } },
       devices: [{ id: 'router1', secret, 'host-keys': [hostKey.publicKey] }],
       users: [opsUser()],
-      record: { file, 'when-full': 'continue' },
+      audit: { file, 'when-full': 'continue' },
     })
     expect((await session(login, 'continued')).stdout.toString()).toContain('message-id="continued"')
     await rm(ballast)
-    const lines = await recorded(file, 'the lines that waited', (all) =>
+    const lines = await auditedOnce(file, 'the lines that waited', (all) =>
       all.some(({ messageId }) => messageId === 'continued'),
     )
     expect(lines.filter(({ event }) => event === 'lines-lost')).toEqual([])
@@ -287,8 +287,8 @@ it('each way in, and what a role forbids, is in it; what an operation or a comma
   await runSsh(login, '', { ask: { exec: `true password ${secret}` } })
   await runSsh({ ...login, user: 'eve@router1' }, `${hello('1.0')}${rpc(3, edit)}]]>]]>${rpc(4)}]]>]]>`)
   expect((await operate(bridge, 'rpc', 'router1', writtenTo(bridge, edit))).status).toBe(0)
-  const lines = await recorded(
-    recordOf(bridge),
+  const lines = await auditedOnce(
+    auditFileOf(bridge),
     'three sessions to end and a call',
     (all) => closed(all, 3) && all.some(({ event, via }) => event === 'rpc' && via === 'http'),
   )
@@ -318,7 +318,7 @@ it('a session in full has what was said on both sides, and no secret', async () 
   const { bridge } = own(
     await startAttachedDevice({
       netconf: netconfd.subsystem,
-      config: { users: [opsUser(), opsUser({ name: 'other' })], record: { full: { users: ['ops'], redact: ['box'] } } },
+      config: { users: [opsUser(), opsUser({ name: 'other' })], audit: { full: { users: ['ops'], redact: ['box'] } } },
     }),
   )
   const login = clientLogin(bridge, 'router1')
@@ -326,7 +326,7 @@ it('a session in full has what was said on both sides, and no secret', async () 
   await runNcclient({ ...login, user: 'other@router1' })
   const directory = join(bridge.directory, 'data', 'transcripts')
   const name = await waitFor('the file', async () => (await readdir(directory).catch(() => []))[0])
-  const lines = await recorded(join(directory, name), 'the session to end', (all) =>
+  const lines = await auditedOnce(join(directory, name), 'the session to end', (all) =>
     all.some(({ event }) => event === 'session-closed'),
   )
   expect(await readdir(directory)).toHaveLength(1)
