@@ -16,7 +16,7 @@ export interface SessionInfo extends Subject {
   readonly channel: ChannelKind
   /** What was asked for: a subsystem, `shell`, or the first word of a command. */
   readonly request: string
-  /** The whole command, which the record takes the secrets out of. */
+  /** The whole command, which the audit log takes the secrets out of. */
   readonly command?: string | undefined
   /** The roles that allow it. */
   readonly roles: readonly string[]

@@ -1,48 +1,34 @@
-import { createDeferredTap, type DeferredTap, type Look } from './deferred-tap.js'
+import { createDeferredTap, type DeferredTap } from './deferred-tap.js'
 import { createReadSums } from './read-sums.js'
 import {
   boundedRpc,
   type AuditEvent,
   type RefusedSession,
   type RpcEntry,
-  type SessionClose,
   type SessionInfo,
   type Subject,
 } from './audit-event.js'
 import { createRedaction } from './redaction.js'
 import { createRpcTracker } from './rpc-tracker.js'
+import { auditSession, type SessionAudit, type SessionObserver } from './session-audit.js'
 
 /** Who did what on which device: each session and each RPC becomes a line. It never holds what an operation carried. */
 export interface AuditLog {
-  /** Why no new session or call may begin: it could not be recorded. Undefined when one may. */
+  /** Why no new session or call may begin: it could not be written down. Undefined when one may. */
   readonly refusal: () => AuditRefusal | undefined
-  /** Records that a session begins; from then on its bytes are followed. `onRpc` is told of each RPC as well. */
+  /** Writes down that a session begins; from then on its bytes are followed. `onRpc` is told of each RPC as well. */
   readonly session: (info: SessionInfo, onRpc?: RpcListener) => SessionAuditing
-  /** Records that a session was refused, for whatever reason. */
+  /** Writes down that a session was refused, for whatever reason. */
   readonly refused: (info: RefusedSession, reason: string) => void
-  /** Records an RPC that nobody's bytes tell of. Reads of a user that has had its share of lines are summed. */
+  /** Writes down an RPC that nobody's bytes tell of. Reads of a user that has had its share of lines are summed. */
   readonly rpc: (entry: RpcEntry) => void
   /** Ends every session that is open, for a bridge that stops. */
   readonly close: () => void
 }
 
 export type SessionAuditing =
-  | { readonly ok: true; readonly record: SessionAudit }
+  | { readonly ok: true; readonly audit: SessionAudit }
   | { readonly ok: false; readonly refusal: AuditRefusal }
-
-/** What is written down of one session. It never throws, and never holds up what it records. */
-export interface SessionAudit {
-  /** Bytes that the client sent, as it sent them. */
-  readonly fromClient: (bytes: Buffer) => void
-  /** Bytes that the client is sent. */
-  readonly fromDevice: (bytes: Buffer) => void
-  /** Whether an RPC of it awaits its reply; absent where no RPCs are followed. */
-  readonly awaitsReply?: () => boolean
-  /** Whether nothing is under way on it; absent where no RPCs are followed. */
-  readonly atRest?: () => boolean
-  /** Tells by whom or what the session was ended; once. RPCs without a reply are aborted then. */
-  readonly end: (endedBy: string) => void
-}
 
 /** @param endedAt milliseconds since 1970, with fractions */
 export type RpcListener = (entry: RpcEntry, endedAt: number) => void
@@ -59,14 +45,6 @@ export interface AuditSink {
   readonly write: (entry: AuditEvent) => void
   /** Why lines cannot be written at the moment; undefined when they can. */
   readonly problem: () => { readonly message: string; readonly hint: string } | undefined
-}
-
-/** Follows the bytes of a session beside the audit log, such as a transcript of it. */
-export interface SessionObserver {
-  /** Bytes, and when they came in milliseconds of a clock that never goes back. */
-  readonly fromClient: Look
-  readonly fromDevice: Look
-  readonly end: (at: number) => void
 }
 
 export interface AuditLogOptions {
@@ -101,7 +79,7 @@ export function createAuditLog({
   onSummedUser = () => undefined,
   onSummed,
   observe,
-  onFault,
+  onFault = () => undefined,
   now = () => performance.now(),
   date = Date.now,
   queue = createDeferredTap(),
@@ -167,7 +145,6 @@ export function createAuditLog({
       const info = withoutSecrets(wanted)
       const refused = refusal()
       if (refused !== undefined) return { ok: false, refusal: refused }
-      const began = now()
       const subject = subjectOf(info)
       const told: typeof rpc | undefined =
         onRpcOfSession &&
@@ -176,65 +153,23 @@ export function createAuditLog({
           onRpcOfSession(entry, date() - (now() - at))
         })
       const rpcs = info.channel === 'netconf' ? createRpcTracker(subject, told ?? rpc) : undefined
-      const observer = observe?.(info)
-      let bytesFromClient = 0
-      let bytesFromDevice = 0
-      let followed = true
-      const guarded =
-        (follow: Look): Look =>
-        (bytes, at) => {
-          if (!followed) return
-          try {
-            follow(bytes, at)
-          } catch (error) {
-            followed = false
-            onFault?.(error)
-          }
-        }
-      const lookAtClient = guarded((bytes, at) => {
-        rpcs?.fromClient(bytes, at)
-        observer?.fromClient(bytes, at)
-      })
-      const lookAtDevice = guarded((bytes, at) => {
-        rpcs?.fromDevice(bytes, at)
-        observer?.fromDevice(bytes, at)
-      })
-      const follows = rpcs !== undefined || observer !== undefined
       sink.write({ time: time(), event: 'session-opened', ...info })
-      const record: SessionAudit = {
-        fromClient: (bytes) => {
-          bytesFromClient += bytes.length
-          if (follows) queue.add(lookAtClient, bytes, now())
-        },
-        fromDevice: (bytes) => {
-          bytesFromDevice += bytes.length
-          if (follows) queue.add(lookAtDevice, bytes, now())
-        },
-        ...(rpcs === undefined
-          ? {}
-          : { awaitsReply: () => followed && rpcs.awaitsReply(), atRest: () => followed && rpcs.atRest() }),
-        end: (endedBy) => {
-          if (!open.delete(record)) return
-          queue.drain()
-          rpcs?.end(now())
-          observer?.end(now())
-          const close: SessionClose = {
-            endedBy,
-            bytesFromClient,
-            bytesFromDevice,
-            durationSeconds: Math.round(now() - began) / 1000,
-            rpcs: rpcs?.count() ?? 0,
-            netconfSessionId: rpcs?.netconfSessionId(),
-            unreadable: rpcs === undefined || rpcs.unreadable().length === 0 ? undefined : rpcs.unreadable(),
-          }
+      const audit = auditSession({
+        rpcs,
+        observer: observe?.(info),
+        queue,
+        now,
+        onFault,
+        onEnd: (close) => {
+          open.delete(audit)
           sink.write({ time: time(), event: 'session-closed', channel: info.channel, ...subject, ...close })
         },
-      }
-      open.add(record)
-      return { ok: true, record }
+      })
+      open.add(audit)
+      return { ok: true, audit }
     },
     close: () => {
-      for (const record of open) record.end('shutdown')
+      for (const audit of open) audit.end('shutdown')
       sums.flush()
     },
   }

@@ -1,10 +1,13 @@
-/** Which lines of the audit log are wanted: those that fit all that is given, the newest first. */
+/** Searches the audit log, the newest lines first. Rejects when that cannot be done at the moment. */
+export type FindAuditEvents = (query: AuditQuery) => Promise<AuditPage>
+
+/** Which lines of the audit log are wanted: those that fit all that is given. */
 export interface AuditQuery {
   /** In upper or lower case. */
   readonly deviceId?: string
   readonly user?: string
   readonly sessionId?: string
-  /** One of `session-opened`, `session-refused`, `session-closed`, `rpc`. */
+  /** One of the events of `AuditEvent`, such as `session-opened` or `rpc`. */
   readonly event?: string
   readonly operation?: string
   readonly outcome?: string
@@ -16,18 +19,15 @@ export interface AuditQuery {
   readonly after?: AuditPosition
 }
 
-/** A place between two lines of the audit log. */
-export interface AuditPosition {
-  readonly time: number
-  readonly row: number
-}
-
 export interface AuditPage {
-  /** The lines as they were written, each a JSON object. */
+  /** The lines as they were written, each the JSON of an `AuditEvent`. */
   readonly lines: readonly string[]
   /** Where the page ended; absent when there is nothing after it. */
   readonly next?: AuditPosition
 }
 
-/** Searches the audit log. Rejects when that cannot be done at the moment. */
-export type FindAuditEvents = (query: AuditQuery) => Promise<AuditPage>
+/** A place between two lines of the audit log. */
+export interface AuditPosition {
+  readonly time: number
+  readonly row: number
+}

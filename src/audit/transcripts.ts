@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type SelectableDevice, selectsDevice } from '../access/authz/device-selector.js'
-import type { SessionObserver } from './audit-log.js'
+import type { SessionObserver } from './session-audit.js'
 import type { SessionInfo } from './audit-event.js'
 import type { FileProblem } from './files/file-error.js'
 import type { TranscriptAnswer, TranscriptRequest, TranscriptSettings } from './files/transcript-thread.js'

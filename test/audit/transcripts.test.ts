@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { SECRET_NAMES } from '../../src/audit/secret-names.js'
 import { serveTranscripts, type TranscriptSettings } from '../../src/audit/files/transcript-thread.js'
 import { createTranscripts, type TranscriptThread, type TranscriptsOptions } from '../../src/audit/transcripts.js'
-import { info } from './support/recorded.js'
+import { info } from './support/audit-in-memory.js'
 import { waitFor } from '../e2e/parts/wait-for.js'
 
 let parent: string

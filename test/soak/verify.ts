@@ -18,7 +18,9 @@ async function missingInAuditLog(bridge: RunningBridge, { messageIds, overHttp }
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   return [
-    ...[...messageIds].filter((id) => !audited.has(id)).map((id) => `the audit log has no RPC ${id}, which was answered`),
+    ...[...messageIds]
+      .filter((id) => !audited.has(id))
+      .map((id) => `the audit log has no RPC ${id}, which was answered`),
     ...[...overHttp]
       .filter(([key, count]) => (counts.get(key) ?? 0) < count)
       .map(([key, count]) => `the audit log has ${counts.get(key) ?? 0} of ${count} answered calls: ${key}`),

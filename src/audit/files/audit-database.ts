@@ -79,7 +79,7 @@ export function openAuditDatabase(file: string, options: { readonly busyTimeout:
     // There is no secret in a line, and overwriting what is pruned would cost as much as writing it.
     database.exec('PRAGMA secure_delete = OFF')
     const migrated = migrate(database, migrations)
-    if (migrated.ok) return recordsIn(database)
+    if (migrated.ok) return auditDatabaseOn(database)
     database.close()
     return 'newer'
   } catch (error) {
@@ -93,7 +93,7 @@ interface Block {
   readonly lines: string
 }
 
-function recordsIn(database: SqliteDatabase): AuditDatabase {
+function auditDatabaseOn(database: SqliteDatabase): AuditDatabase {
   // The lines come as the bytes that SQLite keeps: making a text of them first took five times as long as all the rest.
   const adding = prepare<Omit<AuditBlock, 'keys'>, { block: number }>(
     database,

@@ -2,7 +2,7 @@ import { inBackground } from '../../lib/background.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { RightEnd } from '../../access/authz/right-end.js'
-import type { SessionAudit } from '../../audit/audit-log.js'
+import type { SessionAudit } from '../../audit/session-audit.js'
 import type { DeviceChannel, Exit, LinkEnd } from '../../fleet/link.js'
 import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
@@ -43,7 +43,7 @@ const lastWordsTimeout = 1_000
  * Carries bytes between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
  * @param session counts the bytes, and tells when an operator kills it, or its client has lost the right to it
- * @param record sees every byte that the client sends and is sent
+ * @param audit sees every byte that the client sends and is sent
  * @param clientGone settles when the client closed its channel or its connection was lost
  * @param startGuard what the bytes pass through where rules on operations apply
  */
@@ -51,7 +51,7 @@ export async function relay(
   client: ServerChannel,
   device: DeviceChannel,
   session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> },
-  record: Pick<SessionAudit, 'fromClient' | 'fromDevice'>,
+  audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>,
   clientGone: Promise<void>,
   words: RelayWords,
   startGuard?: StartGuard,
@@ -59,20 +59,20 @@ export async function relay(
   const toDevice = sinkInto(device.stream, () => void device.stream.end())
   // The end is the client's to hear of when standard error has ended, too.
   const toClient = sinkInto(client, () => undefined)
-  const recorded: ByteSink = {
+  const audited: ByteSink = {
     ...toClient,
     take: (bytes) => {
       toClient.take(bytes)
-      record.fromDevice(bytes)
+      audit.fromDevice(bytes)
     },
   }
-  const guard = startGuard?.({ toDevice, toClient: recorded })
+  const guard = startGuard?.({ toDevice, toClient: audited })
   const stopRequests = pour(client, guard?.fromClient ?? toDevice)
   client.on('data', (bytes: Buffer) => {
     session.carried('fromClient', bytes.length)
-    record.fromClient(bytes)
+    audit.fromClient(bytes)
   })
-  const stopReplies = pour(device.stream, guard?.fromDevice ?? recorded)
+  const stopReplies = pour(device.stream, guard?.fromDevice ?? audited)
   device.stream.on('data', (bytes: Buffer) => session.carried('fromDevice', bytes.length))
   device.standardError.pipe(client.stderr, { end: false })
   /** Lets whatever the device still sends run dry, so that its channel can close. */

@@ -176,7 +176,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     if (opening.refusal.reason === 'refused-by-device') {
       const { reason, message } = opening.refusal
       refusalLines(log, { what: 'session refused', user: client.user, reason, message })
-      auditLog.refused({ ...client, deviceId, method, ...recordedRequest(request) }, reason)
+      auditLog.refused({ ...client, deviceId, method, ...auditedRequest(request) }, reason)
       held.channel.resume()
       endRefused(span, opening.refusal)
       return held.refuse()
@@ -185,20 +185,20 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   }
   const { channel, session } = opening
   const shown = { sessionId: session.id, channel: use.kind, request: describeRequest(request) }
-  const recording = auditLog.session(
-    { ...client, deviceId, ...shown, ...recordedRequest(request), roles, method },
+  const audited = auditLog.session(
+    { ...client, deviceId, ...shown, ...auditedRequest(request), roles, method },
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
-  if (!recording.ok) {
+  if (!audited.ok) {
     // Its close is told, and the session let go, only once everything was read.
     channel.stream.resume()
     channel.standardError.resume()
     channel.close()
-    return rejectSession(asked, recording.refusal, context)
+    return rejectSession(asked, audited.refusal, context)
   }
-  const { record } = recording
-  if (record.atRest !== undefined) session.restsWhen(record.atRest)
-  if (record.awaitsReply !== undefined) channel.awaitReply?.(record.awaitsReply)
+  const { audit } = audited
+  if (audit.atRest !== undefined) session.restsWhen(audit.atRest)
+  if (audit.awaitsReply !== undefined) channel.awaitReply?.(audit.awaitsReply)
   const began = Date.now()
   held.confirm()
   log.info(shown, 'session opened')
@@ -224,10 +224,10 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     until: context.until,
     end: endRight,
   })
-  const end = await relay(held.channel, channel, { ...session, rightEnded }, record, clientGone, words, guard).finally(
+  const end = await relay(held.channel, channel, { ...session, rightEnded }, audit, clientGone, words, guard).finally(
     release,
   )
-  record.end(end.by)
+  audit.end(end.by)
   span?.set({
     'homeport.session.id': session.id,
     'homeport.session.channel': use.kind,
@@ -277,7 +277,7 @@ function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText,
 }
 
 /** What was asked for, in the words of the audit log, which takes the secrets out of a command. */
-function recordedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
+function auditedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
   return { request: describeRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
 }
 
@@ -294,7 +294,7 @@ async function rejectSession(
 ): Promise<void> {
   const { channel } = held
   refusalLines(log, { ...refusal, what: 'session refused', user: client.user })
-  auditLog.refused({ ...client, deviceId, method, ...recordedRequest(request) }, refusal.reason)
+  auditLog.refused({ ...client, deviceId, method, ...auditedRequest(request) }, refusal.reason)
   endRefused(span, refusal)
   held.confirm()
   channel.resume()

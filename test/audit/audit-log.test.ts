@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { AuditEvent } from '../../src/audit/audit-event.js'
+import type { AuditEvent, RpcEntry } from '../../src/audit/audit-event.js'
 import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
-import { info, openSession, recorded } from './support/recorded.js'
+import { auditInMemory, info, openSession } from './support/audit-in-memory.js'
 
 const rpc = (id: string, operation: string) => `<rpc message-id="${id}" xmlns="${NETCONF_NS}">${operation}</rpc>`
 const reply = (id: string, body = '<ok/>') => `<rpc-reply message-id="${id}">${body}</rpc-reply>`
@@ -13,7 +13,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   const framed = (...messages: string[]) => Buffer.concat(messages.map((one) => encodeFrame(framing, one)))
 
   it('a session is recorded from its beginning to its end, with each RPC', () => {
-    const { auditLog, lines, clock } = recorded()
+    const { auditLog, lines, clock } = auditInMemory()
     const session = openSession(auditLog, framing)
     const request = rpc(
       '1',
@@ -58,7 +58,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('RPCs that are pipelined are each told with their own reply, answered in whatever order', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, framing)
     session.fromClient(
       framed(rpc('a', '<get/>'), rpc('b', '<lock><target><running/></target></lock>'), rpc('c', '<commit/>')),
@@ -80,7 +80,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('RPCs that share a message-id, or have none, are answered in order', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<one/>'), rpc('1', '<two/>'), '<rpc><three/></rpc>', rpc('4', '<four/>')))
     session.fromDevice(framed(reply('1'), reply('1'), '<rpc-reply><ok/></rpc-reply>', reply('other')))
@@ -88,7 +88,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('RPCs whose reply never came, or came in part, are aborted', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<get/>'), rpc('2', '<commit/>')))
     session.fromDevice(framed(reply('1', '<data>x</data>')).subarray(0, -3))
@@ -101,7 +101,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
   })
 
   it('a request of which only a part came is none', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, framing)
     session.fromClient(framed(rpc('1', '<get/>')).subarray(0, -1))
     session.end('client')
@@ -111,7 +111,7 @@ describe.each(['end-of-message', 'chunked'] as const)('with %s framing', (framin
 
 describe('what cannot be followed', () => {
   it('broken framing of a client leaves the octets counted and is told at the end', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, 'chunked')
     session.fromClient(Buffer.from('<rpc/>'))
     session.end('client')
@@ -119,7 +119,7 @@ describe('what cannot be followed', () => {
   })
 
   it('after broken framing of a device nobody knows what came of the RPCs', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog, 'chunked')
     session.fromClient(encodeFrame('chunked', rpc('1', '<get/>')))
     session.fromDevice(Buffer.from('<rpc-reply/>'))
@@ -129,7 +129,7 @@ describe('what cannot be followed', () => {
   })
 
   it('a client that asks and asks while nothing is answered does not fill the memory', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const session = openSession(auditLog)
     for (let id = 0; id < 5000; id += 1) session.fromClient(encodeFrame('end-of-message', rpc(`${id}`, '<get/>')))
     expect(rpcsOf(lines)).toHaveLength(5000 - 4096)
@@ -138,7 +138,7 @@ describe('what cannot be followed', () => {
 
   it('a fault of the audit log itself is told, and the session goes on', () => {
     const faults: unknown[] = []
-    const { auditLog, lines } = recorded({
+    const { auditLog, lines } = auditInMemory({
       onFault: (error) => faults.push(error),
       observe: () => ({
         fromClient: () => {
@@ -157,12 +157,12 @@ describe('what cannot be followed', () => {
 })
 
 it.each(['exec', 'shell', 'sftp'] as const)('a session for %s is recorded without RPCs', (channel) => {
-  const { auditLog, lines } = recorded()
-  const recording = auditLog.session({ ...info, channel, request: 'show version' })
-  if (!recording.ok) throw new Error(recording.refusal.message)
-  recording.record.fromClient(Buffer.from('<hello/>]]>]]><rpc><get/></rpc>]]>]]>'))
-  recording.record.fromDevice(Buffer.from('Junos'))
-  recording.record.end('device')
+  const { auditLog, lines } = auditInMemory()
+  const opened = auditLog.session({ ...info, channel, request: 'show version' })
+  if (!opened.ok) throw new Error(opened.refusal.message)
+  opened.audit.fromClient(Buffer.from('<hello/>]]>]]><rpc><get/></rpc>]]>]]>'))
+  opened.audit.fromDevice(Buffer.from('Junos'))
+  opened.audit.end('device')
   expect(lines).toMatchObject([
     { event: 'session-opened', channel, request: 'show version' },
     { event: 'session-closed', channel, bytesFromClient: 37, bytesFromDevice: 5, rpcs: 0 },
@@ -173,12 +173,12 @@ describe('while the audit log cannot be written', () => {
   const sink = { write: () => undefined, problem: () => ({ message: 'no space', hint: 'make room' }) }
 
   it('no session begins, and the client is told why', () => {
-    const { auditLog } = recorded({ sink })
+    const { auditLog } = auditInMemory({ sink })
     expect(auditLog.session(info)).toMatchObject({ ok: false, refusal: { reason: 'record-not-written' } })
   })
 
   it('sessions begin all the same where that is wanted', () => {
-    const { auditLog } = recorded({ sink, whenFull: () => 'continue' })
+    const { auditLog } = auditInMemory({ sink, whenFull: () => 'continue' })
     expect(auditLog.refusal()).toBeUndefined()
     expect(auditLog.session(info)).toMatchObject({ ok: true })
   })
@@ -186,7 +186,7 @@ describe('while the audit log cannot be written', () => {
 
 it('what was refused is recorded with its reason, and what HTTP calls did with what they say of it', () => {
   const rpcs: unknown[] = []
-  const { auditLog, lines } = recorded({ onRpc: (entry) => rpcs.push(entry) })
+  const { auditLog, lines } = auditInMemory({ onRpc: (entry) => rpcs.push(entry) })
   auditLog.refused(info, 'no-rights')
   const call = {
     user: 'portal',
@@ -210,7 +210,7 @@ it('what was refused is recorded with its reason, and what HTTP calls did with w
 
 describe('an RPC that came over HTTP', () => {
   it('has a short line, whatever the caller and the device have written into it', () => {
-    const { auditLog, lines } = recorded()
+    const { auditLog, lines } = auditInMemory()
     const long = 'x'.repeat(1_000_000)
     auditLog.rpc({
       ...subject,
@@ -227,4 +227,28 @@ describe('an RPC that came over HTTP', () => {
     expect(lines).toMatchObject([{ operation: 'x'.repeat(256) }])
     expect(JSON.stringify(lines).length).toBeLessThan(2000)
   })
+})
+
+it('whoever begins a session may be told of its RPCs, with when they ended; the audit log is the same', () => {
+  const everybody: RpcEntry[] = []
+  const { auditLog, lines, clock } = auditInMemory({ onRpc: (entry) => everybody.push(entry) })
+  const told: [RpcEntry, number][] = []
+  const opened = auditLog.session(info, (...args) => told.push(args))
+  if (!opened.ok) throw new Error(opened.refusal.message)
+  const framed = (xml: string) => encodeFrame('end-of-message', xml)
+  opened.audit.fromClient(framed('<hello/>'))
+  opened.audit.fromDevice(framed('<hello/>'))
+  opened.audit.fromClient(framed(`<rpc message-id="1" xmlns="${NETCONF_NS}"><get/></rpc>`))
+  clock.milliseconds = 40
+  opened.audit.fromDevice(framed('<rpc-reply message-id="1"><data/></rpc-reply>'))
+  opened.audit.fromClient(framed(`<rpc message-id="2" xmlns="${NETCONF_NS}"><commit/></rpc>`))
+  clock.milliseconds = 100
+  opened.audit.end('client')
+  const start = Date.UTC(2026, 0, 1)
+  expect(told).toMatchObject([
+    [{ operation: 'get', outcome: 'ok', durationSeconds: 0.04 }, start + 40],
+    [{ operation: 'commit', outcome: 'aborted', durationSeconds: 0.06 }, start + 100],
+  ])
+  expect(everybody).toEqual(told.map(([entry]) => entry))
+  expect(lines.map(({ event }) => event)).toEqual(['session-opened', 'rpc', 'rpc', 'session-closed'])
 })

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RpcEntry } from '../../src/audit/audit-event.js'
 import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
-import { openSession, recorded } from './support/recorded.js'
+import { auditInMemory, openSession } from './support/audit-in-memory.js'
 
 const HOUR = 3_600_000
 const MINUTE = 60_000
@@ -30,7 +30,7 @@ const read: RpcEntry = {
 function limited(maxReadLines: number) {
   const users: string[] = []
   let summed = 0
-  const record = recorded({
+  const audit = auditInMemory({
     maxReadLines: () => maxReadLines,
     onSummedUser: (user) => users.push(user),
     onSummed: (rpcs) => {
@@ -39,15 +39,15 @@ function limited(maxReadLines: number) {
   })
   const rpcs = (count: number, changed: Partial<RpcEntry> | ((n: number) => Partial<RpcEntry>) = {}): void => {
     for (let n = 0; n < count; n += 1)
-      record.auditLog.rpc({ ...read, ...(typeof changed === 'function' ? changed(n) : changed) })
+      audit.auditLog.rpc({ ...read, ...(typeof changed === 'function' ? changed(n) : changed) })
   }
   const pass = (milliseconds: number): void => {
-    record.clock.milliseconds += milliseconds
+    audit.clock.milliseconds += milliseconds
     vi.advanceTimersByTime(milliseconds)
   }
-  const sums = () => record.lines.flatMap((line) => (line.event === 'rpcs-summed' ? [line] : []))
-  const own = (user: string) => record.lines.filter((line) => line.event === 'rpc' && line.user === user)
-  return { ...record, rpcs, pass, sums, own, users, summed: () => summed }
+  const sums = () => audit.lines.flatMap((line) => (line.event === 'rpcs-summed' ? [line] : []))
+  const own = (user: string) => audit.lines.filter((line) => line.event === 'rpc' && line.user === user)
+  return { ...audit, rpcs, pass, sums, own, users, summed: () => summed }
 }
 
 describe('reads of a user beyond its lines', () => {

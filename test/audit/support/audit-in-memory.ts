@@ -1,4 +1,5 @@
-import { createAuditLog, type AuditLog, type AuditLogOptions, type SessionAudit } from '../../../src/audit/audit-log.js'
+import { type AuditLog, type AuditLogOptions, createAuditLog } from '../../../src/audit/audit-log.js'
+import type { SessionAudit } from '../../../src/audit/session-audit.js'
 import type { AuditEvent, SessionInfo } from '../../../src/audit/audit-event.js'
 import { CAPABILITY } from '../../../src/netconf/capabilities.js'
 import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
@@ -18,8 +19,8 @@ export const info: SessionInfo = {
   method: 'publickey',
 }
 
-/** A record that is kept in memory, with a clock that the test moves. */
-export function recorded(options: Partial<AuditLogOptions> = {}) {
+/** An audit log that is kept in memory, with a clock that the test moves. */
+export function auditInMemory(options: Partial<AuditLogOptions> = {}) {
   const lines: AuditEvent[] = []
   const clock = { milliseconds: 0 }
   const auditLog: AuditLog = createAuditLog({
@@ -35,11 +36,11 @@ export function recorded(options: Partial<AuditLogOptions> = {}) {
 
 /** A session whose hellos have passed. */
 export function openSession(auditLog: AuditLog, framing: Framing = 'end-of-message'): SessionAudit {
-  const recording = auditLog.session(info)
-  if (!recording.ok) throw new Error(recording.refusal.message)
-  const { record } = recording
+  const opened = auditLog.session(info)
+  if (!opened.ok) throw new Error(opened.refusal.message)
+  const { audit } = opened
   const capabilities = [framing === 'chunked' ? CAPABILITY.base11 : CAPABILITY.base10]
-  record.fromClient(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities }))))
-  record.fromDevice(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities, sessionId: 4711 }))))
-  return record
+  audit.fromClient(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities }))))
+  audit.fromDevice(encodeFrame('end-of-message', serialiseXml(buildHello({ capabilities, sessionId: 4711 }))))
+  return audit
 }

@@ -5,7 +5,7 @@ import { CAPABILITY } from '../../src/netconf/capabilities.js'
 import { encodeFrame } from '../../src/netconf/framing/frame-encoder.js'
 import { buildHello } from '../../src/netconf/hello.js'
 import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
-import { info } from './support/recorded.js'
+import { info } from './support/audit-in-memory.js'
 
 interface Line {
   readonly from?: string
