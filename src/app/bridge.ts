@@ -7,8 +7,9 @@ import {
   type EndpointRanges,
 } from '../fleet/endpoints/endpoint-assignments.js'
 import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
-import { createFleetEmitter } from '../fleet/events.js'
-import { createFleet, type Fleet } from '../fleet/fleet.js'
+import { createFleetEmitter } from '../fleet/fleet-emitter.js'
+import type { Fleet } from '../fleet/fleet.js'
+import { createLocalFleet, type LocalFleet } from '../fleet/local-fleet.js'
 import { type Work, workOn } from '../lib/current-work.js'
 import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
@@ -122,17 +123,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     onProblem: ({ reason, message, hint, deviceIds }) =>
       log.error({ reason, devices: deviceIds.length, deviceIds: deviceIds.slice(0, 8), hint }, message),
   })
-  events.on('decided', ({ deviceId, standing }) => {
-    if (standing === 'forgotten') ownEndpoints.release(deviceId)
-  })
-  const fleet: Fleet = createFleet({
+  const fleet: LocalFleet = createLocalFleet({
     devices: [],
     limits: settings.fleetLimits,
     events,
     endpointOf: (deviceId) => ownEndpoints.of(deviceId),
     before: store.attached.before,
-    lastSeen: (deviceId) => service.lastSeen(deviceId),
-    hasWork: (deviceId) =>
+    lastSeen: async (deviceId) => service.lastSeen(deviceId),
+    hasWork: async (deviceId) =>
       jobs.list().some((job) => job.deviceId === deviceId && (job.state === 'queued' || job.state === 'running')),
     crowdAtStart: () => {
       const { arriving, queued, running, waiting } = callHome.handshakes
@@ -159,6 +157,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
       ownEndpoints.add(device)
     },
     changed: applyDevices,
+    forgotten: (deviceId) => ownEndpoints.release(deviceId),
     left: (deviceIds) => log.warn(...toldAsLeft(deviceIds)),
     onStoreProblem: ({ message, hint }, deviceId) =>
       log.error({ deviceId, hint }, `not written to the store: ${message}`),
@@ -249,7 +248,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     })
   }
   // The labels of a device may have changed with it.
-  events.on('decided', rightsChanged)
+  events.subscribe({ decided: rightsChanged })
   const ports = {
     fleet,
     jobs,

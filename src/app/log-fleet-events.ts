@@ -1,99 +1,96 @@
 import { partyOf } from '../fleet/refusal-party.js'
 import { IDENTITY_CONTESTED_HINT, isOverloadRefusal } from '../fleet/refusals/call-home.js'
-import type { FleetEmitter } from '../fleet/events.js'
+import type { FleetEventFeed } from '../fleet/events.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import type { LinkEnd } from '../fleet/link.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
 
 /** One log line for each thing that happens in the fleet; of what strangers cause without end, a few. */
-export function logFleetEvents(events: FleetEmitter, log: Log, now = Date.now): void {
+export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now): void {
   const limit = createRateLimit(refusalLines, now)
-  events.on('attached', ({ deviceId, source, hostKeyFingerprint, software }) =>
-    log.info({ deviceId, source, hostKeyFingerprint, software }, 'link attached'),
-  )
-  events.on('sessions-limited', ({ deviceId, software, mostSessions }) =>
-    log.info(
-      {
-        deviceId,
-        software,
-        mostSessions,
-        hint: 'this software mixes up answers when several sessions are busy; devices[].max-sessions allows more on this device',
-      },
-      'the device gets one session at a time',
-    ),
-  )
-  events.on('channel-lost', ({ deviceId, source, software, loss, lost }) =>
-    log.warn(
-      {
-        deviceId,
-        source,
-        software,
-        lost,
-        hint: 'its place is free again; a link with link.max-lost-channels of them is ended, and the device dials again',
-      },
-      loss === 'open'
-        ? 'the device neither opened a channel nor refused it'
-        : 'the device did not close a channel that the bridge closed',
-    ),
-  )
   const contests = new Map<string, number>()
-  events.on('contested', ({ deviceId, sources: [source, otherSource], turnedAway }) => {
-    const told = contests.get(deviceId)
-    if (told !== undefined && now() - told < contestInterval) return
-    contests.set(deviceId, now())
-    log.error(
-      {
-        deviceId,
-        source,
-        otherSource,
-        turnedAway,
-        reason: 'identity-contested',
-        hint: IDENTITY_CONTESTED_HINT,
-      },
-      `two live links of ${JSON.stringify(deviceId)} replaced each other again and again: the one from ${source} stays while it answers, the one from ${otherSource} was turned away`,
-    )
-  })
-  events.on('replaced', ({ deviceId, source, oldSource, sessions }) =>
-    log.warn({ deviceId, source, oldSource, sessions }, 'link replaced by a newer one of the same device'),
-  )
-  events.on('detached', ({ deviceId, source, end }) =>
-    log[quietEnds.has(end.reason) ? 'info' : 'warn'](
-      { deviceId, source, reason: end.reason },
-      `link detached: ${end.message}`,
-    ),
-  )
-  events.on('pending', ({ deviceId, source, hostKeyFingerprint }) => {
-    const unlogged = limit('pending', deviceId, pendingLines)
-    if (unlogged === undefined) return
-    log.warn(
-      {
-        deviceId,
-        source,
-        hostKeyFingerprint,
-        hint: homeportCommand(`devices approve --fingerprint ${hostKeyFingerprint}`, deviceId),
-        ...(unlogged === 0 ? {} : { notLogged: unlogged }),
-      },
-      'device pending: compare its fingerprint, then approve or reject it',
-    )
-  })
-  events.on('decided', ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`))
-  events.on('refused', (refusal) => {
-    const { deviceId, source, reason, message, hint } = refusal
-    // A line of its own tells of both links.
-    if (reason === 'identity-contested') return
-    const unlogged = limit(reason, partyOf(refusal), isOverloadRefusal(refusal) ? overloadLines : refusalLines)
-    if (unlogged === undefined) return
-    log.warn(
-      {
-        ...(deviceId === undefined ? {} : { claimed: deviceId }),
-        source,
-        reason,
-        hint,
-        ...(unlogged === 0 ? {} : { notLogged: unlogged }),
-      },
-      `call refused: ${message}`,
-    )
+  events.subscribe({
+    attached: ({ deviceId, source, hostKeyFingerprint, software }) =>
+      log.info({ deviceId, source, hostKeyFingerprint, software }, 'link attached'),
+    'sessions-limited': ({ deviceId, software, mostSessions }) =>
+      log.info(
+        {
+          deviceId,
+          software,
+          mostSessions,
+          hint: 'this software mixes up answers when several sessions are busy; devices[].max-sessions allows more on this device',
+        },
+        'the device gets one session at a time',
+      ),
+    'channel-lost': ({ deviceId, source, software, loss, lost }) =>
+      log.warn(
+        {
+          deviceId,
+          source,
+          software,
+          lost,
+          hint: 'its place is free again; a link with link.max-lost-channels of them is ended, and the device dials again',
+        },
+        loss === 'open'
+          ? 'the device neither opened a channel nor refused it'
+          : 'the device did not close a channel that the bridge closed',
+      ),
+    contested: ({ deviceId, sources: [source, otherSource], turnedAway }) => {
+      const told = contests.get(deviceId)
+      if (told !== undefined && now() - told < contestInterval) return
+      contests.set(deviceId, now())
+      log.error(
+        {
+          deviceId,
+          source,
+          otherSource,
+          turnedAway,
+          reason: 'identity-contested',
+          hint: IDENTITY_CONTESTED_HINT,
+        },
+        `two live links of ${JSON.stringify(deviceId)} replaced each other again and again: the one from ${source} stays while it answers, the one from ${otherSource} was turned away`,
+      )
+    },
+    replaced: ({ deviceId, source, oldSource, sessions }) =>
+      log.warn({ deviceId, source, oldSource, sessions }, 'link replaced by a newer one of the same device'),
+    detached: ({ deviceId, source, end }) =>
+      log[quietEnds.has(end.reason) ? 'info' : 'warn'](
+        { deviceId, source, reason: end.reason },
+        `link detached: ${end.message}`,
+      ),
+    pending: ({ deviceId, source, hostKeyFingerprint }) => {
+      const unlogged = limit('pending', deviceId, pendingLines)
+      if (unlogged === undefined) return
+      log.warn(
+        {
+          deviceId,
+          source,
+          hostKeyFingerprint,
+          hint: homeportCommand(`devices approve --fingerprint ${hostKeyFingerprint}`, deviceId),
+          ...(unlogged === 0 ? {} : { notLogged: unlogged }),
+        },
+        'device pending: compare its fingerprint, then approve or reject it',
+      )
+    },
+    decided: ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`),
+    refused: (refusal) => {
+      const { deviceId, source, reason, message, hint } = refusal
+      // A line of its own tells of both links.
+      if (reason === 'identity-contested') return
+      const unlogged = limit(reason, partyOf(refusal), isOverloadRefusal(refusal) ? overloadLines : refusalLines)
+      if (unlogged === undefined) return
+      log.warn(
+        {
+          ...(deviceId === undefined ? {} : { claimed: deviceId }),
+          source,
+          reason,
+          hint,
+          ...(unlogged === 0 ? {} : { notLogged: unlogged }),
+        },
+        `call refused: ${message}`,
+      )
+    },
   })
 }
 

@@ -9,7 +9,7 @@ import type { Config, CredentialsConfig, RoleConfig, UserConfig } from '../confi
 import type { ConfiguredDevice } from '../fleet/enrolment/enrolled-device.js'
 import type { EndpointRanges } from '../fleet/endpoints/endpoint-assignments.js'
 import type { EnrolmentLimits } from '../fleet/enrolment/enrolment-service.js'
-import type { FleetLimits } from '../fleet/fleet.js'
+import type { FleetLimits } from '../fleet/local-fleet.js'
 import type { JobLimits } from '../rpc/jobs/job-queue.js'
 import type { WebhookSettings } from '../northbound/webhooks/webhook.js'
 import type { CallLimits } from '../rpc/call-limits.js'

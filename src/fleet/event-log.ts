@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { partyOf } from './refusal-party.js'
-import type { FleetEmitter } from './events.js'
+import type { FleetEventFeed, FleetListeners } from './events.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 
 export const FLEET_EVENT_TYPES = [
@@ -46,7 +46,7 @@ export interface FleetEventLog {
  * @param most events of devices that are kept for those who come again; of what strangers caused, a quarter as many are kept besides
  */
 export function createFleetEventLog(
-  emitter: FleetEmitter,
+  feed: FleetEventFeed,
   most: number,
   now: () => Date = () => new Date(),
 ): FleetEventLog {
@@ -84,18 +84,11 @@ export function createFleetEventLog(
         { source, reason, message, hint, ...(deviceId === undefined ? {} : { deviceId }) },
         reason,
       ),
-    contested: ({ deviceId, since, last, ...details }) =>
-      tell('contested', deviceId, { ...details, since: since.toISOString(), last: last.toISOString() }),
+    contested: ({ deviceId, ...details }) => tell('contested', deviceId, details),
     pending: (pending) => tellOfStranger('pending', pending),
     decided: ({ deviceId, ...details }) => tell('decided', deviceId, details),
-  } satisfies { readonly [Type in FleetEventType]: Parameters<typeof emitter.on<Type>>[1] }
-  emitter.on('attached', takers.attached)
-  emitter.on('replaced', takers.replaced)
-  emitter.on('detached', takers.detached)
-  emitter.on('refused', takers.refused)
-  emitter.on('contested', takers.contested)
-  emitter.on('pending', takers.pending)
-  emitter.on('decided', takers.decided)
+  } satisfies Required<Pick<FleetListeners, FleetEventType>>
+  const stopListening = feed.subscribe(takers)
 
   return {
     since: (id) => {
@@ -112,7 +105,7 @@ export function createFleetEventLog(
       return () => listeners.delete(listener)
     },
     close: () => {
-      for (const type of FLEET_EVENT_TYPES) emitter.off(type, takers[type])
+      stopListening()
       listeners.clear()
     },
   }

@@ -1,6 +1,5 @@
-import { EventEmitter } from 'node:events'
 import type { Contest } from './contested-identity.js'
-import type { ChannelLoss, LinkEnd } from './link.js'
+import type { ChannelLoss, ChannelPurpose, LinkEnd } from './link.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
@@ -13,35 +12,72 @@ export interface AttachedLink {
   readonly software: string
 }
 
-/** What happens in the fleet, by name of the event. */
-export interface FleetEvents {
-  /** A device that nothing vouches for waits for an operator. */
-  pending: [{ readonly deviceId: string; readonly source: string; readonly hostKeyFingerprint: string }]
-  /** Somebody decided on a device's enrolment. */
-  decided: [
-    { readonly deviceId: string; readonly standing: 'approved' | 'rejected' | 'forgotten'; readonly by: string },
-  ]
-  attached: [AttachedLink]
-  /** A device that attached gets fewer sessions at a time than `link.max-sessions`, because of its software. */
-  'sessions-limited': [AttachedLink & { readonly mostSessions: number }]
-  replaced: [AttachedLink & { readonly oldSource: string; readonly sessions: number }]
-  detached: [AttachedLink & { readonly end: LinkEnd }]
-  refused: [LinkRefusal]
-  /** A proven link was turned away because another one of the same identity is alive. */
-  contested: [Contest & { readonly deviceId: string }]
-  /** A device left a channel unanswered; `lost` of its link's are by now. */
-  'channel-lost': [AttachedLink & { readonly loss: ChannelLoss; readonly lost: number }]
-  'session-opened': [LiveSession]
-  /** A session is over; `killedBy` names the operator who ended it, where one did. */
-  'session-closed': [LiveSession & { readonly durationSeconds: number; readonly killedBy?: string }]
-  /** A client got no session on a device. */
-  'session-refused': [{ readonly deviceId: string; readonly client: SessionClient; readonly refusal: SessionRefusal }]
-  /** A client has to wait for a session on a device whose sessions are all in use. */
-  'session-wanted': [{ readonly deviceId: string }]
+/** A session as events tell of it. */
+export interface SessionEvent extends Pick<LiveSession, 'id' | 'deviceId' | 'client' | 'bytes'> {
+  /** A command is not told: it may hold secrets. */
+  readonly request: Exclude<ChannelPurpose, { readonly kind: 'exec' }> | { readonly kind: 'exec' }
 }
 
-export type FleetEmitter = EventEmitter<FleetEvents>
+/**
+ * What happens in the fleet, by name of the event. An event may come from another node, as a line of JSON, so it is made of plain data:
+ * texts, numbers, truth values, and lists and records of these; a time is an ISO 8601 text.
+ */
+export interface FleetEvents {
+  /** A device that nothing vouches for waits for an operator. */
+  readonly pending: { readonly deviceId: string; readonly source: string; readonly hostKeyFingerprint: string }
+  /** Somebody decided on a device's enrolment. */
+  readonly decided: {
+    readonly deviceId: string
+    readonly standing: 'approved' | 'rejected' | 'forgotten'
+    readonly by: string
+  }
+  readonly attached: AttachedLink
+  /** A device that attached gets fewer sessions at a time than `link.max-sessions`, because of its software. */
+  readonly 'sessions-limited': AttachedLink & { readonly mostSessions: number }
+  readonly replaced: AttachedLink & { readonly oldSource: string; readonly sessions: number }
+  readonly detached: AttachedLink & { readonly end: LinkEnd }
+  readonly refused: LinkRefusal
+  /** A proven link was turned away because another one of the same identity is alive. */
+  readonly contested: Omit<Contest, 'since' | 'last'> & {
+    readonly deviceId: string
+    readonly since: string
+    readonly last: string
+  }
+  /** A device left a channel unanswered; `lost` of its link's are by now. */
+  readonly 'channel-lost': AttachedLink & { readonly loss: ChannelLoss; readonly lost: number }
+  readonly 'session-opened': SessionEvent
+  /** A session is over; `killedBy` names the operator who ended it, where one did. */
+  readonly 'session-closed': SessionEvent & { readonly durationSeconds: number; readonly killedBy?: string }
+  /** A client got no session on a device. */
+  readonly 'session-refused': {
+    readonly deviceId: string
+    readonly client: SessionClient
+    readonly refusal: SessionRefusal
+  }
+  /** A client has to wait for a session on a device whose sessions are all in use. */
+  readonly 'session-wanted': { readonly deviceId: string }
+}
 
-export function createFleetEmitter(): FleetEmitter {
-  return new EventEmitter<FleetEvents>().setMaxListeners(0)
+/** What JSON gives back as it was; anything else becomes `never`. */
+type Plain<T> = T extends string | number | boolean | undefined
+  ? T
+  : T extends Date | Uint8Array | ((...given: never[]) => unknown) | Promise<unknown>
+    ? never
+    : { readonly [Key in keyof T]: Plain<T[Key]> }
+
+/** Who listens to which events. The compiler refuses an event here that JSON would change. */
+export type FleetListeners = {
+  readonly [Type in keyof FleetEvents]?: FleetEvents[Type] extends Plain<FleetEvents[Type]>
+    ? (event: FleetEvents[Type]) => void
+    : never
+}
+
+/** Where one hears what happens in the fleet. */
+export interface FleetEventFeed {
+  /**
+   * Has the events that happen from now on told. Each is told after the call that caused it has returned, some time later where it
+   * happened on another node; those of one device come in their order.
+   * @returns what ends it: nothing is told afterwards
+   */
+  readonly subscribe: (listeners: FleetListeners) => () => void
 }

@@ -5,7 +5,7 @@ export interface PeriodicLink {
   /** Whether a client has a session on it, or waits for one. */
   readonly busy: () => boolean
   /** Whether something waits for it beside; asked only before it is let go, because that may take a while to find out. */
-  readonly hasWork: () => boolean
+  readonly hasWork: () => Promise<boolean>
   /** Milliseconds without work. */
   readonly idleTimeout: () => number
   /** Takes leave and ends the link, unless work came meanwhile. */
@@ -23,6 +23,7 @@ const LOOK = 1_000
 export function letGoWhenDone({ busy, hasWork, idleTimeout, letGo }: PeriodicLink): () => void {
   let idleSince = performance.now()
   let going = false
+  let over = false
   const look = (): void => {
     if (going) return
     if (busy()) {
@@ -30,17 +31,23 @@ export function letGoWhenDone({ busy, hasWork, idleTimeout, letGo }: PeriodicLin
       return
     }
     if (performance.now() - idleSince < idleTimeout()) return
-    if (hasWork()) {
-      idleSince = performance.now()
-      return
-    }
     going = true
-    const gone = letGo().finally(() => {
+    const done = letGoUnlessWanted().finally(() => {
       going = false
     })
-    inBackground('fleet', gone)
+    inBackground('fleet', done)
+  }
+  const letGoUnlessWanted = async (): Promise<void> => {
+    const wanted = await hasWork()
+    if (over) return
+    // The answer may have taken a while, and a client may have come meanwhile.
+    if (wanted || busy()) idleSince = performance.now()
+    else await letGo()
   }
   const timer = setInterval(look, Math.max(50, Math.min(LOOK, idleTimeout() / 4)))
   timer.unref()
-  return () => clearInterval(timer)
+  return () => {
+    over = true
+    clearInterval(timer)
+  }
 }

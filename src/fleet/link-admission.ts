@@ -34,7 +34,7 @@ export function createLinkAdmission(
   let giving: Promise<boolean> | undefined
 
   const limits = () => {
-    const most = mostSessions(bounds, link.software)
+    const most = mostSessions(bounds, link)
     return {
       maxSessions: held === undefined || gaveWay ? most : Math.max(most - 1, 1),
       maxQueued: bounds.maxQueuedSessions,
@@ -47,7 +47,7 @@ export function createLinkAdmission(
     held.comeBack()
   }
   const slots = createSessionSlots(limits(), onIdle)
-  const spares = createSpareChannels(link, slots, bounds.spareChannels ?? 0)
+  const spares = createSpareChannels(link, slots, sparesOf(link, bounds))
 
   /** Whether the held session was there to give way. Several clients at once wait for the same end of it. */
   const giveWay = (stallTimeout: number): Promise<boolean> => {
@@ -67,10 +67,10 @@ export function createLinkAdmission(
     adapt: (next) => {
       bounds = next
       slots.limit(limits())
-      spares.keep(bounds.spareChannels ?? 0)
+      spares.keep(sparesOf(link, bounds))
     },
     makeRoom: (stallTimeout) => {
-      if (gaveWay || mostSessions(bounds, link.software) < 2) return
+      if (gaveWay || mostSessions(bounds, link) < 2) return
       inBackground('fleet', giveWay(stallTimeout))
     },
     open: async (request, stallTimeout) => {
@@ -83,4 +83,9 @@ export function createLinkAdmission(
       slots.close()
     },
   }
+}
+
+/** How many spare channels a link keeps: one that can have a single channel leaves that to its client, because it ends with it. */
+function sparesOf({ capacity }: Link, { spareChannels = 0 }: AdmissionBounds): number {
+  return Math.min(spareChannels, (capacity.channels ?? Number.POSITIVE_INFINITY) - 1)
 }

@@ -84,14 +84,31 @@ export interface LinkEnd {
   readonly message: string
 }
 
+/** What can be had on a link, by its transport. */
+export interface LinkCapacity {
+  /**
+   * How many channels it can have at a time; absent where the device alone decides, as over SSH. It is one where the connection itself is
+   * the session, as over TLS (RFC 7589): the link ends with its channel then.
+   */
+  readonly channels?: number
+  /** The subsystems that can be had on it, and nothing else; absent where the device decides. */
+  readonly subsystems?: readonly string[]
+}
+
+/** Whether a link can have a channel of this kind at all, whatever the device says to it. */
+export function carries({ capacity: { subsystems } }: Pick<Link, 'capacity'>, request: ChannelPurpose): boolean {
+  return subsystems === undefined || (request.kind === 'subsystem' && subsystems.includes(request.name))
+}
+
 /** The authenticated transport over one call-home connection. Whoever made it has proven that it is `deviceId`'s. */
 export interface Link {
   readonly deviceId: string
   /** `address:port` that the device dialled from. */
   readonly source: string
   readonly hostKeyFingerprint: string
-  /** The device's SSH software version. */
+  /** What the device's end of the connection says that it is, such as its SSH software version. */
   readonly software: string
+  readonly capacity: LinkCapacity
   readonly ended: Promise<LinkEnd>
   openChannel(request: ChannelRequest): Promise<ChannelOpening>
   /** Channels that the device has left unanswered and that may still take one of its sessions. */

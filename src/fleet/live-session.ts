@@ -1,4 +1,4 @@
-import type { ChannelRequest } from './link.js'
+import type { ChannelPurpose } from './link.js'
 import type { SessionClient } from './session-client.js'
 
 /** Bytes carried each way. */
@@ -13,7 +13,7 @@ export interface LiveSession {
   readonly id: string
   readonly deviceId: string
   readonly client: SessionClient
-  readonly request: ChannelRequest
+  readonly request: ChannelPurpose
   readonly openedAt: Date
   readonly bytes: CarriedBytes
 }

@@ -1,3 +1,5 @@
+import type { Link } from './link.js'
+
 /**
  * Device software that mixes up its own answers when several sessions of a connection are busy. A device on libnetconf2 (netopeer2) shows the
  * identification of libssh where nobody configured another one.
@@ -12,12 +14,24 @@ export interface SessionBounds {
   readonly ownMaxSessions?: boolean
 }
 
+/** What a link itself says of that. */
+export type SessionTraits = Pick<Link, 'software' | 'capacity'>
+
 /**
- * How many sessions a device gets at a time: `max-sessions`, but one where its software corrupts its stream with several (`Mismatched MAC`),
- * unless the file says otherwise of this very device.
+ * How many sessions a device gets at a time on a link: `max-sessions`, and no more than the link has channels; one where the device's
+ * software is limited to that.
  */
-export function mostSessions({ maxSessions, ownMaxSessions = false }: SessionBounds, software: string): number {
-  return ownMaxSessions || !ONE_AT_A_TIME.test(software) ? maxSessions : 1
+export function mostSessions(bounds: SessionBounds, { software, capacity }: SessionTraits): number {
+  const most = isLimitedBySoftware(bounds, software) ? 1 : bounds.maxSessions
+  return Math.min(most, capacity.channels ?? most)
+}
+
+/**
+ * Whether a device gets one session at a time because its software corrupts its stream with several (`Mismatched MAC`), unless the file
+ * says otherwise of this very device.
+ */
+export function isLimitedBySoftware({ ownMaxSessions = false }: SessionBounds, software: string): boolean {
+  return !ownMaxSessions && ONE_AT_A_TIME.test(software)
 }
 
 /** Of devices whose software ends badly with a connection. */
@@ -27,6 +41,11 @@ const PATIENCE = 10
  * How many channels a device may leave unanswered on one link before the link is ended for it: as many as it has sessions, and no more than `limit`.
  * libnetconf2 2.x serves on with such channels, but loops for ever when the connection ends; so its link is ended for this much later.
  */
-export function mostLostChannels({ maxSessions }: SessionBounds, limit: number, software: string): number {
-  return ONE_AT_A_TIME.test(software) ? limit * PATIENCE : Math.min(limit, maxSessions)
+export function mostLostChannels(
+  { maxSessions }: SessionBounds,
+  limit: number,
+  { software, capacity }: SessionTraits,
+): number {
+  const most = Math.min(limit, maxSessions, capacity.channels ?? limit)
+  return ONE_AT_A_TIME.test(software) && capacity.channels === undefined ? limit * PATIENCE : most
 }

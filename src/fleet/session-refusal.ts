@@ -1,6 +1,6 @@
 import { ago } from './ago.js'
+import type { ChannelPurpose, ChannelRequest, Link, LinkEnd } from './link.js'
 import type { LinkRefusal } from './refusals/call-home.js'
-import type { ChannelRequest, LinkEnd } from './link.js'
 import { describeRequest } from './describe-request.js'
 
 export type SessionRefusalReason =
@@ -92,6 +92,16 @@ export function refusedByDevice(deviceId: string, request: ChannelRequest, messa
   }
 }
 
+/** The device's connection can carry no session of this kind. */
+export function notCarried(deviceId: string, request: ChannelPurpose, link: Pick<Link, 'capacity'>): SessionRefusal {
+  const { subsystems = [] } = link.capacity
+  return {
+    reason: 'refused-by-device',
+    message: `device ${JSON.stringify(deviceId)} calls home by a connection that carries ${subsystems.join(', ')} alone, and not ${inWords(request)}`,
+    hint: 'have the device call home over SSH, where it can do so',
+  }
+}
+
 /** The device has neither opened a channel nor refused one. */
 export function channelUnanswered(deviceId: string, request: ChannelRequest, message: string): SessionRefusal {
   return {
@@ -101,7 +111,7 @@ export function channelUnanswered(deviceId: string, request: ChannelRequest, mes
   }
 }
 
-function inWords(request: ChannelRequest): string {
+function inWords(request: ChannelPurpose): string {
   if (request.kind === 'subsystem') return `the subsystem ${request.name}`
   return request.kind === 'exec' ? `the command ${describeRequest(request)}` : 'a shell'
 }

@@ -1,8 +1,10 @@
 import { inBackground } from '../lib/background.js'
 import { randomBytes } from 'node:crypto'
-import type { FleetEmitter } from './events.js'
-import type { DeviceChannel } from './link.js'
+import type { SessionEvent } from './events.js'
+import type { FleetEmitter } from './fleet-emitter.js'
+import type { ChannelPurpose, ChannelRequest, DeviceChannel } from './link.js'
 import type { LiveSession, CarriedBytes } from './live-session.js'
+import type { SessionRequest } from './fleet.js'
 import type { SessionClient } from './session-client.js'
 
 /** A session in the hands of whoever carries it. */
@@ -10,25 +12,25 @@ export interface SessionHandle {
   readonly id: string
   readonly bytes: CarriedBytes
   /** Counts bytes that were carried; called for every one that passes. */
-  carried(direction: keyof CarriedBytes, bytes: number): void
+  readonly carried: (direction: keyof CarriedBytes, bytes: number) => void
   /** Settles with the name of whoever killed the session, and never otherwise. */
   readonly killed: Promise<string>
   /** Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it then. */
-  restsWhen(atRest: () => boolean): void
+  readonly restsWhen: (atRest: () => boolean) => void
 }
 
 /** The sessions that clients have through this node. The bridge's own ones (see `HeldSession`) are not among them: nobody may kill those. */
 export interface SessionRegister {
   /** Registers a session until its channel is closed. */
-  open(session: Pick<LiveSession, 'deviceId' | 'client' | 'request'>, channel: DeviceChannel): SessionHandle
+  readonly open: (session: SessionRequest, channel: DeviceChannel) => SessionHandle
   /** The oldest first. */
-  list(): readonly LiveSession[]
+  readonly list: () => readonly LiveSession[]
   /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
-  kill(id: string, by: string): boolean
+  readonly kill: (id: string, by: string) => boolean
   /** Ends, from now on, every session that is at rest; its client is told why. Returns what stops that. */
-  endIdle(): () => void
+  readonly endIdle: () => () => void
   /** Settles once there is none. */
-  empty(): Promise<void>
+  readonly empty: () => Promise<void>
   /** How many there are now, by the way their clients came. */
   readonly live: Readonly<Record<SessionClient['via'], number>>
   /** Of all sessions since the start. */
@@ -56,7 +58,13 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
 
   const open: SessionRegister['open'] = (asked, channel) => {
     const own = { fromClient: 0, fromDevice: 0 }
-    const session: LiveSession = { id: freeId(entries), ...asked, openedAt: new Date(now()), bytes: own }
+    const session: LiveSession = {
+      ...asked,
+      id: freeId(entries),
+      request: purposeOf(asked.request),
+      openedAt: new Date(now()),
+      bytes: own,
+    }
     let tellKilled: (by: string) => void = () => undefined
     const killed = new Promise<string>((resolve) => {
       tellKilled = resolve
@@ -68,7 +76,11 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       if (!entries.delete(session.id)) return
       live[session.client.via] -= 1
       const durationSeconds = (now() - session.openedAt.getTime()) / 1000
-      events.emit('session-closed', { ...session, durationSeconds, ...(killedBy === undefined ? {} : { killedBy }) })
+      events.emit('session-closed', {
+        ...eventOf(session),
+        durationSeconds,
+        ...(killedBy === undefined ? {} : { killedBy }),
+      })
       if (entries.size === 0) {
         for (const settle of whenEmpty) settle()
         whenEmpty.clear()
@@ -85,7 +97,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
       'fleet',
       channel.closed.then(() => end()),
     )
-    events.emit('session-opened', session)
+    events.emit('session-opened', eventOf(session))
     return {
       id: session.id,
       bytes: own,
@@ -134,6 +146,17 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
     live,
     bytes,
   }
+}
+
+/** What a session is for, without its terminal and its environment. */
+function purposeOf(request: ChannelRequest): ChannelPurpose {
+  if (request.kind === 'subsystem') return { kind: request.kind, name: request.name }
+  return request.kind === 'exec' ? { kind: request.kind, command: request.command } : { kind: request.kind }
+}
+
+function eventOf({ id, deviceId, client, request, bytes }: LiveSession): SessionEvent {
+  const told = request.kind === 'exec' ? { kind: request.kind } : request
+  return { id, deviceId, client, request: told, bytes: { ...bytes } }
 }
 
 function freeId(taken: ReadonlyMap<string, unknown>): string {

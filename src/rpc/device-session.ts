@@ -49,7 +49,9 @@ async function tryToOpen(
   options: Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'>,
 ): Promise<DeviceSessionOpening> {
   const asked = { kind: 'subsystem', name: 'netconf' } as const
-  const opening = await fleet.openSession(deviceId, asked, client, signal).catch((thrown: unknown) => ({ thrown }))
+  const opening = await fleet
+    .openSession({ deviceId, request: asked, client }, signal)
+    .catch((thrown: unknown) => ({ thrown }))
   if ('thrown' in opening) return failedWith(noSession(deviceId, opening.thrown))
   if (!opening.ok) return failedWith(fromRefusal(opening.refusal))
   const { channel, session: live } = opening

@@ -35,7 +35,7 @@ export interface RpcService {
 }
 
 export function createRpcService(options: {
-  readonly fleet: Pick<Fleet, 'openSession' | 'events'>
+  readonly fleet: Pick<Fleet, 'openSession' | 'subscribe'>
   readonly limits: () => CallLimits
   readonly record: Pick<AuditLog, 'refusal' | 'rpc'>
   readonly denied: () => void

@@ -98,7 +98,7 @@ interface Pool {
 }
 
 export function createSessionPool(
-  fleet: Pick<Fleet, 'openSession' | 'events'>,
+  fleet: Pick<Fleet, 'openSession' | 'subscribe'>,
   limits: () => PoolLimits,
   now: () => number = () => performance.now(),
 ): SessionPool {
@@ -375,7 +375,7 @@ export function createSessionPool(
   /** Somebody waits for a session of the device: those that nobody uses are given back. */
   const makeRoom = ({ deviceId }: { readonly deviceId: string }): void =>
     void closeIdle(({ place }) => place.deviceId === deviceId, Number.MAX_SAFE_INTEGER)
-  fleet.events.on('session-wanted', makeRoom)
+  const stopListening = fleet.subscribe({ 'session-wanted': makeRoom })
 
   const drain = (): void => {
     draining = true
@@ -387,7 +387,7 @@ export function createSessionPool(
     count,
     drain,
     close: async () => {
-      fleet.events.off('session-wanted', makeRoom)
+      stopListening()
       stopping.abort()
       const all = [...pools.values()]
       for (const pool of all) failWaiting(pool, bridgeStopping)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
-import type { Fleet } from '../fleet/fleet.js'
+import type { LocalFleet } from '../fleet/local-fleet.js'
 import { workOn } from '../lib/current-work.js'
 import type { Rank } from '../lib/fair-queue.js'
 import type { Call } from '../ssh/admission.js'
@@ -30,7 +30,7 @@ import { watchWaiting } from './waiting-connection.js'
 
 /** Whom a call-home connection may turn out to be, and what becomes of it. */
 export interface CallHome {
-  readonly fleet: Fleet
+  readonly fleet: Pick<LocalFleet, 'attach' | 'refuse'>
   readonly service: EnrolmentService
   readonly seenDevices: SeenDevices
   /** What vouches for host keys now; a reload changes what this gives. */

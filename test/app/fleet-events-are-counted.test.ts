@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { countFleetEvents } from '../../src/app/count-fleet-events.js'
-import { createFleetEmitter, type FleetEvents } from '../../src/fleet/events.js'
+import type { FleetEvents } from '../../src/fleet/events.js'
+import { makeFeed } from '../fleet/support/hand-made-feed.js'
 import type { ChannelRequest } from '../../src/fleet/link.js'
 import type { FleetMetrics } from '../../src/telemetry/metrics.js'
 import { session } from '../northbound/http/fleet-in-memory.js'
@@ -11,7 +12,7 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     (what: keyof FleetMetrics) =>
     (...told: readonly unknown[]) =>
       void counted.push([what, ...told].join(' '))
-  const events = createFleetEmitter()
+  const events = makeFeed()
   countFleetEvents(events, {
     linkAttached: count('linkAttached'),
     linkEnded: count('linkEnded'),
@@ -23,12 +24,12 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     sessionRefused: count('sessionRefused'),
   })
   const link = { deviceId: 'r1', source: 's', hostKeyFingerprint: 'f', software: 'x' }
-  const opened = (request: ChannelRequest): FleetEvents['session-opened'][0] => session('a', { request })
+  const opened = (request: ChannelRequest): FleetEvents['session-opened'] => session('a', { request })
   events.emit('attached', link)
   events.emit('replaced', { ...link, oldSource: 'o', sessions: 0 })
   events.emit('detached', { ...link, end: { reason: 'lost', message: '' } })
   events.emit('refused', { reason: 'wrong-hmac', message: '', hint: '', source: 's' })
-  const at = new Date(0)
+  const at = new Date(0).toISOString()
   events.emit('contested', { deviceId: 'r1', turnedAway: 1, sources: ['s', 'o'], since: at, last: at })
   events.emit('channel-lost', { ...link, loss: 'close', lost: 1 })
   events.emit('session-opened', opened({ kind: 'subsystem', name: 'netconf' }))

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { logFleetEvents } from '../../src/app/log-fleet-events.js'
-import { createFleetEmitter } from '../../src/fleet/events.js'
 import type { CallHomeRefusalReason } from '../../src/fleet/refusals/call-home.js'
+import { makeFeed } from '../fleet/support/hand-made-feed.js'
 import { createLog } from '../../src/telemetry/log.js'
 
 const link = { deviceId: 'router1', source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
 
 function recorded() {
   const lines: string[] = []
-  const events = createFleetEmitter()
+  const events = makeFeed()
   logFleetEvents(events, createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) }))
   return {
     events,
@@ -74,7 +74,7 @@ describe('what happens in the fleet is logged', () => {
   it('when calls are refused by the thousand, a few times, with how many there were between', () => {
     let now = 0
     const lines: string[] = []
-    const events = createFleetEmitter()
+    const events = makeFeed()
     const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) })
     logFleetEvents(events, log, () => now)
     const refuse = (reason: CallHomeRefusalReason) =>

@@ -78,7 +78,7 @@ describe('a device whose software says libnetconf2 or netopeer2', () => {
     async (software) => {
       const { fleet, open } = makeFleet([router('router1', 10)], { maxQueuedSessions: 0 })
       const told: number[] = []
-      fleet.events.on('sessions-limited', ({ mostSessions }) => void told.push(mostSessions))
+      fleet.subscribe({ 'sessions-limited': ({ mostSessions }) => void told.push(mostSessions) })
       fleet.attach(makeLink({ software }))
       expect((await Promise.all([open(), open()])).map(answerOf)).toEqual(['ok', 'session-queue-full'])
       expect(told).toEqual([1])

@@ -14,7 +14,7 @@ const minutes = 60_000
 
 it('is kept for its jobs, then for its clients, then let go with a farewell; nobody waits for it afterwards', async () => {
   let jobs = 1
-  const { fleet, open } = makeFleet([{ ...router('router1'), periodic: true }], {}, { hasWork: () => jobs > 0 })
+  const { fleet, open } = makeFleet([{ ...router('router1'), periodic: true }], {}, { hasWork: async () => jobs > 0 })
   const held = makeHeldSession()
   const link = makeLink()
   fleet.attach(link, held)

@@ -252,7 +252,9 @@ describe('a device that refuses what the channel is for', () => {
         message: 'device "router1" refused the subsystem netconf: the device refused the request',
       },
     })
-    expect(await fleet.openSession('router1', { kind: 'exec', command: 'netconf\n' }, client)).toMatchObject({
+    expect(
+      await fleet.openSession({ deviceId: 'router1', request: { kind: 'exec', command: 'netconf\n' }, client }),
+    ).toMatchObject({
       refusal: { message: expect.stringContaining('refused the command netconf: the device') as string },
     })
     expect(link.requests.length).toBe(2)

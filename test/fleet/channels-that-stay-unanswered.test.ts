@@ -7,7 +7,7 @@ describe('a channel that the device leaves unanswered', () => {
   it('is told, and so many of them end the link', async () => {
     const { fleet } = makeFleet([router('router1', 10)])
     const told: unknown[] = []
-    fleet.events.on('channel-lost', ({ loss, lost }) => void told.push([loss, lost]))
+    fleet.subscribe({ 'channel-lost': ({ loss, lost }) => void told.push([loss, lost]) })
     const link = makeLink()
     fleet.attach(link)
     link.loseChannel('close')
@@ -16,6 +16,7 @@ describe('a channel that the device leaves unanswered', () => {
     expect((await fleet.device('router1'))?.link?.lostChannels).toBe(2)
     link.loseChannel('close')
     expect(link.endedBy()?.reason).toBe('channels-unanswered')
+    await settled()
     expect(told).toEqual([
       ['close', 1],
       ['open', 2],

@@ -8,10 +8,10 @@ function makeAttached(maxSessions = 2) {
   const made = makeFleet([router('router1', maxSessions)], { maxQueuedSessions: 0 })
   const link = makeLink()
   made.fleet.attach(link)
-  const closed: FleetEvents['session-closed'][0][] = []
+  const closed: FleetEvents['session-closed'][] = []
   const refused: string[] = []
-  made.fleet.events.on('session-closed', (session) => closed.push(session))
-  made.fleet.events.on('session-refused', ({ refusal }) => refused.push(refusal.reason))
+  made.fleet.subscribe({ 'session-closed': (session) => closed.push(session) })
+  made.fleet.subscribe({ 'session-refused': ({ refusal }) => refused.push(refusal.reason) })
   return { ...made, link, closed, refused }
 }
 

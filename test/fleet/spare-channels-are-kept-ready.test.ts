@@ -33,7 +33,7 @@ describe('spare channels', () => {
     fleet.attach(link)
     await settled()
     const command = { kind: 'exec', command: 'netconf' } as const
-    expect(answerOf(await fleet.openSession('router1', command, client))).toBe('ok')
+    expect(answerOf(await fleet.openSession({ deviceId: 'router1', request: command, client }))).toBe('ok')
     expect(answerOf(await open())).toBe('ok')
     await settled()
     expect((await fleet.device('router1'))?.link?.sessions).toBe(2)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFleetEmitter } from '../../src/fleet/events.js'
+import { makeFeed } from './support/hand-made-feed.js'
 import { createFleetEventLog, type FleetEvent } from '../../src/fleet/event-log.js'
 import { createWebhook, type WebhookSettings } from '../../src/northbound/webhooks/webhook.js'
 import { createLog } from '../../src/telemetry/log.js'
@@ -10,7 +10,7 @@ const log = createLog({ level: 'error', format: 'json' }, { write: () => undefin
 
 function start(most: number) {
   const clock = { at: 0 }
-  const emitter = createFleetEmitter()
+  const emitter = makeFeed()
   const events = createFleetEventLog(emitter, most, () => new Date(clock.at))
   const told: FleetEvent[] = []
   events.listen((event) => told.push(event))

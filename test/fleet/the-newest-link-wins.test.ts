@@ -1,6 +1,5 @@
-import { once } from 'node:events'
+import { nextEvent } from './support/next-event.js'
 import { describe, expect, it } from 'vitest'
-import type { FleetEvents } from '../../src/fleet/events.js'
 import { makeLink } from './support/hand-made-link.js'
 import { answerOf, makeFleet, settled } from './support/test-fleet.js'
 
@@ -28,7 +27,7 @@ describe('a link', () => {
     const [old, newer] = [makeLink({ source: '192.0.2.1:1' }), makeLink({ source: '192.0.2.1:2' })]
     fleet.attach(old)
     const session = await open()
-    const replaced = once(fleet.events, 'replaced') as Promise<FleetEvents['replaced']>
+    const replaced = nextEvent(fleet, 'replaced')
     fleet.attach(newer)
     expect((await replaced)[0]).toMatchObject({ source: newer.source, oldSource: old.source, sessions: 1 })
     expect(old.endedBy()).toEqual({ reason: 'replaced', message: 'the device dialled in again from 192.0.2.1:2' })

@@ -15,7 +15,7 @@ afterEach(() => {
 function makeFleetAfterTwoReplacements(answersProbes: () => boolean) {
   const made = makeFleet()
   const contested = vi.fn<(told: { readonly turnedAway: number }) => void>()
-  made.fleet.events.on('contested', contested)
+  made.fleet.subscribe({ contested })
   const links = ['192.0.2.1:1', '192.0.2.2:2', '192.0.2.1:3'].map((source) => makeLink({ source, answersProbes }))
   for (const link of links) made.fleet.attach(link)
   return { ...made, contested, links, living: links[2] as (typeof links)[number] }

@@ -209,9 +209,9 @@ describe('sessions that nobody uses', () => {
 
   it('make room as soon as somebody waits for a session of that device', async () => {
     await useBoth()
-    device.fleet.events.emit('session-wanted', { deviceId: 'another' })
+    device.emit('session-wanted', { deviceId: 'another' })
     expect(pool.count()).toBe(2)
-    device.fleet.events.emit('session-wanted', { deviceId: 'router1' })
+    device.emit('session-wanted', { deviceId: 'router1' })
     await vi.waitFor(() => expect(device.open.size).toBe(0))
   })
 

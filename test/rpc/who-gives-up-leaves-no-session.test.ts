@@ -107,9 +107,7 @@ describe('a request that cannot be written', () => {
 
 describe('a fleet that throws', () => {
   const broken: DeviceInMemory['fleet'] = {
-    get events() {
-      return device.fleet.events
-    },
+    subscribe: (listeners) => device.fleet.subscribe(listeners),
     openSession: async () => {
       throw new Error('not to be foreseen')
     },

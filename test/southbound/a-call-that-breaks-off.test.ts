@@ -15,7 +15,7 @@ describe('a call that breaks off', () => {
   it('by a reset after its claim was read is refused once and throws nothing', async () => {
     const { fleet, dial, refused } = await startListener()
     const refusals: LinkRefusal[] = []
-    fleet.events.on('refused', (refusal) => refusals.push(refusal))
+    fleet.subscribe({ refused: (refusal) => refusals.push(refusal) })
     const device = await dial()
     device.write('DEVICE-ID: router1\r\nSSH-2.0-x\r\n')
     // The bridge has started SSH: its claim is read.

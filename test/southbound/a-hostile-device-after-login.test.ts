@@ -1,7 +1,7 @@
+import { nextEvent } from '../fleet/support/next-event.js'
 import { once } from 'node:events'
 import type { Connection, ServerChannel } from 'ssh2'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { FleetEvents } from '../../src/fleet/events.js'
 import { ssh2 } from '../../src/ssh/ssh2/load.js'
 import { type CallHomeRoom, type CallHomeRoomOptions, configuredDevice, openCallHome } from './support/call-home.js'
 import { newDeviceKey } from './support/calling-device.js'
@@ -67,7 +67,7 @@ async function attach(
       resolve(connection)
     })
   })
-  const attached = once(room.fleet.events, 'attached')
+  const attached = nextEvent(room.fleet, 'attached')
   server.injectSocket(socket)
   const connection = await connected
   await attached
@@ -87,8 +87,7 @@ const protocolOf = (connection: Connection): Protocol =>
 const taken = new Map<number, (channel: ServerChannel) => void>()
 afterEach(() => taken.clear())
 
-const lost = async ({ fleet }: CallHomeRoom) =>
-  ((await once(fleet.events, 'channel-lost')) as FleetEvents['channel-lost'])[0]
+const lost = async ({ fleet }: CallHomeRoom) => (await nextEvent(fleet, 'channel-lost'))[0]
 
 describe('a device that proved itself and is hostile then', () => {
   it('answers no channel open: the client is told, and its place is free', async () => {
@@ -96,12 +95,12 @@ describe('a device that proved itself and is hostile then', () => {
       fleet: { maxLostChannels: 3 },
     })
     const told = lost(room)
-    expect(await room.fleet.openSession('router1', netconf, client)).toMatchObject({
+    expect(await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).toMatchObject({
       ok: false,
       refusal: { reason: 'channel-unanswered' },
     })
     expect(await told).toMatchObject({ loss: 'open', lost: 1 })
-    expect((await room.fleet.openSession('router1', netconf, client)).ok).toBe(true)
+    expect((await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).ok).toBe(true)
   })
 
   it('answers a channel open too late: that one is closed and counts no more', async () => {
@@ -119,7 +118,7 @@ describe('a device that proved itself and is hostile then', () => {
       }
     })
     const told = lost(room)
-    await room.fleet.openSession('router1', netconf, client)
+    await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })
     await told
     late?.()
     await expect.poll(async () => (await room.fleet.device('router1'))?.link?.lostChannels).toBe(0)
@@ -136,7 +135,7 @@ describe('a device that proved itself and is hostile then', () => {
       closed = once(session, 'close')
     })
     const told = lost(room)
-    expect(await room.fleet.openSession('router1', netconf, client)).toMatchObject({
+    expect(await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).toMatchObject({
       refusal: { reason: 'channel-unanswered' },
     })
     expect(await told).toMatchObject({ loss: 'open' })
@@ -148,9 +147,9 @@ describe('a device that proved itself and is hostile then', () => {
       fleet: { maxLostChannels: 2 },
     })
     Object.assign(protocolOf(connection), { channelClose: () => undefined })
-    const detached = once(room.fleet.events, 'detached') as Promise<FleetEvents['detached']>
+    const detached = nextEvent(room.fleet, 'detached')
     for (let round = 1; round <= 2; round += 1) {
-      const opening = await room.fleet.openSession('router1', netconf, client)
+      const opening = await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })
       if (!opening.ok) throw new Error(opening.refusal.message)
       const told = lost(room)
       opening.channel.stream.resume()
@@ -168,7 +167,7 @@ describe('a device that proved itself and is hostile then', () => {
     connection.on('session', (accept) => accept().on('subsystem', (_take, refuse) => refuse?.()))
     Object.assign(protocolOf(connection), { channelClose: () => undefined })
     const told = lost(room)
-    expect(await room.fleet.openSession('router1', netconf, client)).toMatchObject({
+    expect(await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).toMatchObject({
       refusal: { reason: 'refused-by-device' },
     })
     expect(await told).toMatchObject({ loss: 'close' })
@@ -196,8 +195,8 @@ describe('a device that proved itself and is hostile then', () => {
       },
     })
     const told: unknown[] = []
-    room.fleet.events.on('channel-lost', (event) => void told.push(event))
-    const opening = await room.fleet.openSession('router1', netconf, client)
+    room.fleet.subscribe({ 'channel-lost': (event) => void told.push(event) })
+    const opening = await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })
     if (!opening.ok) throw new Error(opening.refusal.message)
     opening.channel.stream.resume()
     opening.channel.standardError.resume()
@@ -211,7 +210,7 @@ describe('a device that proved itself and is hostile then', () => {
     const { room } = await attach((number, session) => (number === 1 ? session.ignore() : session.take()), {
       plain: true,
     })
-    expect((await room.fleet.openSession('router1', netconf, client)).ok).toBe(true)
+    expect((await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).ok).toBe(true)
     expect((await room.fleet.device('router1'))?.link).toMatchObject({
       lostChannels: 1,
       heldSession: { state: 'ended', endedAtOnce: 1 },
@@ -233,7 +232,7 @@ describe('a device that proved itself and is hostile then', () => {
       channels: { channelOpenTimeout: 5_000, channelCloseTimeout: 5_000 },
     })
     expect((await room.fleet.device('router1'))?.link?.heldSession).toEqual({ state: 'open', endedAtOnce: 0 })
-    expect((await room.fleet.openSession('router1', netconf, client)).ok).toBe(true)
+    expect((await room.fleet.openSession({ deviceId: 'router1', request: netconf, client })).ok).toBe(true)
     expect((await room.fleet.device('router1'))?.link?.heldSession?.state).toBe('gave-way')
   })
 

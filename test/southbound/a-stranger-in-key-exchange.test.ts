@@ -15,7 +15,7 @@ const newKeys = Buffer.from([MESSAGE.newKeys])
 async function openRoom() {
   const room = own(await openCallHome({ maxHandshakes: 20, maxQueuedHandshakes: 20 }))
   const refusals: string[] = []
-  room.fleet.events.on('refused', ({ reason }) => refusals.push(reason))
+  room.fleet.subscribe({ refused: ({ reason }) => refusals.push(reason) })
   const call = async (deviceId: string): Promise<RawPeer> =>
     rawPeer(await room.dial(), `MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: ${deviceId}\r\n`)
   /** Settles once a stranger waits for an operator under this device id. */

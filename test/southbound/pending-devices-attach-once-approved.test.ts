@@ -1,5 +1,5 @@
+import { nextEvent } from '../fleet/support/next-event.js'
 import { approveShown } from '../fleet/support/approve.js'
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { endAfterEach } from '../e2e/support/resources.js'
@@ -19,7 +19,7 @@ const open = async (options: CallHomeRoomOptions = {}): Promise<CallHomeRoom> =>
 
 /** Dials in with a device id, or by RFC 8071 without one, and settles once the device is pending. */
 async function holdPending(room: CallHomeRoom, deviceId?: string, deviceKey = key) {
-  const pending = once(room.fleet.events, 'pending')
+  const pending = nextEvent(room.fleet, 'pending')
   const socket = await room.dial()
   const source = sourceOf(socket)
   if (deviceId !== undefined) socket.write(`MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: ${deviceId}\r\n`)
@@ -41,7 +41,7 @@ describe('a device that nothing vouches for', () => {
     expect(told).toEqual({ deviceId: 'router1', hostKeyFingerprint: key.fingerprint, source })
     await turns()
     expect(device.heard).toEqual([])
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     expect(await approveShown(room.service, 'router1', 'alice')).toMatchObject({ ok: true })
     const [link] = await attached
     expect(link).toMatchObject({
@@ -61,7 +61,7 @@ describe('a device that nothing vouches for', () => {
     expect(told.deviceId).toBe(key.fingerprint)
     await turns()
     expect(device.heard).toEqual([])
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     expect(await approveShown(room.service, key.fingerprint, 'alice', 'switch1')).toMatchObject({ ok: true })
     expect((await attached)[0]).toMatchObject({ deviceId: 'switch1', hostKeyFingerprint: key.fingerprint })
     expect([...room.service.known().all()].map(({ id }) => id)).toEqual(['switch1'])
@@ -70,13 +70,13 @@ describe('a device that nothing vouches for', () => {
   it('attaches without a decision the next time', async () => {
     const room = await open()
     const first = await holdPending(room, 'router1')
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     await approveShown(room.service, 'router1', 'alice')
     await attached
-    const detached = once(room.fleet.events, 'detached')
+    const detached = nextEvent(room.fleet, 'detached')
     first.socket.destroy()
     await detached
-    const again = once(room.fleet.events, 'attached')
+    const again = nextEvent(room.fleet, 'attached')
     const socket = await room.dial()
     socket.write('DEVICE-ID: router1\r\n')
     callAsDevice(socket, key)
@@ -127,7 +127,7 @@ describe('a device that nothing vouches for', () => {
     expect(await refused).toMatchObject({ reason: 'another-key-pending', deviceId: 'router1' })
     await stranger.closed
     expect(stranger.heard).toEqual([])
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ hostKeyFingerprint: key.fingerprint })
     expect(device.heard).toContain('USERAUTH_REQUEST')
@@ -153,7 +153,7 @@ describe('a device that nothing vouches for', () => {
     const second = await holdPending(room, 'router1')
     expect(await refused).toMatchObject({ reason: 'pending', source: first.source })
     await first.device.closed
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ source: second.source })
     expect(first.device.heard).toEqual([])
@@ -168,7 +168,7 @@ describe('a pending device that hangs up', () => {
     socket.end()
     expect(await refused).toMatchObject({ reason: 'pending', deviceId: 'router1' })
     const { source: next } = await holdPending(room, 'router1')
-    const attached = once(room.fleet.events, 'attached')
+    const attached = nextEvent(room.fleet, 'attached')
     await approveShown(room.service, 'router1', 'alice')
     expect((await attached)[0]).toMatchObject({ deviceId: 'router1', source: next })
   })
@@ -189,7 +189,7 @@ describe('a pending device that hangs up', () => {
     const room = await open()
     const { socket } = await holdPending(room, 'router1')
     const links: unknown[] = []
-    room.fleet.events.on('attached', (link) => links.push(link))
+    room.fleet.subscribe({ attached: (link) => links.push(link) })
     const refused = room.refused()
     socket.resetAndDestroy()
     await approveShown(room.service, 'router1', 'alice')
@@ -216,7 +216,7 @@ describe('the credentials of a device', () => {
     const room = await open()
     const answered = deferred<void>()
     const socket = await room.dial()
-    const pending = once(room.fleet.events, 'pending')
+    const pending = nextEvent(room.fleet, 'pending')
     socket.write('DEVICE-ID: router1\r\n')
     callAsDevice(socket, key, (context) => {
       if (context.method === 'none') return context.reject(['password'])

@@ -1,5 +1,5 @@
+import { nextEvent } from '../fleet/support/next-event.js'
 import { approveShown } from '../fleet/support/approve.js'
-import { once } from 'node:events'
 import type { AuthContext } from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import type { Decider } from '../../src/fleet/enrolment/enrolment.js'
@@ -26,8 +26,8 @@ const open = async (options: CallHomeRoomOptions = {}): Promise<CallHomeRoom> =>
 /** Calls home as a device that tells everything that it is sent; settles once it attached or was refused. */
 async function call(room: CallHomeRoom, deviceId: string, more = '', decide?: () => Promise<unknown>) {
   const sent: string[] = []
-  const pending = once(room.fleet.events, 'pending')
-  const attached = once(room.fleet.events, 'attached').then(() => 'attached' as const)
+  const pending = nextEvent(room.fleet, 'pending')
+  const attached = nextEvent(room.fleet, 'attached').then(() => 'attached' as const)
   const refused = room.refused()
   const socket = await room.dial()
   socket.write(`MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: ${deviceId}\r\n${more}`)

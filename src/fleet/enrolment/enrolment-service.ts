@@ -20,7 +20,7 @@ import {
 } from './enrolled-device.js'
 import type { EnrolmentChange, Enrolments, EnrolmentView, Standing } from './enrolment.js'
 import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js'
-import type { FleetEmitter } from '../events.js'
+import type { FleetEmitter } from '../fleet-emitter.js'
 import type { Device } from '../fleet.js'
 import { createPresentedKeys } from './presented-keys.js'
 import { createWriteBehind, type EnrolmentEdit } from './write-behind.js'
@@ -89,6 +89,8 @@ export async function createEnrolmentService(options: {
   readonly added: (device: Device) => void
   /** Devices were turned away, or what proves them has changed. */
   readonly changed: () => void
+  /** Somebody had all that is stored of a device forgotten; told before `changed`. */
+  readonly forgotten?: (deviceId: string) => void
   /** Entries have left the configuration file, and what the store held of these devices is gone with them. */
   readonly left: (deviceIds: readonly string[]) => void
   /** Something could not be written; the bridge goes on with what it has. */
@@ -268,6 +270,7 @@ export async function createEnrolmentService(options: {
     forgotten: (deviceId) => {
       refusalsWritten.delete(deviceId)
       refusalCounts.delete(deviceId)
+      options.forgotten?.(deviceId)
     },
     now,
   })

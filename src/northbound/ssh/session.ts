@@ -169,7 +169,7 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
   const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
   span?.rename(`${use.kind} session`)
-  const open = () => fleet.openSession(deviceId, { ...request, environment }, client, cancel.signal)
+  const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
   const opening = await traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.

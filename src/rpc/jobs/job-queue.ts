@@ -47,7 +47,7 @@ const waitOn = /^urn:homeport:problem:(not-connected|link-full|link-lost|shuttin
 
 export async function createJobQueue(options: {
   readonly store: JobStore
-  readonly fleet: Pick<Fleet, 'device' | 'events'>
+  readonly fleet: Pick<Fleet, 'device' | 'subscribe'>
   /** Carries out a call with the rights of its owner. */
   readonly run: (job: Job) => Promise<JobAnswer>
   /** Why the owner of a job has no right to anything any more; undefined while there is one. */
@@ -159,8 +159,7 @@ export async function createJobQueue(options: {
         ),
       })
   }
-  fleet.events.on('attached', attached)
-  fleet.events.on('replaced', attached)
+  const stopListening = fleet.subscribe({ attached, replaced: attached })
   const sweeping = setInterval(() => {
     sweep()
     inBackground('jobs', tryAgain())
@@ -223,8 +222,7 @@ export async function createJobQueue(options: {
     close: () => {
       closed = true
       clearInterval(sweeping)
-      fleet.events.off('attached', attached)
-      fleet.events.off('replaced', attached)
+      stopListening()
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2'
-import type { Link, LinkEnd } from '../../fleet/link.js'
+import type { Link, LinkCapacity, LinkEnd } from '../../fleet/link.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { linkEnd } from '../../fleet/refusals/link-ends.js'
 import type { PendingOutcome } from '../../fleet/enrolment/enrolment-service.js'
@@ -317,6 +317,7 @@ function createLink(
     source,
     hostKeyFingerprint: keyFingerprint(provenKey).fingerprint,
     software: remoteSoftwareOf(client),
+    capacity: CAPACITY,
     ended,
     openChannel: channels.open,
     lostChannels: channels.lost,
@@ -335,3 +336,6 @@ function createLink(
     },
   }
 }
+
+/** The device alone decides what it opens, and how much of it. */
+const CAPACITY: LinkCapacity = {}

@@ -1,5 +1,12 @@
 import { PassThrough } from 'node:stream'
-import type { ChannelLoss, ChannelOpening, ChannelRequest, Link, LinkEnd } from '../../../src/fleet/link.js'
+import type {
+  ChannelLoss,
+  ChannelOpening,
+  ChannelRequest,
+  Link,
+  LinkCapacity,
+  LinkEnd,
+} from '../../../src/fleet/link.js'
 
 /** A link without a connection below it, which does what a test tells it. */
 export interface HandMadeLink extends Link {
@@ -17,6 +24,7 @@ export interface HandMadeLinkOptions {
   readonly deviceId?: string
   readonly source?: string
   readonly software?: string
+  readonly capacity?: LinkCapacity
   /** Whether the device answers when it is asked whether it is there. */
   readonly answersProbes?: () => boolean
   readonly stillProven?: () => boolean
@@ -60,6 +68,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
     source: options.source ?? '192.0.2.1:1000',
     hostKeyFingerprint: 'SHA256:x',
     software: options.software ?? 'test',
+    capacity: options.capacity ?? {},
     ended,
     requests,
     endedBy: () => end,

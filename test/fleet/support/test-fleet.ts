@@ -1,10 +1,5 @@
-import {
-  createFleet,
-  type Device,
-  type Fleet,
-  type FleetLimits,
-  type SessionOpening,
-} from '../../../src/fleet/fleet.js'
+import type { Device, SessionOpening } from '../../../src/fleet/fleet.js'
+import { createLocalFleet, type LocalFleet, type FleetLimits } from '../../../src/fleet/local-fleet.js'
 import type { FleetEvents } from '../../../src/fleet/events.js'
 
 export const limits: FleetLimits = {
@@ -25,7 +20,7 @@ export const netconf = { kind: 'subsystem', name: 'netconf' } as const
 export const client = { user: 'ops', source: '192.0.2.1:40000', via: 'ssh' } as const
 
 export interface TestFleet {
-  readonly fleet: Fleet
+  readonly fleet: LocalFleet
   /** The names of the events so far. */
   readonly told: (keyof FleetEvents)[]
   /** Asks for the NETCONF session of a device. */
@@ -36,13 +31,22 @@ export interface TestFleet {
 export function makeFleet(
   devices: readonly Device[] = [router('router1')],
   changed: Partial<FleetLimits> = {},
-  more: Partial<Parameters<typeof createFleet>[0]> = {},
+  more: Partial<Parameters<typeof createLocalFleet>[0]> = {},
 ): TestFleet {
-  const fleet = createFleet({ devices, limits: { ...limits, ...changed }, ...more })
+  const fleet = createLocalFleet({ devices, limits: { ...limits, ...changed }, ...more })
   const told: (keyof FleetEvents)[] = []
-  for (const event of ['attached', 'replaced', 'detached', 'refused'] as const)
-    fleet.events.on(event, () => told.push(event))
-  return { fleet, told, open: (id = 'router1', signal) => fleet.openSession(id, netconf, client, signal) }
+  const tell = (event: keyof FleetEvents) => () => void told.push(event)
+  fleet.subscribe({
+    attached: tell('attached'),
+    replaced: tell('replaced'),
+    detached: tell('detached'),
+    refused: tell('refused'),
+  })
+  return {
+    fleet,
+    told,
+    open: (id = 'router1', signal) => fleet.openSession({ deviceId: id, request: netconf, client }, signal),
+  }
 }
 
 /** What a client is told: `ok`, or why it gets no session. */

@@ -17,7 +17,7 @@ import type { AppOptions } from '../../../src/northbound/http/app.js'
 
 import type { CallLimits } from '../../../src/rpc/call-limits.js'
 import { createRpcService } from '../../../src/rpc/rpc-service.js'
-import { createFleetEmitter } from '../../../src/fleet/events.js'
+import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import { notConnected } from '../../../src/fleet/session-refusal.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
 import { operatorCaller } from '../../../src/northbound/http/middleware/caller.js'
@@ -172,7 +172,7 @@ export function fleetInMemory(given: {
   const fleet: HttpServices['fleet'] = {
     devices: async () => [...statuses.values()],
     device: async (id) => statuses.get(id),
-    openSession: async (id) => ({
+    openSession: async ({ deviceId: id }) => ({
       ok: false,
       refusal: notConnected(id, { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined }, 0),
     }),
@@ -203,7 +203,7 @@ export function fleetInMemory(given: {
     draining: new AbortController().signal,
     health: { started: () => true, unready: async () => [] },
     rpc: createRpcService({
-      fleet: { ...fleet, events: createFleetEmitter() },
+      fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },
       limits: () => callLimits,
       record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
       denied: () => undefined,

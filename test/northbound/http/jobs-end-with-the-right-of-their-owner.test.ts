@@ -3,7 +3,7 @@ import type { Role } from '../../../src/access/authz/role.js'
 import type { User } from '../../../src/access/authn/user.js'
 import { jobQueueOn } from '../../../src/app/http-services.js'
 import type { Settings } from '../../../src/app/settings.js'
-import { createFleetEmitter } from '../../../src/fleet/events.js'
+import { makeFeed } from '../../fleet/support/hand-made-feed.js'
 import type { Fleet } from '../../../src/fleet/fleet.js'
 import type { Job, JobOwner } from '../../../src/northbound/http/jobs/job.js'
 import type { JobQueue } from '../../../src/rpc/jobs/job-queue.js'
@@ -27,7 +27,7 @@ let settings: Settings
 let ran: (string | null)[]
 let there: boolean
 let inMemory: ReturnType<typeof fleetInMemory>
-const events = createFleetEmitter()
+const events = makeFeed()
 
 beforeEach(async () => {
   inMemory = fleetInMemory({})
@@ -38,7 +38,7 @@ beforeEach(async () => {
   settings = { jobLimits: limits, logins: {}, jwtIssuer: { issuer } } as unknown as Settings
   const fleet = {
     ...inMemory.fleet,
-    events,
+    subscribe: events.subscribe,
     device: async (id: string) => (there ? attached(id) : { ...attached(id), link: undefined }),
   }
   jobs = await jobQueueOn({

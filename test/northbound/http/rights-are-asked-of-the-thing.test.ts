@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Role } from '../../../src/access/authz/role.js'
 import type { Scope } from '../../../src/access/authz/scope.js'
-import { createFleetEmitter } from '../../../src/fleet/events.js'
+import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import type { Api } from '../../../src/northbound/http/api.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import {
@@ -103,7 +103,7 @@ beforeEach(async () => {
   }
   jobs = await createJobQueue({
     store: { list: async () => [], put: async () => true, remove: async () => true },
-    fleet: { ...fleet, events: createFleetEmitter() },
+    fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },
     ended: async () => undefined,
     denied: async () => undefined,
     run: async () => ({ status: 200, contentType: 'text/plain', body: 'never' }),

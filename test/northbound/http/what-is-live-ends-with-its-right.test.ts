@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Role } from '../../../src/access/authz/role.js'
 import type { User } from '../../../src/access/authn/user.js'
-import { createFleetEmitter } from '../../../src/fleet/events.js'
+import { makeFeed } from '../../fleet/support/hand-made-feed.js'
 import type { Api } from '../../../src/northbound/http/api.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { identifyByCredentials } from '../../../src/northbound/http/middleware/authentication.js'
@@ -27,7 +27,7 @@ let users: Map<string, User>
 let roles: Map<string, Role>
 let served: boolean
 let jwtUntil: Date
-const emitter = createFleetEmitter()
+const emitter = makeFeed()
 
 beforeEach(() => {
   inMemory = { ...fleetInMemory({ statuses: [attached('router1')] }), events: createFleetEventLog(emitter, 10) }

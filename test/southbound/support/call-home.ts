@@ -1,3 +1,4 @@
+import { nextEvent } from '../../fleet/support/next-event.js'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
@@ -10,8 +11,9 @@ import {
   type EnrolmentService,
   type EnrolmentLimits,
 } from '../../../src/fleet/enrolment/enrolment-service.js'
+import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import type { LinkRefusal } from '../../../src/fleet/refusals/call-home.js'
-import { createFleet, type Fleet, type FleetLimits } from '../../../src/fleet/fleet.js'
+import { createLocalFleet, type LocalFleet, type FleetLimits } from '../../../src/fleet/local-fleet.js'
 import type { ChannelLimits } from '../../../src/southbound/ssh/device-channels.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
@@ -23,7 +25,7 @@ import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
 import { anchorsWith } from '../../trust/support/known-devices.js'
 
 export interface CallHomeRoom {
-  readonly fleet: Fleet
+  readonly fleet: LocalFleet
   readonly service: EnrolmentService
   readonly listener: CallHomeListener
   /** Dials in; nothing has been sent on the connection yet. */
@@ -79,10 +81,11 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     maxLostChannels: 3,
     ...options.fleet,
   }
-  const fleet = createFleet({ devices: [], limits: fleetLimits })
+  const events = createFleetEmitter()
+  const fleet = createLocalFleet({ devices: [], limits: fleetLimits, events })
   const service: EnrolmentService = await createEnrolmentService({
     store: opened.store,
-    events: fleet.events,
+    events,
     configured,
     limits: {
       maxPending: 4,
@@ -150,7 +153,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       await once(socket, 'connect')
       return socket
     },
-    refused: async () => ((await once(fleet.events, 'refused')) as [LinkRefusal])[0],
+    refused: async () => (await nextEvent(fleet, 'refused'))[0],
     stop: async () => {
       for (const socket of dialled) socket.destroy()
       fleet.close()

@@ -1,5 +1,6 @@
 import { type Duplex, duplexPair, PassThrough } from 'node:stream'
-import { createFleetEmitter, type FleetEmitter } from '../../../../../src/fleet/events.js'
+import { makeFeed } from '../../../../fleet/support/hand-made-feed.js'
+import type { FleetEmitter } from '../../../../../src/fleet/fleet-emitter.js'
 import type { Fleet } from '../../../../../src/fleet/fleet.js'
 import type { DeviceChannel, LinkEnd } from '../../../../../src/fleet/link.js'
 import type { SessionClient } from '../../../../../src/fleet/session-client.js'
@@ -26,7 +27,9 @@ export interface Asked {
 
 /** A device whose sessions the test itself serves, in base:1.0. */
 export interface DeviceInMemory {
-  readonly fleet: Pick<Fleet, 'openSession' | 'events'> & { readonly events: FleetEmitter }
+  readonly fleet: Pick<Fleet, 'openSession' | 'subscribe'>
+  /** Tells what happens in its fleet. */
+  readonly emit: FleetEmitter['emit']
   /** Who sessions were opened for, in order. */
   readonly clients: SessionClient[]
   /** Numbers of the sessions that are open. */
@@ -42,7 +45,7 @@ export interface DeviceInMemory {
 }
 
 export function deviceInMemory(): DeviceInMemory {
-  const events = createFleetEmitter()
+  const events = makeFeed()
   const clients: SessionClient[] = []
   const open = new Set<number>()
   const far = new Map<number, Duplex>()
@@ -78,7 +81,7 @@ export function deviceInMemory(): DeviceInMemory {
     })
   }
 
-  const openSession: Fleet['openSession'] = async (deviceId, _request, client) => {
+  const openSession: Fleet['openSession'] = async ({ deviceId, client }) => {
     if (!connected)
       return {
         ok: false,
@@ -124,7 +127,8 @@ export function deviceInMemory(): DeviceInMemory {
   }
 
   return {
-    fleet: { openSession, events },
+    fleet: { openSession, subscribe: events.subscribe },
+    emit: events.emit,
     clients,
     open,
     waiting,

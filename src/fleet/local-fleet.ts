@@ -1,0 +1,211 @@
+import { describeStatus, type DeviceStatus } from './device-status.js'
+import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
+import { createFleetEmitter, type FleetEmitter } from './fleet-emitter.js'
+import type { Attachment, FleetEntry } from './fleet-entry.js'
+import type { Device, Fleet, FleetCounts } from './fleet.js'
+import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from './link-admission.js'
+import { createLinkPlaces, type LinkPlaces } from './link-places.js'
+import { createLinkWaits } from './link-waits.js'
+import type { LinkRefusal } from './refusals/call-home.js'
+import { linkEnd } from './refusals/link-ends.js'
+import { createSessionOpener } from './open-session.js'
+import { createSessionRegister } from './session-register.js'
+
+/** The fleet of this node: the links that were attached here, and the sessions on them. */
+export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
+  /** Keeps and tells that a call-home connection was refused. It never touches a link. */
+  readonly refuse: (refusal: LinkRefusal) => void
+  /** Takes in a device that was enrolled; one that is known stays as it is. */
+  readonly add: (device: Device) => void
+  /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
+  readonly configure: (devices: readonly Device[], limits: FleetLimits) => void
+  /** Opens no session any more, and settles once none is left. Links stay. */
+  readonly drain: () => Promise<void>
+  /** Ends every link. */
+  readonly close: () => void
+}
+
+/** Bounds on what clients wait for; times in milliseconds. */
+export interface FleetLimits {
+  readonly maxQueuedSessions: number
+  readonly sessionWait: number
+  readonly reconnectWait: number
+  readonly reconnectWindow: number
+  /** How long a client is held at most, after a start, for a device that was attached before, while its connection may wait among others. */
+  readonly startWait: number
+  /** How long a device that calls from time to time is kept without work. */
+  readonly idleTimeout: number
+  /** How long a link gets to answer that is to be replaced for the third time within a minute. */
+  readonly replaceWait: number
+  /** Channels that a device may leave unanswered on one link; so many, or as many as it has sessions, end it. */
+  readonly maxLostChannels: number
+}
+
+export interface LocalFleetOptions {
+  readonly devices: readonly Device[]
+  readonly limits: FleetLimits
+  readonly events?: FleetEmitter
+  /** Where a device is reached by itself; what the configuration fixes, when not given. */
+  readonly endpointOf?: (deviceId: string) => DeviceEndpoint | undefined
+  /** The devices that were attached when the process before this one ended, and when it was there last. */
+  readonly before?: { readonly deviceIds: readonly string[]; readonly lastAlive?: Date }
+  /** When a device was seen last, as far as that is known. */
+  readonly lastSeen?: (deviceId: string) => Promise<Date | undefined>
+  /** Whether call-home connections still wait for their handshakes. */
+  readonly crowdAtStart?: () => boolean
+  /** Whether somebody has work for a device beside the clients that are here: a job that waits for it. */
+  readonly hasWork?: (deviceId: string) => Promise<boolean>
+  readonly now?: () => number
+}
+
+export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
+  const now = options.now ?? Date.now
+  const events = options.events ?? createFleetEmitter()
+  const entries = new Map<string, FleetEntry>()
+  const register = createSessionRegister(events, now)
+  const before = options.before ?? { deviceIds: [] }
+  const lostAtStart = new Set(before.deviceIds)
+  let limits = options.limits
+  let state: 'open' | 'draining' | 'closed' = 'open'
+  let stopEndingIdle = (): void => undefined
+  const find = (deviceId: string): FleetEntry | undefined => entries.get(deviceId)
+
+  const boundsOf = ({ maxSessions, ownMaxSessions, spareChannels }: Device): AdmissionBounds => ({
+    maxSessions,
+    ...(ownMaxSessions === undefined ? {} : { ownMaxSessions }),
+    ...(spareChannels === undefined ? {} : { spareChannels }),
+    maxQueuedSessions: limits.maxQueuedSessions,
+  })
+  const admissionOf = (attachment: Attachment, device: Device): LinkAdmission =>
+    (attachment.admission ??= createLinkAdmission(attachment.link, attachment.held, boundsOf(device)))
+  const fillSpares = (attachment: Attachment, device: Device): void => {
+    if ((device.spareChannels ?? 0) > 0) admissionOf(attachment, device).spares.fill()
+  }
+
+  const refuse: LocalFleet['refuse'] = (refusal) => {
+    const entry = refusal.deviceId === undefined ? undefined : find(refusal.deviceId)
+    if (entry !== undefined) entry.lastRefusal = { at: new Date(now()), refusal }
+    events.emit('refused', refusal)
+  }
+
+  const waits = createLinkWaits({
+    find,
+    limits: () => limits,
+    state: () => state,
+    start: {
+      at: now(),
+      lost: (deviceId) => lostAtStart.has(deviceId),
+      lastSeen: async (deviceId) => (lostAtStart.has(deviceId) ? before.lastAlive : options.lastSeen?.(deviceId)),
+      crowd: () => options.crowdAtStart?.() ?? false,
+    },
+    now,
+  })
+  const places = createLinkPlaces({
+    find,
+    limits: () => limits,
+    events,
+    refuse,
+    attached: (entry, attachment) => {
+      lostAtStart.delete(entry.device.id)
+      waits.wake(entry)
+      fillSpares(attachment, entry.device)
+    },
+    hasWork: async (deviceId) => (await options.hasWork?.(deviceId)) === true,
+    now,
+  })
+  const opener = createSessionOpener({
+    find,
+    admissionOf,
+    limits: () => limits,
+    state: () => state,
+    waits,
+    events,
+    register,
+    now,
+  })
+
+  const add: LocalFleet['add'] = (device) => {
+    if (!entries.has(device.id)) entries.set(device.id, { device })
+  }
+
+  const adapt = (entry: FleetEntry, device: Device): void => {
+    entry.device = device
+    const { attachment } = entry
+    if (attachment === undefined) return
+    if (attachment.admission === undefined) fillSpares(attachment, device)
+    else attachment.admission.adapt(boundsOf(device))
+    if (!attachment.link.stillProven()) attachment.link.end(linkEnd('no-longer-proven'))
+  }
+
+  const remove = (id: string, entry: FleetEntry): void => {
+    entry.attachment?.link.end(linkEnd('removed'))
+    entries.delete(id)
+    entry.guard?.vacant()
+    waits.wake(entry)
+  }
+
+  const configure: LocalFleet['configure'] = (devices, nextLimits) => {
+    limits = nextLimits
+    const kept = new Set(devices.map(({ id }) => id))
+    for (const device of devices) {
+      const entry = find(device.id)
+      if (entry === undefined) add(device)
+      else adapt(entry, device)
+    }
+    for (const [id, entry] of entries) if (!kept.has(id)) remove(id, entry)
+  }
+
+  const endpointOf = options.endpointOf ?? ((deviceId: string) => find(deviceId)?.device.endpoint)
+  const statusOf = (entry: FleetEntry): DeviceStatus => describeStatus(entry, endpointOf(entry.device.id))
+
+  const counts = (): FleetCounts => {
+    let links = 0
+    let waitingSessions = 0
+    for (const { attachment, waiting } of entries.values()) {
+      if (attachment !== undefined) links += 1
+      waitingSessions += (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0)
+    }
+    return { links, sessions: { ...register.live }, waitingSessions, bytes: { ...register.bytes } }
+  }
+
+  configure(options.devices, options.limits)
+  return {
+    subscribe: events.subscribe,
+    device: async (id) => {
+      const entry = find(id)
+      return entry === undefined ? undefined : statusOf(entry)
+    },
+    devices: async () => [...entries.values()].map(statusOf),
+    openSession: opener.open,
+    whenAttached: waits.whenAttached,
+    sessions: async () => register.list(),
+    endSession: async (id, by) => register.kill(id, by),
+    disconnect: async (deviceId, by) => {
+      const link = find(deviceId)?.attachment?.link
+      link?.end(linkEnd('disconnected', by))
+      return link !== undefined
+    },
+    counts: async () => counts(),
+    attach: places.attach,
+    refuse,
+    add,
+    configure,
+    drain: async () => {
+      state = 'draining'
+      for (const entry of entries.values()) waits.wake(entry)
+      stopEndingIdle = register.endIdle()
+      await register.empty()
+      stopEndingIdle()
+    },
+    close: () => {
+      state = 'closed'
+      places.close()
+      stopEndingIdle()
+      for (const entry of entries.values()) {
+        entry.attachment?.link.end(linkEnd('shutdown'))
+        entry.guard?.vacant()
+        waits.wake(entry)
+      }
+    },
+  }
+}
