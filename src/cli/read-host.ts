@@ -1,9 +1,10 @@
 import { isIP } from 'node:net'
 import { InvalidArgumentError } from 'commander'
+import { isHostName } from '../net/host-name.js'
 
 /** A host name or an address, as an option of a command. */
 export function readHost(text: string): string {
-  if (isIP(text) !== 0 || /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(text)) return text
+  if (isIP(text) !== 0 || isHostName(text)) return text
   throw new InvalidArgumentError('Give a host name or an IP address, an IPv6 one without brackets.')
 }
 

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { parsePasswordHash } from '../access/authn/password-hash.js'
+import { isHostName } from '../net/host-name.js'
+import { parseNetwork } from '../net/ip.js'
 import { faultOfDeviceId } from '../trust/device-id.js'
 import { type Duration, readDuration } from './duration.js'
 import type { Environment } from './yaml/environment.js'
@@ -49,8 +51,7 @@ export function oneOf<const Words extends readonly string[]>(...words: Words) {
 /** An address or host name to listen on. */
 export function listenAddress() {
   return scalar((written): ParseResult<string> => {
-    if (isIP(written) !== 0 || /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written))
-      return accepted(written)
+    if (isIP(written) !== 0 || isHostName(written)) return accepted(written)
     const hint = written.startsWith('[')
       ? 'write an IPv6 address without brackets'
       : 'for every address of this machine write "::"'
@@ -80,8 +81,7 @@ export function yesOrNo() {
 /** A host name as clients write it; in lower case, because host names have no case. */
 export function hostName() {
   return scalar((written): ParseResult<string> => {
-    if (/^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/.test(written) && isIP(written) === 0)
-      return accepted(written.toLowerCase())
+    if (isHostName(written) && isIP(written) === 0) return accepted(written.toLowerCase())
     return { ok: false, message: 'expected a host name', hint: 'without a port; addresses need not be listed' }
   })
 }
@@ -89,9 +89,7 @@ export function hostName() {
 /** An address or a network in CIDR form. */
 export function network() {
   return scalar((written): ParseResult<string> => {
-    const [, address = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(written) ?? []
-    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-    return bits !== -1 && (length === undefined || Number(length) <= bits)
+    return parseNetwork(written) !== undefined
       ? accepted(written)
       : { ok: false, message: 'expected an address or a network such as `10.0.0.0/8`' }
   })

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { groupsOf, plainAddress } from './ip.js'
 
 /**
  * What everything from one host or site is counted under: an IPv4 address itself, of an IPv6 address its /64, because whoever has one
@@ -6,14 +7,10 @@ import { isIPv4, isIPv6 } from 'node:net'
  * @param address as a socket tells it: with a zone, or as an IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2)
  */
 export function networkOf(address: string): string {
-  const plain = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.)/i, '')
+  const plain = plainAddress(address)
   if (!isIPv6(plain)) return plain
-  const [before = [], after] = plain.split('::').map((half) => half.split(':').filter((group) => group !== ''))
-  // A trailing IPv4 part is one group here and two on the wire; the first four groups are not touched by that.
-  const missing = after === undefined ? 0 : Math.max(8 - before.length - after.length, 0)
-  const groups = [...before, ...Array.from({ length: missing }, () => '0'), ...(after ?? [])]
-  const network = groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16))
-  return `${network.join(':')}::/64`
+  const network = groupsOf(plain).slice(0, 4)
+  return `${network.map((group) => group.toString(16)).join(':')}::/64`
 }
 
 /**

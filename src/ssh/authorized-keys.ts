@@ -1,4 +1,5 @@
-import { parseNetwork, plainAddress, within } from '../net/ip.js'
+import { parseExactNetwork, plainAddress } from '../net/ip.js'
+import { networkListOf } from '../net/network-list.js'
 import { certifiedKeyType } from './certificate-algorithms.js'
 import { matchesPattern } from './pattern-list.js'
 import { isPlainKeyType, parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from './public-key.js'
@@ -65,8 +66,8 @@ export function parseAuthorizedKeyLine(written: string): ParsedAuthorizedKey {
 export function fromAllows(patterns: readonly string[], address: string, hostName?: string): boolean {
   const plain = plainAddress(address)
   const fits = (pattern: string): boolean => {
-    const network = parseNetwork(pattern)
-    if (network !== null) return within([network], plain)
+    const network = parseExactNetwork(pattern)
+    if (network !== undefined) return networkListOf([network])(plain)
     return matchesPattern(pattern, plain) || (hostName !== undefined && matchesPattern(pattern, hostName))
   }
   if (patterns.some((pattern) => pattern.startsWith('!') && fits(pattern.slice(1)))) return false
@@ -156,7 +157,7 @@ function meaningOfFrom(from: readonly string[]): Meaning {
   const patterns = from.map(withoutNegation)
   if (patterns.includes('')) return malformed('the option `from` has an empty item', FROM_HINT)
   // As a pattern it would fit nothing, and negated keep nobody out.
-  if (patterns.some((pattern) => pattern.includes('/') && parseNetwork(pattern) === null))
+  if (patterns.some((pattern) => pattern.includes('/') && parseExactNetwork(pattern) === undefined))
     return malformed(
       'the option `from` has a malformed network, such as 10.0.0.1/8 with bits behind the mask',
       FROM_HINT,

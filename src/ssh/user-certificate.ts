@@ -1,4 +1,5 @@
-import { parseNetworks, within } from '../net/ip.js'
+import { parseExactNetworks } from '../net/ip.js'
+import { networkListOf } from '../net/network-list.js'
 import type { Certificate } from './certificate.js'
 import {
   type CertificateRefusal,
@@ -50,15 +51,15 @@ export function judgeUserCertificate(certificate: Certificate, policy: UserCerti
   })
   if (!verdict.accepted) return verdict
   const source = textOption(certificate, 'source-address')
-  const networks = source === undefined ? undefined : parseNetworks(source ?? '')
+  const networks = source === undefined ? [] : parseExactNetworks(source ?? '')
   const forcedCommand = textOption(certificate, 'force-command')
-  if (source === null || forcedCommand === null || networks === null)
+  if (source === null || forcedCommand === null || networks === undefined)
     return refuseCertificate(
       'malformed-option',
       'its option source-address or force-command is malformed',
       'have the key signed again; addresses are given as 192.0.2.0/24 or 2001:db8::/32',
     )
-  if (networks !== undefined && !within(networks, remoteAddress))
+  if (source !== undefined && !networkListOf(networks)(remoteAddress))
     return refuseCertificate(
       'wrong-source-address',
       `it is for use from ${source} only`,

@@ -5,7 +5,7 @@ import {
   type EndpointProblem,
   type EndpointRanges,
 } from '../../src/fleet/endpoints/endpoint-assignments.js'
-import type { AddressPrefix } from '../../src/fleet/endpoints/endpoint-pool.js'
+import type { AddressPrefix } from '../../src/net/ip.js'
 import type { Device } from '../../src/fleet/fleet.js'
 import type { EndpointLease } from '../../src/store/endpoint-lease.js'
 import type { Store } from '../../src/store/store.js'

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { parseNetworks } from '../../net/ip.js'
+import { parseExactNetworks } from '../../net/ip.js'
 import type { GeneratedKeyType } from '../../ssh/generate-private-key.js'
 import { caDirectory, type CaPlace } from './ca-directory.js'
 import { initCa } from './ca-init.js'
@@ -143,6 +143,6 @@ function readNetworks(text: string): string {
     .split(',')
     .map((item) => item.trim())
     .join(',')
-  if (parseNetworks(list) !== null) return list
+  if (parseExactNetworks(list) !== undefined) return list
   throw new InvalidArgumentError('Give addresses or networks separated by commas: 192.0.2.0/24,2001:db8::1.')
 }

@@ -3,7 +3,8 @@ import type { EndpointLease } from '../../store/endpoint-lease.js'
 import type { Store, StoreProblem } from '../../store/store.js'
 import type { DeviceEndpoint, DeviceEndpoints } from './device-endpoint.js'
 import { createDeviceNames } from './device-names.js'
-import { type AddressPrefix, addressPool, type EndpointPool, type PortRange, portPool } from './endpoint-pool.js'
+import type { AddressPrefix } from '../../net/ip.js'
+import { addressPool, type EndpointPool, type PortRange, portPool } from './endpoint-pool.js'
 import type { Device } from '../fleet.js'
 
 /** What is given out, and what of it never is because somebody else has it. */
