@@ -1,4 +1,5 @@
-import { loginWithdrawn, type RightEnd, tokenEnded } from '../access/authz/right-end.js'
+import type { RightEnd } from '../access/authz/right-end.js'
+import { rightEnd, tokenEnd } from '../fleet/refusals/session-ends.js'
 import type { TokenService } from '../access/authn/token-service.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
@@ -30,11 +31,11 @@ export function jobQueueOn(options: {
   const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
     const { realm, token, until } = owner
     const fault = token === undefined ? undefined : await tokens.standing(token)
-    if (fault !== undefined) return tokenEnded(fault)
-    if (until !== undefined && until <= Date.now()) return tokenEnded('expired-token')
+    if (fault !== undefined) return tokenEnd(fault === 'expired-token')
+    if (until !== undefined && until <= Date.now()) return rightEnd('expired-token')
     const byHook = realm === 'local' && owner.roles !== undefined
     if (!isServed(settings(), byHook ? 'hook' : realm))
-      return loginWithdrawn('who vouched for its owner is not configured any more')
+      return rightEnd('login-withdrawn', 'who vouched for its owner is not configured any more')
     return callerOf(owner, 'job').ended()
   }
   return createJobQueue({

@@ -40,3 +40,6 @@ export function refusalsBy<const Entries extends RefusalEntries>(entries: Entrie
 export function reasonsOf<Entries extends RefusalEntries>(entries: Entries): readonly ReasonOf<Entries>[] {
   return Object.keys(entries)
 }
+
+/** The text of a reason that whoever refuses finds both words for. */
+export const asFound = (message: string, hint: string) => ({ message, hint })

@@ -1,14 +1,17 @@
 import type { SelectableDevice } from '../access/authz/device-selector.js'
 import { type Permission, type PermissionDecision, permissionOn } from '../access/authz/permission.js'
-import { type RightEnd, rightsLost } from '../access/authz/right-end.js'
+import type { RightEnd } from '../access/authz/right-end.js'
 import type { Role, Roles } from '../access/authz/role.js'
 import type { User } from '../access/authn/user.js'
 import type { DeviceStatus } from '../fleet/device-status.js'
 import type { Fleet } from '../fleet/fleet.js'
+import { rightEnd } from '../fleet/refusals/session-ends.js'
+import { sessionRefusal, type SessionRefusalReason } from '../fleet/refusals/sessions.js'
+import type { Refusal } from '../lib/refusal.js'
 import { type SessionRefusal, unknownDevice } from '../fleet/session-refusal.js'
 
 /** Why a client gets no session, as it is told. */
-export type SessionRefusalText = Pick<SessionRefusal, 'message' | 'hint'> & { readonly reason: string }
+export type SessionRefusalText = Refusal<SessionRefusalReason | SessionRefusal['reason']>
 
 export type Authorisation =
   | { readonly allowed: true; readonly permission: Permission; readonly device: DeviceStatus }
@@ -76,15 +79,16 @@ export function accountsOverSsh(accounts: Accounts): Accounts {
 /** Why what somebody has on a device may not go on; undefined while it may, and for a device that is gone, which ends it itself. */
 export function rightLostBy(authorisation: Authorisation): RightEnd | undefined {
   if (authorisation.allowed || authorisation.refusal.reason === 'unknown-device') return undefined
-  return rightsLost(authorisation.refusal)
+  const { message, hint } = authorisation.refusal
+  return rightEnd('no-rights', message, hint)
 }
 
 function noRights(user: string, why: string): SessionRefusalText {
-  return {
-    reason: 'no-rights',
-    message: `user ${JSON.stringify(user)} has no rights here: ${why}`,
-    hint: 'ask whoever runs the bridge for a role that includes the device',
-  }
+  return sessionRefusal(
+    'no-rights',
+    `user ${JSON.stringify(user)} has no rights here: ${why}`,
+    'ask whoever runs the bridge for a role that includes the device',
+  )
 }
 
 const refused = (refusal: SessionRefusalText): Authorisation => ({ allowed: false, refusal })

@@ -1,4 +1,5 @@
 import type { LoginBlock } from '../access/authn/login-limits.js'
+import type { LoginRefusalReason } from '../fleet/refusals/logins.js'
 import { networkOf } from '../net/source-network.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
@@ -19,8 +20,8 @@ export interface LoginTried {
 
 /** One line for each login that failed, as long as one address does not fail without end; all of them are counted. */
 export interface LoginLog {
-  /** @param why what the line says after `authentication failed: ` */
-  failed(tried: LoginTried, reason: string, why: string): void
+  /** @param message what the line says after `authentication failed: ` */
+  failed(tried: LoginTried, reason: LoginRefusalReason, message: string): void
   readonly blockBegan: (block: LoginBlock) => void
   readonly blockEnded: (block: LoginBlock) => void
 }
@@ -62,15 +63,15 @@ export function createLoginLog(
   }
 
   return {
-    failed: ({ log: connectionLog, address, ...tried }, reason, why) => {
+    failed: ({ log: connectionLog, address, ...tried }, reason, message) => {
       metrics.loginFailed(tried.method, reason)
       // The block has a line of its own.
-      if (reason === 'blocked') return connectionLog.debug({ ...tried, reason }, `authentication failed: ${why}`)
+      if (reason === 'blocked') return connectionLog.debug({ ...tried, reason }, `authentication failed: ${message}`)
       const counted = toldOf(networkOf(address))
       if (counted === undefined) return
       if (counted.lines < limits().loggedFailuresPerAddress) {
         counted.lines += 1
-        connectionLog.info({ ...tried, reason }, `authentication failed: ${why}`)
+        connectionLog.info({ ...tried, reason }, `authentication failed: ${message}`)
       } else counted.unwritten += 1
     },
     blockBegan: (block) =>

@@ -3,7 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { reasonsOf } from '../../src/lib/refusal.js'
 import { CALL_HOME_REFUSALS } from '../../src/fleet/refusals/call-home.js'
-import { LINK_END_REASONS } from '../../src/fleet/refusals/link-ends.js'
+import { CLIENT_REFUSALS, HTTP_CLIENT_REFUSALS, JUMP_REFUSALS } from '../../src/fleet/refusals/clients.js'
+import { LINK_END_REASONS, LINK_ENDS } from '../../src/fleet/refusals/link-ends.js'
+import { LOGIN_REFUSALS } from '../../src/fleet/refusals/logins.js'
+import { RIGHT_ENDS, VIOLATIONS } from '../../src/fleet/refusals/session-ends.js'
+import { SESSION_REFUSALS } from '../../src/fleet/refusals/sessions.js'
 
 const root = join(import.meta.dirname, '../..')
 const page = (name: string): string => readFileSync(join(root, 'docs', name), 'utf8')
@@ -37,7 +41,11 @@ function wordsOfTypes(texts: readonly string[], name: RegExp): readonly string[]
 
 const rooms = sources('southbound', 'fleet', 'trust', 'access', 'northbound')
 const reasons = new Set<string>([
-  ...reasonsOf(CALL_HOME_REFUSALS),
+  ...[CALL_HOME_REFUSALS, LINK_ENDS, SESSION_REFUSALS, RIGHT_ENDS, VIOLATIONS, CLIENT_REFUSALS, JUMP_REFUSALS].flatMap(
+    (entries) => Object.keys(entries),
+  ),
+  ...reasonsOf(HTTP_CLIENT_REFUSALS),
+  ...reasonsOf(LOGIN_REFUSALS),
   ...words(rooms, /\breason(?::| =) '([a-z][a-z0-9-]*)'/g),
   ...words(rooms, /\brefuse\(\s*'([a-z]+(?:-[a-z]+)*)'/g),
   ...wordsOfTypes(rooms, /Reason$/),

@@ -1,7 +1,10 @@
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import type { AuthenticatePassword } from '../../access/authn/authenticate-password.js'
-import { loginWithdrawn, type RightEnd, userRemoved } from '../../access/authz/right-end.js'
+import type { RightEnd } from '../../access/authz/right-end.js'
 import type { User } from '../../access/authn/user.js'
+import { clientRefusal } from '../../fleet/refusals/clients.js'
+import { loginRefusal, type LoginRefusalReason } from '../../fleet/refusals/logins.js'
+import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { forgetAbortedLogin } from '../../ssh/ssh2/keyboard-interactive.js'
 import { socketOf } from '../../ssh/ssh2/channels.js'
 import { signatureHolds } from '../../ssh/verify-signature.js'
@@ -58,7 +61,8 @@ export function authenticate(
     const countFailure = (loginName: string): void => {
       failures += 1
       if (failures < maxAttempts) return
-      log.warn({ login: loginName, failures }, 'connection closed: too many failed authentication attempts')
+      const { reason, message, hint } = clientRefusal('too-many-attempts')
+      log.warn({ login: loginName, failures, reason, hint }, `connection closed: ${message}`)
       onTooMany()
     }
 
@@ -71,8 +75,8 @@ export function authenticate(
       const { username: loginName, method } = context
       const name = parseLoginName(loginName, entryPoint, users)
       const tried = { log, address: remoteAddress, login: loginName, method, ...(name.ok ? namesIn(name.login) : {}) }
-      const fail: Attempt['fail'] = (reason, why = reason) => {
-        users.loginLog.failed(tried, reason, why)
+      const fail: Attempt['fail'] = ({ reason, message }) => {
+        users.loginLog.failed(tried, reason, message)
         if (socket.writable) context.reject(methods)
         countFailure(loginName)
       }
@@ -86,15 +90,16 @@ export function authenticate(
 
       if (context.method === 'publickey') return tryKey(context, attempt)
       if (context.method !== 'password' && context.method !== 'keyboard-interactive')
-        return fail('unknown-method', 'the method is not served here')
+        return fail(loginRefusal('unknown-method'))
       if (context.method === 'password' && isPasswordChange(context.password))
-        return fail('password-change', 'the client asks for a new password, and passwords are not changed here')
+        return fail(loginRefusal('password-change'))
       const tryingPassword =
         context.method === 'password'
           ? tryPassword(context, context.password, attempt)
           : tryPrompt(context, attempt, () => {
               forgetAbortedLogin(connection)
-              users.loginLog.failed(tried, 'aborted', 'the client began another attempt')
+              const { reason, message } = loginRefusal('aborted')
+              users.loginLog.failed(tried, reason, message)
               countFailure(loginName)
             })
       // ssh2 throws where a client that did not wait for an answer has mixed up the order of its attempts.
@@ -121,20 +126,19 @@ interface Attempt {
   readonly name: ParsedLoginName
   readonly remoteAddress: string
   readonly users: Users
-  /** @param why for people; the reason itself where it says enough */
-  readonly fail: (reason: string, why?: string) => void
+  readonly fail: (refusal: { readonly reason: LoginRefusalReason; readonly message: string }) => void
   readonly succeed: (authenticated: Authenticated) => void
 }
 
 function tryKey(context: PublicKeyAuthContext, { name, remoteAddress, users, fail, succeed }: Attempt): void {
-  if (!name.ok) return fail('malformed-login', name.message)
+  if (!name.ok) return fail(loginRefusal('malformed-login', name.message))
   const { login } = name
   const circumstances = { trust: users.certificates(), remoteAddress, now: new Date() }
   const verdict = judgeUserKey(context.key, users.find(login.user), circumstances)
-  if (!verdict.accepted) return fail(verdict.reason, verdict.message)
+  if (!verdict.accepted) return fail(verdict)
   // Without a signature the client only asks whether the key would do.
   if (context.signature === undefined) return context.accept()
-  if (!signatureHolds(context)) return fail('bad-signature', 'the signature does not fit the key')
+  if (!signatureHolds(context)) return fail(loginRefusal('bad-signature'))
   const { key, restriction, until } = verdict
   const account = (): User | undefined => users.find(login.user)
   const ended = stillAccepted({ offered: keptKey(context.key), user: login.user, remoteAddress, restriction }, users)
@@ -157,15 +161,15 @@ function stillAccepted(
   let good: { readonly user: User; readonly trust: UserCertificateTrust; readonly until: Date | undefined } | undefined
   return () => {
     const user = users.find(name)
-    if (user === undefined) return userRemoved(name)
+    if (user === undefined) return rightEnd('user-removed', name)
     const trust = users.certificates()
     const now = new Date()
     // A certificate costs the check of a signature, and nothing has changed for as long as these are the same.
     if (good?.user === user && good.trust === trust && (good.until === undefined || now < good.until)) return undefined
     const verdict = judgeUserKey(offered, user, { trust, remoteAddress, now })
-    if (!verdict.accepted) return loginWithdrawn(verdict.message)
+    if (!verdict.accepted) return rightEnd('login-withdrawn', verdict.message)
     if (restrictsMore(verdict.restriction, restriction))
-      return loginWithdrawn('the key that it was made with allows less now')
+      return rightEnd('login-withdrawn', 'the key that it was made with allows less now')
     good = { user, trust, until: verdict.until }
     return undefined
   }
@@ -188,14 +192,14 @@ async function tryPassword(
     name.ok ? { ...attempt, ...namesIn(name.login) } : { ...attempt, user: context.username, hopeless: true },
   )
   if (isAborted()) return
-  if (!name.ok) return fail('malformed-login', name.message)
+  if (!name.ok) return fail(loginRefusal('malformed-login', name.message))
   if (!decision.ok) {
     const { reason, message } = decision
-    return fail(reason, message === undefined ? reason : `${reason}: ${message}`)
+    return fail(loginRefusal(reason, message === undefined ? reason : `${reason}: ${message}`))
   }
   const login = { ...name.login, user: decision.user.name }
   const { account } = decision
-  const ended = (): RightEnd | undefined => (account() === undefined ? userRemoved(login.user) : undefined)
+  const ended = (): RightEnd | undefined => (account() === undefined ? rightEnd('user-removed', login.user) : undefined)
   succeed({ login, method: context.method, account, ended, restriction: unrestricted })
 }
 
@@ -206,6 +210,6 @@ async function tryPrompt(context: KeyboardAuthContext, attempt: Attempt, onAbort
     onAborted()
   })
   const prompted = await promptForPassword(context)
-  if (prompted.kind === 'malformed') return attempt.fail('wrong-responses', 'one answer was asked for')
+  if (prompted.kind === 'malformed') return attempt.fail(loginRefusal('wrong-responses'))
   if (prompted.kind === 'answered') await tryPassword(context, prompted.password, attempt, () => aborted)
 }

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { Connection } from 'ssh2'
+import { clientRefusal } from '../../fleet/refusals/clients.js'
 import type { Keepalive, Silence } from '../../ssh/keepalive.js'
 import { probe, socketOf } from '../../ssh/ssh2/channels.js'
 import type { Log } from '../../telemetry/log.js'
@@ -24,7 +25,8 @@ export function watchClient(connection: Connection, keepalive: Keepalive, probes
   if (!(socket instanceof Socket)) return
   const { keepaliveInterval: interval, keepaliveCountMax: countMax } = probes
   const letGo = (why: string): void => {
-    log.info({ reason: 'client-silent' }, `client let go: ${why}`)
+    const { reason, message } = clientRefusal('client-silent', why)
+    log.info({ reason }, `client let go: ${message}`)
     socket.destroy()
   }
   socket.on('error', ({ code }: NodeJS.ErrnoException) => {

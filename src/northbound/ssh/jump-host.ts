@@ -10,6 +10,8 @@ import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { EntryPoints } from './entry-points.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { EntryPoint } from './target.js'
+import { jumpRefusal, type JumpRefusalReason } from '../../fleet/refusals/clients.js'
+import type { Refusal } from '../../lib/refusal.js'
 
 /** What a client's connection needs to be a way to further ones. */
 export interface JumpHost {
@@ -51,7 +53,7 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
     if (socket.destroyed) return
     if (entryPoint === undefined || why !== undefined) {
       jumps -= 1
-      return refuse(nothingToReach(host, port, why))
+      return refuse(jumpRefusal('not-a-device', host, port, why?.message))
     }
     const channel = accept()
     governFlow(channel)
@@ -74,20 +76,13 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
 
   connection.on('tcpip', (accept, reject, asked) => {
     const { destIP: host, destPort: port } = asked
-    const refuse = ({ reason, logged, message, hint }: JumpRefusal): void => {
-      refusalLines(log, {
-        what: 'jump refused',
-        user,
-        reason,
-        message: logged ?? message,
-        hint,
-        fields: { host, port },
-      })
+    const refuse = ({ reason, message, toPeer, hint }: JumpRefusal): void => {
+      refusalLines(log, { what: 'jump refused', user, reason, message, hint, fields: { host, port } })
       metrics.connectionRefused(reason)
-      prohibitChannel(connection, reject, `homeport: ${message}; ${hint}`)
+      prohibitChannel(connection, reject, `homeport: ${toPeer ?? message}; ${hint}`)
     }
-    if (forbidden) return refuse(noForwarding)
-    if (jumps >= maxJumps) return refuse(tooManyJumps(jumps))
+    if (forbidden) return refuse(jumpRefusal('no-forwarding'))
+    if (jumps >= maxJumps) return refuse(jumpRefusal('too-many-jumps', jumps))
     jump(asked, accept, refuse).catch((error: unknown) => {
       log.error({ err: error, host, port }, 'connection closed: a jump failed')
       socket.destroy()
@@ -98,35 +93,4 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
 /** Milliseconds that sessions inside a jump get to tell why they end. */
 const farewellTimeout = 1_500
 
-interface JumpRefusal {
-  readonly reason: string
-  readonly message: string
-  readonly hint: string
-  /** What the log says instead. */
-  readonly logged?: string
-}
-
-const noForwarding: JumpRefusal = {
-  reason: 'no-forwarding',
-  message: 'the key or certificate of this login lets nothing be reached through its connection',
-  hint: 'log in as user@device-id, or with a key without no-port-forwarding, a certificate with permit-port-forwarding',
-}
-
-function tooManyJumps(jumps: number): JumpRefusal {
-  return {
-    reason: 'too-many-jumps',
-    message: `${jumps} connections through this one are open`,
-    hint: 'close some, or raise endpoint.ssh.max-jumps-per-connection',
-  }
-}
-
-/** The same for what is no device and for a device on which the client has no rights: the log alone tells them apart. */
-function nothingToReach(host: string, port: number, why: RightEnd | undefined): JumpRefusal {
-  const message = `${JSON.stringify(host)} port ${port} is no device here, or none that you have rights on`
-  return {
-    reason: 'not-a-device',
-    message,
-    hint: 'ask for a device id, port 830 or 22',
-    ...(why === undefined ? {} : { logged: `${message}: ${why.message}` }),
-  }
-}
+type JumpRefusal = Refusal<JumpRefusalReason> & { readonly toPeer?: string }

@@ -1,5 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import type { Socket } from 'node:net'
+import { clientRefusal, type ClientRefusalReason, isToldTo } from '../../fleet/refusals/clients.js'
+import type { Refusal } from '../../lib/refusal.js'
 import type { Connection } from 'ssh2'
 import { workOn } from '../../lib/current-work.js'
 import { createNewestSet } from '../../lib/newest-set.js'
@@ -7,7 +9,7 @@ import type { Offence, Penalties } from '../../lib/penalties.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { networkOf } from '../../net/source-network.js'
 import { createTimeSlicer } from '../../lib/time-slicer.js'
-import { createAdmission, type Entry, type HandshakeCounts } from '../../ssh/admission.js'
+import { createAdmission, type HandshakeCounts } from '../../ssh/admission.js'
 import { governWork } from '../../ssh/ssh2/channels.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
@@ -69,12 +71,17 @@ export function createNewcomers(options: {
   const familiar = createNewestSet({ max: () => limits.maxFamiliar, onForgotten: metrics.familiarForgotten })
   const limit = createRateLimit(REFUSAL_LINES)
 
-  const refuse = (socket: Socket, network: string, { reason, message, hint }: Refusal): void => {
+  /** Logs a refusal, tells the client where it is to be told, and closes its connection. */
+  const refuse = (socket: Socket, network: string, refusal: Refusal<ClientRefusalReason>): void => {
+    const { reason, message, hint } = refusal
     metrics.connectionRefused(reason)
     const notLogged = limit(reason, network)
-    if (notLogged === undefined) return
-    const fields = { source: sourceOf(socket), reason, hint, ...(notLogged === 0 ? {} : { notLogged }) }
-    log.warn(fields, `client refused: ${message}`)
+    if (notLogged !== undefined) {
+      const fields = { source: sourceOf(socket), reason, hint, ...(notLogged === 0 ? {} : { notLogged }) }
+      log.warn(fields, `client refused: ${message}`)
+    }
+    if (isToldTo(reason)) dismiss(socket, message)
+    else socket.destroy()
   }
   const punish = (network: string, offence: Offence): void => {
     // Where somebody has logged in, others of the same address may do wrong.
@@ -82,26 +89,19 @@ export function createNewcomers(options: {
     penalties.punish(network, offence)
   }
 
-  const turnedAway = (network: string): Refusal | undefined => {
-    const left = familiar.has(network) ? 0 : penalties.left(network)
-    return left === 0 ? undefined : penalised(left)
-  }
-
   const admit: Newcomers['admit'] = (socket) => {
     const network = networkOf(socket.remoteAddress ?? '')
-    const refusal = turnedAway(network)
-    if (refusal !== undefined) {
-      refuse(socket, network, refusal)
-      dismiss(socket, refusal)
+    const left = familiar.has(network) ? 0 : penalties.left(network)
+    if (left > 0) {
+      refuse(socket, network, clientRefusal('penalised', Math.ceil(left / 1000)))
       return undefined
     }
-    const entry = admission.enter(network, familiar.has(network), () => {
-      refuse(socket, network, gaveWay)
-      socket.destroy()
-    })
+    const entry = admission.enter(network, familiar.has(network), () =>
+      refuse(socket, network, clientRefusal('gave-way')),
+    )
     if (!entry.ok) {
-      refuse(socket, network, noRoom[entry.cause])
-      dismiss(socket, noRoom[entry.cause])
+      const reason = entry.cause === 'too-many-handshakes' ? 'too-many-unauthenticated' : entry.cause
+      refuse(socket, network, clientRefusal(reason))
       return undefined
     }
     const { call } = entry
@@ -112,14 +112,12 @@ export function createNewcomers(options: {
 
     const timer = setTimeout(() => {
       offence = 'timeout'
-      refuse(socket, network, tooSlow)
-      socket.destroy()
+      refuse(socket, network, clientRefusal('login-timeout'))
     }, limits.loginTimeout)
     watchFirstBytes(socket, (caller) => {
       // A device dials again and again by itself, and does no harm.
       if (caller.reason !== 'device-on-client-port') offence = 'garbage'
       refuse(socket, network, caller)
-      socket.destroy()
     })
     socket.once('close', () => {
       clearTimeout(timer)
@@ -181,12 +179,6 @@ export function createNewcomers(options: {
   }
 }
 
-interface Refusal {
-  readonly reason: string
-  readonly message: string
-  readonly hint: string
-}
-
 function admissionLimits({ loginTimeout, maxUnauthenticated, maxConcurrentHandshakes }: NewcomerLimits) {
   return {
     maxConcurrentHandshakes,
@@ -200,39 +192,6 @@ function admissionLimits({ loginTimeout, maxUnauthenticated, maxConcurrentHandsh
  * Tells a client why it is not served, in a line before the identification (RFC 4253 §4.2), and closes the connection.
  * It has at most what the kernel takes at once: nobody waits for who reads nothing.
  */
-export function dismiss(socket: Socket, { message }: Pick<Refusal, 'message'>): void {
+export function dismiss(socket: Socket, message: string): void {
   socket.end(`homeport: ${message}\r\n`, () => socket.destroy())
-}
-
-const tooSlow: Refusal = {
-  reason: 'login-timeout',
-  message: 'it did not log in in time',
-  hint: 'a port check looks like this, and a device that calls home here: an SSH server waits for a client; else raise endpoint.ssh.login-timeout',
-}
-
-const gaveWay: Refusal = {
-  reason: 'gave-way',
-  message: 'it sent nothing while others had no room',
-  hint: 'see who dials; raise endpoint.ssh.max-unauthenticated if these are clients',
-}
-
-const noRoom: Readonly<Record<Extract<Entry, { ok: false }>['cause'], Refusal>> = {
-  'too-many-handshakes': {
-    reason: 'too-many-unauthenticated',
-    message: 'too many connections wait for their login already',
-    hint: 'raise endpoint.ssh.max-unauthenticated if these are clients',
-  },
-  'too-many-from-source': {
-    reason: 'too-many-from-source',
-    message: 'too many connections from there wait for their login already',
-    hint: 'if many clients share this address, name it in sources.unlimited, or raise endpoint.ssh.max-unauthenticated',
-  },
-}
-
-function penalised(left: number): Refusal {
-  return {
-    reason: 'penalised',
-    message: `connections from there are refused for ${Math.ceil(left / 1000)} s more`,
-    hint: 'they sent garbage, or did not log in, again and again; see sources.penalties',
-  }
 }

@@ -1,3 +1,4 @@
+import { clientRefusal } from '../../fleet/refusals/clients.js'
 import { createFairShare, USER_SHARES } from '../../net/fair-share.js'
 
 export interface SeatLimits {
@@ -11,7 +12,7 @@ export interface Seats {
   /** Whether nobody may have one more. */
   full(): boolean
   /** @returns why the user may have no more, or undefined: then it has one until `give` */
-  take(user: string): string | undefined
+  take(user: string): ReturnType<typeof noSeat> | undefined
   give(user: string): void
 }
 
@@ -20,13 +21,14 @@ export function createSeats(limits: () => SeatLimits): Seats {
   return {
     full: () => shares.free === 0,
     take: (user) => {
-      if (shares.free === 0) return 'too many clients are connected already'
+      if (shares.free === 0) return noSeat()
       const most = limits().maxConnectionsPerUser
-      if (most === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= most)
-        return `this user has ${shares.holds(user)} connections already; close some, or raise endpoint.ssh.max-connections-per-user`
+      if (most === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= most) return noSeat(shares.holds(user))
       shares.take(user)
       return undefined
     },
     give: (user) => shares.give(user),
   }
 }
+
+const noSeat = (heldByUser?: number) => clientRefusal('too-many-connections', heldByUser)

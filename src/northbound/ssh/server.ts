@@ -3,9 +3,12 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Connection, Server as SshServer, ServerConfig } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { Operation } from '../../access/authz/operation.js'
-import { type RightEnd, rightsLost } from '../../access/authz/right-end.js'
+import type { RightEnd } from '../../access/authz/right-end.js'
 import type { AuditLog } from '../../audit/audit-log.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import { clientRefusal } from '../../fleet/refusals/clients.js'
+import { rightEnd } from '../../fleet/refusals/session-ends.js'
+import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { createRequestCache } from '../../netconf/request-cache.js'
 import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
@@ -82,13 +85,6 @@ export interface SshEndpoint {
   /** Takes no more clients and closes the connections of those that are here. */
   close(): void
 }
-
-const tooManySessions = {
-  what: 'session refused',
-  reason: 'too-many-sessions',
-  message: 'too many sessions on this connection',
-  hint: 'close some, or raise endpoint.ssh.max-sessions-per-connection',
-} as const
 
 /** Lines that say that all connections of clients are in use. */
 const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
@@ -171,18 +167,11 @@ export function createSshEndpoint(
   const serve = (socket: Socket, entryPoint = entryPoints.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
     if (seats.full()) {
-      metrics.connectionRefused('too-many-connections')
-      if (mayTell('too-many-connections', '') !== undefined)
-        log.warn(
-          {
-            source: sourceOf(socket),
-            reason: 'too-many-connections',
-            connections: clients.size,
-            hint: 'see who is connected, or raise endpoint.ssh.max-connections',
-          },
-          'client refused: too many connections',
-        )
-      dismiss(socket, { message: 'too many clients are connected already' })
+      const { reason, message, toPeer, hint } = clientRefusal('too-many-connections')
+      metrics.connectionRefused(reason)
+      if (mayTell(reason, '') !== undefined)
+        log.warn({ source: sourceOf(socket), reason, connections: clients.size, hint }, `client refused: ${message}`)
+      dismiss(socket, toPeer ?? message)
       return false
     }
     const newcomer = newcomers.admit(socket)
@@ -280,16 +269,10 @@ function serveClient(
       const { user } = authenticated.login
       const noSeat = seats.take(user)
       if (noSeat !== undefined) {
-        shared.refusalLines(log, {
-          what: 'client refused',
-          user,
-          reason: 'too-many-connections',
-          message: noSeat,
-          hint: 'close some, or raise endpoint.ssh.max-connections or max-connections-per-user',
-          fields: { user },
-        })
-        metrics.connectionRefused('too-many-connections')
-        sayGoodbye(connection, TOO_MANY_CONNECTIONS, `homeport: ${noSeat}`)
+        const { reason, message, toPeer, hint } = noSeat
+        shared.refusalLines(log, { what: 'client refused', user, reason, message, hint, fields: { user } })
+        metrics.connectionRefused(reason)
+        sayGoodbye(connection, TOO_MANY_CONNECTIONS, `homeport: ${toPeer ?? message}`)
         setTimeout(() => socket.destroy(), farewellTimeout).unref()
         return
       }
@@ -318,7 +301,9 @@ function mayReachBy({ login: { user }, account, ended }: Authenticated, fleet: F
     const end = ended()
     if (end !== undefined) return end
     const authorisation = await authorise(fleet, { find: account, roles }, user, deviceId)
-    return authorisation.allowed ? undefined : rightsLost(authorisation.refusal)
+    if (authorisation.allowed) return undefined
+    const { message, hint } = authorisation.refusal
+    return rightEnd('no-rights', message, hint)
   }
 }
 
@@ -374,8 +359,9 @@ function serveAuthenticated(
   let sessions = 0
   connection.on('session', (accept, reject) => {
     if (sessions >= limits.maxSessionsPerConnection) {
-      shared.refusalLines(log, { ...tooManySessions, user, fields: { sessions } })
-      metrics.sessionRefused('too-many-sessions')
+      const refusal = sessionRefusal('too-many-sessions')
+      shared.refusalLines(log, { ...refusal, what: 'session refused', user, fields: { sessions } })
+      metrics.sessionRefused(refusal.reason)
       reject()
       return
     }

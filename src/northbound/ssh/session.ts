@@ -1,11 +1,13 @@
 import { inBackground } from '../../lib/background.js'
 import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
-import { type RightEnd, rightsLost, rulesChanged } from '../../access/authz/right-end.js'
+import type { RightEnd } from '../../access/authz/right-end.js'
 import type { AuditLog } from '../../audit/audit-log.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
+import { rightEnd } from '../../fleet/refusals/session-ends.js'
+import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 import { STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
@@ -18,13 +20,7 @@ import { type Authorisation, rightLostBy, type SessionRefusalText } from '../aut
 import { traceOpening } from '../../rpc/trace-opening.js'
 import { traceRpc } from '../../rpc/trace-rpc.js'
 import type { Authenticated } from './authentication.js'
-import {
-  keyForNetconf,
-  channelNotAllowed,
-  commandNotUtf8,
-  replacementCharacter,
-  unknownSubsystem,
-} from './channel-refusal.js'
+import { keyForNetconf, channelNotAllowed, replacementCharacter, unknownSubsystem } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayWords } from './relay.js'
@@ -146,7 +142,8 @@ async function decide(
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
     return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
   if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: keyForNetconf }
-  if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter)) return { refusal: commandNotUtf8 }
+  if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter))
+    return { refusal: sessionRefusal('command-not-utf-8') }
   const notAudited = auditLog.refusal()
   if (notAudited !== undefined) return { refusal: notAudited }
   const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, rules, log) : undefined
@@ -263,11 +260,13 @@ async function rightTo(
   const authorisation = await authorise()
   if (!authorisation.allowed) return ended() ?? rightLostBy(authorisation)
   const { permission } = authorisation
-  if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
-    return rightsLost(channelNotAllowed(request, use, permission, { user: client.user, deviceId }))
+  if (!use.allowedBy.some((kind) => permission.channels.has(kind))) {
+    const { message, hint } = channelNotAllowed(request, use, permission, { user: client.user, deviceId })
+    return rightEnd('no-rights', message, hint)
+  }
   // Rules stand in the way of bytes from the beginning, or not at all.
   return use.kind === 'netconf' && guard === undefined && permission.operations.kind === 'rules'
-    ? rulesChanged(client.user)
+    ? rightEnd('rules-changed', client.user)
     : undefined
 }
 

@@ -1,4 +1,4 @@
-import type { SessionRefusalText } from '../authorise.js'
+import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 
 /** Where a client's connection came in: where every device is reached, or where one alone is. */
 export type EntryPoint =
@@ -35,24 +35,12 @@ export function targetOf(entryPoint: EntryPoint, asked: string | undefined, ownD
 
 /**
  * Why there is no session for what was asked for.
- * @param seesEntryPoint whether the client has rights on the device of the door: nobody else is told which one that is
+ * @param seesEntryPoint whether the client has rights on the device of the entry point: nobody else is told which one that is
  */
-export function refusalOfTarget(
-  target: Exclude<Target, { kind: 'device' }>,
-  seesEntryPoint: boolean,
-): SessionRefusalText {
-  if (target.kind === 'none')
-    return {
-      reason: 'no-device',
-      message: 'the login name names no device',
-      hint: 'log in as user@device-id, or dial the device’s own port or address, or `ssh -J BRIDGE DEVICE-ID -s netconf`',
-    }
+export function refusalOfTarget(target: Exclude<Target, { kind: 'device' }>, seesEntryPoint: boolean) {
+  if (target.kind === 'none') return sessionRefusal('no-device')
   const { entryPoint, asked } = target
   const here = entryPoint.by === 'jump' ? 'what was dialled through the bridge' : `this ${entryPoint.by}`
   const whose = seesEntryPoint ? `device ${JSON.stringify(entryPoint.deviceId)}` : 'another device'
-  return {
-    reason: 'another-device',
-    message: `${here} is that of ${whose}, but the login name asks for ${JSON.stringify(asked)}`,
-    hint: 'log in with the plain user name here, or as user@device-id where all devices are reached',
-  }
+  return sessionRefusal('another-device', here, whose, asked)
 }

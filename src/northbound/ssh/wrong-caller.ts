@@ -1,12 +1,9 @@
 import type { Socket } from 'node:net'
+import { clientRefusal } from '../../fleet/refusals/clients.js'
+import type { Refusal } from '../../lib/refusal.js'
 
 /** Somebody who dialled the port of clients and is none. */
-export interface WrongCaller {
-  /** A stable word. */
-  readonly reason: 'device-on-client-port' | 'http-on-client-port' | 'tls-on-client-port'
-  readonly message: string
-  readonly hint: string
-}
+export type WrongCaller = Refusal<`${'device' | 'http' | 'tls'}-on-client-port`>
 
 /** Bytes that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
 const MOST_OCTETS = 8 * 1024
@@ -14,33 +11,17 @@ const MOST_OCTETS = 8 * 1024
 /** What only a server says in its offer of algorithms (OpenSSH's strict key exchange). */
 const SERVERS_WORD = 'kex-strict-s-v00@openssh.com'
 
-const device: WrongCaller = {
-  reason: 'device-on-client-port',
-  message: 'a device calls home on the port of clients',
-  hint: 'let it dial the port of call-home.ssh instead, 4334 where nothing else is configured',
-}
-
 /**
  * Says who dialled, from what came first: a device that calls home (a Junos initiation sequence, or an SSH server that shows itself as one),
  * HTTP, or TLS. Undefined where nothing tells a client from that.
  */
 export function recogniseWrongCaller(bytes: Buffer): WrongCaller | undefined {
-  if (bytes[0] === 0x16 && bytes[1] === 0x03)
-    return {
-      reason: 'tls-on-client-port',
-      message: 'sent a TLS ClientHello on the port of clients, which speaks SSH',
-      hint: 'the HTTP API has a port of its own: endpoint.http.port',
-    }
+  if (bytes[0] === 0x16 && bytes[1] === 0x03) return clientRefusal('tls-on-client-port')
   const text = bytes.toString('latin1')
-  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(text))
-    return {
-      reason: 'http-on-client-port',
-      message: 'sent an HTTP request on the port of clients, which speaks SSH',
-      hint: 'the HTTP API has a port of its own: endpoint.http.port',
-    }
-  if (/^\s*(MSG-ID|MSG-VER|DEVICE-ID|HOST-KEY|HMAC)\s*:/im.test(text)) return device
-  if (/^\s*<(version|identity)>/.test(text)) return device
-  return text.includes(SERVERS_WORD) ? device : undefined
+  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(text)) return clientRefusal('http-on-client-port')
+  if (/^\s*(MSG-ID|MSG-VER|DEVICE-ID|HOST-KEY|HMAC)\s*:/im.test(text)) return clientRefusal('device-on-client-port')
+  if (/^\s*<(version|identity)>/.test(text)) return clientRefusal('device-on-client-port')
+  return text.includes(SERVERS_WORD) ? clientRefusal('device-on-client-port') : undefined
 }
 
 /** Looks at what a connection sends first, beside whoever reads it. `found` is called once at most. */

@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { createLiveRights } from '../../../src/access/authz/live-rights.js'
-import { type RightEnd, userRemoved } from '../../../src/access/authz/right-end.js'
+import type { RightEnd } from '../../../src/access/authz/right-end.js'
+import { rightEnd } from '../../../src/fleet/refusals/session-ends.js'
 
-const gone = userRemoved('ann')
+const gone = rightEnd('user-removed', 'ann')
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 const fail = (error: unknown): never => {
   throw error

@@ -1,10 +1,12 @@
 import type { Context } from 'hono'
 import { isApiToken, type TokenFault } from '../../../access/authn/api-token.js'
+import type { PasswordRefusalReason } from '../../../access/authn/authenticate-password.js'
 import type { JwtCheck } from '../../../access/authn/jwt-check.js'
 import { realmOfIssuer, type Realm } from '../../../access/authz/principal.js'
-import { loginWithdrawn, type RightEnd, tokenEnded } from '../../../access/authz/right-end.js'
+import type { RightEnd } from '../../../access/authz/right-end.js'
 import type { TokenService } from '../../../access/authn/token-service.js'
 import type { User } from '../../../access/authn/user.js'
+import { rightEnd, tokenEnd } from '../../../fleet/refusals/session-ends.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import type { Log } from '../../../telemetry/log.js'
 import type { Accounts } from '../../authorise.js'
@@ -31,8 +33,7 @@ export type HttpPasswordDecision =
     }
   | {
       readonly ok: false
-      /** A stable word for the log, such as `wrong-password`, `blocked`. */
-      readonly reason: string
+      readonly reason: PasswordRefusalReason
       /** For the log. */
       readonly message?: string
       /** Milliseconds until another attempt is worth while, where there were too many. */
@@ -92,7 +93,7 @@ export function identifyByCredentials(
       })
     const withdrawn = (): RightEnd | undefined => {
       const fault = authenticators.tokens.faultOf(checked.token)
-      return fault && tokenEnded(fault)
+      return fault && tokenEnd(fault === 'expired-token')
     }
     const until = checked.token.expiresAt
     const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
@@ -125,8 +126,10 @@ export function identifyByCredentials(
     const realm = realmOfIssuer(verdict.issuer)
     const { until, roles: grantedRoles } = verdict
     const withdrawn = (): RightEnd | undefined => {
-      if (until.getTime() <= Date.now()) return tokenEnded('expired-token')
-      return authenticators.isServed(realm) ? undefined : loginWithdrawn('tokens of this issuer are not taken any more')
+      if (until.getTime() <= Date.now()) return rightEnd('expired-token')
+      return authenticators.isServed(realm)
+        ? undefined
+        : rightEnd('login-withdrawn', 'tokens of this issuer are not taken any more')
     }
     return caller(
       { user: verdict.user, realm, method: 'jwt', grantedRoles, until, withdrawn },

@@ -1,10 +1,12 @@
 import { selectEverything, type SelectableDevice, selectsDevice } from '../../../access/authz/device-selector.js'
 import type { Principal, Realm } from '../../../access/authz/principal.js'
 import { CHANNEL_KINDS } from '../../../access/authz/role.js'
-import { type RightEnd, userRemoved } from '../../../access/authz/right-end.js'
+import type { RightEnd } from '../../../access/authz/right-end.js'
 import type { Scope } from '../../../access/authz/scope.js'
 import type { Decider } from '../../../fleet/enrolment/enrolment.js'
 import type { Fleet } from '../../../fleet/fleet.js'
+import { rightEnd } from '../../../fleet/refusals/session-ends.js'
+import { sessionRefusal } from '../../../fleet/refusals/sessions.js'
 import { unknownDevice } from '../../../fleet/session-refusal.js'
 import { type Accounts, type Authorisation, authorise, type SessionRefusalText } from '../../authorise.js'
 
@@ -94,7 +96,7 @@ export interface ProvenUser {
 export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
   const { user, realm, source, method, token } = proven
   const ended = (): RightEnd | undefined =>
-    proven.withdrawn?.() ?? (accounts.find(user) === undefined ? userRemoved(user) : undefined)
+    proven.withdrawn?.() ?? (accounts.find(user) === undefined ? rightEnd('user-removed', user) : undefined)
   const rolesWith = (scope: Scope): readonly string[] => {
     if (ended() !== undefined) return []
     if (proven.scopes?.includes(scope) === false) return []
@@ -157,9 +159,9 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
 }
 
 function notIncluded(user: string, deviceId: string): SessionRefusalText {
-  return {
-    reason: 'no-rights',
-    message: `user ${JSON.stringify(user)} has no rights here: the token does not include device ${deviceId}`,
-    hint: 'ask whoever runs the bridge for a token that includes the device',
-  }
+  return sessionRefusal(
+    'no-rights',
+    `user ${JSON.stringify(user)} has no rights here: the token does not include device ${deviceId}`,
+    'ask whoever runs the bridge for a token that includes the device',
+  )
 }

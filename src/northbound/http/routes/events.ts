@@ -1,7 +1,7 @@
 import { oneAfterAnother } from '../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { rightsLost } from '../../../access/authz/right-end.js'
+import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import type { Api, ApiEnv, HttpServices } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needs } from '../middleware/require-scope.js'
@@ -67,7 +67,7 @@ export function registerEvents(api: Api, services: HttpServices): void {
     const stopListening = services.events.listen(give)
     const { caller } = c.var
     return answerEvents(c, services, queue, {
-      check: () => caller.ended() ?? (caller.may('read') ? undefined : rightsLost(noRole)),
+      check: () => caller.ended() ?? (caller.may('read') ? undefined : noRole),
       leave: () => {
         stopListening()
         entered.leave()
@@ -76,7 +76,7 @@ export function registerEvents(api: Api, services: HttpServices): void {
   })
 }
 
-const noRole = { message: 'no role with the scope `read` is left', hint: 'ask whoever runs the bridge for one' }
+const noRole = rightEnd('no-rights', 'no role with the scope `read` is left', 'ask whoever runs the bridge for one')
 
 function wantedBy(c: Context<ApiEnv>, { fleet }: HttpServices): (event: FleetEvent) => Promise<boolean> {
   const { types, device } = querySchema.parse(c.req.query())

@@ -4,7 +4,8 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { operationOf } from '../../../access/authz/operation.js'
 import { decide } from '../../../access/authz/operation-rule.js'
-import { type RightEnd, rightsLost } from '../../../access/authz/right-end.js'
+import type { RightEnd } from '../../../access/authz/right-end.js'
+import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import { buildNotification } from '../../../netconf/notification.js'
 import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import { xmlToJson } from '../../../netconf/xml/xml-to-json.js'
@@ -117,7 +118,7 @@ async function rightTo(
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
   return decision.allowed
     ? undefined
-    : rightsLost({ message: decision.reason, hint: 'ask whoever runs the bridge for a role that allows it' })
+    : rightEnd('no-rights', decision.reason, 'ask whoever runs the bridge for a role that allows it')
 }
 
 /**

@@ -1,41 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import { httpClientRefusal, type HttpClientRefusalReason } from '../../../fleet/refusals/clients.js'
+import type { Refusal } from '../../../lib/refusal.js'
 import { hostAndPort } from '../../../net/source.js'
-
-/** Somebody who speaks something else than this port does. */
-export interface WrongProtocol {
-  /** A stable word. */
-  readonly reason: 'ssh-on-http-port' | 'tls-on-http-port' | 'http-on-https-port'
-  readonly message: string
-  readonly hint: string
-}
 
 /** What a failed request or TLS handshake was, from its first bytes or the code of the failure. */
 export function recogniseProtocol(failure: {
   readonly code?: string | undefined
   readonly rawPacket?: Buffer | undefined
-}): WrongProtocol | undefined {
+}): Refusal<HttpClientRefusalReason> | undefined {
   const { code, rawPacket } = failure
-  if (rawPacket?.subarray(0, 4).equals(SSH_DASH) === true)
-    return {
-      reason: 'ssh-on-http-port',
-      message: 'SSH is spoken on the port of the HTTP API',
-      hint: 'NETCONF clients dial the port of endpoint.ssh, devices that of call-home.ssh',
-    }
-  if (rawPacket?.[0] === 0x16 && rawPacket[1] === 0x03)
-    return {
-      reason: 'tls-on-http-port',
-      message: 'TLS is spoken on a port that serves plain HTTP',
-      hint: 'call it by http://, or give it a certificate: endpoint.http.certificate, or self-signed: true',
-    }
-  if (code === 'ERR_SSL_HTTP_REQUEST')
-    return {
-      reason: 'http-on-https-port',
-      message: 'plain HTTP is spoken on a port that serves HTTPS',
-      hint: 'call it by https://',
-    }
-  return undefined
+  if (rawPacket?.subarray(0, 4).equals(SSH_DASH) === true) return httpClientRefusal('ssh-on-http-port')
+  if (rawPacket?.[0] === 0x16 && rawPacket[1] === 0x03) return httpClientRefusal('tls-on-http-port')
+  return code === 'ERR_SSL_HTTP_REQUEST' ? httpClientRefusal('http-on-https-port') : undefined
 }
 
 const SSH_DASH = Buffer.from('SSH-')

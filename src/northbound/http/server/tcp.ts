@@ -9,7 +9,9 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
 import { getRequestListener } from '@hono/node-server'
 import type { Socket } from 'node:net'
+import { httpClientRefusal, type HttpClientRefusalReason } from '../../../fleet/refusals/clients.js'
 import { createRateLimit } from '../../../lib/rate-limit.js'
+import type { Refusal } from '../../../lib/refusal.js'
 import type { Log } from '../../../telemetry/log.js'
 import { sourceOf } from '../../../net/source.js'
 import type { Api } from '../api.js'
@@ -70,11 +72,11 @@ export function createHttpListener(
   let limits = initial
   let presented = tls
   const mayTell = createRateLimit(REFUSAL_LINES)
-  const refused = (reason: string, fields: object, message: string): void => {
+  const refused = ({ reason, message, hint }: Refusal<HttpClientRefusalReason>, fields: object): void => {
     connectionRefused(reason)
     const notLogged = mayTell(reason, '')
     if (notLogged !== undefined)
-      log.warn({ ...fields, reason, ...(notLogged === 0 ? {} : { notLogged }) }, `client refused: ${message}`)
+      log.warn({ ...fields, hint, reason, ...(notLogged === 0 ? {} : { notLogged }) }, `client refused: ${message}`)
   }
   const server = tls === undefined ? createHttpServer(timeoutsOf(initial)) : createTlsServer(tls, initial, log)
   const calls = new Set<object>()
@@ -85,25 +87,19 @@ export function createHttpListener(
     total: () => limits.maxConnections,
     isUnlimited,
     refuse: (socket, connections) => {
-      const hint =
-        'if many clients share this address, name it in sources.unlimited; or raise endpoint.http.max-connections'
-      refused(
-        'too-many-from-source',
-        { source: sourceOf(socket), connections, hint },
-        'too many connections from there',
-      )
+      refused(httpClientRefusal('too-many-from-source'), { source: sourceOf(socket), connections })
       if (tls === undefined) answerNoConnection(socket)
       else socket.destroy()
     },
   })
   server.on('clientError', (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket) => {
     const wrong = recogniseProtocol(error)
-    if (wrong !== undefined) refused(wrong.reason, { source: sourceOf(socket), hint: wrong.hint }, wrong.message)
+    if (wrong !== undefined) refused(wrong, { source: sourceOf(socket) })
     answerUnreadable(socket, error.code)
   })
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const wrong = recogniseProtocol(error)
-    if (wrong !== undefined) refused(wrong.reason, { source: sourceOf(socket), hint: wrong.hint }, wrong.message)
+    if (wrong !== undefined) refused(wrong, { source: sourceOf(socket) })
   })
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (namesTwoHosts(incoming)) {
@@ -125,22 +121,14 @@ export function createHttpListener(
     serveOneAtATime({
       most: () => limits.maxPipelinedRequests,
       serve,
-      tooMany: (socket) => {
-        const hint = 'let it wait for answers, or raise endpoint.http.max-pipelined-requests'
-        refused(
-          'too-many-pipelined',
-          { source: sourceOf(socket), hint },
-          'it sends requests without end and waits for no answer',
-        )
-      },
+      tooMany: (socket) => refused(httpClientRefusal('too-many-pipelined'), { source: sourceOf(socket) }),
     }),
   )
   server.on('drop', (data) =>
-    refused(
-      'too-many-connections',
-      { source: data?.remoteAddress, connections: server.maxConnections, hint: 'raise endpoint.http.max-connections' },
-      'too many connections',
-    ),
+    refused(httpClientRefusal('too-many-connections'), {
+      source: data?.remoteAddress,
+      connections: server.maxConnections,
+    }),
   )
   const configure = (next: HttpListenerLimits): void => {
     limits = next

@@ -1,3 +1,5 @@
+import { violation, type ViolationReason } from '../../../fleet/refusals/session-ends.js'
+import type { Refusal } from '../../../lib/refusal.js'
 import { inBackground } from '../../../lib/background.js'
 import { DATASTORE_PARAMETERS, type Operation, operationOf } from '../../../access/authz/operation.js'
 import type { OperationDecision } from '../../../access/authz/operation-rule.js'
@@ -17,11 +19,7 @@ import type { InspectionBudget } from './inspection-budget.js'
 import { type ByteSink, roomIn } from '../byte-sink.js'
 
 /** Why a session cannot go on, as the client is told and as the log has it. */
-export interface ProtocolViolation {
-  readonly reason: string
-  readonly message: string
-  readonly hint: string
-}
+export type ProtocolViolation = Refusal<ViolationReason>
 
 /** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no byte arrives. */
 export interface GuardedRequests {
@@ -82,7 +80,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     release()
     body.skip(body.length())
   }
-  const violation = (cause: ViolationCause, found: ProtocolViolation): void => {
+  const breakOff = (cause: ViolationCause, found: ProtocolViolation): void => {
     const root = request?.root()
     stop()
     options.onViolation(found, cause, root)
@@ -133,22 +131,24 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   const holdHello = (bytes: Buffer): void => {
     body.append(bytes)
     if (body.length() > MAX_HELLO_SIZE)
-      violation('bad-hello', badHello(`the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
+      breakOff('bad-hello', violation('bad-hello', `the <hello> of the client is larger than ${MAX_HELLO_SIZE} octets`))
   }
 
   const greet = async (): Promise<void> => {
     const message = body.take(body.length())
     const claim = readClientHello(message)
-    if (!claim.ok) return violation('bad-hello', badHello(`the client sent no usable <hello>: ${claim.error.cause}`))
+    if (!claim.ok)
+      return breakOff('bad-hello', violation('bad-hello', `the client sent no usable <hello>: ${claim.error.cause}`))
     await send(message, 'end-of-message')
     reader.switchTo(await options.onHello(claim.value))
     greeting = false
   }
 
   const guard = async (part: FramePart): Promise<void> => {
-    if (part.kind === 'error') return violation('malformed', malformed(`the framing is broken: ${part.error.cause}`))
+    if (part.kind === 'error')
+      return breakOff('malformed', violation('malformed-request', `the framing is broken: ${part.error.cause}`))
     const read = (request ?? createRequestReader(DATASTORE_PARAMETERS)).end()
-    if (!read.ok) return violation(causeOf(read.error), violationOf(read.error))
+    if (!read.ok) return breakOff(causeOf(read.error), violationOf(read.error))
     const root = request?.root()
     const { value } = read
     const operation = value.kind === 'operation' ? operationOf(value.operation) : undefined
@@ -169,10 +169,10 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   const holdRequest = (bytes: Buffer): void => {
     request ??= createRequestReader(DATASTORE_PARAMETERS)
     const fault = request.write(bytes)
-    if (fault !== undefined) return violation(causeOf(fault), violationOf(fault))
+    if (fault !== undefined) return breakOff(causeOf(fault), violationOf(fault))
     const length = holding + bytes.length
-    if (length > options.maxRequest) return violation('too-big', tooBig(options.maxRequest))
-    if (!options.held.grow(holding, length)) return violation('too-much-held', tooMuchHeld)
+    if (length > options.maxRequest) return breakOff('too-big', tooBig(options.maxRequest))
+    if (!options.held.grow(holding, length)) return breakOff('too-much-held', violation('too-much-held'))
     holding = length
     body.append(bytes)
   }
@@ -193,7 +193,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
     const done = (work ?? Promise.resolve())
       .then(piece)
       // What was not foreseen must not let anything pass either.
-      .catch((error: unknown) => violation('malformed', unforeseen(error)))
+      .catch((error: unknown) => breakOff('malformed', violation('internal-error', error)))
       .then(() => {
         if (work === done) work = undefined
       })
@@ -225,33 +225,14 @@ function causeOf({ kind }: RequestFault): ViolationCause {
 
 function violationOf({ kind, cause }: RequestFault): ProtocolViolation {
   return causeOf({ kind, cause }) === 'too-big'
-    ? { reason: 'request-too-big', message: `the request is too big: ${cause}`, hint: 'split it' }
-    : malformed(`the message is no request that can be judged: ${cause}`)
-}
-
-function malformed(message: string): ProtocolViolation {
-  const hint = 'send one <rpc> in well-formed UTF-8 XML a message; nothing after this can be trusted'
-  return { reason: 'malformed-request', message, hint }
-}
-
-function badHello(message: string): ProtocolViolation {
-  return { reason: 'bad-hello', message, hint: 'begin with a <hello> that holds <capabilities> (RFC 6241 §8.1)' }
+    ? violation('request-too-big', `the request is too big: ${cause}`, 'split it')
+    : violation('malformed-request', `the message is no request that can be judged: ${cause}`)
 }
 
 function tooBig(limit: number): ProtocolViolation {
-  return {
-    reason: 'request-too-big',
-    message: `the request is larger than ${limit} octets, which is all that is looked at under rules`,
-    hint: 'split it, or raise endpoint.ssh.max-inspected-request',
-  }
-}
-
-function unforeseen(error: unknown): ProtocolViolation {
-  return { ...malformed(`the request could not be judged: ${String(error)}`), reason: 'internal-error' }
-}
-
-const tooMuchHeld: ProtocolViolation = {
-  reason: 'too-much-held',
-  message: 'the requests of all sessions under rules hold as much as they may',
-  hint: 'try again later, or raise endpoint.ssh.max-inspected-total',
+  return violation(
+    'request-too-big',
+    `the request is larger than ${limit} octets, which is all that is looked at under rules`,
+    'split it, or raise endpoint.ssh.max-inspected-request',
+  )
 }

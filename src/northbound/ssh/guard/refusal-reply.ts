@@ -7,7 +7,7 @@ import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
 
 /** Why a request is answered by the bridge instead of the device. */
-export interface Refusal {
+export interface RequestRefusal {
   readonly tag: ErrorTag
   readonly type: ErrorType
   readonly message: string
@@ -18,7 +18,7 @@ export interface Refusal {
  * namespace where that was in none, as very old Junos and its clients have it.
  * @param root undefined where it was not seen whose request it is
  */
-export function refusalReply(refusal: Refusal, root: RequestRoot | undefined, framing: Framing): Buffer {
+export function refusalReply(refusal: RequestRefusal, root: RequestRoot | undefined, framing: Framing): Buffer {
   // RFC 6241 appendix A: a peer of base:1.0 does not know malformed-message.
   const tag = refusal.tag === 'malformed-message' && framing === 'end-of-message' ? 'operation-failed' : refusal.tag
   const error = rpcError(tag, `Homeport: ${refusal.message}`, { type: refusal.type })

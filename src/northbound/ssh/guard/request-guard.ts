@@ -1,3 +1,4 @@
+import { violation } from '../../../fleet/refusals/session-ends.js'
 import { formatOperation, type Operation } from '../../../access/authz/operation.js'
 import type { OperationDecision } from '../../../access/authz/operation-rule.js'
 import { certainFraming, type ChunksClaim, readServerHello } from '../../../netconf/framing/certain-framing.js'
@@ -13,7 +14,7 @@ import {
 } from './guarded-requests.js'
 import type { InspectionBudget } from './inspection-budget.js'
 import { type ByteSink, roomIn } from '../byte-sink.js'
-import { type Refusal, refusalReply } from './refusal-reply.js'
+import { refusalReply, type RequestRefusal } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
 
 /**
@@ -85,7 +86,7 @@ export function createRequestGuard(
   const violated = new Promise<ProtocolViolation>((resolve) => {
     tell = resolve
   })
-  const violation = (why: ProtocolViolation): void => {
+  const breakOff = (why: ProtocolViolation): void => {
     found ??= why
     tell(why)
   }
@@ -93,7 +94,7 @@ export function createRequestGuard(
   const agree = (): void => {
     if (claims.client === undefined || claims.server === undefined) return
     const certain = certainFraming(claims.client, claims.server)
-    if (!certain.ok) return violation({ reason: 'bad-hello', message: certain.error.cause, hint: certain.error.hint })
+    if (!certain.ok) return breakOff(violation('bad-hello', certain.error.cause, certain.error.hint))
     framing = certain.value
     replies.switchTo(framing)
     agreed(framing)
@@ -105,14 +106,16 @@ export function createRequestGuard(
     onHello: (message) => {
       const claim = message === undefined ? undefined : readServerHello(message)
       if (claim?.ok !== true)
-        return violation(deviceFault(`it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`))
+        return breakOff(
+          violation('device-framing', `it sent no usable <hello>: ${claim?.error.cause ?? 'it is too large'}`),
+        )
       claims.server = claim.value
       agree()
     },
-    onBroken: (cause) => violation(deviceFault(cause)),
+    onBroken: (cause) => breakOff(violation('device-framing', cause)),
   })
 
-  const answer = (refusal: Refusal, root: RequestRoot | undefined, placed?: () => void): void => {
+  const answer = (refusal: RequestRefusal, root: RequestRoot | undefined, placed?: () => void): void => {
     if (framing === undefined) return placed?.()
     order.insert(refusalReply(refusal, root, framing), placed)
     replies.insertDue()
@@ -137,9 +140,9 @@ export function createRequestGuard(
       await roomIn(toClient)
     },
     onViolation: (why, cause, root) => {
-      if (cause === 'bad-hello') return violation(why)
+      if (cause === 'bad-hello') return breakOff(why)
       found ??= why
-      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => violation(why))
+      answer({ ...errorOf[cause], message: `${why.message}; ${why.hint}` }, root, () => breakOff(why))
     },
   })
 
@@ -153,22 +156,14 @@ export function createRequestGuard(
   }
 }
 
-function refusalOf({ operation, reason }: DeniedRequest, roles: readonly string[]): Refusal {
+function refusalOf({ operation, reason }: DeniedRequest, roles: readonly string[]): RequestRefusal {
   const what = operation === undefined ? 'the request' : formatOperation(operation)
   const whose = `${roles.length === 1 ? 'role' : 'roles'} ${roles.join(', ')}`
   return { tag: 'access-denied', type: 'application', message: `${what} is not allowed to ${whose}: ${reason}` }
 }
 
-const errorOf: Readonly<Record<Exclude<ViolationCause, 'bad-hello'>, Omit<Refusal, 'message'>>> = {
+const errorOf: Readonly<Record<Exclude<ViolationCause, 'bad-hello'>, Omit<RequestRefusal, 'message'>>> = {
   malformed: { tag: 'malformed-message', type: 'rpc' },
   'too-big': { tag: 'too-big', type: 'rpc' },
   'too-much-held': { tag: 'resource-denied', type: 'rpc' },
-}
-
-function deviceFault(cause: string): ProtocolViolation {
-  return {
-    reason: 'device-framing',
-    message: `the device cannot be followed, as rules on operations need it: ${cause}`,
-    hint: 'look at the NETCONF of the device; who has operations: ["*"] gets its octets as they are',
-  }
 }
