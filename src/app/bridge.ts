@@ -15,6 +15,8 @@ import type { Api } from '../northbound/http/api.js'
 import { createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
 import { operatorCaller } from '../northbound/http/middleware/caller.js'
+import { createConversionService } from '../northbound/http/rpc/conversion-service.js'
+import { createIdempotencyCache } from '../northbound/http/rpc/idempotency.js'
 import { createRpcService } from '../rpc/rpc-service.js'
 import { type ServedSocket, serveOnSocket } from '../northbound/http/server/unix-socket.js'
 import { createEntryPoints } from '../northbound/ssh/entry-points.js'
@@ -220,10 +222,14 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
   const rpc = createRpcService({
     fleet,
     limits: () => settings.callLimits,
-    record: recording.auditLog,
+    audit: recording.auditLog,
     denied: metrics.clients.operationDenied,
-    notConverted: metrics.clients.notConverted,
     boundReached: metrics.clients.requestBoundReached,
+  })
+  const idempotency = createIdempotencyCache(() => settings.callLimits)
+  const conversions = createConversionService({
+    limits: () => settings.callLimits,
+    refused: metrics.clients.notConverted,
   })
   const fleetEvents = createFleetEventLog(events, keptEvents)
   const webhooks = webhooksOn(fleetEvents, fleet, log)
@@ -257,6 +263,8 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     live: access.live,
     enrolments: service,
     rpc,
+    idempotency,
+    conversions,
     tokens,
     findAuditEvents: recording.find,
     log,
@@ -317,6 +325,7 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     endpoint.close()
     await operator.close()
     await rpc.close()
+    await conversions.close()
     fleet.close()
     stopWatching()
     stopLoggingFaults()

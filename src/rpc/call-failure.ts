@@ -1,11 +1,18 @@
 import type { LinkEnd } from '../fleet/link.js'
 import type { SessionRefusal, SessionRefusalReason } from '../fleet/session-refusal.js'
 import { NetconfSessionError } from '../netconf/session-error.js'
+import type { ReplyTooLong } from './reply-content.js'
 
 /** Why a call got no answer of the device. `rpc-error` is not among them: that is an answer. */
 export interface CallFailure {
   readonly cause:
     | 'unknown-device'
+    | 'no-rights'
+    | 'operation-forbidden'
+    | 'needs-session'
+    | 'unknown-session'
+    | 'record-not-written'
+    | 'reply-too-large'
     | 'not-connected'
     | 'link-full'
     | 'refused-by-device'
@@ -49,6 +56,50 @@ const RETRY_AFTER: Partial<Record<CallFailure['cause'], number>> = {
   'link-full': 5,
   'link-lost': 5,
   'shutting-down': 15,
+}
+
+/** The caller has no rights on the device, or nobody could have any: it is not known. */
+export function notAuthorised({
+  reason,
+  message,
+  hint,
+}: {
+  readonly reason: string
+  readonly message: string
+  readonly hint: string
+}): CallFailure & { readonly cause: 'unknown-device' | 'no-rights' } {
+  return reason === 'unknown-device'
+    ? { cause: 'unknown-device', message, hint: 'check the spelling; GET /api/v1/devices has all of them' }
+    : { cause: 'no-rights', message, hint }
+}
+
+/** A rule forbids the operation, for this reason. Nothing of it reached the device. */
+export function operationForbidden(user: string, reason: string): CallFailure {
+  return {
+    cause: 'operation-forbidden',
+    message: `user ${JSON.stringify(user)} may not do this on this device: ${reason}`,
+    hint: 'ask whoever runs the bridge for a role whose `operations` include it',
+  }
+}
+
+/** A reply was longer than may be held; `mayBe` says what it had to be held for. */
+export function replyTooLarge({ message, mayBe }: ReplyTooLong): CallFailure {
+  return mayBe === 'errors'
+    ? {
+        cause: 'reply-too-large',
+        message: `${message}, which is too long for one that may hold errors`,
+        hint: 'ask for less with a filter; over SSH, the reply is passed on at any length',
+      }
+    : {
+        cause: 'reply-too-large',
+        message: `${message}, which is too long to become JSON`,
+        hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
+      }
+}
+
+/** The device answered with something that is no reply. */
+export function badReply(why: string): CallFailure {
+  return { cause: 'bad-reply', message: `the device's reply cannot be read: ${why}`, hint: 'the device is at fault' }
 }
 
 /** Why the fleet gave no session. */

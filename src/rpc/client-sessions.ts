@@ -28,11 +28,6 @@ export interface HeldClientSession {
   readonly endsAt: Date
 }
 
-export type Found =
-  | { readonly state: 'open'; readonly session: HeldClientSession }
-  | { readonly state: 'ended'; readonly failure: CallFailure }
-  | { readonly state: 'unknown' }
-
 export interface ClientSessions {
   /** Nobody but its owner may use it, or learn that it is there. */
   readonly open: (
@@ -43,7 +38,12 @@ export interface ClientSessions {
     /** Of the call that opens it. */
     span?: Span,
   ) => Promise<{ readonly ok: true; readonly session: HeldClientSession } | Failed>
-  readonly find: (owner: Principal, deviceId: string, id: string) => Found
+  /** A session of the owner's that is open; otherwise why there is none, which is kept for a while. */
+  readonly find: (
+    owner: Principal,
+    deviceId: string,
+    id: string,
+  ) => { readonly ok: true; readonly session: HeldClientSession } | Failed
   /** Sends an operation; answers once its reply begins. Calls on one session are answered in their order. */
   readonly ask: (
     session: HeldClientSession,
@@ -169,11 +169,9 @@ export function createClientSessions(
     const isOwn = (one: Pick<Entry, 'owner' | 'deviceId'>): boolean =>
       principalKey(one.owner) === principalKey(owner) && one.deviceId === deviceId
     const entry = entries.get(id)
-    if (entry !== undefined && isOwn(entry)) return { state: 'open', session: shown(id, entry) }
+    if (entry !== undefined && isOwn(entry)) return { ok: true, session: shown(id, entry) }
     const past = ended.get(id)
-    return past !== undefined && isOwn(past)
-      ? { state: 'ended', failure: sessionEnded(past.why) }
-      : { state: 'unknown' }
+    return failedWith(past !== undefined && isOwn(past) ? sessionEnded(past.why) : unknownSession(id))
   }
 
   const ask: ClientSessions['ask'] = async ({ id, deviceId }, operation, deadline) => {
@@ -257,6 +255,14 @@ export function createClientSessions(
     closeAll: async () => {
       await Promise.all([...entries.keys()].map((id) => end(id, 'shutdown', 'the bridge is stopping')))
     },
+  }
+}
+
+function unknownSession(id: string): CallFailure {
+  return {
+    cause: 'unknown-session',
+    message: `no session ${JSON.stringify(id)} of yours is open on this device`,
+    hint: 'POST /api/v1/devices/{id}/sessions opens one',
   }
 }
 

@@ -2,28 +2,25 @@ import type { AuditLog } from '../audit/audit-log.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { type CallGate, createCallGate } from './call-gate.js'
 import type { CallLimits } from './call-limits.js'
-import {
-  type ConversionService,
-  createConversionService,
-  type NotConverted,
-} from '../northbound/http/rpc/conversion-service.js'
+import type { Failed } from './call-failure.js'
 import { createClientSessions, type ClientSessions } from './client-sessions.js'
-import { createIdempotencyCache, type IdempotencyCache } from '../northbound/http/rpc/idempotency.js'
-import { createSessionPool, type SessionPool } from './session-pool.js'
+import { executeRpc, judgeRpc, type RpcParts } from './execute-rpc.js'
+import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
+import { createSessionPool } from './session-pool.js'
 
 /** A bound on what is in a request, named as its key in `endpoint.http`. */
 export type RequestBound = 'max-request-elements' | 'max-selector-patterns'
 
-/** What calls over HTTP share: the sessions, the bounds, the answers that are kept. */
+/** NETCONF calls on devices: what carries them out, the sessions that they share, and their bounds. */
 export interface RpcService {
   readonly limits: () => CallLimits
+  /** Carries out one request; what is answered to whoever asked is up to them. */
+  readonly execute: (request: RpcRequest, caller: RpcCaller) => Promise<RpcResult>
+  /** Why a request would be refused now, before it is carried out; undefined where it would not. */
+  readonly refusalOf: (request: RpcRequest, caller: RpcCaller) => Promise<Failed | undefined>
   readonly gate: CallGate
-  readonly pool: SessionPool
   readonly sessions: ClientSessions
-  readonly answers: IdempotencyCache
-  /** For XML and JSON that is too large for this thread. */
-  readonly conversions: ConversionService
-  readonly record: Pick<AuditLog, 'refusal' | 'rpc'>
+  readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */
   readonly denied: () => void
   /** Counts a request that was refused because of a bound on what is in it. */
@@ -35,35 +32,32 @@ export interface RpcService {
 }
 
 export function createRpcService(options: {
-  readonly fleet: Pick<Fleet, 'openSession' | 'subscribe'>
+  readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached' | 'subscribe'>
   readonly limits: () => CallLimits
-  readonly record: Pick<AuditLog, 'refusal' | 'rpc'>
+  readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
   readonly denied: () => void
-  /** Counts large XML or JSON that was not converted. */
-  readonly notConverted?: (why: NotConverted) => void
   readonly boundReached?: (bound: RequestBound) => void
 }): RpcService {
-  const { fleet, limits, record, denied } = options
+  const { fleet, limits, audit, denied, boundReached = () => undefined } = options
   const pool = createSessionPool(fleet, limits)
-  const { notConverted, boundReached = () => undefined } = options
-  const conversions = createConversionService({
-    limits,
-    ...(notConverted === undefined ? {} : { refused: notConverted }),
-  })
   const sessions = createClientSessions(fleet, limits)
+  const gate = createCallGate(limits)
+  const parts: RpcParts = { fleet, gate, pool, sessions, audit, denied }
   return {
     limits,
-    gate: createCallGate(limits),
-    pool,
+    execute: (request, caller) => executeRpc(parts, request, caller),
+    refusalOf: async (request, caller) => {
+      const judged = await judgeRpc(parts, request, caller)
+      return judged.ok ? undefined : judged
+    },
+    gate,
     sessions,
-    answers: createIdempotencyCache(limits),
-    conversions,
-    record,
+    audit,
     denied,
     boundReached,
     drain: pool.drain,
     close: async () => {
-      await Promise.all([pool.close(), sessions.closeAll(), conversions.close()])
+      await Promise.all([pool.close(), sessions.closeAll()])
     },
   }
 }

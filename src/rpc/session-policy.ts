@@ -22,6 +22,11 @@ const READS: readonly (readonly [namespace: string, name: string])[] = [
 
 const openOne = 'open a session (POST …/sessions) and send it there, or let POST …/transaction do all the steps'
 
+/** Whether an operation may have an effect on the device, so that it is not to be carried out twice. */
+export function mayHaveEffect(policy: SessionPolicy): boolean {
+  return policy.on !== 'warm-session' || !policy.repeatable
+}
+
 export function sessionPolicyOf(operation: XmlElement): SessionPolicy {
   if (READS.some(([namespace, name]) => isNamed(operation, namespace, name)))
     return { on: 'warm-session', repeatable: true }

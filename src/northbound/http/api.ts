@@ -10,6 +10,8 @@ import type { Span } from '../../telemetry/traces.js'
 import type { BodyBounds } from './middleware/body-budget.js'
 import type { Caller } from './middleware/caller.js'
 import type { Peer } from './middleware/peer.js'
+import type { ConversionService } from './rpc/conversion-service.js'
+import type { IdempotencyCache } from './rpc/idempotency.js'
 import type { JobQueue } from '../../rpc/jobs/job-queue.js'
 import type { FleetEventLog } from '../../fleet/event-log.js'
 import type { StreamCount } from './streams/stream-count.js'
@@ -25,6 +27,10 @@ export interface HttpServices {
   readonly findAuditEvents: FindAuditEvents
   readonly tokens: TokenService
   readonly rpc: RpcService
+  /** Answers that are kept, so that a request that is sent again is not carried out again. */
+  readonly idempotency: IdempotencyCache
+  /** For XML and JSON that is too large for this thread. */
+  readonly conversions: ConversionService
   readonly jobs: JobQueue
   /** What happens in the fleet. */
   readonly events: FleetEventLog

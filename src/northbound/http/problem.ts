@@ -133,24 +133,36 @@ export interface ProblemWords {
   readonly retryAfter?: number
 }
 
+/** What something is answered to: a call, of which a Hono context has this, or a job, which was one. */
+export interface Answered {
+  readonly var: { readonly requestId?: string | undefined }
+  readonly env?: { readonly outgoing?: { readonly destroy: () => unknown } | undefined } | undefined
+}
+
 /** Answers a request with a problem detail. */
 export function answerProblem<Cause extends ProblemCause>(c: Context, cause: Cause, words: ProblemWords) {
   const status: StatusOf<Cause> = causes[cause].status
   return c.json(problemOf(c, cause, status, words), status, headersOf(words))
 }
 
+/** The same for what is no route's own answer, and may be a job's. */
+export function problemResponse(to: Answered, cause: ProblemCause, words: ProblemWords): Response {
+  const { status } = causes[cause]
+  return Response.json(problemOf(to, cause, status, words), { status, headers: headersOf(words) })
+}
+
 /** Answers with what the device said was wrong; its first error decides on the status. */
-export function answerRpcErrors(c: Context, status: ContentfulStatusCode, words: ProblemWords): Response {
-  return c.json(problemOf(c, 'rpc-error', status, words), status, headersOf(words))
+export function answerRpcErrors(to: Answered, status: ContentfulStatusCode, words: ProblemWords): Response {
+  return Response.json(problemOf(to, 'rpc-error', status, words), { status, headers: headersOf(words) })
 }
 
 function problemOf(
-  c: Context,
+  to: Answered,
   cause: ProblemCause,
   status: number,
   { message, hint, errors, more }: ProblemWords,
 ): Problem {
-  const requestId = c.get('requestId') as string | undefined
+  const { requestId } = to.var
   return {
     type: `urn:homeport:problem:${cause}`,
     title: causes[cause].title,

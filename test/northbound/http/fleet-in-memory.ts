@@ -20,6 +20,8 @@ import { createRpcService } from '../../../src/rpc/rpc-service.js'
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import { notConnected } from '../../../src/fleet/session-refusal.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
+import { createConversionService } from '../../../src/northbound/http/rpc/conversion-service.js'
+import { createIdempotencyCache } from '../../../src/northbound/http/rpc/idempotency.js'
 import { operatorCaller } from '../../../src/northbound/http/middleware/caller.js'
 
 /** The defaults of the configuration. */
@@ -205,9 +207,11 @@ export function fleetInMemory(given: {
     rpc: createRpcService({
       fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },
       limits: () => callLimits,
-      record: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
+      audit: { refusal: () => undefined, rpc: (entry) => void calls.push(['rpc', entry]) },
       denied: () => undefined,
     }),
+    idempotency: createIdempotencyCache(() => callLimits),
+    conversions: createConversionService({ limits: () => callLimits }),
     jobs: noJobs,
     events: createFleetEventLog(createFleetEmitter(), 10),
     streams: { open: 0 },

@@ -196,7 +196,13 @@ describe('a call that waits for its device', () => {
     }
     roles.set('reader', { ...reader, operations: [{ effect: 'allow', name: '*' }] })
     const { log } = recordedLog()
-    const waiting = createApp({ ...inMemory, fleet: waits, log, identify: identifyFor(waits) })
+    const rpc = createRpcService({
+      fleet: { ...waits, subscribe: emitter.subscribe },
+      limits: () => callLimits,
+      audit: { refusal: () => undefined, rpc: () => undefined },
+      denied: () => undefined,
+    })
+    const waiting = createApp({ ...inMemory, rpc, fleet: waits, log, identify: identifyFor(waits) })
     const answer = await waiting.request('/api/v1/devices/router1/edit-config?wait=30s', {
       method: 'POST',
       headers: { authorization: bearer, 'content-type': 'application/json' },
@@ -226,9 +232,9 @@ describe('a session of a client’s own', () => {
   it('is ended with its token, and says why when it is asked for again', async () => {
     const device = deviceInMemory()
     const rpc = createRpcService({
-      fleet: device.fleet,
+      fleet: { ...device.fleet, whenAttached: async () => true },
       limits: () => callLimits,
-      record: { refusal: () => undefined, rpc: () => undefined },
+      audit: { refusal: () => undefined, rpc: () => undefined },
       denied: () => undefined,
     })
     const fleet = { ...inMemory.fleet, openSession: device.fleet.openSession }

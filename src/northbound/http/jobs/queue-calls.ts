@@ -30,7 +30,7 @@ export function mayBecomeJob(path: string): boolean {
 }
 
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
-export function queueCalls(services: Pick<HttpServices, 'jobs' | 'rpc'>): MiddlewareHandler<ApiEnv> {
+export function queueCalls(services: Pick<HttpServices, 'jobs' | 'rpc' | 'idempotency'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (c.req.method !== 'POST' || !mayBecomeJob(c.req.path) || !prefersAsync(c)) return next()
     let answer: Response | undefined
@@ -41,7 +41,10 @@ export function queueCalls(services: Pick<HttpServices, 'jobs' | 'rpc'>): Middle
   }
 }
 
-async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<HttpServices, 'jobs' | 'rpc'>): Promise<Response> {
+async function queue(
+  c: Context<ApiEnv>,
+  { jobs, rpc, idempotency }: Pick<HttpServices, 'jobs' | 'rpc' | 'idempotency'>,
+): Promise<Response> {
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
@@ -63,7 +66,7 @@ async function queue(c: Context<ApiEnv>, { jobs, rpc }: Pick<HttpServices, 'jobs
       hint: 'send it without Prefer: respond-async, or raise endpoint.http.max-job-request-size',
     })
   const body = await c.req.text()
-  return rpc.answers.once(c, deviceId, body, async () => {
+  return idempotency.once(c, { deviceId, body, refuse: async () => undefined }, async () => {
     const submitted = await jobs.submit({
       deviceId,
       owner: ownerOf(c),

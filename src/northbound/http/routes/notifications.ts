@@ -15,10 +15,10 @@ import { problemResponses } from '../problem.js'
 import { needsOnDevice } from '../middleware/require-scope.js'
 import { answerFailure, answerForbidden, answerRefused } from '../rpc/answer-failure.js'
 import { answerErrors } from '../rpc/answer-reply.js'
-import { clientOf } from '../rpc/answer-rpc.js'
+import { clientOf } from '../rpc/rpc-caller.js'
 import { filterOf } from '../rpc/parameters.js'
 import { InvalidField } from '../rpc/payload.js'
-import { recordRpc } from '../rpc/record-rpc.js'
+import { recordRpc } from '../../../rpc/record-rpc.js'
 import { registerStreamingRoute } from '../streaming-route.js'
 import { type BoundedQueue, createBoundedQueue } from '../streams/bounded-queue.js'
 import {
@@ -211,7 +211,7 @@ function record(
   const { name, namespace } = operationOf(subscriptionOf(request))
   const outcome =
     failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
-  recordRpc(c, services, {
+  recordRpc(services.rpc.audit, c.var.span, {
     ...clientOf(c),
     deviceId,
     operation: name,

@@ -1,45 +1,58 @@
 import type { Context } from 'hono'
 import { rpcError } from '../../../netconf/rpc-error.js'
-import type { ApiEnv, HttpServices } from '../api.js'
-import { answerProblem } from '../problem.js'
+import { type CallFailure, notAuthorised, operationForbidden } from '../../../rpc/call-failure.js'
 import type { SessionRefusalText } from '../../authorise.js'
-import type { CallFailure } from '../../../rpc/call-failure.js'
+import type { ApiEnv, HttpServices } from '../api.js'
+import { type Answered, type ProblemWords, problemResponse } from '../problem.js'
 import { toRpcErrorView } from './shown-rpc-error.js'
 
 /** nginx's word for a client that closed its connection; nobody reads it but the log. */
-const clientClosedRequest = 499
+const CLIENT_CLOSED_REQUEST = 499
 
 /** The answer to a call that got none of the device. */
 export async function answerFailure(
-  c: Context<ApiEnv>,
-  { fleet, enrolments }: Pick<HttpServices, 'fleet' | 'enrolments'>,
+  to: Answered,
+  services: Pick<HttpServices, 'fleet' | 'enrolments'>,
   deviceId: string,
   failure: CallFailure,
 ): Promise<Response> {
   const { cause, message, hint, retryAfter } = failure
-  if (cause === 'client-gone') return new Response(null, { status: clientClosedRequest })
-  const words = { message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) }
-  if (cause !== 'not-connected') return answerProblem(c, cause, words)
+  if (cause === 'client-gone') return new Response(null, { status: CLIENT_CLOSED_REQUEST })
+  return problemResponse(to, cause, {
+    message,
+    hint,
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(await moreAbout(services, deviceId, failure)),
+  })
+}
+
+/** What a program wants to know of a failure besides. */
+async function moreAbout(
+  { fleet, enrolments }: Pick<HttpServices, 'fleet' | 'enrolments'>,
+  deviceId: string,
+  { cause, message }: CallFailure,
+): Promise<Pick<ProblemWords, 'more'>> {
+  // What a NETCONF client would have been answered with.
+  if (cause === 'operation-forbidden')
+    return { more: { 'rpc-errors': [toRpcErrorView(rpcError('access-denied', message, { type: 'protocol' }))] } }
+  if (cause !== 'not-connected') return {}
   const [status, enrolment] = await Promise.all([fleet.device(deviceId), enrolments.get(deviceId)])
   const lastSeen = enrolment?.lastSeen ?? status?.lastDetached?.at
-  return answerProblem(c, cause, { ...words, more: { lastSeen: lastSeen?.toISOString() ?? null } })
+  return { more: { lastSeen: lastSeen?.toISOString() ?? null } }
 }
 
 /** The answer to somebody who has no rights on the device, or none that anybody could have. */
-export function answerRefused(c: Context<ApiEnv>, { reason, message, hint }: SessionRefusalText): Response {
-  return answerProblem(c, reason === 'unknown-device' ? 'unknown-device' : 'no-rights', {
-    message,
-    hint: reason === 'unknown-device' ? 'check the spelling; GET /api/v1/devices has all of them' : hint,
-  })
+export function answerRefused(to: Answered, refusal: SessionRefusalText): Response {
+  const failure = notAuthorised(refusal)
+  return problemResponse(to, failure.cause, failure)
 }
 
-/** The answer to an operation that a rule forbids. Nothing of it reached the device. */
-export function answerForbidden(c: Context<ApiEnv>, { rpc }: Pick<HttpServices, 'rpc'>, reason: string): Response {
-  rpc.denied()
-  const message = `user ${JSON.stringify(c.var.caller.user)} may not do this on this device: ${reason}`
-  return answerProblem(c, 'operation-forbidden', {
-    message,
-    hint: 'ask whoever runs the bridge for a role whose `operations` include it',
-    more: { 'rpc-errors': [toRpcErrorView(rpcError('access-denied', message, { type: 'protocol' }))] },
-  })
+/** The answer to what a rule forbids, which is no RPC by itself. Nothing of it reached the device. */
+export function answerForbidden(
+  c: Context<ApiEnv>,
+  services: Pick<HttpServices, 'fleet' | 'enrolments' | 'rpc'>,
+  reason: string,
+): Promise<Response> {
+  services.rpc.denied()
+  return answerFailure(c, services, c.req.param('id') ?? '', operationForbidden(c.var.caller.user, reason))
 }

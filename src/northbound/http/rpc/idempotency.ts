@@ -12,15 +12,22 @@ import type { CallLimits } from '../../../rpc/call-limits.js'
 export interface IdempotencyCache {
   /**
    * Lets the first request with a key act, and gives its answer to whoever repeats it. Without a key everybody acts.
-   * @param deviceId what it is carried out on: one request may be for many devices
    * @param act `happened` says whether anything may have reached the device; if not, the key is free again
    */
   readonly once: (
     c: Context<ApiEnv>,
-    deviceId: string,
-    body: string | Uint8Array,
+    request: RepeatableRequest,
     act: () => Promise<{ readonly response: Response; readonly happened: boolean }>,
   ) => Promise<Response>
+}
+
+/** What may be sent again with its key. */
+export interface RepeatableRequest {
+  /** What it is carried out on: one request may be for many devices. */
+  readonly deviceId: string
+  readonly body: string | Uint8Array
+  /** The answer to somebody who has no right to it, before anything is said of what was kept. Asked only where there is a key. */
+  readonly refuse: () => Promise<Response | undefined>
 }
 
 interface Kept {
@@ -62,9 +69,11 @@ export function createIdempotencyCache(
   const answers = new Map<string, Kept>()
   const shares = new Map<string, Share>()
 
-  const once: IdempotencyCache['once'] = async (c, deviceId, body, act) => {
+  const once: IdempotencyCache['once'] = async (c, { deviceId, body, refuse }, act) => {
     const given = c.req.header('idempotency-key')
     if (given === undefined) return (await act()).response
+    const refused = await refuse()
+    if (refused !== undefined) return refused
     if (given === '' || given.length > longestKey)
       return answerProblem(c, 'invalid-request', {
         message: `an Idempotency-Key has 1 to ${longestKey} characters`,

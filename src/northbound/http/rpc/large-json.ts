@@ -8,12 +8,12 @@ import { answerBodyFault, isJson } from './read-rpc.js'
  * Reads a large body of JSON before the route's own validator would, and not on this thread. The validator finds the body with its
  * payloads read, checked and written already.
  */
-export function largeJson({ rpc }: Pick<HttpServices, 'rpc'>): MiddlewareHandler<ApiEnv> {
+export function largeJson({ rpc, conversions }: Pick<HttpServices, 'rpc' | 'conversions'>): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     if (!isJson(c)) return next()
     const bytes = new Uint8Array(await c.req.arrayBuffer())
     if (bytes.length <= IS_LARGE) return next()
-    const converted = await rpc.conversions.takePayloadsOut(c.var.caller.principal, {
+    const converted = await conversions.takePayloadsOut(c.var.caller.principal, {
       bytes,
       maxElements: rpc.limits().maxRequestElements,
     })

@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { ApiEnv } from '../api.js'
+import type { ApiEnv, HttpServices } from '../api.js'
 import { pointerTo } from '../middleware/handle-failures.js'
 import { answerProblem } from '../problem.js'
 import { answerNotConverted, IS_LARGE } from './conversion-service.js'
@@ -17,23 +17,24 @@ export type RpcReading =
   | { readonly ok: false; readonly response: Response }
 
 /** Reads the body of a request: an operation, or an `<rpc>` around exactly one; as XML, or as JSON if it is declared so. */
-export async function readRpc(c: Context<ApiEnv>, service: ReadingServices): Promise<RpcReading> {
-  const { maxRequestSize: maxSize, maxRequestElements: maxElements } = service.limits()
+export async function readRpc(
+  c: Context<ApiEnv>,
+  { rpc, conversions }: Pick<HttpServices, 'rpc' | 'conversions'>,
+): Promise<RpcReading> {
+  const { maxRequestSize: maxSize, maxRequestElements: maxElements } = rpc.limits()
   const limits = { maxSize, maxElements }
   const body = new Uint8Array(await c.req.arrayBuffer())
   const format = isJson(c) ? 'json' : 'xml'
-  if (body.length <= IS_LARGE) return readingOf(c, service, body, readRpcBody(body, format, limits))
-  const converted = await service.conversions.readRpc(c.var.caller.principal, { bytes: body, format, limits })
+  if (body.length <= IS_LARGE) return readingOf(c, rpc, body, readRpcBody(body, format, limits))
+  const converted = await conversions.readRpc(c.var.caller.principal, { bytes: body, format, limits })
   return converted.ok
-    ? readingOf(c, service, body, converted.value)
+    ? readingOf(c, rpc, body, converted.value)
     : { ok: false, response: answerNotConverted(c, converted.why) }
 }
 
-type ReadingServices = Pick<RpcService, 'limits' | 'conversions' | 'boundReached'>
-
 function readingOf(
   c: Context,
-  { boundReached }: ReadingServices,
+  { boundReached }: Pick<RpcService, 'boundReached'>,
   body: Uint8Array,
   read: ReturnType<typeof readRpcBody>,
 ): RpcReading {

@@ -5,7 +5,7 @@ import { rpcOf } from '../../../netconf/rpc.js'
 import { parseXml } from '../../../netconf/xml/xml-parse.js'
 import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
 import { textOf, type XmlAttribute, type XmlElement } from '../../../netconf/xml/xml-tree.js'
-import { type PreparedOperation, prepareOperation } from './prepared-operation.js'
+import { type PreparedOperation, prepareOperation } from '../../../rpc/prepared-operation.js'
 
 /** One operation that a client sent as it is. */
 export interface RpcBody {

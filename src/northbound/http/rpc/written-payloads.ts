@@ -5,7 +5,7 @@ import { readXmlFragment } from '../../../netconf/xml/xml-fragment.js'
 import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
 import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
-import { type PreparedOperation, prepareOperation } from './prepared-operation.js'
+import { type PreparedOperation, prepareOperation } from '../../../rpc/prepared-operation.js'
 import { type BodyFault, notWritable, parseJson, tooManyElements } from './rpc-body.js'
 
 /** A payload that was read and written elsewhere, because it is large: its elements as text where NETCONF's namespace is the default one. */

@@ -7,6 +7,7 @@ import { createIdempotencyCache } from '../../../../src/northbound/http/rpc/idem
 let app: Hono<ApiEnv>
 let acted: number
 let now: number
+let refused: Response | undefined
 let happened: boolean
 /** More than any test needs, unless it says so. */
 const plenty = {
@@ -22,6 +23,7 @@ beforeEach(() => {
   acted = 0
   now = 0
   happened = true
+  refused = undefined
   limits = plenty
   act = async () => new Response(`answer ${acted}`, { status: 201, headers: { Location: '/x', 'X-Other': 'y' } })
   const answers = createIdempotencyCache(
@@ -31,7 +33,8 @@ beforeEach(() => {
   app = new Hono<ApiEnv>()
   app.post('*', async (c) => {
     c.set('caller', { principal: { realm: 'local', name: c.req.header('user') ?? 'ops' } } as Caller)
-    return answers.once(c, c.req.header('device') ?? 'r1', await c.req.text(), async () => {
+    const request = { deviceId: c.req.header('device') ?? 'r1', body: await c.req.text(), refuse: async () => refused }
+    return answers.once(c, request, async () => {
       acted += 1
       return { response: await act(), happened }
     })
@@ -51,6 +54,16 @@ const causeOf = async (answer: Response): Promise<string> => ((await answer.json
 it('acts once for a key on each device', async () => {
   for (const device of ['r1', 'r2', 'r1']) expect((await post('k', { device })).status).toBe(201)
   expect(acted).toBe(2)
+})
+
+it('gives no answer again to somebody who has lost the right to it', async () => {
+  await post('k')
+  refused = new Response('no rights', { status: 403 })
+  const again = await post('k')
+  expect([again.status, await again.text()]).toEqual([403, 'no rights'])
+  refused = undefined
+  expect((await post('k')).headers.get('idempotency-replayed')).toBe('true')
+  expect(acted).toBe(1)
 })
 
 it('acts once for a key, and gives its answer again', async () => {

@@ -54,7 +54,7 @@ export function registerRpc(api: Api, services: HttpServices): void {
       },
     })
     const handle = async (c: Context<ApiEnv>): Promise<Response> => {
-      const read = await readRpc(c, services.rpc)
+      const read = await readRpc(c, services)
       if (!read.ok) return read.response
       const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
       return answerRpc(c, services, { deviceId: id, ...(sid === undefined ? {} : { sessionId: sid }), ...read.rpc })

@@ -11,13 +11,13 @@ import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 import { answerProblem, answerRpcErrors, type Problem, stepSchema } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerFailure, answerForbidden, answerRefused } from '../../rpc/answer-failure.js'
-import { clientOf } from '../../rpc/answer-rpc.js'
+import { clientOf } from '../../rpc/rpc-caller.js'
 import { createCallDeadline } from '../../../../rpc/call-deadline.js'
 import { deviceTimeout, outcomeUnknown } from '../../../../rpc/call-failure.js'
 import { type DeviceSession, openDeviceSession } from '../../../../rpc/device-session.js'
 import { largeJson } from '../../rpc/large-json.js'
 import { InvalidField } from '../../rpc/payload.js'
-import { recordRpc } from '../../rpc/record-rpc.js'
+import { recordRpc } from '../../../../rpc/record-rpc.js'
 import { toRpcErrorView, statusOf } from '../../rpc/shown-rpc-error.js'
 import { timeoutOf, waitOf } from '../../rpc/timeout.js'
 import {
@@ -116,7 +116,9 @@ async function transact(c: Context<ApiEnv>, services: HttpServices, asked: Asked
     if (!still.allowed) return answerRefused(c, still.refusal)
     ;({ operations } = still.permission)
   }
-  return services.rpc.answers.once(c, deviceId, body, async () => {
+  // Rights and rules were asked just now.
+  const refuse = async (): Promise<undefined> => undefined
+  return services.idempotency.once(c, { deviceId, body, refuse }, async () => {
     let happened = false
     const response = await withSession(c, services, deviceId, timeout.milliseconds, async (session) => {
       const able = transactionAbilities(session.capabilities)
@@ -145,7 +147,7 @@ async function withSession(
   timeout: number,
   work: (session: DeviceSession) => Promise<Response>,
 ): Promise<Response> {
-  const unrecorded = services.rpc.record.refusal()
+  const unrecorded = services.rpc.audit.refusal()
   if (unrecorded !== undefined) return answerProblem(c, unrecorded.reason, unrecorded)
   const entered = services.rpc.gate.enter(deviceId, c.get('caller').principal)
   if (!entered.ok) return answerFailure(c, services, deviceId, entered.failure)
@@ -280,7 +282,7 @@ function record(
   bytes: number,
 ): void {
   const { name, namespace, uses } = operationOf(step.operation)
-  recordRpc(c, services, {
+  recordRpc(services.rpc.audit, c.var.span, {
     ...clientOf(c),
     deviceId,
     operation: name,

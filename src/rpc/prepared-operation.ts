@@ -1,8 +1,8 @@
-import { type Operation, operationOf } from '../../../access/authz/operation.js'
-import { failed, type Result, succeeded } from '../../../netconf/result.js'
-import { type WrittenOperation, writeOperation } from '../../../netconf/written-operation.js'
-import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
-import { isSubscription, sessionPolicyOf, type SessionPolicy } from '../../../rpc/session-policy.js'
+import { type Operation, operationOf } from '../access/authz/operation.js'
+import { failed, type Result, succeeded } from '../netconf/result.js'
+import { type WrittenOperation, writeOperation } from '../netconf/written-operation.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
+import { isSubscription, sessionPolicyOf, type SessionPolicy } from './session-policy.js'
 
 /** An operation as a call needs it: what rules look at, which session suits it, and its text. The tree itself is not needed any more. */
 export interface PreparedOperation {

@@ -1,12 +1,19 @@
 import type { Readable } from 'node:stream'
-import type { StreamedReply } from '../../../netconf/reply-sinks.js'
-import { findRootStartTag } from '../../../netconf/xml/root-start-tag.js'
+import type { StreamedReply } from '../netconf/reply-sinks.js'
+import { findRootStartTag } from '../netconf/xml/root-start-tag.js'
 
 /** A part of a reply did not come in time. */
 export class ReplyStalled extends Error {}
 
-/** A reply was longer than it may be. */
-export class ReplyTooLong extends Error {}
+/** A reply was longer than one may be that has to be held whole, because it may hold errors or because its reader wants it whole. */
+export class ReplyTooLong extends Error {
+  constructor(
+    message: string,
+    readonly mayBe: 'errors' | 'content',
+  ) {
+    super(message)
+  }
+}
 
 /** The beginning of a reply's body. The rest, where there is one, is still in the body. */
 export interface ReplyBeginning {
@@ -38,19 +45,23 @@ export async function readBeginning(
   return { parts, bytes, whole: body.readableEnded }
 }
 
-/** The same for a body that has to be held whole. */
+/**
+ * The same for a body that has to be held whole.
+ * @throws ReplyTooLong as well, for one of more than `most` bytes
+ */
 export async function readWhole(
   body: Readable,
-  most: number,
-  stallTimeout: number,
-  already?: ReplyBeginning,
-): Promise<Buffer> {
-  const read = await readBeginning(body, most + 1, stallTimeout, already)
-  if (read.bytes > most) {
-    body.destroy()
-    throw new ReplyTooLong(`the reply is longer than ${most} octets`)
-  }
-  return Buffer.concat(read.parts)
+  options: {
+    readonly most: number
+    readonly mayBe: ReplyTooLong['mayBe']
+    readonly stallTimeout: number
+    readonly already: ReplyBeginning
+  },
+): Promise<ReplyBeginning> {
+  const { most, mayBe, stallTimeout, already } = options
+  const read = already.whole ? already : await readBeginning(body, most + 1, stallTimeout, already)
+  if (read.bytes > most) throw new ReplyTooLong(`the reply is longer than ${most} octets`, mayBe)
+  return read
 }
 
 /** What is there next, undefined at the end. */

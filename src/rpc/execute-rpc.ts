@@ -1,0 +1,201 @@
+import type { Operation } from '../access/authz/operation.js'
+import { decide } from '../access/authz/operation-rule.js'
+import type { Permission } from '../access/authz/permission.js'
+import type { AuditLog } from '../audit/audit-log.js'
+import type { Fleet } from '../fleet/fleet.js'
+import type { StreamedReply } from '../netconf/reply-sinks.js'
+import { type CallDeadline, createCallDeadline } from './call-deadline.js'
+import {
+  badReply,
+  type CallFailure,
+  deviceTimeout,
+  type Failed,
+  failedWith,
+  linkLost,
+  notAuthorised,
+  operationForbidden,
+  outcomeUnknown,
+  replyTooLarge,
+  whyEnded,
+} from './call-failure.js'
+import type { CallGate } from './call-gate.js'
+import type { ClientSessions } from './client-sessions.js'
+import { readReply } from './device-reply.js'
+import { askOnOneShotSession } from './one-shot-session.js'
+import { recordRpc } from './record-rpc.js'
+import { ReplyStalled, ReplyTooLong } from './reply-content.js'
+import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
+import type { SessionPool } from './session-pool.js'
+import { mayHaveEffect } from './session-policy.js'
+
+/** What carries out requests, and bounds them. */
+export interface RpcParts {
+  readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached'>
+  readonly gate: CallGate
+  readonly pool: SessionPool
+  readonly sessions: ClientSessions
+  readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
+  /** Counts an operation that a rule forbade. */
+  readonly denied: () => void
+}
+
+/** Sends an operation where it suits it; answers once its reply begins. */
+type Dispatch = (deadline: CallDeadline) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
+
+/**
+ * Carries out one request: rights, then rules, then the wait for the device, then a session that suits the operation, then the reply as far as
+ * it is known whether it holds errors. Nothing reaches the device before rights and rules allow it.
+ */
+export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: RpcCaller): Promise<RpcResult> {
+  const { deviceId, timeout, wait } = request
+  let judged = await judgeRpc(parts, request, caller)
+  if (judged.ok && wait > 0) {
+    await parts.fleet.whenAttached(deviceId, wait, caller.signal)
+    // Minutes later the caller may have no right to it any more.
+    judged = await judgeRpc(parts, request, caller)
+  }
+  if (!judged.ok) return failure(judged.failure)
+  const unrecorded = parts.audit.refusal()
+  if (unrecorded !== undefined) return failure({ ...unrecorded, cause: unrecorded.reason })
+  const entered = parts.gate.enter(deviceId, caller.principal)
+  if (!entered.ok) return failure(entered.failure)
+  const record = createRecorder(parts, request, caller)
+  const ended = (outcome: string, bytes: number): void => {
+    record(outcome, bytes)
+    entered.leave()
+  }
+  const deadline = createCallDeadline(caller.signal, timeout)
+  try {
+    const asked = await judged.dispatch(deadline)
+    deadline.met()
+    if (asked.ok) return await resultOf(asked.reply, request, ended)
+    const told = toldFailure(asked.failure, request, deadline)
+    // What was not sent is no RPC.
+    if (told.mayHaveHappened || told.cause === 'device-timeout' || told.cause === 'link-lost') record('aborted', 0)
+    entered.leave()
+    return failure(told)
+  } catch (thrown) {
+    deadline.met()
+    entered.leave()
+    throw thrown
+  }
+}
+
+/** Whether rights, rules and sessions allow a request now, and where it is sent then. What a rule forbids is recorded. */
+export async function judgeRpc(
+  parts: RpcParts,
+  request: RpcRequest,
+  caller: RpcCaller,
+): Promise<{ readonly ok: true; readonly dispatch: Dispatch } | Failed> {
+  const { deviceId, operation } = request
+  const authorisation = await caller.authorise(deviceId)
+  if (!authorisation.allowed) return failedWith(notAuthorised(authorisation.refusal))
+  const { permission } = authorisation
+  const decision = decide(permission.operations, operation.about)
+  if (!decision.allowed) {
+    createRecorder(parts, request, caller)('access-denied', 0)
+    parts.denied()
+    return failedWith(operationForbidden(caller.client.user, decision.reason))
+  }
+  if (operation.subscription)
+    return failedWith({
+      cause: 'needs-session',
+      message: 'a subscription cannot be had as an RPC over HTTP',
+      hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
+    })
+  return dispatchOf(parts, request, caller, permission)
+}
+
+function dispatchOf(
+  { fleet, pool, sessions }: RpcParts,
+  request: RpcRequest,
+  caller: RpcCaller,
+  { roles }: Permission,
+): { readonly ok: true; readonly dispatch: Dispatch } | Failed {
+  const { deviceId, sessionId } = request
+  const { policy, written } = request.operation
+  const { span } = caller
+  if (sessionId !== undefined) {
+    const found = sessions.find(caller.principal, deviceId, sessionId)
+    if (!found.ok) return found
+    return { ok: true, dispatch: (deadline) => sessions.ask(found.session, written, deadline) }
+  }
+  if (policy.on === 'explicit-session')
+    return failedWith({ cause: 'needs-session', message: policy.why, hint: policy.hint })
+  if (policy.on === 'warm-session') {
+    const { repeatable } = policy
+    return {
+      ok: true,
+      dispatch: ({ signal }) => pool.ask({ deviceId, roles }, written, { repeatable, signal, span }),
+    }
+  }
+  return {
+    ok: true,
+    dispatch: (deadline) => askOnOneShotSession(fleet, deviceId, caller.client, written, deadline, span),
+  }
+}
+
+/** What came of a request whose reply has begun. */
+async function resultOf(
+  streamed: StreamedReply,
+  request: RpcRequest,
+  ended: (outcome: string, bytes: number) => void,
+): Promise<RpcResult> {
+  const { timeout: stallTimeout, maxReplySize: maxSize } = request
+  try {
+    const read = await readReply(streamed, { stallTimeout, maxSize, ended })
+    if (read.kind === 'unreadable') return failure({ ...badReply(read.cause), mayHaveHappened: true })
+    return read.kind === 'errors' ? { ...read, kind: 'rpc-error' } : { kind: 'reply', reply: read.reply }
+  } catch (thrown) {
+    streamed.body.destroy()
+    const tooLong = thrown instanceof ReplyTooLong
+    ended(tooLong ? 'unknown' : 'aborted', 0)
+    return failure(tooLong ? { ...replyTooLarge(thrown), mayHaveHappened: true } : brokenOff(request, thrown))
+  }
+}
+
+const failure = (why: CallFailure): RpcResult => ({ kind: 'failure', failure: why })
+
+/** What a failure is to the caller: sessions do not know why they were told to give up, or whether it matters. */
+function toldFailure(failed: CallFailure, { deviceId, operation }: RpcRequest, deadline: CallDeadline): CallFailure {
+  const { cause, message } = failed
+  const effect = mayHaveEffect(operation.policy)
+  if (deadline.passed() && ['client-gone', 'outcome-unknown', 'link-lost'].includes(cause))
+    return deviceTimeout(deviceId, deadline.timeout, effect && failed.mayHaveHappened === true)
+  return cause === 'outcome-unknown' && !effect ? linkLost(deviceId, message) : failed
+}
+
+function brokenOff({ deviceId, operation, timeout }: RpcRequest, thrown: unknown): CallFailure {
+  const effect = mayHaveEffect(operation.policy)
+  if (thrown instanceof ReplyStalled) return deviceTimeout(deviceId, timeout, effect)
+  const why = whyEnded(thrown, undefined)
+  return effect ? outcomeUnknown(deviceId, why) : linkLost(deviceId, why)
+}
+
+/** Tells the audit log, and the trace, of a request: with what came of it, and the bytes that came. */
+function createRecorder(
+  { audit, sessions }: RpcParts,
+  { deviceId, sessionId, operation, attributes, size }: RpcRequest,
+  { principal, client, span }: RpcCaller,
+): (outcome: string, bytes: number) => void {
+  const began = performance.now()
+  const { namespace, name, uses }: Operation = operation.about
+  const [use] = uses
+  const messageId = attributes.find((one) => one.name === 'message-id' && one.namespace === '')?.value
+  // A caller may name any session; only one of theirs is written down.
+  const own = sessionId !== undefined && sessions.find(principal, deviceId, sessionId).ok
+  return (outcome, bytes) =>
+    recordRpc(audit, span, {
+      ...client,
+      deviceId,
+      operation: name,
+      namespace,
+      ...(own ? { sessionId } : {}),
+      ...(messageId === undefined ? {} : { messageId }),
+      ...(use === undefined ? {} : { datastore: use.datastore }),
+      bytesFromClient: size,
+      bytesFromDevice: bytes,
+      durationSeconds: (performance.now() - began) / 1000,
+      outcome,
+    })
+}
