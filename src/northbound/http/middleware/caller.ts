@@ -31,21 +31,21 @@ export interface Caller {
   /** When what proved the caller ends by itself. */
   readonly until?: Date
   /** Why the caller has no right to anything any more: a revoked token, a removed user. Undefined while the proof holds. */
-  ended(): RightEnd | undefined
+  readonly ended: () => RightEnd | undefined
   /** Whether there is any device on which the caller may ask for this. */
-  may(scope: Scope): boolean
+  readonly may: (scope: Scope) => boolean
   /** Whether the caller may ask for this about a device, whose labels are those that the fleet knows. */
-  mayOn(scope: Scope, deviceId: string): Promise<boolean>
+  readonly mayOn: (scope: Scope, deviceId: string) => Promise<boolean>
   /** The same about a device that is yet to be. */
-  mayOnNew(scope: Scope, device: SelectableDevice): boolean
+  readonly mayOnNew: (scope: Scope, device: SelectableDevice) => boolean
   /** The same about every device there is and will be: a role with the scope on `*`, and nothing that narrows it. */
-  mayEverywhere(scope: Scope): boolean
+  readonly mayEverywhere: (scope: Scope) => boolean
   /** As whom the caller decides on the enrolment of a device, and which credentials profiles that may give it. */
-  decider(device: SelectableDevice): Decider
+  readonly decider: (device: SelectableDevice) => Decider
   /** Whether lists and event streams show a device to the caller: `read` on it. */
-  sees(device: SelectableDevice): boolean
+  readonly sees: (device: SelectableDevice) => boolean
   /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
-  authorise(deviceId: string): Promise<Authorisation>
+  readonly authorise: (deviceId: string) => Promise<Authorisation>
 }
 
 type Devices = Pick<Fleet, 'device'>
