@@ -4,6 +4,7 @@ import type { Environment } from './yaml/environment.js'
 import { headerFields } from './header-fields.js'
 import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
 import { publicKey } from './key-lines.js'
+import { atNextStart } from './restart-mark.js'
 import {
   agentSocket,
   collectorUrl,
@@ -70,8 +71,8 @@ const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
 export function configSchema(directory: string, environment: Environment) {
   const callHome = section({
     ssh: section({
-      address: listenAddress().default('::'),
-      port: integer(0, 65_535).default(4334),
+      address: atNextStart(listenAddress().default('::')),
+      port: atNextStart(integer(0, 65_535).default(4334)),
     }).prefault({}),
     'initiation-timeout': duration().default(10_000),
     'handshake-timeout': duration().default(20_000),
@@ -134,13 +135,13 @@ export function configSchema(directory: string, environment: Environment) {
   }
 
   const http = section({
-    address: listenAddress().default('127.0.0.1'),
-    port: portOrNone().default(8080),
+    address: atNextStart(listenAddress().default('127.0.0.1')),
+    port: atNextStart(portOrNone().default(8080)),
     names: list(hostName()),
-    certificate: path(directory).optional(),
-    key: path(directory).optional(),
-    'self-signed': yesOrNo().default(false),
-    'client-ca': path(directory).optional(),
+    certificate: atNextStart(path(directory).optional(), 'presence'),
+    key: atNextStart(path(directory).optional(), 'presence'),
+    'self-signed': atNextStart(yesOrNo().default(false)),
+    'client-ca': atNextStart(path(directory).optional(), 'presence'),
     'trusted-proxies': list(network()),
     'proxy-header': oneOf('x-forwarded', 'forwarded').default('x-forwarded'),
     'max-connections': integer(1, MANY).default(1000),
@@ -155,15 +156,15 @@ export function configSchema(directory: string, environment: Environment) {
   })
   const endpoint = section({
     ssh: section({
-      address: listenAddress().default('::'),
-      port: integer(0, 65_535).default(830),
-      'further-ports': list(integer(0, 65_535)),
-      'host-keys': list(path(directory)),
-      'host-certificates': list(path(directory)),
-      'host-ca': path(directory).optional(),
-      'host-ca-passphrase': text().optional(),
-      'host-names': list(principal()),
-      'host-certificate-lifetime': duration('10m').default(86_400_000),
+      address: atNextStart(listenAddress().default('::')),
+      port: atNextStart(integer(0, 65_535).default(830)),
+      'further-ports': atNextStart(list(integer(0, 65_535))),
+      'host-keys': atNextStart(list(path(directory))),
+      'host-certificates': atNextStart(list(path(directory))),
+      'host-ca': atNextStart(path(directory).optional()),
+      'host-ca-passphrase': atNextStart(text().optional()),
+      'host-names': atNextStart(list(principal())),
+      'host-certificate-lifetime': atNextStart(duration('10m').default(86_400_000)),
       'device-ports': portRange().optional(),
       'device-addresses': scalar(readAddressPrefix).optional(),
       'trusted-user-ca-keys': list(path(directory)),
@@ -256,7 +257,7 @@ export function configSchema(directory: string, environment: Environment) {
   })
 
   const audit = section({
-    file: path(directory).optional(),
+    file: atNextStart(path(directory).optional()),
     'max-size': size('1KiB').default(64 * 1024 * 1024),
     'max-files': integer(0, 10_000).default(10),
     'flush-interval': duration('1ms', '500ms').default(250),
@@ -311,11 +312,11 @@ export function configSchema(directory: string, environment: Environment) {
     audit: audit.prefault({}),
     webhooks: list(webhook),
     traces: traces.optional(),
-    'data-dir': path(directory).prefault('data'),
+    'data-dir': atNextStart(path(directory).prefault('data')),
     'drain-timeout': duration('0s').default(30_000),
     log: section({
       level: oneOf('trace', 'debug', 'info', 'warn', 'error').default('info'),
-      format: oneOf('auto', 'json', 'pretty').default('auto'),
+      format: atNextStart(oneOf('auto', 'json', 'pretty').default('auto')),
     }).prefault({}),
   })
 }

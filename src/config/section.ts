@@ -69,6 +69,7 @@ function camelKeys<T extends object>(value: T): CamelKeys<T> {
   return Object.fromEntries(pairs.map(([key, held]) => [camelCase(key), held])) as CamelKeys<T>
 }
 
-function camelCase(name: string): string {
+/** `max-sessions` as it is read: `maxSessions`. */
+export function camelCase(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
