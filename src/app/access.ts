@@ -6,26 +6,32 @@ import { createLoginLog } from '../northbound/login-log.js'
 import type { Access } from '../northbound/ssh/server.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
-import type { LoginSettings, Settings } from './settings.js'
+import type { LiveSettings, LoginSettings } from './settings.js'
 
 /** Who may log in and do what, by the newest settings. */
 export interface ConfiguredAccess extends Access {
   readonly limiter: LoginLimiter
   readonly live: LiveRights
-  /** Applies the limits of new settings; what was counted stays. */
-  configure(settings: LoginSettings): void
 }
 
-export function createAccess(settings: () => Settings, log: Log, metrics: ClientMetrics): ConfiguredAccess {
-  const { logins } = settings()
-  const find: Access['find'] = (name) => settings().users.get(name)
-  const loginLog = createLoginLog(log, () => settings().logins, metrics)
+export function createAccess(settings: LiveSettings, log: Log, metrics: ClientMetrics): ConfiguredAccess {
+  const { logins } = settings.current
+  const find: Access['find'] = (name) => settings.current.users.get(name)
+  const loginLog = createLoginLog(log, () => settings.current.logins, metrics)
   const limiter = createLoginLimiter(logins, { began: loginLog.blockBegan, ended: loginLog.blockEnded })
   let checkPassword = passwordCheckFor(logins)
+  // What was counted stays.
+  settings.onChange(
+    ({ logins }) => logins,
+    (next) => {
+      limiter.configure(next)
+      checkPassword = passwordCheckFor(next)
+    },
+  )
   return {
     find,
-    roles: () => settings().roles,
-    certificates: () => settings().userCertificates,
+    roles: () => settings.current.roles,
+    certificates: () => settings.current.userCertificates,
     loginLog,
     limiter,
     live: createLiveRights((error) =>
@@ -36,14 +42,10 @@ export function createAccess(settings: () => Settings, log: Log, metrics: Client
       checkPassword: (user, password) => checkPassword(user, password),
       limiter,
       settings: () => {
-        const { window: rememberWrong, ...current } = settings().logins
-        return { ...current, rememberWrong, isRole: (name) => settings().roles.has(name) }
+        const { window: rememberWrong, ...current } = settings.current.logins
+        return { ...current, rememberWrong, isRole: (name) => settings.current.roles.has(name) }
       },
     }),
-    configure: (next) => {
-      limiter.configure(next)
-      checkPassword = passwordCheckFor(next)
-    },
   }
 }
 

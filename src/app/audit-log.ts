@@ -5,6 +5,7 @@ import type { SelectableDevice } from '../access/authz/device-selector.js'
 import type { Config } from '../config/schema.js'
 import { openAuditFile, type AuditFile } from '../audit/files/audit-file.js'
 import { openAuditIndex, type AuditIndex } from '../audit/files/audit-index.js'
+import type { Live } from '../lib/live-value.js'
 import type { Log } from '../telemetry/log.js'
 import type { OperationMetrics } from '../telemetry/metrics.js'
 import { StartError } from './start-error.js'
@@ -15,25 +16,26 @@ import { createTranscripts } from '../audit/transcripts.js'
 export interface RunningAuditLog {
   readonly auditLog: AuditLog
   readonly find: AuditIndex['find']
-  /** Applies a new configuration, and lets go of a file that was moved away. */
-  configure(config: Config): void
   /** Ends the sessions that are still open in it, and writes what waits. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
+type AuditConfig = Pick<Config, 'audit' | 'dataDir'>
+
 /** The file of the audit log. Its name in `data-dir` is older than the log's: whoever ships it elsewhere finds it where it was. */
-export function auditFileOf({ audit, dataDir }: Config): string {
+export function auditFileOf({ audit, dataDir }: AuditConfig): string {
   return audit.file ?? join(dataDir, 'record.jsonl')
 }
 
 /** Opens the audit log's file and its database. Throws `StartError` where nobody will ever be able to write the file. */
-export async function startAuditLog(
-  initial: Config,
-  log: Log,
-  metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>,
-  device: (id: string) => SelectableDevice,
-): Promise<RunningAuditLog> {
-  let config = initial
+export async function startAuditLog(options: {
+  readonly settings: Live<{ readonly config: AuditConfig }>
+  readonly log: Log
+  readonly metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>
+  readonly device: (id: string) => SelectableDevice
+}): Promise<RunningAuditLog> {
+  const { settings, log, metrics, device } = options
+  const initial = settings.current.config
   const file = openFile(initial, log)
   const problem = await file.prepare()
   // A disk that is full may have room again; a file that is not ours will not become so.
@@ -55,25 +57,28 @@ export async function startAuditLog(
       },
       problem: file.problem,
     },
-    whenFull: () => config.audit.whenFull,
+    whenFull: () => settings.current.config.audit.whenFull,
     onRpc: ({ via, outcome, durationSeconds }) => metrics.rpcEnded(via, outcome, durationSeconds),
-    maxReadLines: () => config.audit.maxReadLinesPerUser,
+    maxReadLines: () => settings.current.config.audit.maxReadLinesPerUser,
     onSummedUser: (user) =>
       log.warn({ user, hint: SUMMED_HINT }, 'reads of a user are summed in the audit log for up to an hour'),
     onSummed: metrics.rpcsSummed,
     observe: transcripts.observe,
     onFault: (error) => log.error({ err: error }, 'a session is audited no further: a fault of the bridge'),
   })
-  return {
-    auditLog,
-    find: index.find,
-    configure: (next) => {
-      config = next
+  settings.onChange(
+    ({ config }) => config,
+    (next) => {
       file.configure(next.audit)
       index.retain(next.audit)
       transcripts.configure(next.audit.full, transcriptSettings(next))
+      // It may have been moved away.
       file.reopen()
     },
+  )
+  return {
+    auditLog,
+    find: index.find,
     close: async () => {
       auditLog.close()
       await file.close()
@@ -85,7 +90,7 @@ export async function startAuditLog(
 
 const SUMMED_HINT = 'raise audit.max-read-lines-per-user with audit.max-size and audit.max-rows, or let it read less'
 
-function transcriptSettings({ audit, dataDir }: Config): TranscriptSettings {
+function transcriptSettings({ audit, dataDir }: AuditConfig): TranscriptSettings {
   const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = audit.full
   return {
     directory: directory ?? join(dataDir, 'transcripts'),
@@ -97,7 +102,7 @@ function transcriptSettings({ audit, dataDir }: Config): TranscriptSettings {
   }
 }
 
-function openFile(config: Config, log: Log): AuditFile {
+function openFile(config: AuditConfig, log: Log): AuditFile {
   return openAuditFile({
     path: auditFileOf(config),
     limits: config.audit,
@@ -110,7 +115,7 @@ function openFile(config: Config, log: Log): AuditFile {
   })
 }
 
-function openIndex({ audit, dataDir }: Config, log: Log): AuditIndex {
+function openIndex({ audit, dataDir }: AuditConfig, log: Log): AuditIndex {
   return openAuditIndex({
     file: join(dataDir, 'record.db'),
     retention: { keep: audit.keep, maxRows: audit.maxRows },

@@ -8,14 +8,14 @@ import { hostAndPort } from '../net/source.js'
 import { StartError } from './start-error.js'
 
 /** The ports and addresses of devices' own, opened and closed as devices come and go. */
-export interface DeviceDoors {
+export interface OwnEndpointListeners {
   /** Opens what is wanted now, and closes what is not any more; tells in the log what cannot be opened. */
-  open(): Promise<void>
+  readonly open: () => Promise<void>
   /** The same in a moment, together with whatever else changes until then. */
-  openSoon(): void
+  readonly openSoon: () => void
   /** The same at the start, where what the configuration fixes must be there. Throws `StartError`. */
-  openAtStart(): Promise<void>
-  close(): void
+  readonly openAtStart: () => Promise<void>
+  readonly close: () => void
 }
 
 /** The bound address where every device is reached, and its ports, which are those of devices' own addresses too. */
@@ -25,12 +25,12 @@ export interface SharedEndpoint {
 }
 
 /** @param shared undefined before the bridge listens */
-export function createDeviceDoors(options: {
+export function createOwnEndpointListeners(options: {
   readonly endpoints: EndpointAssignments
   readonly serve: SshEndpoint['serve']
   readonly shared: () => SharedEndpoint | undefined
   readonly log: Log
-}): DeviceDoors {
+}): OwnEndpointListeners {
   const { endpoints, serve, shared, log } = options
   const listeners = createDeviceListeners({
     wanted: () => {

@@ -17,6 +17,8 @@ export interface BridgeHostKeys {
   readonly lines: readonly string[]
 }
 
+type KeysConfig = Pick<Config, 'endpoint' | 'dataDir'>
+
 /** The names by which clients know the bridge: those of the configuration, else that of this host, and the address where it listens. */
 export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly string[] {
   const { hostNames, address } = endpoint.ssh
@@ -29,14 +31,14 @@ export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly 
 }
 
 /** Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies them. Throws `StartError`. */
-export async function hostKeysOf(config: Config, log: Log): Promise<BridgeHostKeys> {
+export async function hostKeysOf(config: KeysConfig, log: Log): Promise<BridgeHostKeys> {
   const { keys, lines } = await keysOf(config, log)
   const certificates = await certificatesOf(config, keys, log)
   return { presented: await presentedBy(config, keys, certificates, log), lines }
 }
 
 async function keysOf(
-  { endpoint, dataDir }: Config,
+  { endpoint, dataDir }: KeysConfig,
   log: Log,
 ): Promise<{ readonly keys: readonly ParsedKey[]; readonly lines: readonly string[] }> {
   const loaded = await loadHostKeys(endpoint.ssh.hostKeys, dataDir).catch((error: NodeJS.ErrnoException) => {
@@ -57,7 +59,7 @@ async function keysOf(
 }
 
 async function certificatesOf(
-  { endpoint }: Config,
+  { endpoint }: KeysConfig,
   keys: readonly ParsedKey[],
   log: Log,
 ): Promise<readonly Certificate[]> {
@@ -80,7 +82,7 @@ async function certificatesOf(
 }
 
 async function presentedBy(
-  config: Config,
+  config: KeysConfig,
   keys: readonly ParsedKey[],
   certificates: readonly Certificate[],
   log: Log,

@@ -6,19 +6,14 @@ import type { HttpAuthenticators } from '../northbound/http/middleware/authentic
 import type { Access } from '../northbound/ssh/server.js'
 import type { Tokens } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
-import type { Settings } from './settings.js'
+import type { LiveSettings, Settings } from './settings.js'
 
 /** The tokens of the HTTP API, kept in the store. */
-export function tokenServiceOn(
-  tokens: Tokens,
-  settings: () => Settings,
-  log: Log,
-  onRevoked: () => void,
-): TokenService {
+export function tokenServiceOn(tokens: Tokens, settings: LiveSettings, log: Log, onRevoked: () => void): TokenService {
   return createTokenService({
     shelf: tokens,
-    isUser: (name) => settings().users.has(name),
-    maxTokens: () => settings().maxTokens,
+    isUser: (name) => settings.current.users.has(name),
+    maxTokens: () => settings.current.maxTokens,
     onRevoked,
     onProblem: ({ message, hint }) => log.error({ hint }, `not written to the store: ${message}`),
   })
@@ -26,7 +21,7 @@ export function tokenServiceOn(
 
 /** What callers of the HTTP API prove who they are by: the same users and passwords as over SSH, tokens, and the identity provider. */
 export function httpAuthenticatorsFrom(
-  settings: () => Settings,
+  settings: LiveSettings,
   { find, roles, authenticatePassword, loginLog }: Access,
   tokens: TokenService,
 ): HttpAuthenticators {
@@ -36,8 +31,8 @@ export function httpAuthenticatorsFrom(
     tokens,
     authenticatePassword,
     loginLog,
-    checkJwt: keptJwtCheck(() => settings().jwtIssuer),
-    isServed: (realm) => isServed(settings(), realm),
+    checkJwt: keptJwtCheck(() => settings.current.jwtIssuer),
+    isServed: (realm) => isServed(settings.current, realm),
   }
 }
 

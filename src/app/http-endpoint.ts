@@ -6,6 +6,8 @@ import { createHttpListener, type HttpListener, type HttpListenerOptions } from 
 import { proxyTrust } from '../northbound/http/middleware/peer.js'
 import { readTlsMaterial, type TlsFiles, type TlsMaterial } from '../northbound/http/server/tls-material.js'
 import { watchFiles } from '../northbound/http/watch-files.js'
+import { inBackground } from '../lib/background.js'
+import type { Live } from '../lib/live-value.js'
 import type { Log } from '../telemetry/log.js'
 import { keepSelfSigned, selfSignedFiles, selfSignedNames } from './self-signed.js'
 import { StartError } from './start-error.js'
@@ -14,29 +16,30 @@ import { StartError } from './start-error.js'
 export interface HttpEndpoint extends Pick<HttpListener, 'server' | 'quiet'> {
   /** `http` or `https`. */
   readonly scheme: 'http' | 'https'
-  /** Applies a new configuration, and looks at the certificate again. */
-  configure(config: Config): Promise<void>
-  close(): void
+  readonly close: () => void
 }
 
+type HttpConfig = Pick<Config, 'endpoint' | 'dataDir'>
+
 /** Milliseconds between looks at how long the certificate is good for. */
-const day = 24 * 60 * 60 * 1000
+const DAY = 24 * 60 * 60 * 1000
 /** Days before its end that a certificate from a file is warned of, each day. */
-const warned = 14
+const WARNED_DAYS = 14
 
 /** Builds the HTTP API on TCP; the caller makes its server listen. Throws `StartError`. */
 export async function createHttpEndpoint(
-  initial: Config,
+  settings: Live<{ readonly config: HttpConfig }>,
   createApp: (network: NetworkSide) => Pick<Api, 'fetch'>,
   { log, isUnlimited, connectionRefused }: Omit<HttpListenerOptions, 'tls'>,
 ): Promise<HttpEndpoint> {
-  let config = initial
+  const config = (): HttpConfig => settings.current.config
+  const initial = config()
   let proxies = proxiesOf(initial)
   let proxySources = sourceList(initial.endpoint.http.trustedProxies)
   let material = await firstMaterial(initial, log)
   const knowsHost = (name: string): boolean =>
-    config.endpoint.http.names.includes(name) || material?.leaf.checkHost(name) !== undefined
-  const metricsArePublic = (): boolean => config.endpoint.http.metrics === 'public'
+    config().endpoint.http.names.includes(name) || material?.leaf.checkHost(name) !== undefined
+  const metricsArePublic = (): boolean => config().endpoint.http.metrics === 'public'
   const app = createApp({ proxies: () => proxies, knowsHost, metricsArePublic })
   const listener = createHttpListener(app, initial.endpoint.http, {
     tls: material,
@@ -49,7 +52,7 @@ export async function createHttpEndpoint(
   let told = ''
   /** A pair that is of no use is told once, and the one before stays. */
   const lookAgain = async (): Promise<void> => {
-    const files = filesOf(config)
+    const files = filesOf(config())
     if (files === undefined || material === undefined) return
     const reading = await readTlsMaterial(files)
     if (!reading.ok) {
@@ -66,29 +69,32 @@ export async function createHttpEndpoint(
   const look = (): void => {
     lookAgain().catch((error: unknown) => log.error({ err: error }, 'certificate of HTTP not looked at'))
   }
-  let watch = watchFiles(Object.values(filesOf(config) ?? {}), look)
+  /** A certificate of its own that cannot be written is told, and the one before stays. */
+  const renew = (): Promise<void> =>
+    renewOwn(config(), log).catch((error: unknown) => log.error({ err: error }, 'certificate of its own not renewed'))
+  let watch = watchFiles(Object.values(filesOf(config()) ?? {}), look)
   const daily = setInterval(() => {
     if (material !== undefined) warnOfTheEnd(material, log)
-    renewOwn(config, log)
-      .catch((error: unknown) => log.error({ err: error }, 'certificate of its own not renewed'))
-      .finally(look)
-  }, day)
+    inBackground('http', renew().then(look))
+  }, DAY)
   daily.unref()
-
-  return {
-    server: listener.server,
-    quiet: () => listener.quiet(),
-    scheme: material === undefined ? 'http' : 'https',
-    configure: async (next) => {
-      config = next
+  settings.onChange(
+    (next) => next.config,
+    async (next) => {
       proxies = proxiesOf(next)
       proxySources = sourceList(next.endpoint.http.trustedProxies)
       listener.configure(next.endpoint.http)
       watch.close()
       watch = watchFiles(Object.values(filesOf(next) ?? {}), look)
-      await renewOwn(next, log)
+      await renew()
       await lookAgain()
     },
+  )
+
+  return {
+    server: listener.server,
+    quiet: () => listener.quiet(),
+    scheme: material === undefined ? 'http' : 'https',
     close: () => {
       watch.close()
       clearInterval(daily)
@@ -97,12 +103,12 @@ export async function createHttpEndpoint(
   }
 }
 
-function proxiesOf({ endpoint: { http } }: Config) {
+function proxiesOf({ endpoint: { http } }: HttpConfig) {
   return proxyTrust(http.trustedProxies, http.proxyHeader)
 }
 
 /** The files with what is presented, or undefined without TLS. */
-function filesOf({ endpoint: { http }, dataDir }: Config): TlsFiles | undefined {
+function filesOf({ endpoint: { http }, dataDir }: HttpConfig): TlsFiles | undefined {
   const { certificate, key, clientCa, selfSigned } = http
   const pair = selfSigned
     ? selfSignedFiles(dataDir)
@@ -112,11 +118,11 @@ function filesOf({ endpoint: { http }, dataDir }: Config): TlsFiles | undefined 
   return pair && { ...pair, ...(clientCa === undefined ? {} : { clientCa }) }
 }
 
-async function renewOwn({ endpoint: { http }, dataDir }: Config, log: Log): Promise<void> {
+async function renewOwn({ endpoint: { http }, dataDir }: HttpConfig, log: Log): Promise<void> {
   if (http.selfSigned) await keepSelfSigned(dataDir, selfSignedNames(http.names), log)
 }
 
-async function firstMaterial(config: Config, log: Log): Promise<TlsMaterial | undefined> {
+async function firstMaterial(config: HttpConfig, log: Log): Promise<TlsMaterial | undefined> {
   const files = filesOf(config)
   if (files === undefined) return undefined
   await renewOwn(config, log).catch((error: NodeJS.ErrnoException) => {
@@ -138,7 +144,7 @@ function described({ leaf }: TlsMaterial): object {
 
 function warnOfTheEnd({ leaf }: TlsMaterial, log: Log): void {
   const left = Date.parse(leaf.validTo) - Date.now()
-  if (left > warned * day) return
+  if (left > WARNED_DAYS * DAY) return
   log.warn(
     { validTo: leaf.validTo, hint: 'renew it; the new file is taken without a restart' },
     left > 0 ? 'certificate of HTTP expires soon' : 'certificate of HTTP has expired',

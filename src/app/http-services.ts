@@ -13,7 +13,7 @@ import { type Accounts, rightLostBy } from '../northbound/authorise.js'
 import type { Store } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { isServed } from './http-access.js'
-import type { Settings } from './settings.js'
+import type { LiveSettings, Settings } from './settings.js'
 
 /** Jobs, kept in the store and run through the app of the operator's socket with the rights that their owners have by then. */
 export function jobQueueOn(options: {
@@ -21,8 +21,9 @@ export function jobQueueOn(options: {
   readonly fleet: Fleet
   readonly accounts: Accounts
   readonly tokens: Pick<TokenService, 'standing'>
-  readonly app: () => Pick<Api, 'fetch'>
-  readonly settings: () => Settings
+  /** The app of the operator's socket, once there is one. */
+  readonly app: () => Pick<Api, 'fetch'> | undefined
+  readonly settings: LiveSettings
   readonly log: Log
 }): Promise<JobQueue> {
   const { store, fleet, accounts, tokens, app, settings, log } = options
@@ -34,18 +35,22 @@ export function jobQueueOn(options: {
     if (fault !== undefined) return tokenEnd(fault === 'expired-token')
     if (until !== undefined && until <= Date.now()) return rightEnd('expired-token')
     const byHook = realm === 'local' && owner.roles !== undefined
-    if (!isServed(settings(), byHook ? 'hook' : realm))
+    if (!isServed(settings.current, byHook ? 'hook' : realm))
       return rightEnd('login-withdrawn', 'who vouched for its owner is not configured any more')
     return callerOf(owner, 'job').ended()
   }
   return createJobQueue({
     store: jobStoreOn(store, log),
     fleet,
-    limits: () => settings().jobLimits,
+    limits: () => settings.current.jobLimits,
     log,
     ended,
     denied: async ({ owner, deviceId }) => rightLostBy(await callerOf(owner, 'job').authorise(deviceId)),
-    run: (job) => runJob(app(), job, callerOf(job.owner, `job ${job.id}`)),
+    run: async (job) => {
+      const running = app()
+      if (running === undefined) throw new Error('a job began before the start was over')
+      return runJob(running, job, callerOf(job.owner, `job ${job.id}`))
+    },
   })
 }
 
@@ -87,25 +92,34 @@ function jobStoreOn({ jobs }: Store, log: Log): JobStore {
   }
 }
 
-/** The webhooks of the configuration; a reload makes them anew, and what waited in one that stays as it was stays. */
-export function webhooksOn(events: FleetEventLog, fleet: Fleet, log: Log) {
+/**
+ * Runs the webhooks of the configuration. A reload makes those anew that it changes; what waits in another one stays.
+ * @returns what ends them
+ */
+export function startWebhooks(options: {
+  readonly settings: LiveSettings
+  readonly events: FleetEventLog
+  readonly fleet: Fleet
+  readonly log: Log
+}): () => void {
+  const { settings, events, fleet, log } = options
   let webhooks = new Map<string, Webhook>()
+  const configure = (wanted: Settings['webhooks']): void => {
+    const next = new Map<string, Webhook>()
+    for (const webhook of wanted) {
+      const key = JSON.stringify(webhook)
+      next.set(key, webhooks.get(key) ?? createWebhook(webhook, { fleet, log }))
+    }
+    for (const [key, webhook] of webhooks) if (!next.has(key)) webhook.close()
+    webhooks = next
+  }
+  configure(settings.current.webhooks)
+  settings.onChange(({ webhooks: wanted }) => wanted, configure)
   const stopListening = events.listen((event) => {
     for (const webhook of webhooks.values()) webhook.take(event)
   })
-  return {
-    configure: ({ webhooks: wanted }: Pick<Settings, 'webhooks'>): void => {
-      const next = new Map<string, Webhook>()
-      for (const settings of wanted) {
-        const key = JSON.stringify(settings)
-        next.set(key, webhooks.get(key) ?? createWebhook(settings, { fleet, log }))
-      }
-      for (const [key, webhook] of webhooks) if (!next.has(key)) webhook.close()
-      webhooks = next
-    },
-    close: (): void => {
-      stopListening()
-      for (const webhook of webhooks.values()) webhook.close()
-    },
+  return () => {
+    stopListening()
+    for (const webhook of webhooks.values()) webhook.close()
   }
 }

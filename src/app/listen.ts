@@ -1,5 +1,6 @@
 import type { AddressInfo, Server } from 'node:net'
 import { hostAndPort } from '../net/source.js'
+import type { Log } from '../telemetry/log.js'
 import { StartError } from './start-error.js'
 
 export interface ListenTarget {
@@ -43,6 +44,14 @@ export async function listen(
   }
   const { address, port } = server.address() as AddressInfo
   return hostAndPort(address, port)
+}
+
+/** Logs each connection that cannot be accepted once a server listens, for want of file descriptors say: the next one may be. */
+export function logFailedAccepts(server: Server, log: Log): void {
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (server.listening)
+      log.error({ code: error.code, hint: 'raise LimitNOFILE' }, `connection not accepted: ${error.message}`)
+  })
 }
 
 /** Which descriptor systemd passed for a socket of this name (sd_listen_fds_with_names(3)). */

@@ -8,12 +8,14 @@ import type { Bridge } from './bridge.js'
  * Reads the users file again. One that cannot be used changes nothing: the bridge runs on with the users it has.
  * @returns the users from now on
  */
-export function reloadUsers(
-  bridge: Bridge,
-  { path, load }: NamedUsersFile,
-  current: readonly UserConfig[],
-  log: Log,
-): readonly UserConfig[] {
+export async function reloadUsers(options: {
+  readonly bridge: Pick<Bridge, 'configureUsers'>
+  readonly usersFile: NamedUsersFile
+  readonly current: readonly UserConfig[]
+  readonly log: Log
+}): Promise<readonly UserConfig[]> {
+  const { bridge, usersFile, current, log } = options
+  const { path, load } = usersFile
   const loaded = load()
   if (!loaded.ok) {
     for (const { hint, ...problem } of loaded.problems) log.error({ hint }, formatProblem(problem))
@@ -21,7 +23,7 @@ export function reloadUsers(
     return current
   }
   for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
-  bridge.configureUsers(loaded.users)
+  await bridge.configureUsers(loaded.users)
   const missingIn = (names: ReadonlySet<string>, users: readonly UserConfig[]): number =>
     users.filter(({ name }) => !names.has(name)).length
   log.info(

@@ -23,11 +23,17 @@ import { joinRevocations, type Revocations } from '../ssh/revocation.js'
 import { parseRevocations } from '../ssh/revocation-file.js'
 import type { Credentials } from '../trust/credentials.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
+import type { Live } from '../lib/live-value.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import { StartError } from './start-error.js'
 
-/** The configuration in the terms of the rooms. A reload makes a new one, and the rooms look at the newest. */
+/**
+ * The configuration in the terms of the rooms. A reload makes a new one, which they follow by `LiveSettings`.
+ * What needs a restart (`config/restart-keys.ts`) is in every one as it was at the start.
+ */
 export interface Settings {
+  /** The configuration as it is written, where a room takes its words as they are. */
+  readonly config: Omit<Config, 'users'>
   readonly devices: readonly ConfiguredDevice[]
   readonly maxSessions: number
   readonly anchors: TrustAnchors
@@ -55,6 +61,9 @@ export interface Settings {
   readonly endpointRanges: Pick<EndpointRanges, 'ports' | 'addresses'>
 }
 
+/** The settings that hold now: the one way by which a reload reaches the rooms. */
+export type LiveSettings = Live<Settings>
+
 /** How logins with a password are decided and held back; times in milliseconds. */
 export interface LoginSettings extends LoginLimits {
   readonly checkWhileBlocked: number
@@ -71,6 +80,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
   const { callHome, endpoint, link, trust } = config
   return {
+    config,
     devices: config.devices.map(
       ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, connection, endpoint: own }) => ({
         id,

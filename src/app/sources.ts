@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { sourceList } from '../net/network-list.js'
 import { createPenalties, type Penalties, type PenaltyRules } from '../lib/penalties.js'
+import type { Live } from '../lib/live-value.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
@@ -9,17 +10,26 @@ import type { ClientMetrics } from '../telemetry/metrics.js'
 export interface Sources {
   readonly isUnlimited: (network: string) => boolean
   readonly penalties: Pick<Penalties, 'left' | 'punish'>
-  configure(config: Pick<Config, 'sources'>): void
 }
 
+type SourcesConfig = Config['sources']
+
 export function createSources(
-  initial: Pick<Config, 'sources'>,
+  settings: Live<{ readonly config: { readonly sources: SourcesConfig } }>,
   log: Log,
   metrics: Pick<ClientMetrics, 'sourcePenalised'>,
 ): Sources {
-  let unlimited = sourceList(initial.sources.unlimited)
+  const initial = settings.current.config.sources
+  let unlimited = sourceList(initial.unlimited)
   const isUnlimited = (network: string): boolean => unlimited(network)
   const penalties = createPenalties(rulesOf(initial, isUnlimited))
+  settings.onChange(
+    ({ config }) => config.sources,
+    (next) => {
+      unlimited = sourceList(next.unlimited)
+      penalties.configure(rulesOf(next, isUnlimited))
+    },
+  )
   const mayTell = createRateLimit(LINES)
   return {
     isUnlimited,
@@ -35,10 +45,6 @@ export function createSources(
         return keptOut
       },
     },
-    configure: (next) => {
-      unlimited = sourceList(next.sources.unlimited)
-      penalties.configure(rulesOf(next, isUnlimited))
-    },
   }
 }
 
@@ -47,10 +53,7 @@ const hint = 'if these are devices or clients of yours, name the address in sour
 const LINES = { each: 1, all: 20, interval: 10_000 }
 
 /** Whoever has no share is not kept out either. */
-function rulesOf(
-  { sources: { penalties } }: Pick<Config, 'sources'>,
-  isUnlimited: (network: string) => boolean,
-): PenaltyRules {
+function rulesOf({ penalties }: SourcesConfig, isUnlimited: (network: string) => boolean): PenaltyRules {
   const { garbage, timeout, unfinished, failedLogin, exempt, ...rest } = penalties
   const exempted = sourceList(exempt)
   return {

@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/background.js'
+import type { Live, Prepared } from '../lib/live-value.js'
 import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config/schema.js'
 import type { Log } from '../telemetry/log.js'
@@ -8,40 +9,57 @@ import { version } from './package-info.js'
 
 /** The traces of a running bridge, as far as they are switched on. */
 export interface Tracing {
+  /** What calls and sessions are traced by that begin now; those under way are traced to their end as they began. */
   readonly tracer: CurrentTracer
-  /** Applies a new configuration to calls and sessions that begin from now on; those under way are traced to their end as they began. */
-  configure(config: Pick<Config, 'traces'>): Promise<void>
   /** Delivers what waits, for a bounded time. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Milliseconds that the end of the bridge waits for the collector. */
-const closeTimeout = 2_000
+const CLOSE_TIMEOUT = 2_000
 
-export async function startTracing(config: Pick<Config, 'traces'>, log: Log, metrics: TraceMetrics): Promise<Tracing> {
-  let settings: TraceSettings | undefined
-  let traces: Traces | undefined
-  const all = new Set<Traces>()
-  const configure: Tracing['configure'] = async ({ traces: next }) => {
-    if (isDeepStrictEqual(next, settings)) return
-    const opened = next === undefined ? undefined : await open(next, log, metrics)
-    const before = traces
-    settings = next
-    traces = opened
-    if (opened !== undefined) all.add(opened)
-    if (before === undefined) return
-    const retired = before.retire(closeTimeout).then(() => all.delete(before))
-    inBackground('traces', retired)
-  }
-  await configure(config)
+export async function startTracing(
+  settings: Live<{ readonly config: Pick<Config, 'traces'> }>,
+  log: Log,
+  metrics: TraceMetrics,
+): Promise<Tracing> {
+  const wanted = (config: Pick<Config, 'traces'>): Promise<Traces | undefined> =>
+    config.traces === undefined ? Promise.resolve(undefined) : open(config.traces, log, metrics)
+  let traced = settings.current.config.traces
+  let traces = await wanted(settings.current.config)
+  const all = new Set(traces === undefined ? [] : [traces])
+
+  const retire = (old: Traces): void =>
+    inBackground(
+      'traces',
+      old.retire(CLOSE_TIMEOUT).then(() => all.delete(old)),
+    )
+  settings.beforeChange(
+    ({ config }) => config,
+    async (next) => {
+      if (isDeepStrictEqual(next.traces, traced)) return UNCHANGED
+      const opened = await wanted(next)
+      if (opened !== undefined) all.add(opened)
+      return {
+        apply: () => {
+          const before = traces
+          traced = next.traces
+          traces = opened
+          if (before !== undefined) retire(before)
+        },
+        discard: () => opened && retire(opened),
+      }
+    },
+  )
   return {
     tracer: () => traces?.tracer,
-    configure,
     close: async () => {
-      await Promise.all([...all].map((each) => each.close(closeTimeout)))
+      await Promise.all([...all].map((each) => each.close(CLOSE_TIMEOUT)))
     },
   }
 }
+
+const UNCHANGED: Prepared = { apply: () => undefined, discard: () => undefined }
 
 async function open(settings: TraceSettings, log: Log, metrics: TraceMetrics): Promise<Traces> {
   // Loading the SDK takes longer than all the rest of the start.

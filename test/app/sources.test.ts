@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { createSources } from '../../src/app/sources.js'
+import { createLiveValue } from '../../src/lib/live-value.js'
 import { createLog } from '../../src/telemetry/log.js'
 import { configOf } from '../config/parse-text.js'
 
 describe('sources that send garbage again and again', () => {
-  it('are kept out, counted and told once, but not this machine, who may take all, or whom nobody knows', () => {
+  it('are kept out, counted and told once, but not this machine, who may take all, or whom nobody knows', async () => {
     const lines: string[] = []
     const counted: string[] = []
+    const settings = createLiveValue({ config: configOf('sources: { unlimited: [10.0.0.0/8, "2001:db8::/32"] }') })
     const sources = createSources(
-      configOf('sources: { unlimited: [10.0.0.0/8, "2001:db8::/32"] }'),
+      settings,
       createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) }),
       { sourcePenalised: (offence) => counted.push(offence) },
     )
@@ -31,7 +33,7 @@ describe('sources that send garbage again and again', () => {
       '192.0.2.1',
       '2001:db9:0:0::/64',
     ])
-    sources.configure(configOf('sources: { unlimited: [192.0.2.1] }'))
+    await settings.change({ config: configOf('sources: { unlimited: [192.0.2.1] }') })
     expect(sources.isUnlimited('10.1.2.3')).toBe(false)
     expect(sources.penalties.left('192.0.2.1')).toBe(0)
   })

@@ -54,7 +54,13 @@ beforeEach(async () => {
         return new Response('<ok/>')
       },
     }),
-    settings: () => settings,
+    settings: {
+      get current() {
+        return settings
+      },
+      onChange: () => undefined,
+      beforeChange: () => undefined,
+    },
     log: recordedLog().log,
   })
 })

@@ -1,0 +1,117 @@
+import type { Config } from '../config/schema.js'
+import { createEndpointAssignments, type EndpointAssignments } from '../fleet/endpoints/endpoint-assignments.js'
+import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
+import type { Device } from '../fleet/fleet.js'
+import { createSignal, type Signal } from '../lib/signal.js'
+import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
+import type { Store, StoreProblem } from '../store/store.js'
+import type { Log } from '../telemetry/log.js'
+import { type RunningAuditLog, startAuditLog } from './audit-log.js'
+import { type BridgeHostKeys, hostKeysOf } from './host-keys.js'
+import { tellOfBadDeviceIds, toldAsLeft } from './report-enrolments.js'
+import { StartError } from './start-error.js'
+import type { Foundation } from './start-telemetry.js'
+
+/** What the bridge keeps on its disk, and what it has read of it. */
+export interface Stores {
+  readonly hostKeys: BridgeHostKeys
+  readonly store: Store
+  /** Who is enrolled. */
+  readonly enrolments: EnrolmentService
+  /** A device was enrolled that clients may reach from now on. */
+  readonly deviceAdded: Signal<[Device]>
+  /** Devices were taken out, or what proves them has changed. */
+  readonly devicesChanged: Signal
+  /** The ports and addresses that devices have for themselves. */
+  readonly ownEndpoints: EndpointAssignments
+  /** Devices have other ports and addresses than before. */
+  readonly endpointsMoved: Signal
+  readonly audit: RunningAuditLog
+}
+
+/** Milliseconds between two writes of when devices were seen. */
+const TOUCH_INTERVAL = 30_000
+
+/** Device ids that a log line names at most. */
+const NAMED_AT_MOST = 8
+
+/** First stage of the start: opens the files that outlive it. Throws `StartError`. */
+export async function openStores(foundation: Foundation): Promise<Stores> {
+  const { settings, log, shutdown, metrics } = foundation
+  const hostKeys = await hostKeysOf(settings.current.config, log)
+  const store = await openStore(settings.current.config, log)
+  shutdown.close(() => closeStore(store, log))
+
+  const [endpointsMoved, deviceAdded, devicesChanged] = [createSignal(), createSignal<[Device]>(), createSignal()]
+  const ownEndpoints = await openEndpoints(foundation, store, endpointsMoved.emit)
+  const enrolments = await openEnrolments(foundation, store, {
+    added: deviceAdded.emit,
+    changed: devicesChanged.emit,
+    forgotten: (deviceId) => ownEndpoints.release(deviceId),
+  })
+
+  const deviceOf = (id: string) => enrolments.devices().find((device) => device.id === id)
+  const audit = await startAuditLog({
+    settings,
+    log,
+    metrics: metrics.operations,
+    device: (id) => deviceOf(id) ?? { id, labels: {} },
+  })
+  shutdown.close(() => audit.close())
+  return { hostKeys, store, enrolments, deviceAdded, devicesChanged, ownEndpoints, endpointsMoved, audit }
+}
+
+async function openStore({ dataDir }: Pick<Config, 'dataDir'>, log: Log): Promise<Store> {
+  const onProblem = ({ message, hint }: StoreProblem): void =>
+    log.error({ hint }, `not written to the store: ${message}`)
+  const opened = await openSqliteStore({ directory: dataDir, touchInterval: TOUCH_INTERVAL, onProblem })
+  if (!opened.ok) throw new StartError(`data-dir: ${opened.problem.message}`, opened.problem.hint)
+  return opened.store
+}
+
+async function closeStore(store: Store, log: Log): Promise<void> {
+  const closing = await store.close()
+  if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
+}
+
+function openEndpoints({ log }: Foundation, store: Store, changed: () => void): Promise<EndpointAssignments> {
+  return createEndpointAssignments({
+    store,
+    changed,
+    onProblem: ({ reason, message, hint, deviceIds }) =>
+      log.error({ reason, devices: deviceIds.length, deviceIds: deviceIds.slice(0, NAMED_AT_MOST), hint }, message),
+  })
+}
+
+/** Reads who is enrolled, and has the devices of the configuration file follow it. */
+async function openEnrolments(
+  { settings, log, events }: Foundation,
+  store: Store,
+  listeners: {
+    readonly added: (device: Device) => void
+    readonly changed: () => void
+    readonly forgotten: (deviceId: string) => void
+  },
+): Promise<EnrolmentService> {
+  const { devices, enrolmentLimits, maxSessions } = settings.current
+  const enrolments = await createEnrolmentService({
+    store,
+    events,
+    configured: devices,
+    limits: enrolmentLimits,
+    defaultMaxSessions: maxSessions,
+    ...listeners,
+    left: (deviceIds) => log.warn(...toldAsLeft(deviceIds)),
+    onStoreProblem: ({ message, hint }, deviceId) =>
+      log.error({ deviceId, hint }, `not written to the store: ${message}`),
+  })
+  settings.onChange(
+    (next) => next.config,
+    () => {
+      const { devices, enrolmentLimits, maxSessions } = settings.current
+      enrolments.configure(devices, enrolmentLimits, maxSessions)
+    },
+  )
+  await tellOfBadDeviceIds(enrolments, log)
+  return enrolments
+}

@@ -1,0 +1,195 @@
+import type { TokenService } from '../access/authn/token-service.js'
+import { createFleetEventLog, type FleetEventLog } from '../fleet/event-log.js'
+import type { Fleet } from '../fleet/fleet.js'
+import type { Api } from '../northbound/http/api.js'
+import { type AppOptions, createApp } from '../northbound/http/app.js'
+import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
+import { operatorCaller } from '../northbound/http/middleware/caller.js'
+import type { Job } from '../northbound/http/jobs/job.js'
+import { type ConversionService, createConversionService } from '../northbound/http/rpc/conversion-service.js'
+import { createIdempotencyCache } from '../northbound/http/rpc/idempotency.js'
+import { serveOnSocket } from '../northbound/http/server/unix-socket.js'
+import type { JobQueue } from '../rpc/jobs/job-queue.js'
+import { createRpcService, type RpcService } from '../rpc/rpc-service.js'
+import { bridgeSocketIn } from './bridge-socket.js'
+import { healthOf } from './health.js'
+import { httpAuthenticatorsFrom, tokenServiceOn } from './http-access.js'
+import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
+import { jobQueueOn, startWebhooks } from './http-services.js'
+import { listen, logFailedAccepts } from './listen.js'
+import type { Stores } from './open-stores.js'
+import { StartError } from './start-error.js'
+import type { Northbound } from './start-northbound.js'
+import type { Southbound } from './start-southbound.js'
+import type { Foundation } from './start-telemetry.js'
+
+/** The HTTP API, for the commands on this host and over TCP. */
+export interface Http {
+  /** Takes calls over TCP from now on, unless that is switched off. Throws `StartError`. @returns the URL to call it by */
+  readonly listen: () => Promise<string | undefined>
+  /** Says from now on that the start is over. */
+  readonly noteStarted: () => void
+}
+
+/** The stages before this one. */
+export interface EarlierStages {
+  readonly stores: Stores
+  readonly southbound: Southbound
+  readonly northbound: Northbound
+}
+
+/** Fleet events that are kept for clients of `/api/v1/events` that come again. */
+const KEPT_EVENTS = 1000
+
+/** What the app serves, whoever calls it. */
+type Served = Omit<AppOptions, 'identify' | 'network'>
+
+/**
+ * Fourth stage of the start: the HTTP API with all that it serves. The operator's socket answers at once, the port does
+ * not listen yet. Throws `StartError`.
+ */
+export async function startHttp(foundation: Foundation, stages: EarlierStages): Promise<Http> {
+  const { settings, log, shutdown, metrics, measure } = foundation
+  const { stores, southbound, northbound } = stages
+  const { fleet } = southbound
+  const { rights, access } = northbound
+
+  const rpc = startRpc(foundation, stages)
+  const idempotency = createIdempotencyCache(() => settings.current.callLimits)
+  const conversions = startConversions(foundation)
+  const tokens = tokenServiceOn(stores.store.tokens, settings, log, rights.noteChange)
+  const events = startEvents(foundation, fleet)
+  // Jobs run through the app, which has them in turn.
+  const operator: { app?: Api } = {}
+  const jobs = await startJobs(foundation, stages, { tokens, app: () => operator.app })
+
+  const progress = { started: false }
+  const draining = new AbortController()
+  shutdown.refuse(() => draining.abort())
+  const streams = { open: 0 }
+  measure(() => ({ eventStreams: streams.open }))
+  const served: Served = {
+    fleet,
+    jobs,
+    events,
+    streams,
+    live: access.live,
+    enrolments: stores.enrolments,
+    rpc,
+    idempotency,
+    conversions,
+    tokens,
+    findAuditEvents: stores.audit.find,
+    log,
+    metrics,
+    tracer: foundation.tracer,
+    draining: draining.signal,
+    health: healthOf({
+      started: () => progress.started,
+      draining: draining.signal,
+      store: stores.store,
+      listening: { 'call-home.ssh': southbound.callHome.server, 'endpoint.ssh': northbound.endpoint.server },
+    }),
+  }
+  operator.app = await serveOperator(foundation, fleet, served)
+  const endpoint = await startEndpoint(foundation, stages, served)
+  return {
+    listen: async () => endpoint && listenForHttp(endpoint, foundation),
+    noteStarted: () => {
+      progress.started = true
+    },
+  }
+}
+
+function startRpc({ settings, shutdown, metrics }: Foundation, { stores, southbound }: EarlierStages): RpcService {
+  const rpc = createRpcService({
+    fleet: southbound.fleet,
+    limits: () => settings.current.callLimits,
+    audit: stores.audit.auditLog,
+    denied: metrics.clients.operationDenied,
+    boundReached: metrics.clients.requestBoundReached,
+  })
+  shutdown.refuse(() => rpc.drain())
+  shutdown.close(() => rpc.close())
+  return rpc
+}
+
+/** Large XML and JSON, which is worked on in a thread of its own. */
+function startConversions({ settings, shutdown, metrics }: Foundation): ConversionService {
+  const conversions = createConversionService({
+    limits: () => settings.current.callLimits,
+    refused: metrics.clients.notConverted,
+  })
+  shutdown.close(() => conversions.close())
+  return conversions
+}
+
+/** Keeps the last events of the fleet for clients, and sends them to the webhooks. */
+function startEvents({ settings, log, shutdown, events }: Foundation, fleet: Fleet): FleetEventLog {
+  const eventLog = createFleetEventLog(events, KEPT_EVENTS)
+  shutdown.refuse(() => eventLog.close())
+  shutdown.refuse(startWebhooks({ settings, events: eventLog, fleet, log }))
+  return eventLog
+}
+
+async function startJobs(
+  { settings, log, shutdown }: Foundation,
+  { stores, southbound, northbound }: EarlierStages,
+  parts: { readonly tokens: TokenService; readonly app: () => Api | undefined },
+): Promise<JobQueue> {
+  const { fleet, hasWork } = southbound
+  const { access, rights } = northbound
+  const jobs = await jobQueueOn({ store: stores.store, fleet, accounts: access, settings, log, ...parts })
+  shutdown.refuse(() => jobs.close())
+  hasWork((deviceId) => jobs.list().some((job) => job.deviceId === deviceId && isUnfinished(job)))
+  rights.onChange(() => {
+    jobs.recheck().catch((error: unknown) => log.error({ err: error }, 'rights of jobs not asked for anew'))
+  })
+  return jobs
+}
+
+function isUnfinished({ state }: Job): boolean {
+  return state === 'queued' || state === 'running'
+}
+
+/** Serves the operator's socket: whoever may open it in data-dir is the operator. */
+async function serveOperator({ settings, log, shutdown }: Foundation, fleet: Fleet, served: Served): Promise<Api> {
+  const app = createApp({ ...served, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
+  const serving = await serveOnSocket(app, { path: bridgeSocketIn(settings.current.config.dataDir), log })
+  if (!serving.ok) throw new StartError(`data-dir: ${serving.problem.message}`, serving.problem.hint)
+  shutdown.close(() => serving.served.close())
+  return app
+}
+
+/** Builds the port of the API, or nothing where it is switched off. */
+async function startEndpoint(
+  { settings, log, shutdown, metrics }: Foundation,
+  { southbound, northbound }: EarlierStages,
+  served: Served,
+): Promise<HttpEndpoint | undefined> {
+  if (settings.current.config.endpoint.http.port === 'none') return undefined
+  const authenticators = httpAuthenticatorsFrom(settings, northbound.access, served.tokens)
+  const identify = identifyByCredentials(southbound.fleet, authenticators, log)
+  const endpoint = await createHttpEndpoint(settings, (network) => createApp({ ...served, identify, network }), {
+    log,
+    isUnlimited: southbound.sources.isUnlimited,
+    connectionRefused: (reason) => metrics.clients.connectionRefused(reason),
+  })
+  shutdown.drain(() => endpoint.quiet())
+  shutdown.cutOff(() => endpoint.close())
+  return endpoint
+}
+
+/** @returns the URL to call it by */
+async function listenForHttp({ server, scheme }: HttpEndpoint, { settings, log }: Foundation): Promise<string> {
+  const { address, port } = settings.current.config.endpoint.http
+  logFailedAccepts(server, log)
+  const bound = await listen(server, {
+    key: 'endpoint.http',
+    socketName: 'endpoint-http',
+    address,
+    port: port === 'none' ? 0 : port,
+    off: 'endpoint.http.port: none',
+  })
+  return `${scheme}://${bound}`
+}

@@ -1,0 +1,109 @@
+import { createLocalFleet, type LocalFleet, type LocalFleetOptions } from '../fleet/local-fleet.js'
+import { type CallHomeListener, createCallHomeListener } from '../southbound/listener.js'
+import { listen, logFailedAccepts } from './listen.js'
+import { noteAttached } from './note-attached.js'
+import type { Stores } from './open-stores.js'
+import { credentialsFor } from './settings.js'
+import { createSources, type Sources } from './sources.js'
+import type { Foundation } from './start-telemetry.js'
+
+/** The devices: their fleet, and where they call home. */
+export interface Southbound {
+  readonly fleet: LocalFleet
+  readonly callHome: Pick<CallHomeListener, 'server'>
+  /** What is known of sources, on the ports of devices and clients alike. */
+  readonly sources: Sources
+  /** Has somebody say whether there is work for a device that calls from time to time: it is kept until then. */
+  readonly hasWork: (ask: (deviceId: string) => boolean) => void
+  /** Takes calls from now on. Throws `StartError`. @returns the bound address, `address:port` */
+  readonly listen: () => Promise<string>
+}
+
+/** Second stage of the start: everything that devices meet. Nothing listens yet. */
+export function startSouthbound(foundation: Foundation, stores: Stores): Southbound {
+  const { settings, log, shutdown, metrics, measure } = foundation
+  const sources = createSources(settings, log, metrics.clients)
+  const listeners: CallHomeListener[] = []
+  const workers: ((deviceId: string) => boolean)[] = []
+
+  const fleet = startFleet(foundation, stores, {
+    hasWork: async (deviceId) => workers.some((has) => has(deviceId)),
+    crowdAtStart: () => listeners.some(isCrowded),
+  })
+  const callHome = startCallHome(foundation, stores, { fleet, sources })
+  listeners.push(callHome)
+  shutdown.refuse(() => callHome.close())
+
+  measure(() => fleet.counts())
+  measure(() => ({ handshakes: callHome.handshakes, devices: stores.enrolments.countByStanding() }))
+  return {
+    fleet,
+    callHome,
+    sources,
+    hasWork: (ask) => void workers.push(ask),
+    listen: () => {
+      logFailedAccepts(callHome.server, log)
+      const { ssh } = settings.current.config.callHome
+      return listen(callHome.server, { key: 'call-home.ssh', socketName: 'call-home-ssh', ...ssh })
+    },
+  }
+}
+
+/** Whether call-home connections still wait for their handshakes. */
+function isCrowded({ handshakes: { arriving, queued, running, waiting } }: CallHomeListener): boolean {
+  return arriving + queued + running + waiting > 0
+}
+
+/** Makes the fleet, whose devices are those that are enrolled. */
+function startFleet(
+  { settings, shutdown, events }: Foundation,
+  { store, enrolments, ownEndpoints, deviceAdded, devicesChanged }: Stores,
+  answers: Pick<LocalFleetOptions, 'hasWork' | 'crowdAtStart'>,
+): LocalFleet {
+  const fleet = createLocalFleet({
+    devices: enrolments.devices(),
+    limits: settings.current.fleetLimits,
+    events,
+    endpointOf: (deviceId) => ownEndpoints.of(deviceId),
+    before: store.attached.before,
+    lastSeen: async (deviceId) => enrolments.lastSeen(deviceId),
+    ...answers,
+  })
+  deviceAdded.on((device) => {
+    fleet.add(device)
+    ownEndpoints.add(device)
+  })
+  devicesChanged.on(() => fleet.configure(enrolments.devices(), settings.current.fleetLimits))
+  noteAttached(events, store.attached, settings.current.fleetLimits.reconnectWindow)
+  shutdown.drain(() => fleet.drain())
+  shutdown.close(() => fleet.close())
+  return fleet
+}
+
+function startCallHome(
+  { settings, log, metrics }: Foundation,
+  { enrolments }: Stores,
+  { fleet, sources }: Pick<Southbound, 'fleet' | 'sources'>,
+): CallHomeListener {
+  const callHome = createCallHomeListener(
+    {
+      fleet,
+      service: enrolments,
+      anchors: () => settings.current.anchors,
+      credentialsFor: (deviceId, because) =>
+        credentialsFor(settings.current, deviceId, {
+          name: enrolments.credentialsOf(deviceId),
+          limit: enrolments.limitOf(deviceId, because),
+        }),
+      metrics: metrics.callHome,
+      log,
+    },
+    settings.current.callHomeLimits,
+    sources,
+  )
+  settings.onChange(
+    ({ callHomeLimits }) => callHomeLimits,
+    (next) => callHome.configure(next),
+  )
+  return callHome
+}
