@@ -1,4 +1,5 @@
 import { createFleetEmitter, type FleetEmitter } from '../fleet/fleet-emitter.js'
+import { COUNTED_REASONS } from '../fleet/refusals/catalogue.js'
 import { type EventLoopStall, watchForStalls } from '../telemetry/event-loop-stalls.js'
 import type { Log } from '../telemetry/log.js'
 import { createMetrics, type Metrics, type Readings } from '../telemetry/metrics.js'
@@ -46,7 +47,7 @@ export async function startTelemetry(start: Pick<Foundation, 'settings' | 'log' 
     const parts = await Promise.all(measured.map(async (read) => read()))
     return Object.assign({ ...NOTHING_YET }, ...parts) as Readings
   }
-  const metrics = createMetrics({ version, readings })
+  const metrics = createMetrics({ version, readings, reasons: COUNTED_REASONS })
   shutdown.close(() => metrics.stop())
   shutdown.close(logFaults(log, metrics.faults))
 

@@ -3,7 +3,7 @@ import type { ChannelLoss, ChannelPurpose, LinkEnd } from './link.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
-import type { SessionRefusal } from './session-refusal.js'
+import type { FleetSessionRefusal } from './refusals/sessions.js'
 
 export interface AttachedLink {
   readonly deviceId: string
@@ -52,7 +52,7 @@ export interface FleetEvents {
   readonly 'session-refused': {
     readonly deviceId: string
     readonly client: SessionClient
-    readonly refusal: SessionRefusal
+    readonly refusal: FleetSessionRefusal
   }
   /** A client has to wait for a session on a device whose sessions are all in use. */
   readonly 'session-wanted': { readonly deviceId: string }

@@ -4,7 +4,7 @@ import type { FleetEventFeed } from './events.js'
 import type { ChannelRequest, DeviceChannel } from './link.js'
 import type { CarriedBytes, LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
-import type { SessionRefusal } from './session-refusal.js'
+import type { FleetSessionRefusal } from './refusals/sessions.js'
 import type { SessionHandle } from './session-register.js'
 
 /**
@@ -78,7 +78,7 @@ export interface SessionRequest {
 /** A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is killed. */
 export type SessionOpening =
   | { readonly ok: true; readonly channel: DeviceChannel; readonly session: SessionHandle }
-  | { readonly ok: false; readonly refusal: SessionRefusal }
+  | { readonly ok: false; readonly refusal: FleetSessionRefusal }
 
 /** What there is now, for metrics. */
 export interface FleetCounts {

@@ -1,6 +1,6 @@
 import { onAbort } from '../lib/on-abort.js'
 import type { FleetEntry } from './fleet-entry.js'
-import type { LastKnown } from './session-refusal.js'
+import type { LastKnown } from './refusals/sessions.js'
 
 /** Those who wait for a device that has no link to call. */
 export interface LinkWaits {

@@ -8,18 +8,7 @@ import { type ChannelOpening, carries } from './link.js'
 import type { LinkWaits } from './link-waits.js'
 import { mostSessions } from './most-sessions.js'
 import { linkEnd } from './refusals/link-ends.js'
-import {
-  cancelled,
-  channelUnanswered,
-  linkFull,
-  notCarried,
-  notConnected,
-  queueFull,
-  refusedByDevice,
-  type SessionRefusal,
-  shuttingDown,
-  unknownDevice,
-} from './session-refusal.js'
+import { type FleetSessionRefusal, sessionRefusal } from './refusals/sessions.js'
 import type { SessionRegister } from './session-register.js'
 import type { SpareChannel, SpareChannels } from './spare-channels.js'
 
@@ -64,7 +53,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 
   const openOrRefuse: Fleet['openSession'] = async (asked, signal) => {
     const entry = find(asked.deviceId)
-    if (entry === undefined) return refused(unknownDevice(asked.deviceId))
+    if (entry === undefined) return refused(sessionRefusal('unknown-device', asked.deviceId))
     const asking = { ...asked, entry, began: now(), signal, lastRefusal: 'its sessions are all in use' }
     // Each round ends with a session, a refusal, or a change that makes another round worth while.
     for (;;) {
@@ -75,9 +64,9 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 
   /** Why the client gets no session whatever its device does. */
   const noSession = ({ deviceId, entry, signal }: Asking): SessionOpening | undefined => {
-    if (signal?.aborted) return refused(cancelled)
-    if (state() !== 'open') return refused(shuttingDown)
-    return find(deviceId) === entry ? undefined : refused(unknownDevice(deviceId))
+    if (signal?.aborted) return refused(sessionRefusal('cancelled'))
+    if (state() !== 'open') return refused(sessionRefusal('shutting-down'))
+    return find(deviceId) === entry ? undefined : refused(sessionRefusal('unknown-device', deviceId))
   }
 
   const tryOnce = (asking: Asking): Promise<SessionOpening | 'again'> => {
@@ -88,7 +77,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   const waitForLink = async ({ deviceId, entry, began, signal }: Asking): Promise<SessionOpening | 'again'> => {
     const left = waits.timeLeft(entry, began)
     if (left <= 0 || (entry.waiting?.size ?? 0) >= limits().maxQueuedSessions)
-      return refused(notConnected(deviceId, await waits.lastKnown(entry), now()))
+      return refused(sessionRefusal('not-connected', deviceId, await waits.lastKnown(entry), now()))
     await waits.forLink(entry, left, signal)
     return 'again'
   }
@@ -97,7 +86,10 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   const tryOn = async (attachment: Attachment, asking: Asking): Promise<SessionOpening | 'again'> => {
     const { deviceId, request, entry, began, signal } = asking
     const { link } = attachment
-    if (!carries(link, request)) return refused(notCarried(deviceId, request, link))
+    if (!carries(link, request))
+      return refused(
+        sessionRefusal('refused-by-device', deviceId, request, { subsystems: link.capacity.subsystems ?? [] }),
+      )
     const admission = admissionOf(attachment, entry.device)
     const { slots, spares } = admission
     const spare = spares.take(request)
@@ -111,10 +103,12 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     const slot = await slots.acquire(Math.max(left, 0), signal)
     if (!slot.ok) {
       if (slot.cause === 'closed') return 'again'
-      if (slot.cause === 'cancelled') return refused(cancelled)
+      if (slot.cause === 'cancelled') return refused(sessionRefusal('cancelled'))
       const most = mostSessions(entry.device, link)
       return refused(
-        slot.cause === 'queue-full' ? queueFull(deviceId, most) : linkFull(deviceId, most, asking.lastRefusal),
+        slot.cause === 'queue-full'
+          ? sessionRefusal('session-queue-full', deviceId, most)
+          : sessionRefusal('link-full', deviceId, most, asking.lastRefusal),
       )
     }
     if (state() !== 'open') {
@@ -132,7 +126,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     const place = { channel: opening.channel, release: slot.release }
     if (!signal?.aborted) return admitted(asking, spares, place)
     abandon(place)
-    return refused(cancelled)
+    return refused(sessionRefusal('cancelled'))
   }
 
   /** What becomes of a client whose device opened no channel for it. */
@@ -142,8 +136,8 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     { cause, message }: Extract<ChannelOpening, { readonly ok: false }>,
   ): Promise<SessionOpening | 'again'> => {
     const { deviceId, request, entry, began, signal } = asking
-    if (cause === 'unanswered') return refused(channelUnanswered(deviceId, request, message))
-    if (cause === 'request') return refused(refusedByDevice(deviceId, request, message))
+    if (cause === 'unanswered') return refused(sessionRefusal('channel-unanswered', deviceId, request, message))
+    if (cause === 'request') return refused(sessionRefusal('refused-by-device', deviceId, request, { saying: message }))
     if (cause === 'link-closed') {
       await link.ended
       return 'again'
@@ -154,7 +148,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     asking.lastRefusal = `the device opens no further channel (${message})`
     events.emit('session-wanted', { deviceId })
     if (now() - began + REFUSED_CHANNEL_RETRY > limits().sessionWait)
-      return refused(linkFull(deviceId, mostSessions(entry.device, link), asking.lastRefusal))
+      return refused(sessionRefusal('link-full', deviceId, mostSessions(entry.device, link), asking.lastRefusal))
     // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.
     await delay(REFUSED_CHANNEL_RETRY, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
     return 'again'
@@ -180,7 +174,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   return { open }
 }
 
-const refused = (refusal: SessionRefusal): SessionOpening => ({ ok: false, refusal })
+const refused = (refusal: FleetSessionRefusal): SessionOpening => ({ ok: false, refusal })
 
 /** Milliseconds that a held session gets to end, from those that its client waits at most. */
 const stallTimeout = (left: number): number => Math.max(left, 1_000)

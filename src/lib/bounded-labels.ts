@@ -2,7 +2,7 @@
 const mostWords = 64
 
 /** What stands for any further word. */
-const otherWord = 'other'
+export const OTHER_WORD = 'other'
 
 /**
  * Keeps the values of a label few: reason words are made by code and are short, but should one ever hold what a peer sent,
@@ -12,7 +12,7 @@ export function boundedWords(): (word: string) => string {
   const seen = new Set<string>()
   return (word) => {
     if (seen.has(word)) return word
-    if (seen.size >= mostWords || !/^[a-z][a-z0-9-]{0,47}$/.test(word)) return otherWord
+    if (seen.size >= mostWords || !/^[a-z][a-z0-9-]{0,47}$/.test(word)) return OTHER_WORD
     seen.add(word)
     return word
   }

@@ -6,16 +6,11 @@ import type { User } from '../access/authn/user.js'
 import type { DeviceStatus } from '../fleet/device-status.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { rightEnd } from '../fleet/refusals/session-ends.js'
-import { sessionRefusal, type SessionRefusalReason } from '../fleet/refusals/sessions.js'
-import type { Refusal } from '../lib/refusal.js'
-import { type SessionRefusal, unknownDevice } from '../fleet/session-refusal.js'
-
-/** Why a client gets no session, as it is told. */
-export type SessionRefusalText = Refusal<SessionRefusalReason | SessionRefusal['reason']>
+import { type SessionRefusal, sessionRefusal } from '../fleet/refusals/sessions.js'
 
 export type Authorisation =
   | { readonly allowed: true; readonly permission: Permission; readonly device: DeviceStatus }
-  | { readonly allowed: false; readonly refusal: SessionRefusalText }
+  | { readonly allowed: false; readonly refusal: SessionRefusal }
 
 /** Who exists now and what roles there are; a reload changes what these give. */
 export interface Accounts {
@@ -36,7 +31,7 @@ export async function authorise(
   const device = await fleet.device(deviceId)
   const decision = permissionNow(accounts, user, device ?? { id: deviceId, labels: {} })
   if (!decision.allowed) return refused(noRights(user, decision.reason))
-  if (device === undefined) return refused(unknownDevice(deviceId))
+  if (device === undefined) return refused(sessionRefusal('unknown-device', deviceId))
   return { allowed: true, permission: decision.permission, device }
 }
 
@@ -83,7 +78,7 @@ export function rightLostBy(authorisation: Authorisation): RightEnd | undefined 
   return rightEnd('no-rights', message, hint)
 }
 
-function noRights(user: string, why: string): SessionRefusalText {
+function noRights(user: string, why: string): SessionRefusal {
   return sessionRefusal(
     'no-rights',
     `user ${JSON.stringify(user)} has no rights here: ${why}`,
@@ -91,4 +86,4 @@ function noRights(user: string, why: string): SessionRefusalText {
   )
 }
 
-const refused = (refusal: SessionRefusalText): Authorisation => ({ allowed: false, refusal })
+const refused = (refusal: SessionRefusal): Authorisation => ({ allowed: false, refusal })

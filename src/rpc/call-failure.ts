@@ -1,5 +1,5 @@
 import type { LinkEnd } from '../fleet/link.js'
-import type { SessionRefusal, SessionRefusalReason } from '../fleet/session-refusal.js'
+import type { FleetSessionRefusal, FleetSessionRefusalReason } from '../fleet/refusals/sessions.js'
 import { NetconfSessionError } from '../netconf/session-error.js'
 import type { ReplyTooLong } from './reply-content.js'
 
@@ -39,7 +39,7 @@ export type Failed = { readonly ok: false; readonly failure: CallFailure }
 
 export const failedWith = (failure: CallFailure): Failed => ({ ok: false, failure })
 
-const CAUSES: Readonly<Record<SessionRefusalReason, CallFailure['cause']>> = {
+const CAUSES: Readonly<Record<FleetSessionRefusalReason, CallFailure['cause']>> = {
   'unknown-device': 'unknown-device',
   'not-connected': 'not-connected',
   'link-full': 'link-full',
@@ -103,7 +103,7 @@ export function badReply(why: string): CallFailure {
 }
 
 /** Why the fleet gave no session. */
-export function fromRefusal({ reason, message, hint }: SessionRefusal): CallFailure {
+export function fromRefusal({ reason, message, hint }: FleetSessionRefusal): CallFailure {
   const cause = CAUSES[reason]
   const retryAfter = RETRY_AFTER[cause]
   return { cause, message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) }

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { boundedWords } from '../lib/bounded-labels.js'
+import { boundedWords, OTHER_WORD } from '../lib/bounded-labels.js'
 import { measureEventLoopDelay } from './event-loop-delay.js'
 
 /** The way that a client came. */
@@ -113,19 +113,10 @@ export interface Metrics {
 export interface MetricsOptions {
   readonly version: string
   readonly readings: () => Promise<Readings>
+  /** The reasons that each counter of refusals has a series for, from the start on; any other is counted as `other`. */
+  readonly reasons: Readonly<Record<'callHome' | 'linkEnds' | 'sessions' | 'logins', readonly string[]>>
 }
 
-const linkEnds = [
-  'lost',
-  'replaced',
-  'keepalive-timeout',
-  'channels-unanswered',
-  'disconnected',
-  'let-go',
-  'no-longer-proven',
-  'removed',
-  'shutdown',
-]
 const loginMethods = new Set([
   'none',
   'publickey',
@@ -141,7 +132,7 @@ const loginMethods = new Set([
  * The metrics of a node, in a registry of their own. No label ever names a device, a user or a source: 10,000 devices
  * would be 10,000 time series each. Every metric stands in docs/monitoring.md.
  */
-export function createMetrics({ version, readings }: MetricsOptions): Metrics {
+export function createMetrics({ version, readings, reasons }: MetricsOptions): Metrics {
   const registry = new Registry()
   const registers = [registry]
   const counter = <Label extends string>(name: string, help: string, ...labelNames: Label[]) => {
@@ -158,7 +149,6 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   const links = gauge('links', 'Devices that are connected.')
   const linksAttached = counter('links_attached_total', 'Links that were attached.')
   const linksEnded = counter('links_ended_total', 'Links that ended, by reason.', 'reason')
-  for (const reason of linkEnds) linksEnded.inc({ reason }, 0)
   const contested = counter(
     'identities_contested_total',
     'Proven links that were turned away because another one of the same identity is alive.',
@@ -300,18 +290,18 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
     setAll(eventLoopDelay, 'quantile', { '0.5': median, '0.99': p99, '1': longest })
   }
 
-  const [callReason, sessionReason, loginReason, linkReason, channelWord, outcomeWord, workWord] = Array.from(
-    { length: 7 },
-    boundedWords,
-  ) as [Word, Word, Word, Word, Word, Word, Word]
+  const linkEnded = countByReason(linksEnded, reasons.linkEnds)
+  const callRefused = countByReason(callRefusals, reasons.callHome)
+  const sessionRefused = countByReason(sessionsRefused, reasons.sessions)
+  const loginRefused = countByReason(loginRefusals, reasons.logins)
+  const [channelWord, outcomeWord, workWord] = [boundedWords(), boundedWords(), boundedWords()] as const
   const methodWord = (method: string): string => (loginMethods.has(method) ? method : 'other')
-  const sessionRefused = (reason: string): void => sessionsRefused.inc({ reason: sessionReason(reason) })
 
   return {
     fleet: {
       linkAttached: () => linksAttached.inc(),
-      linkEnded: (reason) => linksEnded.inc({ reason: linkReason(reason) }),
-      callRefused: (reason) => callRefusals.inc({ reason: callReason(reason) }),
+      linkEnded,
+      callRefused,
       identityContested: () => contested.inc(),
       channelLost: (step) => channelsLost.inc({ step }),
       sessionOpened: (via, channel) => sessionsOpened.inc({ via, channel: channelWord(channel) }),
@@ -328,11 +318,11 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
       loggedIn: (method) => logins.inc({ method: methodWord(method), outcome: 'accepted' }),
       loginFailed: (method, reason) => {
         logins.inc({ method: methodWord(method), outcome: 'refused' })
-        loginRefusals.inc({ reason: loginReason(reason) })
+        loginRefused(reason)
       },
       sourcePenalised: (offence) => penalised.inc({ reason: offence }),
       familiarForgotten: () => forgotten.inc({ where: 'clients' }),
-      connectionRefused: (reason) => loginRefusals.inc({ reason: loginReason(reason) }),
+      connectionRefused: loginRefused,
       sessionRefused,
       operationDenied: () => denied.inc(),
       notConverted: (reason) => notConverted.inc({ reason }),
@@ -365,4 +355,9 @@ export function createMetrics({ version, readings }: MetricsOptions): Metrics {
   }
 }
 
-type Word = ReturnType<typeof boundedWords>
+/** Counts by reasons that are known beforehand: each has a zero, so that its first one is an increase. */
+function countByReason(counter: Counter<'reason'>, known: readonly string[]): (reason: string) => void {
+  for (const reason of known) counter.inc({ reason }, 0)
+  const knows = new Set(known)
+  return (reason) => counter.inc({ reason: knows.has(reason) ? reason : OTHER_WORD })
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
+import { COUNTED_REASONS } from '../../src/fleet/refusals/catalogue.js'
 import { createMetrics, type Readings } from '../../src/telemetry/metrics.js'
 
 const readings: Readings = {
@@ -15,7 +16,7 @@ const readings: Readings = {
   devices: { configured: 1, approved: 2, pending: 3, rejected: 4 },
 }
 let now = readings
-const metrics = createMetrics({ version: '1.2.3', readings: async () => now })
+const metrics = createMetrics({ version: '1.2.3', readings: async () => now, reasons: COUNTED_REASONS })
 afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */

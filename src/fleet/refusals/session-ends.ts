@@ -60,7 +60,7 @@ export const VIOLATIONS = {
     told: 'peer',
     text: (error: unknown) => ({
       message: `the request could not be judged: ${String(error)}`,
-      hint: 'send one <rpc> in well-formed UTF-8 XML a message; nothing after this can be trusted',
+      hint: 'this is a fault of the bridge, and nothing was let through; please report it',
     }),
   },
 } as const satisfies RefusalEntries

@@ -7,7 +7,7 @@ import type { Fleet } from '../../fleet/fleet.js'
 import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
-import { sessionRefusal } from '../../fleet/refusals/sessions.js'
+import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessions.js'
 import { STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
@@ -16,7 +16,7 @@ import { type HeldChannel, holdAnswer, sendEof, sendExit, socketOf } from '../..
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer, Span } from '../../telemetry/traces.js'
-import { type Authorisation, rightLostBy, type SessionRefusalText } from '../authorise.js'
+import { type Authorisation, rightLostBy } from '../authorise.js'
 import { traceOpening } from '../../rpc/trace-opening.js'
 import { traceRpc } from '../../rpc/trace-rpc.js'
 import type { Authenticated } from './authentication.js'
@@ -133,7 +133,7 @@ interface Allowed {
 async function decide(
   purpose: ChannelPurpose,
   { authorise, restriction, auditLog, rules, client, deviceId, log }: SessionContext,
-): Promise<Allowed | { readonly refusal: SessionRefusalText }> {
+): Promise<Allowed | { readonly refusal: SessionRefusal }> {
   const authorisation = await authorise()
   if (!authorisation.allowed) return authorisation
   const { permission } = authorisation
@@ -270,7 +270,7 @@ async function rightTo(
     : undefined
 }
 
-function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusalText, 'reason'>): void {
+function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusal, 'reason'>): void {
   span?.fail(reason)
   span?.end()
 }
@@ -288,7 +288,7 @@ function lineEnd({ terminal }: ChannelRequest): string {
 /** Tells a client why it gets no session: one line on standard error and an exit status. */
 async function rejectSession(
   { held, request, clientGone, span }: Asked,
-  refusal: SessionRefusalText,
+  refusal: SessionRefusal,
   { deviceId, client, method, auditLog, refusalLines, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held

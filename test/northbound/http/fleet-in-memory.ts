@@ -18,7 +18,7 @@ import type { AppOptions } from '../../../src/northbound/http/app.js'
 import type { CallLimits } from '../../../src/rpc/call-limits.js'
 import { createRpcService } from '../../../src/rpc/rpc-service.js'
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
-import { notConnected } from '../../../src/fleet/session-refusal.js'
+import { sessionRefusal } from '../../../src/fleet/refusals/sessions.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
 import { createConversionService } from '../../../src/northbound/http/rpc/conversion-service.js'
 import { createIdempotencyCache } from '../../../src/northbound/http/rpc/idempotency.js'
@@ -176,7 +176,12 @@ export function fleetInMemory(given: {
     device: async (id) => statuses.get(id),
     openSession: async ({ deviceId: id }) => ({
       ok: false,
-      refusal: notConnected(id, { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined }, 0),
+      refusal: sessionRefusal(
+        'not-connected',
+        id,
+        { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined },
+        0,
+      ),
     }),
     whenAttached: async (id) => statuses.get(id)?.link !== undefined,
     sessions: async () => [...sessions.values()],

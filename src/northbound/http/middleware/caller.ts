@@ -6,9 +6,8 @@ import type { Scope } from '../../../access/authz/scope.js'
 import type { Decider } from '../../../fleet/enrolment/enrolment.js'
 import type { Fleet } from '../../../fleet/fleet.js'
 import { rightEnd } from '../../../fleet/refusals/session-ends.js'
-import { sessionRefusal } from '../../../fleet/refusals/sessions.js'
-import { unknownDevice } from '../../../fleet/session-refusal.js'
-import { type Accounts, type Authorisation, authorise, type SessionRefusalText } from '../../authorise.js'
+import { type SessionRefusal, sessionRefusal } from '../../../fleet/refusals/sessions.js'
+import { type Accounts, type Authorisation, authorise } from '../../authorise.js'
 
 /** Who asks the HTTP API, and what of it is allowed to them. A removed user or a changed role counts from the next question on. */
 export interface Caller {
@@ -67,7 +66,7 @@ export function operatorCaller(fleet: Devices): Caller {
     sees: () => true,
     authorise: async (deviceId) => {
       const device = await fleet.device(deviceId)
-      if (device === undefined) return { allowed: false, refusal: unknownDevice(deviceId) }
+      if (device === undefined) return { allowed: false, refusal: sessionRefusal('unknown-device', deviceId) }
       const permission = { roles: ['operator'], operations: { kind: 'all' as const }, channels: new Set(CHANNEL_KINDS) }
       return { allowed: true, permission, device }
     },
@@ -158,7 +157,7 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
   }
 }
 
-function notIncluded(user: string, deviceId: string): SessionRefusalText {
+function notIncluded(user: string, deviceId: string): SessionRefusal {
   return sessionRefusal(
     'no-rights',
     `user ${JSON.stringify(user)} has no rights here: the token does not include device ${deviceId}`,

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { rpcError } from '../../../netconf/rpc-error.js'
 import { type CallFailure, notAuthorised, operationForbidden } from '../../../rpc/call-failure.js'
-import type { SessionRefusalText } from '../../authorise.js'
+import type { SessionRefusal } from '../../../fleet/refusals/sessions.js'
 import type { ApiEnv, HttpServices } from '../api.js'
 import { type Answered, type ProblemWords, problemResponse } from '../problem.js'
 import { toRpcErrorView } from './shown-rpc-error.js'
@@ -42,7 +42,7 @@ async function moreAbout(
 }
 
 /** The answer to somebody who has no rights on the device, or none that anybody could have. */
-export function answerRefused(to: Answered, refusal: SessionRefusalText): Response {
+export function answerRefused(to: Answered, refusal: SessionRefusal): Response {
   const failure = notAuthorised(refusal)
   return problemResponse(to, failure.cause, failure)
 }

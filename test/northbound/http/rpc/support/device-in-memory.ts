@@ -4,7 +4,7 @@ import type { FleetEmitter } from '../../../../../src/fleet/fleet-emitter.js'
 import type { Fleet } from '../../../../../src/fleet/fleet.js'
 import type { DeviceChannel, LinkEnd } from '../../../../../src/fleet/link.js'
 import type { SessionClient } from '../../../../../src/fleet/session-client.js'
-import { notConnected } from '../../../../../src/fleet/session-refusal.js'
+import { sessionRefusal } from '../../../../../src/fleet/refusals/sessions.js'
 import { CAPABILITY } from '../../../../../src/netconf/capabilities.js'
 import { createFrameDecoder } from '../../../../../src/netconf/framing/frame-decoder.js'
 import { encodeFrame } from '../../../../../src/netconf/framing/frame-encoder.js'
@@ -85,7 +85,12 @@ export function deviceInMemory(): DeviceInMemory {
     if (!connected)
       return {
         ok: false,
-        refusal: notConnected(deviceId, { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined }, 0),
+        refusal: sessionRefusal(
+          'not-connected',
+          deviceId,
+          { detached: undefined, refusal: undefined, startedAt: 0, seen: undefined },
+          0,
+        ),
       }
     sessions += 1
     const session = sessions
