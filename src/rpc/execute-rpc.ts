@@ -1,8 +1,6 @@
 import type { Operation } from '../access/authz/operation.js'
 import { decide } from '../access/authz/operation-rule.js'
 import type { Permission } from '../access/authz/permission.js'
-import type { AuditLog } from '../audit/audit-log.js'
-import type { Fleet } from '../fleet/fleet.js'
 import type { StreamedReply } from '../netconf/reply-sinks.js'
 import { type CallDeadline, createCallDeadline } from './call-deadline.js'
 import {
@@ -18,26 +16,13 @@ import {
   replyTooLarge,
   whyEnded,
 } from './call-failure.js'
-import type { CallGate } from './call-gate.js'
-import type { ClientSessions } from './client-sessions.js'
 import { readReply } from './device-reply.js'
 import { askOnOneShotSession } from './one-shot-session.js'
 import { recordRpc } from './record-rpc.js'
 import { ReplyStalled, ReplyTooLong } from './reply-content.js'
+import { enterCall, type RpcParts } from './rpc-parts.js'
 import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
-import type { SessionPool } from './session-pool.js'
 import { mayHaveEffect } from './session-policy.js'
-
-/** What carries out requests, and bounds them. */
-export interface RpcParts {
-  readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached'>
-  readonly gate: CallGate
-  readonly pool: SessionPool
-  readonly sessions: ClientSessions
-  readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
-  /** Counts an operation that a rule forbade. */
-  readonly denied: () => void
-}
 
 /** Sends an operation where it suits it; answers once its reply begins. */
 type Dispatch = (deadline: CallDeadline) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
@@ -55,9 +40,7 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
     judged = await judgeRpc(parts, request, caller)
   }
   if (!judged.ok) return failure(judged.failure)
-  const unrecorded = parts.audit.refusal()
-  if (unrecorded !== undefined) return failure({ ...unrecorded, cause: unrecorded.reason })
-  const entered = parts.gate.enter(deviceId, caller.principal)
+  const entered = enterCall(parts, deviceId, caller.principal)
   if (!entered.ok) return failure(entered.failure)
   const record = createRecorder(parts, request, caller)
   const ended = (outcome: string, bytes: number): void => {

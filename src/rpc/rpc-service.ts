@@ -1,10 +1,17 @@
 import type { AuditLog } from '../audit/audit-log.js'
 import type { Fleet } from '../fleet/fleet.js'
-import { type CallGate, createCallGate } from './call-gate.js'
+import { createCallGate } from './call-gate.js'
 import type { CallLimits } from './call-limits.js'
 import type { Failed } from './call-failure.js'
 import { createClientSessions, type ClientSessions } from './client-sessions.js'
-import { executeRpc, judgeRpc, type RpcParts } from './execute-rpc.js'
+import { executeRpc, judgeRpc } from './execute-rpc.js'
+import {
+  executeTransaction,
+  judgeTransaction,
+  type TransactionRequest,
+  type TransactionResult,
+} from './execute-transaction.js'
+import type { RpcParts } from './rpc-parts.js'
 import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
 import { createSessionPool } from './session-pool.js'
 
@@ -18,7 +25,10 @@ export interface RpcService {
   readonly execute: (request: RpcRequest, caller: RpcCaller) => Promise<RpcResult>
   /** Why a request would be refused now, before it is carried out; undefined where it would not. */
   readonly refusalOf: (request: RpcRequest, caller: RpcCaller) => Promise<Failed | undefined>
-  readonly gate: CallGate
+  /** The same for edits that are to be carried out together or not at all. */
+  readonly transact: (request: TransactionRequest, caller: RpcCaller) => Promise<TransactionResult>
+  readonly transactionRefusalOf: (request: TransactionRequest, caller: RpcCaller) => Promise<Failed | undefined>
+  /** Sessions that callers open, and close. */
   readonly sessions: ClientSessions
   readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */
@@ -41,8 +51,7 @@ export function createRpcService(options: {
   const { fleet, limits, audit, denied, boundReached = () => undefined } = options
   const pool = createSessionPool(fleet, limits)
   const sessions = createClientSessions(fleet, limits)
-  const gate = createCallGate(limits)
-  const parts: RpcParts = { fleet, gate, pool, sessions, audit, denied }
+  const parts: RpcParts = { fleet, gate: createCallGate(limits), pool, sessions, audit, denied }
   return {
     limits,
     execute: (request, caller) => executeRpc(parts, request, caller),
@@ -50,7 +59,11 @@ export function createRpcService(options: {
       const judged = await judgeRpc(parts, request, caller)
       return judged.ok ? undefined : judged
     },
-    gate,
+    transact: (request, caller) => executeTransaction(parts, request, caller),
+    transactionRefusalOf: async (request, caller) => {
+      const judged = await judgeTransaction(parts, request, caller)
+      return judged.ok ? undefined : judged
+    },
     sessions,
     audit,
     denied,
