@@ -1,6 +1,6 @@
 import { createByteQueue } from './byte-queue.js'
-import { readChunkHeader } from './chunk-header.js'
-import { END_OF_MESSAGE, type Framing, type FramingError } from './framing.js'
+import { createFramePartDecoder } from './frame-parts.js'
+import type { Framing, FramingError } from './framing.js'
 
 /** A whole message without its framing, or the error that ends the channel. */
 export type DecodedFrame =
@@ -31,76 +31,37 @@ export function createFrameDecoder(
   options: { readonly maxMessageSize?: number; readonly framing?: Framing } = {},
 ): FrameDecoder {
   const limit = options.maxMessageSize ?? DEFAULT_MAX_MESSAGE_SIZE
-  const input = createByteQueue()
   const body = createByteQueue()
-  let framing = options.framing ?? 'end-of-message'
-  let searchedTo = 0
-  let chunkLeft = 0
-  let chunks = 0
+  let parts = createFramePartDecoder(options.framing)
   let failure: DecodedFrame | undefined
 
   const fail = (error: FramingError): DecodedFrame => {
     failure = { kind: 'error', error }
-    input.skip(input.length())
+    parts = createFramePartDecoder()
     body.skip(body.length())
     return failure
   }
 
-  const nextByDelimiter = (): DecodedFrame | undefined => {
-    const end = input.indexOf(END_OF_MESSAGE, searchedTo)
-    if (end === -1) {
-      // A delimiter may have begun in the last bytes; everything before them need not be looked at again.
-      searchedTo = Math.max(0, input.length() - END_OF_MESSAGE.length + 1)
-      return searchedTo > limit ? fail(tooBig(limit)) : undefined
-    }
-    if (end > limit) return fail(tooBig(limit))
-    searchedTo = 0
-    const bytes = input.take(end)
-    input.skip(END_OF_MESSAGE.length)
-    return { kind: 'message', bytes }
-  }
-
-  const nextByChunks = (): DecodedFrame | undefined => {
+  const nextMessage = (): DecodedFrame | undefined => {
     for (;;) {
-      if (chunkLeft > 0) {
-        if (input.length() === 0) return undefined
-        const part = input.take(chunkLeft)
-        chunkLeft -= part.length
-        body.append(part)
-        continue
-      }
-      const header = readChunkHeader(input)
-      switch (header.kind) {
-        case 'incomplete':
-          return undefined
-        case 'invalid':
-          return fail(invalidChunk(header.cause))
-        case 'chunk':
-          if (body.length() + header.length > limit) return fail(tooBig(limit))
-          input.skip(header.size)
-          chunkLeft = header.length
-          chunks += 1
-          break
-        case 'end':
-          if (chunks === 0) return fail(invalidChunk('the end of chunks came before any chunk'))
-          input.skip(header.size)
-          chunks = 0
-          return { kind: 'message', bytes: body.take(body.length()) }
-      }
+      const part = parts.next()
+      if (part?.kind === 'error') return fail(part.error)
+      if (part?.kind === 'end') return { kind: 'message', bytes: body.take(body.length()) }
+      if (part !== undefined) body.append(part.bytes)
+      // A chunk tells its size before it comes.
+      if (body.length() + parts.leftInChunk() > limit) return fail(tooBig(limit))
+      if (part === undefined) return undefined
     }
   }
 
   return {
     push: (bytes) => {
-      if (failure === undefined && bytes.length > 0) input.append(bytes)
+      if (failure === undefined) parts.push(bytes)
     },
-    next: () => failure ?? (framing === 'chunked' ? nextByChunks() : nextByDelimiter()),
-    switchTo: (next) => {
-      framing = next
-      searchedTo = 0
-    },
-    framing: () => framing,
-    buffered: () => input.length() + body.length(),
+    next: () => failure ?? nextMessage(),
+    switchTo: (framing) => parts.switchTo(framing),
+    framing: () => parts.framing(),
+    buffered: () => parts.buffered() + body.length(),
   }
 }
 
@@ -111,8 +72,4 @@ function tooBig(limit: number): FramingError {
     cause: `a NETCONF message is larger than ${limit} bytes`,
     hint: 'raise the bound on message size, or ask for less with a filter',
   }
-}
-
-function invalidChunk(cause: string): FramingError {
-  return { kind: 'invalid-chunk', cause, hint: 'RFC 6242 §4.2 requires the channel to be closed; the peer is at fault' }
 }

@@ -16,6 +16,12 @@ export interface FramePartDecoder {
   /** Changes the framing of whatever was not handed out yet: call it between the end of the hello and the next `next`. */
   readonly switchTo: (framing: Framing) => void
   readonly framing: () => Framing
+  /** Bytes that were pushed and not handed out. */
+  readonly buffered: () => number
+  /** Bytes of the chunk under way that have not been handed out; 0 between chunks, and where the framing has none. */
+  readonly leftInChunk: () => number
+  /** Whether all that was pushed was handed out, and it ended with the end of a message or was nothing. */
+  readonly isBetweenMessages: () => boolean
 }
 
 const END: FramePart = { kind: 'end' }
@@ -26,25 +32,34 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
   let framing = initial
   let chunkLeft = 0
   let chunks = 0
+  let inMessage = false
   let failure: FramePart | undefined
+
+  const bytes = (count: number): FramePart => {
+    inMessage = true
+    return { kind: 'bytes', bytes: input.take(count) }
+  }
+
+  const endOfMessage = (markSize: number): FramePart => {
+    inMessage = false
+    input.skip(markSize)
+    return END
+  }
 
   const nextByDelimiter = (): FramePart | undefined => {
     const end = input.indexOf(END_OF_MESSAGE, 0)
-    if (end === 0) {
-      input.skip(END_OF_MESSAGE.length)
-      return END
-    }
+    if (end === 0) return endOfMessage(END_OF_MESSAGE.length)
     const sure = end === -1 ? input.length() - beginOfDelimiter(input) : end
-    return sure === 0 ? undefined : { kind: 'bytes', bytes: input.take(sure) }
+    return sure === 0 ? undefined : bytes(sure)
   }
 
   const nextByChunks = (): FramePart | undefined => {
     for (;;) {
       if (chunkLeft > 0) {
         if (input.length() === 0) return undefined
-        const bytes = input.take(chunkLeft)
-        chunkLeft -= bytes.length
-        return { kind: 'bytes', bytes }
+        const count = Math.min(chunkLeft, input.length())
+        chunkLeft -= count
+        return bytes(count)
       }
       const header = readChunkHeader(input)
       switch (header.kind) {
@@ -59,9 +74,8 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
           break
         case 'end':
           if (chunks === 0) return fail('the end of chunks came before any chunk')
-          input.skip(header.size)
           chunks = 0
-          return END
+          return endOfMessage(header.size)
       }
     }
   }
@@ -74,14 +88,17 @@ export function createFramePartDecoder(initial: Framing = 'end-of-message'): Fra
   }
 
   return {
-    push: (bytes) => {
-      if (failure === undefined && bytes.length > 0) input.append(bytes)
+    push: (pushed) => {
+      if (failure === undefined && pushed.length > 0) input.append(pushed)
     },
     next: () => failure ?? (framing === 'chunked' ? nextByChunks() : nextByDelimiter()),
     switchTo: (next) => {
       framing = next
     },
     framing: () => framing,
+    buffered: () => input.length(),
+    leftInChunk: () => chunkLeft,
+    isBetweenMessages: () => input.length() === 0 && chunks === 0 && !inMessage,
   }
 }
 

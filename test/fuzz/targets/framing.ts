@@ -1,6 +1,6 @@
 import { createFrameDecoder } from '../../../src/netconf/framing/frame-decoder.js'
 import { encodeFrame } from '../../../src/netconf/framing/frame-encoder.js'
-import { createFrameReader } from '../../../src/netconf/frame-reader.js'
+import { createFramePartDecoder } from '../../../src/netconf/framing/frame-parts.js'
 import type { Framing } from '../../../src/netconf/framing/framing.js'
 import { createMessageScanner } from '../../../src/netconf/framing/message-scanner.js'
 import { createRandom, type Random, randomFor } from '../random.js'
@@ -31,8 +31,8 @@ export const framing: Target = {
         const whole = decoded(kind, [input])
         const parts = pieces(input, randomFor(input))
         same(decoded(kind, parts), whole, `${kind}: a decoder sees something else in pieces`)
-        same(read(kind, parts), whole, `${kind}: a reader sees something else than a decoder`)
-        same(read(kind, [input]), whole, `${kind}: a reader sees something else than a decoder`)
+        same(read(kind, parts), whole, `${kind}: parts are something else than whole messages`)
+        same(read(kind, [input]), whole, `${kind}: parts are something else than whole messages`)
         same(scanned(kind, parts), scanned(kind, [input]), `${kind}: a scanner sees something else in pieces`)
         for (const message of whole.messages.slice(0, 20)) {
           const bytes = Buffer.from(message, 'latin1')
@@ -74,8 +74,7 @@ function decoded(kind: Framing, parts: readonly Buffer[]): Seen {
 }
 
 function read(kind: Framing, parts: readonly Buffer[]): Seen {
-  const reader = createFrameReader()
-  reader.switchTo(kind)
+  const reader = createFramePartDecoder(kind)
   const messages: string[] = []
   let message = ''
   for (const bytes of parts) {

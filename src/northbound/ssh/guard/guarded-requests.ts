@@ -6,7 +6,7 @@ import type { OperationDecision } from '../../../access/authz/operation-rule.js'
 import { createByteQueue } from '../../../netconf/framing/byte-queue.js'
 import { type ChunksClaim, readClientHello } from '../../../netconf/framing/certain-framing.js'
 import { encodeFrame, encodePart, endOfFrame } from '../../../netconf/framing/frame-encoder.js'
-import { createFrameReader, type FramePart } from '../../../netconf/frame-reader.js'
+import { createFramePartDecoder, type FramePart } from '../../../netconf/framing/frame-parts.js'
 import { END_OF_MESSAGE, type Framing } from '../../../netconf/framing/framing.js'
 import type { RequestCache } from '../../../netconf/request-cache.js'
 import {
@@ -63,7 +63,7 @@ const PIECE = 64 * 1024
 
 export function createGuardedRequests(options: GuardedRequestsOptions): GuardedRequests {
   const { toDevice } = options
-  const reader = createFrameReader()
+  const reader = createFramePartDecoder()
   const body = createByteQueue()
   let greeting = true
   let request: RequestReader | undefined
@@ -122,7 +122,7 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   /** The same for bytes that are one request and its delimiter, while nothing else is under way. */
   const passKnownFrame = (bytes: Buffer): boolean => {
     const size = bytes.length - END_OF_MESSAGE.length
-    const isOne = !over && reader.framing() === 'end-of-message' && reader.isEmpty()
+    const isOne = !over && reader.framing() === 'end-of-message' && reader.isBetweenMessages()
     return isOne && bytes.indexOf(END_OF_MESSAGE) === size && passKnown(bytes.subarray(0, size), bytes)
   }
 
