@@ -14,6 +14,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
+import { within } from '../lib/deadline.js'
 import type {
   CallersTrace,
   DeliveryProblem,
@@ -134,15 +135,6 @@ function cutOff(agent: HttpAgent): void {
     },
   })
   agent.destroy()
-}
-
-async function within(milliseconds: number, work: Promise<void>): Promise<void> {
-  let overdue: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    overdue = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([work, late])
-  clearTimeout(overdue)
 }
 
 /** The caller's place in its own trace; what is no valid `traceparent` is none. */

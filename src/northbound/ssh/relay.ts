@@ -1,4 +1,5 @@
 import { inBackground } from '../../lib/background.js'
+import { within } from '../../lib/deadline.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
 import type { RightEnd } from '../../access/authz/right-end.js'
@@ -101,7 +102,10 @@ export async function relay(
   if (first.by === 'client') {
     leave()
     guard?.clientGone()
-    await within(lastBytesTimeout, finished(device.stream, { readable: false }))
+    await within(
+      lastBytesTimeout,
+      finished(device.stream, { readable: false }).catch(() => undefined),
+    )
     guard?.stop()
     device.close()
     return { by: 'client', ...session.bytes }
@@ -172,14 +176,4 @@ function flushed(stream: NodeJS.WritableStream): Promise<void> {
     if (stream.writable) stream.write(Buffer.alloc(0), () => resolve())
     else resolve()
   })
-}
-
-/** Settles with the work or after so many milliseconds, however the work ends. */
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([work.catch(() => undefined), timeout])
-  clearTimeout(timer)
 }
