@@ -1,7 +1,8 @@
+import { matchesGlob } from '../lib/glob.js'
 import { parseExactNetwork, plainAddress } from '../net/ip.js'
 import { networkListOf } from '../net/network-list.js'
 import { certifiedKeyType } from './certificate-algorithms.js'
-import { matchesPattern } from './pattern-list.js'
+import { patternListFits } from './pattern-list.js'
 import { isPlainKeyType, parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from './public-key.js'
 
 /** One line of an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
@@ -68,10 +69,9 @@ export function fromAllows(patterns: readonly string[], address: string, hostNam
   const fits = (pattern: string): boolean => {
     const network = parseExactNetwork(pattern)
     if (network !== undefined) return networkListOf([network])(plain)
-    return matchesPattern(pattern, plain) || (hostName !== undefined && matchesPattern(pattern, hostName))
+    return matchesGlob(pattern, plain) || (hostName !== undefined && matchesGlob(pattern, hostName))
   }
-  if (patterns.some((pattern) => pattern.startsWith('!') && fits(pattern.slice(1)))) return false
-  return patterns.some((pattern) => !pattern.startsWith('!') && fits(pattern))
+  return patternListFits(patterns, fits)
 }
 
 const NO_OPTIONS: AuthorizedKeyOptions = { certAuthority: false, restrict: false }

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import { matchesPatternList } from './pattern-list.js'
+import { matchesGlob } from '../lib/glob.js'
+import { patternListFits } from './pattern-list.js'
 import { parsePublicKeyLine, type PublicKey, publicKeyLine } from './public-key.js'
 
 /** One line of a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
@@ -73,7 +74,7 @@ export function hostWithPort(name: string, port: number): string {
 
 /** Whether the names of an entry fit a host, given as `name` or `[name]:port`. */
 export function namesHost(hosts: HostNames, host: string): boolean {
-  if (hosts.form === 'patterns') return matchesPatternList(hosts.patterns, host)
+  if (hosts.form === 'patterns') return patternListFits(hosts.patterns, (pattern) => matchesGlob(pattern, host))
   return hashOf(host, hosts.salt).equals(hosts.hash)
 }
 
