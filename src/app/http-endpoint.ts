@@ -5,8 +5,8 @@ import type { Api } from '../northbound/http/api.js'
 import { createHttpListener, type HttpListener, type HttpListenerOptions } from '../northbound/http/server/tcp.js'
 import { proxyTrust } from '../northbound/http/middleware/peer.js'
 import { readTlsMaterial, type TlsFiles, type TlsMaterial } from '../northbound/http/server/tls-material.js'
-import { watchFiles } from '../northbound/http/watch-files.js'
 import { inBackground } from '../lib/background.js'
+import { watchFiles } from '../lib/watch-files.js'
 import type { Live } from '../lib/live-value.js'
 import type { Log } from '../telemetry/log.js'
 import { keepSelfSigned, selfSignedFiles, selfSignedNames } from './self-signed.js'
@@ -20,6 +20,9 @@ export interface HttpEndpoint extends Pick<HttpListener, 'server' | 'quiet'> {
 }
 
 type HttpConfig = Pick<Config, 'endpoint' | 'dataDir'>
+
+/** A pair is replaced one file after the other. */
+const PAIR_TIMES = { settle: 300 }
 
 /** Milliseconds between looks at how long the certificate is good for. */
 const DAY = 24 * 60 * 60 * 1000
@@ -72,7 +75,8 @@ export async function createHttpEndpoint(
   /** A certificate of its own that cannot be written is told, and the one before stays. */
   const renew = (): Promise<void> =>
     renewOwn(config(), log).catch((error: unknown) => log.error({ err: error }, 'certificate of its own not renewed'))
-  let watch = watchFiles(Object.values(filesOf(config()) ?? {}), look)
+  const watchOf = (next: HttpConfig) => watchFiles(Object.values(filesOf(next) ?? {}), look, PAIR_TIMES)
+  let watch = watchOf(config())
   const daily = setInterval(() => {
     if (material !== undefined) warnOfTheEnd(material, log)
     inBackground('http', renew().then(look))
@@ -85,7 +89,7 @@ export async function createHttpEndpoint(
       proxySources = sourceList(next.endpoint.http.trustedProxies)
       listener.configure(next.endpoint.http)
       watch.close()
-      watch = watchFiles(Object.values(filesOf(next) ?? {}), look)
+      watch = watchOf(next)
       await renew()
       await lookAgain()
     },

@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config/load.js'
 import { oneAfterAnother } from '../lib/background.js'
-import { type WatchedFile, watchFile } from '../lib/watch-file.js'
+import { type WatchedFiles, watchFiles } from '../lib/watch-files.js'
 import type { Log } from '../telemetry/log.js'
 import type { Bridge } from './bridge.js'
 import { reloadConfig, type UsableConfig } from './reload-config.js'
@@ -29,7 +29,7 @@ export function createReloads(options: {
   let bridge: Bridge | undefined
   let { usersFile } = options.loaded
   let { users } = options.loaded.config
-  let watched: WatchedFile | undefined
+  let watched: WatchedFiles | undefined
   let usersMissed = false
 
   const followUsers = async (): Promise<void> => {
@@ -39,7 +39,7 @@ export function createReloads(options: {
   }
   const watchUsers = (): void => {
     watched?.close()
-    watched = usersFile && watchFile(usersFile.path, () => inTurn(followUsers))
+    watched = usersFile && watchFiles([usersFile.path], () => inTurn(followUsers))
   }
   const followConfig = async (): Promise<void> => {
     if (bridge === undefined) return

@@ -3,10 +3,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type WatchedFile, type WatchTimes, watchFile } from '../../src/lib/watch-file.js'
+import { type WatchedFiles, type WatchTimes, watchFiles } from '../../src/lib/watch-files.js'
 
 let directory = ''
-let watched: WatchedFile | undefined
+let watched: WatchedFiles | undefined
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'homeport-watch-'))
 })
@@ -16,11 +16,14 @@ afterEach(() => {
 })
 
 /** Watches a file of the directory; `change` settles at the next change that is told, and `count` is how many were. */
-function watching(name: string, times: WatchTimes = { settle: 20, stallTimeout: 200, poll: 3_600_000 }) {
+function watching(
+  names: string | readonly string[],
+  times: WatchTimes = { settle: 20, stallTimeout: 200, poll: 3_600_000 },
+) {
   const changes = new EventEmitter()
   let count = 0
-  watched = watchFile(
-    join(directory, name),
+  watched = watchFiles(
+    [names].flat().map(at),
     () => {
       count += 1
       changes.emit('change')
@@ -121,5 +124,17 @@ describe('a watched file', () => {
     mkdirSync(at('later'))
     writeFileSync(at('later/users.yaml'), '1')
     await changed
+  })
+
+  it('may be one of several, in directories of their own', async () => {
+    mkdirSync(at('keys'))
+    writeFileSync(at('cert.pem'), '1')
+    writeFileSync(at('keys/key.pem'), '1')
+    const { change } = watching(['cert.pem', 'keys/key.pem'])
+    for (const name of ['keys/key.pem', 'cert.pem']) {
+      const changed = change()
+      writeFileSync(at(name), '2')
+      await changed
+    }
   })
 })
