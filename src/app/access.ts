@@ -3,7 +3,7 @@ import { createLiveRights, type LiveRights } from '../access/authz/live-rights.j
 import { createLoginLimiter, type LoginLimiter } from '../access/authn/login-limits.js'
 import { createPasswordCheck, type PasswordCheck } from '../access/authn/password-check.js'
 import { createLoginLog } from '../northbound/login-log.js'
-import type { Access } from '../northbound/ssh/server.js'
+import type { Access } from '../northbound/ssh/client-connection.js'
 import type { Log } from '../telemetry/log.js'
 import type { ClientMetrics } from '../telemetry/metrics.js'
 import type { LiveSettings, LoginSettings } from './settings.js'

@@ -3,7 +3,7 @@ import { createJwtCheck, type JwtCheck, type JwtIssuer } from '../access/authn/j
 import { realmOfIssuer, type Realm } from '../access/authz/principal.js'
 import { createTokenService, type TokenService } from '../access/authn/token-service.js'
 import type { HttpAuthenticators } from '../northbound/http/middleware/authentication.js'
-import type { Access } from '../northbound/ssh/server.js'
+import type { Access } from '../northbound/ssh/client-connection.js'
 import type { Tokens } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import type { LiveSettings, Settings } from './settings.js'

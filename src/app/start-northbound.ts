@@ -108,17 +108,17 @@ function createEndpoint(
     bridgeNames: namesOfBridge(settings.current.config),
     sharedPorts: () => shared()?.ports ?? [],
   })
-  const endpoint = createSshEndpoint(
-    southbound.fleet,
+  const endpoint = createSshEndpoint({
+    fleet: southbound.fleet,
     access,
-    audit.auditLog,
+    auditLog: audit.auditLog,
     entryPoints,
-    settings.current.endpointLimits,
+    limits: settings.current.endpointLimits,
     log,
-    metrics.clients,
-    southbound.sources,
+    metrics: metrics.clients,
+    sources: southbound.sources,
     tracer,
-  )
+  })
   settings.onChange(
     ({ endpointLimits }) => endpointLimits,
     (next) => endpoint.configure(next),

@@ -24,6 +24,18 @@ export interface Users {
   readonly loginLog: LoginLog
 }
 
+/** How the attempts of one connection are answered. */
+export interface AuthenticationOptions {
+  readonly entryPoint: EntryPoint
+  readonly users: Users
+  readonly remoteAddress: string
+  /** Failed attempts after which the client gets no further one. */
+  readonly maxAttempts: number
+  readonly log: Log
+  /** Told when they are used up, or came in an order that nobody can follow; the connection is the caller's to close. */
+  readonly onTooMany: () => void
+}
+
 /** Somebody who has proven to be a user, and what was asked for. */
 export interface Authenticated {
   readonly login: LoginName
@@ -39,21 +51,14 @@ export interface Authenticated {
   readonly restriction: LoginRestriction
 }
 
-const methods: AuthenticationType[] = ['publickey', 'password', 'keyboard-interactive']
+const METHODS: AuthenticationType[] = ['publickey', 'password', 'keyboard-interactive']
 
 /**
  * Answers a client's authentication attempts, for as many as allowed on one connection: ncclient tries every key it finds before the password.
  * Nobody who has not been authenticated is told whether a user or a device exists.
  */
-export function authenticate(
-  connection: Connection,
-  entryPoint: EntryPoint,
-  users: Users,
-  remoteAddress: string,
-  maxAttempts: number,
-  log: Log,
-  onTooMany: () => void,
-): Promise<Authenticated> {
+export function authenticate(connection: Connection, options: AuthenticationOptions): Promise<Authenticated> {
+  const { entryPoint, users, remoteAddress, maxAttempts, log, onTooMany } = options
   return new Promise((resolve) => {
     const socket = socketOf(connection)
     let failures = 0
@@ -70,14 +75,14 @@ export function authenticate(
       // Every client may ask for the methods first (RFC 4252 §5.2): that is no failure, once.
       if (context.method === 'none' && !askedForMethods) {
         askedForMethods = true
-        return context.reject(methods)
+        return context.reject(METHODS)
       }
       const { username: loginName, method } = context
       const name = parseLoginName(loginName, entryPoint, users)
       const tried = { log, address: remoteAddress, login: loginName, method, ...(name.ok ? namesIn(name.login) : {}) }
       const fail: Attempt['fail'] = ({ reason, message }) => {
         users.loginLog.failed(tried, reason, message)
-        if (socket.writable) context.reject(methods)
+        if (socket.writable) context.reject(METHODS)
         countFailure(loginName)
       }
       const succeed: Attempt['succeed'] = (authenticated) => {
@@ -95,7 +100,7 @@ export function authenticate(
         return fail(loginRefusal('password-change'))
       const tryingPassword =
         context.method === 'password'
-          ? tryPassword(context, context.password, attempt)
+          ? tryPassword(attempt, { context, password: context.password })
           : tryPrompt(context, attempt, () => {
               forgetAbortedLogin(connection)
               const { reason, message } = loginRefusal('aborted')
@@ -181,10 +186,8 @@ function keptKey(key: PublicKeyAuthContext['key']): PublicKeyAuthContext['key'] 
 }
 
 async function tryPassword(
-  context: AuthContext & { readonly method: 'password' | 'keyboard-interactive' },
-  password: string,
   { name, remoteAddress, users, fail, succeed }: Attempt,
-  isAborted = () => false,
+  { context, password, isAborted = () => false }: TriedPassword,
 ): Promise<void> {
   const attempt = { password, address: remoteAddress, via: 'ssh' } as const
   // A malformed name is checked all the same, so that it takes as long as a wrong password.
@@ -203,6 +206,14 @@ async function tryPassword(
   succeed({ login, method: context.method, account, ended, restriction: unrestricted })
 }
 
+/** A password that a client has sent, one way or the other. */
+interface TriedPassword {
+  readonly context: AuthContext & { readonly method: 'password' | 'keyboard-interactive' }
+  readonly password: string
+  /** Whether the client has begun another attempt meanwhile. */
+  readonly isAborted?: () => boolean
+}
+
 async function tryPrompt(context: KeyboardAuthContext, attempt: Attempt, onAborted: () => void): Promise<void> {
   let aborted = false
   context.once('abort', () => {
@@ -211,5 +222,6 @@ async function tryPrompt(context: KeyboardAuthContext, attempt: Attempt, onAbort
   })
   const prompted = await promptForPassword(context)
   if (prompted.kind === 'malformed') return attempt.fail(loginRefusal('wrong-responses'))
-  if (prompted.kind === 'answered') await tryPassword(context, prompted.password, attempt, () => aborted)
+  if (prompted.kind === 'answered')
+    await tryPassword(attempt, { context, password: prompted.password, isAborted: () => aborted })
 }

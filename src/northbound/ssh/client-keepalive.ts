@@ -19,7 +19,11 @@ const TCP_ALONE = { interval: 30_000, countMax: 3 }
  * a keepalive only while they call the library. So TCP judges: its own keepalive where nothing is under way, else what it says of the bytes that were sent.
  * @param probes asks the client itself besides, where an interval is given
  */
-export function watchClient(connection: Connection, keepalive: Keepalive, probes: ClientProbes, log: Log): void {
+export function watchClient(
+  connection: Connection,
+  keepalive: Keepalive,
+  { probes, log }: { readonly probes: ClientProbes; readonly log: Log },
+): void {
   const socket = socketOf(connection)
   // A connection inside another one is lost with it.
   if (!(socket instanceof Socket)) return

@@ -20,14 +20,14 @@ export interface ListenFailure {
 /** The listeners of devices' own ports and addresses, as many as are wanted now. */
 export interface DeviceListeners {
   /** Opens those that are wanted and closes those that are not any more; gives those that could not be opened, which are tried again next time. */
-  reconcile(): Promise<readonly ListenFailure[]>
+  readonly reconcile: () => Promise<readonly ListenFailure[]>
   /** How many listen. */
-  count(): number
-  close(): void
+  readonly count: () => number
+  readonly close: () => void
 }
 
 /** How many are opened at a time. */
-const batchSize = 64
+const BATCH_SIZE = 64
 
 export function createDeviceListeners(options: {
   readonly wanted: () => readonly DeviceListener[]
@@ -56,9 +56,9 @@ export function createDeviceListeners(options: {
       if (entry === undefined) missing.push(listener)
       else entry.listener = listener
     }
-    for (let at = 0; at < missing.length && !closed; at += batchSize)
+    for (let at = 0; at < missing.length && !closed; at += BATCH_SIZE)
       await Promise.all(
-        missing.slice(at, at + batchSize).map(async (listener) => {
+        missing.slice(at, at + BATCH_SIZE).map(async (listener) => {
           const error = await begin(listener)
           if (error !== undefined) failures.push({ listener, error })
         }),

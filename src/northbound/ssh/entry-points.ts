@@ -5,25 +5,25 @@ import type { EntryPoint } from './target.js'
 
 /** Where a client comes in when it dials what, and what the bridge proves itself with there. */
 export interface EntryPoints {
-  /** The door at a local address that a client dialled, as its socket tells it. */
-  at(localAddress: string | undefined): EntryPoint
-  /** The door of the device that a jump asks for, or undefined: nothing else is ever dialled. */
-  behind(host: string, port: number): Extract<EntryPoint, { kind: 'device' }> | undefined
-  hostKeys(entryPoint: EntryPoint): ServerConfig['hostKeys']
+  /** The entry point at a local address that a client dialled, as its socket tells it. */
+  readonly at: (localAddress: string | undefined) => EntryPoint
+  /** The entry point of the device that a jump asks for, or undefined: nothing else is ever dialled. */
+  readonly behind: (host: string, port: number) => Extract<EntryPoint, { kind: 'device' }> | undefined
+  readonly hostKeys: (entryPoint: EntryPoint) => ServerConfig['hostKeys']
 }
 
 /** The host keys of the bridge. The same array for the same certificates, for as long as these are presented. */
 export interface HostKeysOfBridge {
   /** Where every device is reached. */
-  shared(): ServerConfig['hostKeys']
+  readonly shared: () => ServerConfig['hostKeys']
   /** Where one device alone is reached, with a certificate for these names where there is a CA. */
-  forNames(names: readonly string[]): ServerConfig['hostKeys']
+  readonly forNames: (names: readonly string[]) => ServerConfig['hostKeys']
 }
 
 /** Ports on which a device is asked for by way of the bridge: NETCONF's, and what `ssh -J` takes when none is named. */
-const jumpPorts: readonly number[] = [830, 22]
+const JUMP_PORTS: readonly number[] = [830, 22]
 
-const shared: EntryPoint = { kind: 'shared' }
+const SHARED: EntryPoint = { kind: 'shared' }
 
 /**
  * @param bridgeNames by which clients know the bridge itself
@@ -39,12 +39,12 @@ export function createEntryPoints(options: {
   return {
     at: (localAddress) => {
       const deviceId = localAddress === undefined ? undefined : endpoints.atAddress(plainAddress(localAddress))
-      return deviceId === undefined ? shared : { kind: 'device', deviceId, by: 'address' }
+      return deviceId === undefined ? SHARED : { kind: 'device', deviceId, by: 'address' }
     },
     behind: (host, port) => {
       const deviceId = endpoints.named(host) ?? endpoints.atAddress(plainAddress(host))
       if (deviceId === undefined) return undefined
-      const open = jumpPorts.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
+      const open = JUMP_PORTS.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
       return open ? { kind: 'device', deviceId, by: 'jump' } : undefined
     },
     hostKeys: (entryPoint) => {

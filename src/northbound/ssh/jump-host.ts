@@ -63,7 +63,7 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
       end: ({ reason, message, hint }) => {
         log.warn({ reason, deviceId: entryPoint.deviceId, hint }, `jump ended: ${message}`)
         // What goes on inside it has a moment to tell its own end.
-        setTimeout(() => inner.destroy(), farewellTimeout).unref()
+        setTimeout(() => inner.destroy(), FAREWELL_TIMEOUT).unref()
       },
     })
     inner.once('close', () => {
@@ -91,6 +91,6 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
 }
 
 /** Milliseconds that sessions inside a jump get to tell why they end. */
-const farewellTimeout = 1_500
+const FAREWELL_TIMEOUT = 1_500
 
 type JumpRefusal = Refusal<JumpRefusalReason> & { readonly toPeer?: string }

@@ -40,17 +40,17 @@ export interface Sources {
 /** Connections of clients that have not logged in yet: each source has a share of the places, and work for them is done in turns. */
 export interface Newcomers {
   /** Takes a connection in, or tells it why not, closes it and gives undefined. */
-  admit(socket: Socket): Newcomer | undefined
+  readonly admit: (socket: Socket) => Newcomer | undefined
   readonly counts: HandshakeCounts
-  configure(limits: NewcomerLimits): void
+  readonly configure: (limits: NewcomerLimits) => void
 }
 
 export interface Newcomer {
   /** From here on what the client sends is worked on when it is its turn, until it has logged in. */
-  govern(connection: Connection): void
+  readonly govern: (connection: Connection) => void
   /** An attempt to log in failed. */
-  failed(): void
-  loggedIn(): void
+  readonly failed: () => void
+  readonly loggedIn: () => void
 }
 
 /** Lines of one reason: of a source, and of all. */

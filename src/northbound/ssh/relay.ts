@@ -27,7 +27,7 @@ export interface RelayEnd {
 }
 
 /** What the client is told, on standard error, when its session ends otherwise than by the device or by itself. */
-export interface RelayWords {
+export interface RelayMessages {
   readonly linkEnded: (end: LinkEnd) => string
   readonly killed: (by: string) => string
   readonly violated: (violation: ProtocolViolation) => string
@@ -35,28 +35,31 @@ export interface RelayWords {
 }
 
 /** Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still let pass. */
-const lastBytesTimeout = 5_000
+const LAST_BYTES_TIMEOUT = 5_000
 
 /** Milliseconds that a client gets to take why its session was ended. */
-const lastWordsTimeout = 1_000
+const LAST_MESSAGE_TIMEOUT = 1_000
+
+export interface RelayOptions {
+  readonly client: ServerChannel
+  readonly device: DeviceChannel
+  /** Counts the bytes, and tells when an operator kills it, or its client has lost the right to it. */
+  readonly session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> }
+  /** Sees every byte that the client sends and is sent. */
+  readonly audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>
+  /** Settles when the client closed its channel or its connection was lost. */
+  readonly clientGone: Promise<void>
+  readonly messages: RelayMessages
+  /** What the bytes pass through where rules on operations apply. */
+  readonly startGuard?: StartGuard | undefined
+}
 
 /**
  * Carries bytes between a client's channel and a device's, untouched, until either side closes:
  * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
- * @param session counts the bytes, and tells when an operator kills it, or its client has lost the right to it
- * @param audit sees every byte that the client sends and is sent
- * @param clientGone settles when the client closed its channel or its connection was lost
- * @param startGuard what the bytes pass through where rules on operations apply
  */
-export async function relay(
-  client: ServerChannel,
-  device: DeviceChannel,
-  session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> },
-  audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>,
-  clientGone: Promise<void>,
-  words: RelayWords,
-  startGuard?: StartGuard,
-): Promise<RelayEnd> {
+export async function relay(options: RelayOptions): Promise<RelayEnd> {
+  const { client, device, session, audit, clientGone, messages, startGuard } = options
   const toDevice = sinkInto(device.stream, () => void device.stream.end())
   // The end is the client's to hear of when standard error has ended, too.
   const toClient = sinkInto(client, () => undefined)
@@ -103,7 +106,7 @@ export async function relay(
     leave()
     guard?.clientGone()
     await within(
-      lastBytesTimeout,
+      LAST_BYTES_TIMEOUT,
       finished(device.stream, { readable: false }).catch(() => undefined),
     )
     guard?.stop()
@@ -118,14 +121,14 @@ export async function relay(
       stopReplies()
       guard?.fromDevice.end()
       // What it let pass and says itself is for the client, if it takes it.
-      await within(lastBytesTimeout, Promise.race([allFlushed(client), clientGone]))
+      await within(LAST_BYTES_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     }
     leave()
     // At once: what somebody without the right has sent goes no further.
     if (first.by === 'rights') device.close()
-    client.stderr.write(lastWords(first, words))
+    client.stderr.write(lastMessage(first, messages))
     // A client that reads nothing does not hold up its end.
-    await within(lastWordsTimeout, Promise.race([allFlushed(client), clientGone]))
+    await within(LAST_MESSAGE_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     if (first.by === 'guard') device.close()
     sendExit(client, { status: 1 })
     sendEof(client)
@@ -137,7 +140,7 @@ export async function relay(
   await Promise.race([allFlushed(client), clientGone])
   const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
-    client.stderr.write(words.linkEnded(lost))
+    client.stderr.write(messages.linkEnded(lost))
     await Promise.race([allFlushed(client), clientGone])
     sendExit(client, { status: 1 })
   } else if (first.exit !== undefined) sendExit(client, first.exit)
@@ -156,9 +159,9 @@ type Cut =
   | { readonly by: 'guard'; readonly violation: ProtocolViolation }
   | { readonly by: 'rights'; readonly why: RightEnd }
 
-function lastWords(cut: Cut, words: RelayWords): string {
-  if (cut.by === 'operator') return words.killed(cut.killedBy)
-  return cut.by === 'guard' ? words.violated(cut.violation) : words.rightEnded(cut.why)
+function lastMessage(cut: Cut, messages: RelayMessages): string {
+  if (cut.by === 'operator') return messages.killed(cut.killedBy)
+  return cut.by === 'guard' ? messages.violated(cut.violation) : messages.rightEnded(cut.why)
 }
 
 /** Settles once everything that a stream will ever give was read. */

@@ -2,18 +2,19 @@ import { clientRefusal } from '../../fleet/refusals/clients.js'
 import { createFairShare, USER_SHARES } from '../../net/fair-share.js'
 
 export interface SeatLimits {
+  /** Connections of clients that have logged in: of all, and of one user. */
   readonly maxConnections: number
-  /** Of one user; nine tenths of all for one alone, where not given. */
+  /** Nine tenths of all for one alone, where not given. */
   readonly maxConnectionsPerUser?: number
 }
 
 /** Connections of clients that have logged in: how many there may be, and how many of one user. */
 export interface Seats {
   /** Whether nobody may have one more. */
-  full(): boolean
+  readonly full: () => boolean
   /** @returns why the user may have no more, or undefined: then it has one until `give` */
-  take(user: string): ReturnType<typeof noSeat> | undefined
-  give(user: string): void
+  readonly take: (user: string) => ReturnType<typeof noSeat> | undefined
+  readonly give: (user: string) => void
 }
 
 export function createSeats(limits: () => SeatLimits): Seats {

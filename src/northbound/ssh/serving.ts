@@ -1,9 +1,9 @@
 /** How many sessions of clients are being served, until their clients have heard all that is said to them. */
 export interface Serving {
   /** One begins; returns what tells that it is over. */
-  begin(): () => void
+  readonly begin: () => () => void
   /** Settles once there is none. */
-  none(): Promise<void>
+  readonly none: () => Promise<void>
 }
 
 export function createServing(): Serving {

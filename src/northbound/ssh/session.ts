@@ -3,12 +3,13 @@ import type { Connection, ServerChannel, Session } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { RightEnd } from '../../access/authz/right-end.js'
 import type { AuditLog } from '../../audit/audit-log.js'
-import type { Fleet } from '../../fleet/fleet.js'
-import type { ChannelPurpose, ChannelRequest } from '../../fleet/link.js'
+import type { SessionAudit } from '../../audit/session-audit.js'
+import type { Fleet, SessionOpening } from '../../fleet/fleet.js'
+import type { ChannelPurpose, ChannelRequest, DeviceChannel } from '../../fleet/link.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessions.js'
-import { STOPPING_BRIDGE } from '../../fleet/session-register.js'
+import { type SessionHandle, STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
@@ -23,7 +24,7 @@ import type { Authenticated } from './authentication.js'
 import { keyForNetconf, channelNotAllowed, replacementCharacter, unknownSubsystem } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
-import { relay, type RelayWords } from './relay.js'
+import { relay, type RelayEnd, type RelayMessages } from './relay.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { StartGuard } from './guard/request-guard.js'
 import { type GuardContext, guardOf } from './guard/session-guard.js'
@@ -55,7 +56,7 @@ export interface SessionContext {
 }
 
 /** The exit status of a session that the bridge itself refuses. */
-const refusedStatus = 1
+const REFUSED_STATUS = 1
 
 /** A client's channel with its request, whose answer is held until the device has answered. */
 interface Asked {
@@ -72,8 +73,7 @@ interface Asked {
  * `done` is called once, when the client's channel is closed.
  */
 export function serveSession(
-  connection: Connection,
-  session: Session,
+  { connection, session }: { readonly connection: Connection; readonly session: Session },
   context: SessionContext,
   done: () => void,
 ): void {
@@ -155,35 +155,20 @@ function closeOf(session: Session, connection: Connection): Promise<void> {
   return new Promise((resolve) => onFirstClose([session, connection], resolve))
 }
 
-async function runSession(asked: Asked, { use, roles, guard }: Allowed, context: SessionContext): Promise<void> {
-  const { held, request, sessionEnvironment, clientGone, span } = asked
-  const { fleet, deviceId, client, method, auditLog, refusalLines, log } = context
-  const cancel = new AbortController()
-  inBackground(
-    'session',
-    clientGone.then(() => cancel.abort()),
-  )
-  // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
-  const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
-  span?.rename(`${use.kind} session`)
-  const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
-  const opening = await traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
+/** Opens the channel on the device's link that the client asked for, relays between the two, and tells how it ended. */
+async function runSession(asked: Asked, allowed: Allowed, context: SessionContext): Promise<void> {
+  const { held, request, span } = asked
+  const opening = await openOnDevice(asked, allowed, context)
   if (!opening.ok) {
     // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
-    if (opening.refusal.reason === 'refused-by-device') {
-      const { reason, message } = opening.refusal
-      refusalLines(log, { what: 'session refused', user: client.user, reason, message })
-      auditLog.refused({ ...client, deviceId, method, ...auditedRequest(request) }, reason)
-      held.channel.resume()
-      endRefused(span, opening.refusal)
-      return held.refuse()
-    }
+    if (opening.refusal.reason === 'refused-by-device') return passOnRefusal(asked, opening.refusal, context)
     return rejectSession(asked, opening.refusal, context)
   }
   const { channel, session } = opening
-  const shown = { sessionId: session.id, channel: use.kind, request: describeRequest(request) }
-  const audited = auditLog.session(
-    { ...client, deviceId, ...shown, ...auditedRequest(request), roles, method },
+  const shown = { sessionId: session.id, channel: allowed.use.kind, request: describeRequest(request) }
+  const { client, deviceId, method, log } = context
+  const audited = context.auditLog.session(
+    { ...client, deviceId, ...shown, ...auditedRequest(request), roles: allowed.roles, method },
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
   if (!audited.ok) {
@@ -199,19 +184,43 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
   const began = Date.now()
   held.confirm()
   log.info(shown, 'session opened')
-  channel.stream.on('error', (error: Error) => log.debug({ err: error }, 'device channel failed'))
+  const end = await relayUntilEnd(asked, { ...allowed, channel, session, audit }, context)
+  audit.end(end.by)
+  endTrace(span, shown, end)
+  logEnd(log, { ...shown, began }, end)
+}
+
+async function openOnDevice(
+  { request, sessionEnvironment, clientGone, span }: Asked,
+  { use }: Allowed,
+  { fleet, deviceId, client }: SessionContext,
+): Promise<SessionOpening> {
+  const cancel = new AbortController()
+  inBackground(
+    'session',
+    clientGone.then(() => cancel.abort()),
+  )
+  // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
+  const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
+  span?.rename(`${use.kind} session`)
+  const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
+  return traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
+}
+
+/** A session whose channel on the device is open. */
+interface Opened extends Allowed {
+  readonly channel: DeviceChannel
+  readonly session: SessionHandle
+  readonly audit: SessionAudit
+}
+
+/** Relays until either side closes, somebody kills the session, or its client loses the right to it. */
+function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): Promise<RelayEnd> {
+  const { held, request, sessionEnvironment, clientGone } = asked
+  const { channel, session, audit, use, guard } = opened
+  channel.stream.on('error', (error: Error) => context.log.debug({ err: error }, 'device channel failed'))
   if (use.kind !== 'netconf' || request.terminal !== undefined) sessionEnvironment.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
-  const words: RelayWords = {
-    linkEnded: ({ message }) =>
-      `homeport: the link to ${JSON.stringify(deviceId)} ended: ${message}${lineEnd(request)}`,
-    killed: (by) =>
-      by === STOPPING_BRIDGE
-        ? `homeport: session ended: the bridge is stopping${lineEnd(request)}`
-        : `homeport: session killed by ${by}${lineEnd(request)}`,
-    rightEnded: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
-    violated: ({ message, hint }) => `homeport: session ended: ${message}; ${hint}${lineEnd(request)}`,
-  }
   let endRight: (why: RightEnd) => void = () => undefined
   const rightEnded = new Promise<RightEnd>((resolve) => {
     endRight = resolve
@@ -221,31 +230,61 @@ async function runSession(asked: Asked, { use, roles, guard }: Allowed, context:
     until: context.until,
     end: endRight,
   })
-  const end = await relay(held.channel, channel, { ...session, rightEnded }, audit, clientGone, words, guard).finally(
-    release,
-  )
-  audit.end(end.by)
+  return relay({
+    client: held.channel,
+    device: channel,
+    session: { ...session, rightEnded },
+    audit,
+    clientGone,
+    messages: messagesTo(request, context.deviceId),
+    startGuard: guard,
+  }).finally(release)
+}
+
+/** What a client is told at the end of a session that neither it nor its device has ended. */
+function messagesTo(request: ChannelRequest, deviceId: string): RelayMessages {
+  const line = (text: string): string => `homeport: ${text}${lineEnd(request)}`
+  return {
+    linkEnded: ({ message }) => line(`the link to ${JSON.stringify(deviceId)} ended: ${message}`),
+    killed: (by) => line(by === STOPPING_BRIDGE ? 'session ended: the bridge is stopping' : `session killed by ${by}`),
+    rightEnded: ({ message, hint }) => line(`session ended: ${message}; ${hint}`),
+    violated: ({ message, hint }) => line(`session ended: ${message}; ${hint}`),
+  }
+}
+
+/** How a session is named in log and trace. */
+interface ShownSession {
+  readonly sessionId: string
+  readonly channel: ChannelUse['kind']
+}
+
+function endTrace(span: Span | undefined, { sessionId, channel }: ShownSession, end: RelayEnd): void {
   span?.set({
-    'homeport.session.id': session.id,
-    'homeport.session.channel': use.kind,
+    'homeport.session.id': sessionId,
+    'homeport.session.channel': channel,
     'homeport.session.ended_by': end.by,
   })
   if (end.by === 'link' || end.by === 'guard') span?.fail(end.violation?.reason ?? end.linkEnd?.reason ?? end.by)
   span?.end()
-  if (end.why !== undefined)
-    log.warn({ reason: end.why.reason, hint: end.why.hint }, `session ended: ${end.why.message}`)
-  if (end.violation !== undefined)
-    log.warn({ reason: end.violation.reason, hint: end.violation.hint }, `session ended: ${end.violation.message}`)
+}
+
+function logEnd(
+  log: Log,
+  { sessionId, channel, began }: ShownSession & { readonly began: number },
+  { by, why, violation, killedBy, exit, linkEnd, fromClient, fromDevice }: RelayEnd,
+): void {
+  for (const ending of [why, violation])
+    if (ending !== undefined) log.warn({ reason: ending.reason, hint: ending.hint }, `session ended: ${ending.message}`)
   log.info(
     {
-      sessionId: session.id,
-      channel: use.kind,
-      endedBy: end.by,
-      ...(end.killedBy === undefined ? {} : { killedBy: end.killedBy }),
-      ...(end.exit === undefined ? {} : { exit: end.exit }),
-      ...(end.linkEnd === undefined ? {} : { linkEnd: end.linkEnd.reason }),
-      bytesFromClient: end.fromClient,
-      bytesFromDevice: end.fromDevice,
+      sessionId,
+      channel,
+      endedBy: by,
+      ...(killedBy === undefined ? {} : { killedBy }),
+      ...(exit === undefined ? {} : { exit }),
+      ...(linkEnd === undefined ? {} : { linkEnd: linkEnd.reason }),
+      bytesFromClient: fromClient,
+      bytesFromDevice: fromDevice,
       durationSeconds: (Date.now() - began) / 1000,
     },
     'session closed',
@@ -285,6 +324,20 @@ function lineEnd({ terminal }: ChannelRequest): string {
   return terminal === undefined ? '\n' : '\r\n'
 }
 
+/** Refuses to a client what its device has refused, in the way that the device did. */
+function passOnRefusal(
+  { held, request, span }: Asked,
+  refusal: Pick<SessionRefusal, 'reason' | 'message'>,
+  { deviceId, client, method, auditLog, refusalLines, log }: SessionContext,
+): void {
+  const { reason, message } = refusal
+  refusalLines(log, { what: 'session refused', user: client.user, reason, message })
+  auditLog.refused({ ...client, deviceId, method, ...auditedRequest(request) }, reason)
+  held.channel.resume()
+  endRefused(span, refusal)
+  held.refuse()
+}
+
 /** Tells a client why it gets no session: one line on standard error and an exit status. */
 async function rejectSession(
   { held, request, clientGone, span }: Asked,
@@ -301,7 +354,7 @@ async function rejectSession(
     channel.stderr.write(`homeport: ${refusal.message}; ${refusal.hint}${lineEnd(request)}`, () => resolve())
   })
   await Promise.race([told, clientGone])
-  sendExit(channel, { status: refusedStatus })
+  sendExit(channel, { status: REFUSED_STATUS })
   sendEof(channel)
   channel.close()
 }

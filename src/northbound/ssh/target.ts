@@ -10,12 +10,12 @@ export type EntryPoint =
       readonly by: 'port' | 'address' | 'jump'
     }
 
-/** What a client asked for: by the door that it came in, or by its login name. */
+/** What a client asked for: by the entry point that it came in by, or by its login name. */
 export type Target =
   | { readonly kind: 'device'; readonly deviceId: string }
-  /** A plain login name at the shared door: only to jump on from here. */
+  /** A plain login name at the shared entry point: only to jump on from here. */
   | { readonly kind: 'none' }
-  /** The door is one device's, the login name says another. */
+  /** The entry point is one device's, the login name says another. */
   | {
       readonly kind: 'contradiction'
       readonly entryPoint: Extract<EntryPoint, { kind: 'device' }>

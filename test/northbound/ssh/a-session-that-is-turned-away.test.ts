@@ -20,7 +20,7 @@ async function connectedTo(context: SessionContext): Promise<ssh2.Client> {
   server.on('connection', (connection) => {
     connection.on('error', () => undefined)
     connection.on('authentication', (attempt) => attempt.accept())
-    connection.on('session', (accept) => serveSession(connection, accept(), context, () => undefined))
+    connection.on('session', (accept) => serveSession({ connection, session: accept() }, context, () => undefined))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

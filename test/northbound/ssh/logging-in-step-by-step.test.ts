@@ -32,10 +32,9 @@ async function login({
   const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
   server.on('connection', (connection) => {
     connection.on('error', () => undefined)
-    void authenticate(
-      connection,
-      { kind: 'shared' },
-      {
+    void authenticate(connection, {
+      entryPoint: { kind: 'shared' },
+      users: {
         find: (name) => (name === 'ops' ? ops : undefined),
         certificates: () => ({ trustedCas: [], revocations: nothingRevoked }),
         loginLog: {
@@ -48,11 +47,11 @@ async function login({
           return decide(attempt)
         },
       },
-      '192.0.2.1',
+      remoteAddress: '192.0.2.1',
       maxAttempts,
       log,
-      () => connection.end(),
-    ).then((who) => authenticated.push(who))
+      onTooMany: () => connection.end(),
+    }).then((who) => authenticated.push(who))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

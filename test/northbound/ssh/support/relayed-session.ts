@@ -75,20 +75,20 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     device: await sessions,
     deviceSocket: sockets.device,
     link,
-    end: relay(
-      server,
-      opened.channel,
-      { ...session, rightEnded: new Promise((resolve) => void (endRight = resolve)) },
-      unrecorded,
-      gone,
-      {
+    end: relay({
+      client: server,
+      device: opened.channel,
+      session: { ...session, rightEnded: new Promise((resolve) => void (endRight = resolve)) },
+      audit: notAudited,
+      clientGone: gone,
+      messages: {
         linkEnded: ({ message }) => `the link ended: ${message}\n`,
         killed: (by) => `killed by ${by}\n`,
         rightEnded: ({ reason }) => `right ended: ${reason}\n`,
         violated: ({ reason }) => `breached: ${reason}\n`,
       },
-      guard,
-    ),
+      startGuard: guard,
+    }),
     endRight: (why) => endRight(why),
     kill: (by) => void register.kill(session.id, by),
     stop: () => {
@@ -98,7 +98,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
   }
 }
 
-const unrecorded = { fromClient: () => undefined, fromDevice: () => undefined }
+const notAudited = { fromClient: () => undefined, fromDevice: () => undefined }
 
 const hostKey = generatePrivateKey('ed25519', 'device')
 
