@@ -9,10 +9,10 @@ const lowestEvery = 8
 /** Those who wait, by rank, and in each rank one from each source in turn. */
 export interface FairQueue<T> {
   readonly size: number
-  add(waiter: T, rank: Rank, network: string): void
-  delete(waiter: T, rank: Rank, network: string): void
+  readonly add: (waiter: T, rank: Rank, network: string) => void
+  readonly delete: (waiter: T, rank: Rank, network: string) => void
   /** Takes the next one whose source may have one more. */
-  next(mayHaveMore: (network: string) => boolean): T | undefined
+  readonly next: (mayHaveMore: (network: string) => boolean) => T | undefined
 }
 
 export function createFairQueue<T>(): FairQueue<T> {

@@ -22,10 +22,10 @@ export interface PenaltyRules {
 /** Which sources are kept out for a while. Penalties add up; they are over by themselves. */
 export interface Penalties {
   /** Milliseconds that connections from there are still refused; 0 where they are not. */
-  left(network: string): number
+  readonly left: (network: string) => number
   /** @returns milliseconds that the source is kept out from now on, where it was not kept out before */
-  punish(network: string, offence: Offence): number | undefined
-  configure(rules: PenaltyRules): void
+  readonly punish: (network: string, offence: Offence) => number | undefined
+  readonly configure: (rules: PenaltyRules) => void
 }
 
 interface Penalty {

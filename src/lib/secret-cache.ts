@@ -3,10 +3,10 @@ import { createHmac, randomBytes } from 'node:crypto'
 /** Remembers something under secret words, such as a name and a password, without keeping the words. */
 export interface SecretCache<T> {
   /** What was remembered under these words, unless its time is over. */
-  recall(words: readonly string[]): T | undefined
+  readonly recall: (words: readonly string[]) => T | undefined
   /** @param lifetime milliseconds; 0 remembers nothing */
-  remember(words: readonly string[], value: T, lifetime: number): void
-  forget(words: readonly string[]): void
+  readonly remember: (words: readonly string[], value: T, lifetime: number) => void
+  readonly forget: (words: readonly string[]) => void
 }
 
 /**

@@ -1,9 +1,9 @@
 /** Measures from now on. */
 export interface Stopwatch {
   /** Time so far, without that of what it was paused for. */
-  seconds(): number
+  readonly seconds: () => number
   /** Does something that does not count. */
-  paused<T>(work: () => Promise<T>): Promise<T>
+  readonly paused: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 export function stopwatch(now = () => performance.now()): Stopwatch {

@@ -8,11 +8,11 @@ export interface FairShare {
    * Whether a source may take one more: never more than twice what is free, and all sources of the network around it never more than
    * four times that, so that there is always something left for another one.
    */
-  mayHaveMore(network: string): boolean
+  readonly mayHaveMore: (network: string) => boolean
   /** How many a source has. */
-  holds(network: string): number
-  take(network: string): void
-  give(network: string): void
+  readonly holds: (network: string) => number
+  readonly take: (network: string) => void
+  readonly give: (network: string) => void
 }
 
 /** How many times what is free one source may hold: alone it gets two thirds of everything, two of them two fifths each, and so on. */

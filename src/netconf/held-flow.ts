@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 /** What comes on a channel, held back for as long as one of those who read it has no room. */
 export interface HeldFlow {
   /** Holds it until the function that this gives is called, however often. */
-  hold(): () => void
+  readonly hold: () => () => void
 }
 
 /**

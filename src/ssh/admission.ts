@@ -17,13 +17,13 @@ export interface AdmissionLimits {
 /** A connection whose peer has not proven yet who it is: on its way to becoming a device's link, or a client's session. */
 export interface Call {
   /** Waits for its handshake to begin. */
-  queue(rank: Rank, gone: AbortSignal): Promise<'begun' | 'timeout' | 'gone'>
+  readonly queue: (rank: Rank, gone: AbortSignal) => Promise<'begun' | 'timeout' | 'gone'>
   /** Does a piece of work of its handshake, once it is its turn. */
-  work(piece: () => void): void
+  readonly work: (piece: () => void) => void
   /** Waits for something that costs the bridge nothing, such as an operator. */
-  suspended<T>(waiting: () => Promise<T>): Promise<T>
+  readonly suspended: <T>(waiting: () => Promise<T>) => Promise<T>
   /** It has proven who it is, or is gone. */
-  leave(): void
+  readonly leave: () => void
 }
 
 export type Entry =
@@ -45,9 +45,9 @@ export interface Admission {
    * @param familiar somebody from there has proven before who it is; those that are not leave a quarter of the room to those that are
    * @param giveWay closes the connection: it has sent nothing for a while, and others have no room
    */
-  enter(network: string, familiar: boolean, giveWay?: () => void): Entry
+  readonly enter: (network: string, familiar: boolean, giveWay?: () => void) => Entry
   readonly counts: HandshakeCounts
-  configure(limits: AdmissionLimits): void
+  readonly configure: (limits: AdmissionLimits) => void
 }
 
 /** Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is shorter. */

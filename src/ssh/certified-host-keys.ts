@@ -6,7 +6,7 @@ import { type HostKey, type KeyPairProblem, serverHostKeys } from './ssh2/keys.j
 /** Host keys with certificates for whatever names they are presented under. */
 export interface CertifiedHostKeys {
   /** The host keys of an ssh2 Server, certified for these names; the same array until it is time for new certificates. */
-  forNames(names: readonly string[]): ServerConfig['hostKeys']
+  readonly forNames: (names: readonly string[]) => ServerConfig['hostKeys']
 }
 
 export type CertifiedHostKeysMade =

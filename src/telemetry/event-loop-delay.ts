@@ -9,8 +9,8 @@ export interface EventLoopDelay {
 
 export interface EventLoopDelayMeter {
   /** Of the time since it was read last. */
-  read(): EventLoopDelay
-  stop(): void
+  readonly read: () => EventLoopDelay
+  readonly stop: () => void
 }
 
 /** Milliseconds between two looks at the clock. */

@@ -7,39 +7,39 @@ type Via = 'ssh' | 'http'
 
 /** What happens in the fleet. A reason is one of the stable words that the log has as well. */
 export interface FleetMetrics {
-  linkAttached(): void
-  linkEnded(reason: string): void
-  callRefused(reason: string): void
-  identityContested(): void
-  channelLost(step: 'open' | 'close'): void
-  sessionOpened(via: Via, channel: string): void
-  sessionClosed(via: Via, seconds: number): void
-  sessionRefused(reason: string): void
+  readonly linkAttached: () => void
+  readonly linkEnded: (reason: string) => void
+  readonly callRefused: (reason: string) => void
+  readonly identityContested: () => void
+  readonly channelLost: (step: 'open' | 'close') => void
+  readonly sessionOpened: (via: Via, channel: string) => void
+  readonly sessionClosed: (via: Via, seconds: number) => void
+  readonly sessionRefused: (reason: string) => void
 }
 
 /** What happens to call-home connections. */
 export interface CallHomeMetrics {
-  connected(): void
+  readonly connected: () => void
   /** Waited for its handshake to begin. */
-  handshakeQueued(seconds: number): void
+  readonly handshakeQueued: (seconds: number) => void
   /** Without the time that a pending device waited for an operator. */
-  handshakeEnded(outcome: 'attached' | 'refused', seconds: number): void
+  readonly handshakeEnded: (outcome: 'attached' | 'refused', seconds: number) => void
   /** A device, or a network that one called from, counts no longer as attached before. */
   readonly familiarForgotten: () => void
 }
 
 /** What happens to clients, whichever way they come. */
 export interface ClientMetrics {
-  loggedIn(method: string): void
-  loginFailed(method: string, reason: string): void
+  readonly loggedIn: (method: string) => void
+  readonly loginFailed: (method: string, reason: string) => void
   /** A connection was refused or closed before anybody had logged in on it. */
-  connectionRefused(reason: string): void
+  readonly connectionRefused: (reason: string) => void
   /** A source counts no longer as one from where somebody logged in. */
   readonly familiarForgotten: () => void
   /** A source is kept out for a while, for this offence. */
-  sourcePenalised(offence: string): void
+  readonly sourcePenalised: (offence: string) => void
   /** Refused before the fleet was asked, which tells of its own refusals. */
-  sessionRefused(reason: string): void
+  readonly sessionRefused: (reason: string) => void
   /** A rule forbade an operation. */
   readonly operationDenied: () => void
   /** Large XML or JSON was not read, or not made. */
@@ -50,7 +50,7 @@ export interface ClientMetrics {
 
 /** What happens to single operations. */
 export interface OperationMetrics {
-  rpcEnded(via: Via, outcome: string, seconds: number): void
+  readonly rpcEnded: (via: Via, outcome: string, seconds: number) => void
   /** So many RPCs have one line of a sum in the audit instead of a line each. */
   readonly rpcsSummed: (rpcs: number) => void
 }
@@ -63,7 +63,7 @@ export interface TraceMetrics {
 /** What happens to the event loop. */
 export interface EventLoopMetrics {
   /** It came to nothing else for a while; `work` is what it was for. */
-  stalled(work: string, seconds: number): void
+  readonly stalled: (work: string, seconds: number) => void
 }
 
 /** Faults of the bridge itself. */
@@ -106,8 +106,8 @@ export interface Metrics {
   readonly eventLoop: EventLoopMetrics
   readonly faults: FaultMetrics
   /** All metrics in Prometheus' text format. */
-  exposition(): Promise<Exposition>
-  stop(): void
+  readonly exposition: () => Promise<Exposition>
+  readonly stop: () => void
 }
 
 export interface MetricsOptions {

@@ -16,13 +16,13 @@ export interface Span {
   /** Whether anybody will see it; one that was not sampled has children that nobody will see either. */
   readonly recorded: boolean
   /** Begins a piece of work that belongs to this one. */
-  child(name: string, options: SpanOptions): Span
-  rename(name: string): void
-  set(attributes: SpanAttributes): void
+  readonly child: (name: string, options: SpanOptions) => Span
+  readonly rename: (name: string) => void
+  readonly set: (attributes: SpanAttributes) => void
   /** It went wrong; the word says how, as a reason or an error-tag does. */
-  fail(word: string): void
+  readonly fail: (word: string) => void
   /** Milliseconds since 1970; now, when not given. */
-  end(at?: number): void
+  readonly end: (at?: number) => void
 }
 
 /** The trace of somebody who calls, as W3C Trace Context hands it on. */
@@ -33,7 +33,7 @@ export interface CallersTrace {
 
 /** Begins traces, or goes on with those of callers. Where there is none, traces are switched off. */
 export interface Tracer {
-  start(name: string, options: SpanOptions, caller?: CallersTrace): Span
+  readonly start: (name: string, options: SpanOptions, caller?: CallersTrace) => Span
 }
 
 /** The tracer of this moment: a reload may switch traces on and off. */
@@ -62,8 +62,8 @@ export interface DeliveryProblem {
 
 export interface TraceObserver {
   /** Told when delivery begins to fail, and with undefined when it works again. */
-  onState(problem: DeliveryProblem | undefined): void
-  onDropped(reason: 'queue-full' | 'not-delivered', spans: number): void
+  readonly onState: (problem: DeliveryProblem | undefined) => void
+  readonly onDropped: (reason: 'queue-full' | 'not-delivered', spans: number) => void
 }
 
 /** A tracer whose spans are delivered. */

@@ -2,20 +2,20 @@ import type { KnownDevice } from './known-device.js'
 
 /** All that can prove devices, found by what a call brings along: among ten thousand nobody is searched for one by one. */
 export interface KnownDevices {
-  byId(id: string): KnownDevice | undefined
+  readonly byId: (id: string) => KnownDevice | undefined
   /** Whose id or alias this is, in whichever case. */
-  byName(name: string): readonly KnownDevice[]
+  readonly byName: (name: string) => readonly KnownDevice[]
   /** Who is bound to this host key, by its blob. */
-  byPin(blob: Buffer): readonly KnownDevice[]
-  bySecret(secret: string): readonly KnownDevice[]
+  readonly byPin: (blob: Buffer) => readonly KnownDevice[]
+  readonly bySecret: (secret: string) => readonly KnownDevice[]
   /** The types of all host keys that anybody is bound to. */
-  pinTypes(): readonly string[]
-  all(): Iterable<KnownDevice>
+  readonly pinTypes: () => readonly string[]
+  readonly all: () => Iterable<KnownDevice>
 }
 
 export interface MutableKnownDevices extends KnownDevices {
-  set(device: KnownDevice): void
-  delete(id: string): void
+  readonly set: (device: KnownDevice) => void
+  readonly delete: (id: string) => void
 }
 
 /** The names that a device's certificate may carry, as OpenSSH compares them. */

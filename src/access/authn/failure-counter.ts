@@ -3,11 +3,11 @@ import { RateLimiterMemory } from 'rate-limiter-flexible'
 /** Counts failures under keys, each for a window from its first one, and blocks a key that reaches its number. */
 export interface FailureCounter {
   /** Counts one more. */
-  count(key: string): Promise<Count>
+  readonly count: (key: string) => Promise<Count>
   /** How a key stands. */
-  look(key: string): Promise<Count>
-  forget(key: string): Promise<void>
-  configure(bounds: FailureBounds): void
+  readonly look: (key: string) => Promise<Count>
+  readonly forget: (key: string) => Promise<void>
+  readonly configure: (bounds: FailureBounds) => void
 }
 
 export interface Count {

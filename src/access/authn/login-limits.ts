@@ -68,7 +68,7 @@ export interface LoginLimiter {
   readonly succeeded: (user: string, address: string) => Promise<void>
   /** Milliseconds until one more failure of this pair, which is not counted, should be answered. */
   readonly slowDown: (user: string, address: string) => Promise<number>
-  configure(limits: LoginLimits): void
+  readonly configure: (limits: LoginLimits) => void
 }
 
 /** Doublings of the first delay. */

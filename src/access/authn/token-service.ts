@@ -10,9 +10,9 @@ import {
 
 /** Where tokens are kept. What it cannot do it answers with a problem, or throws where a read fails. */
 export interface TokenShelf {
-  get(id: string): Promise<ApiToken | undefined>
-  list(): Promise<readonly ApiToken[]>
-  update(id: string, change: (current: ApiToken | undefined) => ApiToken | undefined): Promise<Shelved>
+  readonly get: (id: string) => Promise<ApiToken | undefined>
+  readonly list: () => Promise<readonly ApiToken[]>
+  readonly update: (id: string, change: (current: ApiToken | undefined) => ApiToken | undefined) => Promise<Shelved>
 }
 
 export type Shelved =
@@ -39,19 +39,19 @@ export type TokenRevoked =
 
 /** The tokens of the HTTP API. */
 export interface TokenService {
-  create(wanted: WantedToken): Promise<TokenCreated>
+  readonly create: (wanted: WantedToken) => Promise<TokenCreated>
   /** By its id, good or not. */
-  get(id: string): Promise<ApiToken | undefined>
+  readonly get: (id: string) => Promise<ApiToken | undefined>
   /** The oldest first, with those that are not good any more. */
-  list(): Promise<readonly ApiToken[]>
+  readonly list: () => Promise<readonly ApiToken[]>
   /** From now on it is refused; one that is revoked already stays as it is. */
-  revoke(id: string, by: string): Promise<TokenRevoked>
+  readonly revoke: (id: string, by: string) => Promise<TokenRevoked>
   /** Why a token that was good is not so any more; from memory, so that it may be asked at every step. */
-  faultOf(token: Pick<ApiToken, 'id' | 'expiresAt'>): TokenFault | undefined
+  readonly faultOf: (token: Pick<ApiToken, 'id' | 'expiresAt'>) => TokenFault | undefined
   /** Why the token of this id is not good; undefined where it is. */
-  standing(id: string): Promise<TokenFault | undefined>
+  readonly standing: (id: string) => Promise<TokenFault | undefined>
   /** Whether what a bearer shows is good. */
-  check(text: string): Promise<TokenChecked>
+  readonly check: (text: string) => Promise<TokenChecked>
 }
 
 export interface TokenServiceOptions {

@@ -18,11 +18,11 @@ export interface LiveThing {
  */
 export interface LiveRights {
   /** Watches a thing until the function that it returns is called; checked at once, because its right may have ended while it began. */
-  watch(thing: LiveThing): () => void
+  readonly watch: (thing: LiveThing) => () => void
   /** Asks of everything whether its right still holds. */
-  recheck(): void
+  readonly recheck: () => void
   /** How many things are watched. */
-  count(): number
+  readonly count: () => number
 }
 
 /** Things that are looked at before others have their turn: thousands may be live, and sessions go on between. */

@@ -2,10 +2,10 @@ import type { CommandIo } from '../command-io.js'
 
 /** A line at the bottom of a terminal that tells how far a command is; nothing where standard error is no terminal. */
 export interface ProgressBar {
-  advance(ok: boolean): void
+  readonly advance: (ok: boolean) => void
   /** Takes the line away, for something that is written above it. */
-  clear(): void
-  end(): void
+  readonly clear: () => void
+  readonly end: () => void
 }
 
 const width = 30
