@@ -29,10 +29,10 @@ export function readOperationPattern(written: string): ParseResult<OperationPatt
       hint: 'such as running, candidate, startup, or url',
     }
   // What cannot match would seem to allow, or worse, to forbid something.
-  if (!/[*?]/.test(name) && namespace === undefined && !withDatastore.includes(name)) {
-    const near = nearestName(name, withDatastore)
+  if (!/[*?]/.test(name) && namespace === undefined && !WITH_DATASTORE.includes(name)) {
+    const near = nearestName(name, WITH_DATASTORE)
     const hint = near === undefined ? 'leave the datastore away' : `did you mean \`${near}\`?`
-    return { ok: false, message: `this operation names no datastore, only ${withDatastore.join(', ')} do`, hint }
+    return { ok: false, message: `this operation names no datastore, only ${WITH_DATASTORE.join(', ')} do`, hint }
   }
   return accepted({ ...operation, datastore })
 }
@@ -41,7 +41,7 @@ const form =
   'write `get-config`, `edit-config:candidate` for one datastore, `{namespace-uri}name` for one namespace; `*` and `?` are patterns'
 
 /** Operations of RFC 6241 and RFC 8526 with a datastore among their parameters. */
-const withDatastore: readonly string[] = [
+const WITH_DATASTORE: readonly string[] = [
   'get-config',
   'edit-config',
   'copy-config',

@@ -117,10 +117,10 @@ export function collectorUrl() {
 /** Whether a URL says that nobody on the way can read along. */
 export function isPrivateUrl(url: string): boolean {
   const { protocol, hostname } = new URL(url)
-  return protocol === 'https:' || loopback.test(hostname)
+  return protocol === 'https:' || LOOPBACK.test(hostname)
 }
 
-const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** A share of a whole. */
 export function ratio() {

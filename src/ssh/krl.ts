@@ -1,14 +1,14 @@
 import type { ParsedRevocations, RevocationProblem, Revocations } from './revocation.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
 
-const magic = Buffer.from('SSHKRL\n\0', 'latin1')
-const formatVersion = 1
+const MAGIC = Buffer.from('SSHKRL\n\0', 'latin1')
+const FORMAT_VERSION = 1
 
 const section = { certificates: 1, keys: 2, sha1: 3, signature: 4, sha256: 5, extension: 255 } as const
 const certificateSection = { serials: 0x20, range: 0x21, bitmap: 0x22, keyIds: 0x23, extension: 0x39 } as const
 
 /** OpenSSH takes no larger bitmap (krl.c, `serial bitmap too large`). */
-const largestBitmap = 0x20000
+const LARGEST_BITMAP = 0x20000
 
 interface Draft {
   readonly serials: Revocations['serials'][number][]
@@ -19,7 +19,7 @@ interface Draft {
 
 /** Whether a file is an OpenSSH key revocation list, and no text. */
 export function isKrl(content: Buffer): boolean {
-  return content.subarray(0, magic.length).equals(magic)
+  return content.subarray(0, MAGIC.length).equals(MAGIC)
 }
 
 /**
@@ -30,9 +30,9 @@ export function parseKrl(content: Buffer): ParsedRevocations {
   // What was read is kept for long, and the caller may use its buffer again.
   const reader = createWireReader(Buffer.from(content))
   const draft: Draft = { serials: [], keyIds: [], keys: [], fingerprints: [] }
-  reader.bytes(magic.length)
+  reader.bytes(MAGIC.length)
   const version = reader.uint32()
-  if (reader.failure() === undefined && version !== formatVersion)
+  if (reader.failure() === undefined && version !== FORMAT_VERSION)
     return { ok: false, problem: unsupported(`its format version is ${version}`) }
   // Version of the list, time of generation, flags, reserved, comment.
   for (let i = 0; i < 3; i++) reader.uint64()
@@ -93,7 +93,7 @@ function readCertificates(data: WireReader, draft: Draft): RevocationProblem | u
       case certificateSection.bitmap: {
         const offset = content.uint64()
         const bitmap = content.mpint()
-        if (bitmap.length > largestBitmap) return malformed('a bitmap of serials is too large')
+        if (bitmap.length > LARGEST_BITMAP) return malformed('a bitmap of serials is too large')
         for (const { from, to } of runsOf(bitmap)) draft.serials.push({ ...ca, from: offset + from, to: offset + to })
         break
       }

@@ -22,8 +22,8 @@ export interface Enrolment {
   readonly credentials?: string
 }
 
-export const standings = ['pending', 'approved', 'rejected'] as const
-export type Standing = (typeof standings)[number]
+export const STANDINGS = ['pending', 'approved', 'rejected'] as const
+export type Standing = (typeof STANDINGS)[number]
 
 /** A key that a device id is bound to. */
 export interface Pin {

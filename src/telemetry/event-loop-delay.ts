@@ -14,13 +14,13 @@ export interface EventLoopDelayMeter {
 }
 
 /** Milliseconds between two looks at the clock. */
-const resolution = 10
+const RESOLUTION = 10
 
 /** Looks at the clock ever so often; what was longer than that is delay. */
 export function measureEventLoopDelay(): EventLoopDelayMeter {
-  const seen = monitorEventLoopDelay({ resolution })
+  const seen = monitorEventLoopDelay({ resolution: RESOLUTION })
   seen.enable()
-  const delay = (nanoseconds: number): number => Math.max(nanoseconds / 1e6 - resolution, 0) / 1000
+  const delay = (nanoseconds: number): number => Math.max(nanoseconds / 1e6 - RESOLUTION, 0) / 1000
   return {
     read: () => {
       const read =

@@ -11,7 +11,7 @@ export interface LogOptions {
 }
 
 /** Keys whose values never reach the log, in the words of the code and of the configuration file. */
-const secretKeys = [
+const SECRET_KEYS = [
   'password',
   'passphrase',
   'secret',
@@ -25,7 +25,7 @@ const secretKeys = [
 ]
 
 /** At the top of a line, and below that in objects and lists. */
-const secretPaths = secretKeys.flatMap((key) => ['', '*', '*.*', '*.*.*'].map((path) => `${path}["${key}"]`))
+const secretPaths = SECRET_KEYS.flatMap((key) => ['', '*', '*.*', '*.*.*'].map((path) => `${path}["${key}"]`))
 
 /** The log of a node: one line for each thing that an operator would ask about, on standard error. */
 export function createLog(

@@ -117,7 +117,7 @@ export interface MetricsOptions {
   readonly reasons: Readonly<Record<'callHome' | 'linkEnds' | 'sessions' | 'logins', readonly string[]>>
 }
 
-const loginMethods = new Set([
+const LOGIN_METHODS = new Set([
   'none',
   'publickey',
   'password',
@@ -295,7 +295,7 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
   const sessionRefused = countByReason(sessionsRefused, reasons.sessions)
   const loginRefused = countByReason(loginRefusals, reasons.logins)
   const [channelWord, outcomeWord, workWord] = [boundedWords(), boundedWords(), boundedWords()] as const
-  const methodWord = (method: string): string => (loginMethods.has(method) ? method : 'other')
+  const methodWord = (method: string): string => (LOGIN_METHODS.has(method) ? method : 'other')
 
   return {
     fleet: {

@@ -26,13 +26,13 @@ import type {
 } from './traces.js'
 
 /** Spans of one delivery. */
-const batchSize = 512
+const BATCH_SIZE = 512
 /** Milliseconds that a span waits for others at most. */
-const batchDelay = 1_000
+const BATCH_DELAY = 1_000
 /** Milliseconds that spans which are open at the end have to end by themselves. */
-const lastSpans = 500
+const LAST_SPANS = 500
 /** Characters of an attribute: a device id fits, and what a client made longer is cut off. */
-const longestAttribute = 1024
+const LONGEST_ATTRIBUTE = 1024
 
 const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL }
 const propagator = new W3CTraceContextPropagator()
@@ -63,7 +63,7 @@ export function openTraces(settings: TraceSettings, version: string, observer: T
       }),
     ),
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampleRatio) }),
-    spanLimits: { attributeValueLengthLimit: longestAttribute },
+    spanLimits: { attributeValueLengthLimit: LONGEST_ATTRIBUTE },
     spanProcessors: [processor],
   })
   const tracer = provider.getTracer('homeport', version)
@@ -111,7 +111,7 @@ export function openTraces(settings: TraceSettings, version: string, observer: T
   const close = async (bound: number): Promise<void> => {
     const began = performance.now()
     // Sessions that were just cut off are about to tell how they ended.
-    await within(Math.min(lastSpans, bound), allEnded())
+    await within(Math.min(LAST_SPANS, bound), allEnded())
     for (const span of open) span.end()
     // What could not be delivered was told already.
     await within(
@@ -160,8 +160,8 @@ function boundedProcessor(exporter: SpanExporter, most: number, observer: TraceO
   const batches = new BatchSpanProcessor({
     exporter: counted,
     maxQueueSize: most,
-    maxExportBatchSize: Math.min(batchSize, most),
-    scheduledDelayMillis: batchDelay,
+    maxExportBatchSize: Math.min(BATCH_SIZE, most),
+    scheduledDelayMillis: BATCH_DELAY,
   })
   return {
     onStart: (span, parent) => batches.onStart(span, parent),

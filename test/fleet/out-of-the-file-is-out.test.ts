@@ -8,7 +8,7 @@ import { createFleetEmitter } from '../../src/fleet/fleet-emitter.js'
 import { knownHostsLine } from '../../src/ssh/known-hosts.js'
 import { type PublicKey, publicKeyLine } from '../../src/ssh/public-key.js'
 import { openDatabase } from '../../src/store/sqlite/sqlite-database.js'
-import { migrate, migrations } from '../../src/store/sqlite/sqlite-schema.js'
+import { migrate, MIGRATIONS } from '../../src/store/sqlite/sqlite-schema.js'
 import { openSqliteStore, STORE_FILE } from '../../src/store/sqlite/sqlite-store.js'
 import type { Store } from '../../src/store/store.js'
 import type { Claim } from '../../src/trust/claim.js'
@@ -216,7 +216,7 @@ describe('a device of the file that nothing proves', () => {
 describe('a store of version 0.1.0', () => {
   const rows = (deviceId: string, decision: string | null, pinnedBy: string | null, secret: string | null): void => {
     const database = openDatabase(join(directory, STORE_FILE), { busyTimeout: 20 })
-    migrate(database, migrations.slice(0, 4))
+    migrate(database, MIGRATIONS.slice(0, 4))
     database
       .prepare(
         `INSERT INTO enrolment (device_id, standing, decision_by, decision_at, decision_how, secret, labels)

@@ -10,7 +10,7 @@ import type { ProblemWords } from '../command-problem.js'
 
 /** The two CAs of an operator: one signs keys of devices, the other keys of whoever logs in to them. */
 export type CaRole = 'host' | 'user'
-export const caRoles: readonly CaRole[] = ['host', 'user']
+export const CA_ROLES: readonly CaRole[] = ['host', 'user']
 
 export interface CaPlace {
   /** The directory, as the working directory has it. */

@@ -2,7 +2,7 @@ import { mkdir, open, readFile } from 'node:fs/promises'
 import { type GeneratedKeyType, generatePrivateKey } from '../../ssh/generate-private-key.js'
 import { parsePrivateKey } from '../../ssh/private-key.js'
 import { fingerprintOf, parsePublicKeyLine, publicKeyLine } from '../../ssh/public-key.js'
-import { caFile, type CaRole, caRoles } from './ca-directory.js'
+import { caFile, type CaRole, CA_ROLES } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
 import { tellProblem } from '../command-problem.js'
 
@@ -11,7 +11,7 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const outcomes = []
-    for (const role of caRoles) outcomes.push(await makeCa(directory, role, type, io))
+    for (const role of CA_ROLES) outcomes.push(await makeCa(directory, role, type, io))
     if (outcomes.includes('made')) {
       io.stdout.write('Keep the private halves (the files without .pub) where nobody else reads them.\n')
       io.exit(0)

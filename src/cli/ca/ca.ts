@@ -16,7 +16,7 @@ interface SignOptions extends CaPlace {
   readonly out?: string
 }
 
-const year: CertificateValidity = 52 * 604_800
+const YEAR: CertificateValidity = 52 * 604_800
 
 /** `homeport ca …`: an own certificate authority in OpenSSH's formats. */
 export function caCommand(io: CommandIo = processIo(), now: () => Date = () => new Date()): Command {
@@ -104,7 +104,7 @@ function signing(command: Command, principals: string): Command {
     .addOption(
       new Option('--validity <time>', 'from now on, such as 52w, 1w2d, 12h, or always')
         .argParser(readPeriod)
-        .default(year, '52w'),
+        .default(YEAR, '52w'),
     )
     .option('--serial <n>', 'serial number (default: a random one)', readSerial)
     .option('--out <file>', 'the certificate (default: FILE-cert.pub, as ssh-keygen names it)')

@@ -6,7 +6,7 @@ export type CertificateValidity = number | 'always'
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 }
 
 /** No certificate is planned for longer, and dates stay far from the end of what JavaScript can tell. */
-const longest = 5200 * 604_800
+const LONGEST = 5200 * 604_800
 
 /** Reads `52w`, `1w2d` or `+12h` as ssh-keygen's -V does, or `always`; undefined when it is neither. */
 export function readValidity(text: string): CertificateValidity | undefined {
@@ -17,7 +17,7 @@ export function readValidity(text: string): CertificateValidity | undefined {
     (sum, [, count = '', unit = '']) => sum + Number(count) * (units[unit] ?? Number.NaN),
     0,
   )
-  return seconds > 0 && seconds <= longest ? seconds : undefined
+  return seconds > 0 && seconds <= LONGEST ? seconds : undefined
 }
 
 /** From now on; like ssh-keygen it begins a minute ago, at a whole minute, because clocks differ. */

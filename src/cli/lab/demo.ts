@@ -22,24 +22,24 @@ import { bridgeSocketIn } from '../../app/bridge-socket.js'
 import { StartError } from '../../app/start-error.js'
 
 /** Where clients of the demo connect, if nobody else does. */
-const usualEndpointPort = 8830
-const usualCallHomePort = 4334
-const usualHttpPort = 8080
+const USUAL_ENDPOINT_PORT = 8830
+const USUAL_CALL_HOME_PORT = 4334
+const USUAL_HTTP_PORT = 8080
 
 /** The demo listens on the loopback address alone, so its passwords are no secrets. */
 const user = { name: 'ops', password: 'demo' }
 const deviceLogin = { username: 'netconf', password: 'demo-device' }
-const secret = 'demo-secret'
+const SECRET = 'demo-secret'
 
 /** `homeport demo`: the bridge and two simulated devices on this machine alone; prints what to type next. */
 export function demoCommand(): Command {
   return new Command('demo')
     .description('run the bridge with two simulated devices on unprivileged ports, and print what to type next')
-    .option('--port <port>', `port for clients (default: ${usualEndpointPort}, or a free one)`, portNumber)
+    .option('--port <port>', `port for clients (default: ${USUAL_ENDPOINT_PORT}, or a free one)`, portNumber)
     .action(async ({ port }: { port?: number }) => {
       const directory = await mkdtemp(join(tmpdir(), 'homeport-demo-'))
       try {
-        await runDemo(directory, port ?? (await usualOrFree(usualEndpointPort)))
+        await runDemo(directory, port ?? (await usualOrFree(USUAL_ENDPOINT_PORT)))
       } catch (error) {
         if (!(error instanceof StartError)) throw error
         process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
@@ -58,7 +58,7 @@ async function runDemo(directory: string, port: number): Promise<void> {
   const [host, callHomePort] = splitAddress(bridge.addresses.callHome)
   const dial = { bridge: { host, port: callHomePort }, ...deviceLogin, redialDelay: 1_000, retryDelay: 1_000 }
   const devices: SimulatedDevice[] = [
-    startSimulatedDevice({ ...dial, id: 'router1', preamble: 'junos', secret, dialect: 'junos' }),
+    startSimulatedDevice({ ...dial, id: 'router1', preamble: 'junos', secret: SECRET, dialect: 'junos' }),
     startSimulatedDevice({ ...dial, id: 'router2', preamble: 'none', hostKey: routerKey, dialect: 'plain' }),
   ]
   try {
@@ -77,15 +77,15 @@ async function runDemo(directory: string, port: number): Promise<void> {
 
 async function demoConfig(directory: string, port: number, clientKey: string, routerKey: string): Promise<Config> {
   const file = {
-    'call-home': { ssh: { address: '127.0.0.1', port: await usualOrFree(usualCallHomePort) } },
+    'call-home': { ssh: { address: '127.0.0.1', port: await usualOrFree(USUAL_CALL_HOME_PORT) } },
     endpoint: {
       ssh: { address: '127.0.0.1', port },
-      http: { address: '127.0.0.1', port: await usualOrFree(usualHttpPort) },
+      http: { address: '127.0.0.1', port: await usualOrFree(USUAL_HTTP_PORT) },
     },
     'drain-timeout': '0s',
     credentials: { default: deviceLogin },
     devices: [
-      { id: 'router1', secret, labels: { site: 'demo' } },
+      { id: 'router1', secret: SECRET, labels: { site: 'demo' } },
       { id: 'router2', 'host-keys': [routerKey], labels: { site: 'demo' } },
     ],
     users: [

@@ -5,10 +5,10 @@ import { homeportCommand, shellWord } from '../../lib/shell-word.js'
 import { junosWord } from '../quoting.js'
 
 /** Where Junos keeps files that operators bring, and survives an upgrade. */
-const deviceDirectory = '/var/tmp'
+const DEVICE_DIRECTORY = '/var/tmp'
 
 /** The key that Junos announces in its initiation sequence, which is the one that has to be certified. */
-const deviceHostKey = 'ssh_host_rsa_key'
+const DEVICE_HOST_KEY = 'ssh_host_rsa_key'
 
 /** How Junos calls the types of keys. */
 const keyStatements: Readonly<Record<string, string>> = {
@@ -25,7 +25,7 @@ export function junosSteps(onboarding: Onboarding): readonly Step[] {
 }
 
 function certificateFiles({ deviceId, login, hostCaFile }: Onboarding): readonly Step[] {
-  const copied = (file: string): string => `${deviceDirectory}/${basename(file)}`
+  const copied = (file: string): string => `${DEVICE_DIRECTORY}/${basename(file)}`
   const steps: Step[] = []
   if (login.method === 'certificate')
     steps.push({
@@ -36,13 +36,13 @@ function certificateFiles({ deviceId, login, hostCaFile }: Onboarding): readonly
     const hostCaDirectory = hostCaFile.replace(/\/[^/]*$/, '')
     const sign = deviceId.includes(',')
       ? '# a device id with a comma can be no principal: approve the host key instead, or change the device id'
-      : `${homeportCommand('ca sign-host', `${deviceHostKey}.pub`)} --dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
+      : `${homeportCommand('ca sign-host', `${DEVICE_HOST_KEY}.pub`)} --dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
     steps.push({
       title: "Here: certify the device's host key, or leave out the line host-certificate-file below",
       text: [
-        `scp ADMIN@DEVICE:/etc/ssh/${deviceHostKey}.pub .`,
+        `scp ADMIN@DEVICE:/etc/ssh/${DEVICE_HOST_KEY}.pub .`,
         sign,
-        `scp ${deviceHostKey}-cert.pub ADMIN@DEVICE:${deviceDirectory}/`,
+        `scp ${DEVICE_HOST_KEY}-cert.pub ADMIN@DEVICE:${DEVICE_DIRECTORY}/`,
       ].join('\n'),
     })
   }
@@ -55,13 +55,13 @@ function accountAndService({ account, login, hostCaFile }: Onboarding): Step {
   const certificates = [
     ...(login.method === 'certificate'
       ? [
-          `${services} ssh trusted-user-ca-key-file ${deviceDirectory}/${basename(login.userCaFile)}`,
+          `${services} ssh trusted-user-ca-key-file ${DEVICE_DIRECTORY}/${basename(login.userCaFile)}`,
           `${services} ssh authorized-principals ${junosList(login.principals)}`,
         ]
       : []),
     ...(hostCaFile === undefined
       ? []
-      : [`${services} ssh host-certificate-file ${deviceDirectory}/${deviceHostKey}-cert.pub`]),
+      : [`${services} ssh host-certificate-file ${DEVICE_DIRECTORY}/${DEVICE_HOST_KEY}-cert.pub`]),
   ]
   const asks = login.method === 'password'
   return {

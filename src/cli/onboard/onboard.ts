@@ -42,10 +42,10 @@ const vendors = {
 } as const
 
 /** The account of the Junos documentation, where the credentials name none. */
-const usualAccount = 'netconf-user'
+const USUAL_ACCOUNT = 'netconf-user'
 
 /** As many bytes as the hash of the HMAC makes use of, and more. */
-const secretSize = 32
+const SECRET_SIZE = 32
 
 /** `homeport onboard ID`: prints what to paste into a device and its NMS, and adds the device to the running bridge. */
 export function onboardCommand(
@@ -58,7 +58,11 @@ export function onboardCommand(
     .addOption(new Option('--vendor <vendor>', 'what the device is').choices(['junos', 'rfc8071']).default('junos'))
     .option('--bridge <host>', 'how devices and clients reach the bridge (default: the name of this host)', readHost)
     .option('--port <port>', 'where devices dial in (default: call-home.ssh.port)', readPort)
-    .option('--user <name>', `account on the device (default: that of the credentials, else ${usualAccount})`, readUser)
+    .option(
+      '--user <name>',
+      `account on the device (default: that of the credentials, else ${USUAL_ACCOUNT})`,
+      readUser,
+    )
     .addOption(
       new Option(
         '--auth <method>',
@@ -134,7 +138,7 @@ async function gather(
     io.stderr.write(
       `note: credentials.${credentials} is not in the configuration yet; the bridge cannot log in without\n`,
     )
-  const account = options.user ?? profile?.username ?? usualAccount
+  const account = options.user ?? profile?.username ?? USUAL_ACCOUNT
   if (profile !== undefined && account !== profile.username)
     io.stderr.write(`note: credentials.${credentials} log in as ${profile.username}, not as ${account}\n`)
   if (options.bridge === undefined)
@@ -169,7 +173,7 @@ async function gather(
 
 /** Begins with a letter or a digit: any other word would have to be quoted wherever it is pasted. */
 function newSecret(): string {
-  const secret = randomBytes(secretSize).toString('base64url')
+  const secret = randomBytes(SECRET_SIZE).toString('base64url')
   return /^[A-Za-z0-9]/.test(secret) ? secret : newSecret()
 }
 

@@ -3,7 +3,7 @@ import type { StoreProblem } from '../store.js'
 /** What an error of SQLite or of the file system means for whoever runs the bridge; undefined when it is a mistake of ours. */
 export function problemOf(error: unknown, file: string): StoreProblem | undefined {
   const code = codeOf(error)
-  const kind = kinds.find(({ codes }) => codes.test(code))
+  const kind = KINDS.find(({ codes }) => codes.test(code))
   return kind && { cause: kind.cause, message: `${file}: ${kind.message(code)}`, hint: kind.hint }
 }
 
@@ -14,7 +14,7 @@ interface Kind {
   readonly hint: string
 }
 
-const kinds: readonly Kind[] = [
+const KINDS: readonly Kind[] = [
   {
     cause: 'disk-full',
     codes: /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
@@ -67,13 +67,13 @@ const primaryCodes: Readonly<Record<number, string>> = {
 const IOERR_SHMSIZE = 4874
 
 // libsql reports a failed open as text alone, with SQLite's number for it at the end.
-const failedOpen = /^ConnectionFailed\(.*: (\d+)"\)$/s
+const FAILED_OPEN = /^ConnectionFailed\(.*: (\d+)"\)$/s
 
 function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return ''
   if ('rawCode' in error && typeof error.rawCode === 'number') return sqliteCode(error.rawCode)
   if ('code' in error && typeof error.code === 'string') return error.code
-  return sqliteCode(Number(failedOpen.exec(error.message)?.[1] ?? 0))
+  return sqliteCode(Number(FAILED_OPEN.exec(error.message)?.[1] ?? 0))
 }
 
 function sqliteCode(number: number): string {

@@ -1,7 +1,7 @@
 import { type SqliteDatabase, transaction } from './sqlite-database.js'
 
 /** The schema's history: the first makes version 1 of nothing. What was released is never edited, only added to. */
-export const migrations: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE enrolment (
     device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> ''),
@@ -114,7 +114,7 @@ export const migrations: readonly string[] = [
 export type Migrated = { readonly ok: true } | { readonly ok: false; readonly newer: number; readonly known: number }
 
 /** Brings the schema up to date in one transaction. Also where a database that cannot be written shows itself. */
-export function migrate(database: SqliteDatabase, steps: readonly string[] = migrations): Migrated {
+export function migrate(database: SqliteDatabase, steps: readonly string[] = MIGRATIONS): Migrated {
   return transaction(database, () => {
     const version = schemaVersion(database)
     if (version > steps.length) return { ok: false, newer: version, known: steps.length }

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { hostWithPort, type KnownHost, namesHost } from '../../ssh/known-hosts.js'
 
 /** The port of NETCONF over SSH (RFC 6242 §8), under which a device may stand in known_hosts as `[name]:830`. */
-const netconfPort = 830
+const NETCONF_PORT = 830
 
 /**
  * The entries of `known_hosts` for a device of these names, each plain or as `[name]:830`. OpenSSH lower-cases names.
@@ -57,7 +57,7 @@ export function casOf(entries: readonly KnownHost[]): readonly Buffer[] {
 }
 
 function formsOf(names: readonly string[]): readonly string[] {
-  return names.map((name) => name.toLowerCase()).flatMap((name) => [name, hostWithPort(name, netconfPort)])
+  return names.map((name) => name.toLowerCase()).flatMap((name) => [name, hostWithPort(name, NETCONF_PORT)])
 }
 
 type Named = ReadonlySet<KnownHost>

@@ -7,7 +7,7 @@ import { knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from '../trust-anchors.js'
 
 /** Every key type that may prove a device. */
-const allTypes = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa']
+const ALL_TYPES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa']
 
 /**
  * What key exchange asks a device to prove, best first, so that it proves the key that can be judged: only the announced type where one was announced;
@@ -40,5 +40,5 @@ function boundTypes(claim: Claim, known: KnownDevices, knownHosts: TrustAnchors[
 }
 
 function inOrder(preferred: readonly string[]): string[] {
-  return [...new Set([...preferred, ...allTypes])].filter((type) => allTypes.includes(type))
+  return [...new Set([...preferred, ...ALL_TYPES])].filter((type) => ALL_TYPES.includes(type))
 }

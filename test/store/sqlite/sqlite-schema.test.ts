@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import Database from 'libsql'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openDatabase, type SqliteDatabase } from '../../../src/store/sqlite/sqlite-database.js'
-import { migrate, migrations, schemaVersion } from '../../../src/store/sqlite/sqlite-schema.js'
+import { migrate, MIGRATIONS, schemaVersion } from '../../../src/store/sqlite/sqlite-schema.js'
 import { openSqliteStore, STORE_FILE } from '../../../src/store/sqlite/sqlite-store.js'
 import { bare, full, makeStoreRoom, put, type StoreRoom } from '../store-room.js'
 
@@ -28,7 +28,7 @@ it('makes the whole schema of nothing', async () => {
   expect(inFile((database) => [schemaVersion(database), migrate(database), schemaVersion(database)])).toEqual([
     0,
     { ok: true },
-    migrations.length,
+    MIGRATIONS.length,
   ])
   await put(await room.open(), full('router1'))
 })
@@ -38,7 +38,7 @@ it('a later step finds the data of an earlier version and keeps it', async () =>
   await put(store, full('router1'), bare('router2'))
   await store.close()
   const later = [
-    ...migrations,
+    ...MIGRATIONS,
     `ALTER TABLE enrolment ADD COLUMN serial TEXT;
      UPDATE enrolment SET serial = 'of ' || device_id;`,
     'CREATE INDEX enrolment_serial ON enrolment (serial)',
@@ -60,9 +60,9 @@ it('a step that fails leaves the older version as it was', async () => {
   await put(store, full('router1'))
   await store.close()
   inFile((database) => {
-    const failing = [...migrations, 'DELETE FROM enrolment', 'ALTER TABLE nothing ADD COLUMN x']
+    const failing = [...MIGRATIONS, 'DELETE FROM enrolment', 'ALTER TABLE nothing ADD COLUMN x']
     expect(() => migrate(database, failing)).toThrow(/nothing/)
-    expect(schemaVersion(database)).toBe(migrations.length)
+    expect(schemaVersion(database)).toBe(MIGRATIONS.length)
   })
   expect(await (await room.open()).enrolments.list()).toStrictEqual([full('router1')])
 })
@@ -70,24 +70,24 @@ it('a step that fails leaves the older version as it was', async () => {
 it('refuses what a newer version wrote, and leaves it as it is', async () => {
   await (await room.open()).close()
   const newer = new Database(file)
-  newer.exec(`PRAGMA user_version = ${migrations.length + 1}`)
+  newer.exec(`PRAGMA user_version = ${MIGRATIONS.length + 1}`)
   newer.close()
   expect(await openSqliteStore(room.options)).toEqual({
     ok: false,
     problem: {
       cause: 'newer-schema',
-      message: `${file}: was written by a newer Homeport (schema ${migrations.length + 1}, this one knows ${migrations.length})`,
+      message: `${file}: was written by a newer Homeport (schema ${MIGRATIONS.length + 1}, this one knows ${MIGRATIONS.length})`,
       hint: expect.stringContaining('run that version'),
     },
   })
-  expect(inFile(schemaVersion)).toBe(migrations.length + 1)
+  expect(inFile(schemaVersion)).toBe(MIGRATIONS.length + 1)
 })
 
 it('owners of jobs that were a name alone become users of the configuration, and the operator stays the operator', async () => {
   const before = 4
   const owners = ['{"kind":"user","user":"ann","devices":["edge-*"]}', '{"kind":"operator","user":"operator"}']
   inFile((database) => {
-    migrate(database, migrations.slice(0, before))
+    migrate(database, MIGRATIONS.slice(0, before))
     for (const [at, owner] of owners.entries())
       database
         .prepare(
