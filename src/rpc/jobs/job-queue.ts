@@ -1,6 +1,6 @@
 import { inBackground } from '../../lib/background.js'
 import { randomBytes } from 'node:crypto'
-import type { RightEnd } from '../../access/authz/right-end.js'
+import type { RightEnd, RightEndReason } from '../../access/authz/right-end.js'
 import { samePrincipal } from '../../access/authz/principal.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import type { Log } from '../../telemetry/log.js'
@@ -236,7 +236,10 @@ function waitsOn({ status, body }: JobAnswer): boolean {
   }
 }
 
-function problem(status: number, cause: string, detail: string, hint?: string): JobAnswer {
+/** What a job ends with that got no answer, besides a right that ended. */
+export type JobProblem = 'internal-error' | 'job-expired' | 'outcome-unknown'
+
+function problem(status: number, cause: RightEndReason | JobProblem, detail: string, hint?: string): JobAnswer {
   const type = `urn:homeport:problem:${cause}`
   const body = JSON.stringify({ type, title: 'The job has no answer', status, detail, hint })
   return { status, contentType: 'application/problem+json', body }

@@ -1,5 +1,6 @@
 import type { Api } from '../api.js'
 import type { Caller } from '../middleware/caller.js'
+import { problemUri } from '../problem-types.js'
 import { readBoundedAnswer } from '../rpc/bounded-answer.js'
 import type { Job, JobAnswer } from './job.js'
 
@@ -23,7 +24,7 @@ export async function runJob(app: Pick<Api, 'fetch'>, { request }: Job, caller: 
       status: 413,
       contentType: 'application/problem+json',
       body: JSON.stringify({
-        type: 'urn:homeport:problem:reply-too-large',
+        type: problemUri('reply-too-large'),
         title: 'The reply is too large for a job',
         status: 413,
         detail: `the job was carried out with status ${response.status}, but its reply is longer than ${longestAnswer} octets`,

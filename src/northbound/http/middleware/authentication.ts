@@ -13,7 +13,8 @@ import type { Accounts } from '../../authorise.js'
 import type { LoginLog } from '../../login-log.js'
 import type { ApiEnv, Identified, Identify } from '../api.js'
 import { type ProvenUser, userCaller } from './caller.js'
-import { answerProblem, type ProblemCause, type ProblemWords } from '../problem.js'
+import { answerProblem, type ProblemWords } from '../problem.js'
+import type { ProblemType } from '../problem-types.js'
 
 /** Somebody who says over HTTP that a name and a password are theirs. */
 export interface HttpPasswordAttempt {
@@ -203,14 +204,14 @@ const tokenWords: Readonly<Record<TokenFault, ProblemWords>> = {
   'revoked-token': { message: 'the token was revoked', hint: 'make a new one with homeport token create' },
 }
 
-function refuse(c: Context<ApiEnv>, cause: ProblemCause, { headers, ...words }: ProblemWords): Identified {
+function refuse(c: Context<ApiEnv>, cause: ProblemType, { headers, ...words }: ProblemWords): Identified {
   const response = answerProblem(c, cause, { ...words, ...(headers && { headers }) })
   if (response.status === 401) response.headers.set('WWW-Authenticate', challenges(c, cause))
   return { ok: false, response }
 }
 
 /** RFC 6750 §3 and RFC 7617 §2.1. A page's script shall not make the browser ask for a password, only who comes here by themselves. */
-function challenges(c: Context<ApiEnv>, cause: ProblemCause): string {
+function challenges(c: Context<ApiEnv>, cause: ProblemType): string {
   const invalid = cause === 'invalid-token' || cause === 'expired-token' || cause === 'revoked-token'
   const bearer = `Bearer realm="homeport"${invalid ? ', error="invalid_token"' : ''}`
   const mode = c.req.header('Sec-Fetch-Mode')

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { httpClientRefusal, type HttpClientRefusalReason } from '../../../fleet/refusals/clients.js'
 import type { Refusal } from '../../../lib/refusal.js'
+import { PROBLEM_TYPES, problemUri } from '../problem-types.js'
 import { hostAndPort } from '../../../net/source.js'
 
 /** What a failed request or TLS handshake was, from its first bytes or the code of the failure. */
@@ -36,9 +37,8 @@ export function answerUnreadable(socket: Socket, code: string | undefined): void
 /** Says that one source has its share of the connections, and closes this one. */
 export function answerNoConnection(socket: Socket): void {
   const body = JSON.stringify({
-    type: 'urn:homeport:problem:too-many-connections',
-    title: 'Too many connections',
-    status: 503,
+    type: problemUri('too-many-connections'),
+    ...PROBLEM_TYPES['too-many-connections'],
     detail: 'this address has its share of the connections already',
   })
   const head = [

@@ -7,6 +7,7 @@ import { createGiveWay } from '../../../../lib/give-way.js'
 import type { DeviceStatus } from '../../../../fleet/device-status.js'
 import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses, problemSchema } from '../../problem.js'
+import { problemUri } from '../../problem-types.js'
 import { needs } from '../../middleware/require-scope.js'
 import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
 import { readBoundedAnswer } from '../../rpc/bounded-answer.js'
@@ -229,7 +230,7 @@ function isJson(response: Response): boolean {
 
 function tooLong(most: number): NonNullable<DeviceAnswer['problem']> {
   return {
-    type: 'urn:homeport:problem:reply-too-large',
+    type: problemUri('reply-too-large'),
     title: 'The reply is too large for a line',
     status: 413,
     detail: `the reply is longer than ${most} octets`,
