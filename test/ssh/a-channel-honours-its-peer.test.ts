@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { governFlow } from '../../src/ssh/ssh2/flow-control.js'
-import { socketOf } from '../../src/ssh/ssh2/channels.js'
+import { socketOf } from '../../src/ssh/ssh2/connections.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { grant, openSshPair, rekey } from './support/ssh-pair.js'
 

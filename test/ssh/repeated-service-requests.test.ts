@@ -1,7 +1,7 @@
 import type { Client, ConnectConfig } from 'ssh2'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { tolerateRepeatedServiceRequest } from '../../src/ssh/ssh2/channels.js'
+import { tolerateRepeatedServiceRequest } from '../../src/ssh/ssh2/connections.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { insidesOf, openSshPair } from './support/ssh-pair.js'
 

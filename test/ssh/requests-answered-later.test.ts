@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { ServerChannel } from 'ssh2'
 import { describe, expect, it } from 'vitest'
-import { type HeldChannel, holdAnswer, openSessionChannel } from '../../src/ssh/ssh2/channels.js'
+import { type HeldChannel, holdAnswer } from '../../src/ssh/ssh2/channels.js'
+import { openSessionChannel } from '../../src/ssh/ssh2/open-session.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { openSshPair, type SshPair } from './support/ssh-pair.js'
 

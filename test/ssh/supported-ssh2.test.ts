@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { assertSupportedSsh2, nativeCryptoAvailable, remoteSoftwareOf, socketOf } from '../../src/ssh/ssh2/channels.js'
+import { remoteSoftwareOf, socketOf } from '../../src/ssh/ssh2/connections.js'
+import { assertSupportedSsh2, nativeCryptoAvailable } from '../../src/ssh/ssh2/supported-version.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { openSshPair } from './support/ssh-pair.js'
 

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { governFlow } from '../../src/ssh/ssh2/flow-control.js'
-import { type Exit, sendEof, sendExit, socketOf } from '../../src/ssh/ssh2/channels.js'
+import { type Exit, sendEof, sendExit } from '../../src/ssh/ssh2/channels.js'
+import { socketOf } from '../../src/ssh/ssh2/connections.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { openSshPair } from './support/ssh-pair.js'
 

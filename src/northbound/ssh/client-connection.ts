@@ -6,7 +6,13 @@ import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { inBackground } from '../../lib/background.js'
 import { sourceOf } from '../../net/source.js'
 import type { Keepalive } from '../../ssh/keepalive.js'
-import { BY_APPLICATION, closeOnceFailed, sayGoodbye, socketOf, TOO_MANY_CONNECTIONS } from '../../ssh/ssh2/channels.js'
+import {
+  BY_APPLICATION,
+  closeOnceFailed,
+  sayGoodbye,
+  socketOf,
+  TOO_MANY_CONNECTIONS,
+} from '../../ssh/ssh2/connections.js'
 import { nameWork } from '../../ssh/ssh2/flow-control.js'
 import type { Log } from '../../telemetry/log.js'
 import { type Accounts, authorise } from '../authorise.js'

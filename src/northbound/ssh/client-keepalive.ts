@@ -2,7 +2,7 @@ import { Socket } from 'node:net'
 import type { Connection } from 'ssh2'
 import { clientRefusal } from '../../fleet/refusals/clients.js'
 import type { Keepalive, Silence } from '../../ssh/keepalive.js'
-import { probe, socketOf } from '../../ssh/ssh2/channels.js'
+import { probe, socketOf } from '../../ssh/ssh2/connections.js'
 import type { Log } from '../../telemetry/log.js'
 
 /** Milliseconds between two probes, 0 for none, and how many may stay unanswered. */

@@ -11,14 +11,9 @@ import type {
 import { inBackground } from '../../lib/background.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { controlsOf } from '../../ssh/ssh2/session-requests.js'
-import {
-  type OpenedSession,
-  openSessionChannel,
-  peerHasClosed,
-  peerHasEnded,
-  probe,
-  socketOf,
-} from '../../ssh/ssh2/channels.js'
+import { peerHasClosed, peerHasEnded } from '../../ssh/ssh2/channels.js'
+import { probe, socketOf } from '../../ssh/ssh2/connections.js'
+import { type OpenedSession, openSessionChannel } from '../../ssh/ssh2/open-session.js'
 
 /** How long a device may leave a channel unanswered, in milliseconds. */
 export interface ChannelLimits {

@@ -1,40 +1,16 @@
 /**
- * A part of what `channels.ts` is about: certificates in the key exchange and the login of ssh2, which knows none.
+ * Certificates in the key exchange and the login of ssh2, which knows none.
  * ssh2 itself goes on checking every signature of the key exchange; should its insides change, a handshake fails and none passes by mistake.
  */
 import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, certificateAlgorithms } from '../certificate-algorithms.js'
 import { parseCertificate } from '../certificate.js'
 import { type LoginMeans, loginMeansOf } from './keys.js'
-import {
-  type ExchangeProtocol,
-  isOver,
-  type KeyExchange,
-  onEachKeyExchange,
-  proveBeforeJudging,
-  stopOnceOver,
-} from './key-exchange.js'
-import { type PacketProtocol, sendPayload } from './packets.js'
+import { isOver, onEachKeyExchange, proveBeforeJudging, stopOnceOver } from './key-exchange.js'
+import { inside, type KeyExchange, type Protocol } from './internals.js'
+import { sendPayload } from './packets.js'
 import { sshString, sshUint32 } from '../wire.js'
 import { requireSsh2 } from './load.js'
-
-type SendSignature = (signature: Buffer) => void
-type AuthPk = (
-  username: string,
-  key: unknown,
-  algorithm?: string,
-  sign?: (data: Buffer, done: SendSignature) => void,
-) => void
-
-interface Protocol extends PacketProtocol, ExchangeProtocol {
-  readonly _handlers: Record<string, ((protocol: Protocol, ...rest: unknown[]) => void) | undefined>
-  readonly _authsQueue: string[]
-  requestFailure(): void
-  authPK: AuthPk
-}
-
-const protocolOf = (connection: Client | Connection): Protocol =>
-  (connection as unknown as { readonly _protocol: Protocol })._protocol
 
 const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/protocol/constants.js') as {
   readonly SUPPORTED_SERVER_HOST_KEY: string[]
@@ -51,7 +27,7 @@ export function connectClient(client: Client, config: ConnectConfig): void {
   for (const { name } of certificateAlgorithms) if (!knownAlgorithms.includes(name)) knownAlgorithms.push(name)
   client.connect(config)
   // Nothing has been read from the socket yet: ssh2 waits for a turn of the event loop.
-  const protocol = protocolOf(client)
+  const protocol = inside(client)._protocol
   onEachKeyExchange(protocol, (exchange) => {
     verifyHostCertificate(exchange)
     stopOnceOver(protocol, exchange)
@@ -76,7 +52,7 @@ function refuseGlobalRequests(protocol: Protocol): void {
  * and it tells the client the signature algorithms that are taken.
  */
 export function acceptClient(connection: Connection): void {
-  const protocol = protocolOf(connection)
+  const protocol = inside(connection)._protocol
   let clientListens = false
   onEachKeyExchange(protocol, (exchange) => {
     signForHostCertificate(exchange)

@@ -1,8 +1,8 @@
-/** A part of what `channels.ts` is about: how much a peer may be sent, and may leave unread. ssh2's channels mind the peer's window and not the socket. */
+/** How much a peer may be sent, and may leave unread. ssh2's channels mind the peer's window and not the socket. */
 import type { Readable, Writable } from 'node:stream'
 import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
 import { type Work, workOn } from '../../lib/current-work.js'
-import { type ConnectionInsides, inside, insideChannel } from './channels.js'
+import { type ChannelInsides, type ConnectionInsides, inside, insideChannel } from './internals.js'
 
 /** Bytes that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
 const channelHighWaterMark = 256 * 1024
@@ -70,7 +70,7 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
   refuseBeyondWindow(channel)
 }
 
-type Outgoing = ReturnType<typeof insideChannel>['outgoing']
+type Outgoing = ChannelInsides['outgoing']
 
 /** By connection, the channels that were closed towards its peer, as it numbers them. It gives a number again once it has closed its own side too. */
 const closedTowards = new WeakMap<ConnectionInsides, Map<number, Outgoing>>()

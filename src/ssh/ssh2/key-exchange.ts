@@ -1,63 +1,20 @@
 /**
- * A part of what `channels.ts` is about: key exchange. ssh2 asks who a host key belongs to before it has checked
+ * Key exchange: ssh2 asks who a host key belongs to before it has checked
  * its signature, takes every guess of the other side for a wrong one, and is as strict in later key exchanges as only
  * the first one is meant to be.
  */
 import { rsaKeyFault } from '../verifying-key.js'
 import { createWireReader } from '../wire-reader.js'
+import type { KeyExchange, Protocol } from './internals.js'
 import { requireSsh2 } from './load.js'
 
-type Finish = (hostUnverified?: boolean) => unknown
-
-/** A key exchange of ssh2's. */
-export interface KeyExchange {
-  readonly negotiated: { serverHostKey: string }
-  /** Of the connection; undefined in its first key exchange until that is over. */
-  readonly sessionID: Buffer
-  /** Whether the client wants to be told the server's signature algorithms; set before `start`. */
-  remoteExtInfoEnabled: boolean
-  /** The blob that the server presented; on a server its own key. */
-  _hostKey: unknown
-  _sig: unknown
-  /** The other side's KEXINIT (RFC 4253 §7.1). */
-  readonly _remoteKexinit: Buffer
-  readonly _sentNEWKEYS: boolean
-  /** `group` for Diffie-Hellman in one of the fixed groups. */
-  readonly type: string
-  readonly _dh: { getPrime(): Buffer } | null
-  generateKeys(): void
-  /** An error is given back, not thrown. */
-  computeSecret: (theirPublicValue: Buffer) => Buffer | Error
-  finish: Finish
-  start: () => void
-  parse: (payload: Buffer) => unknown
-}
-
-type HostVerifier = (key: Buffer, answer: (trusted: boolean) => void) => unknown
-
-/** What of ssh2's protocol object is about key exchange. */
-export interface ExchangeProtocol {
-  _kex: KeyExchange | undefined
-  /** Undefined once the connection has failed or is closed. */
-  readonly _destruct: unknown
-  readonly _server: boolean
-  readonly _offer: {
-    readonly lists: Readonly<Record<'kex' | 'serverHostKey', { readonly array: readonly string[] }>>
-  }
-  readonly _authenticated: boolean
-  readonly _decipher: { _onPayload: (payload: Buffer) => unknown }
-  /** Takes a packet while no key exchange is under way. */
-  readonly _onPayload: (payload: Buffer) => unknown
-  _skipNextInboundPacket: boolean
-  _hostVerifier: HostVerifier | undefined
-  _onError: (error: Error & { level?: string }) => void
-}
+type Finish = KeyExchange['finish']
 
 /** The `level` of the error where a server's signature does not prove the host key that it presented. */
 export const HOST_KEY_SIGNATURE = 'host-key-signature'
 
 const { doFatalError } = requireSsh2('ssh2/lib/protocol/utils.js') as {
-  readonly doFatalError: (protocol: ExchangeProtocol, message: string, level: string, reason: number) => unknown
+  readonly doFatalError: (protocol: Protocol, message: string, level: string, reason: number) => unknown
 }
 /** `SSH_DISCONNECT_KEY_EXCHANGE_FAILED` (RFC 4253 §11.1). */
 const KEY_EXCHANGE_FAILED = 3
@@ -65,7 +22,7 @@ const KEY_EXCHANGE_FAILED = 3
 const currentExchange = Symbol('key exchange')
 const adaptExchange = Symbol('adapt key exchange')
 
-interface ExchangeProperties extends ExchangeProtocol {
+interface ExchangeProperties extends Protocol {
   [currentExchange]?: KeyExchange | undefined
   [adaptExchange]?: (exchange: KeyExchange) => void
 }
@@ -95,7 +52,7 @@ Object.defineProperty(prototype, '_kex', {
 })
 
 /** Calls `adapt` with each key exchange of a connection before anything is done with it. */
-export function onEachKeyExchange(protocol: ExchangeProtocol, adapt: (exchange: KeyExchange) => void): void {
+export function onEachKeyExchange(protocol: Protocol, adapt: (exchange: KeyExchange) => void): void {
   ;(protocol as ExchangeProperties)[adaptExchange] = adapt
 }
 
@@ -138,7 +95,7 @@ const FURTHER_LISTS = 8
  * Where the other side has sent the first packet of a key exchange on a guess, that packet counts if both sides like
  * the same key exchange and the same host key algorithm best, and is passed over otherwise (RFC 4253 §7).
  */
-function judgeGuess(protocol: ExchangeProtocol, { _remoteKexinit: kexinit }: KeyExchange): void {
+function judgeGuess(protocol: Protocol, { _remoteKexinit: kexinit }: KeyExchange): void {
   const reader = createWireReader(kexinit.subarray(OCTETS_BEFORE_LISTS))
   const [theirKex] = reader.text().split(',', 1)
   const [theirHostKey] = reader.text().split(',', 1)
@@ -160,7 +117,7 @@ const FIRST_OF_CONNECTION = 80
  * later ones they may come at any time. Channel data may not (RFC 4253 §7.1), but asyncssh goes on sending it under the
  * old keys, and OpenSSH takes it.
  */
-function takeUsualMessages(protocol: ExchangeProtocol): void {
+function takeUsualMessages(protocol: Protocol): void {
   const { _decipher: decipher } = protocol
   const onPayload = decipher._onPayload
   // The key exchange ends with another decipher in this one's place.
@@ -175,7 +132,7 @@ function takeUsualMessages(protocol: ExchangeProtocol): void {
  * Lets a client ask its `hostVerifier` only about a host key whose signature over this key exchange holds, the first
  * time and in every key exchange to come. The answer may come when the connection is over: it then counts for nothing.
  */
-export function proveBeforeJudging(protocol: ExchangeProtocol): void {
+export function proveBeforeJudging(protocol: Protocol): void {
   const judge = protocol._hostVerifier
   if (judge === undefined) return
   protocol._hostVerifier = (key, answer) => {
@@ -191,7 +148,7 @@ export function proveBeforeJudging(protocol: ExchangeProtocol): void {
  * ssh2 goes on with what came in the same segment after a host key was refused. To be called for each key exchange of
  * a client.
  */
-export function stopOnceOver(protocol: ExchangeProtocol, exchange: KeyExchange): void {
+export function stopOnceOver(protocol: Protocol, exchange: KeyExchange): void {
   const { parse } = exchange
   exchange.parse = (payload) => {
     const next = parse.call(exchange, payload)
@@ -200,7 +157,7 @@ export function stopOnceOver(protocol: ExchangeProtocol, exchange: KeyExchange):
 }
 
 /** Whether the server has signed this key exchange with the key that it presents. Fails the connection where not. */
-function provesKey(protocol: ExchangeProtocol, exchange: KeyExchange, key: Buffer): boolean {
+function provesKey(protocol: Protocol, exchange: KeyExchange, key: Buffer): boolean {
   const fault = rsaKeyFault(key)
   if (fault !== undefined) {
     doFatalError(protocol, `its host key is refused: ${fault}`, 'handshake', KEY_EXCHANGE_FAILED)

@@ -1,13 +1,9 @@
 /**
- * A part of what `channels.ts` is about: keyboard-interactive logins, on an ssh2 Server and by an ssh2 Client.
+ * Keyboard-interactive logins, on an ssh2 Server and by an ssh2 Client.
  */
 import type { Client, Connection } from 'ssh2'
+import { inside, type Protocol } from './internals.js'
 import { requireSsh2 } from './load.js'
-
-interface Protocol {
-  /** Names of the methods of attempts that were not answered, oldest first. */
-  readonly _authsQueue: string[]
-}
 
 /** SSH_MSG_USERAUTH_INFO_REQUEST and SSH_MSG_USERAUTH_INFO_RESPONSE (RFC 4256 §5). */
 const infoRequest = 60
@@ -54,9 +50,7 @@ const mostRounds = 16
 
 /** Ends the login of a client that is asked again and again. */
 export function boundPromptRounds(client: Client): void {
-  const { _protocol: protocol } = client as unknown as {
-    readonly _protocol: { readonly _handlers: Record<string, ((...rest: unknown[]) => void) | undefined> }
-  }
+  const { _protocol: protocol } = inside(client)
   const original = protocol._handlers['USERAUTH_INFO_REQUEST']
   let rounds = 0
   protocol._handlers['USERAUTH_INFO_REQUEST'] = (...request) => {
@@ -69,6 +63,5 @@ export function boundPromptRounds(client: Client): void {
 
 /** After a client began another attempt in the middle of keyboard-interactive: ssh2 takes the old one for unanswered for ever. */
 export function forgetAbortedLogin(connection: Connection): void {
-  const { _protocol: protocol } = connection as unknown as { readonly _protocol: Protocol }
-  protocol._authsQueue.shift()
+  inside(connection)._protocol._authsQueue.shift()
 }

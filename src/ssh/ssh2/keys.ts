@@ -1,5 +1,5 @@
 /**
- * A part of what `channels.ts` is about: objects that ssh2 takes for private keys it has parsed itself,
+ * Objects that ssh2 takes for private keys it has parsed itself,
  * so that it logs in with certificates and agents, presents host certificates, and never signs with SHA-1.
  */
 import type { ParsedKey, ServerConfig } from 'ssh2'

@@ -1,29 +1,7 @@
-/** A part of what `channels.ts` is about: what ssh2 keeps of a handshake once it is over, as often as there are idle links. */
+/** What ssh2 keeps of a handshake once it is over, as often as there are idle links. */
 import type { Client } from 'ssh2'
 import { packBytes } from '../../lib/packed-buffer.js'
-
-interface Offer {
-  readonly lists: { readonly all: Buffer }
-}
-
-interface Insides {
-  readonly _protocol: {
-    _offer: Offer
-    _remoteIdentRaw: Buffer
-    _kex:
-      | {
-          readonly _finished: boolean
-          /** The ephemeral keys of X25519, and those of other methods. */
-          _keys?: unknown
-          _dh?: unknown
-          _remoteIdentRaw: Buffer
-        }
-      | undefined
-    readonly _handlers: Record<string, unknown>
-    /** Collects the tag or MAC of a packet, whichever of them its cipher has. */
-    readonly _decipher: { _tag?: Buffer; _mac?: Buffer } | undefined
-  }
-}
+import { inside, type Offer } from './internals.js'
 
 /** Offers of algorithms by their bytes; there are as many as there are configurations. */
 const offers = new Map<string, Offer>()
@@ -41,7 +19,7 @@ const loginMessages = [
 
 /** Lets go of what only the login needed, and packs what every key exchange to come needs. Once. */
 export function forgetLogin(client: Client): void {
-  const { _protocol: protocol } = client as unknown as Insides
+  const { _protocol: protocol } = inside(client)
   const { _handlers: handlers, _kex: exchange } = protocol
   for (const message of loginMessages) handlers[message] = undefined
   protocol._offer = sharedOffer(protocol._offer)
@@ -51,7 +29,7 @@ export function forgetLogin(client: Client): void {
 
 /** Lets go of what only the key exchange needed, and packs what it left. After each key exchange. */
 export function forgetKeyExchange(client: Client): void {
-  const { _kex: exchange, _decipher: decipher } = (client as unknown as Insides)._protocol
+  const { _kex: exchange, _decipher: decipher } = inside(client)._protocol
   if (exchange?._finished !== true) return
   if ('_keys' in exchange) exchange._keys = null
   if ('_dh' in exchange) exchange._dh = null

@@ -1,17 +1,10 @@
-/** A part of what `channels.ts` is about: packets that ssh2 has no method for, or has one that loses something. */
+/** Packets that ssh2 has no method for, or has one that loses something. */
 import { sshString, sshUint32 } from '../wire.js'
+import type { Protocol } from './internals.js'
 import { requireSsh2 } from './load.js'
 
 /** What of ssh2's protocol object it takes to send a packet. */
-export interface PacketProtocol {
-  readonly _packetRW: {
-    readonly write: {
-      readonly allocStart: number
-      alloc(size: number): Buffer
-      finalize(packet: Buffer): Buffer
-    }
-  }
-}
+export type PacketProtocol = Pick<Protocol, '_packetRW'>
 
 const { sendPacket } = requireSsh2('ssh2/lib/protocol/utils.js') as {
   readonly sendPacket: (protocol: PacketProtocol, packet: Buffer) => void

@@ -1,10 +1,11 @@
 /**
- * A part of what `channels.ts` is about: what is asked on a session channel beside what it is for: a terminal, its size, signals (RFC 4254 §6.2, §6.7, §6.9)
+ * What is asked on a session channel beside what it is for: a terminal, its size, signals (RFC 4254 §6.2, §6.7, §6.9)
  * and break (RFC 4335). ssh2 skips the first byte of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
  */
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './flow-control.js'
-import { inside, insideChannel, type Terminal, type WindowSize } from './channels.js'
+import { type ChannelInsides, inside, insideChannel, type SessionInsides } from './internals.js'
+import type { Terminal, WindowSize } from './open-session.js'
 import { channelRequestMessage, sendChannelRequest } from './packets.js'
 import { wellFormedModes } from '../terminal-modes.js'
 import { createWireReader, type WireReader } from '../wire-reader.js'
@@ -160,26 +161,15 @@ function sizeFields({ columns, rows, width, height }: WindowSize): readonly Buff
  */
 export function answerAfterExit(client: Client): void {
   const { _protocol: protocol, _chanMgr: channels } = inside(client)
-  const original = protocol._handlers['CHANNEL_REQUEST'] as (p: unknown, ...rest: unknown[]) => void
-  protocol._handlers['CHANNEL_REQUEST'] = (p: unknown, recipient: number, ...rest: unknown[]) => {
-    const channel = channels.get(recipient) as ExitedInsides | undefined
+  const original = protocol._handlers['CHANNEL_REQUEST']
+  protocol._handlers['CHANNEL_REQUEST'] = (p, recipient, ...rest) => {
+    const channel = channels.get(recipient as number) as ChannelInsides | undefined
     const [, wantReply] = rest
     if (wantReply === true && channel?._exit?.code !== undefined) {
       const { id, state } = channel.outgoing
       if (state === 'open' || state === 'eof') protocol.channelFailure(id)
       return
     }
-    original(p, recipient, ...rest)
+    original?.(p, recipient, ...rest)
   }
-}
-
-interface SessionInsides {
-  readonly _ending: boolean
-  readonly _channel: { readonly outgoing: { readonly state: string } } | undefined
-  readonly _chanInfo: { readonly outgoing: { readonly id: number } }
-}
-
-interface ExitedInsides {
-  readonly _exit?: { readonly code?: number | null }
-  readonly outgoing: { readonly id: number; readonly state: string }
 }

@@ -5,17 +5,7 @@
  * the window is what limits it, and shrinks once data queues on the way.
  */
 import type { Client, ClientChannel } from 'ssh2'
-
-interface Insides {
-  readonly _protocol: {
-    channelWindowAdjust(id: number, bytes: number): void
-  }
-}
-
-interface ChannelInsides {
-  readonly incoming: { window: number }
-  readonly outgoing: { readonly id: number; readonly state: string }
-}
+import { type ChannelInsides, inside, insideChannel } from './internals.js'
 
 /** The credit that the channels of one link have. */
 export interface LinkCredit {
@@ -86,7 +76,7 @@ interface Flow {
 }
 
 function createCredit(client: Client, { probe, now = () => performance.now() }: LinkProbe): LinkCredit {
-  const { _protocol: protocol } = client as unknown as Insides
+  const { _protocol: protocol } = inside(client)
   const grant = protocol.channelWindowAdjust.bind(protocol)
   const flows = new Map<number, Flow>()
   const queue = createQueueingDelay(probe, now)
@@ -158,7 +148,7 @@ function createCredit(client: Client, { probe, now = () => performance.now() }: 
   return {
     initialWindow: () => (flows.size === 0 ? LARGEST_WINDOW : SMALLEST_WINDOW),
     add: (opened, { window, roundTrip }) => {
-      const channel = opened as unknown as ChannelInsides
+      const channel = insideChannel(opened)
       channel.incoming.window = window
       queue.answeredAfter(roundTrip)
       const flow: Flow = { channel, window, came: 0, roundBegan: now(), perRoundTrip: 0, settled: false }

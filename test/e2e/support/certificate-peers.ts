@@ -5,7 +5,7 @@ import { hostCertificateAlgorithmsFor } from '../../../src/ssh/certificate-algor
 import { type CertificatePolicy, judgeCertificate } from '../../../src/ssh/judge-certificate.js'
 import { acceptClient, connectClient } from '../../../src/ssh/ssh2/certificates.js'
 import { type HostKey, loginKey, serverHostKeys } from '../../../src/ssh/ssh2/keys.js'
-import { socketOf, tolerateRepeatedServiceRequest } from '../../../src/ssh/ssh2/channels.js'
+import { socketOf, tolerateRepeatedServiceRequest } from '../../../src/ssh/ssh2/connections.js'
 import { judgeUserCertificate, type UserCertificatePolicy } from '../../../src/ssh/user-certificate.js'
 import { offeredCertificate, signatureHolds } from '../../../src/ssh/verify-signature.js'
 import { parseCertificate } from '../../../src/ssh/certificate.js'

@@ -1,6 +1,6 @@
 import { EventEmitter, on, once } from 'node:events'
 import ssh2, { type ConnectConfig } from 'ssh2'
-import { socketOf } from '../../../src/ssh/ssh2/channels.js'
+import { socketOf } from '../../../src/ssh/ssh2/connections.js'
 
 interface RawProtocol {
   readonly _authsQueue: string[]

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import ssh2, { type Client, type ClientChannel, type ConnectConfig, type Connection, type ServerChannel } from 'ssh2'
 import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
-import { socketOf } from '../../../src/ssh/ssh2/channels.js'
+import { socketOf } from '../../../src/ssh/ssh2/connections.js'
 
 /** A channel seen from both sides. */
 export interface ChannelPair {
