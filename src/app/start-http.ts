@@ -88,7 +88,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
       started: () => progress.started,
       draining: draining.signal,
       store: stores.store,
-      listening: { 'call-home.ssh': southbound.callHome.server, 'endpoint.ssh': northbound.endpoint.server },
+      listening: { 'call-home.ssh': southbound.callHomeServer, 'endpoint.ssh': northbound.endpoint.server },
     }),
   }
   operator.app = await serveOperator(foundation, fleet, served)

@@ -1,5 +1,8 @@
+import type { Server } from 'node:net'
 import { createLocalFleet, type LocalFleet, type LocalFleetOptions } from '../fleet/local-fleet.js'
 import { type CallHomeListener, createCallHomeListener } from '../southbound/listener.js'
+import { createSshTransport } from '../southbound/ssh/ssh-transport.js'
+import type { Transport } from '../southbound/transport.js'
 import { listen, logFailedAccepts } from './listen.js'
 import { noteAttached } from './note-attached.js'
 import type { Stores } from './open-stores.js'
@@ -10,7 +13,8 @@ import type { Foundation } from './start-telemetry.js'
 /** The devices: their fleet, and where they call home. */
 export interface Southbound {
   readonly fleet: LocalFleet
-  readonly callHome: Pick<CallHomeListener, 'server'>
+  /** Where devices call home over SSH. */
+  readonly callHomeServer: Server
   /** What is known of sources, on the ports of devices and clients alike. */
   readonly sources: Sources
   /** Has somebody say whether there is work for a device that calls from time to time: it is kept until then. */
@@ -30,7 +34,8 @@ export function startSouthbound(foundation: Foundation, stores: Stores): Southbo
     hasWork: async (deviceId) => workers.some((has) => has(deviceId)),
     crowdAtStart: () => listeners.some(isCrowded),
   })
-  const callHome = startCallHome(foundation, stores, { fleet, sources })
+  const callHome = startCallHome(foundation, { fleet, enrolments: stores.enrolments, sources })
+  const callHomeServer = callHome.take(sshTransport(foundation, stores))
   listeners.push(callHome)
   shutdown.refuse(() => callHome.close())
 
@@ -38,13 +43,13 @@ export function startSouthbound(foundation: Foundation, stores: Stores): Southbo
   measure(() => ({ handshakes: callHome.handshakes, devices: stores.enrolments.countByStanding() }))
   return {
     fleet,
-    callHome,
+    callHomeServer,
     sources,
     hasWork: (ask) => void workers.push(ask),
     listen: () => {
-      logFailedAccepts(callHome.server, log)
+      logFailedAccepts(callHomeServer, log)
       const { ssh } = settings.current.config.callHome
-      return listen(callHome.server, { key: 'call-home.ssh', socketName: 'call-home-ssh', ...ssh })
+      return listen(callHomeServer, { key: 'call-home.ssh', socketName: 'call-home-ssh', ...ssh })
     },
   }
 }
@@ -82,28 +87,31 @@ function startFleet(
 
 function startCallHome(
   { settings, log, metrics }: Foundation,
-  { enrolments }: Stores,
-  { fleet, sources }: Pick<Southbound, 'fleet' | 'sources'>,
+  { fleet, enrolments, sources }: Pick<Southbound, 'fleet' | 'sources'> & Pick<Stores, 'enrolments'>,
 ): CallHomeListener {
-  const callHome = createCallHomeListener(
-    {
-      fleet,
-      service: enrolments,
-      anchors: () => settings.current.anchors,
-      credentialsFor: (deviceId, because) =>
-        credentialsFor(settings.current, deviceId, {
-          name: enrolments.credentialsOf(deviceId),
-          limit: enrolments.limitOf(deviceId, because),
-        }),
-      metrics: metrics.callHome,
-      log,
-    },
-    settings.current.callHomeLimits,
+  const callHome = createCallHomeListener({
+    fleet,
+    service: enrolments,
+    metrics: metrics.callHome,
+    log,
+    limits: settings.current.callHomeLimits,
     sources,
-  )
+  })
   settings.onChange(
     ({ callHomeLimits }) => callHomeLimits,
     (next) => callHome.configure(next),
   )
   return callHome
+}
+
+function sshTransport({ settings, log }: Foundation, { enrolments }: Stores): Transport {
+  return createSshTransport({
+    anchors: () => settings.current.anchors,
+    credentialsFor: (deviceId, because) =>
+      credentialsFor(settings.current, deviceId, {
+        name: enrolments.credentialsOf(deviceId),
+        limit: enrolments.limitOf(deviceId, because),
+      }),
+    log,
+  })
 }

@@ -1,23 +1,29 @@
-import { inBackground } from '../lib/background.js'
+import type { Server, Socket } from 'node:net'
 import { callHomeRefusal, type CallHomeRefusal, offenceOf } from '../fleet/refusals/call-home.js'
-import { createServer, type Server, type Socket } from 'node:net'
+import { inBackground } from '../lib/background.js'
 import type { Penalties } from '../lib/penalties.js'
 import { networkOf } from '../net/source-network.js'
-import { type AdmissionLimits, createAdmission, type HandshakeCounts } from '../ssh/admission.js'
-import { createKeepalive } from '../ssh/keepalive.js'
-import { sshListenerOptions } from '../net/listener-options.js'
 import { sourceOf } from '../net/source.js'
-import { createSeenDevices } from './seen-devices.js'
+import { type AdmissionLimits, createAdmission, type HandshakeCounts } from '../ssh/admission.js'
 import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
+import { createSeenDevices } from './seen-devices.js'
+import type { Transport } from './transport.js'
 
+/** Where devices call home, over whatever transports: all of them share the places and the queue for handshakes. */
 export interface CallHomeListener {
-  readonly server: Server
+  /** Takes calls over a transport (RFC 8071 §3.1 C1). The caller makes the server listen. */
+  readonly take: (transport: Transport) => Server
   /** Call-home connections that have not become links yet. */
   readonly handshakes: HandshakeCounts
   /** Applies new limits to connections from now on. */
-  configure(limits: CallHomeListenerLimits): void
+  readonly configure: (limits: CallHomeListenerLimits) => void
   /** Takes no more calls and drops those that have not become links. */
-  close(): void
+  readonly close: () => void
+}
+
+export interface CallHomeListenerOptions extends Omit<CallHome, 'seenDevices'> {
+  readonly limits: CallHomeListenerLimits
+  readonly sources: CallHomeSources
 }
 
 export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {
@@ -32,30 +38,32 @@ export interface CallHomeSources {
   readonly penalties: Pick<Penalties, 'left' | 'punish'>
 }
 
-/** Takes call-home connections (RFC 8071 §3.1 C1). The caller makes the server listen. */
-export function createCallHomeListener(
-  callHome: Omit<CallHome, 'seenDevices' | 'keepalive'>,
-  initial: CallHomeListenerLimits,
-  { isUnlimited, penalties }: CallHomeSources,
-): CallHomeListener {
-  let limits = initial
-  const admission = createAdmission(initial, { isUnlimited })
-  const seenDevices = createSeenDevices(callHome.service, {
+export function createCallHomeListener(options: CallHomeListenerOptions): CallHomeListener {
+  const {
+    fleet,
+    metrics,
+    sources: { isUnlimited, penalties },
+  } = options
+  let { limits } = options
+  const admission = createAdmission(limits, { isUnlimited })
+  const seenDevices = createSeenDevices(options.service, {
     max: () => limits.maxFamiliar,
-    onForgotten: callHome.metrics.familiarForgotten,
+    onForgotten: metrics.familiarForgotten,
   })
-  const keepalive = createKeepalive()
+  const callHome: CallHome = { ...options, seenDevices }
   const calls = new Set<Socket>()
-  const server = createServer(sshListenerOptions, (socket) => {
+  const servers: Server[] = []
+
+  const takeCall = (transport: Transport, socket: Socket): void => {
     // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
     socket.on('error', heardByClose)
     const source = sourceOf(socket)
     const network = networkOf(socket.remoteAddress ?? '')
-    callHome.metrics.connected()
+    metrics.connected()
     /** At once, before anything is read: a refused call costs next to nothing. */
     const rejectCall = (refusal: CallHomeRefusal): void => {
       socket.destroy()
-      callHome.fleet.refuse({ ...refusal, source })
+      fleet.refuse({ ...refusal, source })
     }
     const familiar = seenDevices.hasSeen(network)
     // From where a device has attached, others may do wrong: a site has one address.
@@ -68,24 +76,25 @@ export function createCallHomeListener(
     })
     if (!entry.ok) return rejectCall(callHomeRefusal(entry.cause))
     calls.add(socket)
-    const admitted = {
-      call: entry.call,
-      network,
-      refused: (refusal: CallHomeRefusal) => {
-        const offence = offenceOf(refusal.reason)
-        if (offence !== undefined && !hasGivenWay && !seenDevices.hasSeen(network)) penalties.punish(network, offence)
-        return hasGivenWay ? callHomeRefusal('gave-way') : refusal
-      },
+    const refused = (refusal: CallHomeRefusal): CallHomeRefusal => {
+      const offence = offenceOf(refusal.reason)
+      if (offence !== undefined && !hasGivenWay && !seenDevices.hasSeen(network)) penalties.punish(network, offence)
+      return hasGivenWay ? callHomeRefusal('gave-way') : refusal
     }
-    const received = receiveCall(socket, source, admitted, { ...callHome, seenDevices, keepalive }, limits)
+    const received = receiveCall({ transport, socket, source, network, place: entry.call, refused, limits }, callHome)
     const over = received.finally(() => {
       entry.call.leave()
       calls.delete(socket)
     })
     inBackground('call-home', over, () => socket.destroy())
-  })
+  }
+
   return {
-    server,
+    take: (transport) => {
+      const server = transport.listen((socket) => takeCall(transport, socket))
+      servers.push(server)
+      return server
+    },
     get handshakes() {
       return admission.counts
     },
@@ -94,7 +103,7 @@ export function createCallHomeListener(
       admission.configure(next)
     },
     close: () => {
-      server.close()
+      for (const server of servers) server.close()
       for (const socket of calls) socket.destroy()
     },
   }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { PendingOutcome } from '../../src/fleet/enrolment/enrolment-service.js'
-import { openSshLink, type SshLinkOpening } from '../../src/southbound/ssh/ssh-link.js'
+import { openSshLink, type SshLinkOpening } from './support/open-ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
 import { createKeepalive } from '../../src/ssh/keepalive.js'
 import type { HostKeyRefusalReason } from '../../src/trust/ssh/host-key-refusals.js'

@@ -1,6 +1,6 @@
 import ssh2, { type Connection } from 'ssh2'
 import { expect, it } from 'vitest'
-import { openSshLink } from '../../src/southbound/ssh/ssh-link.js'
+import { openSshLink } from './support/open-ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
 import { createKeepalive } from '../../src/ssh/keepalive.js'
 import { type PacketProtocol, sendPayload } from '../../src/ssh/ssh2/packets.js'

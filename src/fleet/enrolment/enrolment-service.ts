@@ -3,7 +3,7 @@ import { onAbort } from '../../lib/on-abort.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import type { Enrolment } from '../../store/enrolment.js'
 import type { Store, StoreProblem } from '../../store/store.js'
-import type { Evidence } from '../../trust/ssh/judge-host-key.js'
+import type { Evidence } from '../../trust/evidence.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../../trust/known-devices.js'
 import { pinOf, keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
@@ -43,7 +43,7 @@ export type PendingOutcome = 'decided' | 'timeout' | 'too-many-pending' | 'anoth
 /** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
 export interface EnrolmentService extends Enrolments {
   /** What can prove each device; read for every call. */
-  known(): KnownDevices
+  readonly known: () => KnownDevices
   /** The devices that clients may reach. */
   devices(): readonly Device[]
   /** Whether clients may reach this device id, attached or not. */

@@ -14,14 +14,7 @@ import { controlsOf } from '../../ssh/ssh2/session-requests.js'
 import { peerHasClosed, peerHasEnded } from '../../ssh/ssh2/channels.js'
 import { probe, socketOf } from '../../ssh/ssh2/connections.js'
 import { type OpenedSession, openSessionChannel } from '../../ssh/ssh2/open-session.js'
-
-/** How long a device may leave a channel unanswered, in milliseconds. */
-export interface ChannelLimits {
-  /** Until it has opened one and answered what it is for. */
-  readonly channelOpenTimeout: number
-  /** Until it has closed one that the bridge closed (RFC 4254 §5.3: it must, unless it has already). */
-  readonly channelCloseTimeout: number
-}
+import type { ChannelLimits } from '../transport.js'
 
 /** The channels of one link. */
 export interface DeviceChannels {

@@ -2,10 +2,7 @@ import type { Socket } from 'node:net'
 import type { Claim } from '../../trust/claim.js'
 import { readInitiation } from './initiation-sequence.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
-
-export type ClaimReading =
-  | { readonly ok: true; readonly claim: Claim }
-  | { readonly ok: false; readonly refusal: CallHomeRefusal }
+import type { ClaimReading } from '../transport.js'
 
 /** What Calix AXOS waits for before it starts SSH: these thirteen bytes and no line end. */
 const acknowledgement = '<ack>ok</ack>'

@@ -5,6 +5,7 @@ import { fingerprintOf, publicKeyLine } from '../../ssh/public-key.js'
 import { canonicalKey } from '../../ssh/verifying-key.js'
 import { revokedPart, revokedPartOf } from '../../ssh/revocation.js'
 import type { Claim } from '../claim.js'
+import type { Evidence } from '../evidence.js'
 import { hostKeyRefusal, type HostKeyRefusalReason } from './host-key-refusals.js'
 import { identifyDevice } from './identify-device.js'
 import { hmacVouches } from './initiation-hmac.js'
@@ -12,8 +13,6 @@ import type { KnownDevice } from '../known-device.js'
 import { type KnownDevices, namesOf } from '../known-devices.js'
 import { casOf, knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from '../trust-anchors.js'
-
-export type Evidence = 'certificate' | 'pin' | 'known-hosts' | 'hmac' | 'first-use'
 
 /** Whether a host key that key exchange has proven makes a claim an identity, and why or why not. */
 export type Verdict =

@@ -14,13 +14,14 @@ import {
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import type { LinkRefusal } from '../../../src/fleet/refusals/call-home.js'
 import { createLocalFleet, type LocalFleet, type FleetLimits } from '../../../src/fleet/local-fleet.js'
-import type { ChannelLimits } from '../../../src/southbound/ssh/device-channels.js'
+import { createSshTransport } from '../../../src/southbound/ssh/ssh-transport.js'
+import type { ChannelLimits, Transport } from '../../../src/southbound/transport.js'
 import { type CallHomeListener, createCallHomeListener } from '../../../src/southbound/listener.js'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'
 import { createLog } from '../../../src/telemetry/log.js'
 import type { CallHomeMetrics } from '../../../src/telemetry/metrics.js'
 import type { Credentials } from '../../../src/trust/credentials.js'
-import type { Evidence } from '../../../src/trust/ssh/judge-host-key.js'
+import type { Evidence } from '../../../src/trust/evidence.js'
 import type { TrustAnchors } from '../../../src/trust/trust-anchors.js'
 import { anchorsWith } from '../../trust/support/known-devices.js'
 
@@ -28,6 +29,8 @@ export interface CallHomeRoom {
   readonly fleet: LocalFleet
   readonly service: EnrolmentService
   readonly listener: CallHomeListener
+  /** Applies another configuration file. */
+  readonly configure: (configured: readonly ConfiguredDevice[]) => void
   /** Dials in; nothing has been sent on the connection yet. */
   readonly dial: () => Promise<Socket>
   /** The next refusal. */
@@ -47,6 +50,8 @@ export interface CallHomeRoomOptions {
   readonly enrolment?: Partial<EnrolmentLimits>
   readonly fleet?: Partial<FleetLimits>
   readonly channels?: Partial<ChannelLimits>
+  /** SSH, when not given. */
+  readonly transport?: Transport
   readonly maxHandshakes?: number
   readonly maxQueuedHandshakes?: number
 }
@@ -83,17 +88,18 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   }
   const events = createFleetEmitter()
   const fleet = createLocalFleet({ devices: [], limits: fleetLimits, events })
+  const enrolmentLimits = {
+    maxPending: 4,
+    maxPendingPerSource: 4,
+    pendingTimeout: 60_000,
+    pendingLifetime: 86_400_000,
+    ...enrolment,
+  }
   const service: EnrolmentService = await createEnrolmentService({
     store: opened.store,
     events,
     configured,
-    limits: {
-      maxPending: 4,
-      maxPendingPerSource: 4,
-      pendingTimeout: 60_000,
-      pendingLifetime: 86_400_000,
-      ...enrolment,
-    },
+    limits: enrolmentLimits,
     defaultMaxSessions: 10,
     added: (device) => fleet.add(device),
     changed: () => fleet.configure(service.devices(), fleetLimits),
@@ -115,9 +121,12 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     familiarForgotten: () => undefined,
     handshakeEnded: () => undefined,
   }
-  const listener = createCallHomeListener(
-    { fleet, service, anchors: () => anchors, credentialsFor: login, metrics, log },
-    {
+  const listener = createCallHomeListener({
+    fleet,
+    service,
+    metrics,
+    log,
+    limits: {
       initiationTimeout: 10_000,
       handshakeTimeout: 10_000,
       keepaliveInterval: 0,
@@ -132,20 +141,23 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       channelCloseTimeout: 10_000,
       ...options.channels,
     },
-    {
+    sources: {
       isUnlimited: () => false,
       penalties: { left: () => 0, punish: () => undefined },
     },
-  )
-  listener.server.listen(0, '127.0.0.1')
-  await once(listener.server, 'listening')
-  const { port } = listener.server.address() as { port: number }
+  })
+  const transport = options.transport ?? createSshTransport({ anchors: () => anchors, credentialsFor: login, log })
+  const server = listener.take(transport)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
   const dialled: Socket[] = []
   return {
     fleet,
     service,
     listener,
     logged,
+    configure: (next) => service.configure(next, enrolmentLimits, 10),
     dial: async () => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true })
       socket.on('error', () => undefined)

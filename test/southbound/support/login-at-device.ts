@@ -4,7 +4,7 @@ import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { hostKeyAlgorithmsFor } from '../../../src/ssh/host-key-algorithms.js'
 import { createKeepalive } from '../../../src/ssh/keepalive.js'
 import { parsePrivateKey } from '../../../src/ssh/private-key.js'
-import { openSshLink, type SshLinkOpening, type SshLinkOptions } from '../../../src/southbound/ssh/ssh-link.js'
+import { openSshLink, type SshLinkOpening, type SshHandshakeOptions } from './open-ssh-link.js'
 import type { Verdict } from '../../../src/trust/ssh/judge-host-key.js'
 import { type CallingDevice, callAsDevice, newDeviceKey } from './calling-device.js'
 import { openSocketPair } from './socket-pair.js'
@@ -18,7 +18,7 @@ export interface LoginAtDevice {
 }
 
 export interface LoginOptions
-  extends Partial<Pick<SshLinkOptions, 'judge' | 'login' | 'loginStands' | 'handshakeTimeout'>> {
+  extends Partial<Pick<SshHandshakeOptions, 'judge' | 'login' | 'loginStands' | 'handshakeTimeout'>> {
   /** What the device does with each request to log in. */
   readonly answer: (context: AuthContext) => void
 }

@@ -1,8 +1,8 @@
-import { inBackground } from '../../lib/background.js'
+import { inBackground } from '../lib/background.js'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { HeldSession, HeldSessionView } from '../../fleet/held-session.js'
-import type { DeviceChannel, Link } from '../../fleet/link.js'
-import type { Log } from '../../telemetry/log.js'
+import type { HeldSession, HeldSessionView } from '../fleet/held-session.js'
+import type { DeviceChannel, Link } from '../fleet/link.js'
+import type { Log } from '../telemetry/log.js'
 
 /** Milliseconds before a held session is opened again that gave way, or that ended after it had served for a while. */
 const REOPEN_DELAY = 1_000

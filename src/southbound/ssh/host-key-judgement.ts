@@ -1,0 +1,71 @@
+import type { PendingOutcome } from '../../fleet/enrolment/enrolment-service.js'
+import type { CallHomeRefusal } from '../../fleet/refusals/call-home.js'
+import { packBytes } from '../../lib/packed-buffer.js'
+import type { Verdict } from '../../trust/ssh/judge-host-key.js'
+import { type Judged, noLongerProven, pendingStill } from './handshake-refusal.js'
+
+export interface HostKeyJudgementOptions {
+  /** Does what makes judging a proven key take long, in turns of the event loop; undefined where there is nothing to do. */
+  readonly beforeJudging?: (key: Buffer) => Promise<void> | undefined
+  /** Judges a host key that key exchange has proven: its signature held. Asked again when the configuration changes, so the link keeps it. */
+  readonly judge: (key: Buffer) => Verdict
+  /**
+   * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
+   * Nothing has been sent to the device meanwhile that it could learn anything from.
+   */
+  readonly decision: (pending: CallHomeRefusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
+}
+
+/** What is thought of the host key of one connection, from key exchange to the end of the login. */
+export interface HostKeyJudgement {
+  /** The key that key exchange has proven. */
+  readonly presented: () => Buffer | undefined
+  /** What was found last; undefined before the key was judged. */
+  readonly last: () => Judged | undefined
+  /**
+   * Judges the key for the first time, after a decision where one is needed.
+   * @param paused does what does not count as time of the handshake
+   * @returns undefined where the connection is gone meanwhile
+   */
+  readonly judge: (
+    key: Buffer,
+    gone: AbortSignal,
+    paused: <T>(work: () => Promise<T>) => Promise<T>,
+  ) => Promise<Judged | undefined>
+  /** Whether what proved the device still does: a login takes as long as the device likes, and meanwhile its key may be revoked, unpinned or bound to another device. */
+  readonly stillProven: () => boolean
+}
+
+export function createHostKeyJudgement({ beforeJudging, judge, decision }: HostKeyJudgementOptions): HostKeyJudgement {
+  let presented: Buffer | undefined
+  let last: Judged | undefined
+
+  const judgeFirst: HostKeyJudgement['judge'] = async (key, gone, paused) => {
+    const proven = packBytes(key)
+    presented = proven
+    const ready = beforeJudging?.(proven)
+    if (ready !== undefined) await ready
+    if (gone.aborted) return undefined
+    const first = judge(proven)
+    last = first
+    if (first.trusted || first.reason !== 'pending') return first
+    const outcome = await paused(() => decision(first, proven, gone))
+    if (gone.aborted) return undefined
+    const again = judge(proven)
+    last = again.trusted ? again : pendingStill(again, outcome)
+    return last
+  }
+
+  return {
+    presented: () => presented,
+    last: () => last,
+    judge: judgeFirst,
+    stillProven: () => {
+      if (last?.trusted !== true || presented === undefined) return false
+      const now = judge(presented)
+      last =
+        now.trusted && now.deviceId === last.deviceId ? now : { trusted: false, ...noLongerProven(last.deviceId, now) }
+      return last.trusted
+    },
+  }
+}

@@ -1,0 +1,140 @@
+import { createServer } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
+import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
+import { sshListenerOptions } from '../../net/listener-options.js'
+import { createKeepalive } from '../../ssh/keepalive.js'
+import type { Log } from '../../telemetry/log.js'
+import type { Claim } from '../../trust/claim.js'
+import type { Credentials } from '../../trust/credentials.js'
+import type { Evidence } from '../../trust/evidence.js'
+import type { KnownDevices } from '../../trust/known-devices.js'
+import { judgeHostKey, namesJudged, type Verdict } from '../../trust/ssh/judge-host-key.js'
+import { compareHashedNames, hasManyHashedNames } from '../../trust/ssh/known-hosts-for.js'
+import { loginKeysFor } from '../../trust/ssh/login-keys.js'
+import { wantedHostKeys } from '../../trust/ssh/wanted-host-keys.js'
+import type { TrustAnchors } from '../../trust/trust-anchors.js'
+import type { Identity, Proof, ProvingCall, Transport } from '../transport.js'
+import { noLongerProven, type Trusted } from './handshake-refusal.js'
+import { readClaim } from './initiation.js'
+import type { Login } from './login.js'
+import { proveHostKey, type SshHandshakeOptions, type SshProof } from './ssh-handshake.js'
+
+export interface SshTransportOptions {
+  /** What vouches for host keys now; a reload changes what this gives. */
+  readonly anchors: () => TrustAnchors
+  readonly credentialsFor: (deviceId: string, because: Evidence) => Credentials | undefined
+  readonly log: Log
+}
+
+/**
+ * Call home over SSH (RFC 8071, IANA port 4334): an initiation sequence where the vendor has one, key exchange in which a host key is
+ * proven, a login with what is bound to the device, and channels as many as the device opens.
+ */
+export function createSshTransport({ anchors, credentialsFor, log }: SshTransportOptions): Transport {
+  const keepalive = createKeepalive()
+
+  const prove = async ({ socket, source, claim, known, decision, work, limits }: ProvingCall): Promise<Proof> => {
+    if (claim.form !== 'none') await compareHashedNames(anchors().knownHosts, namesClaimed(claim.deviceIds, known()))
+    const hostKeyAlgorithms = wantedHostKeys(claim, known(), anchors())
+    if (hostKeyAlgorithms.length === 0) return { ok: false, refusal: unsupportedHostKey(claim) }
+    const judge = judgeOf(claim, known, anchors)
+    const proof = await proveHostKey(socket, {
+      source,
+      hostKeyAlgorithms,
+      beforeJudging: (key) => compareHashedNames(anchors().knownHosts, namesFound(claim, key, known(), anchors())),
+      judge,
+      decision: ({ deviceId = '' }, key, gone) => decision({ deviceId, key }, gone),
+      ...loginBoundTo(credentialsFor, log),
+      work,
+      handshakeTimeout: limits.handshakeTimeout,
+      keepalive,
+      keepaliveTimes: {
+        interval: limits.keepaliveInterval,
+        countMax: limits.keepaliveCountMax,
+        maxReplyWait: limits.maxReplyWait,
+      },
+      channels: limits,
+    })
+    return proof.ok ? proofOf(proof, judge) : proof
+  }
+
+  return {
+    kind: 'ssh',
+    listen: (take) => createServer(sshListenerOptions, take),
+    readClaim,
+    prove,
+  }
+}
+
+function proofOf({ verdict, key, logIn }: Extract<SshProof, { readonly ok: true }>, judge: Judge): Proof {
+  return {
+    ok: true,
+    identity: identityOf(verdict, key, judge),
+    open: async () => {
+      const opening = await logIn()
+      if (!opening.ok) return opening
+      return { ok: true, link: opening.link, identity: identityOf(opening.verdict, opening.key, judge) }
+    },
+  }
+}
+
+type Judge = (key: Buffer) => Verdict
+
+function identityOf({ deviceId, because, pin }: Trusted, key: Buffer, judge: Judge): Identity {
+  return {
+    deviceId,
+    key,
+    because,
+    pin,
+    objection: () => {
+      const now = judge(key)
+      return now.trusted && now.deviceId === deviceId ? undefined : noLongerProven(deviceId, now)
+    },
+  }
+}
+
+/** Apart, because a link keeps it: made among the others it would hold all that they need. */
+function judgeOf(claim: Claim, known: () => KnownDevices, anchors: () => TrustAnchors): Judge {
+  return (key) => judgeHostKey(claim, key, known(), anchors(), new Date())
+}
+
+/** What a claim names, and what else the devices of these ids go by. */
+function namesClaimed(deviceIds: readonly string[], known: KnownDevices): readonly string[] {
+  return deviceIds.flatMap((deviceId) => [deviceId, ...(known.byId(deviceId)?.aliases ?? [])])
+}
+
+/** What the device that a key proves goes by, where it named no id: with one, that was compared before key exchange. */
+function namesFound(claim: Claim, key: Buffer, known: KnownDevices, anchors: TrustAnchors): readonly string[] {
+  return claim.form === 'none' && hasManyHashedNames(anchors.knownHosts) ? namesJudged(claim, key, known, anchors) : []
+}
+
+function unsupportedHostKey(claim: Claim): CallHomeRefusal {
+  return callHomeRefusal('unsupported-host-key', claim.form === 'junos' ? claim.hostKey?.type : undefined)
+}
+
+/** Logs in with what is bound to the device when its login begins; it stands for as long as that is bound to it. */
+function loginBoundTo(
+  credentialsFor: SshTransportOptions['credentialsFor'],
+  log: Log,
+): Pick<SshHandshakeOptions, 'login' | 'loginStands'> {
+  let credentials: Credentials | undefined
+  return {
+    login: ({ deviceId, because }) => {
+      credentials = credentialsFor(deviceId, because)
+      return loginFor(deviceId, credentials, log)
+    },
+    loginStands: ({ deviceId, because }) => isDeepStrictEqual(credentialsFor(deviceId, because), credentials),
+  }
+}
+
+async function loginFor(deviceId: string, credentials: Credentials | undefined, log: Log): Promise<Login> {
+  if (credentials === undefined) throw new Error('no credentials are bound to this device')
+  const { keys, problems } = await loginKeysFor(credentials, deviceId, new Date())
+  for (const problem of problems) log.warn({ deviceId }, `credentials not used: ${problem}`)
+  const { username, password, withheld } = credentials
+  if (withheld !== undefined) {
+    log.warn({ deviceId, hint: withheld.hint }, withheld.message)
+    if (keys.length === 0) throw new Error(withheld.message)
+  }
+  return { username, keys, ...(password === undefined ? {} : { password }) }
+}
