@@ -19,7 +19,7 @@ export interface Stores {
   /** Who is enrolled. */
   readonly enrolments: EnrolmentService
   /** A device was enrolled that clients may reach from now on. */
-  readonly deviceAdded: Signal<[Device]>
+  readonly deviceAdded: Signal<Device>
   /** Devices were taken out, or what proves them has changed. */
   readonly devicesChanged: Signal
   /** The ports and addresses that devices have for themselves. */
@@ -42,7 +42,7 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
   const store = await openStore(settings.current.config, log)
   shutdown.close(() => closeStore(store, log))
 
-  const [endpointsMoved, deviceAdded, devicesChanged] = [createSignal(), createSignal<[Device]>(), createSignal()]
+  const [endpointsMoved, deviceAdded, devicesChanged] = [createSignal(), createSignal<Device>(), createSignal()]
   const ownEndpoints = await openEndpoints(foundation, store, endpointsMoved.emit)
   const enrolments = await openEnrolments(foundation, store, {
     added: deviceAdded.emit,

@@ -45,7 +45,7 @@ export async function startTelemetry(start: Pick<Foundation, 'settings' | 'log' 
   const measured: (() => Partial<Readings> | Promise<Partial<Readings>>)[] = []
   const readings = async (): Promise<Readings> => {
     const parts = await Promise.all(measured.map(async (read) => read()))
-    return Object.assign({ ...NOTHING_YET }, ...parts) as Readings
+    return parts.reduce<Readings>((all, part) => ({ ...all, ...part }), NOTHING_YET)
   }
   const metrics = createMetrics({ version, readings, reasons: COUNTED_REASONS })
   shutdown.close(() => metrics.stop())

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { createSignal } from '../../src/lib/signal.js'
 
 it('a signal is heard by all who listen by then, in their order, each time', () => {
-  const signal = createSignal<[number]>()
+  const signal = createSignal<number>()
   const heard: string[] = []
   signal.emit(0)
   signal.on((what) => heard.push(`first ${what}`))
