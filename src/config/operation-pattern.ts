@@ -1,3 +1,4 @@
+import { DATASTORE_OPERATIONS } from '../access/authz/standard-operations.js'
 import { nearestName } from './nearest-name.js'
 import { accepted, type ParseResult } from './parse-result.js'
 
@@ -29,26 +30,13 @@ export function readOperationPattern(written: string): ParseResult<OperationPatt
       hint: 'such as running, candidate, startup, or url',
     }
   // What cannot match would seem to allow, or worse, to forbid something.
-  if (!/[*?]/.test(name) && namespace === undefined && !WITH_DATASTORE.includes(name)) {
-    const near = nearestName(name, WITH_DATASTORE)
+  if (!/[*?]/.test(name) && namespace === undefined && !DATASTORE_OPERATIONS.includes(name)) {
+    const near = nearestName(name, DATASTORE_OPERATIONS)
     const hint = near === undefined ? 'leave the datastore away' : `did you mean \`${near}\`?`
-    return { ok: false, message: `this operation names no datastore, only ${WITH_DATASTORE.join(', ')} do`, hint }
+    return { ok: false, message: `this operation names no datastore, only ${DATASTORE_OPERATIONS.join(', ')} do`, hint }
   }
   return accepted({ ...operation, datastore })
 }
 
 const form =
   'write `get-config`, `edit-config:candidate` for one datastore, `{namespace-uri}name` for one namespace; `*` and `?` are patterns'
-
-/** Operations of RFC 6241 and RFC 8526 with a datastore among their parameters. */
-const WITH_DATASTORE: readonly string[] = [
-  'get-config',
-  'edit-config',
-  'copy-config',
-  'delete-config',
-  'lock',
-  'unlock',
-  'validate',
-  'get-data',
-  'edit-data',
-]

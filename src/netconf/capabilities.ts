@@ -1,4 +1,4 @@
-/** The capabilities of RFC 6241 §8, RFC 5277 and RFC 6022 by the names they are spoken of. */
+/** The capabilities of RFC 6241 §8, RFC 5277, RFC 6022 and RFC 8526 by the names they are spoken of. */
 export const CAPABILITY = {
   base10: 'urn:ietf:params:netconf:base:1.0',
   base11: 'urn:ietf:params:netconf:base:1.1',
@@ -12,6 +12,7 @@ export const CAPABILITY = {
   validate10: 'urn:ietf:params:netconf:capability:validate:1.0',
   validate11: 'urn:ietf:params:netconf:capability:validate:1.1',
   writableRunning: 'urn:ietf:params:netconf:capability:writable-running:1.0',
+  yangLibrary11: 'urn:ietf:params:netconf:capability:yang-library:1.1',
   xpath: 'urn:ietf:params:netconf:capability:xpath:1.0',
 } as const
 
@@ -33,4 +34,16 @@ export function junosSpelling(uri: string): string | undefined {
 export function hasCapability(announced: readonly string[], wanted: string): boolean {
   const canonical = canonicalCapability(wanted)
   return announced.some((uri) => canonicalCapability(uri) === canonical)
+}
+
+/** What a server must have announced before an operation is sent to it: one of several capabilities or namespaces of modules. */
+export interface Need {
+  /** What a person calls it: `:confirmed-commit:1.1`, `the module ietf-netconf-nmda`. */
+  readonly name: string
+  readonly anyOf: readonly string[]
+}
+
+/** Whether a peer announced what an operation needs. */
+export function meetsNeed(announced: readonly string[], { anyOf }: Need): boolean {
+  return anyOf.some((wanted) => hasCapability(announced, wanted))
 }

@@ -1,7 +1,7 @@
+import type { Duplex } from 'node:stream'
 import { createGiveWay } from '../lib/give-way.js'
 import { onAbort } from '../lib/on-abort.js'
-import type { Duplex } from 'node:stream'
-import { CAPABILITY } from './capabilities.js'
+import { CAPABILITY, meetsNeed, type Need } from './capabilities.js'
 import { DEFAULT_MAX_MESSAGE_SIZE } from './framing/frame-decoder.js'
 import { encodeFrame } from './framing/frame-encoder.js'
 import { createFramePartDecoder } from './framing/frame-parts.js'
@@ -17,13 +17,13 @@ import {
   type ReplyHead,
   type ReplySink,
 } from './request-queue.js'
-import { findRootStartTag } from './xml/root-start-tag.js'
 import { operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
+import { type SentOperation, writeRpc } from './written-operation.js'
+import { findRootStartTag } from './xml/root-start-tag.js'
 import { parseRootTag, parseXmlGently } from './xml/xml-parse.js'
 import { serialiseXml } from './xml/xml-serialise.js'
-import { type SentOperation, writeRpc } from './written-operation.js'
 import { attributeOf } from './xml/xml-tree.js'
 
 /** How a client session behaves; times in milliseconds. */
@@ -95,6 +95,8 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
   const requests = createRequestQueue(maxPending)
   const flow = createHeldFlow(channel)
   const giveWay = createGiveWay()
+  /** What the server's `<hello>` says. */
+  let announced: readonly string[] = []
   let messages = 0
   /** Requests whose reply has not begun and whose caller has not given up. */
   let callers = 0
@@ -142,6 +144,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     /** Writes a request before it is queued: one that cannot be written must leave nothing behind that waits for a reply. */
     const ask = (sent: SentOperation, pending: Omit<PendingRequest, 'messageId'>): void => {
       if (over !== undefined) return pending.fail(over)
+      if ('needs' in sent && !meetsNeed(announced, sent.needs)) return pending.fail(notOffered(sent.needs))
       const messageId = String(messages + 1)
       const written = writeRpc(messageId, sent)
       if (!written.ok) return pending.fail(notSendable(written.error))
@@ -242,6 +245,7 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       clearTimeout(helloTimer)
       decoder.switchTo(framing.value)
       begin = begun
+      announced = capabilities
       resolve({
         sessionId,
         capabilities,
@@ -377,6 +381,11 @@ function tooMany(limit: number): NetconfSessionError {
 
 function notSendable(cause: string): NetconfSessionError {
   return new NetconfSessionError('not-sendable', `the request was not sent: ${cause}`, 'correct the request')
+}
+
+function notOffered({ name }: Need): NetconfSessionError {
+  const cause = `the request was not sent: the server does not announce ${name} in its <hello>`
+  return new NetconfSessionError('not-offered', cause, 'use an operation that it has, or switch the feature on there')
 }
 
 function timedOut(timeout: number): NetconfSessionError {

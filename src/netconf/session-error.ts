@@ -11,6 +11,7 @@ export type SessionErrorCode =
   | 'unexpected-message'
   | 'too-many-requests'
   | 'not-sendable'
+  | 'not-offered'
   | 'channel-failed'
   | 'session-closed'
 

@@ -1,3 +1,4 @@
+import type { Need } from './capabilities.js'
 import { failed, type Result, succeeded } from './result.js'
 import { buildRpc } from './rpc.js'
 import { NETCONF_NS } from './xml/namespaces.js'
@@ -10,6 +11,8 @@ import type { XmlElement } from './xml/xml-tree.js'
  */
 export interface WrittenOperation {
   readonly text: string
+  /** What the server has to have announced: it is not sent to another one. */
+  readonly needs?: Need
 }
 
 /** What may be sent on a session: a tree, or the text of one. */

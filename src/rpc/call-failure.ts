@@ -25,6 +25,7 @@ export interface CallFailure {
     | 'session-ended'
     | 'too-many-calls'
     | 'invalid-request'
+    | 'not-offered'
     | 'too-many-sessions'
     | 'client-gone'
   readonly message: string
@@ -135,6 +136,7 @@ export function unanswered(deviceId: string, thrown: unknown, linkEnd: LinkEnd |
   if (thrown instanceof NetconfSessionError) {
     const { code, message, hint } = thrown
     if (code === 'not-sendable') return { cause: 'invalid-request', message, hint }
+    if (code === 'not-offered') return { cause: 'not-offered', message, hint }
     if (code === 'too-many-requests') return { cause: 'too-many-calls', message, hint, retryAfter: 1 }
   }
   return outcomeUnknown(deviceId, whyEnded(thrown, linkEnd))

@@ -1,10 +1,10 @@
-import { inBackground } from '../lib/background.js'
 import type { Fleet } from '../fleet/fleet.js'
-import { NetconfSessionError } from '../netconf/session-error.js'
-import type { StreamedReply } from '../netconf/reply-sinks.js'
-import type { SentOperation } from '../netconf/written-operation.js'
+import { inBackground } from '../lib/background.js'
 import { onAbort } from '../lib/on-abort.js'
 import { onClosed } from '../lib/on-closed.js'
+import type { StreamedReply } from '../netconf/reply-sinks.js'
+import { NetconfSessionError } from '../netconf/session-error.js'
+import type { SentOperation } from '../netconf/written-operation.js'
 import type { Span } from '../telemetry/traces.js'
 import {
   bridgeStopping,
@@ -243,7 +243,7 @@ export function createSessionPool(
         // Given up, or moved to another session.
         if (sent.state === 'given-up') return
         stopListening()
-        if (thrown instanceof NetconfSessionError && thrown.code === 'not-sendable') {
+        if (thrown instanceof NetconfSessionError && ['not-sendable', 'not-offered'].includes(thrown.code)) {
           // Nothing was sent: the session is as good as before.
           job.settle(failedWith(unanswered(pool.place.deviceId, thrown, undefined)))
           return finished(pool, warm, sent)

@@ -1,6 +1,7 @@
 import { NETCONF_NS } from '../../netconf/xml/namespaces.js'
 import { elementsOf, textOf, type XmlElement } from '../../netconf/xml/xml-tree.js'
-import { type DatastoreUse, datastoreUses, namespacesOf, XINCLUDE_NS } from './standard-operations.js'
+import type { DatastoreUse } from '../../operations/datastore-use.js'
+import { datastoreUses, namespacesOf, XINCLUDE_NS } from './standard-operations.js'
 
 /** What a request asks for, as far as a rule looks at it. */
 export interface Operation {
@@ -24,7 +25,7 @@ const LONGEST_NAME = 1024
 export const DATASTORE_PARAMETERS: readonly string[] = ['source', 'target', 'datastore', 'url']
 
 /**
- * Reads an operation element. Only the datastore parameters of the operations of RFC 6241 and RFC 8526 are looked at, so the element may
+ * Reads an operation element. Only the datastore parameters of the operations of RFC 6241, RFC 8526 and RFC 9144 are looked at, so the element may
  * lack its other children.
  */
 export function operationOf(element: XmlElement): Operation {
@@ -38,9 +39,9 @@ export function operationOf(element: XmlElement): Operation {
     }
   if (namespace === XINCLUDE_NS) return { namespace, name, uses: [], unclear: 'XInclude stands for something else' }
   const uses: Operation['uses'][number][] = []
-  for (const { parameter, access } of datastoreUses(name)) {
+  for (const { parameter, access, form } of datastoreUses(name)) {
     const [only, ...more] = elementsOf(element).filter((child) => isParameter(child, parameter))
-    const datastore = only === undefined || more.length > 0 ? undefined : datastoreIn(only, parameter)
+    const datastore = only === undefined || more.length > 0 ? undefined : datastoreIn(only, form)
     if (datastore !== undefined) uses.push({ access, datastore })
     // Somebody else's operation of the same name may have other parameters.
     else if (isStandard(element)) return { namespace, name, uses: [], unclear: unclear(name, parameter) }
@@ -68,8 +69,8 @@ function isStandard({ namespace, name }: Pick<Operation, 'namespace' | 'name'>):
 const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 /** `<source><running/></source>`, `<source><datastore>ds:running</datastore></source>` (RFC 8526), `<datastore>ds:running</datastore>`. */
-function datastoreIn(parameter: XmlElement, name: string): string | undefined {
-  if (name === 'datastore') return identityIn(parameter)
+function datastoreIn(parameter: XmlElement, form: DatastoreUse['form']): string | undefined {
+  if (form === 'identity') return identityIn(parameter)
   const [only, ...more] = elementsOf(parameter)
   if (only === undefined || more.length > 0 || textOf(parameter).trim() !== '') return undefined
   if (only.namespace === XINCLUDE_NS || only.name.length > LONGEST_NAME) return undefined

@@ -1,56 +1,41 @@
-import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../../netconf/xml/namespaces.js'
+import { NETCONF_NS, NOTIFICATION_NS } from '../../netconf/xml/namespaces.js'
+import type { DatastoreUse } from '../../operations/datastore-use.js'
+import { OPERATIONS } from '../../operations/register.js'
 
 /** XML Inclusions: an element of it stands for whatever a parser fetches in its place. */
 export const XINCLUDE_NS = 'http://www.w3.org/2001/XInclude'
 
-/** Datastores of NMDA: `<get-data>`, `<edit-data>` (RFC 8526). */
-const NMDA_NS = 'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda'
-
 /** `<establish-subscription>` and the like (RFC 8639). */
 const SUBSCRIBED_NOTIFICATIONS_NS = 'urn:ietf:params:xml:ns:yang:ietf-subscribed-notifications'
 
-/** A parameter of an operation that names a datastore, and what is done to it. */
-export interface DatastoreUse {
-  readonly parameter: 'source' | 'target' | 'datastore'
-  readonly access: 'read' | 'write' | 'other'
-}
-
-const reads = (parameter: DatastoreUse['parameter']): DatastoreUse => ({ parameter, access: 'read' })
-const writes = (parameter: DatastoreUse['parameter']): DatastoreUse => ({ parameter, access: 'write' })
-const other = (parameter: DatastoreUse['parameter']): DatastoreUse => ({ parameter, access: 'other' })
-
 interface StandardOperation {
   readonly namespace: string
-  readonly uses?: readonly DatastoreUse[]
+  readonly permission: readonly DatastoreUse[]
 }
 
+/** Operations of the standards that have no file in operations/: they have no route and no command, but rules name them. */
+const FURTHER: readonly (readonly [name: string, namespace: string])[] = [
+  ['close-session', NETCONF_NS],
+  ['create-subscription', NOTIFICATION_NS],
+  ['establish-subscription', SUBSCRIBED_NOTIFICATIONS_NS],
+  ['modify-subscription', SUBSCRIBED_NOTIFICATIONS_NS],
+  ['delete-subscription', SUBSCRIBED_NOTIFICATIONS_NS],
+  ['kill-subscription', SUBSCRIBED_NOTIFICATIONS_NS],
+]
+
 const STANDARD: ReadonlyMap<string, StandardOperation> = new Map<string, StandardOperation>([
-  ['get', { namespace: NETCONF_NS }],
-  ['get-config', { namespace: NETCONF_NS, uses: [reads('source')] }],
-  ['edit-config', { namespace: NETCONF_NS, uses: [writes('target')] }],
-  ['copy-config', { namespace: NETCONF_NS, uses: [writes('target'), reads('source')] }],
-  ['delete-config', { namespace: NETCONF_NS, uses: [writes('target')] }],
-  ['lock', { namespace: NETCONF_NS, uses: [other('target')] }],
-  ['unlock', { namespace: NETCONF_NS, uses: [other('target')] }],
-  ['validate', { namespace: NETCONF_NS, uses: [other('source')] }],
-  ['commit', { namespace: NETCONF_NS }],
-  ['cancel-commit', { namespace: NETCONF_NS }],
-  ['discard-changes', { namespace: NETCONF_NS }],
-  ['close-session', { namespace: NETCONF_NS }],
-  ['kill-session', { namespace: NETCONF_NS }],
-  ['get-schema', { namespace: MONITORING_NS }],
-  ['create-subscription', { namespace: NOTIFICATION_NS }],
-  ['get-data', { namespace: NMDA_NS, uses: [reads('datastore')] }],
-  ['edit-data', { namespace: NMDA_NS, uses: [writes('datastore')] }],
-  ['establish-subscription', { namespace: SUBSCRIBED_NOTIFICATIONS_NS }],
-  ['modify-subscription', { namespace: SUBSCRIBED_NOTIFICATIONS_NS }],
-  ['delete-subscription', { namespace: SUBSCRIBED_NOTIFICATIONS_NS }],
-  ['kill-subscription', { namespace: SUBSCRIBED_NOTIFICATIONS_NS }],
+  ...OPERATIONS.map((operation) => [operation.name, operation] as const),
+  ...FURTHER.map(([name, namespace]) => [name, { namespace, permission: [] }] as const),
 ])
+
+/** The operations that name a datastore among their parameters, and so may be named with one in a rule: `edit-config:running`. */
+export const DATASTORE_OPERATIONS: readonly string[] = [...STANDARD]
+  .filter(([, { permission }]) => permission.length > 0)
+  .map(([name]) => name)
 
 /** What an operation of that name does to datastores by its parameters; nothing for those that are not in the standards. */
 export function datastoreUses(name: string): readonly DatastoreUse[] {
-  return STANDARD.get(name.toLowerCase())?.uses ?? []
+  return STANDARD.get(name.toLowerCase())?.permission ?? []
 }
 
 /**

@@ -1,9 +1,9 @@
 import { Command, InvalidArgumentError } from 'commander'
-import { devicePath } from './bridge-client.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { exitWithProblem } from '../command-problem.js'
-import { withOperationOptions } from './operations.js'
 import { readInput } from '../read-input.js'
+import { devicePath } from './bridge-client.js'
+import { withOperationOptions } from './operation-command.js'
 import { runOnMany } from './run-on-many.js'
 import { type OperationOptions, runOperation } from './run-operation.js'
 

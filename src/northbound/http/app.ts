@@ -1,42 +1,43 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { OPERATIONS } from '../../operations/register.js'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
-import { type KnowsHost, refuseForeign, refuseWhileDraining } from './middleware/origin-check.js'
-import type { Api, Identify, HttpServices } from './api.js'
+import type { Api, HttpServices, Identify } from './api.js'
+import type { Health } from './health.js'
+import { queueCalls } from './jobs/queue-calls.js'
 import { createBodyBudget } from './middleware/body-budget.js'
 import { boundedBody } from './middleware/bounded-body.js'
+import { endUnreadBodies } from './middleware/end-unread-bodies.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './middleware/handle-failures.js'
-import type { Health } from './health.js'
 import { logRequests } from './middleware/log-requests.js'
-import { peerOf, type Peer, type ProxyTrust } from './middleware/peer.js'
-import { registerFindAuditLines } from './routes/audit/list.js'
+import { type KnowsHost, refuseForeign, refuseWhileDraining } from './middleware/origin-check.js'
+import { type Peer, type ProxyTrust, peerOf } from './middleware/peer.js'
 import { nameRequests } from './middleware/request-id.js'
+import { setSecurityHeaders } from './middleware/security-headers.js'
+import { traceRequests } from './middleware/trace-requests.js'
+import { registerFindAuditLines } from './routes/audit/list.js'
 import { registerAddDevice } from './routes/devices/add.js'
 import { registerApproveDevice } from './routes/devices/approve.js'
+import { registerDisconnectDevice } from './routes/devices/disconnect.js'
 import { registerForgetDevice } from './routes/devices/forget.js'
 import { registerGetDevice } from './routes/devices/get.js'
 import { registerListDevices } from './routes/devices/list.js'
-import { registerDisconnectDevice } from './routes/devices/disconnect.js'
 import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerDocs } from './routes/docs.js'
-import { registerHealth } from './routes/health.js'
-import { queueCalls } from './jobs/queue-calls.js'
 import { registerEvents } from './routes/events.js'
+import { registerHealth } from './routes/health.js'
 import { registerJobs } from './routes/jobs/jobs.js'
-import { registerNotifications } from './routes/notifications.js'
 import { registerMetrics } from './routes/metrics.js'
-import { registerOperations } from './routes/operations/register.js'
+import { registerNotifications } from './routes/notifications.js'
 import { registerOpenApi, registerSharedSchemas } from './routes/openapi.js'
+import { registerOperations } from './routes/operations/register.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
 import { registerCreateToken } from './routes/tokens/create.js'
 import { registerListTokens } from './routes/tokens/list.js'
 import { registerRevokeToken } from './routes/tokens/revoke.js'
-import { endUnreadBodies } from './middleware/end-unread-bodies.js'
-import { setSecurityHeaders } from './middleware/security-headers.js'
-import { traceRequests } from './middleware/trace-requests.js'
 
 /** Bytes; a device with all that it may have fits many times. */
 const longestBody = 64 * 1024
@@ -136,7 +137,11 @@ export function createApp({ log, health, draining, identify, metrics, network, t
 }
 
 /** The ends of paths whose requests carry what is for a device. */
-const CARRYING = ['rpc', 'transaction', 'edit-config', 'copy-config', 'get', 'get-config', 'validate']
+const CARRYING = [
+  'rpc',
+  'transaction',
+  ...OPERATIONS.filter(({ bodyLimit }) => bodyLimit === 'request').map(({ name }) => name),
+]
 
 const CARRYING_PATH = new RegExp(`^/api/v1/devices/[^/]+/(?:sessions/[^/]+/)?(?:${CARRYING.join('|')})$`)
 

@@ -63,6 +63,7 @@ export const PROBLEM_TYPES = {
   'internal-error': { status: 500, title: 'Internal error' },
   // Its status is that of the first error, as RFC 8040 §7 maps it.
   'rpc-error': { status: 500, title: 'The device answered with an error' },
+  'not-offered': { status: 501, title: 'The device does not offer the operation' },
   'refused-by-device': { status: 502, title: 'The device refused a session' },
   'no-session': { status: 502, title: 'The device gave no NETCONF session' },
   'bad-reply': { status: 502, title: 'The device answered what is no reply' },

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { OPERATIONS } from '../../../src/operations/register.js'
 import type { Role } from '../../../src/access/authz/role.js'
 import type { Scope } from '../../../src/access/authz/scope.js'
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
@@ -364,21 +365,9 @@ const onDevice: Readonly<Record<string, Scope>> = {
   'POST /api/v1/devices/{id}/sessions': 'rpc',
   'POST /api/v1/devices/{id}/transaction': 'rpc',
   ...Object.fromEntries(
-    [
-      'rpc',
-      'get',
-      'get-config',
-      'edit-config',
-      'copy-config',
-      'delete-config',
-      'lock',
-      'unlock',
-      'commit',
-      'discard-changes',
-      'validate',
-      'kill-session',
-      'get-schema',
-    ].map((operation) => [`POST /api/v1/devices/{id}/${operation}`, 'rpc'] as const),
+    ['rpc', ...OPERATIONS.map(({ name }) => name)].map(
+      (operation) => [`POST /api/v1/devices/{id}/${operation}`, 'rpc'] as const,
+    ),
   ),
 }
 

@@ -1,32 +1,24 @@
 import type { Context, MiddlewareHandler } from 'hono'
+import { OPERATIONS } from '../../../operations/register.js'
 import type { ApiEnv, HttpServices } from '../api.js'
-import { answerProblem } from '../problem.js'
 import { requireScopeOnDevice } from '../middleware/require-scope.js'
+import { answerProblem } from '../problem.js'
+import { toJobView } from '../routes/jobs/job-view.js'
 import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
-import { toJobView } from '../routes/jobs/job-view.js'
 import type { JobOwner } from './job.js'
 
 /** Operations that may wait for their device, by the end of their path. */
-const queueable: ReadonlySet<string> = new Set([
+const QUEUEABLE: ReadonlySet<string> = new Set([
   'rpc',
-  'get',
-  'get-config',
-  'edit-config',
-  'copy-config',
-  'delete-config',
-  'validate',
-  'commit',
-  'discard-changes',
-  'kill-session',
-  'get-schema',
   'transaction',
+  ...OPERATIONS.filter(({ queueable }) => queueable).map(({ name }) => name),
 ])
 
 /** Whether what is sent to a path may become a job. What is for a session of the client's own may not: it would not outlast the wait. */
 export function mayBecomeJob(path: string): boolean {
   const [, operation = ''] = /^\/api\/v1\/devices\/[^/]+\/([^/]+)$/.exec(path) ?? []
-  return queueable.has(operation)
+  return QUEUEABLE.has(operation)
 }
 
 /** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */

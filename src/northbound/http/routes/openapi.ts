@@ -1,6 +1,6 @@
+import { datastoreSchema, filterSchema, sourceSchema } from '../../../operations/parameters.js'
+import { payloadSchema } from '../../../operations/payload.js'
 import type { Api } from '../api.js'
-import { datastoreSchema, filterSchema, sourceSchema } from '../rpc/parameters.js'
-import { payloadSchema } from '../rpc/payload.js'
 
 /**
  * Registers what several routes refer to, before any route does: else the component would have the default and the

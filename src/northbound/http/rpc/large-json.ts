@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
+import { HeldPayload } from '../../../operations/payload.js'
 import type { ApiEnv, HttpServices } from '../api.js'
 import { answerNotConverted, IS_LARGE } from './conversion-service.js'
-import { HeldPayload } from './payload.js'
 import { answerBodyFault, isJson } from './read-rpc.js'
 
 /**

@@ -5,14 +5,12 @@ import { readXmlFragment } from '../../../netconf/xml/xml-fragment.js'
 import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
 import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
+import type { WrittenElements } from '../../../operations/payload.js'
 import { type PreparedOperation, prepareOperation } from '../../../rpc/prepared-operation.js'
 import { type BodyFault, notWritable, parseJson, tooManyElements } from './rpc-body.js'
 
-/** A payload that was read and written elsewhere, because it is large: its elements as text where NETCONF's namespace is the default one. */
-export interface WrittenPayload {
-  readonly text: string
-  /** The name of its only element; absent where there are none, or several. */
-  readonly only?: Pick<XmlElement, 'namespace' | 'name'>
+/** A payload that was read and written elsewhere, because it is large. */
+export interface WrittenPayload extends WrittenElements {
   /** The payload is an operation that is sent as it is. */
   readonly prepared?: PreparedOperation
 }

@@ -12,9 +12,16 @@ import { needs } from '../../middleware/require-scope.js'
 import { answerRpc, type RpcCall } from '../../rpc/answer-rpc.js'
 import { readBoundedAnswer } from '../../rpc/bounded-answer.js'
 import { largeJson } from '../../rpc/large-json.js'
-import { elementsOfPayload, heldPayload, InvalidField, type Payload, payloadSchema } from '../../rpc/payload.js'
+import {
+  elementsOfPayload,
+  heldPayload,
+  InvalidField,
+  type Payload,
+  payloadSchema,
+} from '../../../../operations/payload.js'
 import { type PreparedOperation, prepareOperation } from '../../../../rpc/prepared-operation.js'
 import { timeoutOf } from '../../rpc/timeout.js'
+import type { WrittenPayload } from '../../rpc/written-payloads.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { answerInvalidField, timeoutQuery } from './operation-route.js'
 
@@ -117,7 +124,7 @@ type Wanted = z.output<typeof manySchema>
 
 /** @throws InvalidField */
 function preparedOf(payload: Payload): PreparedOperation {
-  const held = heldPayload(payload)
+  const held: WrittenPayload | undefined = heldPayload(payload)
   if (held?.prepared !== undefined) return held.prepared
   const [operation, ...others] = held === undefined ? elementsOfPayload(payload, ['rpc']) : []
   if (operation === undefined || others.length > 0) throw new InvalidField(['rpc'], 'give exactly one operation')

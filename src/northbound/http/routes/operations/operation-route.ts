@@ -7,9 +7,9 @@ import { mayBecomeJob } from '../../jobs/queue-calls.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
-import type { ReplyFormat } from '../../rpc/answer-reply.js'
 import { largeJson } from '../../rpc/large-json.js'
-import { InvalidField } from '../../rpc/payload.js'
+import type { Operation } from '../../../../operations/define-operation.js'
+import { InvalidField } from '../../../../operations/payload.js'
 import { prepareOperation } from '../../../../rpc/prepared-operation.js'
 import { answerBodyFault } from '../../rpc/read-rpc.js'
 import { notWritable } from '../../rpc/rpc-body.js'
@@ -57,6 +57,7 @@ const ofEveryRpc = [
   'idempotency-key-in-use',
   'answer-not-kept',
   'rpc-error',
+  'not-offered',
   'outcome-unknown',
   'bad-reply',
   'link-lost',
@@ -84,29 +85,11 @@ export const replyContent = {
   'application/json': { schema: z.record(z.string(), z.unknown()).openapi({ description: 'the same as JSON' }) },
 }
 
-/** A kind of RPC that takes its parameters as JSON. */
-export interface TypedOperation<Schema extends z.ZodType> {
-  /** Its name, as RFC 6241 has it and as the end of the path. */
-  readonly name: string
-  readonly summary: string
-  readonly parameters: Schema
-  /** Parameters that a device takes, for the documentation: /docs sends them where nothing else is written. */
-  readonly example: z.input<Schema>
-  /** Whether the parameters may all be left out. */
-  readonly bodyOptional?: boolean
-  /** @throws InvalidField */
-  readonly build: (given: z.output<Schema>) => XmlElement
-  /** The answer, where it is not the reply itself. */
-  readonly format?: ReplyFormat
-  readonly content?: typeof replyContent & Readonly<Record<string, { readonly schema: z.ZodType }>>
-}
+/** The text of a schema, where that is asked for, beside the reply itself. */
+const schemaContent = { 'application/yang': { schema: z.string() }, ...replyContent }
 
 /** Registers an operation twice: as a call by itself, and on a session that the client has opened. */
-export function registerOperation<Schema extends z.ZodType>(
-  api: Api,
-  services: HttpServices,
-  operation: TypedOperation<Schema>,
-): void {
+export function registerOperation(api: Api, services: HttpServices, operation: Operation): void {
   registerAt(api, services, operation, {
     path: `/api/v1/devices/{id}/${operation.name}`,
     operationId: `netconf${pascalCase(operation.name)}`,
@@ -125,52 +108,16 @@ interface Place {
   readonly params: typeof deviceIdParameter
 }
 
-function registerAt<Schema extends z.ZodType>(
-  api: Api,
-  services: HttpServices,
-  {
-    name,
-    summary,
-    parameters,
-    example,
-    bodyOptional = false,
-    build,
-    format,
-    content = replyContent,
-  }: TypedOperation<Schema>,
-  { path, operationId, params }: Place,
-): void {
-  const waits = mayBecomeJob(path)
-  const route = createRoute({
-    method: 'post',
-    path,
-    ...needsOnDevice('rpc'),
-    middleware: [needsOnDevice('rpc').middleware, largeJson(services)],
-    operationId,
-    tags: ['operations'],
-    summary,
-    request: {
-      params,
-      query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,
-      headers: waits ? idempotencyHeader.extend(asyncHeader.shape) : idempotencyHeader,
-      body: {
-        required: !bodyOptional,
-        content: { 'application/json': { schema: parameters.openapi(`${pascalCase(name)}Parameters`, { example }) } },
-      },
-    },
-    responses: {
-      200: { description: 'the reply of the device', content },
-      ...(path.includes('{sid}') ? sessionRpcProblems : { ...(waits ? queuedResponse : {}), ...rpcProblems }),
-    },
-  })
+function registerAt(api: Api, services: HttpServices, operation: Operation, place: Place): void {
+  const { reply, needs } = operation
   const handle = async (c: Context<ApiEnv>): Promise<Response> => {
     const body = await c.req.text()
-    const built = tryToBuild(() => build(parameters.parse(validBody(c))))
+    const built = tryToBuild(() => operation.build(validBody(c)))
     if (!built.ok) return answerInvalidField(c, built.fault)
-    const prepared = prepareOperation(built.operation)
+    const prepared = prepareOperation(built.operation, needs)
     if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), services.rpc.boundReached)
     const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
-    const wanted = format !== undefined && asksForAnything(c) ? format : undefined
+    const wanted = reply !== undefined && asksForAnything(c) ? reply : undefined
     return answerRpc(c, services, {
       deviceId: id,
       prepared: prepared.value,
@@ -180,7 +127,38 @@ function registerAt<Schema extends z.ZodType>(
       ...(wanted === undefined ? {} : { format: wanted }),
     })
   }
-  registerStreamingRoute(api, route, handle)
+  registerStreamingRoute(api, routeOf(operation, place, services), handle)
+}
+
+/** What /openapi.json says of an operation, and what its requests are checked with. */
+function routeOf(operation: Operation, { path, operationId, params }: Place, services: HttpServices) {
+  const { name, summary, description, body, bodyOptional = false, example, needs, reply } = operation
+  const waits = mayBecomeJob(path)
+  const needed = needs === undefined ? undefined : `The device has to announce ${needs.name}.`
+  const told = [description, needed].filter((part) => part !== undefined).join('\n\n')
+  return createRoute({
+    method: 'post',
+    path,
+    ...needsOnDevice('rpc'),
+    middleware: [needsOnDevice('rpc').middleware, largeJson(services)],
+    operationId,
+    tags: ['operations'],
+    summary,
+    ...(told === '' ? {} : { description: told }),
+    request: {
+      params,
+      query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,
+      headers: waits ? idempotencyHeader.extend(asyncHeader.shape) : idempotencyHeader,
+      body: {
+        required: !bodyOptional,
+        content: { 'application/json': { schema: body.openapi(`${pascalCase(name)}Parameters`, { example }) } },
+      },
+    },
+    responses: {
+      200: { description: 'the reply of the device', content: reply === 'schema' ? schemaContent : replyContent },
+      ...(path.includes('{sid}') ? sessionRpcProblems : { ...(waits ? queuedResponse : {}), ...rpcProblems }),
+    },
+  })
 }
 
 type Built =

@@ -1,9 +1,8 @@
 import { z } from '@hono/zod-openapi'
-import { jsonToElements } from '../../../netconf/xml/json-to-xml.js'
-import { readXmlFragment } from '../../../netconf/xml/xml-fragment.js'
-import { RPC_SCOPE } from '../../../netconf/xml/xml-to-json.js'
-import type { WrittenPayload } from './written-payloads.js'
-import type { XmlElement } from '../../../netconf/xml/xml-tree.js'
+import { jsonToElements } from '../netconf/xml/json-to-xml.js'
+import { readXmlFragment } from '../netconf/xml/xml-fragment.js'
+import { RPC_SCOPE } from '../netconf/xml/xml-to-json.js'
+import type { XmlElement } from '../netconf/xml/xml-tree.js'
 
 /** Elements of a data model, as XML text or as JSON (docs/http.md). */
 export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.unknown())]).openapi('Payload', {
@@ -13,14 +12,21 @@ export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.
 
 export type Payload = z.output<typeof payloadSchema>
 
+/** Elements that were read and written elsewhere, because they are large: their text where NETCONF's namespace is the default one. */
+export interface WrittenElements {
+  readonly text: string
+  /** The name of the only element; absent where there are none, or several. */
+  readonly only?: Pick<XmlElement, 'namespace' | 'name'>
+}
+
 /** A payload that was taken out of a large body, in its place: nobody can send one of these. */
 export class HeldPayload {
   static readonly key = '#written'
-  constructor(readonly payload: WrittenPayload) {}
+  constructor(readonly payload: WrittenElements) {}
 }
 
 /** The payload that was read elsewhere, where this stands for one. */
-export function heldPayload(payload: Payload): WrittenPayload | undefined {
+export function heldPayload(payload: Payload): WrittenElements | undefined {
   const held = typeof payload === 'string' ? undefined : payload[HeldPayload.key]
   return held instanceof HeldPayload ? held.payload : undefined
 }

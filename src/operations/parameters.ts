@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
-import { NETCONF_NS } from '../../../netconf/xml/namespaces.js'
-import { isXmlText } from '../../../netconf/xml/xml-serialise.js'
-import { attribute, element, isNamed, type XmlElement } from '../../../netconf/xml/xml-tree.js'
+import { NETCONF_NS, WITH_DEFAULTS_NS } from '../netconf/xml/namespaces.js'
+import { isXmlText } from '../netconf/xml/xml-serialise.js'
+import { attribute, element, isNamed, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { elementsOfPayload, InvalidField, payloadSchema } from './payload.js'
 
 /** Text that XML can hold. */
@@ -24,22 +24,23 @@ export const sourceSchema = z
   .union([datastoreName, z.strictObject({ url: textSchema }), z.strictObject({ config: payloadSchema })])
   .openapi('Source')
 
+const xpathFilterSchema = z.strictObject({
+  xpath: textSchema,
+  namespaces: z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'is no prefix'), textSchema).optional(),
+})
+
+type XPathFilter = z.output<typeof xpathFilterSchema>
+
 export const filterSchema = z
-  .union([
-    textSchema,
-    z.strictObject({ subtree: payloadSchema }),
-    z.strictObject({
-      xpath: textSchema,
-      namespaces: z.record(z.string().regex(/^[A-Za-z_][\w.-]*$/, 'is no prefix'), textSchema).optional(),
-    }),
-  ])
+  .union([textSchema, z.strictObject({ subtree: payloadSchema }), xpathFilterSchema])
   .openapi('Filter', { description: 'a subtree as XML text or as JSON, or an XPath where the device has `:xpath`' })
 
 export const withDefaultsSchema = z
   .enum(['report-all', 'report-all-tagged', 'trim', 'explicit'])
   .openapi({ description: 'RFC 6243' })
 
-const WITH_DEFAULTS_NS = 'urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults'
+/** What is done where an edit does not say (RFC 6241 §7.2). */
+export const defaultOperationSchema = z.enum(['merge', 'replace', 'none'])
 
 /** Only the parameters that were given. */
 export function given(...elements: readonly (XmlElement | undefined)[]): readonly XmlElement[] {
@@ -71,21 +72,30 @@ export function configOf(payload: z.output<typeof payloadSchema>, path: readonly
 
 export function filterOf(filter: z.output<typeof filterSchema> | undefined): XmlElement | undefined {
   if (filter === undefined) return undefined
-  if (typeof filter === 'object' && 'xpath' in filter) {
-    const { xpath, namespaces = {} } = filter
-    if (Object.keys(namespaces).some((prefix) => /^xml/i.test(prefix)))
-      throw new InvalidField(['filter', 'namespaces'], 'this prefix cannot be declared')
+  if (typeof filter === 'object' && 'xpath' in filter)
     return element(NETCONF_NS, 'filter', [], {
-      attributes: [attribute('type', 'xpath'), attribute('select', xpath)],
-      declarations: namespaces,
+      attributes: [attribute('type', 'xpath'), attribute('select', filter.xpath)],
+      declarations: prefixesOf(filter),
     })
-  }
-  const path = typeof filter === 'string' ? ['filter'] : ['filter', 'subtree']
-  const elements = elementsOfPayload(typeof filter === 'string' ? filter : filter.subtree, path)
+  const elements = subtreeOf(filter)
   const [only] = elements
   // Who copies a filter from elsewhere may have copied the element around it.
   if (only !== undefined && elements.length === 1 && isNamed(only, NETCONF_NS, 'filter')) return only
   return element(NETCONF_NS, 'filter', elements, { attributes: [attribute('type', 'subtree')] })
+}
+
+/** The prefixes that an XPath uses. */
+export function prefixesOf({ namespaces = {} }: XPathFilter): Readonly<Record<string, string>> {
+  if (Object.keys(namespaces).some((prefix) => /^xml/i.test(prefix)))
+    throw new InvalidField(['filter', 'namespaces'], 'this prefix cannot be declared')
+  return namespaces
+}
+
+/** What a subtree filter holds. */
+export function subtreeOf(filter: Exclude<z.output<typeof filterSchema>, XPathFilter>): readonly XmlElement[] {
+  return typeof filter === 'string'
+    ? elementsOfPayload(filter, ['filter'])
+    : elementsOfPayload(filter.subtree, ['filter', 'subtree'])
 }
 
 export function withDefaults(mode: z.output<typeof withDefaultsSchema> | undefined): XmlElement | undefined {
