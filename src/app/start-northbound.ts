@@ -53,7 +53,7 @@ export function startNorthbound(foundation: Foundation, stores: Stores, southbou
     port,
     server: endpoint.addServer(),
   }))
-  servers.push(endpoint.server, ...further.map(({ server }) => server))
+  for (const { server } of [endpoint, ...further]) servers.push(server)
   shutdown.refuse(() => endpoint.stopListening())
   // Those whose sessions were ended read why before their connections are closed.
   shutdown.drain(() => within(FAREWELL_TIMEOUT, endpoint.quiet()))
