@@ -7,16 +7,17 @@ import type { ChannelUse } from './channel-request.js'
 export function channelNotAllowed(
   asked: ChannelPurpose,
   { allowedBy }: ChannelUse,
-  { channels, roles }: Permission,
-  whom: { readonly user: string; readonly deviceId: string },
+  whose: { readonly permission: Permission; readonly user: string; readonly deviceId: string },
 ) {
+  const { permission, user, deviceId } = whose
+  const { channels, roles } = permission
   const allowed = [...channels].join(', ') || 'none'
   const names = roles.join(', ')
   const wanting = allowedBy.map((kind) => `\`${kind}\``).join(' or ')
   const instead = channels.has('netconf') ? '; for NETCONF ask for its subsystem, as in `ssh -s … netconf`' : ''
   return sessionRefusal(
     'channel-not-allowed',
-    `user ${JSON.stringify(whom.user)} may not have ${inWords(asked)} on device ${JSON.stringify(whom.deviceId)}: the channels of role ${names} are ${allowed}`,
+    `user ${JSON.stringify(user)} may not have ${inWords(asked)} on device ${JSON.stringify(deviceId)}: the channels of role ${names} are ${allowed}`,
     `it takes a role with ${wanting} among its \`channels\`${instead}`,
   )
 }
@@ -30,7 +31,7 @@ export const keyForNetconf = sessionRefusal(
 )
 
 /** What a text holds in place of bytes that were not UTF-8. */
-export const replacementCharacter = '\uFFFD'
+export const REPLACEMENT_CHARACTER = '\uFFFD'
 
 /** Commands may hold secrets and are not repeated. */
 function inWords(asked: ChannelPurpose): string {

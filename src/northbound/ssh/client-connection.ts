@@ -20,7 +20,7 @@ import { type Authenticated, authenticate, type Users } from './authentication.j
 import { type ClientProbes, watchClient } from './client-keepalive.js'
 import { serveSessions, type SessionLimits, type SessionServices } from './client-sessions.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
-import type { Newcomer } from './newcomers.js'
+import type { Newcomer } from './newcomer.js'
 import type { Seats } from './seats.js'
 import type { EntryPoint } from './target.js'
 

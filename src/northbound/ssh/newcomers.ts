@@ -1,20 +1,16 @@
-import { inBackground } from '../../lib/background.js'
 import type { Socket } from 'node:net'
 import { clientRefusal, type ClientRefusalReason, isToldTo } from '../../fleet/refusals/clients.js'
 import type { Refusal } from '../../lib/refusal.js'
-import type { Connection } from 'ssh2'
-import { workOn } from '../../lib/current-work.js'
 import { createNewestSet } from '../../lib/newest-set.js'
-import type { Offence, Penalties } from '../../lib/penalties.js'
+import type { Penalties } from '../../lib/penalties.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { networkOf } from '../../net/source-network.js'
 import { createTimeSlicer } from '../../lib/time-slicer.js'
 import { createAdmission, type HandshakeCounts } from '../../ssh/admission.js'
-import { governWork } from '../../ssh/ssh2/connections.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import { sourceOf } from '../../net/source.js'
-import { watchFirstBytes } from './wrong-caller.js'
+import { Newcomer } from './newcomer.js'
 
 /** Bounds on connections that have not logged in. */
 export interface NewcomerLimits {
@@ -43,14 +39,6 @@ export interface Newcomers {
   readonly admit: (socket: Socket) => Newcomer | undefined
   readonly counts: HandshakeCounts
   readonly configure: (limits: NewcomerLimits) => void
-}
-
-export interface Newcomer {
-  /** From here on what the client sends is worked on when it is its turn, until it has logged in. */
-  readonly govern: (connection: Connection) => void
-  /** An attempt to log in failed. */
-  readonly failed: () => void
-  readonly loggedIn: () => void
 }
 
 /** Lines of one reason: of a source, and of all. */
@@ -83,11 +71,6 @@ export function createNewcomers(options: {
     if (isToldTo(reason)) dismiss(socket, message)
     else socket.destroy()
   }
-  const punish = (network: string, offence: Offence): void => {
-    // Where somebody has logged in, others of the same address may do wrong.
-    if (familiar.has(network)) return
-    penalties.punish(network, offence)
-  }
 
   const admit: Newcomers['admit'] = (socket) => {
     const network = networkOf(socket.remoteAddress ?? '')
@@ -104,67 +87,17 @@ export function createNewcomers(options: {
       refuse(socket, network, clientRefusal(reason))
       return undefined
     }
-    const { call } = entry
-    const gone = new AbortController()
-    let offence: Offence | undefined
-    let isIn = false
-    let release = (): void => undefined
-
-    const timer = setTimeout(() => {
-      offence = 'timeout'
-      refuse(socket, network, clientRefusal('login-timeout'))
-    }, limits.loginTimeout)
-    watchFirstBytes(socket, (caller) => {
-      // A device dials again and again by itself, and does no harm.
-      if (caller.reason !== 'device-on-client-port') offence = 'garbage'
-      refuse(socket, network, caller)
+    return new Newcomer(socket, {
+      call: entry.call,
+      loginTimeout: limits.loginTimeout,
+      rank: () => (familiar.has(network) ? 'familiar' : 'stranger'),
+      refuse: (refusal) => refuse(socket, network, refusal),
+      onOffence: (offence) => {
+        // Where somebody has logged in, others of the same address may do wrong.
+        if (!familiar.has(network)) penalties.punish(network, offence)
+      },
+      onLogin: () => familiar.add(network),
     })
-    socket.once('close', () => {
-      clearTimeout(timer)
-      gone.abort()
-      call.leave()
-      if (offence === undefined && socket.bytesRead > 0) offence = 'unfinished'
-      if (!isIn && offence !== undefined) punish(network, offence)
-    })
-
-    return {
-      govern: (connection) => {
-        const work = { kind: 'login', source: sourceOf(socket) }
-        offence ??= 'unfinished'
-        connection.on('error', ({ level }: Error & { level?: string }) => {
-          if (level === 'protocol') offence = 'garbage'
-        })
-        let begun: Promise<boolean> | undefined
-        release = governWork(connection, (piece) => {
-          const inTurn = (): void =>
-            call.work(() => {
-              workOn(work)
-              piece()
-            })
-          if (begun === undefined) {
-            begun = call
-              .queue(familiar.has(network) ? 'familiar' : 'stranger', gone.signal)
-              .then((outcome) => outcome === 'begun' && (inTurn(), true))
-            inBackground('handshake', begun, () => socket.destroy())
-          } else
-            inBackground(
-              'handshake',
-              begun.then((mayGoOn) => mayGoOn && inTurn()),
-              () => socket.destroy(),
-            )
-        })
-      },
-      failed: () => {
-        offence = 'failed-login'
-      },
-      loggedIn: () => {
-        isIn = true
-        clearTimeout(timer)
-        familiar.add(network)
-        release()
-        call.leave()
-      },
-    }
   }
 
   return {

@@ -22,7 +22,7 @@ import { type Authorisation, rightLostBy } from '../authorise.js'
 import { traceOpening } from '../../rpc/trace-opening.js'
 import { traceRpc } from '../../rpc/trace-rpc.js'
 import type { Authenticated } from './authentication.js'
-import { keyForNetconf, channelNotAllowed, replacementCharacter, unknownSubsystem } from './channel-refusal.js'
+import { keyForNetconf, channelNotAllowed, REPLACEMENT_CHARACTER, unknownSubsystem } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayEnd, type RelayMessages } from './relay.js'
@@ -141,13 +141,13 @@ async function decide(
   const use = channelUse(purpose)
   if (use === undefined) return { refusal: unknownSubsystem(purpose) }
   if (!use.allowedBy.some((kind) => permission.channels.has(kind)))
-    return { refusal: channelNotAllowed(purpose, use, permission, { user: client.user, deviceId }) }
+    return { refusal: channelNotAllowed(purpose, use, { permission, user: client.user, deviceId }) }
   if (restriction.netconfOnly && use.kind !== 'netconf') return { refusal: keyForNetconf }
-  if (purpose.kind === 'exec' && purpose.command.includes(replacementCharacter))
+  if (purpose.kind === 'exec' && purpose.command.includes(REPLACEMENT_CHARACTER))
     return { refusal: sessionRefusal('command-not-utf-8') }
   const notAudited = auditLog.refusal()
   if (notAudited !== undefined) return { refusal: notAudited }
-  const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, rules, log) : undefined
+  const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, { ...rules, log }) : undefined
   return { use, roles: permission.roles, ...(guard === undefined ? {} : { guard }) }
 }
 
@@ -301,7 +301,7 @@ async function rightTo(
   if (!authorisation.allowed) return ended() ?? rightLostBy(authorisation)
   const { permission } = authorisation
   if (!use.allowedBy.some((kind) => permission.channels.has(kind))) {
-    const { message, hint } = channelNotAllowed(request, use, permission, { user: client.user, deviceId })
+    const { message, hint } = channelNotAllowed(request, use, { permission, user: client.user, deviceId })
     return rightEnd('no-rights', message, hint)
   }
   // Rules stand in the way of bytes from the beginning, or not at all.

@@ -6,12 +6,8 @@ import type { Framing } from '../../../netconf/framing/framing.js'
 import type { RequestCache } from '../../../netconf/request-cache.js'
 import type { RequestRoot } from '../../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
-import {
-  type ProtocolViolation,
-  type ViolationCause,
-  createGuardedRequests,
-  type DeniedRequest,
-} from './guarded-requests.js'
+import { createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
+import type { ProtocolViolation, ViolationCause } from './protocol-violation.js'
 import type { InspectionBudget } from './inspection-budget.js'
 import { type ByteSink, roomIn } from '../byte-sink.js'
 import { refusalReply, type RequestRefusal } from './refusal-reply.js'

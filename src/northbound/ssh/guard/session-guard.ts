@@ -28,8 +28,7 @@ export interface GuardContext {
 export function guardOf(
   permission: Permission,
   device: SelectableDevice,
-  { limits, held, known, permissionNow, onDenied }: GuardContext,
-  log: Log,
+  { limits, held, known, permissionNow, onDenied, log }: GuardContext & { readonly log: Log },
 ): StartGuard | undefined {
   if (permission.operations.kind === 'all') return undefined
   const logDenial = createDenialLog(log, permission.roles)
@@ -51,8 +50,8 @@ export function guardOf(
 }
 
 /** Lines on denials that a session may have logged at once, and milliseconds until it may again. */
-const maxLines = 20
-const linesInterval = 10_000
+const MAX_LINES = 20
+const LINES_INTERVAL = 10_000
 
 /** Logs denials; of a flood, the first lines and how many more there were. */
 function createDenialLog(log: Log, roles: readonly string[]): (denial: Denial) => void {
@@ -61,12 +60,12 @@ function createDenialLog(log: Log, roles: readonly string[]): (denial: Denial) =
   let unlogged = 0
   return ({ operation, reason }) => {
     const now = Date.now()
-    if (now - began >= linesInterval) {
+    if (now - began >= LINES_INTERVAL) {
       began = now
       lines = 0
     }
     lines += 1
-    if (lines > maxLines) {
+    if (lines > MAX_LINES) {
       unlogged += 1
       return
     }
@@ -74,9 +73,9 @@ function createDenialLog(log: Log, roles: readonly string[]): (denial: Denial) =
       operation === undefined
         ? {}
         : {
-            operation: operation.name.slice(0, maxText),
-            namespace: operation.namespace.slice(0, maxText),
-            ...(operation.uses[0] === undefined ? {} : { datastore: operation.uses[0].datastore.slice(0, maxText) }),
+            operation: operation.name.slice(0, MAX_TEXT),
+            namespace: operation.namespace.slice(0, MAX_TEXT),
+            ...(operation.uses[0] === undefined ? {} : { datastore: operation.uses[0].datastore.slice(0, MAX_TEXT) }),
           }
     log.warn(
       { ...asked, roles, reason, ...(unlogged === 0 ? {} : { notLogged: unlogged }) },
@@ -87,4 +86,4 @@ function createDenialLog(log: Log, roles: readonly string[]): (denial: Denial) =
 }
 
 /** Characters of what a client chose that the log holds. */
-const maxText = 200
+const MAX_TEXT = 200
