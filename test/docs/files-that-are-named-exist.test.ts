@@ -8,7 +8,7 @@ const filesIn = (directory: string): readonly string[] =>
   readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name))
 
 const files = [...['src', 'test', 'deploy', 'config'].flatMap(filesIn), ...readdirSync(root)]
-const pages = ['README.md', 'CONTRIBUTING.md', ...filesIn('docs').filter((name) => name.endsWith('.md'))]
+const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...filesIn('docs').filter((name) => name.endsWith('.md'))]
 
 const text = (page: string): string => readFileSync(join(root, page), 'utf8')
 
