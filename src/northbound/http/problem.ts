@@ -70,7 +70,8 @@ export interface ProblemWords {
 
 /** What something is answered to: a call, of which a Hono context has this, or a job, which was one. */
 export interface Answered {
-  readonly var: { readonly requestId?: string | undefined }
+  /** Hono's own type of it knows no `requestId`. */
+  readonly var: object & { readonly requestId?: string | undefined }
   readonly env?: { readonly outgoing?: { readonly destroy: () => unknown } | undefined } | undefined
 }
 
