@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 
 /** Remembers something under secret words, such as a name and a password, without keeping the words. */
 export interface SecretCache<T> {
@@ -15,28 +16,20 @@ export interface SecretCache<T> {
  */
 export function createSecretCache<T>(most: number): SecretCache<T> {
   const secret = randomBytes(32)
-  const entries = new Map<string, { readonly value: T; readonly until: number }>()
+  const entries = new LRUCache<string, { readonly value: T; readonly until: number }>({ max: most })
   const under = (words: readonly string[]): string =>
     createHmac('sha256', secret).update(JSON.stringify(words)).digest('base64')
   return {
     recall: (words) => {
       const key = under(words)
       const entry = entries.get(key)
-      if (entry === undefined) return undefined
+      if (entry === undefined || entry.until > Date.now()) return entry?.value
       entries.delete(key)
-      if (entry.until <= Date.now()) return undefined
-      entries.set(key, entry)
-      return entry.value
+      return undefined
     },
     remember: (words, value, lifetime) => {
       if (lifetime === 0) return
-      const key = under(words)
-      entries.delete(key)
-      entries.set(key, { value, until: Date.now() + lifetime })
-      for (const oldest of entries.keys()) {
-        if (entries.size <= most) break
-        entries.delete(oldest)
-      }
+      entries.set(under(words), { value, until: Date.now() + lifetime })
     },
     forget: (words) => void entries.delete(under(words)),
   }

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 /**
  * What was found out about whole requests, for those that come again: a client that polls sends the same request with another message-id, and reading it
  * strictly takes most of the time that rules cost. Only bytes that differ in nothing else are the same request.
@@ -23,20 +25,19 @@ const BEFORE =
 
 const MESSAGE_ID = ' message-id="'
 
-/** @param max requests that are kept; the oldest make room */
+/** @param max requests that are kept; the one that came longest ago makes room */
 export function createRequestCache<T>(max = 256): RequestCache<T> {
-  const known = new Map<string, T>()
+  const known = new LRUCache<string, { readonly found: T }>({ max })
 
   return {
     find: (request) => {
       const parts = partsOf(request)
-      return parts === undefined ? undefined : known.get(parts.before + parts.after)
+      return parts === undefined ? undefined : known.get(parts.before + parts.after)?.found
     },
     remember: (request, found) => {
       const parts = partsOf(request)
       if (parts === undefined || !BEFORE.test(parts.before)) return
-      if (known.size >= max) for (const oldest of [...known.keys()].slice(0, Math.ceil(max / 8))) known.delete(oldest)
-      known.set(parts.before + parts.after, found)
+      known.set(parts.before + parts.after, { found })
     },
   }
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import type { Certificate } from './certificate.js'
 import { signCertificate, type SigningProblem } from './sign-certificate.js'
@@ -14,7 +15,7 @@ export type CertifiedHostKeysMade =
   | { readonly ok: false; readonly problem: SigningProblem | KeyPairProblem }
 
 /** How many sets of names are remembered; one takes about 4 KB, and a new one two signatures. */
-const mostRemembered = 1_024
+const MOST_REMEMBERED = 1_024
 
 /** OpenSSH reads no more in one certificate (`SSHKEY_CERT_MAX_PRINCIPALS`). */
 const mostPrincipals = 256
@@ -36,7 +37,9 @@ export function createCertifiedHostKeys(options: {
   readonly now?: () => number
 }): CertifiedHostKeysMade {
   const { keys, ca, lifetime, certificates = [], now = Date.now } = options
-  const remembered = new Map<string, { readonly hostKeys: ServerConfig['hostKeys']; readonly renewAt: number }>()
+  const remembered = new LRUCache<string, { readonly hostKeys: ServerConfig['hostKeys']; readonly renewAt: number }>({
+    max: MOST_REMEMBERED,
+  })
 
   const make = (names: readonly string[]) => {
     const hostKeys: HostKey[] = []
@@ -65,18 +68,11 @@ export function createCertifiedHostKeys(options: {
     const principals = [...new Set(names.map((name) => name.toLowerCase()))].filter(isPlainPrincipal)
     const at = JSON.stringify(principals)
     const known = remembered.get(at)
-    remembered.delete(at)
-    if (known !== undefined && known.renewAt > now()) {
-      // The one that was used last is forgotten last.
-      remembered.set(at, known)
-      return known.hostKeys
-    }
+    if (known !== undefined && known.renewAt > now()) return known.hostKeys
     const made = make(principals.slice(0, mostPrincipals))
     // That the CA can sign was tried when it was loaded.
     if (!made.ok) throw new Error(made.problem.message)
     remembered.set(at, { hostKeys: made.hostKeys, renewAt: now() + lifetime / 2 })
-    const [oldest] = remembered.keys()
-    if (remembered.size > mostRemembered && oldest !== undefined) remembered.delete(oldest)
     return made.hostKeys
   }
 
