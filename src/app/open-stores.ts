@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js'
 import { createEndpointAssignments, type EndpointAssignments } from '../fleet/endpoints/endpoint-assignments.js'
 import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
-import type { Device } from '../fleet/fleet.js'
+import type { Device } from '../fleet/device.js'
 import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { Store, StoreProblem } from '../store/store.js'

@@ -1,6 +1,6 @@
 import type { IdentityGuard } from './contested-identity.js'
 import type { LinkRefusal } from './refusals/call-home.js'
-import type { Device } from './fleet.js'
+import type { Device } from './device.js'
 import type { HeldSession } from './held-session.js'
 import type { LinkAdmission } from './link-admission.js'
 import type { Link, LinkEnd } from './link.js'

@@ -1,10 +1,10 @@
 import type { DeviceStatus } from './device-status.js'
-import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import type { FleetEventFeed } from './events.js'
-import type { ChannelRequest, DeviceChannel } from './link.js'
+import type { DeviceChannel } from './link.js'
 import type { CarriedBytes, LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 import type { FleetSessionRefusal } from './refusals/sessions.js'
+import type { SessionRequest } from './session-request.js'
 import type { SessionHandle } from './session-register.js'
 
 /**
@@ -49,30 +49,6 @@ export interface Fleet extends FleetEventFeed {
   /** Ends a device's link, with its sessions; the device dials again. False when it has none. */
   readonly disconnect: (deviceId: string, by: string) => Promise<boolean>
   readonly counts: () => Promise<FleetCounts>
-}
-
-/** A device as the configuration knows it. */
-export interface Device {
-  readonly id: string
-  readonly labels: Readonly<Record<string, string>>
-  readonly maxSessions: number
-  /** Whether the file says so of this very device. */
-  readonly ownMaxSessions?: boolean
-  /** Channels that are kept ready on its link for the next clients; none by default. */
-  readonly spareChannels?: number
-  /** Calls from time to time, and is let go when its work is done. */
-  readonly periodic?: boolean
-  /** Further names of it. */
-  readonly aliases?: readonly string[]
-  /** What the configuration fixes for it. */
-  readonly endpoint?: DeviceEndpoint
-}
-
-/** Which session is wanted, and for whom. */
-export interface SessionRequest {
-  readonly deviceId: string
-  readonly request: ChannelRequest
-  readonly client: SessionClient
 }
 
 /** A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is killed. */

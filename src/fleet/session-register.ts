@@ -4,7 +4,7 @@ import type { SessionEvent } from './events.js'
 import type { FleetEmitter } from './fleet-emitter.js'
 import type { ChannelPurpose, ChannelRequest, DeviceChannel } from './link.js'
 import type { LiveSession, CarriedBytes } from './live-session.js'
-import type { SessionRequest } from './fleet.js'
+import type { SessionRequest } from './session-request.js'
 import type { SessionClient } from './session-client.js'
 
 /** A session in the hands of whoever carries it. */

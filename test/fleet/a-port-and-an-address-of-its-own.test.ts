@@ -6,7 +6,7 @@ import {
   type EndpointRanges,
 } from '../../src/fleet/endpoints/endpoint-assignments.js'
 import type { AddressPrefix } from '../../src/net/ip.js'
-import type { Device } from '../../src/fleet/fleet.js'
+import type { Device } from '../../src/fleet/device.js'
 import type { EndpointLease } from '../../src/store/endpoint-lease.js'
 import type { Store } from '../../src/store/store.js'
 

@@ -1,4 +1,4 @@
-import type { Device } from '../fleet.js'
+import type { Device } from '../device.js'
 import { hostNameOf } from './host-name.js'
 
 /** By which names devices are known, in upper or lower case: by id, by alias, by host name, in this order. */

@@ -5,7 +5,7 @@ import type { DeviceEndpoint, DeviceEndpoints } from './device-endpoint.js'
 import { createDeviceNames } from './device-names.js'
 import type { AddressPrefix } from '../../net/ip.js'
 import { addressPool, type EndpointPool, type PortRange, portPool } from './endpoint-pool.js'
-import type { Device } from '../fleet.js'
+import type { Device } from '../device.js'
 
 /** What is given out, and what of it never is because somebody else has it. */
 export interface EndpointRanges {

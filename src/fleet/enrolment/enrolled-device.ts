@@ -3,7 +3,7 @@ import type { Enrolment, Pin } from '../../store/enrolment.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import type { EnrolmentView, Standing } from './enrolment.js'
-import type { Device } from '../fleet.js'
+import type { Device } from '../device.js'
 
 /** A device of the configuration file, with what proves it. */
 export interface ConfiguredDevice extends Omit<Device, 'aliases'>, Omit<KnownDevice, 'expected' | 'rejected'> {}

@@ -21,7 +21,7 @@ import {
 import type { EnrolmentChange, Enrolments, EnrolmentView, Standing } from './enrolment.js'
 import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js'
 import type { FleetEmitter } from '../fleet-emitter.js'
-import type { Device } from '../fleet.js'
+import type { Device } from '../device.js'
 import { createPresentedKeys } from './presented-keys.js'
 import { createWriteBehind, type EnrolmentEdit } from './write-behind.js'
 import { createPendingRoom, type PendingBounds } from './pending-room.js'

@@ -6,7 +6,7 @@ import type { CallHomeRefusalReason } from '../../../src/fleet/refusals/call-hom
 import type { ConfiguredDevice } from '../../../src/fleet/enrolment/enrolled-device.js'
 import { createEnrolmentService, type EnrolmentService } from '../../../src/fleet/enrolment/enrolment-service.js'
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
-import type { Device } from '../../../src/fleet/fleet.js'
+import type { Device } from '../../../src/fleet/device.js'
 import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { parsePrivateKey } from '../../../src/ssh/private-key.js'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.js'

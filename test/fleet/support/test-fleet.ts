@@ -1,4 +1,5 @@
-import type { Device, SessionOpening } from '../../../src/fleet/fleet.js'
+import type { Device } from '../../../src/fleet/device.js'
+import type { SessionOpening } from '../../../src/fleet/fleet.js'
 import { createLocalFleet, type LocalFleet, type FleetLimits } from '../../../src/fleet/local-fleet.js'
 import type { FleetEvents } from '../../../src/fleet/events.js'
 

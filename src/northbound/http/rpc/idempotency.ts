@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
 import { principalKey } from '../../../access/authz/principal.js'
-import type { ApiEnv } from '../api.js'
+import type { ApiEnv } from '../api-env.js'
 import { answerProblem } from '../problem.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 
