@@ -21,7 +21,7 @@ describe('a store that may not grow', () => {
     const database = openDatabase(file, { busyTimeout: 20 })
     migrate(database)
     database.exec('PRAGMA max_page_count = 40')
-    const store = storeOn(database, file, () => database.close(), room.options)
+    const store = storeOn(database, { ...room.options, file, closeFiles: () => database.close() })
     const stored = await fill(store)
     expect(await store.enrolments.list()).toStrictEqual(stored.map(large))
     written(await store.enrolments.update(stored[0] ?? '', () => undefined))

@@ -1,30 +1,30 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
-import type { Enrolment } from '../enrolment.js'
-import { createLastSeenBuffer } from '../last-seen-buffer.js'
 import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
-import { enrolmentTables } from './sqlite-enrolments.js'
 import { problemOf } from './sqlite-problem.js'
 import { migrate } from './sqlite-schema.js'
 import { jobTable } from './sqlite-jobs.js'
 import { tokenTable } from './sqlite-tokens.js'
-import type { Store, StoreProblem, StoreResult } from '../store.js'
+import type { EndpointLeases, Jobs, Store, StoreProblem, Tokens } from '../store.js'
+import { StoreCalls } from './store-calls.js'
+import { storedEnrolments, type StoredEnrolmentsOptions } from './stored-enrolments.js'
 
-export interface SqliteStoreOptions extends StoreOnOptions {
+export interface SqliteStoreOptions extends LastSeenOptions {
   /** data-dir; made if it is missing. */
   readonly directory: string
   /** How long a call may wait for another process, in milliseconds. It blocks the event loop meanwhile. */
   readonly busyTimeout?: number
 }
 
-export interface StoreOnOptions {
-  /** How often, in milliseconds, sightings are written. */
-  readonly touchInterval: number
-  /** Told when sightings could not be written or noted; they wait for the next interval. */
-  readonly onProblem: (problem: StoreProblem) => void
+type LastSeenOptions = Omit<StoredEnrolmentsOptions, 'calls'>
+
+export interface StoreOnOptions extends LastSeenOptions {
+  /** How problems name the database. */
+  readonly file: string
+  /** Called once, at the end of the store's `close`. */
+  readonly closeFiles: () => void
 }
 
 export type OpenedStore =
@@ -36,9 +36,6 @@ export type OpenProblem = Omit<StoreProblem, 'cause'> & { readonly cause: StoreP
 
 /** The database's file in data-dir. No other part of this process may open it: closing it elsewhere drops SQLite's locks. */
 export const STORE_FILE = 'homeport.db'
-
-// One page takes some milliseconds; the event loop turns in between.
-const PAGE = 500
 
 /** Opens the store in data-dir, for this process alone, and brings its schema up to date. */
 export async function openSqliteStore({
@@ -57,7 +54,7 @@ export async function openSqliteStore({
     const database = openDatabase(file, { busyTimeout })
     closing.push(() => database.close())
     const migrated = migrate(database)
-    if (migrated.ok) return { ok: true, store: storeOn(database, file, closeAll, options) }
+    if (migrated.ok) return { ok: true, store: storeOn(database, { ...options, file, closeFiles: closeAll }) }
     closeAll()
     return { ok: false, problem: newerSchema(file, migrated) }
   } catch (error) {
@@ -68,162 +65,75 @@ export async function openSqliteStore({
   }
 }
 
-/** The store on an open database whose schema is up to date; `closeFiles` is called once, at the end of its `close`. */
+/** The store on an open database whose schema is up to date. */
 export function storeOn(
   database: SqliteDatabase,
-  file: string,
-  closeFiles: () => void,
-  { touchInterval, onProblem }: StoreOnOptions,
+  { file, closeFiles, touchInterval, onProblem }: StoreOnOptions,
 ): Store {
-  const tables = enrolmentTables(database)
-  const tokens = tokenTable(database)
-  const jobs = jobTable(database)
-  const endpoints = endpointTable(database)
-  let open = true
-
-  const problemIn = (error: unknown): StoreProblem => {
-    const problem = problemOf(error, file)
-    if (problem === undefined) throw error
-    return problem
-  }
-  const lastSeenBuffer = createLastSeenBuffer({
-    interval: touchInterval,
-    write: (deviceIds) => {
-      transaction(database, () => {
-        for (const deviceId of deviceIds) {
-          const stored = tables.read(deviceId)
-          if (stored !== undefined) tables.writeSeen(stored, lastSeenBuffer.apply(stored))
-        }
-      })
-      deviceIds.forEach(lastSeenBuffer.drop)
-    },
-    onError: (error) => onProblem(problemIn(error)),
-  })
-  const attached = attachedShelf(database, (error) => onProblem(problemIn(error)))
-  const writing = (write: () => void): StoreResult<undefined> => {
-    if (!open) return { ok: false, problem: closed(file) }
-    try {
-      write()
-      return { ok: true, value: undefined }
-    } catch (error) {
-      return { ok: false, problem: problemIn(error) }
-    }
-  }
-  const reading = async <T>(read: () => T): Promise<T> => {
-    if (!open) throw failure(closed(file))
-    try {
-      return read()
-    } catch (error) {
-      throw failure(problemIn(error))
-    }
-  }
-
+  const calls = new StoreCalls(file)
+  const enrolments = storedEnrolments(database, { calls, touchInterval, onProblem })
+  const attached = attachedShelf(database, (error) => onProblem(calls.problemIn(error)))
   return {
-    enrolments: {
-      get: (deviceId) =>
-        reading(() => {
-          const enrolment = tables.read(deviceId)
-          return enrolment && lastSeenBuffer.apply(enrolment)
-        }),
-      list: async ({ standing, limit = Number.POSITIVE_INFINITY, after } = {}) => {
-        const found: Enrolment[] = []
-        for (let last = after; ; last = found.at(-1)?.deviceId) {
-          const page = Math.min(PAGE, limit - found.length)
-          const part = await reading(() => tables.list({ standing, limit: page, after: last }))
-          for (const enrolment of part) found.push(lastSeenBuffer.apply(enrolment))
-          if (part.length < PAGE) return found
-          await setImmediate()
-        }
-      },
-      withPin: (blob) => reading(() => tables.withPin(blob).map(lastSeenBuffer.apply)),
-      count: (standing) => reading(() => tables.count(standing)),
-      pendingFrom: (address) => reading(() => tables.pendingFrom(address)),
-      update: async (deviceId, change) => {
-        if (!open) return { ok: false, problem: closed(file) }
-        try {
-          const { value, written } = transaction(database, () => {
-            const stored = tables.read(deviceId)
-            const current = stored && lastSeenBuffer.apply(stored)
-            const next = change(current)
-            if (next === current) return { value: next, written: false }
-            if (next === undefined) {
-              tables.remove(deviceId)
-              return { value: undefined, written: true }
-            }
-            if (next.deviceId !== deviceId)
-              throw new TypeError(`an update of ${deviceId} gave an enrolment of ${next.deviceId}`)
-            return { value: tables.write(next), written: true }
-          })
-          if (written) lastSeenBuffer.drop(deviceId)
-          return { ok: true, value }
-        } catch (error) {
-          return { ok: false, problem: problemIn(error) }
-        }
-      },
-      touch: (deviceId, lastSeen) => {
-        if (!open) return
-        try {
-          if (lastSeenBuffer.waitsFor(deviceId) || tables.exists(deviceId)) lastSeenBuffer.note(deviceId, lastSeen)
-        } catch (error) {
-          onProblem(problemIn(error))
-        }
-      },
-    },
-    tokens: {
-      get: (id) => reading(() => tokens.read(id)),
-      list: () => reading(() => tokens.list()),
-      update: async (id, change) => {
-        if (!open) return { ok: false, problem: closed(file) }
-        try {
-          const value = transaction(database, () => {
-            const current = tokens.read(id)
-            const next = change(current)
-            if (next === current) return next
-            if (next === undefined) tokens.remove(id)
-            else tokens.write(next)
-            return next
-          })
-          return { ok: true, value }
-        } catch (error) {
-          return { ok: false, problem: problemIn(error) }
-        }
-      },
-    },
-    jobs: {
-      list: () => reading(() => jobs.list()),
-      put: async (job) => writing(() => jobs.write(job)),
-      remove: async (id) => writing(() => jobs.remove(id)),
-    },
-    endpoints: {
-      list: () => reading(() => endpoints.list()),
-      change: async ({ release, give }) => {
-        if (!open) return { ok: false, problem: closed(file) }
-        try {
-          transaction(database, () => {
-            for (const deviceId of [...release, ...give.map(({ deviceId }) => deviceId)]) endpoints.remove(deviceId)
-            for (const endpoint of give) endpoints.put(endpoint)
-          })
-          return { ok: true, value: undefined }
-        } catch (error) {
-          return { ok: false, problem: problemIn(error) }
-        }
-      },
-    },
+    enrolments,
+    tokens: storedTokens(database, calls),
+    jobs: storedJobs(database, calls),
+    endpoints: storedEndpoints(database, calls),
     attached,
     close: async () => {
-      if (!open) return { ok: true, value: undefined }
-      open = false
+      if (!calls.end()) return { ok: true, value: undefined }
       try {
-        lastSeenBuffer.stop()
-        attached.stop()
-        gatherIntoOneFile(database)
-        return { ok: true, value: undefined }
-      } catch (error) {
-        return { ok: false, problem: problemIn(error) }
+        return calls.attempt(() => {
+          enrolments.stop()
+          attached.stop()
+          gatherIntoOneFile(database)
+          return undefined
+        })
       } finally {
         closeFiles()
       }
     },
+  }
+}
+
+function storedTokens(database: SqliteDatabase, calls: StoreCalls): Tokens {
+  const tokens = tokenTable(database)
+  return {
+    get: (id) => calls.read(() => tokens.read(id)),
+    list: () => calls.read(() => tokens.list()),
+    update: async (id, change) =>
+      calls.write(() =>
+        transaction(database, () => {
+          const current = tokens.read(id)
+          const next = change(current)
+          if (next === current) return next
+          if (next === undefined) tokens.remove(id)
+          else tokens.write(next)
+          return next
+        }),
+      ),
+  }
+}
+
+function storedJobs(database: SqliteDatabase, calls: StoreCalls): Jobs {
+  const jobs = jobTable(database)
+  return {
+    list: () => calls.read(() => jobs.list()),
+    put: async (job) => calls.run(() => jobs.write(job)),
+    remove: async (id) => calls.run(() => jobs.remove(id)),
+  }
+}
+
+function storedEndpoints(database: SqliteDatabase, calls: StoreCalls): EndpointLeases {
+  const endpoints = endpointTable(database)
+  return {
+    list: () => calls.read(() => endpoints.list()),
+    change: async ({ release, give }) =>
+      calls.run(() =>
+        transaction(database, () => {
+          for (const deviceId of [...release, ...give.map(({ deviceId }) => deviceId)]) endpoints.remove(deviceId)
+          for (const endpoint of give) endpoints.put(endpoint)
+        }),
+      ),
   }
 }
 
@@ -240,16 +150,4 @@ function newerSchema(file: string, { newer, known }: { readonly newer: number; r
     message: `${file}: was written by a newer Homeport (schema ${newer}, this one knows ${known})`,
     hint: 'run that version or a later one, or put back the backup from before the upgrade',
   }
-}
-
-function closed(file: string): StoreProblem {
-  return {
-    cause: 'io',
-    message: `${file}: the store is closed`,
-    hint: 'the bridge is stopping; try again once it runs',
-  }
-}
-
-function failure(problem: StoreProblem): Error {
-  return new Error(problem.message, { cause: problem })
 }
