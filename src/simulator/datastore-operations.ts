@@ -5,9 +5,9 @@ import { errorInfo, type RpcError, rpcError } from '../netconf/rpc-error.js'
 import { childOf, childText, element, elementsOf, type XmlElement } from '../netconf/xml/xml-tree.js'
 import type { DatastoreName } from './datastores.js'
 import { applyEdit, type Config, checkEdit } from './edit-config.js'
-import { editRequestOf } from './edit-request.js'
+import { type EditRequest, editRequestOf } from './edit-request.js'
 import { filtered } from './filter-request.js'
-import { content, okUnless, type ServerCall, type ServerOperation } from './server-call.js'
+import { content, okUnless, type ServerAnswer, type ServerCall, type ServerOperation } from './server-call.js'
 import { validateConfig } from './validate-config.js'
 
 /** The operations of RFC 6241 that read and write configurations. */
@@ -24,21 +24,7 @@ export const DATASTORE_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
     const request = editRequestOf(call.operation)
     if (!target.ok) return okUnless([target.error])
     if (!request.ok) return okUnless([request.error])
-    const refused = call.device.datastores.refusal(target.value, call.actor)
-    if (refused.length > 0) return okUnless(refused)
-
-    const { edits, testOption } = request.value
-    const before = call.device.datastores.config(target.value)
-    const problems = testOption === 'set' ? [] : checkEdit(before, edits)
-    if (problems.length > 0) return okUnless(problems)
-    const outcome = applyEdit(before, edits, request.value)
-    // Running must be fit to run at any time; the candidate only when it is committed.
-    const invalid = target.value === 'running' || testOption === 'test-only' ? validateConfig(outcome.config) : []
-    if (invalid.length > 0) return okUnless([...outcome.errors, ...invalid])
-    if (testOption !== 'test-only' && outcome.config !== before) {
-      call.device.datastores.write(target.value, outcome.config, call.actor)
-    }
-    return okUnless(outcome.errors)
+    return editDatastore(call, target.value, request.value)
   },
 
   'copy-config': (call) => {
@@ -104,6 +90,24 @@ export const DATASTORE_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
     const target = targetOf(call.operation)
     return okUnless(target.ok ? call.device.datastores.unlock(target.value, call.actor) : [target.error])
   },
+}
+
+/** Applies an edit to a datastore, where no other session has locked it. */
+export function editDatastore(call: ServerCall, target: DatastoreName, request: EditRequest): ServerAnswer {
+  const { datastores } = call.device
+  const refused = datastores.refusal(target, call.actor)
+  if (refused.length > 0) return okUnless(refused)
+
+  const { edits, testOption } = request
+  const before = datastores.config(target)
+  const problems = testOption === 'set' ? [] : checkEdit(before, edits)
+  if (problems.length > 0) return okUnless(problems)
+  const outcome = applyEdit(before, edits, request)
+  // Running must be fit to run at any time; the candidate only when it is committed.
+  const invalid = target === 'running' || testOption === 'test-only' ? validateConfig(outcome.config) : []
+  if (invalid.length > 0) return okUnless([...outcome.errors, ...invalid])
+  if (testOption !== 'test-only' && outcome.config !== before) datastores.write(target, outcome.config, call.actor)
+  return okUnless(outcome.errors)
 }
 
 function targetOf(operation: XmlElement): Result<DatastoreName, RpcError> {

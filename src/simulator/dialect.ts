@@ -1,5 +1,12 @@
 import { CAPABILITY, junosSpelling } from '../netconf/capabilities.js'
-import { MONITORING_NS, NETCONF_NS } from '../netconf/xml/namespaces.js'
+import {
+  DATASTORES_NS,
+  MONITORING_NS,
+  NETCONF_NS,
+  NMDA_COMPARE_NS,
+  NMDA_NS,
+  ORIGIN_NS,
+} from '../netconf/xml/namespaces.js'
 import { attribute, type XmlElement } from '../netconf/xml/xml-tree.js'
 import { DEVICE_NS, TEST_NS } from './data-model.js'
 
@@ -41,6 +48,14 @@ const MODULES: readonly string[] = [
   `${TEST_NS}?module=simulated-device-test&revision=2025-01-01`,
 ]
 
+/** What is there for datastores beyond RFC 6241 (RFC 8342). */
+const NMDA_MODULES: readonly string[] = [
+  `${DATASTORES_NS}?module=ietf-datastores&revision=2018-02-14`,
+  `${ORIGIN_NS}?module=ietf-origin&revision=2018-02-14`,
+  `${NMDA_NS}?module=ietf-netconf-nmda&revision=2019-01-07&features=origin`,
+  `${NMDA_COMPARE_NS}?module=ietf-nmda-compare&revision=2021-12-10`,
+]
+
 /** The IETF's manner: what the RFCs say and nothing else. */
 const plain: Dialect = {
   name: 'plain',
@@ -51,6 +66,7 @@ const plain: Dialect = {
     ...FEATURES,
     ...(interleave ? [CAPABILITY.interleave] : []),
     ...MODULES,
+    ...NMDA_MODULES,
   ],
   nextSessionId: (previous) => previous + 1,
   prolog: true,

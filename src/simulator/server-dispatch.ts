@@ -1,4 +1,4 @@
-import { MONITORING_NS, NETCONF_NS, NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
+import { MONITORING_NS, NETCONF_NS, NMDA_COMPARE_NS, NMDA_NS, NOTIFICATION_NS } from '../netconf/xml/namespaces.js'
 import { rpcOf } from '../netconf/rpc.js'
 import { errorInfo } from '../netconf/rpc-error.js'
 import type { XmlAttribute, XmlElement } from '../netconf/xml/xml-tree.js'
@@ -6,6 +6,7 @@ import { TEST_NS } from './data-model.js'
 import { DATASTORE_OPERATIONS } from './datastore-operations.js'
 import { JUNOS_OPERATIONS } from './junos-operations.js'
 import type { Dialect } from './dialect.js'
+import { COMPARE_OPERATIONS, NMDA_OPERATIONS } from './nmda-operations.js'
 import { refuse, type ServerAnswer, type ServerCall, type ServerOperation } from './server-call.js'
 import {
   MONITORING_OPERATIONS,
@@ -20,11 +21,20 @@ export interface AnsweredRpc {
   readonly attributes: readonly XmlAttribute[]
 }
 
-const OPERATIONS: Readonly<Record<string, Readonly<Record<string, ServerOperation>>>> = {
+type OperationTables = Readonly<Record<string, Readonly<Record<string, ServerOperation>>>>
+
+const OPERATIONS: OperationTables = {
   [NETCONF_NS]: { ...DATASTORE_OPERATIONS, ...SESSION_OPERATIONS },
   [MONITORING_NS]: MONITORING_OPERATIONS,
   [NOTIFICATION_NS]: NOTIFICATION_OPERATIONS,
   [TEST_NS]: TEST_OPERATIONS,
+}
+
+/** Junos has no datastores of NMDA. */
+const PLAIN_OPERATIONS: OperationTables = {
+  ...OPERATIONS,
+  [NMDA_NS]: NMDA_OPERATIONS,
+  [NMDA_COMPARE_NS]: COMPARE_OPERATIONS,
 }
 
 /** Carries out a request; undefined when the message is no `<rpc>` at all. */
@@ -58,7 +68,8 @@ export function answerRpc(
 }
 
 function operationNamed(operation: XmlElement, dialect: Dialect): ServerOperation | undefined {
-  const table = Object.hasOwn(OPERATIONS, operation.namespace) ? OPERATIONS[operation.namespace] : undefined
+  const tables = dialect.name === 'plain' ? PLAIN_OPERATIONS : OPERATIONS
+  const table = Object.hasOwn(tables, operation.namespace) ? tables[operation.namespace] : undefined
   if (table !== undefined && Object.hasOwn(table, operation.name)) return table[operation.name]
   const junos = dialect.name === 'junos' && Object.hasOwn(JUNOS_OPERATIONS, operation.name)
   return junos ? JUNOS_OPERATIONS[operation.name] : undefined

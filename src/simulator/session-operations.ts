@@ -107,7 +107,8 @@ export const TEST_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
   },
 }
 
-function operationalDataOf(call: ServerCall): readonly XmlElement[] {
+/** Configuration and state as they are when the call is answered. */
+export function operationalDataOf(call: ServerCall): readonly XmlElement[] {
   const { device } = call
   return operationalData(device.datastores.config('running'), {
     deviceId: device.deviceId,
