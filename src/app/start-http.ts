@@ -2,6 +2,7 @@ import type { TokenService } from '../access/authn/token-service.js'
 import { createFleetEventLog, type FleetEventLog } from '../fleet/event-log.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { Api } from '../northbound/http/api.js'
+import { createStreamPlaces } from '../northbound/http/streams/stream-gate.js'
 import { type AppOptions, createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
 import { operatorCaller } from '../northbound/http/middleware/caller.js'
@@ -66,8 +67,8 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
   const progress = { started: false }
   const draining = new AbortController()
   shutdown.refuse(() => draining.abort())
-  const streams = { open: 0 }
-  measure(() => ({ eventStreams: streams.open }))
+  const streams = createStreamPlaces(() => settings.current.callLimits)
+  measure(() => ({ eventStreams: streams.taken }))
   const served: Served = {
     fleet,
     jobs,

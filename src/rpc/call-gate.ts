@@ -1,5 +1,5 @@
 import { type Principal, principalKey } from '../access/authz/principal.js'
-import { createFairShare, USER_SHARES } from '../net/fair-share.js'
+import { createUserPlaces } from '../net/user-places.js'
 import type { CallLimits } from './call-limits.js'
 import { type Failed, failedWith } from './call-failure.js'
 
@@ -13,22 +13,27 @@ export function createCallGate(
   limits: () => Pick<CallLimits, 'maxCalls' | 'maxCallsPerUser' | 'maxCallsPerDevice'>,
 ): CallGate {
   const perDevice = new Map<string, number>()
-  const shares = createFairShare(() => limits().maxCalls, USER_SHARES)
+  const places = createUserPlaces(() => {
+    const { maxCalls, maxCallsPerUser } = limits()
+    return { most: maxCalls, mostPerUser: maxCallsPerUser }
+  })
 
   return {
     enter: (deviceId, caller) => {
-      const { maxCalls, maxCallsPerUser, maxCallsPerDevice } = limits()
-      const user = principalKey(caller)
+      const { maxCalls, maxCallsPerDevice } = limits()
+      const entrance = places.enter(principalKey(caller))
+      if (!entrance.ok)
+        return entrance.bound === 'all'
+          ? tooMany(`${maxCalls} calls are under way already`, 'max-calls')
+          : tooMany(`${entrance.heldByUser} calls of yours are under way already`, 'max-calls-per-user')
       const here = perDevice.get(deviceId) ?? 0
-      if (shares.free === 0) return tooMany(`${maxCalls} calls are under way already`, 'max-calls')
-      if (maxCallsPerUser === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= maxCallsPerUser)
-        return tooMany(`${shares.holds(user)} calls of yours are under way already`, 'max-calls-per-user')
-      if (here >= maxCallsPerDevice)
+      if (here >= maxCallsPerDevice) {
+        entrance.leave()
         return tooMany(
           `${maxCallsPerDevice} calls to device ${JSON.stringify(deviceId)} are under way already`,
           'max-calls-per-device',
         )
-      shares.take(user)
+      }
       perDevice.set(deviceId, here + 1)
       let left = false
       return {
@@ -36,14 +41,14 @@ export function createCallGate(
         leave: () => {
           if (left) return
           left = true
-          shares.give(user)
+          entrance.leave()
           const now = (perDevice.get(deviceId) ?? 1) - 1
           if (now === 0) perDevice.delete(deviceId)
           else perDevice.set(deviceId, now)
         },
       }
     },
-    under: () => shares.taken,
+    under: () => places.taken,
   }
 }
 

@@ -8,7 +8,7 @@ import type { ConversionService } from './rpc/conversion-service.js'
 import type { IdempotencyCache } from './rpc/idempotency.js'
 import type { JobQueue } from '../../rpc/jobs/job-queue.js'
 import type { FleetEventLog } from '../../fleet/event-log.js'
-import type { StreamCount } from './streams/stream-count.js'
+import type { UserPlaces } from '../../net/user-places.js'
 import type { RpcService } from '../../rpc/rpc-service.js'
 import type { ApiEnv } from './api-env.js'
 
@@ -31,7 +31,8 @@ export interface HttpServices {
   readonly jobs: JobQueue
   /** What happens in the fleet. */
   readonly events: FleetEventLog
-  readonly streams: StreamCount
+  /** Event streams that are open. */
+  readonly streams: UserPlaces
   /** What goes on for as long as its caller's right. */
   readonly live: LiveRights
 }

@@ -2,9 +2,11 @@ import type { Connection } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { RightEnd } from '../../access/authz/right-end.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import { clientRefusal } from '../../fleet/refusals/clients.js'
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { inBackground } from '../../lib/background.js'
 import { sourceOf } from '../../net/source.js'
+import type { UserPlaces } from '../../net/user-places.js'
 import type { Keepalive } from '../../ssh/keepalive.js'
 import {
   BY_APPLICATION,
@@ -21,7 +23,6 @@ import { type ClientProbes, watchClient } from './client-keepalive.js'
 import { serveSessions, type SessionLimits, type SessionServices } from './client-sessions.js'
 import { type JumpHost, serveJumps } from './jump-host.js'
 import type { Newcomer } from './newcomer.js'
-import type { Seats } from './seats.js'
 import type { EntryPoint } from './target.js'
 
 /** Bounds on one client's connection. */
@@ -47,7 +48,7 @@ export interface ClientConnection {
 /** What all clients' connections are served with. */
 export interface ClientServices extends SessionServices, Pick<JumpHost, 'entryPoints' | 'enter'> {
   readonly access: Access
-  readonly seats: Seats
+  readonly seats: UserPlaces
   readonly keepalive: Keepalive
   readonly log: Log
 }
@@ -108,12 +109,13 @@ function takeSeat(
   { login: { user } }: Authenticated,
   { seats, refusalLines, log, metrics }: Pick<ClientServices, 'seats' | 'refusalLines' | 'log' | 'metrics'>,
 ): boolean {
-  const noSeat = seats.take(user)
-  if (noSeat === undefined) {
-    connection.once('close', () => seats.give(user))
+  const seat = seats.enter(user)
+  if (seat.ok) {
+    connection.once('close', seat.leave)
     return true
   }
-  const { reason, message, toPeer, hint } = noSeat
+  const heldByUser = seat.bound === 'user' ? seat.heldByUser : undefined
+  const { reason, message, toPeer, hint } = clientRefusal('too-many-connections', heldByUser)
   refusalLines(log, { what: 'client refused', user, reason, message, hint, fields: { user } })
   metrics.connectionRefused(reason)
   closeWith(connection, TOO_MANY_CONNECTIONS, toPeer ?? message)

@@ -1,5 +1,4 @@
-import { clientRefusal } from '../../fleet/refusals/clients.js'
-import { createFairShare, USER_SHARES } from '../../net/fair-share.js'
+import { createUserPlaces, type UserPlaces } from '../../net/user-places.js'
 
 export interface SeatLimits {
   /** Connections of clients that have logged in: of all, and of one user. */
@@ -9,27 +8,9 @@ export interface SeatLimits {
 }
 
 /** Connections of clients that have logged in: how many there may be, and how many of one user. */
-export interface Seats {
-  /** Whether nobody may have one more. */
-  readonly full: () => boolean
-  /** @returns why the user may have no more, or undefined: then it has one until `give` */
-  readonly take: (user: string) => ReturnType<typeof noSeat> | undefined
-  readonly give: (user: string) => void
+export function createSeats(limits: () => SeatLimits): UserPlaces {
+  return createUserPlaces(() => {
+    const { maxConnections, maxConnectionsPerUser } = limits()
+    return { most: maxConnections, mostPerUser: maxConnectionsPerUser }
+  })
 }
-
-export function createSeats(limits: () => SeatLimits): Seats {
-  const shares = createFairShare(() => limits().maxConnections, USER_SHARES)
-  return {
-    full: () => shares.free === 0,
-    take: (user) => {
-      if (shares.free === 0) return noSeat()
-      const most = limits().maxConnectionsPerUser
-      if (most === undefined ? !shares.mayHaveMore(user) : shares.holds(user) >= most) return noSeat(shares.holds(user))
-      shares.take(user)
-      return undefined
-    },
-    give: (user) => shares.give(user),
-  }
-}
-
-const noSeat = (heldByUser?: number) => clientRefusal('too-many-connections', heldByUser)

@@ -105,7 +105,7 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
   /** Takes a connection in; false where there are too many already. */
   const serve = (socket: Socket, entryPoint = entryPoints.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
-    if (seats.full()) {
+    if (seats.full) {
       refuseForLack(socket)
       return false
     }

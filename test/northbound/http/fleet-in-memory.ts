@@ -13,6 +13,7 @@ import type {
 import type { DeviceStatus } from '../../../src/fleet/device-status.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { HttpServices } from '../../../src/northbound/http/api.js'
+import { createStreamPlaces } from '../../../src/northbound/http/streams/stream-gate.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
 
 import type { CallLimits } from '../../../src/rpc/call-limits.js'
@@ -219,7 +220,7 @@ export function fleetInMemory(given: {
     conversions: createConversionService({ limits: () => callLimits }),
     jobs: noJobs,
     events: createFleetEventLog(createFleetEmitter(), 10),
-    streams: { open: 0 },
+    streams: createStreamPlaces(() => callLimits),
     live: createLiveRights((error) => {
       throw error
     }),

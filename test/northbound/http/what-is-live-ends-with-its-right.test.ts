@@ -82,7 +82,7 @@ describe('an event stream ends, and tells why, when', () => {
     await inMemory.tokens.revoke(id, 'operator')
     inMemory.live.recheck()
     expect(await rest).toEqual(endedBy('revoked-token'))
-    expect(inMemory.streams.open).toBe(0)
+    expect(inMemory.streams.taken).toBe(0)
     expect(inMemory.live.count()).toBe(0)
   })
 
@@ -170,7 +170,7 @@ it('a stream whose client reads nothing is cut off a moment after its right ende
       emitter.emit('attached', { deviceId: 'router1', source: '', hostKeyFingerprint: '', software })
     await inMemory.tokens.revoke(id, 'operator')
     inMemory.live.recheck()
-    await vi.waitFor(() => expect(inMemory.streams.open).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(() => expect(inMemory.streams.taken).toBe(0), { timeout: 10_000 })
     expect(inMemory.live.count()).toBe(0)
   } finally {
     client.destroy()
