@@ -4,12 +4,12 @@ import type { Log } from '../telemetry/log.js'
 /** Tells the service manager how the bridge is (sd_notify(3)); without one, nobody is told. */
 export interface ServiceManager {
   /** The bridge serves; from now on the watchdog is fed by the event loop. */
-  ready(): void
+  readonly ready: () => void
   /** Its configuration is being read again. */
-  reloading(): void
+  readonly reloading: () => void
   /** It serves again. @param status what `systemctl status` shows besides, empty for nothing */
-  reloaded(status: string): void
-  stopping(): void
+  readonly reloaded: (status: string) => void
+  readonly stopping: () => void
 }
 
 /** Gives lines to systemd-notify, one call each. Every argument of a line is a word of ours, so no line holds a quote. */

@@ -30,10 +30,10 @@ export interface IdentityGuard {
    * older link is asked whether it is there, and stays if it answers: two devices with one key, or one device that calls twice, would otherwise end
    * each other's sessions for ever. One challenger waits at a time, the newest.
    */
-  challenge(old: Link, challenger: Challenger): void
+  readonly challenge: (old: Link, challenger: Challenger) => void
   /** The older link has ended: whoever waits attaches. */
-  vacant(): void
-  contest(): Contest | undefined
+  readonly vacant: () => void
+  readonly contest: () => Contest | undefined
 }
 
 /** @param wait milliseconds that the older link gets to answer */

@@ -36,10 +36,10 @@ const strangersBounds = { each: 10, all: 50, interval: 10_000 }
 /** The last events, and those to come. */
 export interface FleetEventLog {
   /** What came after an event; `complete` is false where some of devices are no longer here, or it is of an earlier run. */
-  since(id: string): { readonly events: readonly FleetEvent[]; readonly complete: boolean }
+  readonly since: (id: string) => { readonly events: readonly FleetEvent[]; readonly complete: boolean }
   /** @returns what ends it */
-  listen(listener: (event: FleetEvent) => void): () => void
-  close(): void
+  readonly listen: (listener: (event: FleetEvent) => void) => () => void
+  readonly close: () => void
 }
 
 /**
@@ -118,8 +118,8 @@ interface Numbered {
 
 /** The last events of a kind. */
 interface Ring {
-  keep(event: Numbered): void
-  after(number: number): readonly Numbered[]
+  readonly keep: (event: Numbered) => void
+  readonly after: (number: number) => readonly Numbered[]
   /** The number of the last that is no longer here; 0 where all are. */
   readonly lost: number
 }

@@ -11,13 +11,13 @@ export interface HeldSessionView {
  * (RFC 8071 §3.1 C8). It takes one of the device's sessions, so it gives way to a client that needs that one.
  */
 export interface HeldSession {
-  view(): HeldSessionView
+  readonly view: () => HeldSessionView
   /**
    * Ends it, and opens it no more until `comeBack`.
    * @param stallTimeout milliseconds to wait for its end
    * @returns whether there was one to end: its place is a client's then
    */
-  giveWay(stallTimeout: number): Promise<boolean>
+  readonly giveWay: (stallTimeout: number) => Promise<boolean>
   /** Opens it again in a moment, unless it has to give way before. */
-  comeBack(): void
+  readonly comeBack: () => void
 }

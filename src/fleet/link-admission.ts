@@ -16,12 +16,12 @@ export interface LinkAdmission {
   readonly slots: SessionSlots
   readonly spares: SpareChannels
   /** Applies new bounds. */
-  adapt(bounds: AdmissionBounds): void
+  readonly adapt: (bounds: AdmissionBounds) => void
   /** Makes the held session give way where that gives a client a place; the client that waits gets it. */
-  makeRoom(stallTimeout: number): void
+  readonly makeRoom: (stallTimeout: number) => void
   /** Opens a channel in a place that was taken, in that of the held session where the device has no other. */
-  open(request: ChannelRequest, stallTimeout: number): Promise<ChannelOpening>
-  close(): void
+  readonly open: (request: ChannelRequest, stallTimeout: number) => Promise<ChannelOpening>
+  readonly close: () => void
 }
 
 export function createLinkAdmission(

@@ -46,22 +46,22 @@ export interface DeviceChannel {
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
   readonly closed: Promise<{ readonly exit?: Exit }>
   /** Whether the device has ended its side already, also while not all that it sent was read. */
-  ended(): boolean
+  readonly ended: () => boolean
   /** Whether the device opened the channel without the terminal that was asked for. */
   readonly terminalRefused: boolean
-  resize(size: WindowSize): void
+  readonly resize: (size: WindowSize) => void
   /** Signals the device's process; the name is without `SIG` (RFC 4254 §6.9). */
-  signal(name: string): void
+  readonly signal: (name: string) => void
   /** A break of so many milliseconds on the device's terminal (RFC 4335). */
-  sendBreak(milliseconds: number): void
+  readonly sendBreak: (milliseconds: number) => void
   /**
    * Takes what tells whether somebody waits for a reply on this channel, in place of what was given before:
    * a device that is silent meanwhile is not taken for dead by that alone. Absent where nothing asks.
    */
-  awaitReply?(awaited: () => boolean): void
+  readonly awaitReply?: (awaited: () => boolean) => void
   /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
-  linkEnd(): LinkEnd | undefined
-  close(): void
+  readonly linkEnd: () => LinkEnd | undefined
+  readonly close: () => void
 }
 
 export type ChannelOpening =
@@ -110,16 +110,16 @@ export interface Link {
   readonly software: string
   readonly capacity: LinkCapacity
   readonly ended: Promise<LinkEnd>
-  openChannel(request: ChannelRequest): Promise<ChannelOpening>
+  readonly openChannel: (request: ChannelRequest) => Promise<ChannelOpening>
   /** Channels that the device has left unanswered and that may still take one of its sessions. */
-  lostChannels(): number
+  readonly lostChannels: () => number
   /** Has each such channel told from now on, to one listener alone. */
-  onChannelLost(listener: (loss: ChannelLoss) => void): void
+  readonly onChannelLost: (listener: (loss: ChannelLoss) => void) => void
   /** Whether the device sent nothing at all while it left the last such channel unanswered, and a session waits for its reply: it may be busy with that. */
-  mayBeBusy?(): boolean
+  readonly mayBeBusy?: () => boolean
   /** Asks the device whether it is there; settles when it answers, never where it does not. */
-  probe(): Promise<void>
+  readonly probe: () => Promise<void>
   /** Whether what proved this link still proves it; asked after the configuration changed. */
-  stillProven(): boolean
-  end(end: LinkEnd): void
+  readonly stillProven: () => boolean
+  readonly end: (end: LinkEnd) => void
 }

@@ -8,18 +8,18 @@ export type SlotRequest =
 
 /** Without getters: V8 describes each object that is made with some by itself, and there is one for each link. */
 export interface SessionSlots {
-  taken(): number
-  queued(): number
+  readonly taken: () => number
+  readonly queued: () => number
   /** Whether the next one would have to wait. */
-  full(): boolean
+  readonly full: () => boolean
   /** Takes a place, waiting in order of arrival for at most `wait` milliseconds. */
-  acquire(wait: number, signal?: AbortSignal): Promise<SlotRequest>
+  readonly acquire: (wait: number, signal?: AbortSignal) => Promise<SlotRequest>
   /** Takes a place where one is free and nobody waits; undefined otherwise. */
-  tryAcquire(): Release | undefined
+  readonly tryAcquire: () => Release | undefined
   /** Applies new limits; sessions that run are never ended for them. */
-  limit(limits: SlotLimits): void
+  readonly limit: (limits: SlotLimits) => void
   /** Tells everybody who waits that no place will come. */
-  close(): void
+  readonly close: () => void
 }
 
 export interface SlotLimits {

@@ -11,14 +11,14 @@ export interface SpareChannel {
 /** The spare channels of one link: the device's `<hello>` has come already, so a client does not wait for the way to the device and back. */
 export interface SpareChannels {
   /** One for this request, where one is ready and the device still holds its end. */
-  take(request: ChannelRequest): SpareChannel | undefined
+  readonly take: (request: ChannelRequest) => SpareChannel | undefined
   /** Gives one up, so that its place is free for another request; false when there is none. */
-  giveUp(): boolean
+  readonly giveUp: () => boolean
   /** Opens what is missing, as far as the link has places that nobody waits for. */
-  fill(): void
+  readonly fill: () => void
   /** How many are to be ready from now on. */
-  keep(count: number): void
-  close(): void
+  readonly keep: (count: number) => void
+  readonly close: () => void
 }
 
 /** What a spare channel is opened for: what nearly every client asks for. */

@@ -21,7 +21,7 @@ export interface LoginTried {
 /** One line for each login that failed, as long as one address does not fail without end; all of them are counted. */
 export interface LoginLog {
   /** @param message what the line says after `authentication failed: ` */
-  failed(tried: LoginTried, reason: LoginRefusalReason, message: string): void
+  readonly failed: (tried: LoginTried, reason: LoginRefusalReason, message: string) => void
   readonly blockBegan: (block: LoginBlock) => void
   readonly blockEnded: (block: LoginBlock) => void
 }

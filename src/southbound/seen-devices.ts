@@ -7,10 +7,10 @@ import type { Claim } from '../trust/claim.js'
 /** Which devices were attached before, and from where: they come first when many call at once. A claim is not proven yet, so it gets nobody more than a better place. */
 export interface SeenDevices {
   /** Notes a device that attached. */
-  markSeen(deviceId: string, network: string): void
+  readonly markSeen: (deviceId: string, network: string) => void
   /** Whether a device from there was attached before. */
-  hasSeen(network: string): boolean
-  rankOf(claim: Claim, network: string): Rank
+  readonly hasSeen: (network: string) => boolean
+  readonly rankOf: (claim: Claim, network: string) => Rank
 }
 
 /**

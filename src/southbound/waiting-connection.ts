@@ -5,7 +5,7 @@ export interface WaitingConnection {
   /** Aborted once the device has closed it. */
   readonly gone: AbortSignal
   /** Leaves the connection as it was found: paused, with everything that was read on it. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /** Bytes that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any further. */

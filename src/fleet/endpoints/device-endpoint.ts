@@ -6,11 +6,11 @@ export interface DeviceEndpoint {
 
 /** Where each device in the fleet is reached by itself, and by which names it goes there. */
 export interface DeviceEndpoints {
-  of(deviceId: string): DeviceEndpoint | undefined
+  readonly of: (deviceId: string) => DeviceEndpoint | undefined
   /** The device whose own address this is, in the form in which a socket tells it. */
-  atAddress(address: string): string | undefined
+  readonly atAddress: (address: string) => string | undefined
   /** The one device of this id, alias or host name, in upper or lower case. */
-  named(name: string): string | undefined
+  readonly named: (name: string) => string | undefined
   /** The names by which clients may know a device, in lower case: its id, its aliases, its host name. */
-  namesOf(deviceId: string): readonly string[]
+  readonly namesOf: (deviceId: string) => readonly string[]
 }

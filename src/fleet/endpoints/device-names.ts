@@ -3,11 +3,11 @@ import { hostNameOf } from './host-name.js'
 
 /** By which names devices are known, in upper or lower case: by id, by alias, by host name, in this order. */
 export interface DeviceNames {
-  learn(device: Device): void
+  readonly learn: (device: Device) => void
   /** The one device of a name. An alias or a host name that two devices share means neither. */
-  find(name: string): string | undefined
+  readonly find: (name: string) => string | undefined
   /** Those names of a device that mean it alone, in lower case. */
-  of(device: Device): readonly string[]
+  readonly of: (device: Device) => readonly string[]
 }
 
 export function createDeviceNames(): DeviceNames {

@@ -4,8 +4,8 @@ import { networkListOf } from '../../net/network-list.js'
 /** What devices are given out of: so many ports or addresses, each with a number from 0. */
 export interface EndpointPool<T> {
   readonly size: bigint
-  at(number: bigint): T
-  holds(value: T): boolean
+  readonly at: (number: bigint) => T
+  readonly holds: (value: T) => boolean
 }
 
 /** Ports from the first to the last. */

@@ -11,15 +11,15 @@ export interface PendingBounds {
 /** How many device ids wait for an operator, and who makes room where they are too many. */
 export interface PendingRoom {
   /** Notes a device id that waits, or that has called again; times in milliseconds since 1970. */
-  note(deviceId: string, address: string, seen: number): void
-  forget(deviceId: string): void
+  readonly note: (deviceId: string, address: string, seen: number) => void
+  readonly forget: (deviceId: string) => void
   /** Takes out those that have not called for too long, and gives their ids. */
-  expire(now: number): readonly string[]
+  readonly expire: (now: number) => readonly string[]
   /**
    * Whether one more from this address may wait.
    * @returns the id that makes room where one has to: the oldest of a greedier network, or one that has not called for ten minutes
    */
-  mayEnter(address: string, now: number): Entrance
+  readonly mayEnter: (address: string, now: number) => Entrance
 }
 
 export type Entrance = { readonly ok: true; readonly instead?: string } | { readonly ok: false }

@@ -10,9 +10,9 @@ const MAX_KEYS = 8
  * the key of the device out of the store's one place for it, so the operator's fingerprint is looked for here as well.
  */
 export interface PresentedKeys {
-  note(deviceId: string, pin: Pin): void
-  find(deviceId: string, fingerprint: string): Pin | undefined
-  forget(deviceId: string): void
+  readonly note: (deviceId: string, pin: Pin) => void
+  readonly find: (deviceId: string, fingerprint: string) => Pin | undefined
+  readonly forget: (deviceId: string) => void
 }
 
 export function createPresentedKeys(): PresentedKeys {

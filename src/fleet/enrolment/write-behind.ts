@@ -8,11 +8,11 @@ export type EnrolmentEdit = (current: Enrolment) => Enrolment | undefined
  * turn of the event loop. The first that cannot be written ends it: what is left is found, and written, at the next start.
  */
 export interface WriteBehind {
-  add(edits: ReadonlyMap<string, EnrolmentEdit>): void
+  readonly add: (edits: ReadonlyMap<string, EnrolmentEdit>) => void
   /** Whether what is stored of a device is older than what is in memory. */
-  awaits(deviceId: string): boolean
+  readonly awaits: (deviceId: string) => boolean
   /** Writes what waits of one device, so that a later change of it comes after. */
-  first(deviceId: string): Promise<void>
+  readonly first: (deviceId: string) => Promise<void>
 }
 
 const AT_ONCE = 50

@@ -8,7 +8,7 @@ export interface Unready {
 /** How the bridge is, for whoever watches it or sends clients to it. */
 export interface Health {
   /** Whether every listener was up once. */
-  started(): boolean
+  readonly started: () => boolean
   /** What keeps it from being ready; empty when it is. */
-  unready(): Promise<readonly Unready[]>
+  readonly unready: () => Promise<readonly Unready[]>
 }

@@ -6,10 +6,10 @@ import { takeSessionRequests } from '../../ssh/ssh2/session-requests.js'
 /** What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals. */
 export interface SessionEnvironment {
   /** The terminal that was asked for and granted. Whatever is answered later has to wait for this. */
-  terminal(): Promise<Terminal | undefined>
+  readonly terminal: () => Promise<Terminal | undefined>
   readonly environment: readonly EnvironmentVariable[]
   /** Lets a device hear what comes from now on, and the size that the terminal has got meanwhile. */
-  follow(device: DeviceChannel): void
+  readonly follow: (device: DeviceChannel) => void
 }
 
 /** Variables that a client may send, and bytes of each; more are ignored, as sshd ignores what its AcceptEnv does not name. */

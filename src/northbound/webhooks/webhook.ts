@@ -23,8 +23,8 @@ export interface WebhookSettings {
 }
 
 export interface Webhook {
-  take(event: FleetEvent): void
-  close(): void
+  readonly take: (event: FleetEvent) => void
+  readonly close: () => void
 }
 
 const firstPause = 1_000

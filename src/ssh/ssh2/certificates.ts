@@ -148,7 +148,7 @@ function loginWithMeans(protocol: Protocol, fail: (error: unknown) => void): voi
     const chosen = chooseAlgorithm(means, serverAlgorithms())
     // Without a signature the server is only asked whether the key would do.
     if (chosen === undefined || sign === undefined) return original(username, key, chosen?.name)
-    const blob = (key as { getPublicSSH(): Buffer }).getPublicSSH()
+    const blob = (key as { readonly getPublicSSH: () => Buffer }).getPublicSSH()
     const request = Buffer.concat([
       Buffer.from([userauthRequest]),
       sshString(username),

@@ -8,9 +8,9 @@ import { sendChannelRequest } from './packets.js'
 export interface HeldChannel {
   readonly channel: ServerChannel
   /** Tells the client that its request succeeded. */
-  confirm(): void
+  readonly confirm: () => void
   /** Tells the client that its request failed, and closes the channel. */
-  refuse(): void
+  readonly refuse: () => void
 }
 
 /**

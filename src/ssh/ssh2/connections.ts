@@ -121,6 +121,6 @@ const FAREWELL = 1_000
  */
 export function closeOnceFailed(connection: Client | Connection): void {
   const { _sock: socket } = inside(connection)
-  const events: { on(event: 'error', listener: () => void): unknown } = connection
+  const events: { readonly on: (event: 'error', listener: () => void) => unknown } = connection
   events.on('error', () => setTimeout(() => socket.destroy(), FAREWELL).unref())
 }

@@ -141,13 +141,13 @@ const empty = Buffer.alloc(0)
 
 export interface Congestion {
   /** The socket holds more than it should, or a key re-exchange is under way. */
-  congested(): boolean
-  whenRelieved(resume: () => void): void
+  readonly congested: () => boolean
+  readonly whenRelieved: (resume: () => void) => void
   /** Lets what is written until the end of this turn of the event loop go out in one system call: the packets of many channels, say. */
-  gather(): void
+  readonly gather: () => void
   /** Keeps a pump until its channel closes: it is run when the connection is lost. */
-  remember(pump: () => void): void
-  forget(pump: () => void): void
+  readonly remember: (pump: () => void) => void
+  readonly forget: (pump: () => void) => void
 }
 
 const congestions = new WeakMap<ConnectionInsides, Congestion>()

@@ -10,12 +10,12 @@ import { type ChannelInsides, inside, insideChannel } from './internals.js'
 /** The credit that the channels of one link have. */
 export interface LinkCredit {
   /** Bytes that a channel is granted which is opened now. */
-  initialWindow(): number
+  readonly initialWindow: () => number
   /**
    * Takes in a channel that was opened with such a window; `roundTrip` is how long the device took to say so, in
    * milliseconds.
    */
-  add(channel: ClientChannel, opened: { readonly window: number; readonly roundTrip: number }): void
+  readonly add: (channel: ClientChannel, opened: { readonly window: number; readonly roundTrip: number }) => void
 }
 
 export interface LinkProbe {
@@ -162,12 +162,12 @@ function createCredit(client: Client, { probe, now = () => performance.now() }: 
 /** How long what a device sends now stands behind what it sent before. */
 interface QueueingDelay {
   /** The least round trip that was seen, in milliseconds. */
-  roundTrip(): number
+  readonly roundTrip: () => number
   /** Milliseconds beyond that; 0 of a device that answers no probe. */
-  delay(): number
+  readonly delay: () => number
   /** Sends a probe, unless one is under way or was a moment ago. */
-  measure(): void
-  answeredAfter(milliseconds: number): void
+  readonly measure: () => void
+  readonly answeredAfter: (milliseconds: number) => void
 }
 
 function createQueueingDelay(probe: LinkProbe['probe'], now: () => number): QueueingDelay {

@@ -37,13 +37,13 @@ export interface HttpListenerLimits {
 export interface HttpListener {
   readonly server: HttpServer | HttpsServer
   /** Applies new limits to connections from now on. */
-  configure(limits: HttpListenerLimits): void
+  readonly configure: (limits: HttpListenerLimits) => void
   /** Presents another certificate from the next connection on; what is no change is none. */
-  present(tls: TlsMaterial): boolean
+  readonly present: (tls: TlsMaterial) => boolean
   /** Settles once no call is under way. */
-  quiet(): Promise<void>
+  readonly quiet: () => Promise<void>
   /** Takes no more connections and closes those that are here. */
-  close(): void
+  readonly close: () => void
 }
 
 /** Milliseconds between looks at which connections took too long. */

@@ -10,7 +10,7 @@ import type { Api } from '../api.js'
 export interface ServedSocket {
   readonly path: string
   /** Stops listening and removes the socket; requests under way have until the grace is over. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Why the API does not answer on a Unix socket. */

@@ -1,13 +1,13 @@
 /** Items for one reader, in order, and no more of them than may wait. */
 export interface BoundedQueue<Item> {
   /** False when the reader is so far behind that the item was not taken. */
-  push(item: Item): boolean
+  readonly push: (item: Item) => boolean
   /** No more will come. What waits is still read. */
-  end(): void
+  readonly end: () => void
   /** The same, and what waits is not read any more. */
-  clear(): void
+  readonly clear: () => void
   /** The next item, undefined once it has ended, or after `patience` milliseconds without one. */
-  next(stallTimeout: number): Promise<Item | undefined>
+  readonly next: (stallTimeout: number) => Promise<Item | undefined>
   readonly ended: boolean
 }
 

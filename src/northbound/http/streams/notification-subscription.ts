@@ -31,10 +31,10 @@ export interface Heard {
 /** What the subscriber is told. */
 export interface SubscriptionListener {
   /** The device has taken the subscription; `replayed` where what was missed comes first; `id` where nothing was heard yet to go on behind. */
-  subscribed(state: { readonly replayed: boolean; readonly id?: string }): void
-  notified(heard: Heard): void
+  readonly subscribed: (state: { readonly replayed: boolean; readonly id?: string }) => void
+  readonly notified: (heard: Heard) => void
   /** There is no session; one is opened as soon as the device is there. */
-  interrupted(why: string): void
+  readonly interrupted: (why: string) => void
 }
 
 /** How a subscription came to its end. */
@@ -192,9 +192,9 @@ function withoutStart({ stream, filter }: SubscriptionRequest): SubscriptionRequ
 }
 
 interface Seen {
-  isNew(notification: Notification, id: string): boolean
+  readonly isNew: (notification: Notification, id: string) => boolean
   /** There is no replay: all that comes is new. */
-  everything(): void
+  readonly everything: () => void
 }
 
 /** What a replay repeats: all up to the last that was seen, of which several may have the same time. */

@@ -1,8 +1,8 @@
 /** A bound on the bytes that the requests of all sessions may hold together. */
 export interface InspectionBudget {
   /** Whether one request may hold so many bytes, of which it held others before. */
-  grow(before: number, after: number): boolean
-  release(held: number): void
+  readonly grow: (before: number, after: number) => boolean
+  readonly release: (held: number) => void
 }
 
 /** Bytes of a request that count for nothing, so that who holds much keeps nobody from asking what is small. */
