@@ -78,7 +78,7 @@ export function createOwnEndpointListeners(options: {
       const [{ listener, error }] = like
       const devices = like.map(({ listener: { deviceId } }) => deviceId)
       log.error(
-        { code: error.code, deviceIds: devices.slice(0, mostNamed), devices: devices.length, hint: hintFor(like[0]) },
+        { code: error.code, deviceIds: devices.slice(0, MOST_NAMED), devices: devices.length, hint: hintFor(like[0]) },
         `not opened: ${hostAndPort(listener.address, listener.port)} of ${JSON.stringify(listener.deviceId)}${like.length > 1 ? ` and ${like.length - 1} more` : ''}: ${whyNot(error)}`,
       )
     }
@@ -91,7 +91,7 @@ export function createOwnEndpointListeners(options: {
       soon ??= setTimeout(() => {
         soon = undefined
         inBackground('client', settle())
-      }, gatheringTime)
+      }, GATHERING_TIME)
     },
     openAtStart: async () => {
       const failures = await settle()
@@ -114,9 +114,9 @@ export function createOwnEndpointListeners(options: {
 }
 
 /** Milliseconds in which many devices that come at once are gathered, because each look at what is wanted looks at all of them. */
-const gatheringTime = 50
+const GATHERING_TIME = 50
 
-const mostNamed = 8
+const MOST_NAMED = 8
 
 /** Every port; and every address that the shared listener does not hear on already. */
 function wantedListeners(endpoints: EndpointAssignments, bound: SharedEndpoint): readonly DeviceListener[] {

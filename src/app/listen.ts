@@ -15,7 +15,7 @@ export interface ListenTarget {
 }
 
 /** The first file descriptor of sockets that systemd hands over (sd_listen_fds(3)). */
-const firstInheritedDescriptor = 3
+const FIRST_INHERITED_DESCRIPTOR = 3
 
 /**
  * Makes a server listen, on a socket that systemd handed over under this name if there is one, else on the configured address.
@@ -62,7 +62,7 @@ export function inheritedDescriptor(
 ): number | undefined {
   if (env['LISTEN_PID'] !== String(pid)) return undefined
   const at = (env['LISTEN_FDNAMES'] ?? '').split(':').indexOf(name)
-  return at !== -1 && at < Number(env['LISTEN_FDS'] ?? 0) ? firstInheritedDescriptor + at : undefined
+  return at !== -1 && at < Number(env['LISTEN_FDS'] ?? 0) ? FIRST_INHERITED_DESCRIPTOR + at : undefined
 }
 
 function bind(server: Server, options: { fd: number } | { host: string; port: number }): Promise<void> {

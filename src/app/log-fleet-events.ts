@@ -38,7 +38,7 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
       ),
     contested: ({ deviceId, sources: [source, otherSource], turnedAway }) => {
       const told = contests.get(deviceId)
-      if (told !== undefined && now() - told < contestInterval) return
+      if (told !== undefined && now() - told < CONTEST_INTERVAL) return
       contests.set(deviceId, now())
       log.error(
         {
@@ -55,7 +55,7 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
     replaced: ({ deviceId, source, oldSource, sessions }) =>
       log.warn({ deviceId, source, oldSource, sessions }, 'link replaced by a newer one of the same device'),
     detached: ({ deviceId, source, end }) =>
-      log[quietEnds.has(end.reason) ? 'info' : 'warn'](
+      log[QUIET_ENDS.has(end.reason) ? 'info' : 'warn'](
         { deviceId, source, reason: end.reason },
         `link detached: ${end.message}`,
       ),
@@ -102,7 +102,7 @@ const pendingLines = { each: 5, all: 100, interval: 10_000 }
 const overloadLines = { each: 10, all: 10, interval: 10_000 }
 
 /** Ends of a link that the bridge or its operator wanted. */
-const quietEnds: ReadonlySet<LinkEnd['reason']> = new Set(['shutdown', 'disconnected', 'let-go'])
+const QUIET_ENDS: ReadonlySet<LinkEnd['reason']> = new Set(['shutdown', 'disconnected', 'let-go'])
 
 /** Milliseconds between two lines on the same contested identity. */
-const contestInterval = 60_000
+const CONTEST_INTERVAL = 60_000

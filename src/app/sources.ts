@@ -41,14 +41,14 @@ export function createSources(
         metrics.sourcePenalised(offence)
         const seconds = Math.ceil(keptOut / 1000)
         if (mayTell('penalised', network) !== undefined)
-          log.warn({ address: network, offence, seconds, hint }, 'source penalised: it is kept out for a while')
+          log.warn({ address: network, offence, seconds, hint: HINT }, 'source penalised: it is kept out for a while')
         return keptOut
       },
     },
   }
 }
 
-const hint = 'if these are devices or clients of yours, name the address in sources.penalties.exempt'
+const HINT = 'if these are devices or clients of yours, name the address in sources.penalties.exempt'
 /** Lines that tell of penalties: of one source, and of all. */
 const LINES = { each: 1, all: 20, interval: 10_000 }
 

@@ -25,7 +25,7 @@ export interface SpareChannels {
 const spareRequest = { kind: 'subsystem', name: 'netconf' } as const
 
 /** Milliseconds until a device that would not open a spare channel is asked again. */
-const retryDelay = 30_000
+const RETRY_DELAY = 30_000
 
 /** Keeps so many channels ready on a link. They count as its sessions while they wait. */
 export function createSpareChannels(
@@ -54,7 +54,7 @@ export function createSpareChannels(
     opening -= 1
     if (!opened.ok) {
       release()
-      if (opened.cause !== 'link-closed' && !closed) retry ??= setTimeout(tryAgain, retryDelay).unref()
+      if (opened.cause !== 'link-closed' && !closed) retry ??= setTimeout(tryAgain, RETRY_DELAY).unref()
       return
     }
     const spare = { channel: opened.channel, release }

@@ -1,5 +1,5 @@
 /** Distinct values that one label may have. */
-const mostWords = 64
+const MOST_WORDS = 64
 
 /** What stands for any further word. */
 export const OTHER_WORD = 'other'
@@ -12,7 +12,7 @@ export function boundedWords(): (word: string) => string {
   const seen = new Set<string>()
   return (word) => {
     if (seen.has(word)) return word
-    if (seen.size >= mostWords || !/^[a-z][a-z0-9-]{0,47}$/.test(word)) return OTHER_WORD
+    if (seen.size >= MOST_WORDS || !/^[a-z][a-z0-9-]{0,47}$/.test(word)) return OTHER_WORD
     seen.add(word)
     return word
   }

@@ -4,7 +4,7 @@ export const RANKS = ['familiar', 'expected', 'stranger'] as const
 export type Rank = (typeof RANKS)[number]
 
 /** One in so many goes to the lowest rank that waits, so that no rank waits for ever. */
-const lowestEvery = 8
+const LOWEST_EVERY = 8
 
 /** Those who wait, by rank, and in each rank one from each source in turn. */
 export interface FairQueue<T> {
@@ -44,7 +44,7 @@ export function createFairQueue<T>(): FairQueue<T> {
     },
     delete: remove,
     next: (mayHaveMore) => {
-      const order = (taken + 1) % lowestEvery === 0 ? RANKS.toReversed() : RANKS
+      const order = (taken + 1) % LOWEST_EVERY === 0 ? RANKS.toReversed() : RANKS
       for (const rank of order)
         for (const [network, waiters] of ranks[rank]) {
           const [waiter] = waiters

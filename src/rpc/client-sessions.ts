@@ -85,12 +85,12 @@ interface Ended {
 }
 
 /** Milliseconds that a device gets to take leave. */
-const closeTimeout = 5_000
+const CLOSE_TIMEOUT = 5_000
 /** Milliseconds that the end of a session is remembered, and of how many. */
-const rememberEnds = 600_000
-const mostEnds = 1000
+const REMEMBER_ENDS = 600_000
+const MOST_ENDS = 1000
 /** Calls that may wait for each other on one session. */
-const mostCalls = 16
+const MOST_CALLS = 16
 
 export function createClientSessions(
   fleet: Pick<Fleet, 'openSession'>,
@@ -177,10 +177,10 @@ export function createClientSessions(
   const ask: ClientSessions['ask'] = async ({ id, deviceId }, operation, deadline) => {
     const entry = entries.get(id)
     if (entry === undefined) return failedWith(sessionEnded(ended.get(id)?.why ?? 'it was closed'))
-    if (entry.busy >= mostCalls)
+    if (entry.busy >= MOST_CALLS)
       return failedWith({
         cause: 'too-many-calls',
-        message: `${mostCalls} calls wait for their answers on this session already`,
+        message: `${MOST_CALLS} calls wait for their answers on this session already`,
         hint: 'a session answers in order: wait for some of them',
         retryAfter: 1,
       })
@@ -221,12 +221,12 @@ export function createClientSessions(
     remember(id, { owner: entry.owner, deviceId: entry.deviceId, why, at: now() })
     entry.span?.set({ 'homeport.session.ended_by': endedBy })
     entry.span?.end()
-    await entry.session.close(closeTimeout)
+    await entry.session.close(CLOSE_TIMEOUT)
   }
 
   const remember = (id: string, end: Ended): void => {
     for (const [old, { at }] of ended) {
-      if (ended.size < mostEnds && now() - at < rememberEnds) break
+      if (ended.size < MOST_ENDS && now() - at < REMEMBER_ENDS) break
       ended.delete(old)
     }
     ended.set(id, end)

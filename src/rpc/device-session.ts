@@ -24,7 +24,7 @@ export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNoti
 }
 
 /** Milliseconds that a device gets for its `<hello>`. */
-const helloTimeout = 30_000
+const HELLO_TIMEOUT = 30_000
 
 /** Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next one. */
 export async function openDeviceSession(
@@ -68,7 +68,7 @@ async function tryToOpen(
   const stopListening = onAbort(signal, () => void channel.stream.destroy())
   try {
     const onSent = (bytes: number): void => live.carried('fromClient', bytes)
-    const session = await openClientSession(channel.stream, { ...options, helloTimeout, onSent })
+    const session = await openClientSession(channel.stream, { ...options, helloTimeout: HELLO_TIMEOUT, onSent })
     channel.awaitReply?.(session.awaitsReply)
     inBackground('http', session.closed.then(release))
     if (signal?.aborted) {

@@ -9,7 +9,7 @@ import { type Failed, failedWith, unanswered } from './call-failure.js'
 import { openDeviceSession } from './device-session.js'
 
 /** Milliseconds that a device gets to take leave. */
-const closeTimeout = 5_000
+const CLOSE_TIMEOUT = 5_000
 
 /**
  * Sends one operation on a session of its own, which is closed once the reply was read.
@@ -28,7 +28,7 @@ export async function askOnOneShotSession(
   const { session } = opening
   try {
     const reply = await session.stream(operation, { signal: deadline.time })
-    onClosed(reply.body, () => void session.close(closeTimeout))
+    onClosed(reply.body, () => void session.close(CLOSE_TIMEOUT))
     return { ok: true, reply }
   } catch (thrown) {
     session.abort('its request was not answered')

@@ -39,7 +39,7 @@ export interface TransactionEnd {
 }
 
 /** Milliseconds that a device gets for each operation that undoes. */
-const undoTimeout = 10_000
+const UNDO_TIMEOUT = 10_000
 
 /**
  * Locks, edits, validates, commits and unlocks on a session of its own. When a step fails, what was edited in candidate is discarded,
@@ -70,13 +70,13 @@ export async function runTransaction(
   const unlockAll = async (): Promise<boolean> => {
     let all = true
     for (const name of locked.splice(0).toReversed())
-      all = (await run(operation.unlock(name), undoTimeout)).outcome === 'ok' && all
+      all = (await run(operation.unlock(name), UNDO_TIMEOUT)).outcome === 'ok' && all
     return all
   }
 
   const undo = async (): Promise<TransactionEnd['undone']> => {
     const discarded =
-      !edited || (plan.target === 'candidate' && (await run(operation.discardChanges(), undoTimeout)).outcome === 'ok')
+      !edited || (plan.target === 'candidate' && (await run(operation.discardChanges(), UNDO_TIMEOUT)).outcome === 'ok')
     const unlocked = await unlockAll()
     if (!edited && unlocked) return 'not-needed'
     return discarded && unlocked ? 'yes' : 'no'

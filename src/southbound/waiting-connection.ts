@@ -9,7 +9,7 @@ export interface WaitingConnection {
 }
 
 /** Bytes that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any further. */
-const mostSentAhead = 64 * 1024
+const MOST_SENT_AHEAD = 64 * 1024
 
 /** Watches a paused connection. It is read meanwhile, because a paused socket does not hear of its end. */
 export function watchWaiting(socket: Socket): WaitingConnection {
@@ -19,7 +19,7 @@ export function watchWaiting(socket: Socket): WaitingConnection {
   const onData = (chunk: Buffer): void => {
     chunks.push(chunk)
     length += chunk.length
-    if (length > mostSentAhead) socket.pause()
+    if (length > MOST_SENT_AHEAD) socket.pause()
   }
   const onGone = (): void => gone.abort()
   socket.on('data', onData)

@@ -51,9 +51,9 @@ export interface Admission {
 }
 
 /** Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is shorter. */
-const idleAllowance = 5
+const IDLE_ALLOWANCE = 5
 /** Milliseconds that a connection may send nothing once there is no room for others. */
-const silenceAllowance = 2_000
+const SILENCE_ALLOWANCE = 2_000
 
 type Stage = 'arriving' | 'queued' | 'begun' | 'pending' | 'over'
 
@@ -109,7 +109,7 @@ export function createAdmission(
     let soonest = Infinity
     for (const state of running) {
       if (state.pieces.length > 0) continue
-      const left = state.lastWorked + idleAllowance - now()
+      const left = state.lastWorked + IDLE_ALLOWANCE - now()
       if (left <= 0) return running.delete(state)
       soonest = Math.min(soonest, left)
     }
@@ -214,7 +214,7 @@ export function createAdmission(
   /** Closes the connection that has sent nothing for the longest time, for a source that has none. */
   const makeRoomFor = (network: string): void => {
     const [oldest] = silent
-    if (oldest === undefined || before.holds(network) > 0 || now() - oldest.since < silenceAllowance) return
+    if (oldest === undefined || before.holds(network) > 0 || now() - oldest.since < SILENCE_ALLOWANCE) return
     leave(oldest)
     oldest.giveWay()
   }

@@ -14,7 +14,7 @@ export interface CertificateAlgorithm {
   readonly signature: SignatureAlgorithm
 }
 
-const certificateSuffix = '-cert-v01@openssh.com'
+const CERTIFICATE_SUFFIX = '-cert-v01@openssh.com'
 
 /** All that are accepted, best first. `ssh-rsa-cert-v01@openssh.com` is no algorithm here, for it means SHA-1 (RFC 8332). */
 export const certificateAlgorithms: readonly CertificateAlgorithm[] = [
@@ -27,16 +27,16 @@ export const certificateAlgorithms: readonly CertificateAlgorithm[] = [
 ]
 
 function plain(keyType: Exclude<VerifyingKeyType, 'ssh-rsa'>): CertificateAlgorithm {
-  return { name: keyType + certificateSuffix, type: keyType + certificateSuffix, keyType, signature: keyType }
+  return { name: keyType + CERTIFICATE_SUFFIX, type: keyType + CERTIFICATE_SUFFIX, keyType, signature: keyType }
 }
 
 function rsa(signature: 'rsa-sha2-512' | 'rsa-sha2-256'): CertificateAlgorithm {
-  return { name: signature + certificateSuffix, type: certificateTypeOf('ssh-rsa'), keyType: 'ssh-rsa', signature }
+  return { name: signature + CERTIFICATE_SUFFIX, type: certificateTypeOf('ssh-rsa'), keyType: 'ssh-rsa', signature }
 }
 
 /** The type of a certificate for keys of a type. */
 export function certificateTypeOf(keyType: VerifyingKeyType): string {
-  return keyType + certificateSuffix
+  return keyType + CERTIFICATE_SUFFIX
 }
 
 /** The type of the key that certificates of a type certify, or undefined when it is no type of certificate. */

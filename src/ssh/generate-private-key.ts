@@ -2,10 +2,10 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { sshMpint, sshString } from './wire.js'
 
 /** The blocks of the unencrypted format are padded to this size (OpenSSH PROTOCOL.key). */
-const blockSize = 8
+const BLOCK_SIZE = 8
 
 /** What ssh-keygen makes when nobody asks for another size. */
-const rsaBits = 3072
+const RSA_BITS = 3072
 
 export type GeneratedKeyType = 'ed25519' | 'ecdsa' | 'rsa'
 
@@ -18,7 +18,7 @@ export function generatePrivateKey(type: GeneratedKeyType, comment: string): str
   const check = randomBytes(4)
   const secret = Buffer.concat([check, check, sshString(keyType), ...privateFields, sshString(comment)])
   const padding = Buffer.from(
-    Array.from({ length: (blockSize - (secret.length % blockSize)) % blockSize }, (_, i) => i + 1),
+    Array.from({ length: (BLOCK_SIZE - (secret.length % BLOCK_SIZE)) % BLOCK_SIZE }, (_, i) => i + 1),
   )
   const body = Buffer.concat([
     Buffer.from('openssh-key-v1\0', 'latin1'),
@@ -64,7 +64,7 @@ function ecdsaFields(): KeyFields {
 }
 
 function rsaFields(): KeyFields {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: rsaBits })
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: RSA_BITS })
   const { n, e, d, qi, p, q } = privateKey.export({ format: 'jwk' })
   const numbers = (...values: readonly (string | undefined)[]): Buffer[] =>
     values.map((value) => sshMpint(bytes(value)))

@@ -1,7 +1,7 @@
 import type { ServerHostKeyAlgorithm } from 'ssh2'
 
 /** Host key algorithms that we accept, best first. SHA-1 signatures (`ssh-rsa`) are not among them (RFC 9142 §3.1). */
-const accepted: readonly ServerHostKeyAlgorithm[] = [
+const ACCEPTED: readonly ServerHostKeyAlgorithm[] = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
@@ -17,6 +17,6 @@ const accepted: readonly ServerHostKeyAlgorithm[] = [
  * for it would offer its own one instead, which has SHA-1 in it.
  */
 export function hostKeyAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
-  if (keyTypes.length === 0) return [...accepted]
-  return accepted.filter((algorithm) => keyTypes.includes(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm))
+  if (keyTypes.length === 0) return [...ACCEPTED]
+  return ACCEPTED.filter((algorithm) => keyTypes.includes(algorithm.startsWith('rsa-sha2-') ? 'ssh-rsa' : algorithm))
 }

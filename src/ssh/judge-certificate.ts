@@ -119,18 +119,18 @@ export function refuseCertificate<Reason extends string>(
 }
 
 /** Principals in a message; a certificate may have hundreds. */
-const mostNamed = 5
+const MOST_NAMED = 5
 
 function named(principals: readonly string[]): string {
-  const names = principals.slice(0, mostNamed).map((principal) => JSON.stringify(principal))
-  return [...names, ...(principals.length > mostNamed ? [`${principals.length - mostNamed} more`] : [])].join(', ')
+  const names = principals.slice(0, MOST_NAMED).map((principal) => JSON.stringify(principal))
+  return [...names, ...(principals.length > MOST_NAMED ? [`${principals.length - MOST_NAMED} more`] : [])].join(', ')
 }
 
 /** The last second that a Date can hold (ECMA-262 §21.4.1.1). */
-const lastSecond = 8_640_000_000_000n
+const LAST_SECOND = 8_640_000_000_000n
 
 /** A time of a certificate in ISO 8601. */
 function moment(seconds: bigint): string {
-  if (seconds === forever || seconds > lastSecond) return 'the end of time'
+  if (seconds === forever || seconds > LAST_SECOND) return 'the end of time'
   return new Date(Number(seconds) * 1000).toISOString()
 }

@@ -42,17 +42,17 @@ export type HookAnswer =
 export type AskHook = (question: HookQuestion) => Promise<HookAnswer>
 
 /** Bytes of an answer that are read. */
-const maxBytes = 64 * 1024
+const MAX_BYTES = 64 * 1024
 
 /** How many wait for each that is being asked. */
-const waitingPerPlace = 8
+const WAITING_PER_PLACE = 8
 
 /**
  * Asks an HTTP service whether a name and password are right and which roles that gives: 200 with `{"roles": [...], "user"?: "..."}`, or 401, 403.
  * Everything else, also a redirection, is no answer. The answers and the service itself stay out of every message, the password above all.
  */
 export function createAuthenticationHook(settings: AuthenticationHookSettings): AskHook {
-  const gate = createSemaphore(settings.maxConcurrent, settings.maxConcurrent * waitingPerPlace)
+  const gate = createSemaphore(settings.maxConcurrent, settings.maxConcurrent * WAITING_PER_PLACE)
   return async (question) => {
     const late = AbortSignal.timeout(settings.timeout)
     const passage = await gate(() => answerOf(settings, question, late))
@@ -71,7 +71,7 @@ async function answerOf(
     const { status, body } = await post(settings, JSON.stringify(question), late)
     if (status === 401 || status === 403) return { kind: 'refused' }
     if (status !== 200) return unavailable(`it answered with status ${status}`)
-    if (body === undefined) return unavailable(`its answer is longer than ${maxBytes} octets`)
+    if (body === undefined) return unavailable(`its answer is longer than ${MAX_BYTES} octets`)
     return acceptedBy(body) ?? unavailable('its answer is not of the form {"roles": ["…"]}')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -115,7 +115,7 @@ async function bodyOf(response: IncomingMessage): Promise<string | undefined> {
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length
     // Leaving the loop closes the connection.
-    if (bytes > maxBytes) return undefined
+    if (bytes > MAX_BYTES) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -52,9 +52,9 @@ export function userGranted(name: string, entry: User | undefined, { user, roles
 }
 
 /** Names in a message; an answer may hold thousands. */
-const mostNamed = 5
+const MOST_NAMED = 5
 
 function named(names: readonly string[]): string {
-  const shown = names.slice(0, mostNamed).map((name) => JSON.stringify(name.slice(0, 64)))
-  return [...shown, ...(names.length > mostNamed ? [`${names.length - mostNamed} more`] : [])].join(', ')
+  const shown = names.slice(0, MOST_NAMED).map((name) => JSON.stringify(name.slice(0, 64)))
+  return [...shown, ...(names.length > MOST_NAMED ? [`${names.length - MOST_NAMED} more`] : [])].join(', ')
 }

@@ -72,7 +72,7 @@ export interface LoginLimiter {
 }
 
 /** Doublings of the first delay. */
-const mostDoublings = 3
+const MOST_DOUBLINGS = 3
 
 export function createLoginLimiter(initial: LoginLimits, events: LoginBlockEvents): LoginLimiter {
   let limits = initial
@@ -83,7 +83,7 @@ export function createLoginLimiter(initial: LoginLimits, events: LoginBlockEvent
 
   const pairOf = (user: string, network: string): string => JSON.stringify([user, network])
   const delayAfter = (failures: number): number =>
-    failures === 0 ? limits.slowDown : limits.slowDown * 2 ** Math.min(failures - 1, mostDoublings)
+    failures === 0 ? limits.slowDown : limits.slowDown * 2 ** Math.min(failures - 1, MOST_DOUBLINGS)
 
   const noteBlock = (key: string, begun: Omit<LoginBlock, 'turnedAway'>): void => {
     if (blocks.has(key)) return

@@ -90,13 +90,13 @@ function denies(rule: OperationRule, operation: Operation): boolean {
   }
   return uses.some(
     ({ access, datastore }) =>
-      !notDatastores.has(datastore) &&
+      !NOT_DATASTORES.has(datastore) &&
       forbidden(datastore) &&
       ((access === 'read' && isAbout(rule, getConfig)) || (access === 'write' && isAbout(rule, editConfig))),
   )
 }
 
-const notDatastores: ReadonlySet<string> = new Set(['url', 'config'])
+const NOT_DATASTORES: ReadonlySet<string> = new Set(['url', 'config'])
 
 /** Whether a denial names an operation; to many devices no namespace is any. */
 function isAbout(rule: OperationRule, { namespace, name }: Named): boolean {

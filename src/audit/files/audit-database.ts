@@ -23,7 +23,7 @@ export const MAX_BLOCK = 4096
  * The schema's history, apart from the store's: it is never edited, only added to. Lines that came together are one row, a block, with the devices and
  * users that they tell of: a row and three indexes for each line took a tenth of the bridge's time.
  */
-const migrations: readonly string[] = [
+const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE record (
     row INTEGER PRIMARY KEY,
@@ -78,7 +78,7 @@ export function openAuditDatabase(file: string, options: { readonly busyTimeout:
   try {
     // There is no secret in a line, and overwriting what is pruned would cost as much as writing it.
     database.exec('PRAGMA secure_delete = OFF')
-    const migrated = migrate(database, migrations)
+    const migrated = migrate(database, MIGRATIONS)
     if (migrated.ok) return auditDatabaseOn(database)
     database.close()
     return 'newer'

@@ -34,7 +34,7 @@ interface KeyedLines {
 /** Users whose oldest lines are looked for at a time: each may have them in a block of its own, which is written anew. */
 const MOST_HELD = 8
 
-const ofUsers = 'key >= :first AND key < :end'
+const OF_USERS = 'key >= :first AND key < :end'
 
 export function createAuditPruning(database: SqliteDatabase): AuditPruning {
   const columns = 'SELECT block, oldest, newest, count FROM block'
@@ -51,7 +51,7 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
   )
   const usersOf = prepare<{ block: number; first: string; end: string }, KeyedLines>(
     database,
-    `SELECT key, lines FROM block_key WHERE block = :block AND ${ofUsers}`,
+    `SELECT key, lines FROM block_key WHERE block = :block AND ${OF_USERS}`,
   )
   const recount = prepare<{ block: number; key: string; lines: number }>(
     database,
@@ -68,7 +68,7 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
   const counting = prepare<object, { rows: number }>(database, 'SELECT ifnull(sum(count), 0) AS rows FROM block')
   const countingUsers = prepare<{ first: string; end: string }, KeyedLines>(
     database,
-    `SELECT key, sum(lines) AS lines FROM block_key WHERE ${ofUsers} GROUP BY key`,
+    `SELECT key, sum(lines) AS lines FROM block_key WHERE ${OF_USERS} GROUP BY key`,
   )
   let rows = 0
   /** Lines by the key of their user, as the keys of the blocks say. */

@@ -14,10 +14,10 @@ export type DeviceAdded =
     }
 
 /** Milliseconds; a bridge stores one device in a few. */
-const stallTimeout = 10_000
+const STALL_TIMEOUT = 10_000
 
 /** `POST /api/v1/devices` over the operator's socket. Never throws, and never repeats what it sent: the secret is in it. */
-export function addDeviceOver(socketPath: string, timeout = stallTimeout): AddDevice {
+export function addDeviceOver(socketPath: string, timeout = STALL_TIMEOUT): AddDevice {
   return async ({ deviceId: id, ...rest }) => {
     const asked = { method: 'POST', path: '/api/v1/devices', body: { id, ...rest }, timeout } as const
     const answer = await askBridge({ kind: 'socket', path: socketPath }, asked)

@@ -22,8 +22,8 @@ interface AuditOptions extends BridgeOptions {
 }
 
 /** Lines that the bridge is asked for at once, and that a command shows at most. */
-const page = 1000
-const most = 1_000_000
+const PAGE = 1000
+const MOST = 1_000_000
 
 /** `homeport audit`: who did what on which device. Asks the running bridge. */
 export function auditCommand(io: CommandIo = processIo(), now: () => number = Date.now): Command {
@@ -45,8 +45,8 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
       const count = /^\d{1,7}$/.test(limit) ? Number(limit) : 0
       if (!from.ok) return exitWithProblem(from.problem, io)
       if (!to.ok) return exitWithProblem(to.problem, io)
-      if (count < 1 || count > most)
-        return exitWithProblem({ message: `--limit: expected a whole number from 1 to ${most}`, status: 2 }, io)
+      if (count < 1 || count > MOST)
+        return exitWithProblem({ message: `--limit: expected a whole number from 1 to ${MOST}`, status: 2 }, io)
       const found = findBridge(io, config)
       if (!found.ok) return exitWithProblem(found.problem, io)
       const { device, user, session, event, operation, outcome } = options
@@ -72,7 +72,7 @@ async function ask(
   const lines: AuditLine[] = []
   for (let after: string | undefined; ; ) {
     const given = Object.entries({ ...wanted, after }).filter((pair): pair is [string, string] => pair[1] !== undefined)
-    const query = new URLSearchParams([...given, ['limit', String(Math.min(page, count - lines.length))]])
+    const query = new URLSearchParams([...given, ['limit', String(Math.min(PAGE, count - lines.length))]])
     const answer = await askBridge(bridge, { method: 'GET', path: `/api/v1/audit?${query.toString()}` })
     if (!answer.ok) return answer
     const parsed = parsedPage(answer.text)

@@ -20,9 +20,9 @@ export interface BridgeRequest {
   readonly timeout?: number
 }
 
-const usualTimeout = 30_000
+const USUAL_TIMEOUT = 30_000
 /** Bytes; thousands of devices are some megabytes. */
-const longestAnswer = 64 * 1024 * 1024
+const LONGEST_ANSWER = 64 * 1024 * 1024
 
 /** Asks a running bridge. Never throws: whatever is wrong is a problem that can be shown to the operator. */
 export async function askBridge(location: BridgeLocation, asked: BridgeRequest): Promise<BridgeAnswer> {
@@ -46,7 +46,7 @@ export function devicePath(id: string): string {
 
 async function exchange(
   location: BridgeLocation,
-  { method, path, body, timeout = usualTimeout }: BridgeRequest,
+  { method, path, body, timeout = USUAL_TIMEOUT }: BridgeRequest,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const answer = await callBridge(location, {
     method,
@@ -65,7 +65,7 @@ export async function readText(answer: IncomingMessage): Promise<string> {
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > longestAnswer) throw new Error(`it answers with more than ${longestAnswer} octets`)
+    if (length > LONGEST_ANSWER) throw new Error(`it answers with more than ${LONGEST_ANSWER} octets`)
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -9,7 +9,7 @@ import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './br
 import { type CommandIo, processIo } from '../command-io.js'
 import { exitWithProblem } from '../command-problem.js'
 import { readHost, readPort } from '../read-host.js'
-import { type HostFormat, hostFormats, hostsText } from './show-hosts.js'
+import { type HostFormat, HOST_FORMATS, hostsText } from './show-hosts.js'
 import { readFingerprint, tellWhatToCompare } from './keys-to-compare.js'
 import { boundKeys, deviceSheet, deviceTable } from './show-devices.js'
 
@@ -115,7 +115,7 @@ export function devicesCommand(io: CommandIo = processIo()): Command {
 function hostsCommand(io: CommandIo): Command {
   return bridgeCommand('hosts')
     .description('how clients find each device by a name of its own: lines for /etc/hosts, a DNS zone, or ssh_config')
-    .addOption(new Option('--format <format>', 'what to print').choices(hostFormats).default('hosts'))
+    .addOption(new Option('--format <format>', 'what to print').choices(HOST_FORMATS).default('hosts'))
     .option('--bridge <host>', 'in ssh_config, how clients reach the bridge (default: the name of this host)', readHost)
     .option(
       '--port <port>',

@@ -8,8 +8,8 @@ export interface ProgressBar {
   readonly end: () => void
 }
 
-const width = 30
-const eraseLine = '\r\u001b[K'
+const WIDTH = 30
+const ERASE_LINE = '\r\u001b[K'
 
 /** @param total 0 where it is not known, which shows no bar */
 export function createProgressBar({ stderr }: Pick<CommandIo, 'stderr'>, total: number): ProgressBar {
@@ -20,11 +20,11 @@ export function createProgressBar({ stderr }: Pick<CommandIo, 'stderr'>, total: 
     advance: (ok) => {
       done += 1
       if (!ok) failed += 1
-      const filled = Math.round((Math.min(done, total) / total) * width)
-      const bar = `${'█'.repeat(filled)}${'·'.repeat(width - filled)}`
-      stderr.write(`${eraseLine}${bar} ${done}/${total}${failed === 0 ? '' : `, ${failed} failed`}`)
+      const filled = Math.round((Math.min(done, total) / total) * WIDTH)
+      const bar = `${'█'.repeat(filled)}${'·'.repeat(WIDTH - filled)}`
+      stderr.write(`${ERASE_LINE}${bar} ${done}/${total}${failed === 0 ? '' : `, ${failed} failed`}`)
     },
-    clear: () => void stderr.write(eraseLine),
-    end: () => void stderr.write(eraseLine),
+    clear: () => void stderr.write(ERASE_LINE),
+    end: () => void stderr.write(ERASE_LINE),
   }
 }

@@ -4,8 +4,8 @@ import { hostNameOf } from '../../fleet/endpoints/host-name.js'
 import type { DeviceView } from '../../northbound/http/routes/devices/device.js'
 import { hostAndPort } from '../../net/source.js'
 
-export const hostFormats = ['hosts', 'zone', 'ssh-config'] as const
-export type HostFormat = (typeof hostFormats)[number]
+export const HOST_FORMATS = ['hosts', 'zone', 'ssh-config'] as const
+export type HostFormat = (typeof HOST_FORMATS)[number]
 
 /** How clients reach the bridge. */
 export interface BridgePlace {

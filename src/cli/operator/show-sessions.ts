@@ -32,9 +32,9 @@ export function age(milliseconds: number): string {
 
 /** Bytes in the unit that leaves one to four digits: `812 B`, `1.4 MB`. */
 export function bytes(count: number): string {
-  const step = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1)
+  const step = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), UNITS.length - 1)
   const value = count / 1000 ** step
-  return `${step === 0 || value >= 100 ? Math.floor(value) : value.toFixed(1)} ${units[step]}`
+  return `${step === 0 || value >= 100 ? Math.floor(value) : value.toFixed(1)} ${UNITS[step]}`
 }
 
-const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const

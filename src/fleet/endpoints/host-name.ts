@@ -1,6 +1,6 @@
 /** Bytes of a host name and of one of its labels (RFC 1123 §2.1). */
-const longestName = 253
-const longestLabel = 63
+const LONGEST_NAME = 253
+const LONGEST_LABEL = 63
 
 /**
  * The name of a device where only host names will do: in /etc/hosts, in DNS, in ssh_config. It is the device id itself in lower case,
@@ -14,12 +14,12 @@ export function hostNameOf(deviceId: string): string | undefined {
     .map((label) =>
       label
         .replace(/^[-_]+/, '')
-        .slice(0, longestLabel)
+        .slice(0, LONGEST_LABEL)
         .replace(/[-_]+$/, ''),
     )
     .filter((label) => label !== '')
   const name = labels.join('.')
-  if (name === '' || name.length > longestName) return undefined
+  if (name === '' || name.length > LONGEST_NAME) return undefined
   // A name of digits and dots alone would be read as an address.
   return /^[\d.]+$/.test(name) ? `device-${name}` : name
 }

@@ -31,9 +31,9 @@ interface Waiting {
 }
 
 /** How many times the bound on one network holds for the network around it. */
-const timesAround = 4
+const TIMES_AROUND = 4
 /** Milliseconds after which one that has not called again makes room: a device that waits dials every few seconds. */
-const abandonedAfter = 600_000
+const ABANDONED_AFTER = 600_000
 
 export function createPendingRoom(bounds: () => PendingBounds): PendingRoom {
   // The one that was seen longest ago is the first.
@@ -76,12 +76,12 @@ export function createPendingRoom(bounds: () => PendingBounds): PendingRoom {
       const { maxPending, maxPendingPerSource } = bounds()
       const around = count('wider', wider)
       const abandoned = (isAmong: (each: Waiting) => boolean): Entrance => {
-        const instead = oldest((each) => isAmong(each) && now - each.seen >= abandonedAfter)
+        const instead = oldest((each) => isAmong(each) && now - each.seen >= ABANDONED_AFTER)
         return instead === undefined ? { ok: false } : { ok: true, instead }
       }
       if (count('network', network) >= maxPendingPerSource) return abandoned((each) => each.network === network)
       // What has no network around it is bounded once.
-      if (wider !== network && around >= maxPendingPerSource * timesAround)
+      if (wider !== network && around >= maxPendingPerSource * TIMES_AROUND)
         return abandoned((each) => each.wider === wider)
       if (waiting.size < maxPending) return { ok: true }
       const greedy = greedierThan(around)

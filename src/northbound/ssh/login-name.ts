@@ -16,7 +16,7 @@ export interface KnownUsers {
 }
 
 /** No login name is longer than this many bytes. */
-const maxLoginNameLength = 512
+const MAX_LOGIN_NAME_LENGTH = 512
 
 /**
  * Reads an SSH login name. The whole name of a user is that user, who asks for the device of the door or for one of their own, if any.
@@ -26,7 +26,8 @@ const maxLoginNameLength = 512
  * The message of a refusal is for the log alone: nobody has been authenticated yet.
  */
 export function parseLoginName(name: string, entryPoint: EntryPoint, users: KnownUsers): ParsedLoginName {
-  if (Buffer.byteLength(name) > maxLoginNameLength) return refuse(`it is longer than ${maxLoginNameLength} octets`)
+  if (Buffer.byteLength(name) > MAX_LOGIN_NAME_LENGTH)
+    return refuse(`it is longer than ${MAX_LOGIN_NAME_LENGTH} octets`)
   if (name.includes('\uFFFD')) return refuse('it is not UTF-8')
   if (/\p{Cc}/u.test(name)) return refuse('it holds control characters')
   if (name === '') return refuse('it is empty')

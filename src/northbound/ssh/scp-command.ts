@@ -12,6 +12,6 @@ export function isScpCommand(command: string): boolean {
 const plain = String.raw`[\w@%+=:,./~-]+`
 /** With `!` and `\` out of it, because csh, the shell of Junos' root, takes them even there. */
 const quoted = String.raw`'[^'\\!\p{C}\p{Zl}\p{Zp}]+'`
-const path = `(?:${plain}|${quoted})`
+const PATH = `(?:${plain}|${quoted})`
 const notAnOption = String.raw`(?!'?-)`
-const scpCommand = new RegExp(`^scp(?<flags>(?: -[rpdvqtf]+)+)(?:(?: ${notAnOption}${path})+| --(?: ${path})+)$`, 'u')
+const scpCommand = new RegExp(`^scp(?<flags>(?: -[rpdvqtf]+)+)(?:(?: ${notAnOption}${PATH})+| --(?: ${PATH})+)$`, 'u')

@@ -13,11 +13,11 @@ export interface SessionEnvironment {
 }
 
 /** Variables that a client may send, and bytes of each; more are ignored, as sshd ignores what its AcceptEnv does not name. */
-const maxVariables = 32
-const maxVariableBytes = 1024
+const MAX_VARIABLES = 32
+const MAX_VARIABLE_BYTES = 1024
 
 /** Language and terminal: what OpenSSH sends as Debian sets it up. */
-const carriedVariable = /^(LANG|LC_\w+|TERM)$/
+const CARRIED_VARIABLE = /^(LANG|LC_\w+|TERM)$/
 
 /**
  * Gathers what a client says beside its request. A terminal is granted to whoever may have something that runs on one, without asking the device:
@@ -35,7 +35,7 @@ export function gatherEnvironment(
 
   session.on('env', (accept, _reject, { key: name, val: value }) => {
     const bytes = Buffer.byteLength(name) + Buffer.byteLength(value)
-    if (carriedVariable.test(name) && bytes <= maxVariableBytes && environment.length < maxVariables)
+    if (CARRIED_VARIABLE.test(name) && bytes <= MAX_VARIABLE_BYTES && environment.length < MAX_VARIABLES)
       environment.push({ name, value })
     accept?.()
   })

@@ -27,8 +27,8 @@ export interface Webhook {
   readonly close: () => void
 }
 
-const firstPause = 1_000
-const longestPause = 5 * 60_000
+const FIRST_PAUSE = 1_000
+const LONGEST_PAUSE = 5 * 60_000
 /** Lines of the log that tell of events given up; each has the number of all. */
 const givenUpLines = { each: 10, all: 10, interval: 10_000 }
 
@@ -68,7 +68,7 @@ export function createWebhook(
 
   const drain = async (): Promise<void> => {
     sending = true
-    let pause = firstPause
+    let pause = FIRST_PAUSE
     for (let event = queue[0]; event !== undefined && !closing.signal.aborted; event = queue[0]) {
       const problem = await deliver(event)
       if (problem === undefined || now() - Date.parse(event.at) > settings.maxAge) {
@@ -76,12 +76,12 @@ export function createWebhook(
         else recovered()
         // Room may have been made meanwhile.
         if (queue[0] === event) queue.shift()
-        pause = firstPause
+        pause = FIRST_PAUSE
         continue
       }
       told(problem)
       await pauseUnlessAborted(pause + Math.random() * pause, closing.signal)
-      pause = Math.min(pause * 2, longestPause)
+      pause = Math.min(pause * 2, LONGEST_PAUSE)
     }
     sending = false
   }

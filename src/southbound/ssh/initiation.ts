@@ -5,7 +5,7 @@ import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call
 import type { ClaimReading } from '../transport.js'
 
 /** What Calix AXOS waits for before it starts SSH: these thirteen bytes and no line end. */
-const acknowledgement = '<ack>ok</ack>'
+const ACKNOWLEDGEMENT = '<ack>ok</ack>'
 
 /**
  * Reads a call-home connection up to the device's SSH identification, and leaves that and everything after it on the socket,
@@ -43,7 +43,7 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
           callHomeRefusal('initiation-malformed', 'sent a second <identity>', 'a device identifies itself once'),
         )
       calix = initiation.claim
-      socket.write(acknowledgement)
+      socket.write(ACKNOWLEDGEMENT)
       if (bytes.length > 0) onData(Buffer.alloc(0))
     }
     const onEnd = (): void =>

@@ -132,7 +132,7 @@ function signForHostCertificate(exchange: KeyExchange): void {
   }
 }
 
-const userauthRequest = 50
+const USERAUTH_REQUEST = 50
 
 /**
  * Logs in with keys of our own making. ssh2's own way names one algorithm for the key and its signature, signs at once, and uses SHA-1
@@ -150,7 +150,7 @@ function loginWithMeans(protocol: Protocol, fail: (error: unknown) => void): voi
     if (chosen === undefined || sign === undefined) return original(username, key, chosen?.name)
     const blob = (key as { readonly getPublicSSH: () => Buffer }).getPublicSSH()
     const request = Buffer.concat([
-      Buffer.from([userauthRequest]),
+      Buffer.from([USERAUTH_REQUEST]),
       sshString(username),
       sshString('ssh-connection'),
       sshString('publickey'),

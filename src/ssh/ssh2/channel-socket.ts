@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
 
 /** Bytes that wait here before those who write are asked to wait; what the channel itself holds comes on top. */
-const highWaterMark = 256 * 1024
+const HIGH_WATER_MARK = 256 * 1024
 
 /**
  * A channel of a client's connection as the socket of another connection inside it, with as much of a socket as SSH servers look at:
@@ -18,7 +18,7 @@ export function socketOverChannel(channel: ServerChannel, outside: Socket): Sock
   }
   const { remoteAddress, remotePort, remoteFamily, localAddress, localPort } = outside
   const socket = new Duplex({
-    highWaterMark,
+    highWaterMark: HIGH_WATER_MARK,
     // As with a socket of a server: when the other side has ended, so do we.
     allowHalfOpen: false,
     read: () => void channel.resume(),

@@ -96,7 +96,7 @@ export function sayGoodbye(connection: Connection, reason: number, words: string
 }
 
 /** Answers that a device may owe us; beyond, the oldest is not waited for any more, so that a device that gives none costs nothing. */
-const mostAnswersOwed = 16
+const MOST_ANSWERS_OWED = 16
 
 /** Asks the other side whether it is there (`keepalive@openssh.com`); `answered` is called when it says that it is, or that it does not know the request. */
 export function probe(connection: Client | Connection, answered: () => void = ignored): void {
@@ -105,7 +105,7 @@ export function probe(connection: Client | Connection, answered: () => void = ig
   // Answers to global requests come in their order (RFC 4254 §4), so each has its place. A server of ssh2 keeps none.
   if (callbacks !== undefined) {
     callbacks.push(answered)
-    if (callbacks.length > mostAnswersOwed) callbacks.shift()
+    if (callbacks.length > MOST_ANSWERS_OWED) callbacks.shift()
   }
   protocol.ping()
 }

@@ -5,9 +5,9 @@ import { type Work, workOn } from '../../lib/current-work.js'
 import { type ChannelInsides, type ConnectionInsides, inside, insideChannel } from './internals.js'
 
 /** Bytes that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
-const channelHighWaterMark = 256 * 1024
+const CHANNEL_HIGH_WATER_MARK = 256 * 1024
 
-const standardError = 1
+const STANDARD_ERROR = 1
 
 /**
  * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its bytes were handed to a socket
@@ -24,7 +24,7 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
     let write = pending[0]
     while (write !== undefined) {
       if (outgoing.state !== 'open' || connection._sock.destroyed) {
-        write.data = empty
+        write.data = EMPTY
       } else if (write.data.length > 0) {
         if (congestion.congested()) return congestion.whenRelieved(pump)
         if (outgoing.window === 0) {
@@ -37,7 +37,7 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
         const slice = write.data.subarray(0, size)
         outgoing.window -= size
         congestion.gather()
-        if (write.extended) connection._protocol.channelExtData(outgoing.id, slice, standardError)
+        if (write.extended) connection._protocol.channelExtData(outgoing.id, slice, STANDARD_ERROR)
         else connection._protocol.channelData(outgoing.id, slice)
         write.data = write.data.subarray(size)
       }
@@ -54,8 +54,8 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
   }
 
   Object.assign(channel, { _write: governed(false) })
-  insides._readableState.highWaterMark = channelHighWaterMark
-  insides._writableState.highWaterMark = channelHighWaterMark
+  insides._readableState.highWaterMark = CHANNEL_HIGH_WATER_MARK
+  insides._writableState.highWaterMark = CHANNEL_HIGH_WATER_MARK
   const stderr = channel.stderr as unknown as Writable | undefined
   if (stderr !== undefined && '_write' in stderr) Object.assign(stderr, { _write: governed(true) })
   grantNothingOnceClosed(channel)
@@ -123,8 +123,8 @@ export function nameWork(connection: Client | Connection, work: Work): void {
 }
 
 /** Bytes, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
-const maxUnreadBytes = 4 * 1024 * 1024
-const maxHeldPackets = 10_000
+const MAX_UNREAD_BYTES = 4 * 1024 * 1024
+const MAX_HELD_PACKETS = 10_000
 
 /**
  * Ends the connection of a peer that makes us answer without reading the answers (to global requests, say):
@@ -133,11 +133,11 @@ const maxHeldPackets = 10_000
 export function boundUnreadAnswers(connection: Client | Connection): void {
   const { _sock: socket, _protocol: protocol } = inside(connection)
   socket.on('data', () => {
-    if (socket.writableLength > maxUnreadBytes || (protocol._queue?.length ?? 0) > maxHeldPackets) socket.destroy()
+    if (socket.writableLength > MAX_UNREAD_BYTES || (protocol._queue?.length ?? 0) > MAX_HELD_PACKETS) socket.destroy()
   })
 }
 
-const empty = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
 export interface Congestion {
   /** The socket holds more than it should, or a key re-exchange is under way. */

@@ -5,10 +5,10 @@ import { inside, type Offer } from './internals.js'
 
 /** Offers of algorithms by their bytes; there are as many as there are configurations. */
 const offers = new Map<string, Offer>()
-const maxOffers = 64
+const MAX_OFFERS = 64
 
 /** What only a login may bring; ssh2 itself overlooks a message that has no handler. */
-const loginMessages = [
+const LOGIN_MESSAGES = [
   'SERVICE_ACCEPT',
   'USERAUTH_BANNER',
   'USERAUTH_FAILURE',
@@ -21,7 +21,7 @@ const loginMessages = [
 export function forgetLogin(client: Client): void {
   const { _protocol: protocol } = inside(client)
   const { _handlers: handlers, _kex: exchange } = protocol
-  for (const message of loginMessages) handlers[message] = undefined
+  for (const message of LOGIN_MESSAGES) handlers[message] = undefined
   protocol._offer = sharedOffer(protocol._offer)
   protocol._remoteIdentRaw = packBytes(protocol._remoteIdentRaw)
   if (exchange !== undefined) exchange._remoteIdentRaw = protocol._remoteIdentRaw
@@ -42,7 +42,7 @@ function sharedOffer(offer: Offer): Offer {
   const bytes = offer.lists.all.toString('latin1')
   const known = offers.get(bytes)
   if (known !== undefined) return known
-  if (offers.size >= maxOffers) return offer
+  if (offers.size >= MAX_OFFERS) return offer
   offers.set(bytes, offer)
   return offer
 }

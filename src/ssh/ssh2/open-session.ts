@@ -112,7 +112,7 @@ export function openSessionChannel(
   )
   const id = channels.add(opened)
   if (id === -1) return refuse('the link has no free channel number')
-  protocol.session(id, window, receivePacketSize)
+  protocol.session(id, window, RECEIVE_PACKET_SIZE)
   return giveUp
 }
 
@@ -123,4 +123,4 @@ function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: 
 }
 
 /** ssh2 counts on exactly this for the channels it makes (`lib/Channel.js`). */
-const receivePacketSize = 32 * 1024
+const RECEIVE_PACKET_SIZE = 32 * 1024

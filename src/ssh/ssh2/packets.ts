@@ -20,7 +20,7 @@ export function sendPayload(protocol: PacketProtocol, payload: Buffer): void {
 }
 
 /** SSH_MSG_CHANNEL_REQUEST (RFC 4254 §5.4). */
-export const channelRequestMessage = 98
+export const CHANNEL_REQUEST_MESSAGE = 98
 
 /** Sends a request on a channel; `recipient` is the peer's number of it. */
 export function sendChannelRequest(
@@ -30,6 +30,6 @@ export function sendChannelRequest(
   wantReply: boolean,
   ...fields: readonly Buffer[]
 ): void {
-  const head = [Buffer.of(channelRequestMessage), sshUint32(recipient), sshString(type), Buffer.of(wantReply ? 1 : 0)]
+  const head = [Buffer.of(CHANNEL_REQUEST_MESSAGE), sshUint32(recipient), sshString(type), Buffer.of(wantReply ? 1 : 0)]
   sendPayload(protocol, Buffer.concat([...head, ...fields]))
 }

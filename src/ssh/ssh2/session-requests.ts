@@ -6,7 +6,7 @@ import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './flow-control.js'
 import { type ChannelInsides, inside, insideChannel, type SessionInsides } from './internals.js'
 import type { Terminal, WindowSize } from './open-session.js'
-import { channelRequestMessage, sendChannelRequest } from './packets.js'
+import { CHANNEL_REQUEST_MESSAGE, sendChannelRequest } from './packets.js'
 import { wellFormedModes } from '../terminal-modes.js'
 import { createWireReader, type WireReader } from '../wire-reader.js'
 import { sshString, sshUint32 } from '../wire.js'
@@ -29,8 +29,8 @@ type Owner = { readonly connection: Connection; readonly sessions: WeakMap<objec
 const handlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Handler[]
 const owners = new WeakMap<object, Owner>()
 
-const theirs = handlers[channelRequestMessage] as Handler
-handlers[channelRequestMessage] = (protocol, payload) => {
+const theirs = handlers[CHANNEL_REQUEST_MESSAGE] as Handler
+handlers[CHANNEL_REQUEST_MESSAGE] = (protocol, payload) => {
   const owner = owners.get(protocol)
   if (owner === undefined || !taken(owner, payload)) return theirs(protocol, payload)
   return undefined
@@ -116,7 +116,7 @@ export interface ChannelControls {
 }
 
 /** Signals and breaks that wait for a device which takes nothing; more are dropped. */
-const maxWaitingControls = 16
+const MAX_WAITING_CONTROLS = 16
 
 /**
  * The controls of a channel. They take no window, so they wait while the socket has no room, and of several new sizes the last one is sent:
@@ -138,7 +138,7 @@ export function controlsOf(channel: ClientChannel): ChannelControls {
     }
   }
   const send = (type: string, field: Buffer): void => {
-    if (waiting.length < maxWaitingControls) waiting.push({ type, fields: [field] })
+    if (waiting.length < MAX_WAITING_CONTROLS) waiting.push({ type, fields: [field] })
     flush()
   }
   return {

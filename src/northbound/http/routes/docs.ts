@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Api } from '../api.js'
 
 /** Everything that the page needs comes from here: nothing of another host, no script and no style in the page itself. */
-const contentSecurityPolicy = [
+const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -15,7 +15,7 @@ const contentSecurityPolicy = [
 ].join('; ')
 
 /** Relative, so that it works below whatever path a proxy gives the bridge. */
-const page = `<!doctype html>
+const PAGE = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -33,10 +33,10 @@ const page = `<!doctype html>
 `
 
 /** `validatorUrl: 'none'` keeps the definition from a validator on the internet. */
-const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', deepLinking: true, validatorUrl: 'none' })
+const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#api', deepLinking: true, validatorUrl: 'none' })
 `
 
-const assets = [
+const ASSETS = [
   ['swagger-ui.css', 'text/css; charset=utf-8'],
   ['swagger-ui-bundle.js', 'text/javascript; charset=utf-8'],
   ['favicon-32x32.png', 'image/png'],
@@ -44,9 +44,9 @@ const assets = [
 
 /** `/docs`: the documentation of the API as a page, made from `/openapi.json`. */
 export function registerDocs(api: Api): void {
-  api.get('/docs', (c) => c.html(page, 200, { 'Content-Security-Policy': contentSecurityPolicy }))
-  api.get('/docs/start.js', (c) => c.body(start, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }))
-  for (const [name, type] of assets) {
+  api.get('/docs', (c) => c.html(PAGE, 200, { 'Content-Security-Policy': CONTENT_SECURITY_POLICY }))
+  api.get('/docs/start.js', (c) => c.body(START, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }))
+  for (const [name, type] of ASSETS) {
     let content: Promise<Uint8Array<ArrayBuffer>> | undefined
     api.get(`/docs/${name}`, async (c) => {
       content ??= contentOf(name)

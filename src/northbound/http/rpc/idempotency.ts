@@ -54,10 +54,10 @@ interface KeptAnswer {
 }
 
 /** Bytes of an answer that is kept; those to what has an effect are short. */
-const longestKept = 64 * 1024
-const longestKey = 255
+const LONGEST_KEPT = 64 * 1024
+const LONGEST_KEY = 255
 /** What of an answer is said again. */
-const keptHeaders = ['content-type', 'location', 'retry-after']
+const KEPT_HEADERS = ['content-type', 'location', 'retry-after']
 
 export function createIdempotencyCache(
   limits: () => Pick<
@@ -74,9 +74,9 @@ export function createIdempotencyCache(
     if (given === undefined) return (await act()).response
     const refused = await refuse()
     if (refused !== undefined) return refused
-    if (given === '' || given.length > longestKey)
+    if (given === '' || given.length > LONGEST_KEY)
       return answerProblem(c, 'invalid-request', {
-        message: `an Idempotency-Key has 1 to ${longestKey} characters`,
+        message: `an Idempotency-Key has 1 to ${LONGEST_KEY} characters`,
         hint: 'a random UUID is a good one',
       })
     forgetOld()
@@ -179,7 +179,7 @@ function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string
 async function keep(kept: Kept, response: Response, maxBytes: number): Promise<Response> {
   const { status } = response
   const headers = Object.fromEntries(
-    keptHeaders.flatMap((name) => {
+    KEPT_HEADERS.flatMap((name) => {
       const value = response.headers.get(name)
       return value === null ? [] : [[name, value]]
     }),
@@ -187,13 +187,13 @@ async function keep(kept: Kept, response: Response, maxBytes: number): Promise<R
   const parts: Uint8Array[] = []
   const reader = response.body?.getReader()
   let bytes = 0
-  while (reader !== undefined && bytes <= longestKept) {
+  while (reader !== undefined && bytes <= LONGEST_KEPT) {
     const { value, done } = await reader.read()
     if (done) break
     parts.push(value)
     bytes += value.length
   }
-  if (reader === undefined || bytes <= longestKept) {
+  if (reader === undefined || bytes <= LONGEST_KEPT) {
     const body = Buffer.concat(parts)
     // Where there is no room for the answer, it is still known that the request was carried out.
     const fits = kept.share.bytes + body.length <= maxBytes

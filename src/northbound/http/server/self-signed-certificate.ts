@@ -9,12 +9,12 @@ export interface SelfSigned {
   readonly certificate: string
 }
 
-const day = 24 * 60 * 60 * 1000
+const DAY = 24 * 60 * 60 * 1000
 /** Days that it is good for, and left of them when a new one is made. */
-const validity = 825
-const renewal = 30
+const VALIDITY = 825
+const RENEWAL = 30
 /** A client's clock may be behind ours. */
-const leeway = day
+const leeway = DAY
 
 /** A new RSA key, in PEM. */
 export async function generateTlsKey(): Promise<string> {
@@ -33,7 +33,7 @@ export function signForItself(key: string, names: readonly string[], now: Date):
   // A positive number of 16 bytes (RFC 5280 §4.1.2.2).
   certificate.serialNumber = `01${randomBytes(15).toString('hex')}`
   certificate.validity.notBefore = new Date(now.getTime() - leeway)
-  certificate.validity.notAfter = new Date(now.getTime() + validity * day)
+  certificate.validity.notAfter = new Date(now.getTime() + VALIDITY * DAY)
   const subject = [{ name: 'commonName', value: 'Homeport' }]
   certificate.setSubject(subject)
   certificate.setIssuer(subject)
@@ -57,7 +57,7 @@ export function whyMadeAnew(
   try {
     const parsed = new X509Certificate(certificate)
     if (!parsed.checkPrivateKey(createPrivateKey(key))) return 'unreadable'
-    if (Date.parse(parsed.validTo) - now.getTime() < renewal * day) return 'expires'
+    if (Date.parse(parsed.validTo) - now.getTime() < RENEWAL * DAY) return 'expires'
     const covered = names.every(
       (name) => (isIP(name) === 0 ? parsed.checkHost(name) : parsed.checkIP(name)) !== undefined,
     )

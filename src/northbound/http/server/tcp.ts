@@ -61,7 +61,7 @@ export interface HttpListenerOptions {
 }
 
 /** TLS 1.2 and later, with Node's own choice of ciphers. */
-const minVersion = 'TLSv1.2'
+const MIN_VERSION = 'TLSv1.2'
 
 /** Serves an app over TCP, with TLS where there is something to present. The caller makes the server listen. */
 export function createHttpListener(
@@ -169,7 +169,7 @@ function createTlsServer(tls: TlsMaterial, limits: HttpListenerLimits, log: Log)
 }
 
 function contextOf({ cert, key, ca }: TlsMaterial) {
-  return { cert, key, minVersion, ...(ca === undefined ? {} : { ca }) } as const
+  return { cert, key, minVersion: MIN_VERSION, ...(ca === undefined ? {} : { ca }) } as const
 }
 
 /** In the words of Node; both as options and as properties of a server. */

@@ -34,19 +34,19 @@ export interface SocketOptions {
 /** What fits into `sun_path`, with its zero byte: 108 on Linux, 104 on BSD and macOS. Node would cut a longer path off. */
 const longestPath = process.platform === 'linux' ? 107 : 103
 /** Operators and their scripts, not the world. */
-const maxConnections = 128
-const requestTimeout = 30_000
-const usualCloseGrace = 5_000
+const MAX_CONNECTIONS = 128
+const REQUEST_TIMEOUT = 30_000
+const USUAL_CLOSE_GRACE = 5_000
 
 /**
  * Answers on a Unix socket that only its owner may open (mode 600).
  * A socket that a killed bridge left behind is replaced; one that still answers is not.
  */
 export async function serveOnSocket(app: Pick<Api, 'fetch'>, options: SocketOptions): Promise<Serving> {
-  const { path, log, closeGrace = usualCloseGrace } = options
+  const { path, log, closeGrace = USUAL_CLOSE_GRACE } = options
   if (Buffer.byteLength(path) > longestPath) return refused(pathTooLong(path))
-  const server = createServer({ requestTimeout }, listenerOf(app))
-  server.maxConnections = maxConnections
+  const server = createServer({ requestTimeout: REQUEST_TIMEOUT }, listenerOf(app))
+  server.maxConnections = MAX_CONNECTIONS
   let failure = await bindPrivately(server, path)
   if (failure?.code === 'EADDRINUSE') {
     const problem = await removeStale(path)

@@ -44,13 +44,13 @@ export type SubscriptionEnd =
   | { readonly cause: 'refused'; readonly errors: readonly RpcError[] }
 
 /** Milliseconds that a device gets to answer. */
-const replyTimeout = 30_000
+const REPLY_TIMEOUT = 30_000
 /** Milliseconds that a lost device is waited for at a time; the client decides how long in all. */
-const stallTimeout = 60_000
+const STALL_TIMEOUT = 60_000
 /** Bytes of a notification: it is held, and written anew, in one turn of the event loop. */
-const longestNotification = 1024 * 1024
+const LONGEST_NOTIFICATION = 1024 * 1024
 /** Milliseconds after a session that the device ended at once. */
-const pause = 1_000
+const PAUSE = 1_000
 
 /**
  * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own, because a device need not
@@ -97,8 +97,8 @@ export async function keepSubscribed(
     if (!goesOn || isFinal(round.failure)) return { cause: 'failed', failure: round.failure }
     if (!told) listener.interrupted(round.failure.message)
     told = true
-    await pauseUnlessAborted(pause, signal)
-    await fleet.whenAttached(deviceId, stallTimeout, signal)
+    await pauseUnlessAborted(PAUSE, signal)
+    await fleet.whenAttached(deviceId, STALL_TIMEOUT, signal)
   }
   return { cause: 'cancelled' }
 }
@@ -131,7 +131,7 @@ async function listenOnce(
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(fleet, deviceId, client, signal, {
     span,
-    maxMessageSize: longestNotification,
+    maxMessageSize: LONGEST_NOTIFICATION,
     onNotification: (notification) => {
       const id = `${notification.eventTime}/${digestOf(notification)}`
       if (!seen.isNew(notification, id)) return
@@ -146,7 +146,7 @@ async function listenOnce(
   const stopListening = onAbort(signal, leave)
   try {
     const ask = async (asked: SubscriptionRequest) =>
-      parseRpcReplyGently((await session.request(subscriptionOf(asked), { timeout: replyTimeout })).bytes)
+      parseRpcReplyGently((await session.request(subscriptionOf(asked), { timeout: REPLY_TIMEOUT })).bytes)
     let reply = await ask(request)
     let replayed = request.startTime !== undefined
     // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked for one.

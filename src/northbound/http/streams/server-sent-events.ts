@@ -14,12 +14,12 @@ export interface ServerSentEvent {
 }
 
 /** Milliseconds of silence after which a comment tells proxies and clients that the stream lives. */
-const heartbeat = 15_000
+const HEARTBEAT = 15_000
 /** Milliseconds that an EventSource waits before it comes again. */
-const reconnectDelay = 2_000
+const RECONNECT_DELAY = 2_000
 
 /** Milliseconds that a client gets to read why its stream ends. */
-const farewellTimeout = 1_000
+const FAREWELL_TIMEOUT = 1_000
 
 /**
  * Answers with what comes out of a queue until it ends, the client goes away or its right ends; `leave` is called once then.
@@ -46,14 +46,14 @@ export function answerEvents(
         why = reason
         queue.clear()
         // A client that reads nothing does not keep its stream.
-        tooLate = setTimeout(() => c.env?.outgoing?.destroy(), farewellTimeout)
+        tooLate = setTimeout(() => c.env?.outgoing?.destroy(), FAREWELL_TIMEOUT)
       },
     })
     const stopListening = onAbort(c.var.draining, stop)
     try {
-      await stream.write(`retry: ${reconnectDelay}\n\n`)
+      await stream.write(`retry: ${RECONNECT_DELAY}\n\n`)
       while (!queue.ended && !stream.aborted) {
-        const event = await queue.next(heartbeat)
+        const event = await queue.next(HEARTBEAT)
         if (event !== undefined) await stream.writeSSE(event)
         else if (!queue.ended) await stream.write(': alive\n\n')
       }

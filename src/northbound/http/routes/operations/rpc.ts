@@ -18,14 +18,14 @@ import {
   timeoutQuery,
 } from './operation-route.js'
 
-const places = [
+const PLACES = [
   { path: '/api/v1/devices/{id}/rpc', operationId: 'netconfRpc', params: deviceIdParameter },
   { path: '/api/v1/devices/{id}/sessions/{sid}/rpc', operationId: 'netconfRpcOnSession', params: sessionIdParameter },
 ]
 
 /** Any RPC: `…/rpc`, by itself or on a session that the client has opened. */
 export function registerRpc(api: Api, services: HttpServices): void {
-  for (const place of places) {
+  for (const place of PLACES) {
     const waits = mayBecomeJob(place.path)
     const route = createRoute({
       method: 'post',
