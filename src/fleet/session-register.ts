@@ -7,13 +7,13 @@ import type { LiveSession, CarriedBytes } from './live-session.js'
 import type { SessionRequest } from './session-request.js'
 import type { SessionClient } from './session-client.js'
 
-/** A session in the hands of whoever carries it. */
+/** A session in the hands of whoever carries it. What it is told and what comes on its channel come in one order, also from another node. */
 export interface SessionHandle {
   readonly id: string
   readonly bytes: CarriedBytes
   /** Counts bytes that were carried; called for every one that passes. */
   readonly carried: (direction: keyof CarriedBytes, bytes: number) => void
-  /** Settles with the name of whoever killed the session, and never otherwise. */
+  /** Settles with the name of whoever killed the session, before its channel is closed, and never otherwise. */
   readonly killed: Promise<string>
   /** Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it then. */
   readonly restsWhen: (atRest: () => boolean) => void
