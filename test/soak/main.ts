@@ -33,6 +33,9 @@ const WARM_UP = 0.25
 const FULL_DISK = 10_000
 const RECOVERY = 15_000
 
+/** Room for what the audit log gathers, some 7 MB a minute, and as much again for its index. */
+const diskFor = (minutes: number): string => `${256 + Math.ceil(minutes) * 20}m`
+
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
@@ -53,7 +56,7 @@ async function main(minutes: number, devices: number, seed: number): Promise<num
   const directory = await makeTempDir('soak')
   const data = join(directory.path, 'data')
   await mkdir(data)
-  await mountOwn(data, '256m')
+  await mountOwn(data, diskFor(minutes))
   const fleet = createFleet(devices, join(directory.path, 'keys'))
   await mkdir(join(directory.path, 'keys'))
   const tally = createTally()
