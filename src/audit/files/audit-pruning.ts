@@ -34,62 +34,49 @@ interface KeyedLines {
 /** Users whose oldest lines are looked for at a time: each may have them in a block of its own, which is written anew. */
 const MOST_HELD = 8
 
-const OF_USERS = 'key >= :first AND key < :end'
+/** Whose lines there are, so that nobody counts them anew for each line that comes. */
+class LineTotals {
+  /** All lines, those of nobody included. */
+  rows = 0
+  readonly #ofUsers = new Map<string, number>()
+
+  /** @param ofUsers by the key of their user */
+  reset(rows: number, ofUsers: readonly KeyedLines[]): void {
+    this.rows = rows
+    this.#ofUsers.clear()
+    for (const { key, lines } of ofUsers) this.#ofUsers.set(key, lines)
+  }
+
+  /** So many lines more of a user, or fewer. */
+  count(key: string, lines: number): void {
+    const total = this.of(key) + lines
+    if (total > 0) this.#ofUsers.set(key, total)
+    else this.#ofUsers.delete(key)
+  }
+
+  of(key: string): number {
+    return this.#ofUsers.get(key) ?? 0
+  }
+
+  all(): Iterable<number> {
+    return this.#ofUsers.values()
+  }
+
+  /** The keys of users who have more than so many. */
+  above(share: number): readonly string[] {
+    return [...this.#ofUsers].filter(([, lines]) => lines > share).map(([key]) => key)
+  }
+}
 
 export function createAuditPruning(database: SqliteDatabase): AuditPruning {
-  const columns = 'SELECT block, oldest, newest, count FROM block'
-  const first = prepare<object, BlockHead>(database, `${columns} ORDER BY block LIMIT 1`)
-  const headOf = prepare<{ block: number }, BlockHead>(database, `${columns} WHERE block = :block`)
-  const linesOf = prepare<{ block: number }, { lines: string }>(
-    database,
-    'SELECT lines FROM block WHERE block = :block',
-  )
-  const removing = prepare<{ block: number }>(database, 'DELETE FROM block WHERE block = :block')
-  const shortening = prepare<{ block: number; oldest: number; count: number; lines: string }>(
-    database,
-    'UPDATE block SET oldest = :oldest, count = :count, lines = :lines WHERE block = :block',
-  )
-  const usersOf = prepare<{ block: number; first: string; end: string }, KeyedLines>(
-    database,
-    `SELECT key, lines FROM block_key WHERE block = :block AND ${OF_USERS}`,
-  )
-  const recount = prepare<{ block: number; key: string; lines: number }>(
-    database,
-    'UPDATE block_key SET lines = :lines WHERE block = :block AND key = :key',
-  )
-  const forget = prepare<{ block: number; key: string }>(
-    database,
-    'DELETE FROM block_key WHERE block = :block AND key = :key',
-  )
-  const oldestOf = prepare<{ key: string }, { block: number | null }>(
-    database,
-    'SELECT min(block) AS block FROM block_key WHERE key = :key',
-  )
-  const counting = prepare<object, { rows: number }>(database, 'SELECT ifnull(sum(count), 0) AS rows FROM block')
-  const countingUsers = prepare<{ first: string; end: string }, KeyedLines>(
-    database,
-    `SELECT key, sum(lines) AS lines FROM block_key WHERE ${OF_USERS} GROUP BY key`,
-  )
-  let rows = 0
-  /** Lines by the key of their user, as the keys of the blocks say. */
-  const totals = new Map<string, number>()
+  const blocks = prepareBlocks(database)
+  const totals = new LineTotals()
   let isCounted = false
 
-  const countAll = (): void => {
-    rows = counting.get({})?.rows ?? 0
-    totals.clear()
-    for (const { key, lines } of countingUsers.all(USER_KEYS)) totals.set(key, lines)
-    isCounted = true
-  }
-  const count = (key: string, lines: number): void => {
-    const total = (totals.get(key) ?? 0) + lines
-    if (total > 0) totals.set(key, total)
-    else totals.delete(key)
-  }
   const remove = ({ block, count: lines }: BlockHead, users: readonly KeyedLines[]): void => {
-    removing.run({ block })
-    rows -= lines
-    for (const user of users) count(user.key, -user.lines)
+    blocks.remove.run({ block })
+    totals.rows -= lines
+    for (const user of users) totals.count(user.key, -user.lines)
   }
 
   /**
@@ -98,11 +85,11 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
    */
   const shorten = (head: BlockHead, goes: (line: string, userKey: string | undefined) => boolean): boolean => {
     const { block } = head
-    const users = usersOf.all({ block, ...USER_KEYS })
+    const users = blocks.usersOf(block)
     const left = new Map<string, number>()
     let kept = 0
     let oldest = head.newest
-    const lines = (linesOf.get({ block })?.lines ?? '').split('\n').map((line) => {
+    const lines = (blocks.lines.get({ block })?.lines ?? '').split('\n').map((line) => {
       if (line === '') return line
       const user = userIn(line)
       const key = user === undefined ? undefined : userKey(user)
@@ -117,54 +104,52 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
       return true
     }
     // Behind the last line nothing has a place to keep.
-    shortening.run({ block, oldest, count: kept, lines: lines.join('\n').replace(/\n+$/, '') })
-    rows -= head.count - kept
+    blocks.shorten.run({ block, oldest, count: kept, lines: lines.join('\n').replace(/\n+$/, '') })
+    totals.rows -= head.count - kept
     let changed = kept < head.count
     for (const { key, lines: before } of users) {
       const now = left.get(key) ?? 0
       changed ||= now !== before
-      count(key, now - before)
-      if (now === 0) forget.run({ block, key })
-      else if (now !== before) recount.run({ block, key, lines: now })
+      totals.count(key, now - before)
+      if (now === 0) blocks.forgetUser.run({ block, key })
+      else if (now !== before) blocks.recountUser.run({ block, key, lines: now })
     }
     return changed
   }
 
   const pruneOld = (tooOld: number): boolean => {
-    const head = first.get({})
+    const head = blocks.first.get({})
     if (head === undefined || head.oldest >= tooOld) return false
     if (head.newest >= tooOld) return shorten(head, (line) => lineTime(line) < tooOld)
-    remove(head, usersOf.all({ block: head.block, ...USER_KEYS }))
+    remove(head, blocks.usersOf(head.block))
     return true
   }
 
   /** The oldest block with lines of somebody who has more than the share; the oldest of all where it is nobody's. */
   const oldestAbove = (share: number): BlockHead | undefined => {
-    const head = first.get({})
+    const head = blocks.first.get({})
     if (head === undefined) return undefined
-    const users = usersOf.all({ block: head.block, ...USER_KEYS })
-    const isAbove = ({ key }: KeyedLines): boolean => (totals.get(key) ?? 0) > share
+    const users = blocks.usersOf(head.block)
+    const isAbove = ({ key }: KeyedLines): boolean => totals.of(key) > share
     if (users.length === 0 || users.some(isAbove)) return head
-    const above = [...totals]
-      .filter(([, lines]) => lines > share)
-      .map(([key]) => oldestOf.get({ key })?.block ?? Infinity)
-    const block = above.reduce((oldest, one) => Math.min(oldest, one), Infinity)
-    return block === Infinity ? head : headOf.get({ block })
+    const oldest = totals.above(share).map((key) => blocks.oldestOf.get({ key })?.block ?? Infinity)
+    const block = oldest.reduce((least, one) => Math.min(least, one), Infinity)
+    return block === Infinity ? head : blocks.head.get({ block })
   }
 
   const pruneExcess = (maxRows: number): boolean => {
-    let excess = rows - maxRows
+    let excess = totals.rows - maxRows
     if (excess <= 0) return false
-    const share = evenShare(totals.values(), maxRows, MOST_HELD)
+    const share = evenShare(totals.all(), maxRows, MOST_HELD)
     const head = oldestAbove(share)
     if (head === undefined) return false
-    const users = usersOf.all({ block: head.block, ...USER_KEYS })
-    const stayAbove = users.every(({ key, lines }) => (totals.get(key) ?? 0) - lines >= share)
+    const users = blocks.usersOf(head.block)
+    const stayAbove = users.every(({ key, lines }) => totals.of(key) - lines >= share)
     if (excess >= head.count && stayAbove) {
       remove(head, users)
       return true
     }
-    const counted = new Map(users.map(({ key }) => [key, totals.get(key) ?? 0]))
+    const counted = new Map(users.map(({ key }) => [key, totals.of(key)]))
     return shorten(head, (_, key) => {
       const lines = key === undefined ? Number.POSITIVE_INFINITY : (counted.get(key) ?? 0)
       if (excess <= 0 || lines <= share) return false
@@ -176,15 +161,56 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
 
   return {
     added: (lines, keys) => {
-      rows += lines
-      for (const [key, ofKey] of keys) if (ofKey > 0) count(key, ofKey)
+      totals.rows += lines
+      for (const [key, ofKey] of keys) if (ofKey > 0) totals.count(key, ofKey)
     },
     step: ({ keep, maxRows }, now) => {
-      if (!isCounted) countAll()
+      if (!isCounted) totals.reset(blocks.count.get({})?.rows ?? 0, blocks.countUsers.all(USER_KEYS))
+      isCounted = true
       return pruneOld(now - keep) || pruneExcess(maxRows)
     },
     undone: () => {
       isCounted = false
     },
+  }
+}
+
+const OF_USERS = 'key >= :first AND key < :end'
+
+/** The statements on blocks, and on the users that are in them. */
+function prepareBlocks(database: SqliteDatabase) {
+  const columns = 'SELECT block, oldest, newest, count FROM block'
+  const usersOf = prepare<{ block: number; first: string; end: string }, KeyedLines>(
+    database,
+    `SELECT key, lines FROM block_key WHERE block = :block AND ${OF_USERS}`,
+  )
+  return {
+    first: prepare<object, BlockHead>(database, `${columns} ORDER BY block LIMIT 1`),
+    head: prepare<{ block: number }, BlockHead>(database, `${columns} WHERE block = :block`),
+    lines: prepare<{ block: number }, { lines: string }>(database, 'SELECT lines FROM block WHERE block = :block'),
+    remove: prepare<{ block: number }>(database, 'DELETE FROM block WHERE block = :block'),
+    shorten: prepare<{ block: number; oldest: number; count: number; lines: string }>(
+      database,
+      'UPDATE block SET oldest = :oldest, count = :count, lines = :lines WHERE block = :block',
+    ),
+    usersOf: (block: number): readonly KeyedLines[] => usersOf.all({ block, ...USER_KEYS }),
+    recountUser: prepare<{ block: number; key: string; lines: number }>(
+      database,
+      'UPDATE block_key SET lines = :lines WHERE block = :block AND key = :key',
+    ),
+    forgetUser: prepare<{ block: number; key: string }>(
+      database,
+      'DELETE FROM block_key WHERE block = :block AND key = :key',
+    ),
+    /** The first block with lines of a user. */
+    oldestOf: prepare<{ key: string }, { block: number | null }>(
+      database,
+      'SELECT min(block) AS block FROM block_key WHERE key = :key',
+    ),
+    count: prepare<object, { rows: number }>(database, 'SELECT ifnull(sum(count), 0) AS rows FROM block'),
+    countUsers: prepare<{ first: string; end: string }, KeyedLines>(
+      database,
+      `SELECT key, sum(lines) AS lines FROM block_key WHERE ${OF_USERS} GROUP BY key`,
+    ),
   }
 }
