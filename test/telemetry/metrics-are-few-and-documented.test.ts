@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { COUNTED_REASONS } from '../../src/fleet/refusals/catalogue.js'
-import { createMetrics, type Readings } from '../../src/telemetry/metrics.js'
+import { createMetrics } from '../../src/telemetry/create-metrics.js'
+import type { Readings } from '../../src/telemetry/metrics.js'
 
 const readings: Readings = {
   links: 3,

@@ -1,0 +1,223 @@
+import { boundedWords } from '../lib/bounded-labels.js'
+import { measureEventLoopDelay } from './event-loop-delay.js'
+import type { Instruments } from './instruments.js'
+import type {
+  CallHomeMetrics,
+  ClientMetrics,
+  EventLoopMetrics,
+  FleetMetrics,
+  OperationMetrics,
+  Readings,
+  Via,
+} from './metrics.js'
+
+/** What there is at a moment, as gauges; the answer sets them. */
+export function createReadingGauges({ gauge, counter, setAll }: Instruments): (now: Readings) => void {
+  const links = gauge('links', 'Devices that are connected.')
+  const devices = gauge('devices', 'Device ids that are known, by standing.', 'standing')
+  const handshakes = gauge('handshakes', 'Call-home connections that are no links yet, by state.', 'state')
+  const clients = gauge('clients', 'Connections of clients to the SSH endpoint.')
+  const clientHandshakes = gauge(
+    'client_handshakes',
+    'Connections of clients that have not logged in, by state.',
+    'state',
+  )
+  const sessions = gauge('sessions', 'Sessions that clients have on devices.', 'via')
+  const sessionQueue = gauge('session_queue', 'Clients that wait for a session.')
+  const eventStreams = gauge('event_streams', 'Event streams that HTTP clients have open.')
+  const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
+  const carried = { fromClient: 0, fromDevice: 0 }
+  return (now) => {
+    links.set(now.links)
+    clients.set(now.clients)
+    sessionQueue.set(now.waitingSessions)
+    eventStreams.set(now.eventStreams)
+    setAll(sessions, 'via', now.sessions)
+    setAll(handshakes, 'state', now.handshakes)
+    setAll(clientHandshakes, 'state', now.clientHandshakes)
+    setAll(devices, 'standing', now.devices)
+    relayed.inc({ direction: 'from-client' }, now.bytes.fromClient - carried.fromClient)
+    relayed.inc({ direction: 'from-device' }, now.bytes.fromDevice - carried.fromDevice)
+    Object.assign(carried, now.bytes)
+  }
+}
+
+/** @param reasons that each counter of refusals has a series for from the start on */
+export function fleetMetrics(
+  { counter, counterOf, countByReason, histogram }: Instruments,
+  reasons: { readonly callHome: readonly string[]; readonly linkEnds: readonly string[] },
+  sessionRefused: FleetMetrics['sessionRefused'],
+): FleetMetrics {
+  const linksAttached = counter('links_attached_total', 'Links that were attached.')
+  const linkEnded = countByReason('links_ended_total', 'Links that ended, by reason.', reasons.linkEnds)
+  const callRefused = countByReason(
+    'call_home_refusals_total',
+    'Call-home connections that were refused.',
+    reasons.callHome,
+  )
+  const contested = counter(
+    'identities_contested_total',
+    'Proven links that were turned away because another one of the same identity is alive.',
+  )
+  const channelsLost = counterOf(
+    'channels_unanswered_total',
+    'Channels that a device has not opened, or not closed, in time.',
+    'step',
+    ['open', 'close'],
+  )
+  const sessionsOpened = counter('sessions_opened_total', 'Sessions that were opened.', 'via', 'channel')
+  const sessionDuration = histogram('session_duration_seconds', 'Time from the opening of a session to its end.', {
+    buckets: [0.1, 0.5, 1, 5, 10, 60, 300, 1800, 3600, 21_600, 86_400],
+    labelNames: ['via'],
+  })
+  const channelWord = boundedWords()
+  return {
+    linkAttached: () => linksAttached.inc(),
+    linkEnded,
+    callRefused,
+    identityContested: () => contested.inc(),
+    channelLost: (step) => channelsLost.inc({ step }),
+    sessionOpened: (via, channel) => sessionsOpened.inc({ via, channel: channelWord(channel) }),
+    sessionClosed: (via, seconds) => sessionDuration.observe({ via }, seconds),
+    sessionRefused,
+  }
+}
+
+export function callHomeMetrics(
+  { counter, histogram }: Instruments,
+  familiarForgotten: CallHomeMetrics['familiarForgotten'],
+): CallHomeMetrics {
+  const connections = counter('call_home_connections_total', 'TCP connections to the call-home port.')
+  const handshakeWait = histogram(
+    'handshake_wait_seconds',
+    'Time that a call-home connection waited for its handshake to begin.',
+    { buckets: [0.01, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120] },
+  )
+  const handshakeDuration = histogram(
+    'handshake_duration_seconds',
+    'Time from the start of a handshake to the link or the refusal, without waiting for a place or for an operator.',
+    { buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], labelNames: ['outcome'] },
+  )
+  return {
+    connected: () => connections.inc(),
+    handshakeQueued: (seconds) => handshakeWait.observe(seconds),
+    familiarForgotten,
+    handshakeEnded: (outcome, seconds) => handshakeDuration.observe({ outcome }, seconds),
+  }
+}
+
+const LOGIN_METHODS = new Set([
+  'none',
+  'publickey',
+  'password',
+  'keyboard-interactive',
+  'hostbased',
+  'token',
+  'basic',
+  'jwt',
+])
+
+/** @param loginReasons that the counter of refused logins has a series for from the start on */
+export function clientMetrics(
+  { counter, counterOf, countByReason }: Instruments,
+  loginReasons: readonly string[],
+  shared: Pick<ClientMetrics, 'sessionRefused' | 'familiarForgotten'>,
+): ClientMetrics {
+  const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
+  const loginRefused = countByReason(
+    'login_refusals_total',
+    'Why attempts to log in, or connections for it, failed.',
+    loginReasons,
+  )
+  const penalised = counter(
+    'sources_penalised_total',
+    'Sources that were kept out for a while, by what they did last.',
+    'reason',
+  )
+  const denied = counter('operations_denied_total', 'Operations that a rule forbade.')
+  const notConverted = counterOf(
+    'http_conversions_refused_total',
+    'Large requests that were not read, and replies that did not become JSON, by reason.',
+    'reason',
+    ['busy', 'too-much', 'stopping'],
+  )
+  const bounds = counterOf(
+    'http_bounds_reached_total',
+    'Requests over HTTP that were refused because of a bound on what is in them, by its key.',
+    'reason',
+    ['max-request-elements', 'max-selector-patterns'],
+  )
+  const methodWord = (method: string): string => (LOGIN_METHODS.has(method) ? method : 'other')
+  return {
+    ...shared,
+    loggedIn: (method) => logins.inc({ method: methodWord(method), outcome: 'accepted' }),
+    loginFailed: (method, reason) => {
+      logins.inc({ method: methodWord(method), outcome: 'refused' })
+      loginRefused(reason)
+    },
+    connectionRefused: loginRefused,
+    sourcePenalised: (offence) => penalised.inc({ reason: offence }),
+    operationDenied: () => denied.inc(),
+    notConverted: (reason) => notConverted.inc({ reason }),
+    requestBoundReached: (bound) => bounds.inc({ reason: bound }),
+  }
+}
+
+export function operationMetrics({ counter, histogram, onRead }: Instruments): OperationMetrics {
+  const rpcDuration = histogram('rpc_duration_seconds', 'Time from a request to the end of its reply.', {
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    labelNames: ['via'],
+  })
+  const rpcs = counter('rpcs_total', 'Requests that were answered, or never were.', 'via', 'outcome')
+  const summed = counter(
+    'audit_lines_summed_total',
+    'Reads that are counted in a line of a sum instead of one of their own.',
+  )
+  const outcomeWord = boundedWords()
+  // Counted here until somebody reads: a counter with labels takes as long as all else that is done for the audit of an RPC.
+  const ended = new Map<Via, Map<string, number>>([
+    ['ssh', new Map()],
+    ['http', new Map()],
+  ])
+  onRead(() => {
+    for (const [via, outcomes] of ended) {
+      for (const [outcome, count] of outcomes) rpcs.inc({ via, outcome }, count)
+      outcomes.clear()
+    }
+  })
+  return {
+    rpcEnded: (via, outcome, seconds) => {
+      const outcomes = ended.get(via)
+      const word = outcomeWord(outcome)
+      outcomes?.set(word, (outcomes.get(word) ?? 0) + 1)
+      rpcDuration.observe({ via }, seconds)
+    },
+    rpcsSummed: (count) => summed.inc(count),
+  }
+}
+
+/** Measures the event loop from now until `stop`. */
+export function eventLoopMetrics({ gauge, histogram, setAll, onRead }: Instruments): EventLoopMetrics & {
+  readonly stop: () => void
+} {
+  const measured = measureEventLoopDelay()
+  const delay = gauge(
+    'event_loop_delay_seconds',
+    'How late the event loop came to what was due, since this was read last.',
+    'quantile',
+  )
+  const stalls = histogram(
+    'event_loop_stall_seconds',
+    'Times in which the event loop came to nothing else, from a tenth of a second on, by what it worked on.',
+    { buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30], labelNames: ['work'] },
+  )
+  const workWord = boundedWords()
+  onRead(() => {
+    const { median, p99, longest } = measured.read()
+    setAll(delay, 'quantile', { '0.5': median, '0.99': p99, '1': longest })
+  })
+  return {
+    stalled: (work, seconds) => stalls.observe({ work: workWord(work) }, seconds),
+    stop: () => measured.stop(),
+  }
+}
