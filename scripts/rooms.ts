@@ -125,11 +125,14 @@ function describeImports(mayImport: readonly string[], mayImportTypes: readonly 
   return told.length === 0 ? 'nothing of ours' : told.join(', ')
 }
 
+/** So many rooms below one are named, even where it may import nearly all of them. */
+const FEW_ROOMS = 6
+
 /** The table of CONTRIBUTING.md. */
 export function tableOf(rooms: readonly Room[]): string {
   const rows = rooms.map((room, at) => {
     const notBelow = rooms.slice(at + 1).filter((other) => !room.mayImport.includes(other.room))
-    const nearlyAll = notBelow.length < 2 && at < rooms.length - 2
+    const nearlyAll = notBelow.length < 2 && rooms.length - at > FEW_ROOMS
     const imports = nearlyAll
       ? ['every room below', ...notBelow.map((other) => other.room)].join(' but ')
       : describeImports(room.mayImport, room.mayImportTypes)

@@ -31,7 +31,7 @@ function anchorOf(heading: string): string {
 }
 
 describe('what the pages name', () => {
-  it.each(['CONTRIBUTING.md', 'docs/how-it-works.md'])('in the source is there: %s', (page) => {
+  it.each(['CONTRIBUTING.md', 'docs/how-it-works.md', 'docs/internals.md'])('in the source is there: %s', (page) => {
     const named = [...text(page).matchAll(/`((?!\/)[\w./*-]+\.(?:ts|mjs|json))`/g)].map(([, name = '']) => name)
     expect(named.length).toBeGreaterThan(5)
     expect(named.filter((name) => !isThere(name))).toEqual([])
