@@ -22,12 +22,17 @@ export interface RunningAuditLog {
 
 type AuditConfig = Pick<Config, 'audit' | 'dataDir'>
 
-/** The file of the audit log. Its name in `data-dir` is older than the log's: whoever ships it elsewhere finds it where it was. */
+/**
+ * The file of the audit log. Its name in `data-dir` is older than the log's, so that whoever ships it elsewhere finds it
+ * where it was.
+ */
 export function auditFileOf({ audit, dataDir }: AuditConfig): string {
   return audit.file ?? join(dataDir, 'record.jsonl')
 }
 
-/** Opens the audit log's file and its database. Throws `StartError` where nobody will ever be able to write the file. */
+/**
+ * Opens the audit log's file and its database. Throws `StartError` where nobody will ever be able to write the file.
+ */
 export async function startAuditLog(options: {
   readonly settings: Live<{ readonly config: AuditConfig }>
   readonly log: Log
@@ -97,7 +102,7 @@ function transcriptSettings({ audit, dataDir }: AuditConfig): TranscriptSettings
     maxSizePerSession,
     maxSize,
     maxMessageSize,
-    // What a device's vendor calls a secret is added to what we know, so that nobody switches it off by naming one more.
+    // What a device's vendor calls a secret is added to what is known: naming one more switches none off.
     redact: [...SECRET_NAMES, ...redact],
   }
 }

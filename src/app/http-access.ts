@@ -19,7 +19,10 @@ export function tokenServiceOn(tokens: Tokens, settings: LiveSettings, log: Log,
   })
 }
 
-/** What callers of the HTTP API prove who they are by: the same users and passwords as over SSH, tokens, and the identity provider. */
+/**
+ * What callers of the HTTP API prove who they are by: the users and passwords that count over SSH too, tokens, and the
+ * identity provider.
+ */
 export function httpAuthenticatorsFrom(
   settings: LiveSettings,
   { find, roles, authenticatePassword, loginLog }: Access,

@@ -6,7 +6,10 @@ import { StartError } from './start-error.js'
 export interface ListenTarget {
   /** The configuration key that this address came from, for errors. */
   readonly key: string
-  /** The name of a socket that systemd may hand over (`FileDescriptorName=`); none for a further port, of which the key is a list. */
+  /**
+   * The name of a socket that systemd may hand over (`FileDescriptorName=`). A further port has none, because its key is
+   * a list.
+   */
   readonly socketName?: string
   readonly address: string
   readonly port: number
@@ -18,7 +21,7 @@ export interface ListenTarget {
 const FIRST_INHERITED_DESCRIPTOR = 3
 
 /**
- * Makes a server listen, on a socket that systemd handed over under this name if there is one, else on the configured address.
+ * Makes a server listen on a socket that systemd handed over under this name, or else on the configured address.
  * @returns the bound address, `address:port`
  */
 export async function listen(
@@ -46,7 +49,10 @@ export async function listen(
   return hostAndPort(address, port)
 }
 
-/** Logs each connection that cannot be accepted once a server listens, for want of file descriptors say: the next one may be. */
+/**
+ * Logs each connection that cannot be accepted once a server listens, for want of file descriptors say. The next one
+ * may be.
+ */
 export function logFailedAccepts(server: Server, log: Log): void {
   server.on('error', (error: NodeJS.ErrnoException) => {
     if (server.listening)
@@ -78,6 +84,7 @@ function bind(server: Server, options: { fd: number } | { host: string; port: nu
 function explain(error: unknown, { key, address, port, socketName, off }: ListenTarget): StartError {
   const { code } = error as NodeJS.ErrnoException
   const where = hostAndPort(address, port)
+  const without = off === undefined ? '' : `, or ${off} to do without`
   const portKey = socketName === undefined ? key : `${key}.port`
   const addressKey = socketName === undefined ? 'endpoint.ssh.address' : `${key}.address`
   if (code === 'EACCES')
@@ -98,7 +105,7 @@ function explain(error: unknown, { key, address, port, socketName, off }: Listen
   if (code === 'EADDRINUSE')
     return new StartError(
       `${key}: ${where} is already in use`,
-      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${portKey} to another one${off === undefined ? '' : `, or ${off} to do without`}`,
+      `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set ${portKey} to another one${without}`,
     )
   if (code === 'EADDRNOTAVAIL')
     return new StartError(

@@ -15,7 +15,10 @@ export function selfSignedNames(names: readonly string[]): readonly string[] {
   return [...new Set([...names, hostname().toLowerCase(), 'localhost', '127.0.0.1', '::1'])]
 }
 
-/** Makes the key and the certificate that are missing, and a new certificate in good time; the key stays. Throws what writing throws. */
+/**
+ * Makes the key and the certificate that are missing, and a new certificate in good time; the key stays. Throws what
+ * writing throws.
+ */
 export async function keepSelfSigned(
   dataDir: string,
   names: readonly string[],

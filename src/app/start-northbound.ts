@@ -6,7 +6,7 @@ import { createSshEndpoint, type SshEndpoint } from '../northbound/ssh/server.js
 import type { Log } from '../telemetry/log.js'
 import { type ConfiguredAccess, createAccess } from './access.js'
 import { addressesOfThisMachine } from './addresses-of-this-machine.js'
-import { createOwnEndpointListeners, type OwnEndpointListeners, type SharedEndpoint } from './device-listeners.js'
+import { createOwnEndpointListeners, type OwnEndpointListeners, type SharedEndpoint } from './own-endpoint-listeners.js'
 import { namesOfBridge } from './host-keys.js'
 import { listen, logFailedAccepts } from './listen.js'
 import type { Stores } from './open-stores.js'

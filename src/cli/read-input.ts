@@ -7,7 +7,10 @@ export type Input =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly problem: CommandProblem }
 
-/** The content of a file, of standard input where the file is `-` or none is named. `what` says in an error what is missing. */
+/**
+ * The content of a file, of standard input where the file is `-` or none is named. `what` says in an error what is
+ * missing.
+ */
 export async function readInput(io: CommandIo, file: string | undefined, what: string): Promise<Input> {
   if (file === undefined && io.stdin.isTTY === true)
     return refused(`no ${what} is given`, `name a file, or - to read it from standard input`, 2)

@@ -38,7 +38,7 @@ async function readFromTerminal({ stdin, stderr }: Pick<CommandIo, 'stdin' | 'st
   }
 }
 
-/** One line typed without echo; undefined when it was given up (Ctrl-C, or Ctrl-D on an empty line, or the end of input). */
+/** One line typed without echo. Undefined when it was given up: Ctrl-C, Ctrl-D on an empty line, the end of input. */
 async function ask(
   prompt: string,
   keys: AsyncGenerator<string, void>,

@@ -18,7 +18,7 @@ export function serveCommand(): Command {
     .action(({ config: path }: { config?: string }) => serve(path))
 }
 
-/** Exit status 2 for a configuration with problems, 1 for a bridge that cannot start; what is wrong goes to standard error. */
+/** Exit status 2: the configuration has problems. 1: the bridge cannot start. Standard error says what is wrong. */
 async function serve(path: string | undefined): Promise<void> {
   const load = (): LoadedConfig => loadConfig({ path, cwd: process.cwd(), env: process.env })
   const loaded = load()

@@ -1,6 +1,9 @@
 import { strangerText } from '../lib/stranger-text.js'
 
-/** Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a command. */
+/**
+ * Columns as wide as what stands in them. Ids come from the network, so nothing in them reaches the terminal as a
+ * command.
+ */
 export function table(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map((text) => strangerText(text)))
   const widths = (cells[0] ?? []).map((_, column) =>

@@ -108,7 +108,8 @@ async function onboard(
   const vendor = vendors[options.vendor]
   const steps = [...vendor.steps(onboarding), ...(added.ok ? [] : byHandSteps(onboarding, credentials))]
   const nms = nmsStanzas(onboarding, vendor.networkOs)
-  if (options.json === true) io.stdout.write(`${JSON.stringify(asJson(onboarding, options, steps, nms, added))}\n`)
+  if (options.json === true)
+    io.stdout.write(`${JSON.stringify(asJson({ onboarding, vendor: options.vendor, steps, nms, added }))}\n`)
   else {
     io.stdout.write(asText(onboarding, steps, nms))
     if (added.ok) io.stdout.write(`${comment(whatNext(onboarding, configured !== undefined))}\n`)
@@ -199,13 +200,15 @@ function asText(onboarding: Onboarding, steps: readonly Step[], nms: NmsStanzas)
   return sections.map(({ title, text }) => `${comment(title)}\n\n${text}\n\n`).join('')
 }
 
-function asJson(
-  { deviceId, secret }: Onboarding,
-  { vendor }: OnboardOptions,
-  steps: readonly Step[],
-  nms: NmsStanzas,
-  added: DeviceAdded,
-): object {
+function asJson(result: {
+  readonly onboarding: Onboarding
+  readonly vendor: OnboardOptions['vendor']
+  readonly steps: readonly Step[]
+  readonly nms: NmsStanzas
+  readonly added: DeviceAdded
+}): object {
+  const { vendor, steps, nms, added } = result
+  const { deviceId, secret } = result.onboarding
   const bridge = added.ok ? { added: true } : { added: false, message: added.message, hint: added.hint }
   return { deviceId, name: plainName(deviceId), vendor, secret: secret ?? null, steps, nms, bridge }
 }

@@ -76,10 +76,11 @@ export function createOwnEndpointListeners(options: {
     // Where one address is not this machine's, a thousand are not.
     for (const like of groupsOf(failures)) {
       const [{ listener, error }] = like
+      const more = like.length > 1 ? ` and ${like.length - 1} more` : ''
       const devices = like.map(({ listener: { deviceId } }) => deviceId)
       log.error(
         { code: error.code, deviceIds: devices.slice(0, MOST_NAMED), devices: devices.length, hint: hintFor(like[0]) },
-        `not opened: ${hostAndPort(listener.address, listener.port)} of ${JSON.stringify(listener.deviceId)}${like.length > 1 ? ` and ${like.length - 1} more` : ''}: ${whyNot(error)}`,
+        `not opened: ${describe(listener)}${more}: ${whyNot(error)}`,
       )
     }
   }
@@ -113,7 +114,7 @@ export function createOwnEndpointListeners(options: {
   }
 }
 
-/** Milliseconds in which many devices that come at once are gathered, because each look at what is wanted looks at all of them. */
+/** Milliseconds in which devices that come at once are gathered: each look at what is wanted looks at all devices. */
 const GATHERING_TIME = 50
 
 const MOST_NAMED = 8
@@ -151,6 +152,11 @@ function groupsOf(failures: readonly ListenFailure[]): readonly (readonly [Liste
     else group.push(failure)
   }
   return [...groups.values()]
+}
+
+/** `192.0.2.1:830 of "router1"`. */
+function describe({ address, port, deviceId }: DeviceListener): string {
+  return `${hostAndPort(address, port)} of ${JSON.stringify(deviceId)}`
 }
 
 function whyNot({ code, message }: NodeJS.ErrnoException): string {
