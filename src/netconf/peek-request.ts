@@ -49,7 +49,7 @@ export function peekRequest({ head, tail, bytes }: Pick<ScannedMessage, 'head' |
     }
     if (tag.depth === 2) role = datastoreRole(name)
     if (datastore !== undefined || role === undefined) return true
-    if (tag.depth === 2 && tag.name === 'datastore') datastore = identityIn(text, tag.end)
+    if (tag.depth === 2 && isIdentity(name, tag.name)) datastore = identityIn(text, tag.end)
     if (tag.depth === 3 && scope.ancestor(2) === role) datastore = tag.name
     return true
   })
@@ -66,10 +66,16 @@ function datastoreRole(operation: string): 'source' | 'target' {
   return operation === 'get-config' || operation === 'validate' ? 'source' : 'target'
 }
 
+/** Whether a parameter names its datastore by an identity: `<datastore>` (RFC 8526), or `<source>` of `<compare>` (RFC 9144). */
+function isIdentity(operation: string, parameter: string): boolean {
+  return parameter === 'datastore' || (operation === 'compare' && parameter === 'source')
+}
+
 /** `candidate` of `<datastore>ds:candidate</datastore>` (RFC 8526). */
 function identityIn(text: string, start: number): string | undefined {
   const end = text.indexOf('<', start)
-  return end === -1 ? undefined : text.slice(start, end).trim().split(':').at(-1)
+  const identity = end === -1 ? undefined : text.slice(start, end).trim().split(':').at(-1)
+  return identity === '' ? undefined : identity
 }
 
 /** The datastore in the end of a message, where a long configuration came before it. */

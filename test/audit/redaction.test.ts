@@ -22,6 +22,14 @@ describe('of a message', () => {
   it.each([
     ['an element with a prefix', `<a xmlns:s="urn:s"><s:pre-shared-key>${SECRET}</s:pre-shared-key></a>`],
     ['an element in other letters', `<a><Password>${SECRET}</Password></a>`],
+    [
+      'what edit-data carries',
+      `<nmda:edit-data xmlns:nmda="urn:n"><nmda:config><u xmlns="urn:u"><password>${SECRET}</password></u></nmda:config></nmda:edit-data>`,
+    ],
+    [
+      'both values of a difference',
+      `<edit><value><key>${SECRET}</key></value><source-value><key>${SECRET}</key></source-value></edit>`,
+    ],
     ['with elements in it', `<a><key><x>${SECRET}</x><key>${SECRET}</key>${SECRET}</key></a>`],
     ['CDATA', `<a><secret><![CDATA[${SECRET}]]></secret></a>`],
     ['a comment in it', `<a><secret><!-- </secret> -->${SECRET}</secret></a>`],

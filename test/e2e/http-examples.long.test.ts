@@ -25,6 +25,9 @@ const written: readonly (readonly RegExp[])[] = [
   [/<hostname>router2</],
   [/"rpc-reply".*"hostname":"router2"/],
   [/module simulated-device/],
+  [/<oper-status>up</],
+  [/<ok\/>[^]*<target>\/simulated-device:system\/contact</],
+  [/(?:<ok\/>[^]*){2}/],
   [/"steps":\[.*"operation":"commit","outcome":"ok"/],
   [/(?:<ok\/>[^]*){3}"sessionId":\d+/],
   [/<rpc-reply.*<hostname>router2</],
@@ -34,7 +37,7 @@ const written: readonly (readonly RegExp[])[] = [
   [/^event: subscribed$/m, /^data: \{"replayed":false\}$/m],
   [/^event: attached$/m, /"deviceId":"router2"/],
   [/^[0-9a-f]{64}$/m],
-  [/(?:<ok\/>[^]*){2}"summary"/],
+  [/(?:<ok\/>[^]*){2}ietf-netconf-nmda[^]*<no-matches[^]*"summary"/],
   [/urn:homeport:problem:rpc-error/, /"rpc-errors":\[\{"type":"/],
 ]
 

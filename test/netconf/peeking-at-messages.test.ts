@@ -52,6 +52,16 @@ describe('a request', () => {
       { messageId: '1', operation: { namespace: 'urn:nmda', name: 'get-data', datastore: 'operational' }, more: false },
     ],
     [
+      'the source of RFC 9144',
+      '<rpc message-id="1"><compare xmlns="urn:cmp"><source>ds:running</source><target>ds:intended</target></compare></rpc>',
+      { messageId: '1', operation: { namespace: 'urn:cmp', name: 'compare', datastore: 'running' }, more: false },
+    ],
+    [
+      'a source of somebody else',
+      '<rpc message-id="1"><compare xmlns="urn:x"><source><y/></source></compare></rpc>',
+      { messageId: '1', operation: { namespace: 'urn:x', name: 'compare' }, more: false },
+    ],
+    [
       'two operations, which no client should send',
       '<rpc message-id="1"><get/><edit-config/></rpc>',
       { messageId: '1', operation: { namespace: '', name: 'get' }, more: true },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { operationOf } from '../../src/access/authz/operation.js'
+import { meetsNeed } from '../../src/netconf/capabilities.js'
 import { writeOperation } from '../../src/netconf/written-operation.js'
 import { InvalidField, HeldPayload } from '../../src/operations/payload.js'
 import { operationNamed, OPERATIONS } from '../../src/operations/register.js'
@@ -132,6 +133,13 @@ describe('what a device must announce', () => {
     expect((await on.ask('<get/>')).errors).toEqual([])
     on.drop()
     junos.stop()
+  })
+
+  it('may be ietf-yang-library 1.1 alone, for modules in YANG 1.1 are not in a <hello>', () => {
+    const announced = ['urn:ietf:params:netconf:capability:yang-library:1.1?revision=2019-01-04&content-id=7']
+    const meets = (name: 'get-data' | 'compare' | 'cancel-commit'): boolean =>
+      meetsNeed(announced, operationNamed(name).needs ?? expect.fail('nothing is needed'))
+    expect([meets('get-data'), meets('compare'), meets('cancel-commit')]).toEqual([true, true, false])
   })
 
   it('is sent where it is there', async () => {

@@ -6,6 +6,7 @@ import { parseXml } from '../../../src/netconf/xml/xml-parse.js'
 import { readOperationPattern } from '../../../src/config/operation-pattern.js'
 
 const nmda = 'urn:ietf:params:xml:ns:yang:ietf-netconf-nmda'
+const compare = 'urn:ietf:params:xml:ns:yang:ietf-nmda-compare'
 const running = '<source><running/></source>'
 
 /** An operation as it stands in an `<rpc>` of NETCONF's namespace. */
@@ -30,6 +31,9 @@ const copy = (source: string, target: string): string =>
   `<copy-config><target>${target}</target><source>${source}</source></copy-config>`
 const edit = (target: string): string => `<edit-config><target>${target}</target><config/></edit-config>`
 
+const comparing = (source: string, target: string): string =>
+  `<compare xmlns="${compare}"><source>ds:${source}</source><target>ds:${target}</target></compare>`
+
 describe('an operation element is read', () => {
   it.each([
     ['<get/>', 'get', []],
@@ -52,6 +56,11 @@ describe('an operation element is read', () => {
       ),
       'lock:candidate',
       ['other candidate'],
+    ],
+    [
+      `<compare xmlns="${compare}"><source>ds:operational</source><target>ds:intended</target></compare>`,
+      'compare:operational',
+      ['read operational', 'read intended'],
     ],
     [
       `<get-data xmlns="${nmda}"><datastore> ds:operational </datastore></get-data>`,
@@ -170,6 +179,19 @@ describe('rules decide', () => {
     [['*', '!{urn:acme}reset'], '<reset xmlns="urn:other"/>', true],
     [['*', '!request-*'], '<Request-System-Halt xmlns="urn:any"/>', false],
     [['get', '!get'], '<get/>', false],
+    // Who compares reads both.
+    [['compare'], comparing('running', 'candidate'), true],
+    [['compare:running'], comparing('running', 'candidate'), false],
+    [['compare:running', 'get-config:candidate'], comparing('running', 'candidate'), true],
+    [['compare:running', 'compare:candidate'], comparing('running', 'candidate'), true],
+    [['get-config'], comparing('running', 'candidate'), false],
+    [['*', '!get-config:candidate'], comparing('running', 'candidate'), false],
+    [['*', '!get-config:candidate'], comparing('candidate', 'running'), false],
+    [['*', '!get-config:startup'], comparing('running', 'candidate'), true],
+    [['*', '!edit-config'], comparing('running', 'candidate'), true],
+    [['*', '!get-config:startup'], '<compare/>', false],
+    [['*', '!commit'], '<cancel-commit/>', true],
+    [['*', '!cancel-commit'], '<cancel-commit/>', false],
   ])('%j on %s: %s', (written, xml, allowed) => {
     expect(decide({ kind: 'rules', roles: [rules(...written)] }, operation(xml)).allowed).toBe(allowed)
   })

@@ -91,6 +91,13 @@ async function rpcs(): Promise<void> {
   await client.POST('/api/v1/devices/{id}/kill-session', { params, body: { 'session-id': 4_000_000 } })
   const module = { identifier: 'simulated-device' }
   good(await client.POST('/api/v1/devices/{id}/get-schema', { params, body: module }))
+  good(await client.POST('/api/v1/devices/{id}/get-data', { params, body: { datastore: 'operational' } }))
+  const { config } = edit
+  good(await client.POST('/api/v1/devices/{id}/edit-data', { params, body: { datastore: 'candidate', config } }))
+  const pair = { source: 'running', target: 'candidate' }
+  good(await client.POST('/api/v1/devices/{id}/compare', { params, body: pair }))
+  good(await client.POST('/api/v1/devices/{id}/commit', { params, body: { confirmed: true, persist: 'later' } }))
+  good(await client.POST('/api/v1/devices/{id}/cancel-commit', { params, body: { 'persist-id': 'later' } }))
   const edits = [{ config: edit.config }]
   const done = good(await client.POST('/api/v1/devices/{id}/transaction', { params, body: { edits } }))
   if (!('steps' in done && done.steps.every(({ outcome }) => outcome === 'ok'))) throw new Error('a step failed')
@@ -121,6 +128,13 @@ async function sessions(): Promise<void> {
   good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/rpc', { ...on, body: { get: {} } }))
   const module = { identifier: 'simulated-device' }
   good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/get-schema', { ...on, body: module }))
+  const data = { datastore: 'candidate', config: edit.config }
+  good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/get-data', { ...on, body: { datastore: 'running' } }))
+  good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/edit-data', { ...on, body: data }))
+  const pair = { source: 'running', target }
+  good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/compare', { ...on, body: pair }))
+  good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/commit', { ...on, body: { confirmed: true } }))
+  good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/cancel-commit', on))
   const other = good(await client.POST('/api/v1/devices/{id}/sessions', { params }))
   const kill = { 'session-id': other.sessionId }
   good(await client.POST('/api/v1/devices/{id}/sessions/{sid}/kill-session', { ...on, body: kill }))

@@ -3,8 +3,8 @@
  *
  *   libnetconf2-device -h HOST -p PORT -k HOSTKEY -u USER [-w PASSWORD] [-a KEY.pub] -m MODULES-DIR...
  *
- * It is a small NETCONF server with a candidate, locks and kill-session. Filters are ignored, edits are merged; what else an
- * edit may ask for is refused. One line of standard output for each event: "calling", "session ID", "ended ID".
+ * It is a small NETCONF server with a candidate, locks and kill-session, and with get-data and edit-data of RFC 8526 on the same two
+ * datastores, which libyang checks against their module. Filters are ignored, edits are merged; what else an edit may ask for is refused. One line of standard output for each event: "calling", "session ID", "ended ID".
  */
 #include <libyang/libyang.h>
 #include <nc_server.h>
@@ -40,6 +40,12 @@ static int names_candidate(const struct lyd_node *rpc, const char *parameter)
     struct lyd_node *node = NULL;
     snprintf(path, sizeof path, "%s/candidate", parameter);
     return lyd_find_path(rpc, path, 0, &node) == LY_SUCCESS;
+}
+
+static int is_candidate(const struct lyd_node *rpc)
+{
+    struct lyd_node *node = NULL;
+    return lyd_find_path(rpc, "datastore", 0, &node) == LY_SUCCESS && !strcmp(lyd_get_value(node), "ietf-datastores:candidate");
 }
 
 static void become(int store, const struct lyd_node *source)
@@ -107,6 +113,10 @@ static struct nc_server_reply *on_rpc(struct lyd_node *rpc, struct nc_session *s
         return read_data(rpc, RUNNING);
     if (!strcmp(name, "get-config"))
         return read_data(rpc, names_candidate(rpc, "source") ? CANDIDATE : RUNNING);
+    if (!strcmp(name, "get-data"))
+        return read_data(rpc, is_candidate(rpc) ? CANDIDATE : RUNNING);
+    if (!strcmp(name, "edit-data"))
+        return edit(rpc, is_candidate(rpc) ? CANDIDATE : RUNNING, sid);
     if (!strcmp(name, "edit-config"))
         return edit(rpc, target, sid);
     if (!strcmp(name, "commit") || !strcmp(name, "discard-changes")) {
@@ -163,14 +173,15 @@ static void ended(struct nc_session *session)
 
 int main(int argc, char **argv)
 {
-    const char *features[] = {"writable-running", "candidate", NULL}, *host = NULL, *user = NULL, *authorized_key = NULL;
+    const char *features[] = {"writable-running", "candidate", NULL}, *nmda_features[] = {"origin", "with-defaults", NULL};
+    const char *host = NULL, *user = NULL, *authorized_key = NULL;
     int option, port = 0, events;
     struct nc_session *session, *opened;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     ly_log_options(LY_LOSTORE_LAST); /* a lookup that finds nothing is no error */
     signal(SIGPIPE, SIG_IGN); /* a cut connection must not end the device */
-    ly_ctx_new(NULL, LY_CTX_NO_YANGLIBRARY, &ctx);
+    ly_ctx_new(NULL, 0, &ctx); /* with ietf-yang-library 1.1, which a server with NMDA has to have */
     while ((option = getopt(argc, argv, "h:p:k:u:w:a:m:")) != -1)
         switch (option) {
         case 'h': host = optarg; break;
@@ -183,6 +194,8 @@ int main(int argc, char **argv)
         default: return 2;
         }
     if (!host || !port || !host_key || !user || !ly_ctx_load_module(ctx, "ietf-netconf", NULL, features) ||
+            !ly_ctx_load_module(ctx, "ietf-origin", NULL, NULL) ||
+            !ly_ctx_load_module(ctx, "ietf-netconf-nmda", NULL, nmda_features) ||
             !ly_ctx_load_module(ctx, "homeport-test", NULL, NULL))
         return 2;
     lyd_new_path(NULL, ctx, "/homeport-test:box/name", "libnetconf2", 0, &data[RUNNING]);
