@@ -1,4 +1,4 @@
-import type { ChannelPurpose } from './link.js'
+import type { ChannelPurpose } from '../ssh/session-channel.js'
 
 /**
  * The name of what a session is for, as logs and answers have it: a subsystem, `shell`, or the first word of a command.

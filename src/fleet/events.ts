@@ -1,5 +1,6 @@
 import type { Contest } from './contested-identity.js'
-import type { ChannelLoss, ChannelPurpose, LinkEnd } from './link.js'
+import type { ChannelLoss, LinkEnd } from './link.js'
+import type { ChannelPurpose } from '../ssh/session-channel.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'

@@ -1,6 +1,7 @@
 import { inBackground } from '../lib/background.js'
 import type { HeldSession } from './held-session.js'
-import type { ChannelOpening, ChannelRequest, Link } from './link.js'
+import type { ChannelOpening, Link } from './link.js'
+import type { ChannelRequest } from '../ssh/session-channel.js'
 import { mostSessions, type SessionBounds } from './most-sessions.js'
 import { createSessionSlots, type SessionSlots } from './session-slots.js'
 import { createSpareChannels, type SpareChannels } from './spare-channels.js'

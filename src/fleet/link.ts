@@ -1,42 +1,6 @@
 import type { Duplex, Readable } from 'node:stream'
+import type { ChannelPurpose, ChannelRequest, Exit, WindowSize } from '../ssh/session-channel.js'
 import type { LinkEndReason } from './refusals/link-ends.js'
-
-/** What a session's channel is opened for on the device. */
-export type ChannelPurpose =
-  | { readonly kind: 'subsystem'; readonly name: string }
-  | { readonly kind: 'exec'; readonly command: string }
-  | { readonly kind: 'shell' }
-
-/** The size of a terminal in characters and, where not 0, in pixels (RFC 4254 §6.2). */
-export interface WindowSize {
-  readonly columns: number
-  readonly rows: number
-  readonly width: number
-  readonly height: number
-}
-
-/** A terminal that a client wants its session on. */
-export interface Terminal extends WindowSize {
-  /** What the variable TERM shall be. */
-  readonly type: string
-  /** Encoded as RFC 4254 §8 has it. */
-  readonly modes: Buffer
-}
-
-export interface EnvironmentVariable {
-  readonly name: string
-  readonly value: string
-}
-
-export type ChannelRequest = ChannelPurpose & {
-  readonly terminal?: Terminal
-  readonly environment?: readonly EnvironmentVariable[]
-}
-
-/** How a device's command ended (RFC 4254 §6.10). */
-export type Exit =
-  | { readonly status: number }
-  | { readonly signal: string; readonly message: string; readonly coreDumped?: true }
 
 /** One channel on a link. Its streams honour back-pressure. */
 export interface DeviceChannel {

@@ -1,4 +1,4 @@
-import type { ChannelPurpose } from './link.js'
+import type { ChannelPurpose } from '../ssh/session-channel.js'
 import type { SessionClient } from './session-client.js'
 
 /** Bytes carried each way. */

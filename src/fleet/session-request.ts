@@ -1,4 +1,4 @@
-import type { ChannelRequest } from './link.js'
+import type { ChannelRequest } from '../ssh/session-channel.js'
 import type { SessionClient } from './session-client.js'
 
 /** Which session is wanted, and for whom. */

@@ -1,5 +1,6 @@
 import { inBackground } from '../lib/background.js'
-import type { ChannelRequest, DeviceChannel, Link } from './link.js'
+import type { DeviceChannel, Link } from './link.js'
+import type { ChannelRequest } from '../ssh/session-channel.js'
 import type { Release, SessionSlots } from './session-slots.js'
 
 /** A session's channel that was opened before anybody asked for it, and its place among the sessions of the link. */

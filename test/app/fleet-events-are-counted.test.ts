@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { countFleetEvents } from '../../src/app/count-fleet-events.js'
 import type { FleetEvents } from '../../src/fleet/events.js'
 import { makeFeed } from '../fleet/support/hand-made-feed.js'
-import type { ChannelRequest } from '../../src/fleet/link.js'
+import type { ChannelRequest } from '../../src/ssh/session-channel.js'
 import type { FleetMetrics } from '../../src/telemetry/metrics.js'
 import { session } from '../northbound/http/fleet-in-memory.js'
 

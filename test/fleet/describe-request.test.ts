@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChannelPurpose } from '../../src/fleet/link.js'
+import type { ChannelPurpose } from '../../src/ssh/session-channel.js'
 import { describeRequest } from '../../src/fleet/describe-request.js'
 
 describe('a request in a log or an answer', () => {

@@ -5,12 +5,8 @@ import { describe, expect, it } from 'vitest'
 import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
 import { governFlow } from '../../src/ssh/ssh2/flow-control.js'
 import { socketOf } from '../../src/ssh/ssh2/connections.js'
-import {
-  type ChannelRequest,
-  type OpenedSession,
-  openSessionChannel,
-  type Terminal,
-} from '../../src/ssh/ssh2/open-session.js'
+import { type OpenedSession, openSessionChannel } from '../../src/ssh/ssh2/open-session.js'
+import type { ChannelRequest, Terminal } from '../../src/ssh/session-channel.js'
 import { sendChannelRequest } from '../../src/ssh/ssh2/packets.js'
 import { answerAfterExit, controlsOf, takeSessionRequests } from '../../src/ssh/ssh2/session-requests.js'
 import { sshString, sshUint32 } from '../../src/ssh/wire.js'

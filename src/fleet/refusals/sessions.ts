@@ -1,7 +1,8 @@
 import { asFound, type ReasonOf, type Refusal, type RefusalEntries, refusalsBy } from '../../lib/refusal.js'
 import { ago } from '../ago.js'
 import { describeRequest } from '../describe-request.js'
-import type { ChannelPurpose, LinkEnd } from '../link.js'
+import type { LinkEnd } from '../link.js'
+import type { ChannelPurpose } from '../../ssh/session-channel.js'
 import type { LinkRefusal } from './call-home.js'
 import { RIGHT_ENDS } from './session-ends.js'
 

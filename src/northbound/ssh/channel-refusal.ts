@@ -1,5 +1,5 @@
 import type { Permission } from '../../access/authz/permission.js'
-import type { ChannelPurpose } from '../../fleet/link.js'
+import type { ChannelPurpose } from '../../ssh/session-channel.js'
 import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 import type { ChannelUse } from './channel-request.js'
 

@@ -1,5 +1,5 @@
 import type { ChannelKind } from '../../access/authz/role.js'
-import type { ChannelPurpose } from '../../fleet/link.js'
+import type { ChannelPurpose } from '../../ssh/session-channel.js'
 import { isNetconfCommand } from '../../ssh/netconf-command.js'
 import { isScpCommand } from './scp-command.js'
 

@@ -1,6 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import type { Connection, Session } from 'ssh2'
-import type { DeviceChannel, EnvironmentVariable, Terminal, WindowSize } from '../../fleet/link.js'
+import type { DeviceChannel } from '../../fleet/link.js'
+import type { EnvironmentVariable, Terminal, WindowSize } from '../../ssh/session-channel.js'
 import { takeSessionRequests } from '../../ssh/ssh2/session-requests.js'
 
 /** What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals. */

@@ -1,13 +1,6 @@
 import type { Client, ClientChannel } from 'ssh2'
-import type {
-  ChannelLoss,
-  ChannelOpening,
-  ChannelRequest,
-  DeviceChannel,
-  Exit,
-  Link,
-  LinkEnd,
-} from '../../fleet/link.js'
+import type { ChannelLoss, ChannelOpening, DeviceChannel, Link, LinkEnd } from '../../fleet/link.js'
+import type { ChannelRequest, Exit } from '../../ssh/session-channel.js'
 import { inBackground } from '../../lib/background.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { controlsOf } from '../../ssh/ssh2/session-requests.js'

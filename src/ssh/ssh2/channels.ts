@@ -1,5 +1,6 @@
 /** Channels of ssh2: answers that wait, EOF and how a command ended, which ssh2 has no way to tell by themselves. */
 import type { ClientChannel, Connection, ServerChannel } from 'ssh2'
+import type { Exit, ExitSignal } from '../session-channel.js'
 import { sshString } from '../wire.js'
 import { inside, insideChannel, type Protocol } from './internals.js'
 import { sendChannelRequest } from './packets.js'
@@ -80,10 +81,6 @@ export function peerHasClosed(channel: ClientChannel): boolean {
 export function peerHasEnded(channel: ClientChannel): boolean {
   return insideChannel(channel).incoming.state !== 'open'
 }
-
-/** How a command ended: a status, or the name of a signal without `SIG` (RFC 4254 §6.10). */
-export type Exit = { readonly status: number } | ExitSignal
-type ExitSignal = { readonly signal: string; readonly message: string; readonly coreDumped?: true }
 
 /** Sends exit-status or exit-signal, also after EOF, which ssh2's own `exit()` does not. */
 export function sendExit(channel: ServerChannel, exit: Exit): void {

@@ -1,38 +1,12 @@
 /** Opens session channels on a link. */
 import type { Client, ClientChannel } from 'ssh2'
 import { strangerText } from '../../lib/stranger-text.js'
+import type { ChannelRequest, Terminal } from '../session-channel.js'
 import { sshString, sshUint32 } from '../wire.js'
 import { probe } from './connections.js'
 import { inside, insideChannel, type OpenedChannel, type Protocol } from './internals.js'
 import { sendChannelRequest } from './packets.js'
 import { creditOf } from './windows.js'
-
-/** The size of a terminal in characters and, where not 0, in pixels (RFC 4254 §6.2). */
-export interface WindowSize {
-  readonly columns: number
-  readonly rows: number
-  readonly width: number
-  readonly height: number
-}
-
-/** A terminal that a client asks for. */
-export interface Terminal extends WindowSize {
-  /** What the variable TERM shall be. */
-  readonly type: string
-  /** As they came (RFC 4254 §8). */
-  readonly modes: Buffer
-}
-
-/** What a device's channel is opened for. */
-export type ChannelPurpose =
-  | { readonly kind: 'subsystem'; readonly name: string }
-  | { readonly kind: 'exec'; readonly command: string }
-  | { readonly kind: 'shell' }
-
-export type ChannelRequest = ChannelPurpose & {
-  readonly terminal?: Terminal
-  readonly environment?: readonly { readonly name: string; readonly value: string }[]
-}
 
 /** Where the request was refused, the device still has to close the channel, which is closed towards it. */
 export type ChannelRefusal =

@@ -5,7 +5,7 @@
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './flow-control.js'
 import { type ChannelInsides, inside, insideChannel, type SessionInsides } from './internals.js'
-import type { Terminal, WindowSize } from './open-session.js'
+import type { Terminal, WindowSize } from '../session-channel.js'
 import { CHANNEL_REQUEST_MESSAGE, sendChannelRequest } from './packets.js'
 import { wellFormedModes } from '../terminal-modes.js'
 import { createWireReader, type WireReader } from '../wire-reader.js'

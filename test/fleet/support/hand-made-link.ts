@@ -1,12 +1,6 @@
 import { PassThrough } from 'node:stream'
-import type {
-  ChannelLoss,
-  ChannelOpening,
-  ChannelRequest,
-  Link,
-  LinkCapacity,
-  LinkEnd,
-} from '../../../src/fleet/link.js'
+import type { ChannelLoss, ChannelOpening, Link, LinkCapacity, LinkEnd } from '../../../src/fleet/link.js'
+import type { ChannelRequest } from '../../../src/ssh/session-channel.js'
 
 /** A link without a connection below it, which does what a test tells it. */
 export interface HandMadeLink extends Link {

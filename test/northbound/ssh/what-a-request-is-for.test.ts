@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ChannelPurpose } from '../../../src/fleet/link.js'
+import type { ChannelPurpose } from '../../../src/ssh/session-channel.js'
 import { channelUse } from '../../../src/northbound/ssh/channel-request.js'
 
 const subsystem = (name: string): ChannelPurpose => ({ kind: 'subsystem', name })
