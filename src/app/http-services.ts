@@ -2,31 +2,30 @@ import type { RightEnd } from '../access/authz/right-end.js'
 import { rightEnd, tokenEnd } from '../fleet/refusals/session-ends.js'
 import type { TokenService } from '../access/authn/token-service.js'
 import type { Fleet } from '../fleet/fleet.js'
-import type { Api } from '../northbound/http/api.js'
 import { type Caller, operatorCaller, userCaller } from '../northbound/http/middleware/caller.js'
-import type { JobOwner, JobStore } from '../northbound/http/jobs/job.js'
 import { createJobQueue, type JobQueue } from '../rpc/jobs/job-queue.js'
-import { runJob } from '../northbound/http/jobs/run-job.js'
+import { type JobServices, runJob } from '../northbound/http/jobs/run-job.js'
 import type { FleetEventLog } from '../fleet/event-log.js'
 import { createWebhook, type Webhook } from '../northbound/webhooks/webhook.js'
 import { type Accounts, rightLostBy } from '../northbound/authorise.js'
+import type { JobOwner } from '../store/job.js'
 import type { Store } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { isServed } from './http-access.js'
 import type { LiveSettings, Settings } from './settings.js'
 
-/** Jobs, kept in the store and run through the app of the operator's socket with the rights that their owners have by then. */
+/** Jobs, kept in the store and run with the rights that their owners have by then. */
 export function jobQueueOn(options: {
   readonly store: Store
   readonly fleet: Fleet
   readonly accounts: Accounts
   readonly tokens: Pick<TokenService, 'standing'>
-  /** The app of the operator's socket, once there is one. */
-  readonly app: () => Pick<Api, 'fetch'> | undefined
+  /** What carries them out. */
+  readonly services: JobServices
   readonly settings: LiveSettings
   readonly log: Log
 }): Promise<JobQueue> {
-  const { store, fleet, accounts, tokens, app, settings, log } = options
+  const { store, fleet, accounts, tokens, services, settings, log } = options
   const callerOf = (owner: JobOwner, source: string): Caller =>
     owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller(fleet, accounts, owner, source)
   const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
@@ -40,17 +39,13 @@ export function jobQueueOn(options: {
     return callerOf(owner, 'job').ended()
   }
   return createJobQueue({
-    store: jobStoreOn(store, log),
+    store: store.jobs,
     fleet,
     limits: () => settings.current.jobLimits,
     log,
     ended,
     denied: async ({ owner, deviceId }) => rightLostBy(await callerOf(owner, 'job').authorise(deviceId)),
-    run: async (job) => {
-      const running = app()
-      if (running === undefined) throw new Error('a job began before the start was over')
-      return runJob(running, job, callerOf(job.owner, `job ${job.id}`))
-    },
+    run: (job) => runJob(services, job, callerOf(job.owner, `job ${job.id}`)),
   })
 }
 
@@ -72,24 +67,6 @@ function ownerCaller(fleet: Fleet, accounts: Accounts, owner: JobOwner, source: 
     ...(scopes === undefined ? {} : { scopes }),
     ...(devices === undefined ? {} : { devices }),
   })
-}
-
-function jobStoreOn({ jobs }: Store, log: Log): JobStore {
-  const told = ({ problem }: { readonly problem: { readonly message: string; readonly hint: string } }): false => {
-    log.error({ hint: problem.hint }, `job not written to the store: ${problem.message}`)
-    return false
-  }
-  return {
-    list: jobs.list,
-    put: async (job) => {
-      const written = await jobs.put(job)
-      return written.ok || told(written)
-    },
-    remove: async (id) => {
-      const written = await jobs.remove(id)
-      return written.ok || told(written)
-    },
-  }
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { TokenService } from '../access/authn/token-service.js'
 import { createFleetEventLog, type FleetEventLog } from '../fleet/event-log.js'
 import type { Fleet } from '../fleet/fleet.js'
-import type { Api } from '../northbound/http/api.js'
 import { createStreamPlaces } from '../northbound/http/streams/stream-gate.js'
 import { type AppOptions, createApp } from '../northbound/http/app.js'
 import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
 import { operatorCaller } from '../northbound/http/middleware/caller.js'
-import type { Job } from '../northbound/http/jobs/job.js'
+import type { JobServices } from '../northbound/http/jobs/run-job.js'
+import type { Job } from '../store/job.js'
 import { type ConversionService, createConversionService } from '../northbound/http/rpc/conversion-service.js'
 import { createIdempotencyCache } from '../northbound/http/rpc/idempotency.js'
 import { serveOnSocket } from '../northbound/http/server/unix-socket.js'
@@ -60,9 +60,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
   const conversions = startConversions(foundation)
   const tokens = tokenServiceOn(stores.store.tokens, settings, log, rights.noteChange)
   const events = startEvents(foundation, fleet)
-  // Jobs run through the app, which has them in turn.
-  const operator: { app?: Api } = {}
-  const jobs = await startJobs(foundation, stages, { tokens, app: () => operator.app })
+  const jobs = await startJobs(foundation, stages, { tokens, rpc, conversions })
 
   const progress = { started: false }
   const draining = new AbortController()
@@ -92,7 +90,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
       listening: { 'call-home.ssh': southbound.callHomeServer, 'endpoint.ssh': northbound.endpoint.server },
     }),
   }
-  operator.app = await serveOperator(foundation, fleet, served)
+  await serveOperator(foundation, fleet, served)
   const endpoint = await startEndpoint(foundation, stages, served)
   return {
     listen: async () => endpoint && listenForHttp(endpoint, foundation),
@@ -134,13 +132,14 @@ function startEvents({ settings, log, shutdown, events }: Foundation, fleet: Fle
 }
 
 async function startJobs(
-  { settings, log, shutdown }: Foundation,
+  { settings, log, shutdown, tracer }: Foundation,
   { stores, southbound, northbound }: EarlierStages,
-  parts: { readonly tokens: TokenService; readonly app: () => Api | undefined },
+  { tokens, ...parts }: { readonly tokens: TokenService } & Pick<JobServices, 'rpc' | 'conversions'>,
 ): Promise<JobQueue> {
   const { fleet, hasWork } = southbound
   const { access, rights } = northbound
-  const jobs = await jobQueueOn({ store: stores.store, fleet, accounts: access, settings, log, ...parts })
+  const services: JobServices = { ...parts, fleet, enrolments: stores.enrolments, tracer }
+  const jobs = await jobQueueOn({ store: stores.store, fleet, accounts: access, tokens, services, settings, log })
   shutdown.refuse(() => jobs.close())
   hasWork((deviceId) => jobs.list().some((job) => job.deviceId === deviceId && isUnfinished(job)))
   rights.onChange(() => {
@@ -154,12 +153,11 @@ function isUnfinished({ state }: Job): boolean {
 }
 
 /** Serves the operator's socket: whoever may open it in data-dir is the operator. */
-async function serveOperator({ settings, log, shutdown }: Foundation, fleet: Fleet, served: Served): Promise<Api> {
+async function serveOperator({ settings, log, shutdown }: Foundation, fleet: Fleet, served: Served): Promise<void> {
   const app = createApp({ ...served, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
   const serving = await serveOnSocket(app, { path: bridgeSocketIn(settings.current.config.dataDir), log })
   if (!serving.ok) throw new StartError(`data-dir: ${serving.problem.message}`, serving.problem.hint)
   shutdown.close(() => serving.served.close())
-  return app
 }
 
 /** Builds the port of the API, or nothing where it is switched off. */

@@ -36,6 +36,20 @@ export interface CallFailure {
   readonly mayHaveHappened?: true
 }
 
+/** Failures after which nothing has reached the device, and the same request may reach it later. */
+const NOT_REACHED: ReadonlySet<CallFailure['cause']> = new Set([
+  'not-connected',
+  'link-full',
+  'link-lost',
+  'shutting-down',
+  'too-many-calls',
+])
+
+/** Whether a request came as far as its device; one that did not may be sent again. */
+export function wasReached({ cause }: CallFailure): boolean {
+  return !NOT_REACHED.has(cause)
+}
+
 export type Failed = { readonly ok: false; readonly failure: CallFailure }
 
 export const failedWith = (failure: CallFailure): Failed => ({ ok: false, failure })

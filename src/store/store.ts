@@ -1,5 +1,5 @@
 import type { Enrolment, LastSeen, Standing } from './enrolment.js'
-import type { StoredJob } from './job.js'
+import type { Job } from './job.js'
 import type { EndpointLease } from './endpoint-lease.js'
 import type { ApiToken } from '../access/authn/api-token.js'
 
@@ -56,9 +56,9 @@ export interface Tokens {
 /** The jobs of the HTTP API. */
 export interface Jobs {
   /** The oldest first. */
-  readonly list: () => Promise<readonly StoredJob[]>
+  readonly list: () => Promise<readonly Job[]>
   /** Puts a job in the place of what is there. */
-  readonly put: (job: StoredJob) => Promise<StoreResult<undefined>>
+  readonly put: (job: Job) => Promise<StoreResult<undefined>>
   readonly remove: (id: string) => Promise<StoreResult<undefined>>
 }
 

@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Database from 'libsql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type SimulatedDevice, startSimulatedDevice } from '../../src/simulator/simulated-device.js'
 import { waitFor } from './parts/wait-for.js'
@@ -12,7 +14,18 @@ const own = endAfterEach()
 const later = { Prefer: 'respond-async' }
 const asked = { body: '<get-config><source><running/></source></get-config>' }
 
-const ids = ['waited-for', 'late', 'restarted', 'cancelled', 'expired', 'private', 'repeated', 'busy']
+const ids = [
+  'waited-for',
+  'late',
+  'restarted',
+  'cancelled',
+  'expired',
+  'private',
+  'repeated',
+  'busy',
+  'upgraded',
+  'edited',
+]
 const config: ConfigFile = {
   credentials: { default: { username: deviceLogin.user, password: deviceLogin.password } },
   devices: ids.map((id) => ({ id, secret: `secret of ${id}` })),
@@ -133,6 +146,54 @@ describe('a call that becomes a job', () => {
     const done = await jobThatIs(second, 'done', id)
     expect(done.answer).toMatchObject({ status: 200, body: expect.stringContaining('>restarted<') as string })
     expect(await jobThatIs(second, 'cancelled', cancelled)).toMatchObject({ answer: null })
+  })
+
+  it('of version 0.1, which kept the call as it was sent, is carried out after an upgrade', async () => {
+    const first = own(await startBridge(config))
+    const ask = (path: string, more: Asked) =>
+      curl(first, `/api/v1/devices/upgraded/${path}`, { ...more, headers: later })
+    const read = jobIn(await ask('get-config', { body: { source: 'running' } })).id
+    const faulty = jobIn(await ask('edit-config', { body: { target: 'candidate', config: '<x xmlns="urn:x"/>' } })).id
+    await first.kill()
+    const sent = { contentType: 'application/json', accept: 'application/json' }
+    const path = (name: string) => `/api/v1/devices/upgraded/${name}?timeout=20s`
+    const database = new Database(join(first.directory, 'data', 'homeport.db'))
+    const rewrite = database.prepare('UPDATE job SET request = ? WHERE id = ?')
+    rewrite.run(JSON.stringify({ ...sent, path: path('get-config'), body: '{"source":"running"}' }), read)
+    rewrite.run(JSON.stringify({ ...sent, path: path('edit-config'), body: '{"target":"candidate"}' }), faulty)
+    database.close()
+
+    const second = own(await startBridge(config, { directory: first.directory }))
+    const shown = jobIn(await curl(second, `/api/v1/jobs/${read}`, { method: 'GET' }))
+    expect(shown).toMatchObject({ state: 'queued', operation: 'get-config' })
+    dial(second, 'upgraded')
+    const { answer } = await jobThatIs(second, 'done', read)
+    expect(answer).toMatchObject({ status: 200, contentType: 'application/json' })
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ 'rpc-reply': { data: expect.anything() as unknown } })
+    const refused = await jobThatIs(second, 'done', faulty)
+    expect(refused.answer).toMatchObject({ status: 422, contentType: 'application/problem+json' })
+    expect(refused.answer?.body).toContain('#/config')
+  })
+
+  it('is read before it is kept, so that what cannot be read is told at once', async () => {
+    const wrong = { body: '<get>', headers: later }
+    expect(problemIn(await on('late/rpc', wrong))).toBe('400 malformed-xml')
+    expect(problemIn(await on('late/get-config', { body: { sauce: 1 }, headers: later }))).toBe('422 invalid-request')
+  })
+
+  it('of a transaction is answered as the transaction would have been', async () => {
+    dial(bridge, 'edited')
+    const { id } = await leave('edited/transaction', { body: { edits: [{ config: '<x xmlns="urn:x"/>' }] } })
+    const { answer, operation } = await jobThatIs(bridge, 'done', id)
+    expect(operation).toBe('transaction')
+    const now = await on('edited/transaction', { body: { edits: [{ config: '<x xmlns="urn:x"/>' }] } })
+    expect(answer?.status).toBe(now.status)
+    const steps = ({ body }: { readonly body: string }) =>
+      (JSON.parse(body) as { steps: { operation: string; outcome: string }[] }).steps.map((step) => [
+        step.operation,
+        step.outcome,
+      ])
+    expect(steps(answer ?? { body: '{}' })).toEqual(steps(now))
   })
 
   it('can be taken back until it begins, and forgotten afterwards', async () => {

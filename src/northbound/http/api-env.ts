@@ -15,10 +15,7 @@ export type Identify = (c: Context<ApiEnv>) => Identified | Promise<Identified>
 
 export type ApiEnv = {
   /** Node's request and response, where there is a connection below: a test may call the app without. */
-  Bindings: Partial<HttpBindings> & {
-    /** For whom the bridge itself calls: the owner of a job. */
-    readonly caller?: Caller
-  }
+  Bindings: Partial<HttpBindings>
   Variables: {
     /** Who calls. Set for routes that state a scope (`needs` in require-scope.ts), and only there. */
     caller: Caller

@@ -1,12 +1,13 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { OPERATIONS } from '../../operations/register.js'
 import type { Log } from '../../telemetry/log.js'
 import type { Metrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer } from '../../telemetry/traces.js'
 import type { Api, HttpServices, Identify } from './api.js'
 import type { Health } from './health.js'
-import { queueCalls } from './jobs/queue-calls.js'
-import { createBodyBudget } from './middleware/body-budget.js'
+import { becomesJob, boundOfJob } from './jobs/queue-calls.js'
+import { type BodyBound, createBodyBudget } from './middleware/body-budget.js'
 import { boundedBody } from './middleware/bounded-body.js'
 import { endUnreadBodies } from './middleware/end-unread-bodies.js'
 import { handleErrors, handleInvalid, handleUnknownPath } from './middleware/handle-failures.js'
@@ -81,8 +82,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   app.use((c, next) => {
     const { incoming } = c.env ?? {}
     c.set('peer', network === undefined || incoming === undefined ? localPeer : peerOf(incoming, network.proxies()))
-    const { caller } = c.env ?? {}
-    c.set('identify', caller === undefined ? once(identify) : () => ({ ok: true, caller }))
+    c.set('identify', once(identify))
     c.set('draining', draining)
     return next()
   })
@@ -97,10 +97,14 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     const refusal = network && (refuseForeign(c, network.knowsHost) ?? refuseWhileDraining(c))
     return refusal ?? next()
   })
-  const longest = (path: string): number => (carriesRpc(path) ? services.rpc.limits().maxRequestSize : longestBody)
+  const boundOf = (c: Context): BodyBound => {
+    if (!carriesRpc(c.req.path)) return { bytes: longestBody }
+    const limits = services.rpc.limits()
+    return becomesJob(c) ? boundOfJob(limits) : { bytes: limits.maxRequestSize }
+  }
   app.use(
     boundedBody(
-      longest,
+      boundOf,
       createBodyBudget(() => services.rpc.limits().maxRequestTotal),
     ),
   )
@@ -126,7 +130,6 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   registerListTokens(app, services)
   registerCreateToken(app, services)
   registerRevokeToken(app, services)
-  app.use('/api/v1/devices/:id/*', queueCalls(services))
   registerOperations(app, services)
   registerNotifications(app, services)
   registerEvents(app, services)

@@ -2,7 +2,7 @@ import type { ApiToken } from '../../access/authn/api-token.js'
 import { samePrincipal } from '../../access/authz/principal.js'
 import type { LiveSession } from '../../fleet/live-session.js'
 import type { Caller } from './middleware/caller.js'
-import type { Job } from './jobs/job.js'
+import type { QueuedJob } from '../../rpc/jobs/job-request.js'
 
 /**
  * What a caller may do with one thing that others may have made. Routes look things up by these functions alone, so that a right is asked of the
@@ -22,7 +22,7 @@ const none: RightsOnThing = { see: false, read: false, end: false }
 /** One's own jobs, while one may use their devices; those of others, for `admin` on the device, without an answer that one could not ask for. */
 export async function rightsOnJob(
   caller: Caller,
-  { owner, deviceId }: Pick<Job, 'owner' | 'deviceId'>,
+  { owner, deviceId }: Pick<QueuedJob, 'owner' | 'deviceId'>,
 ): Promise<RightsOnThing> {
   const mayUse = await caller.mayOn('rpc', deviceId)
   if (samePrincipal(owner, caller.principal) && mayUse) return { see: true, read: true, end: true }

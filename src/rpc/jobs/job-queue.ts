@@ -1,10 +1,14 @@
-import { inBackground } from '../../lib/background.js'
 import { randomBytes } from 'node:crypto'
-import type { RightEnd, RightEndReason } from '../../access/authz/right-end.js'
 import { samePrincipal } from '../../access/authz/principal.js'
+import type { RightEnd, RightEndReason } from '../../access/authz/right-end.js'
 import type { Fleet } from '../../fleet/fleet.js'
+import { inBackground } from '../../lib/background.js'
+import type { JobAnswer, JobOwner } from '../../store/job.js'
+import type { Jobs } from '../../store/store.js'
 import type { Log } from '../../telemetry/log.js'
-import type { Job, JobAnswer, JobOwner, JobStore } from '../../northbound/http/jobs/job.js'
+import type { QueuedJob } from './job-request.js'
+import { type JobShelf, openJobShelf } from './job-shelf.js'
+import { createJobTurns } from './job-turns.js'
 
 /** Bounds on jobs; times in milliseconds. */
 export interface JobLimits {
@@ -17,8 +21,11 @@ export interface JobLimits {
   readonly jobRetention: number
 }
 
+/** What somebody leaves; `lifetime` in milliseconds. */
+export type JobToSubmit = Pick<QueuedJob, 'deviceId' | 'owner' | 'request'> & { readonly lifetime?: number }
+
 export type Submission =
-  | { readonly ok: true; readonly job: Job }
+  | { readonly ok: true; readonly job: QueuedJob }
   | {
       readonly ok: false
       readonly cause: 'too-many-jobs' | 'not-written'
@@ -28,167 +35,77 @@ export type Submission =
 
 /** Calls that wait for their device. */
 export interface JobQueue {
-  submit(job: Pick<Job, 'deviceId' | 'owner' | 'request'> & { readonly lifetime?: number }): Promise<Submission>
-  get(id: string): Job | undefined
-  list(): readonly Job[]
+  readonly submit: (job: JobToSubmit) => Promise<Submission>
+  readonly get: (id: string) => QueuedJob | undefined
+  readonly list: () => readonly QueuedJob[]
   /** Cancels what waits for a device although its owner's right has ended. */
-  recheck(): Promise<void>
+  readonly recheck: () => Promise<void>
   /** Takes back a job that has not begun, or forgets one that is finished; undefined where it runs. */
-  remove(id: string): Promise<Job | undefined>
+  readonly remove: (id: string) => Promise<QueuedJob | undefined>
   /** Begins no further job; those that run are answered for by whoever runs them. */
-  close(): void
+  readonly close: () => void
 }
 
-/** Devices whose jobs run at once; those of one device run one after the other. */
-const atOnce = 16
-const sweepInterval = 5_000
-/** What says that the device was not reached, so that a job may wait on. */
-const waitOn = /^urn:homeport:problem:(not-connected|link-full|link-lost|shutting-down|too-many-calls)$/
+/** What came of a job that was begun. */
+export interface JobRun {
+  readonly answer: JobAnswer
+  /** Whether the device was reached; where it was not, the job waits on. */
+  readonly reached: boolean
+}
 
-export async function createJobQueue(options: {
-  readonly store: JobStore
+export interface JobQueueOptions {
+  readonly store: Pick<Jobs, 'list' | 'put' | 'remove'>
   readonly fleet: Pick<Fleet, 'device' | 'subscribe'>
-  /** Carries out a call with the rights of its owner. */
-  readonly run: (job: Job) => Promise<JobAnswer>
+  /** Carries out a job with the rights that its owner has now. */
+  readonly run: (job: QueuedJob) => Promise<JobRun>
   /** Why the owner of a job has no right to anything any more; undefined while there is one. */
   readonly ended: (owner: JobOwner) => Promise<RightEnd | undefined>
   /** Why the owner has no right to the job's device any more, asked as it is to run; undefined while there is one. */
-  readonly denied: (job: Job) => Promise<RightEnd | undefined>
+  readonly denied: (job: QueuedJob) => Promise<RightEnd | undefined>
   readonly limits: () => JobLimits
   readonly log: Log
   readonly now?: () => Date
-}): Promise<JobQueue> {
-  const { store, fleet, run, ended, denied, limits, log, now = () => new Date() } = options
-  const jobs = new Map<string, Job>()
-  const busy = new Set<string>()
-  const ready = new Set<string>()
+}
+
+/** Milliseconds between two looks at what has expired, and at what may have found its device busy. */
+const SWEEP_INTERVAL = 5_000
+
+export async function createJobQueue(options: JobQueueOptions): Promise<JobQueue> {
+  const { store, fleet, ended, limits, log, now = () => new Date() } = options
+  const parts: Parts = { ...options, now, shelf: await openJobShelf(store, log) }
+  const { shelf } = parts
   let closed = false
-
-  const save = async (job: Job): Promise<boolean> => {
-    jobs.set(job.id, job)
-    return store.put(job)
-  }
-
-  /** Runs what waits for a device, as long as the device is there. */
-  const runFor = async (deviceId: string): Promise<void> => {
-    busy.add(deviceId)
-    try {
-      for (let job = nextFor(deviceId); job !== undefined && !closed; job = nextFor(deviceId)) {
-        const why = (await ended(job.owner)) ?? (await denied(job))
-        if (why !== undefined) {
-          await cancel(job, why)
-          continue
-        }
-        // It may have been taken back meanwhile.
-        if (jobs.get(job.id) !== job) continue
-        const startedAt = now()
-        await save({ ...job, state: 'running', startedAt })
-        const answer = await run(job).catch((error: unknown) => failed(error))
-        if (waitsOn(answer)) {
-          await save(job)
-          return
-        }
-        await save({ ...job, state: 'done', startedAt, finishedAt: now(), answer })
-        log.info({ job: job.id, deviceId, user: job.owner.name, status: answer.status }, 'job done')
-      }
-    } finally {
-      busy.delete(deviceId)
-      startReady()
-    }
-  }
-  const cancel = async (job: Job, why: RightEnd): Promise<void> => {
-    if (jobs.get(job.id) !== job) return
-    const { reason, message, hint } = why
-    const answer = problem(403, reason, `the job was cancelled before it began: ${message}`, hint)
-    await save({ ...job, state: 'cancelled', finishedAt: now(), answer })
-    log.warn({ job: job.id, deviceId: job.deviceId, user: job.owner.name, reason, hint }, `job cancelled: ${message}`)
-  }
-  const failed = (error: unknown): JobAnswer => {
-    log.error({ err: error }, 'job failed')
-    return problem(500, 'internal-error', 'the bridge could not carry out this job')
-  }
-  const nextFor = (deviceId: string): Job | undefined =>
-    [...jobs.values()].find((job) => job.deviceId === deviceId && job.state === 'queued' && job.expiresAt > now())
-
-  const startReady = (): void => {
-    for (const deviceId of ready) {
-      if (closed || busy.size >= atOnce) return
-      // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come back.
-      if (busy.has(deviceId)) continue
-      ready.delete(deviceId)
-      inBackground('jobs', runFor(deviceId))
-    }
-  }
+  const turns = createJobTurns((deviceId) => runFor(parts, deviceId, () => closed))
   const attached = ({ deviceId }: { readonly deviceId: string }): void => {
-    if (nextFor(deviceId) === undefined) return
-    ready.add(deviceId)
-    startReady()
+    if (shelf.nextFor(deviceId, now()) !== undefined) turns.want(deviceId)
   }
-
-  const sweep = (): void => {
-    const { jobRetention } = limits()
-    for (const job of jobs.values()) {
-      if (job.state === 'queued' && job.expiresAt <= now()) {
-        const answer = problem(504, 'job-expired', `device ${JSON.stringify(job.deviceId)} was not there in time`)
-        inBackground('jobs', save({ ...job, state: 'expired', finishedAt: now(), answer }))
-      } else if (job.finishedAt !== undefined && now().getTime() - job.finishedAt.getTime() > jobRetention) {
-        jobs.delete(job.id)
-        inBackground('jobs', store.remove(job.id))
-      }
-    }
-  }
-
   /** A job may have found its device busy or at its limit, of which no event tells the end. */
   const tryAgain = async (): Promise<void> => {
-    const waiting = new Set([...jobs.values()].filter(({ state }) => state === 'queued').map((job) => job.deviceId))
-    for (const deviceId of waiting)
-      if (!busy.has(deviceId) && (await fleet.device(deviceId))?.link !== undefined) attached({ deviceId })
+    const waiting = shelf.all().filter(({ state }) => state === 'queued')
+    for (const deviceId of new Set(waiting.map((job) => job.deviceId)))
+      if (!turns.isBusy(deviceId) && (await fleet.device(deviceId))?.link !== undefined) attached({ deviceId })
   }
 
-  for (const job of await store.list()) {
-    jobs.set(job.id, job)
-    if (job.state === 'running')
-      await save({
-        ...job,
-        state: 'interrupted',
-        finishedAt: now(),
-        answer: problem(
-          502,
-          'outcome-unknown',
-          'the bridge stopped while the job ran; whether it was carried out is not known',
-        ),
-      })
-  }
+  await interruptRunning(parts)
   const stopListening = fleet.subscribe({ attached, replaced: attached })
   const sweeping = setInterval(() => {
-    sweep()
+    sweep(parts)
     inBackground('jobs', tryAgain())
-  }, sweepInterval)
+  }, SWEEP_INTERVAL)
   sweeping.unref()
 
   return {
     submit: async ({ lifetime, ...asked }) => {
-      const { maxJobs, maxJobsPerUser, jobLifetime, maxJobLifetime } = limits()
-      const waiting = [...jobs.values()].filter(({ state }) => state === 'queued' || state === 'running')
-      const own = waiting.filter(({ owner }) => samePrincipal(owner, asked.owner))
-      if (waiting.length >= maxJobs || own.length >= maxJobsPerUser)
-        return {
-          ok: false,
-          cause: 'too-many-jobs',
-          message: own.length >= maxJobsPerUser ? `${own.length} jobs of yours wait` : `${waiting.length} jobs wait`,
-          hint: 'wait for some of them, or raise endpoint.http.max-jobs or max-jobs-per-user',
-        }
+      const refusal = tooMany(shelf, asked.owner, limits())
+      if (refusal !== undefined) return refusal
+      const { jobLifetime, maxJobLifetime } = limits()
       const createdAt = now()
       const expiresAt = new Date(createdAt.getTime() + Math.min(lifetime ?? jobLifetime, maxJobLifetime))
-      const job: Job = { ...asked, id: randomBytes(12).toString('hex'), createdAt, expiresAt, state: 'queued' }
-      if (!(await save(job))) {
-        jobs.delete(job.id)
-        return {
-          ok: false,
-          cause: 'not-written',
-          message: 'the job could not be written, and would not survive a restart',
-          hint: 'look at the log and at the disk of data-dir',
-        }
+      const id = randomBytes(12).toString('hex')
+      const job: QueuedJob = { ...asked, id, createdAt, expiresAt, state: 'queued' }
+      if (!(await shelf.put(job))) {
+        await shelf.remove(id)
+        return NOT_WRITTEN
       }
       if ((await fleet.device(job.deviceId))?.link !== undefined) attached(job)
       return { ok: true, job }
@@ -196,44 +113,122 @@ export async function createJobQueue(options: {
     recheck: async () => {
       // Owners are few, jobs may be thousands.
       const asked = new Map<string, Promise<RightEnd | undefined>>()
-      for (const job of jobs.values()) {
+      for (const job of shelf.all()) {
         if (job.state !== 'queued') continue
         const key = JSON.stringify(job.owner)
         const asking = asked.get(key) ?? ended(job.owner)
         asked.set(key, asking)
         const why = await asking
-        if (why !== undefined) await cancel(job, why)
+        if (why !== undefined) await cancel(parts, job, why)
       }
     },
-    get: (id) => jobs.get(id),
-    list: () => [...jobs.values()],
+    get: shelf.get,
+    list: shelf.all,
     remove: async (id) => {
-      const job = jobs.get(id)
+      const job = shelf.get(id)
       if (job === undefined || job.state === 'running') return undefined
       if (job.state !== 'queued') {
-        jobs.delete(id)
-        await store.remove(id)
+        await shelf.remove(id)
         return job
       }
-      const cancelled: Job = { ...job, state: 'cancelled', finishedAt: now() }
-      await save(cancelled)
+      const cancelled: QueuedJob = { ...job, state: 'cancelled', finishedAt: now() }
+      await shelf.put(cancelled)
       return cancelled
     },
     close: () => {
       closed = true
+      turns.close()
       clearInterval(sweeping)
       stopListening()
     },
   }
 }
 
-function waitsOn({ status, body }: JobAnswer): boolean {
-  if (status !== 503 && status !== 429) return false
-  try {
-    return waitOn.test((JSON.parse(body) as { readonly type?: string }).type ?? '')
-  } catch {
-    return false
+interface Parts extends Pick<JobQueueOptions, 'run' | 'ended' | 'denied' | 'limits' | 'log'> {
+  readonly shelf: JobShelf
+  readonly now: () => Date
+}
+
+/** Runs what waits for a device, as long as the device is there. */
+async function runFor(parts: Parts, deviceId: string, isClosed: () => boolean): Promise<void> {
+  const { shelf, ended, denied, log, now } = parts
+  const next = (): QueuedJob | undefined => (isClosed() ? undefined : shelf.nextFor(deviceId, now()))
+  for (let job = next(); job !== undefined; job = next()) {
+    const why = (await ended(job.owner)) ?? (await denied(job))
+    if (why !== undefined) {
+      await cancel(parts, job, why)
+      continue
+    }
+    // It may have been taken back meanwhile.
+    if (shelf.get(job.id) !== job) continue
+    const startedAt = now()
+    await shelf.put({ ...job, state: 'running', startedAt })
+    const { answer, reached } = await parts.run(job).catch((error: unknown) => failed(error, log))
+    if (!reached) {
+      await shelf.put(job)
+      return
+    }
+    await shelf.put({ ...job, state: 'done', startedAt, finishedAt: now(), answer })
+    log.info({ job: job.id, deviceId, user: job.owner.name, status: answer.status }, 'job done')
   }
+}
+
+function failed(error: unknown, log: Log): JobRun {
+  log.error({ err: error }, 'job failed')
+  return { answer: problem(500, 'internal-error', 'the bridge could not carry out this job'), reached: true }
+}
+
+async function cancel({ shelf, log, now }: Parts, job: QueuedJob, why: RightEnd): Promise<void> {
+  if (shelf.get(job.id) !== job) return
+  const { reason, message, hint } = why
+  const answer = problem(403, reason, `the job was cancelled before it began: ${message}`, hint)
+  await shelf.put({ ...job, state: 'cancelled', finishedAt: now(), answer })
+  log.warn({ job: job.id, deviceId: job.deviceId, user: job.owner.name, reason, hint }, `job cancelled: ${message}`)
+}
+
+/** What the last process was about to carry out when it ended. */
+async function interruptRunning({ shelf, now }: Parts): Promise<void> {
+  const why = 'the bridge stopped while the job ran; whether it was carried out is not known'
+  for (const job of shelf.all())
+    if (job.state === 'running')
+      await shelf.put({
+        ...job,
+        state: 'interrupted',
+        finishedAt: now(),
+        answer: problem(502, 'outcome-unknown', why),
+      })
+}
+
+/** Ends what nobody came for, and forgets what has been finished for long. */
+function sweep({ shelf, limits, now }: Parts): void {
+  const { jobRetention } = limits()
+  for (const job of shelf.all()) {
+    if (job.state === 'queued' && job.expiresAt <= now()) {
+      const answer = problem(504, 'job-expired', `device ${JSON.stringify(job.deviceId)} was not there in time`)
+      inBackground('jobs', shelf.put({ ...job, state: 'expired', finishedAt: now(), answer }))
+    } else if (job.finishedAt !== undefined && now().getTime() - job.finishedAt.getTime() > jobRetention)
+      inBackground('jobs', shelf.remove(job.id))
+  }
+}
+
+function tooMany(shelf: JobShelf, owner: JobOwner, limits: JobLimits): Submission | undefined {
+  const waiting = shelf.all().filter(({ state }) => state === 'queued' || state === 'running')
+  const own = waiting.filter((job) => samePrincipal(job.owner, owner))
+  const ownTooMany = own.length >= limits.maxJobsPerUser
+  if (waiting.length < limits.maxJobs && !ownTooMany) return undefined
+  return {
+    ok: false,
+    cause: 'too-many-jobs',
+    message: ownTooMany ? `${own.length} jobs of yours wait` : `${waiting.length} jobs wait`,
+    hint: 'wait for some of them, or raise endpoint.http.max-jobs or max-jobs-per-user',
+  }
+}
+
+const NOT_WRITTEN: Submission = {
+  ok: false,
+  cause: 'not-written',
+  message: 'the job could not be written, and would not survive a restart',
+  hint: 'look at the log and at the disk of data-dir',
 }
 
 /** What a job ends with that got no answer, besides a right that ended. */

@@ -1,11 +1,11 @@
-import type { StoredJob } from '../job.js'
+import type { Job } from '../job.js'
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 
 /** The statements on the table of jobs, as functions. */
 export interface JobTable {
-  readonly list: () => readonly StoredJob[]
+  readonly list: () => readonly Job[]
   /** Puts a job in the place of what is there. */
-  readonly write: (job: StoredJob) => void
+  readonly write: (job: Job) => void
   readonly remove: (id: string) => void
 }
 
@@ -13,7 +13,7 @@ export interface JobTable {
 interface JobRow {
   readonly id: string
   readonly device_id: string
-  readonly state: StoredJob['state']
+  readonly state: Job['state']
   readonly owner: string
   readonly request: string
   readonly answer: string | null
@@ -41,22 +41,22 @@ export function jobTable(database: SqliteDatabase): JobTable {
   }
 }
 
-function jobOf(row: JobRow): StoredJob {
+function jobOf(row: JobRow): Job {
   return {
     id: row.id,
     deviceId: row.device_id,
     state: row.state,
-    owner: JSON.parse(row.owner) as StoredJob['owner'],
-    request: JSON.parse(row.request) as StoredJob['request'],
+    owner: JSON.parse(row.owner) as Job['owner'],
+    request: JSON.parse(row.request) as Job['request'],
     createdAt: new Date(row.created_at),
     expiresAt: new Date(row.expires_at),
     ...(row.started_at !== null && { startedAt: new Date(row.started_at) }),
     ...(row.finished_at !== null && { finishedAt: new Date(row.finished_at) }),
-    ...(row.answer !== null && { answer: JSON.parse(row.answer) as NonNullable<StoredJob['answer']> }),
+    ...(row.answer !== null && { answer: JSON.parse(row.answer) as NonNullable<Job['answer']> }),
   }
 }
 
-function rowOf({ id, deviceId, state, owner, request, answer, ...times }: StoredJob): JobRow {
+function rowOf({ id, deviceId, state, owner, request, answer, ...times }: Job): JobRow {
   return {
     id,
     device_id: deviceId,

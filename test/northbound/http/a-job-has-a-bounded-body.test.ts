@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { createApp } from '../../../src/northbound/http/app.js'
+import { nameOfJob } from '../../../src/rpc/jobs/job-request.js'
 import { attached, callLimits, fleetInMemory } from './fleet-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
@@ -12,7 +13,7 @@ it('a request that is too long to be kept becomes no job', async () => {
     jobs: {
       ...room.jobs,
       submit: async ({ request }) => {
-        submitted.push(request.body)
+        submitted.push(nameOfJob(request))
         return { ok: false, cause: 'too-many-jobs', message: 'no jobs here', hint: 'none' }
       },
     },
@@ -21,7 +22,7 @@ it('a request that is too long to be kept becomes no job', async () => {
     app.request('/api/v1/devices/r1/rpc', {
       method: 'POST',
       headers: { 'Content-Type': 'application/xml', Prefer: 'respond-async' },
-      body: 'x'.repeat(bytes),
+      body: `<get>${' '.repeat(bytes - '<get></get>'.length)}</get>`,
     })
   expect((await ask(callLimits.maxJobRequestSize + 1)).status).toBe(413)
   expect(submitted).toEqual([])

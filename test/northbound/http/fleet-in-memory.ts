@@ -24,6 +24,7 @@ import { createFleetEventLog } from '../../../src/fleet/event-log.js'
 import { createConversionService } from '../../../src/northbound/http/rpc/conversion-service.js'
 import { createIdempotencyCache } from '../../../src/northbound/http/rpc/idempotency.js'
 import { operatorCaller } from '../../../src/northbound/http/middleware/caller.js'
+import { conversionThreadHere } from './rpc/support/conversion-thread-here.js'
 
 /** The defaults of the configuration. */
 export const callLimits: CallLimits = {
@@ -217,7 +218,7 @@ export function fleetInMemory(given: {
       denied: () => undefined,
     }),
     idempotency: createIdempotencyCache(() => callLimits),
-    conversions: createConversionService({ limits: () => callLimits }),
+    conversions: createConversionService({ limits: () => callLimits, start: conversionThreadHere }),
     jobs: noJobs,
     events: createFleetEventLog(createFleetEmitter(), 10),
     streams: createStreamPlaces(() => callLimits),

@@ -5,10 +5,11 @@ import { jobQueueOn } from '../../../src/app/http-services.js'
 import type { Settings } from '../../../src/app/settings.js'
 import { makeFeed } from '../../fleet/support/hand-made-feed.js'
 import type { Fleet } from '../../../src/fleet/fleet.js'
-import type { Job, JobOwner } from '../../../src/northbound/http/jobs/job.js'
 import type { JobQueue } from '../../../src/rpc/jobs/job-queue.js'
+import type { Job, JobOwner } from '../../../src/store/job.js'
 import type { Store } from '../../../src/store/store.js'
 import { attached, fleetInMemory } from './fleet-in-memory.js'
+import { getOn, replyOf } from './jobs-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
 const role: Role = {
@@ -24,7 +25,7 @@ let jobs: JobQueue
 let users: Map<string, User>
 let roles: Map<string, Role>
 let settings: Settings
-let ran: (string | null)[]
+let ran: string[]
 let there: boolean
 let inMemory: ReturnType<typeof fleetInMemory>
 const events = makeFeed()
@@ -48,12 +49,16 @@ beforeEach(async () => {
     fleet: fleet as unknown as Fleet,
     accounts: { find: (name) => users.get(name), roles: () => roles },
     tokens: inMemory.tokens,
-    app: () => ({
-      fetch: (request) => {
-        ran.push(new URL(request.url).pathname)
-        return new Response('<ok/>')
+    services: {
+      ...inMemory,
+      rpc: {
+        ...inMemory.rpc,
+        execute: async ({ deviceId }) => {
+          ran.push(deviceId)
+          return { kind: 'reply', reply: replyOf('<ok/>') }
+        },
       },
-    }),
+    },
     settings: {
       get current() {
         return settings
@@ -67,8 +72,7 @@ beforeEach(async () => {
 afterEach(() => jobs.close())
 
 async function submit(owner: JobOwner, deviceId = 'edge-1'): Promise<string> {
-  const request = { path: '/x', contentType: '', accept: '', body: '' }
-  const submitted = await jobs.submit({ deviceId, owner, request })
+  const submitted = await jobs.submit({ deviceId, owner, request: getOn(deviceId) })
   if (!submitted.ok) throw new Error(submitted.message)
   return submitted.job.id
 }
@@ -99,7 +103,7 @@ const cancelled = (reason: string) => ({
 it('a job runs while its owner has the right to it', async () => {
   const { id } = await token()
   expect(await over(await submit({ ...local, token: id }))).toMatchObject({ state: 'done', answer: { status: 200 } })
-  expect(ran).toEqual(['/x'])
+  expect(ran).toEqual(['edge-1'])
 })
 
 it.each<[string, string, () => Promise<JobOwner>, () => unknown]>([

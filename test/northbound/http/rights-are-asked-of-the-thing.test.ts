@@ -11,9 +11,10 @@ import {
   type ProvenUser,
   userCaller,
 } from '../../../src/northbound/http/middleware/caller.js'
-import type { Job } from '../../../src/northbound/http/jobs/job.js'
+import type { QueuedJob } from '../../../src/rpc/jobs/job-request.js'
 import { createJobQueue, type JobQueue } from '../../../src/rpc/jobs/job-queue.js'
 import { attached, enrolment, fleetInMemory, keyA, session } from './fleet-in-memory.js'
+import { getOn } from './jobs-in-memory.js'
 import { recordedLog } from './recorded-log.js'
 
 const role = (devices: readonly string[], api: readonly Scope[], operations = '*'): Role => ({
@@ -103,11 +104,15 @@ beforeEach(async () => {
       known ? add(...asked) : { ok: true as const, enrolment: enrolment(asked[0].deviceId, 'approved') },
   }
   jobs = await createJobQueue({
-    store: { list: async () => [], put: async () => true, remove: async () => true },
+    store: {
+      list: async () => [],
+      put: async () => ({ ok: true, value: undefined }),
+      remove: async () => ({ ok: true, value: undefined }),
+    },
     fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },
     ended: async () => undefined,
     denied: async () => undefined,
-    run: async () => ({ status: 200, contentType: 'text/plain', body: 'never' }),
+    run: async () => ({ answer: { status: 200, contentType: 'text/plain', body: 'never' }, reached: true }),
     limits: () => ({
       maxJobs: 100,
       maxJobsPerUser: 100,
@@ -123,8 +128,7 @@ beforeEach(async () => {
     ["ann's on core-1", owners.ann, 'core-1'],
     ["the operator's on edge-1", owners.operator, 'edge-1'],
   ] as const) {
-    const request = { path: `/api/v1/devices/${deviceId}/get`, contentType: '', accept: '', body: '' }
-    const submitted = await jobs.submit({ deviceId, owner, request })
+    const submitted = await jobs.submit({ deviceId, owner, request: getOn(deviceId) })
     if (submitted.ok) ids.set(name, submitted.job.id)
   }
   for (const user of ['ann', 'root']) {
@@ -223,7 +227,7 @@ describe('a job', () => {
   })
 
   it('of somebody else shows its answer to those alone who may do everything on the device', async () => {
-    const done: Job = {
+    const done: QueuedJob = {
       id: 'done',
       deviceId: 'edge-1',
       owner: owners.ann,

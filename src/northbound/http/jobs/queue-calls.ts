@@ -1,12 +1,13 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context } from 'hono'
 import { OPERATIONS } from '../../../operations/register.js'
+import type { CallLimits } from '../../../rpc/call-limits.js'
+import type { JobOwner, JobRequest } from '../../../rpc/jobs/job-request.js'
 import type { ApiEnv, HttpServices } from '../api.js'
-import { requireScopeOnDevice } from '../middleware/require-scope.js'
+import type { BodyBound } from '../middleware/body-budget.js'
 import { answerProblem } from '../problem.js'
-import { toJobView } from '../routes/jobs/job-view.js'
 import { answerRefused } from '../rpc/answer-failure.js'
 import { durationOf } from '../rpc/timeout.js'
-import type { JobOwner } from './job.js'
+import { toJobView } from '../routes/jobs/job-view.js'
 
 /** Operations that may wait for their device, by the end of their path. */
 const QUEUEABLE: ReadonlySet<string> = new Set([
@@ -21,53 +22,43 @@ export function mayBecomeJob(path: string): boolean {
   return QUEUEABLE.has(operation)
 }
 
-/** Makes a job of a call that says `Prefer: respond-async` (RFC 7240 §4.1), and answers 202 with where it is found. */
-export function queueCalls(services: Pick<HttpServices, 'jobs' | 'rpc' | 'idempotency'>): MiddlewareHandler<ApiEnv> {
-  return async (c, next) => {
-    if (c.req.method !== 'POST' || !mayBecomeJob(c.req.path) || !prefersAsync(c)) return next()
-    let answer: Response | undefined
-    const refused = await requireScopeOnDevice('rpc')(c, async () => {
-      answer = await queue(c, services)
-    })
-    return refused ?? answer
+/** Whether a call asks to become a job, by `Prefer: respond-async` (RFC 7240 §4.1), and may. */
+export function becomesJob(c: Context): boolean {
+  return mayBecomeJob(c.req.path) && prefersAsync(c)
+}
+
+/** How long the body of a call may be that is to become a job: it is held, and written to disk, until its device is there. */
+export function boundOfJob({ maxJobRequestSize, maxRequestSize }: CallLimits): BodyBound {
+  return {
+    bytes: Math.min(maxJobRequestSize, maxRequestSize),
+    hint: 'send it without Prefer: respond-async, or raise endpoint.http.max-job-request-size',
   }
 }
 
-async function queue(
+/** Makes a job of a request that was read already, and answers 202 with where it is found. */
+export async function queueCall(
   c: Context<ApiEnv>,
-  { jobs, rpc, idempotency }: Pick<HttpServices, 'jobs' | 'rpc' | 'idempotency'>,
+  { jobs, idempotency }: Pick<HttpServices, 'jobs' | 'idempotency'>,
+  request: Exclude<JobRequest, { readonly kind?: undefined }>,
+  body: string | Uint8Array,
 ): Promise<Response> {
-  const deviceId = c.req.param('id') ?? ''
+  const { deviceId } = request.request
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
-  const url = new URL(c.req.url)
-  const expires = url.searchParams.get('expires')
-  const lifetime = expires === null ? undefined : durationOf(expires)
-  if (expires !== null && lifetime === undefined)
+  const expires = c.req.query('expires')
+  const lifetime = expires === undefined ? undefined : durationOf(expires)
+  if (expires !== undefined && lifetime === undefined)
     return answerProblem(c, 'invalid-request', {
       message: '`expires` is no duration',
       hint: 'write a whole number and a unit, as in ?expires=12h',
     })
-  url.searchParams.delete('expires')
-  url.searchParams.delete('wait')
-  const { maxJobRequestSize } = rpc.limits()
-  const bytes = await c.req.arrayBuffer()
-  if (bytes.byteLength > maxJobRequestSize)
-    return answerProblem(c, 'body-too-large', {
-      message: `the body of a job is longer than ${maxJobRequestSize} octets`,
-      hint: 'send it without Prefer: respond-async, or raise endpoint.http.max-job-request-size',
-    })
-  const body = await c.req.text()
-  return idempotency.once(c, { deviceId, body, refuse: async () => undefined }, async () => {
+  // Rights were asked just now.
+  const refuse = async (): Promise<undefined> => undefined
+  return idempotency.once(c, { deviceId, body, refuse }, async () => {
     const submitted = await jobs.submit({
       deviceId,
       owner: ownerOf(c),
-      request: {
-        path: url.pathname + url.search,
-        contentType: c.req.header('content-type') ?? 'application/xml',
-        accept: c.req.header('accept') ?? 'application/xml',
-        body,
-      },
+      request,
       ...(lifetime === undefined ? {} : { lifetime }),
     })
     if (!submitted.ok)

@@ -11,10 +11,15 @@ export interface Reservation {
   release(): void
 }
 
+/** How long the body of a call may be, and what to do about one that is longer. */
+export interface BodyBound {
+  readonly bytes: number
+  readonly hint?: string
+}
+
 /** What a call may send. */
 export interface BodyBounds {
-  /** Bytes of its body. */
-  readonly longest: number
+  readonly bound: BodyBound
   readonly budget: BodyBudget
 }
 

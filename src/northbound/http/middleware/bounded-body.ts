@@ -1,18 +1,18 @@
 import type { Context, MiddlewareHandler, Next } from 'hono'
 import { principalKey } from '../../../access/authz/principal.js'
 import type { ApiEnv } from '../api.js'
-import type { BodyBounds, BodyBudget, Reservation } from './body-budget.js'
+import type { BodyBound, BodyBounds, BodyBudget, Reservation } from './body-budget.js'
 import { answerProblem } from '../problem.js'
 
 /**
  * Refuses a body that says that it is longer than so many bytes. Nothing is read here: who calls is not known yet, and `receiveBody` reads it then.
  */
-export function boundedBody(longest: (path: string) => number, budget: BodyBudget): MiddlewareHandler<ApiEnv> {
+export function boundedBody(boundOf: (c: Context) => BodyBound, budget: BodyBudget): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const bounds = { longest: longest(c.req.path), budget }
-    c.set('bodyBounds', bounds)
+    const bound = boundOf(c)
+    c.set('bodyBounds', { bound, budget })
     const length = lengthOf(c)
-    return length !== undefined && length > bounds.longest ? answerTooLong(c, bounds.longest) : next()
+    return length !== undefined && length > bound.bytes ? answerTooLong(c, bound) : next()
   }
 }
 
@@ -53,7 +53,7 @@ function reserve(c: Context<ApiEnv>, reservation: Reservation, length: number): 
 
 async function readBody(
   c: Context<ApiEnv>,
-  { longest }: BodyBounds,
+  { bound }: BodyBounds,
   reservation: Reservation,
 ): Promise<Response | undefined> {
   const { method, body } = c.req.raw
@@ -63,7 +63,7 @@ async function readBody(
   let length = 0
   for await (const part of body) {
     length += part.length
-    if (length > longest) return answerTooLong(c, longest)
+    if (length > bound.bytes) return answerTooLong(c, bound)
     if (!reservation.take(part.length)) return answerTooMany(c)
     parts.push(part)
   }
@@ -71,8 +71,9 @@ async function readBody(
   return undefined
 }
 
-function answerTooLong(c: Context<ApiEnv>, most: number): Response {
-  return answerProblem(c, 'body-too-large', { message: `the body is longer than ${most} octets` })
+function answerTooLong(c: Context<ApiEnv>, { bytes, hint }: BodyBound): Response {
+  const message = `the body is longer than ${bytes} octets`
+  return answerProblem(c, 'body-too-large', { message, ...(hint === undefined ? {} : { hint }) })
 }
 
 function answerTooMany(c: Context<ApiEnv>): Response {

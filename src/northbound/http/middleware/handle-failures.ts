@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Context, Env, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../../../telemetry/log.js'
-import { answerProblem } from '../problem.js'
+import { answerProblem, type ProblemWords } from '../problem.js'
 
 type Validated = Parameters<Hook<unknown, Env, string, unknown>>[0]
 type Issue = Extract<Validated, { readonly success: false }>['error']['issues'][number]
@@ -42,12 +42,16 @@ function wasCutOff(error: Error & { readonly code?: unknown }, c: Context): bool
   return error.code === 'ECONNRESET' && incoming?.complete === false && incoming.destroyed
 }
 
-/** Says which fields of a request are at fault; never what was in them, because that may be a secret. */
+/** Says which fields of a request are at fault. */
 export function handleInvalid(result: Validated, c: Context): Response | undefined {
-  if (result.success) return undefined
-  const errors = result.error.issues.flatMap(faultsOf).slice(0, mostFaults)
+  return result.success ? undefined : answerProblem(c, 'invalid-request', wordsOfIssues(result.error.issues))
+}
+
+/** Names the fields at fault; never what was in them, because that may be a secret. */
+export function wordsOfIssues(issues: readonly Issue[]): ProblemWords {
+  const errors = issues.flatMap(faultsOf).slice(0, mostFaults)
   const named = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ')
-  return answerProblem(c, 'invalid-request', { message: named, hint: 'see /openapi.json', errors })
+  return { message: named, hint: 'see /openapi.json', errors }
 }
 
 /** No route has this path. */

@@ -21,7 +21,7 @@ export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv>
       name,
       {
         // A job is carried out by the bridge itself.
-        kind: c.env?.caller === undefined ? 'server' : 'internal',
+        kind: 'server',
         attributes: {
           'http.request.method': method,
           'url.path': c.req.path,

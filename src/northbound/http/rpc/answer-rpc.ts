@@ -1,11 +1,14 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
 import type { XmlAttribute } from '../../../netconf/xml/xml-tree.js'
+import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { HeldClientSession } from '../../../rpc/client-sessions.js'
+import { rpcJob } from '../../../rpc/jobs/job-request.js'
 import type { PreparedOperation } from '../../../rpc/prepared-operation.js'
 import { mayHaveHappened, type RpcRequest, type RpcResult } from '../../../rpc/rpc-request.js'
 import { mayHaveEffect } from '../../../rpc/session-policy.js'
 import type { ApiEnv, HttpServices } from '../api.js'
+import { becomesJob, queueCall } from '../jobs/queue-calls.js'
 import type { Answered } from '../problem.js'
 import { answerFailure } from './answer-failure.js'
 import { answerErrors, answerReply, type ReplyFormat } from './answer-reply.js'
@@ -37,6 +40,7 @@ export async function answerRpc(c: Context<ApiEnv>, services: HttpServices, call
   const read = readCall(c, services, call)
   if (!read.ok) return read.response
   const { request } = read
+  if (becomesJob(c)) return queueCall(c, services, rpcJob(nameInPath(c), read), call.body)
   const caller = rpcCallerOf(c)
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     const result = await services.rpc.execute(request, caller)
@@ -55,25 +59,34 @@ export async function answerRpc(c: Context<ApiEnv>, services: HttpServices, call
 function readCall(
   c: Context,
   { rpc }: Pick<HttpServices, 'rpc'>,
-  { deviceId, sessionId, prepared, attributes, body, format = wantedFormat(c) }: RpcCall,
+  call: RpcCall,
 ): ({ readonly ok: true } & RpcToAnswer) | { readonly ok: false; readonly response: Response } {
   const limits = rpc.limits()
   const timeout = timeoutOf(c, limits)
   if (!timeout.ok) return timeout
   const wait = waitOf(c, limits)
   if (!wait.ok) return wait
+  const times = { timeout: timeout.milliseconds, wait: wait.milliseconds }
+  return { ok: true, ...rpcToAnswer({ format: wantedFormat(c), ...call }, times, limits) }
+}
+
+/** The request of a call, and how its reply is written. */
+export function rpcToAnswer(
+  { deviceId, sessionId, prepared, attributes, body, format }: RpcCall & { readonly format: ReplyFormat },
+  times: Pick<RpcRequest, 'timeout' | 'wait'>,
+  { maxJsonReplySize }: Pick<CallLimits, 'maxJsonReplySize'>,
+): RpcToAnswer {
   const request: RpcRequest = {
     deviceId,
     ...(sessionId === undefined ? {} : { sessionId }),
     operation: prepared,
     attributes,
     size: body.length,
-    timeout: timeout.milliseconds,
-    wait: wait.milliseconds,
+    ...times,
     // XML is passed on as it comes.
-    ...(format === 'xml' ? {} : { maxReplySize: limits.maxJsonReplySize }),
+    ...(format === 'xml' ? {} : { maxReplySize: maxJsonReplySize }),
   }
-  return { ok: true, request, format }
+  return { request, format }
 }
 
 /** The answer for what came of a request. */
@@ -98,6 +111,11 @@ export async function findSession(
 ): Promise<{ readonly session: HeldClientSession } | { readonly response: Response }> {
   const found = services.rpc.sessions.find(c.var.caller.principal, deviceId, sessionId)
   return found.ok ? found : { response: await answerFailure(c, services, deviceId, found.failure) }
+}
+
+/** The end of the path, by which a caller knows an operation. */
+function nameInPath(c: Context): string {
+  return c.req.path.split('/').at(-1) ?? ''
 }
 
 function wantedFormat(c: Context): 'xml' | 'json' {

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { Context } from 'hono'
 import { type Principal, principalKey } from '../../../access/authz/principal.js'
-import { answerProblem } from '../problem.js'
+import { type Answered, problemResponse } from '../problem.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
 
@@ -172,16 +171,20 @@ function startThread(memory: number): ConversionThread {
 }
 
 /** Answers a request that was not read. */
-export function answerNotConverted(c: Context, why: NotConverted): Response {
+export function answerNotConverted(to: Answered, why: NotConverted): Response {
   if (why === 'busy')
-    return answerProblem(c, 'too-many-calls', {
+    return problemResponse(to, 'too-many-calls', {
       message: 'as many large requests as may wait to be read',
       hint: 'send fewer at a time, or raise endpoint.http.max-conversions',
       retryAfter: 1,
     })
   if (why === 'stopping')
-    return answerProblem(c, 'shutting-down', { message: 'the bridge is stopping', hint: 'try again', retryAfter: 15 })
-  return answerProblem(c, 'body-too-large', {
+    return problemResponse(to, 'shutting-down', {
+      message: 'the bridge is stopping',
+      hint: 'try again',
+      retryAfter: 15,
+    })
+  return problemResponse(to, 'body-too-large', {
     message: 'reading the body took more time or memory than there is for one request',
     hint: 'send less at a time, or raise endpoint.http.conversion-timeout and endpoint.http.conversion-memory',
   })

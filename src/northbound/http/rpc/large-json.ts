@@ -1,35 +1,47 @@
 import type { MiddlewareHandler } from 'hono'
-import { HeldPayload } from '../../../operations/payload.js'
-import type { ApiEnv, HttpServices } from '../api.js'
+import type { ApiEnv } from '../api.js'
+import type { Answered } from '../problem.js'
 import { answerNotConverted, IS_LARGE } from './conversion-service.js'
-import { answerBodyFault, isJson } from './read-rpc.js'
+import { HeldPayload } from '../../../operations/payload.js'
+import { answerBodyFault, isJson, type ReadingServices, type SentBody } from './read-rpc.js'
 
 /**
  * Reads a large body of JSON before the route's own validator would, and not on this thread. The validator finds the body with its
  * payloads read, checked and written already.
  */
-export function largeJson({ rpc, conversions }: Pick<HttpServices, 'rpc' | 'conversions'>): MiddlewareHandler<ApiEnv> {
+export function largeJson(services: ReadingServices): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    if (!isJson(c)) return next()
+    const contentType = c.req.header('content-type')
+    if (!isJson(contentType)) return next()
     const bytes = new Uint8Array(await c.req.arrayBuffer())
     if (bytes.length <= IS_LARGE) return next()
-    const converted = await conversions.takePayloadsOut(c.var.caller.principal, {
-      bytes,
-      maxElements: rpc.limits().maxRequestElements,
-    })
-    if (!converted.ok) return answerNotConverted(c, converted.why)
-    if (!converted.value.ok) return answerBodyFault(c, converted.value.error, rpc.boundReached)
-    const { json, payloads } = converted.value.value
-    for (const { path, payload } of payloads) put(json, path, { [HeldPayload.key]: new HeldPayload(payload) })
-    Object.assign(c.req, { json: async () => json })
+    const read = await readLargeJson(services, { bytes, contentType, who: c.var.caller.principal }, c)
+    if (!read.ok) return read.response
+    Object.assign(c.req, { json: async () => read.json })
     return next()
   }
+}
+
+/** Reads a large body of JSON; in the places of its payloads stand what was made of them. */
+export async function readLargeJson(
+  { rpc, conversions }: ReadingServices,
+  { bytes, who }: SentBody,
+  to: Answered,
+): Promise<{ readonly ok: true; readonly json: unknown } | { readonly ok: false; readonly response: Response }> {
+  const { maxRequestElements: maxElements } = rpc.limits()
+  const converted = await conversions.takePayloadsOut(who, { bytes, maxElements })
+  if (!converted.ok) return { ok: false, response: answerNotConverted(to, converted.why) }
+  if (!converted.value.ok) return { ok: false, response: answerBodyFault(to, converted.value.error, rpc.boundReached) }
+  const { json, payloads } = converted.value.value
+  for (const { path, payload } of payloads) put(json, path, { [HeldPayload.key]: new HeldPayload(payload) })
+  return { ok: true, json }
 }
 
 /** Keeps the route's own validator from a large body of JSON that the route reads itself. */
 export function unreadJson(): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    if (isJson(c) && (await c.req.arrayBuffer()).byteLength > IS_LARGE) Object.assign(c.req, { json: async () => ({}) })
+    const isLarge = async (): Promise<boolean> => (await c.req.arrayBuffer()).byteLength > IS_LARGE
+    if (isJson(c.req.header('content-type')) && (await isLarge())) Object.assign(c.req, { json: async () => ({}) })
     return next()
   }
 }

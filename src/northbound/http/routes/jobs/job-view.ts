@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Job } from '../../jobs/job.js'
+import { nameOfJob, type QueuedJob } from '../../../../rpc/jobs/job-request.js'
 import type { RightsOnThing } from '../../rights.js'
 
 const time = z.iso.datetime()
@@ -25,13 +25,13 @@ export const jobSchema = z
 
 export const jobListSchema = z.object({ jobs: z.array(jobSchema) }).openapi('JobList')
 
-export function toJobView(job: Job, { read }: Pick<RightsOnThing, 'read'>): z.infer<typeof jobSchema> {
+export function toJobView(job: QueuedJob, { read }: Pick<RightsOnThing, 'read'>): z.infer<typeof jobSchema> {
   const { id, deviceId, owner, request, state, createdAt, expiresAt, startedAt, finishedAt, answer } = job
   return {
     id,
     device: deviceId,
     user: owner.name,
-    operation: request.path.split('?')[0]?.split('/').at(-1) ?? '',
+    operation: nameOfJob(request),
     state,
     createdAt: createdAt.toISOString(),
     expiresAt: expiresAt.toISOString(),

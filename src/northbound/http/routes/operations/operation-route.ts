@@ -4,7 +4,7 @@ import type { XmlElement } from '../../../../netconf/xml/xml-tree.js'
 import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { pointerTo } from '../../middleware/handle-failures.js'
 import { mayBecomeJob } from '../../jobs/queue-calls.js'
-import { answerProblem, problemResponses } from '../../problem.js'
+import { type Answered, problemResponse, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
 import { answerRpc } from '../../rpc/answer-rpc.js'
 import { largeJson } from '../../rpc/large-json.js'
@@ -117,7 +117,7 @@ function registerAt(api: Api, services: HttpServices, operation: Operation, plac
     const prepared = prepareOperation(built.operation, needs)
     if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), services.rpc.boundReached)
     const { id = '', sid } = c.req.param() as { id?: string; sid?: string }
-    const wanted = reply !== undefined && asksForAnything(c) ? reply : undefined
+    const wanted = reply !== undefined && asksForAnything(c.req.header('accept')) ? reply : undefined
     return answerRpc(c, services, {
       deviceId: id,
       prepared: prepared.value,
@@ -175,17 +175,17 @@ function tryToBuild(build: () => XmlElement): Built {
 }
 
 /** Says which field is at fault, as for those that the schema finds. */
-export function answerInvalidField(c: Context<ApiEnv>, { path, message }: InvalidField): Response {
+export function answerInvalidField(to: Answered, { path, message }: InvalidField): Response {
   const pointer = pointerTo(path)
-  return answerProblem(c, 'invalid-request', {
+  return problemResponse(to, 'invalid-request', {
     message: `${pointer}: ${message}`,
     hint: 'see /openapi.json, and docs/http.md for XML as JSON',
     errors: [{ pointer, detail: message }],
   })
 }
 
-function asksForAnything(c: Context): boolean {
-  const accept = c.req.header('accept')
+/** Whether a client takes any form of the answer: by its `Accept`, it names neither XML nor JSON. */
+export function asksForAnything(accept: string | undefined): boolean {
   return accept === undefined || !/\b(?:xml|json)\b/i.test(accept)
 }
 
