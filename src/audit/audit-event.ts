@@ -28,8 +28,8 @@ export interface SessionInfo extends Subject {
 export type RefusedSession = Subject & Partial<Omit<SessionInfo, keyof Subject>>
 
 /**
- * What came of an RPC: `ok`, the `error-tag` of its reply, `aborted` where the session ended before the reply, or `unknown` where the
- * reply could not be made out.
+ * What came of an RPC: `ok`, the `error-tag` of its reply, `aborted` where the session ended before the reply, or
+ * `unknown` where the reply could not be made out.
  */
 export type RpcOutcome = string
 
@@ -49,10 +49,15 @@ export interface RpcEntry extends Subject {
   readonly outcome: RpcOutcome
 }
 
-/** UTF-16 units of a text of a caller's or a device's that are written down; no name of an operation is near so long. */
+/**
+ * UTF-16 units of a text of a caller's or a device's that are written down; no name of an operation is near so long.
+ */
 const MAX_TEXT = 256
 
-/** The same RPC with its texts cut off where they are longer than anybody wants to read: they are as long as a request may be. */
+/**
+ * The same RPC with its texts cut off where they are longer than anybody wants to read: they are as long as a request
+ * may be.
+ */
 export function boundedRpc(entry: RpcEntry): RpcEntry {
   const { messageId, operation, namespace, datastore, outcome } = entry
   if (Math.max(...[messageId, operation, namespace, datastore, outcome].map((text) => text?.length ?? 0)) <= MAX_TEXT)
@@ -68,7 +73,10 @@ export function boundedRpc(entry: RpcEntry): RpcEntry {
   }
 }
 
-/** Reads of one user that have no line of their own: how many, of which kind. What they do not have in common is not in it. */
+/**
+ * Reads of one user that have no line of their own: how many, of which kind. What they do not have in common is not in
+ * it.
+ */
 export interface ReadSum extends Partial<Omit<Subject, 'user'>> {
   readonly user: string
   readonly operation: string

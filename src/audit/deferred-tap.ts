@@ -1,7 +1,8 @@
 /**
- * Bytes that have passed and wait to be looked at. Looking at a few messages together takes little more than looking at one, since between all the other work
- * everything has to come back into the processor's caches; but not at so many that whoever comes next waits for it. So a handful is looked at
- * at the end of the turn in which it became one: what came last is on its way then, and nobody's answer is due at once.
+ * Bytes that have passed and wait to be looked at. Looking at a few messages together takes little more than looking at
+ * one, since between all the other work everything has to come back into the processor's caches; but not at so many
+ * that whoever comes next waits for it. So a handful is looked at at the end of the turn in which it became one: what
+ * came last is on its way then, and nobody's answer is due at once.
  */
 export interface DeferredTap {
   /** Has bytes looked at soon, after all that were added before. They came at this time of the clock. */

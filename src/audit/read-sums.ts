@@ -1,8 +1,8 @@
 import type { ReadSum, RpcEntry } from './audit-event.js'
 
 /**
- * Counts the reads of users that have had their share of lines, so that one user's polling does not rotate away what others did.
- * Only what reads is summed: edits, commits, sessions, and whatever was denied have a line each, always.
+ * Counts the reads of users that have had their share of lines, so that one user's polling does not rotate away what
+ * others did. Only what reads is summed: edits, commits, sessions, and whatever was denied have a line each, always.
  */
 export interface ReadSums {
   /**

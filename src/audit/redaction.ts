@@ -18,7 +18,8 @@ export const REDACTED = '[secret]'
 
 /** What may be a secret by its form, wherever it stands. */
 const FORMS: readonly (readonly [RegExp, string])[] = [
-  // Hashes and reversible forms: `$9$…` of Junos, `$1$…`, `$5$…`, `$6$…`, `$8$…` of crypt(3) and Cisco, `$0$…` of RFC 7317.
+  // Hashes and reversible forms: `$9$…` of Junos, `$1$…`, `$5$…`, `$6$…`, `$8$…` of crypt(3) and Cisco, `$0$…` of RFC
+  // 7317.
   [/\$(?:[0-9]{1,2}|2[abxy]|y|sha1|sha512|argon2\w{0,2})\$[^\s<>"';,]+/g, REDACTED],
   [/\b(bearer|basic)[ \t]+[\w+/=.~-]{8,}/gi, `$1 ${REDACTED}`],
   // `snmp-server user u g v3 auth sha … priv aes 128 …` of Cisco.
@@ -44,7 +45,10 @@ const STATEMENT_VALUE = /[^;\n<>]+/y
 /** What a secret that has not ended yet is ended by. */
 type Until = 'key' | 'quote' | { readonly tag: string }
 
-/** @param names of elements, statements and fields that hold a secret, besides those that tell by a part; in upper or lower case */
+/**
+ * @param names of elements, statements and fields that hold a secret, besides those that tell by a part; in upper or
+ * lower case
+ */
 export function createRedaction(names: readonly string[] = SECRET_NAMES): Redaction {
   const further = new Set([...SECRET_NAMES, ...names].map((name) => name.toLowerCase()))
 

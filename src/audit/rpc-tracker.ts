@@ -11,7 +11,9 @@ export interface RpcTracker {
   /** Tells of the RPCs that got no reply. */
   readonly end: (at: number) => void
   readonly count: () => number
-  /** Whether the reply of an RPC has not passed to its end; false where the framing broke, because nobody knows then. */
+  /**
+   * Whether the reply of an RPC has not passed to its end; false where the framing broke, because nobody knows then.
+   */
   readonly awaitsReply: () => boolean
   /** Whether both sides have greeted, every request was answered, and neither side is in the middle of a message. */
   readonly atRest: () => boolean
@@ -26,7 +28,10 @@ interface Pending {
   readonly since: number
 }
 
-/** Bytes of a message that are looked at: an operation and its datastore, or the first errors of a reply, and the last ones. */
+/**
+ * Bytes of a message that are looked at: an operation and its datastore, or the first errors of a reply, and the last
+ * ones.
+ */
 const HEAD_SIZE = 4096
 const TAIL_SIZE = 2048
 
@@ -107,7 +112,10 @@ export function createRpcTracker(subject: Subject, tell: (rpc: RpcEntry, at: num
   }
 }
 
-/** Whom a reply answers: the oldest request of its message-id, else the oldest of all, since servers answer in order (RFC 6241 §4.5). */
+/**
+ * Whom a reply answers: the oldest request of its message-id, else the oldest of all, since servers answer in order
+ * (RFC 6241 §4.5).
+ */
 function answeredBy(pending: readonly Pending[], messageId: string | undefined): number {
   const at = pending.findIndex(({ request }) => request.messageId === messageId)
   return at === -1 ? 0 : at

@@ -53,8 +53,8 @@ const SECRET_PARTS = [
 
 /** Last words of names that only tell about a secret: `password-policy`, `key-name` is none for it has no such part. */
 const ABOUT = new Set(
-  `policy length age type format lifetime expiry expires expiration changed index enabled required timeout interval strength
-   complexity algorithm retries attempts count usage bucket`.split(/\s+/),
+  `policy length age type format lifetime expiry expires expiration changed index enabled required timeout interval
+   strength complexity algorithm retries attempts count usage bucket`.split(/\s+/),
 )
 /** The same of BGP's communities, which are no secrets. */
 const ABOUT_COMMUNITIES = new Set([

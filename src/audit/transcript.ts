@@ -26,9 +26,10 @@ export type LeftOut = 'too-long' | 'not-well-formed' | 'broken-framing'
 type From = 'client' | 'device'
 
 /**
- * The transcript of a session for NETCONF has each message of both sides; one that is not well-formed is left out, because nobody can tell what
- * in it is a secret. Of a shell or a command it has what the device shows, line by line: what a user types is in it as far as the
- * device echoes it, and passwords are not echoed. Files that are carried are in none.
+ * The transcript of a session for NETCONF has each message of both sides; one that is not well-formed is left out,
+ * because nobody can tell what in it is a secret. Of a shell or a command it has what the device shows, line by line:
+ * what a user types is in it as far as the device echoes it, and passwords are not echoed. Files that are carried are
+ * in none.
  */
 export function createTranscript(options: TranscriptOptions): Transcript {
   const { info, write } = options
@@ -77,7 +78,9 @@ function ofMessages({ redaction, maxMessageSize }: TranscriptOptions, say: Say, 
   }
 }
 
-/** Without what moves a terminal's cursor or colours its text: it could stand between the letters of a secret's name. */
+/**
+ * Without what moves a terminal's cursor or colours its text: it could stand between the letters of a secret's name.
+ */
 function withoutControl(text: string): string {
   return stripVTControlCharacters(text).replace(/[^\P{Cc}\t\n\r]/gu, '')
 }

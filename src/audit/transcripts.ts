@@ -5,13 +5,19 @@ import type { SessionInfo } from './audit-event.js'
 import type { FileProblem } from './files/file-error.js'
 import type { TranscriptAnswer, TranscriptRequest, TranscriptSettings } from './files/transcript-thread.js'
 
-/** Whose sessions are written down in full: those of these users, and those on devices that one of the selectors matches. */
+/**
+ * Whose sessions are written down in full: those of these users, and those on devices that one of the selectors
+ * matches.
+ */
 export interface TranscriptChoice {
   readonly users: readonly string[]
   readonly devices: readonly string[]
 }
 
-/** Writes down sessions in full, without their secrets, on a thread of its own that runs only once there is one to write. */
+/**
+ * Writes down sessions in full, without their secrets, on a thread of its own that runs only once there is one to
+ * write.
+ */
 export interface Transcripts {
   /** Who follows a session; undefined for one that is not written down. */
   readonly observe: (info: SessionInfo) => SessionObserver | undefined

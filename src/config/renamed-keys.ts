@@ -25,7 +25,10 @@ export interface RenamedTree {
   readonly faults: readonly ConfigError[]
 }
 
-/** Gives what stands at an old key to the new one. Where both are written, it is a fault and the new one is judged alone. */
+/**
+ * Gives what stands at an old key to the new one. Where both are written, it is a fault and the new one is judged
+ * alone.
+ */
 export function renameKeys(written: LocatedTree, renamed: readonly RenamedKey[] = RENAMED_KEYS): RenamedTree {
   let { value } = written
   const moved: { readonly from: ValuePath; readonly to: ValuePath }[] = []
@@ -77,7 +80,10 @@ function heldAt(value: unknown, path: readonly string[]): unknown {
   return path.reduce(fieldOf, value)
 }
 
-/** A copy with another value at a path of mappings; undefined removes the key. What is no mapping stays, for the schema to refuse. */
+/**
+ * A copy with another value at a path of mappings; undefined removes the key. What is no mapping stays, for the schema
+ * to refuse.
+ */
 function withValue(value: unknown, [key, ...rest]: readonly string[], held: unknown): unknown {
   if (key === undefined) return held
   if (!isMapping(value ?? {})) return value

@@ -23,7 +23,9 @@ function field(name: string, value: string): string {
   return serialiseXml(element('', name, value))
 }
 
-/** Waits for the acknowledgement and gives what came after it back to the socket, paused; false if something else came. */
+/**
+ * Waits for the acknowledgement and gives what came after it back to the socket, paused; false if something else came.
+ */
 export function awaitCalixAck(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => {
     let received: Buffer = Buffer.alloc(0)

@@ -14,7 +14,10 @@ export interface Enrolment {
   readonly addresses: readonly string[]
   /** The key that a pending device showed last. */
   readonly presented?: Pin
-  /** The secret of its initiation sequence's HMAC, in clear, since the HMAC needs it so. Show `redacted(enrolment)` instead. */
+  /**
+   * The secret of its initiation sequence's HMAC, in clear, since the HMAC needs it so. Show `redacted(enrolment)`
+   * instead.
+   */
   readonly secret?: string
   readonly labels: Readonly<Record<string, string>>
   readonly vendor?: string
@@ -32,8 +35,8 @@ export interface Pin {
   readonly addedAt: Date
   readonly by: string
   /**
-   * Of a pin that an HMAC vouched for, what tells by which secret: the pin counts while that is the device's secret. Empty where an
-   * earlier version did not note it: then any secret will do.
+   * Of a pin that an HMAC vouched for, what tells by which secret: the pin counts while that is the device's secret.
+   * Empty where an earlier version did not note it: then any secret will do.
    */
   readonly secretMark?: Buffer
 }
@@ -60,7 +63,7 @@ export interface LastSeen {
   readonly address: string
 }
 
-/** The part of an enrolment that sightings change. */
+/** The part of an enrolment that changes whenever its device is seen. */
 export type Seen = Pick<Enrolment, 'firstSeen' | 'lastSeen' | 'addresses'>
 
 /** An enrolment that may be shown and logged. */

@@ -18,8 +18,8 @@ export interface JobOwner extends Principal {
 export type JobState = 'queued' | 'running' | 'done' | 'expired' | 'cancelled' | 'interrupted'
 
 /**
- * A call that is carried out once its device is there. What it asks for is plain data, whose form whoever runs jobs knows; it may hold secrets,
- * as a device's configuration does.
+ * A call that is carried out once its device is there. What it asks for is plain data, whose form whoever runs jobs
+ * knows; it may hold secrets, as a device's configuration does.
  */
 export interface Job<Request = unknown> {
   readonly id: string

@@ -4,7 +4,7 @@ import { type Enrolment, newestAddresses, type Seen, type LastSeen, withLastSeen
 export interface LastSeenBuffer {
   readonly note: (deviceId: string, lastSeen: LastSeen) => void
   readonly waitsFor: (deviceId: string) => boolean
-  /** An enrolment as it is with the sightings of its device that still wait. */
+  /** An enrolment as it is with what waits to be written of its device. */
   readonly apply: (enrolment: Enrolment) => Enrolment
   /** To be called when those of a device are written, or are of no use any more. */
   readonly drop: (deviceId: string) => void
@@ -13,9 +13,12 @@ export interface LastSeenBuffer {
 }
 
 export interface LastSeenBufferOptions {
-  /** Milliseconds between a device's first sighting and its being written. */
+  /** Milliseconds from when a device was first seen until that is written. */
   readonly interval: number
-  /** Writes the sightings of some devices together and drops each, or throws and leaves them waiting for the next interval. */
+  /**
+   * Writes when some devices were last seen, all together, and drops each; or throws, and they wait for the next
+   * interval.
+   */
   readonly write: (deviceIds: readonly string[]) => void
   /** Told when writing by interval threw. */
   readonly onError: (error: unknown) => void
@@ -24,7 +27,7 @@ export interface LastSeenBufferOptions {
 // One transaction of so many takes some milliseconds; the event loop turns in between.
 const BATCH = 50
 
-/** Collects sightings and has them written by interval. */
+/** Collects when devices were last seen, and has that written by interval. */
 export function createLastSeenBuffer({ interval, write, onError }: LastSeenBufferOptions): LastSeenBuffer {
   const waiting = new Map<string, Required<Seen>>()
   let timer: NodeJS.Timeout | undefined

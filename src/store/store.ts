@@ -4,8 +4,8 @@ import type { EndpointLease } from './endpoint-lease.js'
 import type { ApiToken } from '../access/authn/api-token.js'
 
 /**
- * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all the
- * same rejects with an error whose `cause` is the `StoreProblem`. Writes answer a `StoreResult`.
+ * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all
+ * the same rejects with an error whose `cause` is the `StoreProblem`. Writes answer a `StoreResult`.
  */
 export interface Store {
   readonly enrolments: Enrolments
@@ -13,7 +13,10 @@ export interface Store {
   readonly jobs: Jobs
   readonly endpoints: EndpointLeases
   readonly attached: AttachedDevices
-  /** Writes the sightings that still wait and lets go of the files. The store is closed afterwards, whatever the answer. */
+  /**
+   * Writes what still waits, such as when devices were last seen, and lets go of the files. The store is closed
+   * afterwards, whatever the answer.
+   */
   readonly close: () => Promise<StoreResult<undefined>>
 }
 
@@ -27,16 +30,17 @@ export interface Enrolments {
   /** How many pending device ids called from a source address, as far as their addresses remember. */
   readonly pendingFrom: (address: string) => Promise<number>
   /**
-   * Changes one enrolment in one transaction and answers what is stored now. `change` gets what is stored and gives what
-   * shall be; undefined removes it, the same object leaves it. It must be pure: a store may call it more than once.
+   * Changes one enrolment in one transaction and answers what is stored now. `change` gets what is stored and gives
+   * what shall be; undefined removes it, the same object leaves it. It must be pure: a store may call it more than
+   * once.
    */
   readonly update: (
     deviceId: string,
     change: (current: Enrolment | undefined) => Enrolment | undefined,
   ) => Promise<StoreResult<Enrolment | undefined>>
   /**
-   * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a process
-   * that is killed before loses it. A device id without enrolment is passed over.
+   * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a
+   * process that is killed before loses it. A device id without enrolment is passed over.
    */
   readonly touch: (deviceId: string, lastSeen: LastSeen) => void
 }
@@ -66,15 +70,19 @@ export interface Jobs {
 export interface EndpointLeases {
   readonly list: () => Promise<readonly EndpointLease[]>
   /**
-   * Releases what these devices have, then gives these endpoints in the place of what their devices had, all in one transaction.
-   * No port and no address is held twice: a change that would do that is a mistake of the caller, and throws.
+   * Releases what these devices have, then gives these endpoints in the place of what their devices had, all in one
+   * transaction. No port and no address is held twice: a change that would do that is a mistake of the caller, and
+   * throws.
    */
   readonly change: (change: EndpointChange) => Promise<StoreResult<undefined>>
 }
 
 /** Which devices are attached, so that the next process knows whom to expect. */
 export interface AttachedDevices {
-  /** The devices that were attached when the process before this one ended, and when it was there last, to half a minute. */
+  /**
+   * The devices that were attached when the process before this one ended, and when it was there last, to half a
+   * minute.
+   */
   readonly before: { readonly deviceIds: readonly string[]; readonly lastAlive?: Date }
   /** Notes that a device attached, or that it is not attached any more; written a moment later. */
   readonly note: (deviceId: string, attached: boolean) => void

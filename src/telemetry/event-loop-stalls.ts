@@ -4,7 +4,10 @@ import { takeLongestPiece, type Work } from '../lib/current-work.js'
 /** A time in which the event loop came to nothing else; times in milliseconds. */
 export interface EventLoopStall {
   readonly milliseconds: number
-  /** CPU time of the whole process meanwhile; far less than `milliseconds` where the machine had no time for it, or it waited for a disk. */
+  /**
+   * CPU time of the whole process meanwhile; far less than `milliseconds` where the machine had no time for it, or it
+   * waited for a disk.
+   */
   readonly cpuMilliseconds: number
   /** What most of it was for; undefined where it was many small pieces of work. */
   readonly work: Work | undefined

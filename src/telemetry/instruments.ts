@@ -25,7 +25,9 @@ export function createInstruments() {
       { buckets, labelNames = [] }: { readonly buckets: readonly number[]; readonly labelNames?: readonly Label[] },
     ) =>
       new Histogram({ name: `homeport_${name}`, help, buckets: [...buckets], labelNames: [...labelNames], registers }),
-    /** A counter by a label whose values are known beforehand: each has a zero, so that its first one is an increase. */
+    /**
+     * A counter by a label whose values are known beforehand: each has a zero, so that its first one is an increase.
+     */
     counterOf: <Label extends string>(name: string, help: string, label: Label, values: readonly string[]) => {
       const made = new Counter({ name: `homeport_${name}`, help, labelNames: [label], registers })
       for (const value of values) made.inc({ [label]: value } as Record<Label, string>, 0)

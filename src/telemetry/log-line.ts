@@ -5,8 +5,8 @@ const LONG_LINE = 16 * 1024
 const LONGEST_VALUE = 4 * 1024
 
 /**
- * A line of JSON as it goes out. What a terminal would act on or not show, such as a character that turns the direction of text,
- * is written as JSON's own escape, so a program reads the same value. Only a very long value is cut.
+ * A line of JSON as it goes out. What a terminal would act on or not show, such as a character that turns the direction
+ * of text, is written as JSON's own escape, so a program reads the same value. Only a very long value is cut.
  */
 export function shownJsonLine(line: string): string {
   const short = line.length > LONG_LINE ? `${JSON.stringify(shown(JSON.parse(line), cut))}\n` : line
@@ -15,7 +15,10 @@ export function shownJsonLine(line: string): string {
   return short.replace(/(?!\n$)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, jsonEscape)
 }
 
-/** The same line for a reader of text: no value of it can begin another line. Only a stack trace has several, one below the other. */
+/**
+ * The same line for a reader of text: no value of it can begin another line. Only a stack trace has several, one below
+ * the other.
+ */
 export function readableJsonLine(line: string): string {
   return `${JSON.stringify(shown(JSON.parse(line), strangerTextOf))}\n`
 }

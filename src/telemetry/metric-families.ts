@@ -174,7 +174,8 @@ export function operationMetrics({ counter, histogram, onRead }: Instruments): O
     'Reads that are counted in a line of a sum instead of one of their own.',
   )
   const outcomeWord = boundedWords()
-  // Counted here until somebody reads: a counter with labels takes as long as all else that is done for the audit of an RPC.
+  // Counted here until somebody reads: a counter with labels takes as long as all else that is done for the audit of an
+  // RPC.
   const ended = new Map<Via, Map<string, number>>([
     ['ssh', new Map()],
     ['http', new Map()],

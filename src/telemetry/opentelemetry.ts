@@ -38,8 +38,8 @@ const kinds = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: Span
 const propagator = new W3CTraceContextPropagator()
 
 /**
- * Delivers spans by OTLP over HTTP, with OpenTelemetry's SDK. Nothing is registered globally, and nothing else may import this file
- * than by `import()`: whoever has no traces does not load the SDK.
+ * Delivers spans by OTLP over HTTP, with OpenTelemetry's SDK. Nothing is registered globally, and nothing else may
+ * import this file than by `import()`: whoever has no traces does not load the SDK.
  */
 export function openTraces(settings: TraceSettings, version: string, observer: TraceObserver): Traces {
   const { endpoint, headers, sampleRatio, serviceName, timeout, maxQueued } = settings

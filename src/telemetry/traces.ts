@@ -1,4 +1,7 @@
-/** What is told of a span, under the names of OpenTelemetry's semantic conventions and of our own (`homeport.…`); what is undefined is left out. */
+/**
+ * What is told of a span, under the names of OpenTelemetry's semantic conventions and of our own (`homeport.…`); what
+ * is undefined is left out.
+ */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** `server` for what a client asked of the bridge, `client` for what the bridge asked of a device. */
@@ -11,7 +14,10 @@ export interface SpanOptions {
   readonly startedAt?: number
 }
 
-/** One piece of work within a trace. It never holds what an operation carried, a password, a token or the value of a header. */
+/**
+ * One piece of work within a trace. It never holds what an operation carried, a password, a token or the value of a
+ * header.
+ */
 export interface Span {
   /** Whether anybody will see it; one that was not sampled has children that nobody will see either. */
   readonly recorded: boolean
@@ -69,7 +75,10 @@ export interface TraceObserver {
 /** A tracer whose spans are delivered. */
 export interface Traces {
   readonly tracer: Tracer
-  /** Ends what is open, delivers what waits and stops; what begins afterwards is lost. Settles within so many milliseconds, whatever the collector does. */
+  /**
+   * Ends what is open, delivers what waits and stops; what begins afterwards is lost. Settles within so many
+   * milliseconds, whatever the collector does.
+   */
   readonly close: (bound: number) => Promise<void>
   /** Closes once every span that has begun has ended, for a tracer that another one follows. */
   readonly retire: (bound: number) => Promise<void>

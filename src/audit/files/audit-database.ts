@@ -6,7 +6,9 @@ import type { AuditPage, AuditQuery } from '../audit-query.js'
 import { openDatabase, prepare, type SqliteDatabase, transaction } from '../../store/sqlite/sqlite-database.js'
 import { migrate } from '../../store/sqlite/sqlite-schema.js'
 
-/** The lines of the audit log in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own. */
+/**
+ * The lines of the audit log in an SQLite file, for queries. All of it blocks, so it belongs on a thread of its own.
+ */
 export interface AuditDatabase {
   /** Adds lines, JSON objects, the newest last; at most `MAX_BLOCK` of them. */
   readonly insert: (block: AuditBlock) => void
@@ -20,8 +22,9 @@ export interface AuditDatabase {
 export const MAX_BLOCK = 4096
 
 /**
- * The schema's history, apart from the store's: it is never edited, only added to. Lines that came together are one row, a block, with the devices and
- * users that they tell of: a row and three indexes for each line took a tenth of the bridge's time.
+ * The schema's history, apart from the store's: it is never edited, only added to. Lines that came together are one
+ * row, a block, with the devices and users that they tell of: a row and three indexes for each line took a tenth of the
+ * bridge's time.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -97,7 +100,8 @@ function auditDatabaseOn(database: SqliteDatabase): AuditDatabase {
   // The lines come as the bytes that SQLite keeps: making a text of them first took five times as long as all the rest.
   const adding = prepare<Omit<AuditBlock, 'keys'>, { block: number }>(
     database,
-    'INSERT INTO block (oldest, newest, count, lines) VALUES (:oldest, :newest, :count, CAST(:lines AS TEXT)) RETURNING block',
+    `INSERT INTO block (oldest, newest, count, lines)
+     VALUES (:oldest, :newest, :count, CAST(:lines AS TEXT)) RETURNING block`,
   )
   const naming = prepare<{ keys: string; block: number }>(
     database,

@@ -20,7 +20,9 @@ export interface AuditFileOptions {
   readonly onLost: (lines: number) => void
 }
 
-/** Lines that are on the disk within the flush interval, whoever is killed then. Writing never holds up whoever writes. */
+/**
+ * Lines that are on the disk within the flush interval, whoever is killed then. Writing never holds up whoever writes.
+ */
 export interface AuditFile {
   readonly append: (line: string) => void
   readonly problem: () => FileProblem | undefined

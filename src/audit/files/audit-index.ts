@@ -6,8 +6,8 @@ import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.
 import type { StoreProblem } from '../../store/store.js'
 
 /**
- * The audit log for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a session.
- * It may lag behind or lack lines, and says so: the audit log's file is what counts.
+ * The audit log for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a
+ * session. It may lag behind or lack lines, and says so: the audit log's file is what counts.
  */
 export interface AuditIndex {
   readonly append: (line: string, subject: LineSubject) => void
@@ -35,7 +35,10 @@ export interface IndexThread {
 
 /** Milliseconds that lines are gathered before they are handed over; a query does not wait for it. */
 const GATHER = 1000
-/** Lines that are handed over at once: a block costs sessions on other cores something too, and a large one not much more than a small one. */
+/**
+ * Lines that are handed over at once: a block costs sessions on other cores something too, and a large one not much
+ * more than a small one.
+ */
 const BATCH = 2500
 /** Milliseconds that writing what waits may take at the end. */
 const CLOSE_TIMEOUT = 10_000

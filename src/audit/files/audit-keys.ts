@@ -2,8 +2,8 @@ import { lowerCase } from './audit-line.js'
 import type { AuditQuery } from '../audit-query.js'
 
 /**
- * The keys by which a block is found whose lines tell of these devices and users, each with how many lines a user has. Those of devices are not
- * counted. Ids that differ in case are one.
+ * The keys by which a block is found whose lines tell of these devices and users, each with how many lines a user has.
+ * Those of devices are not counted. Ids that differ in case are one.
  */
 export function blockKeys(
   devices: Iterable<string>,

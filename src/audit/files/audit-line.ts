@@ -1,6 +1,9 @@
 import type { AuditQuery } from '../audit-query.js'
 
-/** What a line has to hold, as text: a line is flat, and a quote within a value has a backslash before it, so none is mistaken for a key. */
+/**
+ * What a line has to hold, as text: a line is flat, and a quote within a value has a backslash before it, so none is
+ * mistaken for a key.
+ */
 export interface WantedLine {
   readonly holds: readonly string[]
   /** In lower case, with its quotes. */

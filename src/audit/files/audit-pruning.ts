@@ -9,7 +9,10 @@ export interface AuditRetention {
   readonly maxRows: number
 }
 
-/** Removes lines from the audit log's database: those that are too old, and those of users who have more than an even share where there are too many. */
+/**
+ * Removes lines from the audit log's database: those that are too old, and those of users who have more than an even
+ * share where there are too many.
+ */
 export interface AuditPruning {
   /** Counts what was put in. */
   readonly added: (count: number, keys: readonly (readonly [key: string, lines: number])[]) => void
@@ -31,7 +34,9 @@ interface KeyedLines {
   readonly lines: number
 }
 
-/** Users whose oldest lines are looked for at a time: each may have them in a block of its own, which is written anew. */
+/**
+ * Users whose oldest lines are looked for at a time: each may have them in a block of its own, which is written anew.
+ */
 const MOST_HELD = 8
 
 /** Whose lines there are, so that nobody counts them anew for each line that comes. */
@@ -80,8 +85,8 @@ export function createAuditPruning(database: SqliteDatabase): AuditPruning {
   }
 
   /**
-   * Empties the lines of a block that have to go, so that the others keep their place; and counts anew whose lines are left.
-   * False when all of it was as it is.
+   * Empties the lines of a block that have to go, so that the others keep their place; and counts anew whose lines are
+   * left. False when all of it was as it is.
    */
   const shorten = (head: BlockHead, goes: (line: string, userKey: string | undefined) => boolean): boolean => {
     const { block } = head

@@ -1,7 +1,8 @@
 /**
- * How many each may keep at most so that all together keep `room`: whoever has no more than that keeps all of it, and nobody else keeps more
- * (max-min fairness). Where more than `most` of them have too many, they are held to a little more than the next one has; and where no one stands
- * out any more, it is 0, because then it is not for anybody in particular to have less.
+ * How many each may keep at most so that all together keep `room`: whoever has no more than that keeps all of it, and
+ * nobody else keeps more (max-min fairness). Where more than `most` of them have too many, they are held to a little
+ * more than the next one has; and where no one stands out any more, it is 0, because then it is not for anybody in
+ * particular to have less.
  * @param counts how many each has; more than `room` together, else the answer is 0
  */
 export function evenShare(counts: Iterable<number>, room: number, most: number): number {

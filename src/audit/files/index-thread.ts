@@ -37,7 +37,10 @@ const BUSY_TIMEOUT = 2000
 /** Milliseconds between two looks for what is too old, where no line comes. */
 const PRUNE_INTERVAL = 60_000
 
-/** Serves the audit log's database on this thread until it is asked to close. A file that cannot be opened is tried again with each request. */
+/**
+ * Serves the audit log's database on this thread until it is asked to close. A file that cannot be opened is tried
+ * again with each request.
+ */
 export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
   let retention = initial
   let database: AuditDatabase | undefined

@@ -1,13 +1,17 @@
 /**
- * Lines that wait, as bytes, each with its line feed. The text of a line can be forgotten at once: thousands of texts that wait are carried along by every
- * collection of garbage, and joining them takes a moment that whoever comes next waits for.
+ * Lines that wait, as bytes, each with its line feed. The text of a line can be forgotten at once: thousands of texts
+ * that wait are carried along by every collection of garbage, and joining them takes a moment that whoever comes next
+ * waits for.
  */
 export interface LineQueue {
   readonly push: (line: string) => void
   /** Bytes that wait. */
   readonly bytes: () => number
   readonly count: () => number
-  /** The first whole lines of at most so many bytes, at least one line. They stay as they are while more are pushed, until they are dropped. */
+  /**
+   * The first whole lines of at most so many bytes, at least one line. They stay as they are while more are pushed,
+   * until they are dropped.
+   */
   readonly first: (max: number) => Buffer
   /** Drops the first bytes, which are whole lines. */
   readonly drop: (bytes: number) => void

@@ -19,7 +19,10 @@ export interface TranscriptFile {
 /** What ends a transcript that has become too large. */
 const CUT = '{"leftOut":"max-size-per-session"}'
 
-/** Makes a file that only its owner may read. All of it blocks, so it belongs on a thread of its own. Throws the file system's errors. */
+/**
+ * Makes a file that only its owner may read. All of it blocks, so it belongs on a thread of its own. Throws the file
+ * system's errors.
+ */
 export function openTranscriptFile(room: TranscriptRoom, name: string): TranscriptFile {
   mkdirSync(room.directory, { recursive: true, mode: 0o700 })
   makeRoom(room)

@@ -43,7 +43,9 @@ interface Open {
   readonly file: TranscriptFile
 }
 
-/** Writes transcripts on this thread: telling messages apart, redacting and writing them takes time that no session has. */
+/**
+ * Writes transcripts on this thread: telling messages apart, redacting and writing them takes time that no session has.
+ */
 export function serveTranscripts(port: TranscriptPort, initial: TranscriptSettings): void {
   let settings = initial
   let redaction: Redaction = createRedaction(initial.redact)

@@ -32,7 +32,9 @@ export interface AuthenticationOptions {
   /** Failed attempts after which the client gets no further one. */
   readonly maxAttempts: number
   readonly log: Log
-  /** Told when they are used up, or came in an order that nobody can follow; the connection is the caller's to close. */
+  /**
+   * Told when they are used up, or came in an order that nobody can follow; the connection is the caller's to close.
+   */
   readonly onTooMany: () => void
 }
 
@@ -42,7 +44,10 @@ export interface Authenticated {
   readonly method: 'password' | 'publickey' | 'keyboard-interactive'
   /** The user as of now; undefined once there is no such user any more. */
   readonly account: () => User | undefined
-  /** Why the login does not count any more: its user was removed, its key or certificate is out of the files, revoked or expired. */
+  /**
+   * Why the login does not count any more: its user was removed, its key or certificate is out of the files, revoked or
+   * expired.
+   */
   readonly ended: () => RightEnd | undefined
   /** When it ends by itself. */
   readonly until?: Date
@@ -54,8 +59,8 @@ export interface Authenticated {
 const METHODS: AuthenticationType[] = ['publickey', 'password', 'keyboard-interactive']
 
 /**
- * Answers a client's authentication attempts, for as many as allowed on one connection: ncclient tries every key it finds before the password.
- * Nobody who has not been authenticated is told whether a user or a device exists.
+ * Answers a client's authentication attempts, for as many as allowed on one connection: ncclient tries every key it
+ * finds before the password. Nobody who has not been authenticated is told whether a user or a device exists.
  */
 export function authenticate(connection: Connection, options: AuthenticationOptions): Promise<Authenticated> {
   const { entryPoint, users, remoteAddress, maxAttempts, log, onTooMany } = options
@@ -116,7 +121,9 @@ export function authenticate(connection: Connection, options: AuthenticationOpti
   })
 }
 
-/** Whether a client sent a new password along with its old one (RFC 4252 §8); ssh2 gives both, whatever its types say. */
+/**
+ * Whether a client sent a new password along with its old one (RFC 4252 §8); ssh2 gives both, whatever its types say.
+ */
 function isPasswordChange(password: unknown): boolean {
   return typeof password !== 'string'
 }

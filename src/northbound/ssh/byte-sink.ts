@@ -1,6 +1,9 @@
 import type { Writable } from 'node:stream'
 
-/** Takes bytes on their way to the other side. It takes whatever comes; who minds `hasRoom` and `whenRoom` keeps it from holding much. */
+/**
+ * Takes bytes on their way to the other side. It takes whatever comes; who minds `hasRoom` and `whenRoom` keeps it from
+ * holding much.
+ */
 export interface ByteSink {
   readonly take: (bytes: Buffer) => void
   readonly hasRoom: () => boolean

@@ -17,7 +17,8 @@ export function channelNotAllowed(
   const instead = channels.has('netconf') ? '; for NETCONF ask for its subsystem, as in `ssh -s … netconf`' : ''
   return sessionRefusal(
     'channel-not-allowed',
-    `user ${JSON.stringify(user)} may not have ${inWords(asked)} on device ${JSON.stringify(deviceId)}: the channels of role ${names} are ${allowed}`,
+    `user ${JSON.stringify(user)} may not have ${inWords(asked)} on device ${JSON.stringify(deviceId)}: ` +
+      `the channels of role ${names} are ${allowed}`,
     `it takes a role with ${wanting} among its \`channels\`${instead}`,
   )
 }

@@ -103,7 +103,10 @@ function withFailuresTold(access: Access, newcomer: Newcomer): Users {
   }
 }
 
-/** Whether there is room for one more connection of this user, which then has it until it closes. A client that has none is told why. */
+/**
+ * Whether there is room for one more connection of this user, which then has it until it closes. A client that has none
+ * is told why.
+ */
 function takeSeat(
   connection: Connection,
   { login: { user } }: Authenticated,
@@ -148,7 +151,10 @@ function serveAuthenticated(client: ClientConnection, authenticated: Authenticat
   serveSessions(connection, { authenticated, limits }, { ...services, log })
 }
 
-/** Why the user of a connection may not reach a device through it, known or not; undefined where nothing speaks against it. */
+/**
+ * Why the user of a connection may not reach a device through it, known or not; undefined where nothing speaks against
+ * it.
+ */
 function mayReachBy(
   { login: { user }, account, ended }: Authenticated,
   { fleet, access: { roles } }: { readonly fleet: Fleet; readonly access: Accounts },

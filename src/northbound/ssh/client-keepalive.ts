@@ -15,8 +15,9 @@ export interface ClientProbes {
 const TCP_ALONE = { interval: 30_000, countMax: 3 }
 
 /**
- * Lets go of a client that is gone without a word. A client may be idle, and read nothing, for as long as it likes: programs on libssh and libssh2 answer
- * a keepalive only while they call the library. So TCP judges: its own keepalive where nothing is under way, else what it says of the bytes that were sent.
+ * Lets go of a client that is gone without a word. A client may be idle, and read nothing, for as long as it likes:
+ * programs on libssh and libssh2 answer a keepalive only while they call the library. So TCP judges: its own keepalive
+ * where nothing is under way, else what it says of the bytes that were sent.
  * @param probes asks the client itself besides, where an interval is given
  */
 export function watchClient(

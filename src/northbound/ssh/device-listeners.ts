@@ -19,7 +19,10 @@ export interface ListenFailure {
 
 /** The listeners of devices' own ports and addresses, as many as are wanted now. */
 export interface DeviceListeners {
-  /** Opens those that are wanted and closes those that are not any more; gives those that could not be opened, which are tried again next time. */
+  /**
+   * Opens those that are wanted and closes those that are not any more; gives those that could not be opened, which are
+   * tried again next time.
+   */
   readonly reconcile: () => Promise<readonly ListenFailure[]>
   /** How many listen. */
   readonly count: () => number

@@ -45,7 +45,10 @@ export interface KeyCircumstances {
 
 type OfferedKey = PublicKeyAuthContext['key']
 
-/** Whether a key or certificate lets this user in. Whether the client holds it, its signature tells. A user who does not exist has none. */
+/**
+ * Whether a key or certificate lets this user in. Whether the client holds it, its signature tells. A user who does not
+ * exist has none.
+ */
 export function judgeUserKey(key: OfferedKey, user: User | undefined, circumstances: KeyCircumstances): KeyVerdict {
   const offered = offeredCertificate(key)
   if (offered === undefined) return judgePlainKey(key, user, circumstances)
@@ -107,7 +110,10 @@ function judgeCertificate(
   )
 }
 
-/** What the options of a line say of who uses its key. Host names are not looked up, so patterns are compared with the address alone. */
+/**
+ * What the options of a line say of who uses its key. Host names are not looked up, so patterns are compared with the
+ * address alone.
+ */
 function judgeOptions(
   options: AuthorizedKeyOptions | undefined,
   shown: string,

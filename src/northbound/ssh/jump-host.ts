@@ -32,9 +32,10 @@ export interface JumpHost {
 }
 
 /**
- * Lets a client reach devices as if the bridge were a jump host (`ssh -J bridge router1`, `ssh -W router1:830 bridge`): a `direct-tcpip` channel
- * (RFC 4254 §7.2) whose host is a device ends in the bridge's own SSH for that device, where the client logs in once more.
- * Nothing is ever dialled. Asking for anything else is refused, and a device that the client has no rights on is no device to it.
+ * Lets a client reach devices as if the bridge were a jump host (`ssh -J bridge router1`, `ssh -W router1:830 bridge`):
+ * a `direct-tcpip` channel (RFC 4254 §7.2) whose host is a device ends in the bridge's own SSH for that device, where
+ * the client logs in once more. Nothing is ever dialled. Asking for anything else is refused, and a device that the
+ * client has no rights on is no device to it.
  */
 export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
   const { entryPoints, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics } = jumpHost

@@ -8,8 +8,8 @@ export type Prompted =
   | { readonly kind: 'aborted' }
 
 /**
- * Asks for the password by keyboard-interactive (RFC 4256): one prompt without echo, which programs answer like the method `password`.
- * Settles once; how long a client may take is for the time of the login to bound.
+ * Asks for the password by keyboard-interactive (RFC 4256): one prompt without echo, which programs answer like the
+ * method `password`. Settles once; how long a client may take is for the time of the login to bound.
  */
 export function promptForPassword(context: KeyboardAuthContext): Promise<Prompted> {
   return new Promise((resolve) => {

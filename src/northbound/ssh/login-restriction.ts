@@ -1,4 +1,7 @@
-/** What a login's own proof takes away, whatever the user's roles allow: the options of an OpenSSH certificate, or of a line of authorized_keys. */
+/**
+ * What a login's own proof takes away, whatever the user's roles allow: the options of an OpenSSH certificate, or of a
+ * line of authorized_keys.
+ */
 export interface LoginRestriction {
   /** `force-command`, `command=` of a command for NETCONF. */
   readonly netconfOnly: boolean

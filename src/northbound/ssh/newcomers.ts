@@ -33,7 +33,10 @@ export interface Sources {
   readonly penalties: Pick<Penalties, 'left' | 'punish'>
 }
 
-/** Connections of clients that have not logged in yet: each source has a share of the places, and work for them is done in turns. */
+/**
+ * Connections of clients that have not logged in yet: each source has a share of the places, and work for them is done
+ * in turns.
+ */
 export interface Newcomers {
   /** Takes a connection in, or tells it why not, closes it and gives undefined. */
   readonly admit: (socket: Socket) => Newcomer | undefined

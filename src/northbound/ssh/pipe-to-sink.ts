@@ -5,7 +5,7 @@ import type { ByteSink } from './byte-sink.js'
  * Hands what a stream gives to a sink, as `pipe` does to another stream; the stream waits while the sink has no room.
  * @returns stops it: what the stream still gives is nobody's, and it runs dry
  */
-export function pour(source: Readable, sink: ByteSink): () => void {
+export function pipeToSink(source: Readable, sink: ByteSink): () => void {
   let pouring = true
   const resume = (): void => {
     if (pouring) source.resume()

@@ -10,7 +10,7 @@ import type { SessionHandle } from '../../fleet/session-register.js'
 import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
 import type { ProtocolViolation } from './guard/protocol-violation.js'
 import { type ByteSink, sinkInto } from './byte-sink.js'
-import { pour } from './pipe-to-sink.js'
+import { pipeToSink } from './pipe-to-sink.js'
 import type { StartGuard } from './guard/request-guard.js'
 
 /** How a relay ended, and the bytes it carried each way. */
@@ -35,7 +35,10 @@ export interface RelayMessages {
   readonly rightEnded: (why: RightEnd) => string
 }
 
-/** Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still let pass. */
+/**
+ * Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still
+ * let pass.
+ */
 const LAST_BYTES_TIMEOUT = 5_000
 
 /** Milliseconds that a client gets to take why its session was ended. */
@@ -56,8 +59,8 @@ export interface RelayOptions {
 }
 
 /**
- * Carries bytes between a client's channel and a device's, untouched, until either side closes:
- * data with back-pressure both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
+ * Carries bytes between a client's channel and a device's, untouched, until either side closes: data with back-pressure
+ * both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
  */
 export async function relay(options: RelayOptions): Promise<RelayEnd> {
   const { client, device, session, audit, clientGone, messages, startGuard } = options
@@ -72,12 +75,12 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     },
   }
   const guard = startGuard?.({ toDevice, toClient: audited })
-  const stopRequests = pour(client, guard?.fromClient ?? toDevice)
+  const stopRequests = pipeToSink(client, guard?.fromClient ?? toDevice)
   client.on('data', (bytes: Buffer) => {
     session.carried('fromClient', bytes.length)
     audit.fromClient(bytes)
   })
-  const stopReplies = pour(device.stream, guard?.fromDevice ?? audited)
+  const stopReplies = pipeToSink(device.stream, guard?.fromDevice ?? audited)
   device.stream.on('data', (bytes: Buffer) => session.carried('fromDevice', bytes.length))
   device.standardError.pipe(client.stderr, { end: false })
   /** Lets whatever the device still sends run dry, so that its channel can close. */
@@ -86,7 +89,8 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     device.standardError.unpipe(client.stderr)
     device.standardError.resume()
   }
-  // After EOF nothing more may be said on standard error, and that a link ended, or the guard ends the session, has to be explained there.
+  // After EOF nothing more may be said on standard error, and that a link ended, or the guard ends the session, has to
+  // be explained there.
   const ended = Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))

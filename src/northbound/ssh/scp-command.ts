@@ -1,6 +1,7 @@
 /**
- * Whether a command is the far end of a copy by scp's own protocol (`scp -O`, PyEZ, python3-scp) and nothing else: `scp`, flags with exactly one of
- * `-t` and `-f`, and paths. The device's shell will take the command apart, so a path is of characters that mean nothing to a shell, or in single quotes.
+ * Whether a command is the far end of a copy by scp's own protocol (`scp -O`, PyEZ, python3-scp) and nothing else:
+ * `scp`, flags with exactly one of `-t` and `-f`, and paths. The device's shell will take the command apart, so a path
+ * is of characters that mean nothing to a shell, or in single quotes.
  */
 export function isScpCommand(command: string): boolean {
   const match = scpCommand.exec(command)

@@ -78,8 +78,9 @@ interface Arrival {
 }
 
 /**
- * The bridge's SSH NETCONF endpoint (RFC 6242): a client authenticates as `user@device-id`, or as the user alone where its entry point is a device's,
- * and each of its sessions is a channel on that device's link. The caller makes the server listen.
+ * The bridge's SSH NETCONF endpoint (RFC 6242): a client authenticates as `user@device-id`, or as the user alone where
+ * its entry point is a device's, and each of its sessions is a channel on that device's link. The caller makes the
+ * server listen.
  */
 export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
   const { entryPoints, log, metrics, sources } = options
@@ -169,8 +170,8 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
 }
 
 /**
- * ssh2's servers, one for each set of host keys that is presented: one alone, unless there is a CA. They listen nowhere.
- * A set that nobody presents any more takes its server along when it is collected.
+ * ssh2's servers, one for each set of host keys that is presented: one alone, unless there is a CA. They listen
+ * nowhere. A set that nobody presents any more takes its server along when it is collected.
  */
 function createSshServers(greet: (connection: Connection) => void): {
   readonly with: (hostKeys: ServerConfig['hostKeys']) => SshServer

@@ -71,8 +71,8 @@ interface Asked {
 }
 
 /**
- * Serves one session channel of a client: takes the request for what it is to be, opens a channel for the same on the device's link, and relays.
- * `done` is called once, when the client's channel is closed.
+ * Serves one session channel of a client: takes the request for what it is to be, opens a channel for the same on the
+ * device's link, and relays. `done` is called once, when the client's channel is closed.
  */
 export function serveSession(
   { connection, session }: { readonly connection: Connection; readonly session: Session },

@@ -35,7 +35,8 @@ export function targetOf(entryPoint: EntryPoint, asked: string | undefined, ownD
 
 /**
  * Why there is no session for what was asked for.
- * @param seesEntryPoint whether the client has rights on the device of the entry point: nobody else is told which one that is
+ * @param seesEntryPoint whether the client has rights on the device of the entry point: nobody else is told which one
+ * that is
  */
 export function refusalOfTarget(target: Exclude<Target, { kind: 'device' }>, seesEntryPoint: boolean) {
   if (target.kind === 'none') return sessionRefusal('no-device')

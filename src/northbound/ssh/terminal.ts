@@ -4,7 +4,9 @@ import type { DeviceChannel } from '../../fleet/link.js'
 import type { EnvironmentVariable, Terminal, WindowSize } from '../../ssh/session-channel.js'
 import { takeSessionRequests } from '../../ssh/ssh2/session-requests.js'
 
-/** What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals. */
+/**
+ * What a client says on its session beside what the session is for: its terminal, its environment, new sizes, signals.
+ */
 export interface SessionEnvironment {
   /** The terminal that was asked for and granted. Whatever is answered later has to wait for this. */
   readonly terminal: () => Promise<Terminal | undefined>
@@ -13,7 +15,10 @@ export interface SessionEnvironment {
   readonly follow: (device: DeviceChannel) => void
 }
 
-/** Variables that a client may send, and bytes of each; more are ignored, as sshd ignores what its AcceptEnv does not name. */
+/**
+ * Variables that a client may send, and bytes of each; more are ignored, as sshd ignores what its AcceptEnv does not
+ * name.
+ */
 const MAX_VARIABLES = 32
 const MAX_VARIABLE_BYTES = 1024
 
@@ -21,8 +26,9 @@ const MAX_VARIABLE_BYTES = 1024
 const CARRIED_VARIABLE = /^(LANG|LC_\w+|TERM)$/
 
 /**
- * Gathers what a client says beside its request. A terminal is granted to whoever may have something that runs on one, without asking the device:
- * that takes a channel on the device, and many clients say what the channel is for only after this answer.
+ * Gathers what a client says beside its request. A terminal is granted to whoever may have something that runs on one,
+ * without asking the device: that takes a channel on the device, and many clients say what the channel is for only
+ * after this answer.
  */
 export function gatherEnvironment(
   connection: Connection,

@@ -12,8 +12,8 @@ const MOST_OCTETS = 8 * 1024
 const SERVERS_WORD = 'kex-strict-s-v00@openssh.com'
 
 /**
- * Says who dialled, from what came first: a device that calls home (a Junos initiation sequence, or an SSH server that shows itself as one),
- * HTTP, or TLS. Undefined where nothing tells a client from that.
+ * Says who dialled, from what came first: a device that calls home (a Junos initiation sequence, or an SSH server that
+ * shows itself as one), HTTP, or TLS. Undefined where nothing tells a client from that.
  */
 export function recogniseWrongCaller(bytes: Buffer): WrongCaller | undefined {
   if (bytes[0] === 0x16 && bytes[1] === 0x03) return clientRefusal('tls-on-client-port')

@@ -8,14 +8,17 @@ const ALIVE_INTERVAL = 30_000
 // One transaction of so many takes some milliseconds; the event loop turns in between.
 const BATCH = 50
 
-/** What is kept of attached devices, and what ends its timers: that writes all that waits, and throws what writing throws. */
+/**
+ * What is kept of attached devices, and what ends its timers: that writes all that waits, and throws what writing
+ * throws.
+ */
 export interface AttachedShelf extends AttachedDevices {
   readonly stop: () => void
 }
 
 /**
- * Keeps which devices are attached. Changes are written a second later together, so nothing is written while no device comes or goes,
- * but for one row every half minute that says that this process is alive.
+ * Keeps which devices are attached. Changes are written a second later together, so nothing is written while no device
+ * comes or goes, but for one row every half minute that says that this process is alive.
  * @param onError told when writing threw; what was to be written waits for the next time
  */
 export function attachedShelf(database: SqliteDatabase, onError: (error: unknown) => void): AttachedShelf {

@@ -17,7 +17,10 @@ export interface DatabaseOptions {
   readonly busyTimeout: number
 }
 
-/** Opens (or makes) a file that only its owner may read, and checks that it is whole. Throws SQLite's and the file system's errors. */
+/**
+ * Opens (or makes) a file that only its owner may read, and checks that it is whole. Throws SQLite's and the file
+ * system's errors.
+ */
 export function openDatabase(path: string, { busyTimeout }: DatabaseOptions): SqliteDatabase {
   keepPrivate(path)
   const database = new Database(path)

@@ -1,7 +1,10 @@
 import type { EndpointLease } from '../endpoint-lease.js'
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 
-/** The statements on the table of given endpoints, as functions. Several that belong together stand in a transaction of the caller. */
+/**
+ * The statements on the table of given endpoints, as functions. Several that belong together stand in a transaction of
+ * the caller.
+ */
 export interface EndpointTable {
   readonly list: () => readonly EndpointLease[]
   readonly put: (endpoint: EndpointLease) => void

@@ -12,7 +12,10 @@ import {
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 import type { ListOptions } from '../store.js'
 
-/** The statements on the enrolments' tables, as functions. Several that belong together stand in a transaction of the caller. */
+/**
+ * The statements on the enrolments' tables, as functions. Several that belong together stand in a transaction of the
+ * caller.
+ */
 export interface EnrolmentTables {
   readonly read: (deviceId: string) => Enrolment | undefined
   readonly exists: (deviceId: string) => boolean

@@ -1,6 +1,9 @@
 import type { StoreProblem } from '../store.js'
 
-/** What an error of SQLite or of the file system means for whoever runs the bridge; undefined when it is a mistake of ours. */
+/**
+ * What an error of SQLite or of the file system means for whoever runs the bridge; undefined when it is a mistake of
+ * ours.
+ */
 export function problemOf(error: unknown, file: string): StoreProblem | undefined {
   const code = codeOf(error)
   const kind = KINDS.find(({ codes }) => codes.test(code))
@@ -25,13 +28,17 @@ const KINDS: readonly Kind[] = [
     cause: 'read-only',
     codes: /^(SQLITE_(READONLY|PERM|CANTOPEN)|EROFS|EACCES|EPERM)/,
     message: (code) => `cannot be written (${code})`,
-    hint: 'data-dir and the files in it must belong to the user that runs the bridge, on a file system that is mounted writable',
+    hint:
+      'data-dir and the files in it must belong to the user that runs the bridge, ' +
+      'on a file system that is mounted writable',
   },
   {
     cause: 'corrupt',
     codes: /^SQLITE_(CORRUPT|NOTADB)/,
     message: (code) => `is damaged or not a database (${code})`,
-    hint: 'put back a backup of it together with its -wal file, or move both away: the bridge then starts with no enrolments',
+    hint:
+      'put back a backup of it together with its -wal file, ' +
+      'or move both away: the bridge then starts with no enrolments',
   },
   {
     cause: 'locked',

@@ -91,7 +91,8 @@ export const MIGRATIONS: readonly string[] = [
     '$.name', json_extract(owner, '$.user')
   );
   `,
-  // An enrolment that nobody decided on, or that the HMAC of a secret that is not here decided, can only belong to the configuration file.
+  // An enrolment that nobody decided on, or that the HMAC of a secret that is not here decided, can only belong to the
+  // configuration file.
   `
   ALTER TABLE enrolment ADD COLUMN configured INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE pin ADD COLUMN secret_mark BLOB;

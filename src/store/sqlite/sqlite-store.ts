@@ -34,7 +34,10 @@ export type OpenedStore =
 /** Why the store cannot be opened: what a write may meet, or a file that a newer Homeport wrote. */
 export type OpenProblem = Omit<StoreProblem, 'cause'> & { readonly cause: StoreProblem['cause'] | 'newer-schema' }
 
-/** The database's file in data-dir. No other part of this process may open it: closing it elsewhere drops SQLite's locks. */
+/**
+ * The database's file in data-dir. No other part of this process may open it: closing it elsewhere drops SQLite's
+ * locks.
+ */
 export const STORE_FILE = 'homeport.db'
 
 /** Opens the store in data-dir, for this process alone, and brings its schema up to date. */
@@ -137,7 +140,8 @@ function storedEndpoints(database: SqliteDatabase, calls: StoreCalls): EndpointL
   }
 }
 
-// For whoever copies the file while the bridge is stopped. Where it fails the -wal file holds the rest, and the next start reads it.
+// For whoever copies the file while the bridge is stopped. Where it fails the -wal file holds the rest, and the next
+// start reads it.
 function gatherIntoOneFile(database: SqliteDatabase): void {
   try {
     database.exec('PRAGMA wal_checkpoint(TRUNCATE)')

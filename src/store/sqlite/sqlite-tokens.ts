@@ -34,10 +34,11 @@ export function tokenTable(database: SqliteDatabase): TokenTable {
   const put = prepare<TokenRow>(
     database,
     `INSERT OR REPLACE INTO token
-       (id, user, hash, scopes, devices, description, created_at, created_by, expires_at, revoked_at, revoked_by, last_used_at)
+       (id, user, hash, scopes, devices, description,
+        created_at, created_by, expires_at, revoked_at, revoked_by, last_used_at)
      VALUES
-       (:id, :user, :hash, :scopes, :devices, :description, :created_at, :created_by, :expires_at, :revoked_at, :revoked_by,
-        :last_used_at)`,
+       (:id, :user, :hash, :scopes, :devices, :description,
+        :created_at, :created_by, :expires_at, :revoked_at, :revoked_by, :last_used_at)`,
   )
   const drop = prepare<{ readonly id: string }>(database, 'DELETE FROM token WHERE id = :id')
   return {

@@ -1,7 +1,10 @@
 import type { StoreProblem, StoreResult } from '../store.js'
 import { problemOf } from './sqlite-problem.js'
 
-/** How the calls of a store answer: what SQLite throws becomes a problem that says what to do, and after the end nothing is touched. */
+/**
+ * How the calls of a store answer: what SQLite throws becomes a problem that says what to do, and after the end nothing
+ * is touched.
+ */
 export class StoreCalls {
   readonly #file: string
   #open = true

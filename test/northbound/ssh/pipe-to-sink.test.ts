@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { sinkInto } from '../../../src/northbound/ssh/byte-sink.js'
-import { pour } from '../../../src/northbound/ssh/pipe-to-sink.js'
+import { pipeToSink } from '../../../src/northbound/ssh/pipe-to-sink.js'
 
 /** A stream that takes a piece only when told. */
 function slowStream() {
@@ -24,7 +24,7 @@ describe('octets that are poured', () => {
   it('arrive in order, and their end after them', async () => {
     const source = new PassThrough()
     const target = new PassThrough()
-    pour(
+    pipeToSink(
       source,
       sinkInto(target, () => void target.end()),
     )
@@ -38,7 +38,7 @@ describe('octets that are poured', () => {
   it('wait at their source while there is no room', async () => {
     const source = new PassThrough()
     const { stream, taken, go } = slowStream()
-    pour(
+    pipeToSink(
       source,
       sinkInto(stream, () => undefined),
     )
@@ -58,7 +58,7 @@ describe('octets that are poured', () => {
     const source = new PassThrough()
     const { stream, taken } = slowStream()
     const sink = sinkInto(stream, () => undefined)
-    pour(source, sink)
+    pipeToSink(source, sink)
     source.write('aaaa')
     await turn()
     source.write('bbbb')
@@ -71,7 +71,7 @@ describe('octets that are poured', () => {
   it('are not poured after it was stopped, and run dry', async () => {
     const source = new PassThrough()
     const { stream, taken, go } = slowStream()
-    const stop = pour(
+    const stop = pipeToSink(
       source,
       sinkInto(stream, () => void stream.end()),
     )

@@ -14,7 +14,10 @@ import { HeldRequest, type HeldRequestBounds } from './held-request.js'
 import type { FoundViolation, ProtocolViolation, ViolationCause } from './protocol-violation.js'
 import { createWorkInOrder } from './work-in-order.js'
 
-/** A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any other no byte arrives. */
+/**
+ * A client's requests on their way to the device: each is held until it was read whole and found allowed, so of any
+ * other no byte arrives.
+ */
 export interface GuardedRequests {
   readonly sink: ByteSink
   /** Takes nothing more; what is held is given up. */
@@ -25,14 +28,19 @@ export interface GuardedRequestsOptions extends HeldRequestBounds {
   readonly toDevice: ByteSink
   /** Operations of requests that were read before. */
   readonly known: RequestCache<Operation>
-  /** Told of the client's hello, which goes on to the device. Answers with the framing once the device's is known, too. */
+  /**
+   * Told of the client's hello, which goes on to the device. Answers with the framing once the device's is known, too.
+   */
   readonly onHello: (claim: ChunksClaim) => Promise<Framing>
   readonly decide: (operation: Operation) => OperationDecision
   /** Told of a request before it goes to the device. */
   readonly onForwarded: () => void
   /** Answers a request in the device's stead; settles when the next may be looked at. */
   readonly onDenied: (denied: DeniedRequest) => Promise<void>
-  /** Told once, of what nobody can make sense of or take; nothing after it is read. `root` where it was seen whose request it is. */
+  /**
+   * Told once, of what nobody can make sense of or take; nothing after it is read. `root` where it was seen whose
+   * request it is.
+   */
   readonly onViolation: (violation: ProtocolViolation, cause: ViolationCause, root: RequestRoot | undefined) => void
 }
 
@@ -168,7 +176,9 @@ export function createGuardedRequests(options: GuardedRequestsOptions): GuardedR
   return { sink, stop }
 }
 
-/** Sends a message to the device in its framing, piece by piece where it is long. Settles once there is room for more. */
+/**
+ * Sends a message to the device in its framing, piece by piece where it is long. Settles once there is room for more.
+ */
 async function send(toDevice: ByteSink, message: Buffer, as: Framing): Promise<void> {
   const write = (bytes: Buffer): Promise<void> => {
     toDevice.take(bytes)

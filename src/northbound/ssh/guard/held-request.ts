@@ -18,7 +18,10 @@ export interface HeldRequestBounds {
   readonly held: InspectionBudget
 }
 
-/** The request that a client is sending: it is read as it comes, and its bytes are held until somebody has decided on it. One after the other. */
+/**
+ * The request that a client is sending: it is read as it comes, and its bytes are held until somebody has decided on
+ * it. One after the other.
+ */
 export class HeldRequest {
   readonly #bounds: HeldRequestBounds
   readonly #body = createByteQueue()

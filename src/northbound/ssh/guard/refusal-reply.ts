@@ -14,8 +14,8 @@ export interface RequestRefusal {
 }
 
 /**
- * The `<rpc-reply>` with an `<rpc-error>` that stands for the device's: it repeats all attributes of the request (RFC 6241 §4.1), and is in no
- * namespace where that was in none, as very old Junos and its clients have it.
+ * The `<rpc-reply>` with an `<rpc-error>` that stands for the device's: it repeats all attributes of the request (RFC
+ * 6241 §4.1), and is in no namespace where that was in none, as very old Junos and its clients have it.
  * @param root undefined where it was not seen whose request it is
  */
 export function refusalReply(refusal: RequestRefusal, root: RequestRoot | undefined, framing: Framing): Buffer {

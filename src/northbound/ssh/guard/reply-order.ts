@@ -2,7 +2,9 @@
 export interface ReplyOrder {
   /** A request went to the device, which will answer it. */
   readonly forwarded: () => void
-  /** A reply of ours waits until all that was forwarded before it is answered; `placed` is told when it was taken out. */
+  /**
+   * A reply of ours waits until all that was forwarded before it is answered; `placed` is told when it was taken out.
+   */
   readonly insert: (reply: Buffer, placed?: () => void) => void
   /** The device answered the next request. */
   readonly answered: () => void

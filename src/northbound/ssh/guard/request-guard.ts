@@ -14,15 +14,19 @@ import { refusalReply, type RequestRefusal } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
 
 /**
- * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here, in the device's order
- * of replies and in the session's framing; of them the device gets no byte. Replies pass unread: only where a message ends is looked for.
+ * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here,
+ * in the device's order of replies and in the session's framing; of them the device gets no byte. Replies pass unread:
+ * only where a message ends is looked for.
  */
 export interface RequestGuard {
   readonly fromClient: ByteSink
   readonly fromDevice: ByteSink
   /** Settles when the session must end, once the client was told why as far as NETCONF can. */
   readonly violated: Promise<ProtocolViolation>
-  /** Why the session will end, from when it is known: the client is told in the order of replies, and the device may end before that. */
+  /**
+   * Why the session will end, from when it is known: the client is told in the order of replies, and the device may end
+   * before that.
+   */
   readonly found: () => ProtocolViolation | undefined
   /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
   readonly clientGone: () => void

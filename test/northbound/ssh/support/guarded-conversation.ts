@@ -11,7 +11,7 @@ import { attributeOf, elementsOf } from '../../../../src/netconf/xml/xml-tree.js
 import { createRequestCache } from '../../../../src/netconf/request-cache.js'
 import { createInspectionBudget } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
 import { sinkInto } from '../../../../src/northbound/ssh/byte-sink.js'
-import { pour } from '../../../../src/northbound/ssh/pipe-to-sink.js'
+import { pipeToSink } from '../../../../src/northbound/ssh/pipe-to-sink.js'
 import {
   createRequestGuard,
   type Denial,
@@ -67,8 +67,8 @@ export function guardWith(setup: GuardSetup): GuardBetweenStreams {
     toDevice: sinkInto(toDevice, () => void toDevice.end()),
     toClient: sinkInto(toClient, () => void toClient.end()),
   })
-  pour(streams.fromClient, guard.fromClient)
-  pour(streams.fromDevice, guard.fromDevice)
+  pipeToSink(streams.fromClient, guard.fromClient)
+  pipeToSink(streams.fromDevice, guard.fromDevice)
   return { ...guard, ...streams, denials }
 }
 
