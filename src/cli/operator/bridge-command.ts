@@ -20,12 +20,16 @@ export const bridgeHelp = `
 The bridge is asked over the socket in its data-dir, which only its user may open; from elsewhere, over HTTP with
 HOMEPORT_URL, HOMEPORT_TOKEN and, for a certificate of a CA of your own, HOMEPORT_CA_FILE. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
 
+/** What is asked of the bridge, and its answer for people. */
+export interface BridgeCall extends BridgeRequest {
+  readonly show: (answer: unknown) => string
+}
+
 /** Asks the bridge, and prints what it answers: as `show` shows it, or as JSON. */
 export async function runOnBridge(
   io: CommandIo,
   { config, json }: BridgeOptions,
-  request: BridgeRequest,
-  show: (answer: unknown) => string,
+  { show, ...request }: BridgeCall,
 ): Promise<void> {
   const found = findBridge(io, config)
   if (!found.ok) return exitWithProblem(found.problem, io)

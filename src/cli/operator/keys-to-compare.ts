@@ -16,16 +16,23 @@ export function readFingerprint(text: string): string {
   throw new InvalidArgumentError('Give SHA256: and 43 characters, as `ssh-keygen -lf` prints it on the device.')
 }
 
+/** A decision on a key that nobody has compared yet. */
+interface KeyDecision {
+  readonly action: 'approve' | 'repin'
+  /** Undefined for all devices that are pending. */
+  readonly id: string | undefined
+  /** The device id that it is to get instead. */
+  readonly as?: string
+}
+
 /**
  * Ends a command that lacks the fingerprint: shows which keys wait for the decision, each with the command that decides it, so that an
  * operator compares them with the devices.
- * @param id undefined for all devices that are pending
  */
 export async function tellWhatToCompare(
   io: CommandIo,
-  { config, as }: BridgeOptions & { readonly as?: string },
-  action: 'approve' | 'repin',
-  id: string | undefined,
+  { config }: BridgeOptions,
+  { action, id, as }: KeyDecision,
 ): Promise<void> {
   const unaddressable = id === undefined ? undefined : whyUnaddressable(id)
   if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)

@@ -29,17 +29,15 @@ export function rpcCommand(io: CommandIo = processIo()): Command {
       .option('--concurrency <n>', 'devices that are asked at once (default: 16)', readCount),
   ).action((first: string | undefined, second: string | undefined, options: RpcOptions) =>
     options.selector === undefined && options.id === undefined && options.label === undefined
-      ? onOne(io, first, second, options)
-      : onMany(io, first, second, options),
+      ? onOne(io, [first, second], options)
+      : onMany(io, [first, second], options),
   )
 }
 
-async function onOne(
-  io: CommandIo,
-  id: string | undefined,
-  file: string | undefined,
-  options: RpcOptions,
-): Promise<void> {
+/** What was typed besides the options. */
+type Typed = readonly [first: string | undefined, second: string | undefined]
+
+async function onOne(io: CommandIo, [id, file]: Typed, options: RpcOptions): Promise<void> {
   if (id === undefined || ['', '.', '..'].includes(id))
     return exitWithProblem(
       { message: 'no device is named', hint: 'homeport rpc ID [FILE], or --selector for many', status: 2 },
@@ -54,12 +52,7 @@ async function onOne(
   })
 }
 
-async function onMany(
-  io: CommandIo,
-  file: string | undefined,
-  surplus: string | undefined,
-  options: RpcOptions,
-): Promise<void> {
+async function onMany(io: CommandIo, [file, surplus]: Typed, options: RpcOptions): Promise<void> {
   if (surplus !== undefined)
     return exitWithProblem(
       { message: 'a device id stands beside --selector, --id or --label', hint: 'write it as --id ID', status: 2 },

@@ -33,7 +33,7 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
       headers: { Accept: 'application/x-ndjson', 'Content-Type': 'application/json' },
       body: Buffer.from(JSON.stringify(asked)),
     })
-    if (answer.statusCode !== 200) return await tellRefusal(io, location, answer, options.json === true)
+    if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, json: options.json === true })
     const forPeople = io.stdout.isTTY === true && options.json !== true
     const bar = createProgressBar(io, Number(answer.headers['homeport-devices'] ?? 0))
     let total: ManyDevicesSummary | undefined

@@ -40,7 +40,7 @@ export async function runOperation(io: CommandIo, options: OperationOptions, cal
       },
       body: Buffer.from(call.body),
     })
-    if (answer.statusCode !== 200) return await tellRefusal(io, location, answer, options.json === true)
+    if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, json: options.json === true })
     await passOn(io, answer)
     io.exit(0)
   } catch (error) {
@@ -52,8 +52,7 @@ export async function runOperation(io: CommandIo, options: OperationOptions, cal
 export async function tellRefusal(
   io: CommandIo,
   location: BridgeLocation,
-  answer: IncomingMessage,
-  json: boolean,
+  { answer, json }: { readonly answer: IncomingMessage; readonly json: boolean },
 ): Promise<void> {
   const refused = refusal(location, answer.statusCode ?? 0, await readText(answer))
   if (refused.ok) return

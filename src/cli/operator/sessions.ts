@@ -22,9 +22,11 @@ export function sessionsCommand(io: CommandIo = processIo()): Command {
         .option('--device <id>', 'those on this device alone')
         .option('--user <name>', 'those of this user alone')
         .action(({ device, user, ...options }: ListOptions) =>
-          runOnBridge(io, options, { method: 'GET', path: `/api/v1/sessions${query({ device, user })}` }, (answer) =>
-            sessionTable(sessionListSchema.parse(answer).sessions, new Date()),
-          ),
+          runOnBridge(io, options, {
+            method: 'GET',
+            path: `/api/v1/sessions${query({ device, user })}`,
+            show: (answer) => sessionTable(sessionListSchema.parse(answer).sessions, new Date()),
+          }),
         ),
     )
     .addCommand(
@@ -34,8 +36,11 @@ export function sessionsCommand(io: CommandIo = processIo()): Command {
         .action((id: string, options: BridgeOptions) => {
           if (!/^[0-9a-z]+$/.test(id))
             return exitWithProblem({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)
-          const request = { method: 'DELETE', path: `/api/v1/sessions/${id}` } as const
-          return runOnBridge(io, options, request, () => `killed: ${strangerText(id)}\n`)
+          return runOnBridge(io, options, {
+            method: 'DELETE',
+            path: `/api/v1/sessions/${id}`,
+            show: () => `killed: ${strangerText(id)}\n`,
+          })
         }),
     )
 }

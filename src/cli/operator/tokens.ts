@@ -22,63 +22,70 @@ export function tokenCommand(io: CommandIo = processIo()): Command {
   return new Command('token')
     .description('tokens of the HTTP API')
     .addHelpText('after', bridgeHelp)
-    .addCommand(
-      bridgeCommand('create')
-        .description('make a token that acts as a user; prints it alone, once')
-        .requiredOption('--user <name>', 'whose rights it gives')
-        .option(
-          '--expires <duration>',
-          'how long it is good for, such as 12h or 30d; default: until it is revoked',
-          lifetime,
+    .addCommand(createCommand(io))
+    .addCommand(listCommand(io))
+    .addCommand(revokeCommand(io))
+}
+
+function createCommand(io: CommandIo): Command {
+  return bridgeCommand('create')
+    .description('make a token that acts as a user; prints it alone, once')
+    .requiredOption('--user <name>', 'whose rights it gives')
+    .option(
+      '--expires <duration>',
+      'how long it is good for, such as 12h or 30d; default: until it is revoked',
+      lifetime,
+    )
+    .addOption(
+      new Option('--scope <scope...>', 'what it leaves of the scopes of the user; default: all').choices(SCOPES),
+    )
+    .option('--devices <selector...>', 'what it leaves of the devices of the user, as in roles; default: all')
+    .option('--description <text>', 'what it is for')
+    .action(({ user, expires, scope, devices, description, ...options }: CreateOptions) =>
+      runOnBridge(io, options, {
+        method: 'POST',
+        path: '/api/v1/tokens',
+        body: {
+          user,
+          ...(expires === undefined ? {} : { expiresIn: expires }),
+          ...(scope === undefined ? {} : { scopes: scope }),
+          ...(devices === undefined ? {} : { devices }),
+          ...(description === undefined ? {} : { description }),
+        },
+        show: (answer) => `${createdTokenSchema.parse(answer).token}\n`,
+      }),
+    )
+}
+
+function listCommand(io: CommandIo): Command {
+  return bridgeCommand('list')
+    .description('all tokens, the oldest first, also those that ended lately')
+    .action((options: BridgeOptions) =>
+      runOnBridge(io, options, {
+        method: 'GET',
+        path: '/api/v1/tokens',
+        show: (answer) => tokenTable(tokenListSchema.parse(answer).tokens),
+      }),
+    )
+}
+
+function revokeCommand(io: CommandIo): Command {
+  return bridgeCommand('revoke')
+    .description('refuse a token from now on')
+    .argument('<id>', 'what stands between hp_ and the next _ of the token, as `homeport token list` shows it')
+    .action((id: string, options: BridgeOptions) => {
+      // Nobody shall put a whole token into a URL, where logs would hold it.
+      if (!/^[0-9a-z]{12}$/.test(id))
+        return exitWithProblem(
+          { message: 'that is no id of a token', hint: '`homeport token list` shows them', status: 2 },
+          io,
         )
-        .addOption(
-          new Option('--scope <scope...>', 'what it leaves of the scopes of the user; default: all').choices(SCOPES),
-        )
-        .option('--devices <selector...>', 'what it leaves of the devices of the user, as in roles; default: all')
-        .option('--description <text>', 'what it is for')
-        .action(({ user, expires, scope, devices, description, ...options }: CreateOptions) =>
-          runOnBridge(
-            io,
-            options,
-            {
-              method: 'POST',
-              path: '/api/v1/tokens',
-              body: {
-                user,
-                ...(expires === undefined ? {} : { expiresIn: expires }),
-                ...(scope === undefined ? {} : { scopes: scope }),
-                ...(devices === undefined ? {} : { devices }),
-                ...(description === undefined ? {} : { description }),
-              },
-            },
-            (answer) => `${createdTokenSchema.parse(answer).token}\n`,
-          ),
-        ),
-    )
-    .addCommand(
-      bridgeCommand('list')
-        .description('all tokens, the oldest first, also those that ended lately')
-        .action((options: BridgeOptions) =>
-          runOnBridge(io, options, { method: 'GET', path: '/api/v1/tokens' }, (answer) =>
-            tokenTable(tokenListSchema.parse(answer).tokens),
-          ),
-        ),
-    )
-    .addCommand(
-      bridgeCommand('revoke')
-        .description('refuse a token from now on')
-        .argument('<id>', 'what stands between hp_ and the next _ of the token, as `homeport token list` shows it')
-        .action((id: string, options: BridgeOptions) => {
-          // Nobody shall put a whole token into a URL, where logs would hold it.
-          if (!/^[0-9a-z]{12}$/.test(id))
-            return exitWithProblem(
-              { message: 'that is no id of a token', hint: '`homeport token list` shows them', status: 2 },
-              io,
-            )
-          const request = { method: 'DELETE', path: `/api/v1/tokens/${id}` } as const
-          return runOnBridge(io, options, request, () => `revoked: ${strangerText(id)}\n`)
-        }),
-    )
+      return runOnBridge(io, options, {
+        method: 'DELETE',
+        path: `/api/v1/tokens/${id}`,
+        show: () => `revoked: ${strangerText(id)}\n`,
+      })
+    })
 }
 
 function tokenTable(tokens: readonly TokenView[]): string {

@@ -90,16 +90,8 @@ const schemaContent = { 'application/yang': { schema: z.string() }, ...replyCont
 
 /** Registers an operation twice: as a call by itself, and on a session that the client has opened. */
 export function registerOperation(api: Api, services: HttpServices, operation: Operation): void {
-  registerAt(api, services, operation, {
-    path: `/api/v1/devices/{id}/${operation.name}`,
-    operationId: `netconf${pascalCase(operation.name)}`,
-    params: deviceIdParameter,
-  })
-  registerAt(api, services, operation, {
-    path: `/api/v1/devices/{id}/sessions/{sid}/${operation.name}`,
-    operationId: `netconf${pascalCase(operation.name)}OnSession`,
-    params: sessionIdParameter,
-  })
+  const handle = handlerOf(operation, services)
+  for (const place of placesOf(operation)) registerStreamingRoute(api, routeOf(operation, place, services), handle)
 }
 
 interface Place {
@@ -108,11 +100,23 @@ interface Place {
   readonly params: typeof deviceIdParameter
 }
 
-function registerAt(api: Api, services: HttpServices, operation: Operation, place: Place): void {
-  const { reply, needs } = operation
-  const handle = async (c: Context<ApiEnv>): Promise<Response> => {
+function placesOf({ name }: Operation): readonly Place[] {
+  const operationId = `netconf${pascalCase(name)}`
+  return [
+    { path: `/api/v1/devices/{id}/${name}`, operationId, params: deviceIdParameter },
+    {
+      path: `/api/v1/devices/{id}/sessions/{sid}/${name}`,
+      operationId: `${operationId}OnSession`,
+      params: sessionIdParameter,
+    },
+  ]
+}
+
+/** Makes the operation of the parameters, and answers with what came of it. */
+function handlerOf({ build, reply, needs }: Operation, services: HttpServices) {
+  return async (c: Context<ApiEnv>): Promise<Response> => {
     const body = await c.req.text()
-    const built = tryToBuild(() => operation.build(validBody(c)))
+    const built = tryToBuild(() => build(validBody(c)))
     if (!built.ok) return answerInvalidField(c, built.fault)
     const prepared = prepareOperation(built.operation, needs)
     if (!prepared.ok) return answerBodyFault(c, notWritable(prepared.error), services.rpc.boundReached)
@@ -127,7 +131,6 @@ function registerAt(api: Api, services: HttpServices, operation: Operation, plac
       ...(wanted === undefined ? {} : { format: wanted }),
     })
   }
-  registerStreamingRoute(api, routeOf(operation, place, services), handle)
 }
 
 /** What /openapi.json says of an operation, and what its requests are checked with. */
