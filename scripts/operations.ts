@@ -1,6 +1,7 @@
 /*
- * `npm run operations`: writes the table of typed operations in docs/http.md, and the list of their commands, from `OPERATIONS`
- * (src/operations/register.ts). With `--check` it writes nothing and fails where the page is out of date.
+ * `npm run operations`: writes the table of typed operations in docs/http.md, and the list of their commands, from
+ * `OPERATIONS` (src/operations/register.ts). With `--check` it writes nothing and fails where the page is out of
+ * date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

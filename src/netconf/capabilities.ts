@@ -19,7 +19,9 @@ export const CAPABILITY = {
 const STANDARD = 'urn:ietf:params:netconf:'
 const JUNOS_SPELLING = 'urn:ietf:params:xml:ns:netconf:'
 
-/** A capability in the standard's spelling without its parameters; Junos says `urn:ietf:params:xml:ns:netconf:…` too. */
+/**
+ * A capability in the standard's spelling without its parameters; Junos says `urn:ietf:params:xml:ns:netconf:…` too.
+ */
 export function canonicalCapability(uri: string): string {
   const bare = uri.trim().split('?', 1)[0] ?? ''
   return bare.startsWith(JUNOS_SPELLING) ? STANDARD + bare.slice(JUNOS_SPELLING.length) : bare
@@ -36,7 +38,10 @@ export function hasCapability(announced: readonly string[], wanted: string): boo
   return announced.some((uri) => canonicalCapability(uri) === canonical)
 }
 
-/** What a server must have announced before an operation is sent to it: one of several capabilities or namespaces of modules. */
+/**
+ * What a server must have announced before an operation is sent to it: one of several capabilities or namespaces of
+ * modules.
+ */
 export interface Need {
   /** What a person calls it: `:confirmed-commit:1.1`, `the module ietf-netconf-nmda`. */
   readonly name: string

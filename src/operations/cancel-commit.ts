@@ -42,7 +42,7 @@ export const cancelCommit = defineOperation({
 function sessionOf(operation: XmlElement): SessionPolicy {
   if (childOf(operation, NETCONF_NS, 'persist-id') !== undefined) return ownSession
   return explicitSession(
-    'without `persist-id` only the session of the confirmed commit can take it back, and this call would be one of its own',
+    'without `persist-id` only the session of the commit can take it back, and this call would be one of its own',
     'give `persist-id` the name that the commit was given, or send it on the session of the commit',
   )
 }

@@ -1,4 +1,7 @@
-/** The command of an operation: `homeport NAME <device id> …`, which sends what its argument and its options say as parameters. */
+/**
+ * The command of an operation: `homeport NAME <device id> …`, which sends what its argument and its options say as
+ * parameters.
+ */
 export interface OperationCommand<Parameter extends string = string> {
   /** What it does, for the help: no sentence, no capital letter. */
   readonly description: string
@@ -17,9 +20,10 @@ export interface CommandValue<Parameter extends string = string> {
 }
 
 /**
- * How a value is read: `text` as it stands; `flag` is true where it is given; `boolean` is `true` or `false`; `number` is a whole one from 1; `list` may be repeated;
- * `file` is the text of a file, or of standard input for `-` (and, as an argument, where it is left out);
- * `datastore` is a name, or a URL (`://`); `xpath` is a filter by an XPath; `words` is one of `choices`.
+ * How a value is read: `text` as it stands; `flag` is true where it is given; `boolean` is `true` or `false`;
+ * `number` is a whole one from 1; `list` may be repeated; `file` is the text of a file, or of standard input for `-`
+ * (and, as an argument, where it is left out); `datastore` is a name, or a URL (`://`); `xpath` is a filter by an
+ * XPath; `words` is one of `choices`.
  */
 export type ValueReading = 'text' | 'flag' | 'boolean' | 'number' | 'list' | 'file' | 'datastore' | 'xpath' | 'words'
 

@@ -6,9 +6,10 @@ import type { DatastoreUse } from './datastore-use.js'
 import type { SessionPolicy } from './session-policy.js'
 
 /**
- * A NETCONF operation that takes its parameters as JSON, as its file states it. Everything that Homeport knows about the operation follows
- * from this one definition, once `register.ts` lists it: its route with the OpenAPI description, its command, its row in docs/http.md
- * (`npm run operations`), how long its body may be, whether it may wait as a job, which session it runs on, and what rules ask about it.
+ * A NETCONF operation that takes its parameters as JSON, as its file states it. Everything that Homeport knows about
+ * the operation follows from this one definition, once `register.ts` lists it: its route with the OpenAPI
+ * description, its command, its row in docs/http.md (`npm run operations`), how long its body may be, whether it may
+ * wait as a job, which session it runs on, and what rules ask about it.
  *
  * @example
  *     export const deleteConfig = defineOperation({
@@ -45,7 +46,10 @@ export interface OperationDefinition<Name extends string = string, Body extends 
   readonly queueable: boolean
   /** On which session it runs where the client has opened none. */
   readonly session: (operation: XmlElement) => SessionPolicy
-  /** What it does to datastores by its parameters: rules of roles are held against this. The first is what a rule names after `:`. */
+  /**
+   * What it does to datastores by its parameters: rules of roles are held against this. The first is what a rule
+   * names after `:`.
+   */
   readonly permission: readonly DatastoreUse[]
   /** What the device's `<hello>` has to announce, beyond what every NETCONF server can do. */
   readonly needs?: Need

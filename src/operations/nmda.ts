@@ -18,8 +18,8 @@ type Declarations = Readonly<Record<string, string>>
 export type ElementOf = (name: string, content?: Content, declarations?: Declarations) => XmlElement
 
 /**
- * Elements of a module by its namespace. They have a prefix, so that NETCONF's namespace stays the default one for what a client sends in
- * them: large payloads are written for such a place.
+ * Elements of a module by its namespace. They have a prefix, so that NETCONF's namespace stays the default one for
+ * what a client sends in them: large payloads are written for such a place.
  */
 export function elementsWith(prefix: string, namespace: string): ElementOf {
   return (name, content = [], declarations) =>
@@ -50,8 +50,9 @@ export function contentOf(
 }
 
 /**
- * What has to be announced for an operation of a module that is written in YANG 1.1. RFC 7950 §5.6.4 keeps such modules out of the
- * `<hello>`, which then names ietf-yang-library 1.1 instead: whether the module is there, only the device can say.
+ * What has to be announced for an operation of a module that is written in YANG 1.1. RFC 7950 §5.6.4 keeps such
+ * modules out of the `<hello>`, which then names ietf-yang-library 1.1 instead: whether the module is there, only the
+ * device can say.
  */
 export function moduleNeed(module: string, namespace: string): Need {
   return { name: `the module ${module}`, anyOf: [namespace, CAPABILITY.yangLibrary11] }

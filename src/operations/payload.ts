@@ -12,7 +12,10 @@ export const payloadSchema = z.union([z.string().min(1), z.record(z.string(), z.
 
 export type Payload = z.output<typeof payloadSchema>
 
-/** Elements that were read and written elsewhere, because they are large: their text where NETCONF's namespace is the default one. */
+/**
+ * Elements that were read and written elsewhere, because they are large: their text where NETCONF's namespace is the
+ * default one.
+ */
 export interface WrittenElements {
   readonly text: string
   /** The name of the only element; absent where there are none, or several. */

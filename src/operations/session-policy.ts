@@ -1,6 +1,8 @@
 /** Which session an operation runs on, where the caller has opened none. */
 export type SessionPolicy =
-  /** A warm one, shared with others. A repeatable operation has no effect, so it is sent again when its session dies. */
+  /**
+   * A warm one, shared with others. A repeatable operation has no effect, so it is sent again when its session dies.
+   */
   | { readonly on: 'warm-session'; readonly repeatable: boolean }
   /** One that is opened for it and closed behind it. */
   | { readonly on: 'own-session' }

@@ -6,7 +6,10 @@ import type { XmlElement } from '../netconf/xml/xml-tree.js'
 import type { SessionPolicy } from '../operations/session-policy.js'
 import { isSubscription, sessionPolicyOf } from './session-policy.js'
 
-/** An operation as a call needs it: what rules look at, which session suits it, and its text. The tree itself is not needed any more. */
+/**
+ * An operation as a call needs it: what rules look at, which session suits it, and its text. The tree itself is not
+ * needed any more.
+ */
 export interface PreparedOperation {
   readonly about: Operation
   readonly policy: SessionPolicy

@@ -8,7 +8,10 @@ export function mayHaveEffect(policy: SessionPolicy): boolean {
   return policy.on !== 'warm-session' || !policy.repeatable
 }
 
-/** Which session an operation runs on, where the caller has opened none: any operation, also one that no file of operations/ defines. */
+/**
+ * Which session an operation runs on, where the caller has opened none: any operation, also one that no file of
+ * operations/ defines.
+ */
 export function sessionPolicyOf(operation: XmlElement): SessionPolicy {
   const defined = operationNamed(operation.name)
   if (defined?.namespace === operation.namespace) return defined.session(operation)

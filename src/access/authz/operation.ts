@@ -10,8 +10,9 @@ export interface Operation {
   /** Local name of the operation element, such as `edit-config` or `request-system-reboot`. */
   readonly name: string
   /**
-   * What it does to datastores by its parameters; the first use is that of the datastore that a rule on the operation names. Datastores
-   * are `running`, `candidate`, `startup`, `operational` and so on, `url` for a file or server somewhere, `config` for one that the request carries.
+   * What it does to datastores by its parameters; the first use is that of the datastore that a rule on the operation
+   * names. Datastores are `running`, `candidate`, `startup`, `operational` and so on, `url` for a file or server
+   * somewhere, `config` for one that the request carries.
    */
   readonly uses: readonly { readonly access: DatastoreUse['access']; readonly datastore: string }[]
   /** Why it cannot be told what it does, so that no rule can be applied. */
@@ -25,8 +26,8 @@ const LONGEST_NAME = 1024
 export const DATASTORE_PARAMETERS: readonly string[] = ['source', 'target', 'datastore', 'url']
 
 /**
- * Reads an operation element. Only the datastore parameters of the operations of RFC 6241, RFC 8526 and RFC 9144 are looked at, so the element may
- * lack its other children.
+ * Reads an operation element. Only the datastore parameters of the operations of RFC 6241, RFC 8526 and RFC 9144 are
+ * looked at, so the element may lack its other children.
  */
 export function operationOf(element: XmlElement): Operation {
   const { namespace, name } = element
@@ -68,7 +69,10 @@ function isStandard({ namespace, name }: Pick<Operation, 'namespace' | 'name'>):
 
 const shortened = (text: string): string => (text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
-/** `<source><running/></source>`, `<source><datastore>ds:running</datastore></source>` (RFC 8526), `<datastore>ds:running</datastore>`. */
+/**
+ * `<source><running/></source>`, `<source><datastore>ds:running</datastore></source>` (RFC 8526),
+ * `<datastore>ds:running</datastore>`.
+ */
 function datastoreIn(parameter: XmlElement, form: DatastoreUse['form']): string | undefined {
   if (form === 'identity') return identityIn(parameter)
   const [only, ...more] = elementsOf(parameter)

@@ -13,7 +13,10 @@ interface StandardOperation {
   readonly permission: readonly DatastoreUse[]
 }
 
-/** Operations of the standards that have no file in operations/: they have no route and no command, but rules name them. */
+/**
+ * Operations of the standards that have no file in operations/: they have no route and no command, but rules name
+ * them.
+ */
 const FURTHER: readonly (readonly [name: string, namespace: string])[] = [
   ['close-session', NETCONF_NS],
   ['create-subscription', NOTIFICATION_NS],
@@ -28,19 +31,25 @@ const STANDARD: ReadonlyMap<string, StandardOperation> = new Map<string, Standar
   ...FURTHER.map(([name, namespace]) => [name, { namespace, permission: [] }] as const),
 ])
 
-/** The operations that name a datastore among their parameters, and so may be named with one in a rule: `edit-config:running`. */
+/**
+ * The operations that name a datastore among their parameters, and so may be named with one in a rule:
+ * `edit-config:running`.
+ */
 export const DATASTORE_OPERATIONS: readonly string[] = [...STANDARD]
   .filter(([, { permission }]) => permission.length > 0)
   .map(([name]) => name)
 
-/** What an operation of that name does to datastores by its parameters; nothing for those that are not in the standards. */
+/**
+ * What an operation of that name does to datastores by its parameters; nothing for those that are not in the
+ * standards.
+ */
 export function datastoreUses(name: string): readonly DatastoreUse[] {
   return STANDARD.get(name.toLowerCase())?.permission ?? []
 }
 
 /**
- * The namespaces that an operation of the standards may come in: its own, and those that a client says it in that leaves its own out.
- * Undefined for a name that is in no standard.
+ * The namespaces that an operation of the standards may come in: its own, and those that a client says it in that
+ * leaves its own out. Undefined for a name that is in no standard.
  */
 export function namespacesOf(name: string): readonly string[] | undefined {
   const standard = STANDARD.get(name.toLowerCase())

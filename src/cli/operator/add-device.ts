@@ -16,7 +16,10 @@ export type DeviceAdded =
 /** Milliseconds; a bridge stores one device in a few. */
 const STALL_TIMEOUT = 10_000
 
-/** `POST /api/v1/devices` over the operator's socket. Never throws, and never repeats what it sent: the secret is in it. */
+/**
+ * `POST /api/v1/devices` over the operator's socket. Never throws, and never repeats what it sent: the secret is in
+ * it.
+ */
 export function addDeviceOver(socketPath: string, timeout = STALL_TIMEOUT): AddDevice {
   return async ({ deviceId: id, ...rest }) => {
     const asked = { method: 'POST', path: '/api/v1/devices', body: { id, ...rest }, timeout } as const

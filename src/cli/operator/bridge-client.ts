@@ -34,7 +34,10 @@ export async function askBridge(location: BridgeLocation, asked: BridgeRequest):
   }
 }
 
-/** Why a text can stand for no device in a path: an empty segment is none, and every URL parser takes `.` and `..` out of a path. */
+/**
+ * Why a text can stand for no device in a path: an empty segment is none, and every URL parser takes `.` and `..` out
+ * of a path.
+ */
 export function whyUnaddressable(id: string): CommandProblem | undefined {
   return ['', '.', '..'].includes(id) ? { message: `${JSON.stringify(id)} is no device id`, status: 2 } : undefined
 }
@@ -128,8 +131,9 @@ export async function notReached(
       return { message: `no bridge answers on ${where}: start it with homeport serve`, status: 1 }
     if (code === 'EACCES' || code === 'EPERM') {
       const owner = await ownerOf(location.path)
+      const owned = owner.path === location.path ? 'it' : owner.path
       return {
-        message: `not permitted to open ${where}: ${owner.path === location.path ? 'it' : owner.path} belongs to ${owner.name}`,
+        message: `not permitted to open ${where}: ${owned} belongs to ${owner.name}`,
         hint: `run the command as that user: sudo -u ${owner.user ?? 'USER'} homeport …`,
         status: 1,
       }

@@ -18,7 +18,8 @@ export function bridgeCommand(name: string): Command {
 
 export const bridgeHelp = `
 The bridge is asked over the socket in its data-dir, which only its user may open; from elsewhere, over HTTP with
-HOMEPORT_URL, HOMEPORT_TOKEN and, for a certificate of a CA of your own, HOMEPORT_CA_FILE. Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
+HOMEPORT_URL, HOMEPORT_TOKEN and, for a certificate of a CA of your own, HOMEPORT_CA_FILE.
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`
 
 /** What is asked of the bridge, and its answer for people. */
 export interface BridgeCall extends BridgeRequest {

@@ -21,7 +21,10 @@ export type FoundBridge =
   | { readonly ok: true; readonly location: BridgeLocation }
   | { readonly ok: false; readonly problem: CommandProblem }
 
-/** `HOMEPORT_URL` with `HOMEPORT_TOKEN` and `HOMEPORT_CA_FILE`, or else the socket in the `data-dir` of the configuration. */
+/**
+ * `HOMEPORT_URL` with `HOMEPORT_TOKEN` and `HOMEPORT_CA_FILE`, or else the socket in the `data-dir` of the
+ * configuration.
+ */
 export function findBridge({ env, cwd }: Pick<CommandIo, 'env' | 'cwd'>, configFile: string | undefined): FoundBridge {
   const { HOMEPORT_URL: url = '', HOMEPORT_TOKEN: token = '', HOMEPORT_CA_FILE: caFile = '' } = env
   if (url !== '') return fromUrl(url, token, caFile === '' ? undefined : resolve(cwd, caFile))

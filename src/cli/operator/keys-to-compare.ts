@@ -26,8 +26,8 @@ interface KeyDecision {
 }
 
 /**
- * Ends a command that lacks the fingerprint: shows which keys wait for the decision, each with the command that decides it, so that an
- * operator compares them with the devices.
+ * Ends a command that lacks the fingerprint: shows which keys wait for the decision, each with the command that
+ * decides it, so that an operator compares them with the devices.
  */
 export async function tellWhatToCompare(
   io: CommandIo,

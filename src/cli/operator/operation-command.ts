@@ -7,7 +7,10 @@ import { bridgeHelp } from './bridge-command.js'
 import { addArgument, addOption, type GivenValue, parametersOf } from './operation-values.js'
 import { type OperationOptions, runOperation } from './run-operation.js'
 
-/** The command of an operation, as its definition has it: the device id, its argument, its options, and those that all commands have. */
+/**
+ * The command of an operation, as its definition has it: the device id, its argument, its options, and those that all
+ * commands have.
+ */
 export function commandOf(io: CommandIo, operation: Operation): Command {
   return describedCommand(operation).action(async (...words: readonly unknown[]) => {
     const { id, options, given } = readWords(operation, words)

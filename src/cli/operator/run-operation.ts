@@ -68,10 +68,10 @@ function rpcErrorLines(text: string | undefined): readonly string[] {
   if (text === undefined) return []
   const problem = problemSchema.safeParse(JSON.parse(text))
   if (!problem.success) return []
-  return (problem.data['rpc-errors'] ?? []).map(
-    ({ tag, severity, path, message }) =>
-      `${severity === 'warning' ? 'rpc-warning' : 'rpc-error'}: ${[tag, path, message].filter((part) => part !== undefined).join(': ')}`,
-  )
+  return (problem.data['rpc-errors'] ?? []).map(({ tag, severity, path, message }) => {
+    const parts = [severity === 'warning' ? 'rpc-warning' : 'rpc-error', tag, path, message]
+    return parts.filter((part) => part !== undefined).join(': ')
+  })
 }
 
 /** Writes an answer out, no faster than it is read. Rejects when it breaks off. */

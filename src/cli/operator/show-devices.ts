@@ -28,7 +28,12 @@ export function deviceSheet(device: DeviceView): string {
       ? ['link', 'none']
       : [
           'link',
-          `from ${link.source} since ${shortTime(link.attachedAt)}, ${link.software}, ${counted(link.sessions, 'session')}, ${link.queued} queued`,
+          [
+            `from ${link.source} since ${shortTime(link.attachedAt)}`,
+            link.software,
+            counted(link.sessions, 'session'),
+            `${link.queued} queued`,
+          ].join(', '),
         ],
     link === null ? undefined : ['link key', link.fingerprint],
     link === null ? undefined : ['at most', counted(link.mostSessions, 'session')],
@@ -40,7 +45,8 @@ export function deviceSheet(device: DeviceView): string {
       ? undefined
       : [
           'contested',
-          `${contest.turnedAway} links turned away since ${shortTime(contest.since)}, the last ${shortTime(contest.last)}: ${contest.sources.join(' stayed, not ')}`,
+          `${contest.turnedAway} links turned away since ${shortTime(contest.since)}, ` +
+            `the last ${shortTime(contest.last)}: ${contest.sources.join(' stayed, not ')}`,
         ],
     lastDetached === null ? undefined : ['last link ended', `${shortTime(lastDetached.at)}: ${lastDetached.message}`],
     ...pins.map(

@@ -18,7 +18,10 @@ interface NamedDevice {
   readonly device: DeviceView
 }
 
-/** How clients find each device by a name of its own. A device id that is no host name is made into one; two of one name get none. */
+/**
+ * How clients find each device by a name of its own. A device id that is no host name is made into one; two of one
+ * name get none.
+ */
 export function hostsText(devices: readonly DeviceView[], format: HostFormat, bridge: BridgePlace): string {
   const { named, unnamed } = nameDevices(devices.filter(isReachable))
   const [mark, lines] = textOf[format](named, bridge)
