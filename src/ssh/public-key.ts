@@ -72,6 +72,15 @@ export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`
 }
 
+/** The form of what `fingerprintOf` gives. Some programs write the padding, a `=`, behind it. */
+export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/
+
+/** A fingerprint that somebody has written, as `fingerprintOf` gives it; undefined where it is none. */
+export function parseFingerprint(text: string): string | undefined {
+  const fingerprint = text.replace(/=$/, '')
+  return FINGERPRINT.test(fingerprint) ? fingerprint : undefined
+}
+
 /** The line that `known_hosts` and `authorized_keys` hold for a key, without a comment. */
 export function publicKeyLine(key: Pick<PublicKey, 'type' | 'blob'>): string {
   return `${key.type} ${key.blob.toString('base64')}`

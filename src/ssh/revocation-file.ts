@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { parseCertificateLine } from './certificate.js'
 import { isKrl, parseKrl } from './krl.js'
-import { parsePublicKeyLine } from './public-key.js'
+import { parseFingerprint, parsePublicKeyLine } from './public-key.js'
 import { joinRevocations, nothingRevoked, type ParsedRevocations, type Revocations } from './revocation.js'
 
 /**
@@ -38,9 +38,10 @@ function parseLine(text: string, ca: Buffer | undefined): Revocations | undefine
     case 'sha256':
       return parseKeyLine(rest, 'sha256')
     case 'hash': {
-      const [, base64] = /^SHA256:([A-Za-z0-9+/]{43})=?$/.exec(rest) ?? []
-      if (base64 === undefined) return undefined
-      return { ...nothingRevoked, fingerprints: [{ hash: 'sha256', digest: Buffer.from(base64, 'base64') }] }
+      const fingerprint = parseFingerprint(rest)
+      if (fingerprint === undefined) return undefined
+      const digest = Buffer.from(fingerprint.slice('SHA256:'.length), 'base64')
+      return { ...nothingRevoked, fingerprints: [{ hash: 'sha256', digest }] }
     }
     default:
       return parseKeyLine(rest)

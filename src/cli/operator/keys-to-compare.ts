@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { homeportCommand, shellWord } from '../../lib/shell-word.js'
 import { type DeviceView, deviceSchema } from '../../northbound/http/routes/devices/device.js'
+import { parseFingerprint } from '../../ssh/public-key.js'
 import { deviceListSchema } from '../../northbound/http/routes/devices/list.js'
 import { askBridge, devicePath, whyUnaddressable } from './bridge-client.js'
 import type { BridgeOptions } from './bridge-command.js'
@@ -11,8 +12,8 @@ import { shortTime } from '../table.js'
 
 /** A fingerprint as `ssh-keygen -lf` prints it. */
 export function readFingerprint(text: string): string {
-  const fingerprint = text.replace(/=$/, '')
-  if (/^SHA256:[A-Za-z0-9+/]{43}$/.test(fingerprint)) return fingerprint
+  const fingerprint = parseFingerprint(text)
+  if (fingerprint !== undefined) return fingerprint
   throw new InvalidArgumentError('Give SHA256: and 43 characters, as `ssh-keygen -lf` prints it on the device.')
 }
 
