@@ -1,11 +1,9 @@
-import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
+import { startSshAgent } from './parts/ssh-agent.js'
 import { byteSubsystem, expectedHash } from './parts/byte-subsystem.js'
 import { startSsh } from './parts/clients.js'
 import { type SshdDeviceOptions, startSshdDevice } from './parts/sshd-device.js'
@@ -271,13 +269,10 @@ describe('the bridge logs into a device', () => {
     ['a certificate that an agent holds', true],
   ])('with %s', async (_name, certified) => {
     const key = certified ? await userCertificate('agent-certificate') : await room.key('agent-key')
-    const socket = join(room.directory, `agent-${certified}`)
-    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-    own({ stop: async () => void (agent.kill(), await once(agent, 'exit')) })
-    await once(agent.stdout, 'data')
-    await promisify(execFile)('ssh-add', ['-q', key.path], { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+    const agent = own(await startSshAgent(join(room.directory, `agent-${certified}`)))
+    await agent.add(key.path)
     const login = { user: deviceLogin.user, authorizedKeys: certified ? [] : [key.line] }
-    const { calling } = await attach({ agent: socket }, login, certified ? await trustsUserCa() : [])
+    const { calling } = await attach({ agent: agent.socket }, login, certified ? await trustsUserCa() : [])
     await calling.log.match(
       certified ? /Accepted publickey for netconf.*ED25519-CERT/ : /Accepted publickey for netconf/,
     )

@@ -1,9 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startSshAgent } from './parts/ssh-agent.js'
 import { agentLoginKey, type HostKey, loginKey, serverHostKeys } from '../../src/ssh/ssh2/keys.js'
 import { hashedKnownHostsLine, knownHostsLine } from '../../src/ssh/known-hosts.js'
 import { nothingRevoked, revokedPartOf } from '../../src/ssh/revocation.js'
@@ -351,13 +352,10 @@ describe('user certificates, offered by ssh', () => {
   it('are accepted from ncclient, which takes them from ssh-agent', async () => {
     const key = await room.key('ncclient')
     await room.certify(userCa, key, forUser)
-    const socket = join(room.directory, 'agent')
-    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-    cleanups.push(async () => void agent.kill())
-    // It says where it listens once it does.
-    await once(agent.stdout, 'data')
-    const env = { ...process.env, SSH_AUTH_SOCK: socket, HOME: room.directory }
-    await promisify(execFile)('ssh-add', ['-q', key.path], { env })
+    const agent = await startSshAgent(join(room.directory, 'agent'))
+    cleanups.push(agent.stop)
+    await agent.add(key.path)
+    const env = { ...process.env, SSH_AUTH_SOCK: agent.socket, HOME: room.directory }
     const base = 'urn:ietf:params:xml:ns:netconf:base:1.0'
     const server = await serving({
       users: { trustedCas: [userCa.publicKey.blob] },

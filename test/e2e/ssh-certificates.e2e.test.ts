@@ -1,10 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { ParsedKey } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type SshAgent, startSshAgent } from './parts/ssh-agent.js'
 import { agentIdentities } from '../../src/ssh/agent.js'
 import type { Certificate } from '../../src/ssh/certificate.js'
 import { hostCertificateAlgorithmsFor } from '../../src/ssh/certificate-algorithms.js'
@@ -282,21 +280,14 @@ describe('logging in to a device with a user certificate', () => {
   })
 
   describe('that an ssh-agent holds', () => {
-    let agent: ChildProcess
-    let socket: string
+    let agent: SshAgent
     const problems: string[] = []
     beforeAll(async () => {
-      socket = join(room.directory, 'agent')
-      agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-      if (agent.stdout !== null) await once(agent.stdout, 'data')
+      agent = await startSshAgent(join(room.directory, 'agent'))
     })
-    afterAll(() => {
-      agent.kill()
-    })
-    const add = (...args: readonly string[]) =>
-      promisify(execFile)('ssh-add', ['-q', ...args], { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+    afterAll(() => agent.stop())
     const held = async (): Promise<ParsedKey[]> => {
-      const listed = await agentIdentities(socket)
+      const listed = await agentIdentities(agent.socket)
       if (!listed.ok) throw new Error(listed.problem.message)
       return listed.value.map((identity) => agentLoginKey(identity, (problem) => problems.push(problem.cause)))
     }
@@ -305,8 +296,8 @@ describe('logging in to a device with a user certificate', () => {
       const key = await room.key('held', kind)
       await room.certify(userCa, key, forNetconf)
       const sshd = await sshdForCertificates(userCa)
-      await add('-D')
-      await add(key.path)
+      await agent.add('-D')
+      await agent.add(key.path)
       // The agent holds the plain key and the certificate; the plain one is of no use here.
       expect(await login(sshd, ...(await held()))).toBe('ready')
       await sshd.log.match(/Accepted publickey for netops .*-CERT /)
@@ -314,10 +305,10 @@ describe('logging in to a device with a user certificate', () => {
 
     it('is given up for the next key when the agent does not sign', async () => {
       const key = await room.key('held')
-      await add('-D')
-      await add(key.path)
+      await agent.add('-D')
+      await agent.add(key.path)
       const keys = await held()
-      await add('-D')
+      await agent.add('-D')
       const authorized = await room.write('authorized_keys', `${key.line}\n${operator.line}\n`)
       const sshd = await sshdWith(await room.key('host'), undefined, [`AuthorizedKeysFile ${authorized}`])
       expect(await login(sshd, ...keys, keyFor(operator.privateKey))).toBe('ready')

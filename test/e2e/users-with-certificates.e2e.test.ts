@@ -1,10 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
+import { startSshAgent } from './parts/ssh-agent.js'
 import { byteSubsystem } from './parts/byte-subsystem.js'
 import { startNetconfd } from './parts/netconfd.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
@@ -191,12 +191,9 @@ describe('a user’s certificate on the bridge', () => {
     )
     const key = await room.key('agent-user')
     await room.certify(userCa, key, ['-n', 'ops', '-V', '-1m:+1h'])
-    const socket = join(room.directory, 'user-agent')
-    const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-    own({ stop: async () => void (agent.kill(), await once(agent, 'exit')) })
-    await once(agent.stdout, 'data')
-    const environment = { ...process.env, SSH_AUTH_SOCK: socket, HOME: room.directory }
-    await promisify(execFile)('ssh-add', ['-q', key.path], { env: environment })
+    const agent = own(await startSshAgent(join(room.directory, 'user-agent')))
+    await agent.add(key.path)
+    const environment = { ...process.env, SSH_AUTH_SOCK: agent.socket, HOME: room.directory }
     const script = [
       'from ncclient import manager',
       `m = manager.connect(host="${real.bridge.host}", port=${real.bridge.endpointPort}, username="ops@router1", hostkey_verify=False, look_for_keys=False)`,

@@ -1,34 +1,26 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { agentIdentities, type AgentIdentity, signWithAgent } from '../../src/ssh/agent.js'
 import { signatureAlgorithmsOf, verifySignature } from '../../src/ssh/signature.js'
+import { type SshAgent, startSshAgent } from '../e2e/parts/ssh-agent.js'
 import { type KeyRoom, keyKinds, makeKeyRoom } from './ssh-keygen.js'
 
 let room: KeyRoom
-let agent: ChildProcess
-let socket: string
+let agent: SshAgent
 beforeAll(async () => {
   room = await makeKeyRoom()
-  socket = join(room.directory, 'agent')
-  agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-  // It says where it listens once it does.
-  if (agent.stdout !== null) await once(agent.stdout, 'data')
+  agent = await startSshAgent(join(room.directory, 'agent'))
 })
 afterAll(async () => {
-  agent.kill()
+  await agent.stop()
   await room.remove()
 })
-afterEach(() => add('-q', '-D'))
-
-const add = (...args: readonly string[]) =>
-  promisify(execFile)('ssh-add', args, { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+afterEach(() => agent.add('-D'))
 
 async function identities(): Promise<readonly AgentIdentity[]> {
-  const listed = await agentIdentities(socket)
+  const listed = await agentIdentities(agent.socket)
   if (!listed.ok) throw new Error(listed.problem.message)
   return listed.value
 }
@@ -37,7 +29,7 @@ describe('a real ssh-agent', () => {
   it.each(keyKinds)('lists and signs with a %s key, alone and with its certificate', async (kind) => {
     const key = await room.key('user', kind)
     const certificate = await room.certify(await room.key('ca'), key)
-    await add('-q', key.path)
+    await agent.add(key.path)
     const held = await identities()
     expect(held.map((identity) => identity.certificate?.blob)).toEqual([undefined, certificate.blob])
     expect(held.map((identity) => identity.key.blob)).toEqual([key.publicKey.blob, key.publicKey.blob])
@@ -51,9 +43,9 @@ describe('a real ssh-agent', () => {
 
   it('with no keys lists none, and refuses to sign with one that is gone', async () => {
     const key = await room.key('user')
-    await add('-q', key.path)
+    await agent.add(key.path)
     const [identity] = await identities()
-    await add('-q', '-D')
+    await agent.add('-D')
     expect(await identities()).toEqual([])
     if (identity === undefined) throw new Error('the agent has no key')
     expect(await signWithAgent(identity, 'ssh-ed25519', Buffer.from('x'))).toMatchObject({

@@ -17,6 +17,7 @@ import { createStreamPlaces } from '../../../src/northbound/http/streams/stream-
 import type { AppOptions } from '../../../src/northbound/http/app.js'
 
 import type { CallLimits } from '../../../src/rpc/call-limits.js'
+import { configOf } from '../../config/parse-text.js'
 import { createRpcService } from '../../../src/rpc/rpc-service.js'
 import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
 import { sessionRefusal } from '../../../src/fleet/refusals/sessions.js'
@@ -27,36 +28,7 @@ import { operatorCaller } from '../../../src/northbound/http/middleware/caller.j
 import { conversionThreadHere } from './rpc/support/conversion-thread-here.js'
 
 /** The defaults of the configuration. */
-export const callLimits: CallLimits = {
-  rpcTimeout: 60_000,
-  maxRpcTimeout: 3_600_000,
-  maxRequestSize: 16 * 1024 ** 2,
-  maxJobRequestSize: 1024 ** 2,
-  maxJsonReplySize: 8 * 1024 ** 2,
-  maxConversions: 16,
-  conversionTimeout: 30_000,
-  conversionMemory: 2048 * 1024 ** 2,
-  maxRequestElements: 1_000_000,
-  maxSelectorPatterns: 4096,
-  maxRequestTotal: 256 * 1024 ** 2,
-  maxCalls: 500,
-  maxCallsPerDevice: 64,
-  warmSessions: 2,
-  warmSessionPipeline: 4,
-  warmSessionIdle: 60_000,
-  maxWarmSessions: 1000,
-  sessionIdle: 300_000,
-  sessionLifetime: 3_600_000,
-  maxSessions: 200,
-  maxSessionsPerUser: 8,
-  idempotencyWindow: 1_800_000,
-  maxIdempotencyKeys: 100_000,
-  maxIdempotencyKeysPerUser: 20_000,
-  maxKeptAnswersPerUser: 16 * 1024 ** 2,
-  maxWait: 300_000,
-  maxStreams: 200,
-  maxStreamBacklog: 1000,
-}
+export const callLimits: CallLimits = configOf('').endpoint.http
 
 export const keyA = { type: 'ssh-ed25519', fingerprint: `SHA256:${'A'.repeat(43)}` }
 export const keyB = { type: 'ecdsa-sha2-nistp256', fingerprint: `SHA256:${'B'.repeat(43)}` }

@@ -1,36 +1,27 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import type { ParsedKey } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseCertificate } from '../../../src/ssh/certificate.js'
 import { loginKeysFor } from '../../../src/trust/ssh/login-keys.js'
+import { type SshAgent, startSshAgent } from '../../e2e/parts/ssh-agent.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../../ssh/ssh-keygen.js'
 
 let room: KeyRoom
 let ca: KeyPair
 let key: KeyPair
-let agent: ChildProcess
-let socket: string
+let agent: SshAgent
 beforeAll(async () => {
   room = await makeKeyRoom()
   ca = await room.key('ca')
   key = await room.key('login')
-  socket = join(room.directory, 'agent')
-  agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: ['ignore', 'pipe', 'ignore'] })
-  // It says where it listens once it does.
-  if (agent.stdout !== null) await once(agent.stdout, 'data')
+  agent = await startSshAgent(join(room.directory, 'agent'))
 })
 afterAll(async () => {
-  agent.kill()
+  await agent.stop()
   await room.remove()
 })
-afterEach(() => add('-q', '-D'))
-
-const add = (...args: readonly string[]) =>
-  promisify(execFile)('ssh-add', args, { env: { ...process.env, SSH_AUTH_SOCK: socket } })
+afterEach(() => agent.add('-D'))
 
 const now = new Date()
 const blobs = (keys: readonly ParsedKey[]): Buffer[] => keys.map((offered) => offered.getPublicSSH())
@@ -48,13 +39,13 @@ describe('what is offered in a login', () => {
     const inAgent = await room.key('agent', 'ecdsa-256')
     const ofFile = await room.certify(ca, key)
     const ofAgent = await room.certify(ca, inAgent)
-    await add('-q', inAgent.path)
+    await agent.add(inAgent.path)
     const { keys, problems } = await loginKeysFor(
       {
         username: 'netconf',
         privateKey: key.privateKey,
         certificateFile: fileOf(key),
-        agent: socket,
+        agent: agent.socket,
         userCa: { key: ca.privateKey, principals: ['netops', 'admins'], lifetimeMinutes: 5 },
       },
       'router1',
@@ -142,9 +133,9 @@ describe('what cannot be used is told, and the rest is offered', () => {
     await prepare(certificateFile)
     const inAgent = await room.key('agent', 'ecdsa-256')
     await rm(fileOf(inAgent), { force: true })
-    await add('-q', inAgent.path)
+    await agent.add(inAgent.path)
     const { keys, problems } = await loginKeysFor(
-      { username: 'netconf', privateKey: key.privateKey, certificateFile, agent: socket, password: 'never-told' },
+      { username: 'netconf', privateKey: key.privateKey, certificateFile, agent: agent.socket, password: 'never-told' },
       'router1',
       now,
     )
