@@ -18,7 +18,7 @@ import {
 } from './call-failure.js'
 import { readReply } from './device-reply.js'
 import { askOnOneShotSession } from './one-shot-session.js'
-import { recordRpc } from './record-rpc.js'
+import { auditRpc } from './audit-rpc.js'
 import { ReplyStalled, ReplyTooLong } from './reply-content.js'
 import { enterCall, type RpcParts } from './rpc-parts.js'
 import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
@@ -42,9 +42,9 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
   if (!judged.ok) return failure(judged.failure)
   const entered = enterCall(parts, deviceId, caller.principal)
   if (!entered.ok) return failure(entered.failure)
-  const record = createRecorder(parts, request, caller)
+  const audited = createRpcAudit(parts, request, caller)
   const ended = (outcome: string, bytes: number): void => {
-    record(outcome, bytes)
+    audited(outcome, bytes)
     entered.leave()
   }
   const deadline = createCallDeadline(caller.signal, timeout)
@@ -54,7 +54,7 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
     if (asked.ok) return await resultOf(asked.reply, request, ended)
     const told = toldFailure(asked.failure, request, deadline)
     // What was not sent is no RPC.
-    if (told.mayHaveHappened || told.cause === 'device-timeout' || told.cause === 'link-lost') record('aborted', 0)
+    if (told.mayHaveHappened || told.cause === 'device-timeout' || told.cause === 'link-lost') audited('aborted', 0)
     entered.leave()
     return failure(told)
   } catch (thrown) {
@@ -64,7 +64,7 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
   }
 }
 
-/** Whether rights, rules and sessions allow a request now, and where it is sent then. What a rule forbids is recorded. */
+/** Whether rights, rules and sessions allow a request now, and where it is sent then. What a rule forbids is audited. */
 export async function judgeRpc(
   parts: RpcParts,
   request: RpcRequest,
@@ -76,7 +76,7 @@ export async function judgeRpc(
   const { permission } = authorisation
   const decision = decide(permission.operations, operation.about)
   if (!decision.allowed) {
-    createRecorder(parts, request, caller)('access-denied', 0)
+    createRpcAudit(parts, request, caller)('access-denied', 0)
     parts.denied()
     return failedWith(operationForbidden(caller.client.user, decision.reason))
   }
@@ -156,7 +156,7 @@ function brokenOff({ deviceId, operation, timeout }: RpcRequest, thrown: unknown
 }
 
 /** Tells the audit log, and the trace, of a request: with what came of it, and the bytes that came. */
-function createRecorder(
+function createRpcAudit(
   { audit, sessions }: RpcParts,
   { deviceId, sessionId, operation, attributes, size }: RpcRequest,
   { principal, client, span }: RpcCaller,
@@ -168,7 +168,7 @@ function createRecorder(
   // A caller may name any session; only one of theirs is written down.
   const own = sessionId !== undefined && sessions.find(principal, deviceId, sessionId).ok
   return (outcome, bytes) =>
-    recordRpc(audit, span, {
+    auditRpc(audit, span, {
       ...client,
       deviceId,
       operation: name,

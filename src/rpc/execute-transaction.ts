@@ -14,7 +14,7 @@ import {
   operationForbidden,
 } from './call-failure.js'
 import { type DeviceSession, openDeviceSession } from './device-session.js'
-import { recordRpc } from './record-rpc.js'
+import { auditRpc } from './audit-rpc.js'
 import { enterCall, type RpcParts } from './rpc-parts.js'
 import type { RpcCaller } from './rpc-request.js'
 import {
@@ -141,7 +141,7 @@ async function runOn(
     clientGone: caller.signal,
     onStep: (step) => {
       edited ||= isEdit(step)
-      record(parts, step, { request, caller })
+      auditStep(parts, step, { request, caller })
     },
   })
   if (failed === undefined) return { kind: 'done', target, steps }
@@ -200,14 +200,14 @@ function forbiddenIn(
   return undefined
 }
 
-function record(
+function auditStep(
   { audit }: Pick<RpcParts, 'audit'>,
   step: TransactionStep,
   { request, caller }: { readonly request: TransactionRequest; readonly caller: RpcCaller },
 ): void {
   const { name, namespace, uses } = operationOf(step.operation)
   const [use] = uses
-  recordRpc(audit, caller.span, {
+  auditRpc(audit, caller.span, {
     ...caller.client,
     deviceId: request.deviceId,
     operation: name,

@@ -17,14 +17,14 @@ export interface RpcParts {
   readonly denied: () => void
 }
 
-/** Lets a call to a device begin, if it can be recorded and there is room for it. `leave` is called once, when it is over. */
+/** Lets a call to a device begin, if it can be audited and there is room for it. `leave` is called once, when it is over. */
 export function enterCall(
   { audit, gate }: Pick<RpcParts, 'audit' | 'gate'>,
   deviceId: string,
   principal: Principal,
 ): { readonly ok: true; readonly leave: () => void } | Failed {
-  const unrecorded = audit.refusal()
-  return unrecorded === undefined
+  const notAudited = audit.refusal()
+  return notAudited === undefined
     ? gate.enter(deviceId, principal)
-    : failedWith({ ...unrecorded, cause: unrecorded.reason })
+    : failedWith({ ...notAudited, cause: notAudited.reason })
 }

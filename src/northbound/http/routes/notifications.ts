@@ -18,7 +18,7 @@ import { answerErrors } from '../rpc/answer-reply.js'
 import { clientOf } from '../rpc/rpc-caller.js'
 import { filterOf } from '../../../operations/parameters.js'
 import { InvalidField } from '../../../operations/payload.js'
-import { recordRpc } from '../../../rpc/record-rpc.js'
+import { auditRpc } from '../../../rpc/audit-rpc.js'
 import { registerStreamingRoute } from '../streaming-route.js'
 import { type BoundedQueue, createBoundedQueue } from '../streams/bounded-queue.js'
 import {
@@ -174,7 +174,7 @@ async function answerSubscription(
     c.var.span,
   ).finally(() => entered.leave())
   const failed = await Promise.race([taken, ending])
-  record(c, services, deviceId, request, performance.now() - began, failed)
+  auditSubscription(c, services, deviceId, request, performance.now() - began, failed)
   if (failed !== undefined) return answerEnd(c, services, deviceId, failed)
   const told = ending.then((end) => tellEnd(queue, end))
   inBackground('http', told)
@@ -200,7 +200,7 @@ function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): vo
   queue.end()
 }
 
-function record(
+function auditSubscription(
   c: Context<ApiEnv>,
   services: HttpServices,
   deviceId: string,
@@ -211,7 +211,7 @@ function record(
   const { name, namespace } = operationOf(subscriptionOf(request))
   const outcome =
     failed === undefined ? 'ok' : failed.cause === 'refused' ? (failed.errors[0]?.tag ?? 'rpc-error') : 'aborted'
-  recordRpc(services.rpc.audit, c.var.span, {
+  auditRpc(services.rpc.audit, c.var.span, {
     ...clientOf(c),
     deviceId,
     operation: name,

@@ -4,7 +4,7 @@ import type { Span } from '../telemetry/traces.js'
 import { traceRpc } from './trace-rpc.js'
 
 /** Tells the audit log, and the trace of the call, of an RPC that has ended. */
-export function recordRpc(audit: Pick<AuditLog, 'rpc'>, span: Span | undefined, ended: RpcEntry): void {
+export function auditRpc(audit: Pick<AuditLog, 'rpc'>, span: Span | undefined, ended: RpcEntry): void {
   const entry = boundedRpc(ended)
   audit.rpc(entry)
   if (span !== undefined) traceRpc(span, entry)
