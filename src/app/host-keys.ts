@@ -48,7 +48,7 @@ async function keysOf(
     )
   })
   if (!loaded.ok)
-    throw new StartError(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.problem.message}`, loaded.problem.hint)
+    throw new StartError(`endpoint.ssh.host-keys: ${loaded.file}: ${loaded.failure.message}`, loaded.failure.hint)
   for (const file of loaded.generated) log.info({ file }, 'host key generated')
   for (const key of loaded.keys)
     log.info({ type: key.type, fingerprint: fingerprintOf(key.getPublicSSH()) }, 'host key')
@@ -67,7 +67,7 @@ async function certificatesOf(
     endpoint.ssh.hostCertificates.map(async (file) => {
       const read = await loadCertificate(file)
       if (read.ok) return { file, certificate: read.certificate }
-      throw new StartError(`endpoint.ssh.host-certificates: ${file}: ${read.problem.message}`, read.problem.hint)
+      throw new StartError(`endpoint.ssh.host-certificates: ${file}: ${read.failure.message}`, read.failure.hint)
     }),
   )
   for (const { file, certificate } of certificates)
@@ -94,14 +94,14 @@ async function presentedBy(
       certificates: certificates.filter((certificate) => certificate.key.blob.equals(key.getPublicSSH())),
     })),
   )
-  if (!fixed.ok) throw new StartError(`endpoint.ssh.host-keys: ${fixed.problem.message}`, fixed.problem.hint)
+  if (!fixed.ok) throw new StartError(`endpoint.ssh.host-keys: ${fixed.failure.message}`, fixed.failure.hint)
   if (file === undefined) return { shared: () => fixed.hostKeys, forNames: () => fixed.hostKeys }
   const ca = await loadPrivateKey(file, hostCaPassphrase)
-  if (!ca.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${ca.problem.message}`, ca.problem.hint)
+  if (!ca.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${ca.failure.message}`, ca.failure.hint)
   const shared = createCertifiedHostKeys({ keys, ca: ca.key, lifetime, certificates })
   const own = createCertifiedHostKeys({ keys, ca: ca.key, lifetime })
   for (const made of [shared, own])
-    if (!made.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${made.problem.message}`, made.problem.hint)
+    if (!made.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${made.failure.message}`, made.failure.hint)
   if (!shared.ok || !own.ok) throw new TypeError('unreachable: what is not ok has thrown')
   const names = namesOfBridge(config)
   log.info({ fingerprint: fingerprintOf(ca.key.getPublicSSH()), names }, 'host CA: clients may trust it alone')

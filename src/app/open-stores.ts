@@ -4,7 +4,7 @@ import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolmen
 import type { Device } from '../fleet/device.js'
 import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
-import type { Store, StoreProblem } from '../store/store.js'
+import type { Store, StoreFailure } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { type RunningAuditLog, startAuditLog } from './audit-log.js'
 import { type BridgeHostKeys, hostKeysOf } from './host-keys.js'
@@ -62,16 +62,16 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
 }
 
 async function openStore({ dataDir }: Pick<Config, 'dataDir'>, log: Log): Promise<Store> {
-  const onProblem = ({ message, hint }: StoreProblem): void =>
+  const onProblem = ({ message, hint }: StoreFailure): void =>
     log.error({ hint }, `not written to the store: ${message}`)
   const opened = await openSqliteStore({ directory: dataDir, touchInterval: TOUCH_INTERVAL, onProblem })
-  if (!opened.ok) throw new StartError(`data-dir: ${opened.problem.message}`, opened.problem.hint)
+  if (!opened.ok) throw new StartError(`data-dir: ${opened.failure.message}`, opened.failure.hint)
   return opened.store
 }
 
 async function closeStore(store: Store, log: Log): Promise<void> {
   const closing = await store.close()
-  if (!closing.ok) log.error({ hint: closing.problem.hint }, `store not closed: ${closing.problem.message}`)
+  if (!closing.ok) log.error({ hint: closing.failure.hint }, `store not closed: ${closing.failure.message}`)
 }
 
 function openEndpoints({ log }: Foundation, store: Store, changed: () => void): Promise<EndpointAssignments> {

@@ -218,7 +218,7 @@ async function credentialsFrom(name: string, profile: CredentialsConfig): Promis
 
 async function keyFrom(key: string, file: string, passphrase: string | undefined) {
   const loaded = await loadPrivateKey(file, passphrase)
-  if (!loaded.ok) throw new StartError(`${key}: ${file}: ${loaded.problem.message}`, loaded.problem.hint)
+  if (!loaded.ok) throw new StartError(`${key}: ${file}: ${loaded.failure.message}`, loaded.failure.hint)
   return loaded.key
 }
 
@@ -235,7 +235,7 @@ async function revocationsFrom(key: string, files: readonly string[]): Promise<R
   const lists: Revocations[] = []
   for (const file of files) {
     const parsed = parseRevocations(await contentOf(key, file))
-    if (!parsed.ok) throw new StartError(`${key}: ${file}: ${parsed.problem.message}`, parsed.problem.hint)
+    if (!parsed.ok) throw new StartError(`${key}: ${file}: ${parsed.failure.message}`, parsed.failure.hint)
     lists.push(parsed.revocations)
   }
   return joinRevocations(lists)
@@ -249,7 +249,7 @@ async function publicKeysFrom(key: string, files: readonly string[]): Promise<Bu
       if (line.trim() === '' || line.trim().startsWith('#')) continue
       const parsed = parsePublicKeyLine(line)
       if (!parsed.ok)
-        throw new StartError(`${key}: ${file}:${index + 1}: ${parsed.problem.message}`, parsed.problem.hint)
+        throw new StartError(`${key}: ${file}:${index + 1}: ${parsed.failure.message}`, parsed.failure.hint)
       keys.push(parsed.key.blob)
     }
   }

@@ -66,7 +66,7 @@ export function createTranscripts({
     const started = start(settings)
     started.on('message', (answer: TranscriptAnswer) => {
       if (answer.kind === 'done') behind -= answer.bytes
-      else if (answer.kind === 'failed') onProblem(answer.info, answer.problem)
+      else if (answer.kind === 'failed') onProblem(answer.info, answer.failure)
       else tellEnded()
     })
     started.on('error', (error: Error) => {

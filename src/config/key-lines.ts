@@ -1,11 +1,11 @@
 import {
   type AuthorizedKeyOptions,
-  type AuthorizedKeyProblem,
+  type AuthorizedKeyFailure,
   FROM_HINT,
   parseAuthorizedKeyLine,
 } from '../ssh/authorized-keys.js'
 import { isNetconfCommand } from '../ssh/netconf-command.js'
-import { parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from '../ssh/public-key.js'
+import { parsePlainKeyLine, type PublicKey, type PublicKeyFailure } from '../ssh/public-key.js'
 import { accepted, type ParseResult } from './parse-result.js'
 import { scalar } from './section.js'
 
@@ -13,7 +13,7 @@ import { scalar } from './section.js'
 export function publicKey() {
   return scalar((line): ParseResult<PublicKey> => {
     const parsed = parsePlainKeyLine(line)
-    return parsed.ok ? accepted(parsed.key) : refused(parsed.problem)
+    return parsed.ok ? accepted(parsed.key) : refused(parsed.failure)
   })
 }
 
@@ -26,7 +26,7 @@ export interface AuthorizedKeyConfig extends PublicKey {
 export function authorizedKey() {
   return scalar((line): ParseResult<AuthorizedKeyConfig> => {
     const parsed = parseAuthorizedKeyLine(line)
-    if (!parsed.ok) return refused(parsed.problem)
+    if (!parsed.ok) return refused(parsed.failure)
     const { key, options } = parsed.authorized
     return uselessOption(options) ?? accepted({ ...key, options })
   })
@@ -55,6 +55,6 @@ const HINTS: Readonly<Record<string, string | undefined>> = {
   revoked: 'put it into a file of `trust.revoked` or `endpoint.ssh.revoked-keys`',
 }
 
-function refused({ cause, message, hint }: AuthorizedKeyProblem | PublicKeyProblem): ParseResult<never> {
+function refused({ reason: cause, message, hint }: AuthorizedKeyFailure | PublicKeyFailure): ParseResult<never> {
   return { ok: false, message, hint: HINTS[cause] ?? hint }
 }

@@ -20,7 +20,7 @@ export interface HostKey {
  */
 export function hostKeyOf(privateKeyText = generatePrivateKey('ed25519', 'simulated')): HostKey {
   const parsed = parsePrivateKey(privateKeyText)
-  if (!parsed.ok) throw new TypeError(`host key: ${parsed.problem.message}; ${parsed.problem.hint}`)
+  if (!parsed.ok) throw new TypeError(`host key: ${parsed.failure.message}; ${parsed.failure.hint}`)
   const blob = parsed.key.getPublicSSH()
   return {
     key: parsed.key,

@@ -16,15 +16,15 @@ export interface AgentIdentity {
   readonly certificate?: Certificate
 }
 
-export type AgentProblem = {
-  readonly cause: 'agent-unreachable' | 'agent-timeout' | 'agent-refused' | 'agent-malformed-answer'
+export type AgentFailure = {
+  readonly reason: 'agent-unreachable' | 'agent-timeout' | 'agent-refused' | 'agent-malformed-answer'
   readonly message: string
   readonly hint: string
 }
 
 export type AgentAnswer<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: AgentProblem }
+  | { readonly ok: false; readonly failure: AgentFailure }
 
 /** Message numbers and flags of draft-ietf-sshm-ssh-agent §5. */
 const message = { failure: 5, requestIdentities: 11, identities: 12, signRequest: 13, signature: 14 } as const
@@ -124,24 +124,24 @@ function ask(agent: string, request: Buffer, timeout: number): Promise<AgentAnsw
   })
 }
 
-function refused(what: string): { readonly ok: false; readonly problem: AgentProblem } {
+function refused(what: string): { readonly ok: false; readonly failure: AgentFailure } {
   return {
     ok: false,
-    problem: {
-      cause: 'agent-refused',
+    failure: {
+      reason: 'agent-refused',
       message: `the ssh-agent ${what}`,
       hint: 'look at `ssh-add -L`; the agent may be locked, or its key need a confirmation',
     },
   }
 }
 
-function malformed(why: string): { readonly ok: false; readonly problem: AgentProblem } {
+function malformed(why: string): { readonly ok: false; readonly failure: AgentFailure } {
   return failed('agent-malformed-answer', `the answer of the ssh-agent is damaged: ${why}`)
 }
 
-function failed(cause: AgentProblem['cause'], text: string): { readonly ok: false; readonly problem: AgentProblem } {
+function failed(cause: AgentFailure['reason'], text: string): { readonly ok: false; readonly failure: AgentFailure } {
   return {
     ok: false,
-    problem: { cause, message: text, hint: 'start `ssh-agent` and let SSH_AUTH_SOCK name its socket' },
+    failure: { reason: cause, message: text, hint: 'start `ssh-agent` and let SSH_AUTH_SOCK name its socket' },
   }
 }

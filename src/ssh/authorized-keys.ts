@@ -3,7 +3,7 @@ import { parseExactNetwork, plainAddress } from '../net/ip.js'
 import { networkListOf } from '../net/network-list.js'
 import { certifiedKeyType } from './certificate-algorithms.js'
 import { patternListFits } from './pattern-list.js'
-import { isPlainKeyType, parsePlainKeyLine, type PublicKey, type PublicKeyProblem } from './public-key.js'
+import { isPlainKeyType, parsePlainKeyLine, type PublicKey, type PublicKeyFailure } from './public-key.js'
 
 /** One line of an authorized_keys file (sshd(8), AUTHORIZED_KEYS FILE FORMAT). */
 export interface AuthorizedKey {
@@ -31,9 +31,9 @@ export interface AuthorizedKeyOptions {
 }
 
 /** Why a line is none of authorized_keys, or asks what nobody could keep. The message holds no word of the line, it may be a secret. */
-export interface AuthorizedKeyProblem {
-  readonly cause:
-    | Exclude<PublicKeyProblem['cause'], 'malformed-key-line'>
+export interface AuthorizedKeyFailure {
+  readonly reason:
+    | Exclude<PublicKeyFailure['reason'], 'malformed-key-line'>
     | 'malformed-authorized-key'
     | 'unknown-option'
   readonly message: string
@@ -42,7 +42,7 @@ export interface AuthorizedKeyProblem {
 
 export type ParsedAuthorizedKey =
   | { readonly ok: true; readonly authorized: AuthorizedKey }
-  | { readonly ok: false; readonly problem: AuthorizedKeyProblem }
+  | { readonly ok: false; readonly failure: AuthorizedKeyFailure }
 
 /**
  * Reads one line of an authorized_keys file, `[options] type base64 [comment]`.
@@ -57,7 +57,7 @@ export function parseAuthorizedKeyLine(written: string): ParsedAuthorizedKey {
   // Without options, what is wrong with the line is what is wrong with a key.
   if (isPlainKeyType(optionsOrType) || !isPlainKeyType(type)) return withOptions(line, NO_OPTIONS)
   const options = parseOptions(line.slice(0, end))
-  return 'cause' in options ? { ok: false, problem: options } : withOptions(rest, options)
+  return 'reason' in options ? { ok: false, failure: options } : withOptions(rest, options)
 }
 
 /**
@@ -79,10 +79,10 @@ const NO_OPTIONS: AuthorizedKeyOptions = { certAuthority: false, restrict: false
 function withOptions(keyLine: string, options: AuthorizedKeyOptions): ParsedAuthorizedKey {
   const parsed = parsePlainKeyLine(keyLine)
   if (parsed.ok) return { ok: true, authorized: { key: parsed.key, options } }
-  const { cause, ...words } = parsed.problem
+  const { reason: cause, ...words } = parsed.failure
   return {
     ok: false,
-    problem: { cause: cause === 'malformed-key-line' ? 'malformed-authorized-key' : cause, ...words },
+    failure: { reason: cause === 'malformed-key-line' ? 'malformed-authorized-key' : cause, ...words },
   }
 }
 
@@ -95,7 +95,7 @@ function endOfOptions(line: string): number {
   return /^(?:\\"|"(?:\\"|[^"])*"|[^\s"])*/.exec(line)?.[0].length ?? 0
 }
 
-function parseOptions(text: string): AuthorizedKeyOptions | AuthorizedKeyProblem {
+function parseOptions(text: string): AuthorizedKeyOptions | AuthorizedKeyFailure {
   const option = /([A-Za-z0-9-]+)(?:="((?:\\"|[^"])*)")?(?:,|$)/y
   let options = NO_OPTIONS
   const seen = new Set<string>()
@@ -107,13 +107,13 @@ function parseOptions(text: string): AuthorizedKeyOptions | AuthorizedKeyProblem
       return malformed(`the option \`${name}\` is here twice`, 'write one list: from="10.0.0.0/8,192.0.2.7"')
     seen.add(name)
     const meaning = quoted === undefined ? meaningOfFlag(name) : meaningOfValue(name, quoted.replaceAll('\\"', '"'))
-    if ('cause' in meaning) return meaning
+    if ('reason' in meaning) return meaning
     options = { ...options, ...meaning }
   }
   return options
 }
 
-type Meaning = Partial<AuthorizedKeyOptions> | AuthorizedKeyProblem
+type Meaning = Partial<AuthorizedKeyOptions> | AuthorizedKeyFailure
 
 /** Options that only give or take what sshd forwards or runs; they change nothing where there is none of it. */
 const HARMLESS = ['agent-forwarding', 'user-rc', 'x11-forwarding'].flatMap((name) => [name, `no-${name}`])
@@ -205,15 +205,15 @@ const NAMED: readonly string[] = [
   'verify-required',
 ]
 
-function unknownOption(name: string): AuthorizedKeyProblem {
+function unknownOption(name: string): AuthorizedKeyFailure {
   const which = NAMED.includes(name) ? `the option \`${name}\`` : 'an option'
   return {
-    cause: 'unknown-option',
+    reason: 'unknown-option',
     message: `${which} before the key is not known in this form, so it could not be kept`,
     hint: KNOWN,
   }
 }
 
-function malformed(message: string, hint: string): AuthorizedKeyProblem {
-  return { cause: 'malformed-authorized-key', message, hint }
+function malformed(message: string, hint: string): AuthorizedKeyFailure {
+  return { reason: 'malformed-authorized-key', message, hint }
 }

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
-import { type Certificate, type CertificateProblem, parseCertificateLine } from './certificate.js'
+import { type Certificate, type CertificateFailure, parseCertificateLine } from './certificate.js'
 
 export type LoadedCertificate =
   | { readonly ok: true; readonly certificate: Certificate }
-  | { readonly ok: false; readonly problem: CertificateProblem | UnreadableCertificateFile }
+  | { readonly ok: false; readonly failure: CertificateFailure | UnreadableCertificateFile }
 
 export type UnreadableCertificateFile = {
-  readonly cause: 'no-such-file' | 'unreadable-file'
+  readonly reason: 'no-such-file' | 'unreadable-file'
   readonly message: string
   readonly hint: string
 }
@@ -25,8 +25,8 @@ export async function loadCertificate(file: string): Promise<LoadedCertificate> 
     const missing = code === 'ENOENT'
     return {
       ok: false,
-      problem: {
-        cause: missing ? 'no-such-file' : 'unreadable-file',
+      failure: {
+        reason: missing ? 'no-such-file' : 'unreadable-file',
         message: missing ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`,
         hint: 'give a certificate made by `ssh-keygen -s`, which the user of the bridge may read',
       },

@@ -1,5 +1,5 @@
 import { certifiedKeyType } from './certificate-algorithms.js'
-import { type KeyProblem, parseVerifyingKey, readKeyFields, type VerifyingKey } from './verifying-key.js'
+import { type KeyFailure, parseVerifyingKey, readKeyFields, type VerifyingKey } from './verifying-key.js'
 import { createWireReader } from './wire-reader.js'
 
 /**
@@ -31,15 +31,15 @@ export interface Certificate {
 
 export type CertificateRole = 'user' | 'host'
 
-export type CertificateProblem = {
-  readonly cause: 'malformed-certificate' | 'unsupported-certificate' | 'weak-key'
+export type CertificateFailure = {
+  readonly reason: 'malformed-certificate' | 'unsupported-certificate' | 'weak-key'
   readonly message: string
   readonly hint: string
 }
 
 export type ParsedCertificate =
   | { readonly ok: true; readonly certificate: Certificate }
-  | { readonly ok: false; readonly problem: CertificateProblem }
+  | { readonly ok: false; readonly failure: CertificateFailure }
 
 /** `validBefore` of a certificate that does not expire. */
 export const forever = 0xffff_ffff_ffff_ffffn
@@ -67,7 +67,7 @@ export function parseCertificate(input: Buffer): ParsedCertificate {
   // The nonce says nothing: it makes hash collisions hard to prepare.
   reader.string()
   const key = readKeyFields(reader, keyType)
-  if (!key.ok) return unusableKey('the certified key', key.problem)
+  if (!key.ok) return unusableKey('the certified key', key.failure)
   const serial = reader.uint64()
   const role = roleOf(reader.uint32())
   const keyId = reader.text()
@@ -89,7 +89,7 @@ export function parseCertificate(input: Buffer): ParsedCertificate {
     return malformed('its critical options are damaged or too many, or one is given twice')
   if (extensions === undefined) return malformed('its extensions are damaged or too many, or one is given twice')
   const ca = parseVerifyingKey(caBlob)
-  if (!ca.ok) return unusableKey('the key of its CA', ca.problem)
+  if (!ca.ok) return unusableKey('the key of its CA', ca.failure)
   return {
     ok: true,
     certificate: {
@@ -159,7 +159,7 @@ const remedy = 'sign the key again with `ssh-keygen -s CA …` and use the new -
 function malformed(why: string): ParsedCertificate {
   return {
     ok: false,
-    problem: { cause: 'malformed-certificate', message: `not an OpenSSH certificate: ${why}`, hint: remedy },
+    failure: { reason: 'malformed-certificate', message: `not an OpenSSH certificate: ${why}`, hint: remedy },
   }
 }
 
@@ -167,19 +167,19 @@ function unsupported(failure: string | undefined, type: string): ParsedCertifica
   if (failure !== undefined) return malformed(failure)
   return {
     ok: false,
-    problem: {
-      cause: 'unsupported-certificate',
+    failure: {
+      reason: 'unsupported-certificate',
       message: `${JSON.stringify(type.slice(0, 64))} is not a supported type of certificate`,
       hint: 'certify an Ed25519, ECDSA or RSA key',
     },
   }
 }
 
-function unusableKey(which: string, { cause, message, hint }: KeyProblem): ParsedCertificate {
+function unusableKey(which: string, { reason: cause, message, hint }: KeyFailure): ParsedCertificate {
   const causes = {
     'malformed-key': 'malformed-certificate',
     'unsupported-key': 'unsupported-certificate',
     'weak-key': 'weak-key',
   } as const
-  return { ok: false, problem: { cause: causes[cause], message: `in ${which}: ${message}`, hint } }
+  return { ok: false, failure: { reason: causes[cause], message: `in ${which}: ${message}`, hint } }
 }

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import type { Certificate } from './certificate.js'
-import { signCertificate, type SigningProblem } from './sign-certificate.js'
-import { type HostKey, type KeyPairProblem, serverHostKeys } from './ssh2/keys.js'
+import { signCertificate, type SigningFailure } from './sign-certificate.js'
+import { type HostKey, type KeyPairFailure, serverHostKeys } from './ssh2/keys.js'
 
 /** Host keys with certificates for whatever names they are presented under. */
 export interface CertifiedHostKeys {
@@ -12,7 +12,7 @@ export interface CertifiedHostKeys {
 
 export type CertifiedHostKeysMade =
   | { readonly ok: true; readonly certified: CertifiedHostKeys }
-  | { readonly ok: false; readonly problem: SigningProblem | KeyPairProblem }
+  | { readonly ok: false; readonly failure: SigningFailure | KeyPairFailure }
 
 /** How many sets of names are remembered; one takes about 4 KB, and a new one two signatures. */
 const MOST_REMEMBERED = 1_024
@@ -71,7 +71,7 @@ export function createCertifiedHostKeys(options: {
     if (known !== undefined && known.renewAt > now()) return known.hostKeys
     const made = make(principals.slice(0, mostPrincipals))
     // That the CA can sign was tried when it was loaded.
-    if (!made.ok) throw new Error(made.problem.message)
+    if (!made.ok) throw new Error(made.failure.message)
     remembered.set(at, { hostKeys: made.hostKeys, renewAt: now() + lifetime / 2 })
     return made.hostKeys
   }

@@ -2,7 +2,7 @@ import type { ParsedKey } from 'ssh2'
 import type { Certificate } from './certificate.js'
 import { generatePrivateKey } from './generate-private-key.js'
 import { parsePrivateKey } from './private-key.js'
-import { signCertificate, type SigningProblem } from './sign-certificate.js'
+import { signCertificate, type SigningFailure } from './sign-certificate.js'
 
 export interface EphemeralCertificateRequest {
   readonly principals: readonly string[]
@@ -17,7 +17,7 @@ export interface EphemeralCertificateRequest {
 
 export type EphemeralCertificate =
   | { readonly ok: true; readonly privateKey: ParsedKey; readonly certificate: Certificate }
-  | { readonly ok: false; readonly problem: SigningProblem }
+  | { readonly ok: false; readonly failure: SigningFailure }
 
 const minute = 60_000
 
@@ -34,7 +34,7 @@ export function makeEphemeralCertificate(
 ): EphemeralCertificate {
   const generated = parsePrivateKey(generatePrivateKey('ed25519', keyId))
   // A key that was made a moment ago can be read, or nothing here works.
-  if (!generated.ok) throw new Error(`a new key cannot be read: ${generated.problem.message}`)
+  if (!generated.ok) throw new Error(`a new key cannot be read: ${generated.failure.message}`)
   const signed = signCertificate(ca, {
     role: 'user',
     key: generated.key.getPublicSSH(),

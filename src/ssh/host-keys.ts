@@ -2,13 +2,13 @@ import { mkdir, open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ParsedKey } from 'ssh2'
 import { generatePrivateKey } from './generate-private-key.js'
-import { parsePrivateKey, type PrivateKeyProblem } from './private-key.js'
+import { parsePrivateKey, type PrivateKeyFailure } from './private-key.js'
 
 export type LoadedHostKeys =
   | { readonly ok: true; readonly keys: readonly ParsedKey[]; readonly generated: readonly string[] }
-  | { readonly ok: false; readonly file: string; readonly problem: PrivateKeyProblem | UnreadableFile }
+  | { readonly ok: false; readonly file: string; readonly failure: PrivateKeyFailure | UnreadableFile }
 
-type UnreadableFile = { readonly cause: 'unreadable-file'; readonly message: string; readonly hint: string }
+type UnreadableFile = { readonly reason: 'unreadable-file'; readonly message: string; readonly hint: string }
 
 /** Ed25519 for those who know it, and ECDSA for older Java and Perl clients that do not. */
 const generatedKeys = [
@@ -37,7 +37,7 @@ export async function loadHostKeys(files: readonly string[], directory: string):
   const keys: ParsedKey[] = []
   for (const file of files.length > 0 ? files : ownHostKeyFiles(directory)) {
     const loaded = await loadPrivateKey(file)
-    if (!loaded.ok) return { ok: false, file, problem: loaded.problem }
+    if (!loaded.ok) return { ok: false, file, failure: loaded.failure }
     keys.push(loaded.key)
   }
   return { ok: true, keys, generated }
@@ -49,7 +49,7 @@ export async function loadPrivateKey(
   passphrase?: string,
 ): Promise<
   | { readonly ok: true; readonly key: ParsedKey }
-  | { readonly ok: false; readonly problem: PrivateKeyProblem | UnreadableFile }
+  | { readonly ok: false; readonly failure: PrivateKeyFailure | UnreadableFile }
 > {
   try {
     return parsePrivateKey(await readFile(file, 'utf8'), passphrase)
@@ -57,8 +57,8 @@ export async function loadPrivateKey(
     const { code } = error as NodeJS.ErrnoException
     return {
       ok: false,
-      problem: {
-        cause: 'unreadable-file',
+      failure: {
+        reason: 'unreadable-file',
         message: code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`,
         hint: 'give a private key file that the user of the bridge may read',
       },

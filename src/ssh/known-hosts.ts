@@ -18,8 +18,8 @@ export type HostNames =
   | { readonly form: 'patterns'; readonly patterns: readonly string[] }
   | { readonly form: 'hashed'; readonly salt: Buffer; readonly hash: Buffer }
 
-export type KnownHostsProblem = {
-  readonly cause: 'malformed-known-hosts-line'
+export type KnownHostsFailure = {
+  readonly reason: 'malformed-known-hosts-line'
   readonly line: number
   readonly message: string
   readonly hint: string
@@ -28,7 +28,7 @@ export type KnownHostsProblem = {
 export interface KnownHosts {
   readonly entries: readonly KnownHost[]
   /** Lines that could not be read; the others hold all the same. */
-  readonly problems: readonly KnownHostsProblem[]
+  readonly problems: readonly KnownHostsFailure[]
 }
 
 /** Bytes of the SHA-1 HMAC of a hashed name, and of its salt. */
@@ -39,13 +39,13 @@ const standardPort = 22
 /** Reads the text of a known_hosts file. Never throws; what cannot be read is told in `problems`. */
 export function parseKnownHosts(text: string): KnownHosts {
   const entries: KnownHost[] = []
-  const problems: KnownHostsProblem[] = []
+  const problems: KnownHostsFailure[] = []
   for (const [index, content] of text.split('\n').entries()) {
     const line = index + 1
     const trimmed = content.trim()
     if (trimmed === '' || trimmed.startsWith('#')) continue
     const parsed = parseLine(trimmed, line)
-    if ('cause' in parsed) problems.push(parsed)
+    if ('reason' in parsed) problems.push(parsed)
     else entries.push(parsed)
   }
   return { entries, problems }
@@ -100,7 +100,7 @@ function hashOf(host: string, salt: Buffer): Buffer {
   return createHmac('sha1', salt).update(host.toLowerCase()).digest()
 }
 
-function parseLine(text: string, line: number): KnownHost | KnownHostsProblem {
+function parseLine(text: string, line: number): KnownHost | KnownHostsFailure {
   const [, marker, names, keyText] = /^(?:@(\S*)\s+)?(\S+)\s+(.+)$/.exec(text) ?? []
   if (names === undefined || keyText === undefined) return malformed(line, 'it is not of the form `hosts type base64`')
   if (marker !== undefined && marker !== 'cert-authority' && marker !== 'revoked')
@@ -108,7 +108,7 @@ function parseLine(text: string, line: number): KnownHost | KnownHostsProblem {
   const hosts = parseNames(names)
   if (hosts === undefined) return malformed(line, 'its hashed name is not of the form |1|salt|hash')
   const parsed = parsePublicKeyLine(keyText)
-  if (!parsed.ok) return malformed(line, parsed.problem.message)
+  if (!parsed.ok) return malformed(line, parsed.failure.message)
   return { line, ...(marker === undefined ? {} : { marker }), hosts, key: parsed.key }
 }
 
@@ -120,9 +120,9 @@ function parseNames(names: string): HostNames | undefined {
   return hashed.salt.length === hashSize && hashed.hash.length === hashSize ? { form: 'hashed', ...hashed } : undefined
 }
 
-function malformed(line: number, why: string): KnownHostsProblem {
+function malformed(line: number, why: string): KnownHostsFailure {
   return {
-    cause: 'malformed-known-hosts-line',
+    reason: 'malformed-known-hosts-line',
     line,
     message: `line ${line} is not a known_hosts line: ${why}`,
     hint: 'write `name ssh-ed25519 AAAA…`, or `@cert-authority *.example.net ssh-ed25519 AAAA…` for a CA',

@@ -1,4 +1,4 @@
-import type { ParsedRevocations, RevocationProblem, Revocations } from './revocation.js'
+import type { ParsedRevocations, RevocationFailure, Revocations } from './revocation.js'
 import { createWireReader, type WireReader } from './wire-reader.js'
 
 const MAGIC = Buffer.from('SSHKRL\n\0', 'latin1')
@@ -33,23 +33,23 @@ export function parseKrl(content: Buffer): ParsedRevocations {
   reader.bytes(MAGIC.length)
   const version = reader.uint32()
   if (reader.failure() === undefined && version !== FORMAT_VERSION)
-    return { ok: false, problem: unsupported(`its format version is ${version}`) }
+    return { ok: false, failure: unsupported(`its format version is ${version}`) }
   // Version of the list, time of generation, flags, reserved, comment.
   for (let i = 0; i < 3; i++) reader.uint64()
   reader.string()
   reader.string()
   while (reader.left() > 0) {
     const type = reader.uint8()
-    const problem = readSection(type, createWireReader(reader.string()), draft)
-    if (problem !== undefined) return { ok: false, problem }
+    const failure = readSection(type, createWireReader(reader.string()), draft)
+    if (failure !== undefined) return { ok: false, failure }
     // Signatures end the list, and one is over everything before it.
     if (type === section.signature) break
   }
   const failure = reader.failure()
-  return failure === undefined ? { ok: true, revocations: draft } : { ok: false, problem: malformed(failure) }
+  return failure === undefined ? { ok: true, revocations: draft } : { ok: false, failure: malformed(failure) }
 }
 
-function readSection(type: number, data: WireReader, draft: Draft): RevocationProblem | undefined {
+function readSection(type: number, data: WireReader, draft: Draft): RevocationFailure | undefined {
   switch (type) {
     case section.certificates:
       return readCertificates(data, draft)
@@ -72,7 +72,7 @@ function readSection(type: number, data: WireReader, draft: Draft): RevocationPr
   return failureOf(data)
 }
 
-function readCertificates(data: WireReader, draft: Draft): RevocationProblem | undefined {
+function readCertificates(data: WireReader, draft: Draft): RevocationFailure | undefined {
   const issuer = data.string()
   const ca = issuer.length === 0 ? {} : { ca: issuer }
   // Reserved.
@@ -101,15 +101,15 @@ function readCertificates(data: WireReader, draft: Draft): RevocationProblem | u
         while (content.left() > 0) draft.keyIds.push({ ...ca, keyId: content.text() })
         break
       case certificateSection.extension: {
-        const problem = readExtension(content)
-        if (problem !== undefined) return problem
+        const failure = readExtension(content)
+        if (failure !== undefined) return failure
         break
       }
       default:
         return unsupported(`it has a certificate section of the type ${type}`)
     }
-    const problem = failureOf(content)
-    if (problem !== undefined) return problem
+    const failure = failureOf(content)
+    if (failure !== undefined) return failure
   }
   return failureOf(data)
 }
@@ -129,7 +129,7 @@ function* runsOf(bitmap: Buffer): Generator<{ from: bigint; to: bigint }> {
 }
 
 /** None is known here, so a critical one makes the whole list unusable. */
-function readExtension(data: WireReader): RevocationProblem | undefined {
+function readExtension(data: WireReader): RevocationFailure | undefined {
   const name = data.text()
   const critical = data.uint8() !== 0
   data.string()
@@ -138,22 +138,22 @@ function readExtension(data: WireReader): RevocationProblem | undefined {
   )
 }
 
-function failureOf(data: WireReader): RevocationProblem | undefined {
+function failureOf(data: WireReader): RevocationFailure | undefined {
   const failure = data.failureAtEnd()
   return failure === undefined ? undefined : malformed(failure)
 }
 
-function malformed(why: string): RevocationProblem {
+function malformed(why: string): RevocationFailure {
   return {
-    cause: 'malformed-krl',
+    reason: 'malformed-krl',
     message: `the key revocation list is damaged: ${why}`,
     hint: 'make it again with `ssh-keygen -k`',
   }
 }
 
-function unsupported(why: string): RevocationProblem {
+function unsupported(why: string): RevocationFailure {
   return {
-    cause: 'unsupported-krl',
+    reason: 'unsupported-krl',
     message: `the key revocation list cannot be used: ${why}`,
     hint: 'make it with the `ssh-keygen -k` of OpenSSH 9',
   }

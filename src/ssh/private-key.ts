@@ -1,15 +1,15 @@
 import type { ParsedKey } from 'ssh2'
 import { ssh2 } from './ssh2/load.js'
 
-export type PrivateKeyProblem = {
-  readonly cause: 'malformed-private-key' | 'passphrase-needed' | 'not-a-private-key'
+export type PrivateKeyFailure = {
+  readonly reason: 'malformed-private-key' | 'passphrase-needed' | 'not-a-private-key'
   readonly message: string
   readonly hint: string
 }
 
 export type ParsedPrivateKey =
   | { readonly ok: true; readonly key: ParsedKey }
-  | { readonly ok: false; readonly problem: PrivateKeyProblem }
+  | { readonly ok: false; readonly failure: PrivateKeyFailure }
 
 /** Reads a private key in OpenSSH or traditional PEM text (not PKCS#8). The passphrase is never part of a problem. */
 export function parsePrivateKey(text: string, passphrase?: string): ParsedPrivateKey {
@@ -18,19 +18,19 @@ export function parsePrivateKey(text: string, passphrase?: string): ParsedPrivat
   if (key instanceof Error || key === undefined) {
     const encrypted = /encrypted|passphrase|integrity/i.test(key?.message ?? '')
     return encrypted
-      ? problem(
+      ? failed(
           'passphrase-needed',
           passphrase === undefined ? 'the key is encrypted' : 'the passphrase does not fit the key',
           'give its passphrase, best as ${NAME} from the environment',
         )
-      : problem(
+      : failed(
           'malformed-private-key',
           'the text is not a private key in OpenSSH or PEM form',
           'make one with `ssh-keygen -t ed25519`',
         )
   }
   if (!key.isPrivateKey())
-    return problem(
+    return failed(
       'not-a-private-key',
       'the text is a public key',
       'name the file without .pub: the private half is needed',
@@ -38,6 +38,6 @@ export function parsePrivateKey(text: string, passphrase?: string): ParsedPrivat
   return { ok: true, key }
 }
 
-function problem(cause: PrivateKeyProblem['cause'], message: string, hint: string): ParsedPrivateKey {
-  return { ok: false, problem: { cause, message, hint } }
+function failed(cause: PrivateKeyFailure['reason'], message: string, hint: string): ParsedPrivateKey {
+  return { ok: false, failure: { reason: cause, message, hint } }
 }

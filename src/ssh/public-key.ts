@@ -9,15 +9,15 @@ export interface PublicKey {
 }
 
 /** Why a line is no public key, or not a plain one. The message holds no word of the line but for a key type. */
-export interface PublicKeyProblem {
-  readonly cause: 'malformed-key-line' | 'certificate' | 'certificate-authority' | 'revoked' | 'unsupported-key'
+export interface PublicKeyFailure {
+  readonly reason: 'malformed-key-line' | 'certificate' | 'certificate-authority' | 'revoked' | 'unsupported-key'
   readonly message: string
   readonly hint: string
 }
 
 export type ParsedPublicKey =
   | { readonly ok: true; readonly key: PublicKey }
-  | { readonly ok: false; readonly problem: PublicKeyProblem }
+  | { readonly ok: false; readonly failure: PublicKeyFailure }
 
 /**
  * Reads one OpenSSH public key line of any type, `type base64 [comment]`, as in `id_ed25519.pub`; certificates are such lines too.
@@ -42,7 +42,7 @@ export function parsePlainKeyLine(line: string): ParsedPublicKey {
   const words = wordsOf(line)
   if (words === undefined) return malformed('expected one OpenSSH public key line')
   const { type, base64, comment } = words
-  if (!isPlainKeyType(type)) return { ok: false, problem: whyNotAPlainKey(type, base64) }
+  if (!isPlainKeyType(type)) return { ok: false, failure: whyNotAPlainKey(type, base64) }
   const blob = blobOf(base64)
   if (blob === undefined) return malformed('the key is not base64')
   const fields = fieldsOf(blob)
@@ -126,50 +126,50 @@ function fieldsOf(blob: Buffer): readonly Buffer[] | undefined {
   return reader.failure() === undefined ? fields : undefined
 }
 
-function whyNotAPlainKey(first: string, second: string): PublicKeyProblem {
+function whyNotAPlainKey(first: string, second: string): PublicKeyFailure {
   if (first.includes('-cert-v01@'))
     return {
-      cause: 'certificate',
+      reason: 'certificate',
       message: 'a certificate instead of a public key',
       hint: 'write the plain public key',
     }
   if (first === '@revoked')
     return {
-      cause: 'revoked',
+      reason: 'revoked',
       message: 'a revoked key does not belong here',
       hint: 'put it into a list of revoked keys',
     }
   if (first.includes('cert-authority'))
     return {
-      cause: 'certificate-authority',
+      reason: 'certificate-authority',
       message: 'a certificate authority does not belong here',
       hint: 'put it into a file of trusted CAs',
     }
   if (first.startsWith('sk-'))
     return {
-      cause: 'unsupported-key',
+      reason: 'unsupported-key',
       message: 'keys of security tokens (sk-…) are not supported by this version',
       hint: 'use an ed25519 key',
     }
   if (isPlainKeyType(second))
     return {
-      cause: 'malformed-key-line',
+      reason: 'malformed-key-line',
       message: 'something stands before the key type',
       hint: 'remove the host name or the options before it, they are not supported here',
     }
   if (/[=",]/.test(first))
     return {
-      cause: 'malformed-key-line',
+      reason: 'malformed-key-line',
       message: 'options before a key are not supported by this version',
       hint: 'remove them, and know that they would not be enforced',
     }
   return {
-    cause: 'unsupported-key',
+    reason: 'unsupported-key',
     message: 'not a known key type',
     hint: `expected one of ${Object.keys(FIELD_COUNTS).join(', ')}`,
   }
 }
 
 function malformed(message: string, hint: string = PASTE): ParsedPublicKey {
-  return { ok: false, problem: { cause: 'malformed-key-line', message, hint } }
+  return { ok: false, failure: { reason: 'malformed-key-line', message, hint } }
 }

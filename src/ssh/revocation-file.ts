@@ -77,8 +77,8 @@ function parseSerials(text: string): { from: bigint; to: bigint } | undefined {
 function malformedLine(line: number): ParsedRevocations {
   return {
     ok: false,
-    problem: {
-      cause: 'malformed-revocation-line',
+    failure: {
+      reason: 'malformed-revocation-line',
       message: `line ${line} is no revocation`,
       hint: 'write `serial: 7-9`, `id: router1`, `sha256: ssh-ed25519 AAAA…` or a public key line, or give a file made by `ssh-keygen -k`',
     },

@@ -14,15 +14,15 @@ export interface Revocations {
   readonly fingerprints: readonly { readonly hash: 'sha1' | 'sha256'; readonly digest: Buffer }[]
 }
 
-export type RevocationProblem = {
-  readonly cause: 'malformed-krl' | 'unsupported-krl' | 'malformed-revocation-line'
+export type RevocationFailure = {
+  readonly reason: 'malformed-krl' | 'unsupported-krl' | 'malformed-revocation-line'
   readonly message: string
   readonly hint: string
 }
 
 export type ParsedRevocations =
   | { readonly ok: true; readonly revocations: Revocations }
-  | { readonly ok: false; readonly problem: RevocationProblem }
+  | { readonly ok: false; readonly failure: RevocationFailure }
 
 export const nothingRevoked: Revocations = { serials: [], keyIds: [], keys: [], fingerprints: [] }
 

@@ -24,15 +24,15 @@ export interface CertificateRequest {
   readonly extensions?: readonly string[]
 }
 
-export type SigningProblem = {
-  readonly cause: 'unusable-key' | 'unusable-ca-key' | 'no-principals' | 'never-valid' | 'unusable-request'
+export type SigningFailure = {
+  readonly reason: 'unusable-key' | 'unusable-ca-key' | 'no-principals' | 'never-valid' | 'unusable-request'
   readonly message: string
   readonly hint: string
 }
 
 export type SignedCertificate =
   | { readonly ok: true; readonly certificate: Certificate }
-  | { readonly ok: false; readonly problem: SigningProblem }
+  | { readonly ok: false; readonly failure: SigningFailure }
 
 /** What `ssh-keygen -s` gives users unless it is told otherwise. */
 export const defaultUserExtensions: readonly string[] = [
@@ -52,9 +52,9 @@ const nonceSize = 32
  */
 export function signCertificate(ca: ParsedKey, request: CertificateRequest): SignedCertificate {
   const subject = parseVerifyingKey(request.key)
-  if (!subject.ok) return refused('unusable-key', subject.problem.message, subject.problem.hint)
+  if (!subject.ok) return refused('unusable-key', subject.failure.message, subject.failure.hint)
   const issuer = parseVerifyingKey(ca.getPublicSSH())
-  if (!issuer.ok) return refused('unusable-ca-key', issuer.problem.message, issuer.problem.hint)
+  if (!issuer.ok) return refused('unusable-ca-key', issuer.failure.message, issuer.failure.hint)
   if (request.principals.length === 0)
     return refused('no-principals', 'a certificate needs a principal', 'name who it is for')
   const [validAfter, validBefore] =
@@ -88,7 +88,7 @@ export function signCertificate(ca: ParsedKey, request: CertificateRequest): Sig
   const parsed = parseCertificate(Buffer.concat([signed, sshString(signature)]))
   return parsed.ok
     ? { ok: true, certificate: parsed.certificate }
-    : refused('unusable-request', parsed.problem.message, 'look at the key id, the principals and the options')
+    : refused('unusable-request', parsed.failure.message, 'look at the key id, the principals and the options')
 }
 
 /** Names in the order of their bytes, as the format asks. */
@@ -112,6 +112,6 @@ function signatureOrNone(sign: () => Buffer): Buffer | undefined {
   }
 }
 
-function refused(cause: SigningProblem['cause'], message: string, hint: string): SignedCertificate {
-  return { ok: false, problem: { cause, message, hint } }
+function refused(cause: SigningFailure['reason'], message: string, hint: string): SignedCertificate {
+  return { ok: false, failure: { reason: cause, message, hint } }
 }

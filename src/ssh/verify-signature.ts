@@ -40,8 +40,8 @@ export function offeredCertificate({ algo, data }: OfferedKey): ParsedCertificat
   if (!parsed.ok || parsed.certificate.type === algorithm.type) return parsed
   return {
     ok: false,
-    problem: {
-      cause: 'malformed-certificate',
+    failure: {
+      reason: 'malformed-certificate',
       message: `it was offered as ${algo}, but is a ${parsed.certificate.type}`,
       hint: 'the client is at fault',
     },

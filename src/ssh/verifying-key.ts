@@ -16,15 +16,15 @@ export interface VerifyingKey {
 export type VerifyingKeyType = 'ssh-ed25519' | 'ssh-rsa' | CurveType
 type CurveType = 'ecdsa-sha2-nistp256' | 'ecdsa-sha2-nistp384' | 'ecdsa-sha2-nistp521'
 
-export type KeyProblem = {
-  readonly cause: 'malformed-key' | 'unsupported-key' | 'weak-key'
+export type KeyFailure = {
+  readonly reason: 'malformed-key' | 'unsupported-key' | 'weak-key'
   readonly message: string
   readonly hint: string
 }
 
 export type ParsedVerifyingKey =
   | { readonly ok: true; readonly key: VerifyingKey }
-  | { readonly ok: false; readonly problem: KeyProblem }
+  | { readonly ok: false; readonly failure: KeyFailure }
 
 const curves: Readonly<Record<CurveType, { readonly name: string; readonly crv: string; readonly size: number }>> = {
   'ecdsa-sha2-nistp256': { name: 'nistp256', crv: 'P-256', size: 32 },
@@ -99,8 +99,8 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
   }
   return {
     ok: false,
-    problem: {
-      cause: reader.failure() === undefined ? 'unsupported-key' : 'malformed-key',
+    failure: {
+      reason: reader.failure() === undefined ? 'unsupported-key' : 'malformed-key',
       message:
         reader.failure() === undefined
           ? `keys of the type "${strangerText(type, 64)}" are not supported`
@@ -149,8 +149,8 @@ function base64url(bytes: Buffer): string {
 function malformed(why: string): ParsedVerifyingKey {
   return {
     ok: false,
-    problem: {
-      cause: 'malformed-key',
+    failure: {
+      reason: 'malformed-key',
       message: `not an OpenSSH public key: ${why}`,
       hint: 'copy the key again from its .pub file',
     },
@@ -160,8 +160,8 @@ function malformed(why: string): ParsedVerifyingKey {
 function weak(why: string): ParsedVerifyingKey {
   return {
     ok: false,
-    problem: {
-      cause: 'weak-key',
+    failure: {
+      reason: 'weak-key',
       message: `the key is too weak: ${why}`,
       hint: `make a new key, best with \`ssh-keygen -t ed25519\`; RSA needs ${rsaBits.least} bits and more`,
     },

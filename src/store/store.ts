@@ -5,7 +5,7 @@ import type { ApiToken } from '../access/authn/api-token.js'
 
 /**
  * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all
- * the same rejects with an error whose `cause` is the `StoreProblem`. Writes answer a `StoreResult`.
+ * the same rejects with an error whose `cause` is the `StoreFailure`. Writes answer a `StoreResult`.
  */
 export interface Store {
   readonly enrolments: Enrolments
@@ -102,11 +102,11 @@ export interface ListOptions {
 
 export type StoreResult<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: StoreProblem }
+  | { readonly ok: false; readonly failure: StoreFailure }
 
 /** Why the store could not do it. Nothing was changed then. Never holds a secret. */
-export interface StoreProblem {
-  readonly cause: 'disk-full' | 'read-only' | 'corrupt' | 'locked' | 'io'
+export interface StoreFailure {
+  readonly reason: 'disk-full' | 'read-only' | 'corrupt' | 'locked' | 'io'
   readonly message: string
   /** What to do about it. */
   readonly hint: string

@@ -17,7 +17,7 @@ import {
 import { within } from '../lib/deadline.js'
 import type {
   CallersTrace,
-  DeliveryProblem,
+  DeliveryFailure,
   Span,
   SpanOptions,
   TraceObserver,
@@ -181,7 +181,7 @@ function observedExporter(exporter: SpanExporter, observer: TraceObserver): Span
   const taken = ({ code, error }: ExportResult, spans: number): void => {
     const failed = code !== ExportResultCode.SUCCESS
     if (failed) observer.onDropped('not-delivered', spans)
-    if (failed !== failing) observer.onState(failed ? problemOf(error) : undefined)
+    if (failed !== failing) observer.onState(failed ? failureOf(error) : undefined)
     failing = failed
   }
   return {
@@ -195,7 +195,7 @@ function observedExporter(exporter: SpanExporter, observer: TraceObserver): Span
 }
 
 /** Only codes and the exporter's own words: what a collector answered may hold anything. */
-function problemOf(error: (Error & { readonly code?: unknown }) | undefined): DeliveryProblem {
+function failureOf(error: (Error & { readonly code?: unknown }) | undefined): DeliveryFailure {
   const code = error?.code
   if (typeof code === 'number')
     return {

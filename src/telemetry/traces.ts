@@ -61,14 +61,14 @@ export interface TraceSettings {
 }
 
 /** Why nothing could be delivered: a stable word or a code, never what the collector said. */
-export interface DeliveryProblem {
+export interface DeliveryFailure {
   readonly problem: string
   readonly hint: string
 }
 
 export interface TraceObserver {
   /** Told when delivery begins to fail, and with undefined when it works again. */
-  readonly onState: (problem: DeliveryProblem | undefined) => void
+  readonly onState: (problem: DeliveryFailure | undefined) => void
   readonly onDropped: (reason: 'queue-full' | 'not-delivered', spans: number) => void
 }
 

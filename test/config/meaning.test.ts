@@ -421,7 +421,7 @@ roles: { r: { devices: ["*"], operations: ["*"], credentials: [edge, egde] } }
 })
 
 /** The problems of a host key line of a device. */
-const problemOf = (line: string): readonly string[] =>
+const failureOf = (line: string): readonly string[] =>
   problemsOf(device(`id: a\n    host-keys:\n      - ${JSON.stringify(line)}`)).map((text) =>
     text.replace('5:9: devices[0].host-keys[0]: ', ''),
   )
@@ -451,7 +451,7 @@ describe('public key lines', () => {
     `ssh-rsa ${wire('ssh-rsa', 'e', 'n')} old`,
     `ssh-dss ${wire('ssh-dss', 'p', 'q', 'g', 'y')}`,
   ])('%s', (line) => {
-    expect(problemOf(line)).toEqual([])
+    expect(failureOf(line)).toEqual([])
   })
 
   it.each([
@@ -473,7 +473,7 @@ describe('public key lines', () => {
     ['sk-ssh-ed25519@openssh.com AAAA', 'keys of security tokens (sk-…) are not supported by this version'],
     ['constructor AAAA', 'not a known key type'],
   ])('not %s', (line, problem) => {
-    expect(problemOf(line)).toEqual([problem])
+    expect(failureOf(line)).toEqual([problem])
   })
 })
 

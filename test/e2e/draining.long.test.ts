@@ -9,7 +9,7 @@ import { gone } from './parts/processes.js'
 import { waitFor } from './parts/wait-for.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import { type RunningBridge, startBridge } from './support/bridge.js'
-import { curl, problemOf } from './support/curl.js'
+import { curl, failureOf } from './support/curl.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf, readAll } from './support/test-client.js'
 import { ops, opsUser } from './support/users.js'
@@ -61,7 +61,7 @@ describe('SIGTERM', () => {
     })
     expect((await curl(`${bridge.httpUrl}/livez`)).status).toBe(200)
     const refused = await curl('-u', `${ops.name}:${ops.password}`, devices)
-    expect(problemOf(refused)).toBe('503 shutting-down')
+    expect(failureOf(refused)).toBe('503 shutting-down')
     expect(refused.headers['retry-after']).toBe('5')
     const socket = join(bridge.directory, 'data', 'homeport.sock')
     expect((await curl('--unix-socket', socket, 'http://bridge/api/v1/sessions')).body).toContain('"device":"router1"')

@@ -8,7 +8,7 @@ import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { type AttachedDevice, startAttachedDevice } from './support/attached-device.js'
 import type { RunningBridge } from './support/bridge.js'
-import { curl, problemOf } from './support/curl.js'
+import { curl, failureOf } from './support/curl.js'
 import { closeOf } from './support/test-client.js'
 
 const guessesPerConnection = 10
@@ -139,7 +139,7 @@ describe('a thousand wrong passwords', () => {
     const devices = `${attached.bridge.httpUrl}/api/v1/devices`
     // One of several may be drawn and checked, and one wait for that; the others are turned away.
     const answers = await Promise.all([1, 2, 3, 4].map((at) => curl('-u', `real:http-${at}`, devices)))
-    const blocked = answers.filter((answer) => problemOf(answer) === '429 too-many-attempts')
+    const blocked = answers.filter((answer) => failureOf(answer) === '429 too-many-attempts')
     expect(blocked.length).toBeGreaterThanOrEqual(2)
     for (const { headers } of blocked) expect(Number(headers['retry-after'])).toBeGreaterThan(0)
     expect((await curl('-u', 'real:pw-real', devices)).status).toBe(200)

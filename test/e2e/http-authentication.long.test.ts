@@ -11,7 +11,7 @@ import { dyingWithUs, killGroup } from './parts/processes.js'
 import { makeTempDir } from './parts/temp-dir.js'
 import { waitFor } from './parts/wait-for.js'
 import { type ConfigFile, type RunningBridge, startBridge } from './support/bridge.js'
-import { bearer, curl, curlThrough, problemOf } from './support/curl.js'
+import { bearer, curl, curlThrough, failureOf } from './support/curl.js'
 import { homeport, operate } from './support/homeport-command.js'
 import { ops, opsUser } from './support/users.js'
 
@@ -71,7 +71,7 @@ describe('calls to a bridge on the loopback address', () => {
   describe('without anything', () => {
     it('are refused, and told by what they may prove who they are', async () => {
       const answer = await curl(devices)
-      expect(problemOf(answer)).toBe('401 not-authenticated')
+      expect(failureOf(answer)).toBe('401 not-authenticated')
       expect(answer.headers).toMatchObject({
         'content-type': 'application/problem+json',
         'www-authenticate': 'Basic realm="homeport", charset="UTF-8", Bearer realm="homeport"',
@@ -79,7 +79,7 @@ describe('calls to a bridge on the loopback address', () => {
         'x-content-type-options': 'nosniff',
       })
       for (const header of ['Basic !', 'Bearer', 'Digest x', 'Basic bm9jb2xvbg==', `${'x'.repeat(5_000)} y`])
-        expect(problemOf(await curl('-H', `Authorization: ${header}`, devices)), header).toBe('401 not-authenticated')
+        expect(failureOf(await curl('-H', `Authorization: ${header}`, devices)), header).toBe('401 not-authenticated')
     })
   })
 
@@ -114,7 +114,7 @@ describe('calls to a bridge on the loopback address', () => {
       ]
       for (const text of wrong) {
         const answer = await asking(text, devices)
-        expect(problemOf(answer), text).toBe('401 invalid-token')
+        expect(failureOf(answer), text).toBe('401 invalid-token')
         expect(answer.headers['www-authenticate']).toMatch(/, Bearer realm="homeport", error="invalid_token"$/)
       }
     })
@@ -122,7 +122,7 @@ describe('calls to a bridge on the loopback address', () => {
     it('that has expired are refused', async () => {
       const given = await token('ops', { expiresIn: 1 })
       await waitFor('the token to expire', async () => (await asking(given, devices)).status === 401)
-      expect(problemOf(await asking(given, devices))).toBe('401 expired-token')
+      expect(failureOf(await asking(given, devices))).toBe('401 expired-token')
     })
 
     it('that was revoked are refused from then on', async () => {
@@ -134,7 +134,7 @@ describe('calls to a bridge on the loopback address', () => {
         stdout: `revoked: ${id}\n`,
         stderr: '',
       })
-      expect(problemOf(await asking(given, devices))).toBe('401 revoked-token')
+      expect(failureOf(await asking(given, devices))).toBe('401 revoked-token')
       expect(await operate(bridge, 'token', 'revoke', 'aaaaaaaaaaaa')).toMatchObject({ status: 1 })
       expect(await operate(bridge, 'token', 'revoke', given)).toMatchObject({ status: 2, stdout: '' })
     })
@@ -143,18 +143,18 @@ describe('calls to a bridge on the loopback address', () => {
       const reading = await commandToken('--user', 'boss', '--scope', 'read', '--expires', '30d')
       expect((await asking(reading, devices)).status).toBe(200)
       const approve = await asking(reading, '-X', 'POST', `${devices}/tokyo-1/approve`)
-      expect(problemOf(approve)).toBe('403 out-of-scope')
+      expect(failureOf(approve)).toBe('403 out-of-scope')
       expect(approve.headers['www-authenticate']).toContain('error="insufficient_scope", scope="admin"')
       const everything = await token('ops', { scopes: ['read', 'rpc', 'admin'] })
-      expect(problemOf(await asking(everything, '-X', 'POST', `${devices}/tokyo-1/reject`))).toBe('403 out-of-scope')
-      expect(problemOf(await asking(await token('nobody'), devices))).toBe('403 out-of-scope')
+      expect(failureOf(await asking(everything, '-X', 'POST', `${devices}/tokyo-1/reject`))).toBe('403 out-of-scope')
+      expect(failureOf(await asking(await token('nobody'), devices))).toBe('403 out-of-scope')
     })
 
     it('see the devices that it leaves them, and learn nothing of others', async () => {
       const tokyo = await token('ops', { devices: ['site=tokyo'] })
       expect(devicesIn(await asking(tokyo, devices))).toEqual([200, ['tokyo-1']])
       for (const id of ['osaka-1', 'none'])
-        expect(problemOf(await asking(tokyo, `${devices}/${id}`))).toBe('403 no-rights')
+        expect(failureOf(await asking(tokyo, `${devices}/${id}`))).toBe('403 no-rights')
     })
 
     it('cannot make another, and nobody makes one for others over the network', async () => {
@@ -168,8 +168,8 @@ describe('calls to a bridge on the loopback address', () => {
           `${bridge.httpUrl}/api/v1/tokens`,
         )
       const admin = await token('boss')
-      expect(problemOf(await making('boss', '-H', bearer(admin)))).toBe('403 not-for-others')
-      expect(problemOf(await making('ops', '-u', `boss:${ops.password}`))).toBe('403 not-for-others')
+      expect(failureOf(await making('boss', '-H', bearer(admin)))).toBe('403 not-for-others')
+      expect(failureOf(await making('ops', '-u', `boss:${ops.password}`))).toBe('403 not-for-others')
       const own = await making('boss', '-u', `boss:${ops.password}`)
       expect(own.status).toBe(201)
       expect((await asking((JSON.parse(own.body) as { token: string }).token, devices)).status).toBe(200)
@@ -183,7 +183,7 @@ describe('calls to a bridge on the loopback address', () => {
       const given = await token('nobody')
       const users = (config['users'] as { name: string }[]).filter(({ name }) => name !== 'nobody')
       await bridge.reload({ ...config, users, endpoint: { http: { oidc: { issuer: provider.issuer, audience } } } })
-      expect(problemOf(await asking(given, devices))).toBe('401 invalid-token')
+      expect(failureOf(await asking(given, devices))).toBe('401 invalid-token')
     })
 
     it('leaves its secret neither in the log nor in the data directory', async () => {
@@ -219,7 +219,7 @@ describe('calls to a bridge on the loopback address', () => {
         ['ops:wrong', 'mallory:wrong', 'ops:', ':'].map((pair) => curl('-u', pair, devices)),
       )
       for (const answer of answers) {
-        expect(problemOf(answer)).toBe('401 wrong-password')
+        expect(failureOf(answer)).toBe('401 wrong-password')
         expect(answer.headers['www-authenticate']).toContain('Basic realm="homeport"')
       }
       const [known, unknown] = answers.map(({ body }) => ({ ...(JSON.parse(body) as object), requestId: '' }))
@@ -256,7 +256,7 @@ describe('calls to a bridge on the loopback address', () => {
       ['that names nobody', { sub: '', preferred_username: '' }, '401 invalid-token'],
     ])('%s', async (_, claims, problem) => {
       const answer = await asking(await provider.sign({ roles: [], ...(claims as JWTPayload) }), devices)
-      expect(problemOf(answer)).toBe(problem)
+      expect(failureOf(answer)).toBe(problem)
     })
 
     it('that somebody else signed are refused', async () => {
@@ -275,7 +275,7 @@ describe('calls to a bridge on the loopback address', () => {
         'not.a.jwt',
         'x',
       ]
-      for (const text of forged) expect(problemOf(await asking(text, devices)), text).toBe('401 invalid-token')
+      for (const text of forged) expect(failureOf(await asking(text, devices)), text).toBe('401 invalid-token')
     })
   })
 
@@ -284,7 +284,7 @@ describe('calls to a bridge on the loopback address', () => {
     await closed.stop()
     await bridge.reload({ ...config, endpoint: { http: { oidc: { issuer: closed.issuer, audience } } } })
     const answer = await asking(await closed.sign({ roles: ['admin'] }), devices)
-    expect(problemOf(answer)).toBe('503 identity-provider-unreachable')
+    expect(failureOf(answer)).toBe('503 identity-provider-unreachable')
     expect(answer.headers['retry-after']).toBe('5')
     expect(answer.body).not.toContain(closed.issuer)
     await bridge.logged(/^the identity provider does not answer.*ECONNREFUSED/)
@@ -333,7 +333,7 @@ describe('plain HTTP on an address that is not loopback', () => {
       const token = ['-H', bearer(made.stdout.trim())]
       for (const proof of [[], password, token, [...token, '-H', 'X-Forwarded-Proto: https']]) {
         const answer = await curlThrough(inside, ...proof, 'http://198.51.100.7:8080/api/v1/devices')
-        expect(problemOf(answer)).toBe('403 insecure-transport')
+        expect(failureOf(answer)).toBe('403 insecure-transport')
         expect(answer.headers['www-authenticate']).toBeUndefined()
         const onLoopback = await curlThrough(inside, ...proof, 'http://127.0.0.1:8080/api/v1/devices')
         expect(onLoopback.status).toBe(proof.length === 0 ? 401 : 200)

@@ -8,7 +8,7 @@ import { type Haproxy, startHaproxy } from './parts/haproxy.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { makeTlsAuthority, type TlsAuthority, type TlsPair } from './parts/tls-certificates.js'
 import { type ConfigFile, startBridge } from './support/bridge.js'
-import { curl, problemOf } from './support/curl.js'
+import { curl, failureOf } from './support/curl.js'
 import { homeport } from './support/homeport-command.js'
 import { endAfterEach } from './support/resources.js'
 import { ops, opsUser } from './support/users.js'
@@ -96,7 +96,7 @@ describe('TLS', () => {
     expect((await trusting(...showing(stranger), url)).status).toBe(0)
     expect((await trusting(...showing(client), url)).status).toBe(200)
     const nobody = await curl('--cacert', authority.certificate, ...showing(client), url)
-    expect(problemOf(nobody)).toBe('401 not-authenticated')
+    expect(failureOf(nobody)).toBe('401 not-authenticated')
   })
 
   it('with a certificate of its own, for the names that are configured', async () => {
@@ -142,7 +142,7 @@ describe('the name that it is called by', () => {
       '127.0.0.1.evil.example.com',
       'localhost.evil.com:8080',
     ]) {
-      expect(problemOf(await calling(host)), host).toBe('421 unknown-host')
+      expect(failureOf(await calling(host)), host).toBe('421 unknown-host')
       expect((await calling(host, '/docs')).status).toBe(421)
       expect((await calling(host, '/readyz')).status).toBe(200)
     }

@@ -63,7 +63,7 @@ const linesOf = (body: string): readonly Line[] =>
     .map((line) => JSON.parse(line) as Line)
 const askMany = (body: object, asked: Asked = {}): Promise<HttpAnswer> =>
   curl(bridge, '/api/v1/rpc', { ...asked, body })
-const problemIn = ({ status, body }: HttpAnswer): string =>
+const failureIn = ({ status, body }: HttpAnswer): string =>
   `${status} ${(JSON.parse(body) as { type: string }).type.split(':').at(-1)}`
 const named = (lines: readonly Line[]): readonly string[] =>
   lines.flatMap(({ device }) => device ?? []).toSorted((one, other) => one.localeCompare(other))
@@ -161,7 +161,7 @@ describe('POST /api/v1/rpc', () => {
     ['has no XML', { ids: ['sim-1'], rpc: '<get' }, '422 invalid-request'],
     ['asks too many at once', { ids: ['sim-1'], rpc, concurrency: 1000 }, '422 invalid-request'],
   ])('a request that %s is refused', async (_, body, problem) => {
-    expect(problemIn(await askMany(body))).toBe(problem)
+    expect(failureIn(await askMany(body))).toBe(problem)
   })
 })
 

@@ -9,7 +9,7 @@ import { makeTempDir } from './parts/temp-dir.js'
 import { deviceLogin } from './support/attached-device.js'
 import { startBridge } from './support/bridge.js'
 import { clientLogin } from './support/client-login.js'
-import { curl, problemOf } from './support/curl.js'
+import { curl, failureOf } from './support/curl.js'
 import { endAfterEach } from './support/resources.js'
 import { ops, opsUser } from './support/users.js'
 
@@ -74,7 +74,7 @@ describe('a bridge that ends and starts again', () => {
         '<get/>',
         `${second.httpUrl}/api/v1/devices/away/rpc`,
       )
-      expect(problemOf(read)).toBe('503 not-connected')
+      expect(failureOf(read)).toBe('503 not-connected')
       expect(read.body).toMatch(/it has not called home since the bridge started \d+ s ago/)
     },
     60_000,

@@ -124,7 +124,7 @@ describe('our host certificates, seen by ssh', () => {
         principals: ['bridge'],
         validity: 'always',
       })
-      if (!signed.ok) throw new Error(signed.problem.message)
+      if (!signed.ok) throw new Error(signed.failure.message)
       const server = await serving({ hostKeys: [{ key: key.privateKey, certificates: [signed.certificate] }] })
       const knownHosts = knownHostsLine(['bridge'], ca.publicKey, 'cert-authority')
       expect(await ssh(server, { knownHosts }), kind).toBe('hello')
@@ -183,7 +183,7 @@ describe('our host certificates, seen by ssh', () => {
     const ofUser = await room.certify(userCa, key, ['-n', 'bridge'])
     const cause = (certificate: typeof another) => {
       const prepared = serverHostKeys([{ key: key.privateKey, certificates: [certificate] }])
-      return prepared.ok ? 'taken' : prepared.problem.cause
+      return prepared.ok ? 'taken' : prepared.failure.reason
     }
     expect(cause(another)).toBe('certificate-of-another-key')
     expect(cause(ofUser)).toBe('certificate-of-another-role')
@@ -318,7 +318,7 @@ describe('user certificates, offered by ssh', () => {
     await once(forger, 'listening')
     cleanups.push(async () => void forger.close())
     const plain = parseVerifyingKey(key.publicKey.blob)
-    if (!plain.ok) throw new Error(plain.problem.message)
+    if (!plain.ok) throw new Error(plain.failure.message)
     const identity = { agent, comment: '', key: plain.key, certificate }
     expect(await dialling(server, agentLoginKey(identity))).toMatch(/All configured authentication methods/)
     expect(server.logins).toEqual(['ssh-ed25519-cert-v01 bad-signature'])

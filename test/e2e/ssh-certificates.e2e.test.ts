@@ -229,7 +229,7 @@ describe('logging in to a device with a user certificate', () => {
         validity: { from: new Date(Date.now() - 60_000), to: new Date(Date.now() + 60_000) },
         criticalOptions: { 'source-address': '127.0.0.0/8' },
       })
-      if (!signed.ok) throw new Error(signed.problem.message)
+      if (!signed.ok) throw new Error(signed.failure.message)
       expect(await login(await sshdForCertificates(ca), keyFor(key.privateKey, signed.certificate)), kind).toBe('ready')
     }
   })
@@ -238,11 +238,11 @@ describe('logging in to a device with a user certificate', () => {
     const sshd = await sshdForCertificates(userCa)
     const request = { principals: ['netconf'], keyId: 'homeport router1', minutes: 5 }
     const made = makeEphemeralCertificate(userCa.privateKey, { ...request, now: new Date() })
-    if (!made.ok) throw new Error(made.problem.message)
+    if (!made.ok) throw new Error(made.failure.message)
     expect(await login(sshd, keyFor(made.privateKey, made.certificate))).toBe('ready')
     await sshd.log.match(/Accepted publickey for netops .* ID homeport router1 /)
     const old = makeEphemeralCertificate(userCa.privateKey, { ...request, now: new Date(Date.now() - 301_000) })
-    if (!old.ok) throw new Error(old.problem.message)
+    if (!old.ok) throw new Error(old.failure.message)
     expect(await login(sshd, keyFor(old.privateKey, old.certificate))).toMatch(/All configured authentication methods/)
     await sshd.log.match(/Certificate invalid: expired/)
   })
@@ -288,8 +288,8 @@ describe('logging in to a device with a user certificate', () => {
     afterAll(() => agent.stop())
     const held = async (): Promise<ParsedKey[]> => {
       const listed = await agentIdentities(agent.socket)
-      if (!listed.ok) throw new Error(listed.problem.message)
-      return listed.value.map((identity) => agentLoginKey(identity, (problem) => problems.push(problem.cause)))
+      if (!listed.ok) throw new Error(listed.failure.message)
+      return listed.value.map((identity) => agentLoginKey(identity, (problem) => problems.push(problem.reason)))
     }
 
     it.each(keyKinds)('with a %s key', async (kind) => {

@@ -32,7 +32,7 @@ const otherKey = hostKey(2)
 
 async function start(configured: readonly ConfiguredDevice[]): Promise<void> {
   const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
-  if (!opened.ok) throw new Error(opened.problem.message)
+  if (!opened.ok) throw new Error(opened.failure.message)
   store = opened.store
   service = await createEnrolmentService({
     store,

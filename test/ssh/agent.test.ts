@@ -21,7 +21,7 @@ afterEach(() => agent.add('-D'))
 
 async function identities(): Promise<readonly AgentIdentity[]> {
   const listed = await agentIdentities(agent.socket)
-  if (!listed.ok) throw new Error(listed.problem.message)
+  if (!listed.ok) throw new Error(listed.failure.message)
   return listed.value
 }
 
@@ -50,7 +50,7 @@ describe('a real ssh-agent', () => {
     if (identity === undefined) throw new Error('the agent has no key')
     expect(await signWithAgent(identity, 'ssh-ed25519', Buffer.from('x'))).toMatchObject({
       ok: false,
-      problem: { cause: 'agent-refused' },
+      failure: { reason: 'agent-refused' },
     })
   })
 })
@@ -59,7 +59,7 @@ describe('an agent that is at fault', () => {
   it('is told when nobody listens', async () => {
     expect(await agentIdentities(join(room.directory, 'nobody'))).toMatchObject({
       ok: false,
-      problem: { cause: 'agent-unreachable', message: 'the ssh-agent cannot be reached (ENOENT)' },
+      failure: { reason: 'agent-unreachable', message: 'the ssh-agent cannot be reached (ENOENT)' },
     })
   })
 
@@ -78,7 +78,7 @@ describe('an agent that is at fault', () => {
     }).listen(path)
     await once(server, 'listening')
     try {
-      expect(await agentIdentities(path, 200)).toMatchObject({ ok: false, problem: { cause } })
+      expect(await agentIdentities(path, 200)).toMatchObject({ ok: false, failure: { reason: cause } })
     } finally {
       server.close()
     }

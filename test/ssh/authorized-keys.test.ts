@@ -13,7 +13,7 @@ afterAll(() => room.remove())
 
 function optionsOf(options: string): unknown {
   const parsed = parseAuthorizedKeyLine(`${options} ${key.line}`)
-  return parsed.ok ? parsed.authorized.options : parsed.problem.cause
+  return parsed.ok ? parsed.authorized.options : parsed.failure.reason
 }
 
 describe('reading a line of authorized_keys', () => {
@@ -80,7 +80,7 @@ describe('reading a line of authorized_keys', () => {
     for (const line of [certificate, `cert-authority ${certificate}`])
       expect(parseAuthorizedKeyLine(line), line).toMatchObject({
         ok: false,
-        problem: { cause: 'certificate', message: expect.stringContaining('a certificate instead of a public key') },
+        failure: { reason: 'certificate', message: expect.stringContaining('a certificate instead of a public key') },
       })
   })
 
@@ -88,7 +88,7 @@ describe('reading a line of authorized_keys', () => {
     for (const line of ['', 'ssh-ed25519', 'ssh-ed25519 AAAA', `ssh-rsa ${key.publicKey.blob.toString('base64')}`])
       expect(parseAuthorizedKeyLine(line), line).toMatchObject({
         ok: false,
-        problem: { cause: 'malformed-authorized-key' },
+        failure: { reason: 'malformed-authorized-key' },
       })
   })
 })

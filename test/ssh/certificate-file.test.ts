@@ -17,7 +17,7 @@ it('reads the certificate that ssh-keygen puts beside a key', async () => {
 it('tells a file that is missing from one that cannot be read or holds something else', async () => {
   const cause = async (file: string) => {
     const loaded = await loadCertificate(file)
-    return loaded.ok ? 'read' : loaded.problem.cause
+    return loaded.ok ? 'read' : loaded.failure.reason
   }
   expect(await cause(`${room.directory}/none`)).toBe('no-such-file')
   expect(await cause(room.directory)).toBe('unreadable-file')

@@ -49,7 +49,7 @@ describe('malformed certificates', () => {
       expect(parseCertificate(blob.subarray(0, length)).ok, `cut to ${length} octets`).toBe(false)
     expect(parseCertificate(Buffer.concat([blob, Buffer.from([0])]))).toMatchObject({
       ok: false,
-      problem: { cause: 'malformed-certificate' },
+      failure: { reason: 'malformed-certificate' },
     })
   })
 
@@ -64,7 +64,7 @@ describe('malformed certificates', () => {
 
   it('refuses a certificate as CA', async () => {
     const ca = await room.certify(await room.key('ca'), await room.key('middle'))
-    expect(handmade({ ca: ca.blob })).toMatchObject({ ok: false, problem: { cause: 'unsupported-certificate' } })
+    expect(handmade({ ca: ca.blob })).toMatchObject({ ok: false, failure: { reason: 'unsupported-certificate' } })
   })
 
   it('refuses an option that is given twice', async () => {
@@ -97,10 +97,10 @@ describe('malformed certificates', () => {
   it('refuses lines of another form, plain keys and types that it does not know', async () => {
     const { type, blob } = await room.certify(await room.key('ca'), await room.key('subject'))
     for (const line of ['', type, `${type} ****`, `rsa-sha2-512-cert-v01@openssh.com ${blob.toString('base64')}`])
-      expect(parseCertificateLine(line)).toMatchObject({ ok: false, problem: { cause: 'malformed-certificate' } })
+      expect(parseCertificateLine(line)).toMatchObject({ ok: false, failure: { reason: 'malformed-certificate' } })
     expect(parseCertificateLine((await room.key('ca')).line)).toMatchObject({
       ok: false,
-      problem: { cause: 'unsupported-certificate' },
+      failure: { reason: 'unsupported-certificate' },
     })
   })
 })

@@ -17,7 +17,7 @@ afterAll(() => directory.remove())
 /** The public half as ssh2 reads it from the private one, when the private one signs what the public one verifies. */
 function publicHalf(text: string): string {
   const parsed = parsePrivateKey(text)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   const { key } = parsed
   const signature = key.sign('any data')
   if (!key.verify('any data', signature)) throw new Error('it does not verify what it signed')

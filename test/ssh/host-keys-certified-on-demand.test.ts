@@ -10,7 +10,7 @@ import { publicKeyLine } from '../../src/ssh/public-key.js'
 const hour = 3_600_000
 const key = (type: 'ed25519' | 'ecdsa'): ParsedKey => {
   const parsed = parsePrivateKey(generatePrivateKey(type, 'test'))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.key
 }
 
@@ -22,7 +22,7 @@ function certifier(clock: { now: number }, keys = [key('ed25519'), key('ecdsa')]
     lifetime: 24 * hour,
     now: () => clock.now,
   })
-  if (!made.ok) throw new Error(made.problem.message)
+  if (!made.ok) throw new Error(made.failure.message)
   const { certified } = made
   return { ca, forNames: (names: readonly string[]) => certified.forNames(names) }
 }
@@ -95,6 +95,6 @@ describe('host keys that are certified on demand', () => {
     const publicOnly = ssh2.utils.parseKey(publicKeyLine({ type: secret.type, blob: secret.getPublicSSH() }))
     if (publicOnly instanceof Error) throw publicOnly
     const made = createCertifiedHostKeys({ keys: [key('ed25519')], ca: publicOnly, lifetime: hour })
-    expect(made).toMatchObject({ ok: false, problem: { cause: 'unusable-ca-key' } })
+    expect(made).toMatchObject({ ok: false, failure: { reason: 'unusable-ca-key' } })
   })
 })

@@ -64,7 +64,7 @@ describe('the host keys of the bridge', () => {
     expect(await loadHostKeys([good, file], path)).toMatchObject({
       ok: false,
       file,
-      problem: { cause, message: expect.stringContaining(message) as string },
+      failure: { reason: cause, message: expect.stringContaining(message) as string },
     })
   })
 
@@ -87,7 +87,7 @@ describe('a private key file', () => {
   it('that cannot be read is no private key', async () => {
     expect(await loadPrivateKey(join(await directory(), 'none'))).toMatchObject({
       ok: false,
-      problem: { cause: 'unreadable-file', hint: 'give a private key file that the user of the bridge may read' },
+      failure: { reason: 'unreadable-file', hint: 'give a private key file that the user of the bridge may read' },
     })
   })
 })

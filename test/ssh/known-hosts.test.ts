@@ -55,7 +55,7 @@ describe('reading known_hosts', () => {
     expect(entries.map(({ line }) => line)).toEqual([7])
     expect(problems.map(({ line }) => line)).toEqual([1, 2, 3, 4, 5, 6, 8])
     expect(problems[3]).toMatchObject({
-      cause: 'malformed-known-hosts-line',
+      reason: 'malformed-known-hosts-line',
       message: 'line 4 is not a known_hosts line: @trusted is no marker',
     })
   })

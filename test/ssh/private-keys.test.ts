@@ -69,13 +69,13 @@ describe('a private key of ssh-keygen', () => {
     expect(parsed.ok && publicKeyLine({ type: parsed.key.type, blob: parsed.key.getPublicSSH() })).toBe(publicKey)
     expect(parsePrivateKey(text)).toMatchObject({
       ok: false,
-      problem: { cause: 'passphrase-needed', message: 'the key is encrypted' },
+      failure: { reason: 'passphrase-needed', message: 'the key is encrypted' },
     })
     for (const wrong of ['wrong-guess-1', 'wrong-guess-2', 'wrong-guess-3']) {
       const refused = parsePrivateKey(text, wrong)
       expect(refused).toMatchObject({
         ok: false,
-        problem: { cause: 'passphrase-needed', message: 'the passphrase does not fit the key' },
+        failure: { reason: 'passphrase-needed', message: 'the passphrase does not fit the key' },
       })
       expect(JSON.stringify(refused)).not.toContain(wrong)
     }
@@ -86,7 +86,7 @@ describe('what is no private key', () => {
   it('is told when it is the public half', async () => {
     const { publicKey } = await keygen('ed25519', 'openssh', '')
     expect(parsePrivateKey(publicKey)).toMatchObject({
-      problem: { cause: 'not-a-private-key', hint: expect.stringContaining('.pub') as string },
+      failure: { reason: 'not-a-private-key', hint: expect.stringContaining('.pub') as string },
     })
   })
 
@@ -101,7 +101,7 @@ describe('what is no private key', () => {
     ],
     ['a PEM key of other octets', '-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n'],
   ])('is told when it is %s', (_name, text) => {
-    expect(parsePrivateKey(text)).toMatchObject({ ok: false, problem: { cause: 'malformed-private-key' } })
+    expect(parsePrivateKey(text)).toMatchObject({ ok: false, failure: { reason: 'malformed-private-key' } })
   })
 
   it('is told when it was cut off anywhere', () => {

@@ -60,7 +60,7 @@ describe('a public key line', () => {
   ])('%s is refused, and told how it should look', (_name, text) => {
     expect(parsePublicKeyLine(text())).toMatchObject({
       ok: false,
-      problem: { cause: 'malformed-key-line', hint: expect.stringContaining('.pub') as string },
+      failure: { reason: 'malformed-key-line', hint: expect.stringContaining('.pub') as string },
     })
   })
 

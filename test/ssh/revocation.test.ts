@@ -29,7 +29,7 @@ async function krl(specification: string): Promise<Buffer> {
 
 function revoked(content: Buffer, blob: Buffer): string | undefined {
   const parsed = parseRevocations(content, ca.publicKey.blob)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return revokedPart(parsed.revocations, blob)
 }
 
@@ -126,7 +126,7 @@ describe('files of revocations', () => {
     for (let length = 8; length < list.length; length++) {
       const parsed = parseRevocations(list.subarray(0, length))
       if (!parsed.ok) refused += 1
-      if (!parsed.ok) expect(parsed.problem.cause).toBe('malformed-krl')
+      if (!parsed.ok) expect(parsed.failure.reason).toBe('malformed-krl')
     }
     // A list may end after any of its sections, of which there are three.
     expect(refused).toBeGreaterThanOrEqual(list.length - 8 - 3)
@@ -141,9 +141,9 @@ describe('files of revocations', () => {
     const list = await krl('serial: 7\n')
     const newer = Buffer.from(list)
     newer.writeUInt32BE(2, 8)
-    expect(parseRevocations(newer)).toMatchObject({ ok: false, problem: { cause: 'unsupported-krl' } })
+    expect(parseRevocations(newer)).toMatchObject({ ok: false, failure: { reason: 'unsupported-krl' } })
     const unknown = Buffer.concat([list, Buffer.from([77, 0, 0, 0, 0])])
-    expect(parseRevocations(unknown)).toMatchObject({ ok: false, problem: { cause: 'unsupported-krl' } })
+    expect(parseRevocations(unknown)).toMatchObject({ ok: false, failure: { reason: 'unsupported-krl' } })
   })
 
   it('name the line of a text that is no revocation', () => {
@@ -157,7 +157,7 @@ describe('files of revocations', () => {
     ])
       expect(parseRevocations(Buffer.from(`# list\n${line}\n`)), line).toMatchObject({
         ok: false,
-        problem: { cause: 'malformed-revocation-line', message: 'line 2 is no revocation' },
+        failure: { reason: 'malformed-revocation-line', message: 'line 2 is no revocation' },
       })
   })
 })

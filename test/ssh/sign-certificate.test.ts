@@ -43,7 +43,7 @@ describe('certificates of our own CA', () => {
       validity: { from, to },
       serial: 7n,
     })
-    if (!signed.ok) throw new Error(signed.problem.message)
+    if (!signed.ok) throw new Error(signed.failure.message)
     // ssh-keygen -L checks the CA's signature before it prints anything.
     expect(await described(certificateLine(signed.certificate))).toBe(
       await reference(ca.path, subject.path, ['-I', 'nms of the lab', '-n', 'netops,lab', '-z', '7', ...period]),
@@ -62,7 +62,7 @@ describe('certificates of our own CA', () => {
         validity: 'always',
         ...request,
       })
-      if (!signed.ok) throw new Error(signed.problem.message)
+      if (!signed.ok) throw new Error(signed.failure.message)
       return certificateLine(signed.certificate)
     }
     const asked = ['-I', 'id', '-n', 'a', '-O', 'clear']
@@ -98,7 +98,7 @@ describe('certificates of our own CA', () => {
     }
     const cause = (changed: Partial<CertificateRequest>, by = ca.privateKey) => {
       const signed = signCertificate(by, { ...request, ...changed })
-      return signed.ok ? 'signed' : signed.problem.cause
+      return signed.ok ? 'signed' : signed.failure.reason
     }
     expect(cause({})).toBe('signed')
     expect(cause({ principals: [] })).toBe('no-principals')

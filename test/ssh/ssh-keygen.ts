@@ -64,7 +64,7 @@ export async function makeKeyRoom(): Promise<KeyRoom> {
 /** The certificate of a line, which must be one. */
 export function certificateIn(line: string): Certificate {
   const parsed = parseCertificateLine(line)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.certificate
 }
 

@@ -48,7 +48,7 @@ describe('the signature of a login', () => {
     expect(offeredCertificate({ algo: 'ssh-ed25519-cert-v01@openssh.com', data: blob })).toMatchObject({ ok: true })
     expect(offeredCertificate({ algo: 'rsa-sha2-512-cert-v01@openssh.com', data: blob })).toMatchObject({
       ok: false,
-      problem: { cause: 'malformed-certificate' },
+      failure: { reason: 'malformed-certificate' },
     })
   })
 })

@@ -14,7 +14,7 @@ afterAll(() => room.remove())
 
 function verifying({ publicKey }: KeyPair) {
   const parsed = parseVerifyingKey(publicKey.blob)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.key
 }
 
@@ -48,7 +48,7 @@ it('refuses keys that are none', async () => {
   offCurve[offCurve.length - 1] = (offCurve.at(-1) ?? 0) ^ 1
   const cause = (input: Buffer) => {
     const parsed = parseVerifyingKey(input)
-    return parsed.ok ? 'read' : parsed.problem.cause
+    return parsed.ok ? 'read' : parsed.failure.reason
   }
   expect(cause(blob)).toBe('read')
   expect(cause(offCurve)).toBe('malformed-key')

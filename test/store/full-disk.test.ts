@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openDatabase } from '../../src/store/sqlite/sqlite-database.js'
 import { migrate } from '../../src/store/sqlite/sqlite-schema.js'
 import { openSqliteStore, STORE_FILE, storeOn } from '../../src/store/sqlite/sqlite-store.js'
-import type { Store, StoreProblem } from '../../src/store/store.js'
+import type { Store, StoreFailure } from '../../src/store/store.js'
 import { openInOtherProcess } from './other-process.js'
 import { fillDisk, mount, mountOwn, unmountOwn } from './own-file-system.js'
 import { full, makeStoreRoom, minutesAfterNoon, pinOf, put, type StoreRoom, written } from './store-room.js'
@@ -42,8 +42,8 @@ describe('on a file system of its own', () => {
     const stored = await fill(store)
     expect(await store.enrolments.update('router1', () => undefined)).toEqual({
       ok: false,
-      problem: {
-        cause: 'disk-full',
+      failure: {
+        reason: 'disk-full',
         message: `${join(room.directory, STORE_FILE)}: no space is left to write it`,
         hint: expect.stringContaining('make room'),
       },
@@ -64,30 +64,30 @@ describe('on a file system of its own', () => {
     await fillDisk(join(room.directory, 'ballast'))
     const stored = await fill(before)
     before.enrolments.touch('router1', { at: minutesAfterNoon(9), address: '192.0.2.99' })
-    expect(await before.close()).toMatchObject({ ok: false, problem: { cause: 'disk-full' } })
+    expect(await before.close()).toMatchObject({ ok: false, failure: { reason: 'disk-full' } })
 
     const after = await room.open()
     expect(await after.enrolments.get('router1')).toStrictEqual(full('router1'))
     expect(await after.enrolments.count()).toBe(stored.length + 1)
     expect(await after.enrolments.update('router1', () => undefined)).toMatchObject({
       ok: false,
-      problem: { cause: 'disk-full' },
+      failure: { reason: 'disk-full' },
     })
   })
 
   it('that is full from the beginning: opening says so', async () => {
     await fillDisk(join(room.directory, 'ballast'))
-    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, problem: { cause: 'disk-full' } })
+    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, failure: { reason: 'disk-full' } })
   })
 
   it('that is mounted read-only: opening says so, with a store on it or without', async () => {
     await mount('-o', 'remount,ro', room.directory)
-    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, problem: { cause: 'read-only' } })
+    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, failure: { reason: 'read-only' } })
     await mount('-o', 'remount,rw', room.directory)
     expect(await openInOtherProcess(room.directory)).toBeNull()
     expect(await readdir(room.directory)).toContain(STORE_FILE)
     await mount('-o', 'remount,ro', room.directory)
-    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, problem: { cause: 'read-only' } })
+    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, failure: { reason: 'read-only' } })
   }, 30_000)
 })
 
@@ -106,8 +106,8 @@ async function fill(store: Store): Promise<readonly string[]> {
       stored.push(deviceId)
       continue
     }
-    const problem: StoreProblem = result.problem
-    expect(problem.cause).toBe('disk-full')
+    const problem: StoreFailure = result.failure
+    expect(problem.reason).toBe('disk-full')
     expect(JSON.stringify(problem)).not.toContain('correct horse')
     return stored
   }

@@ -46,7 +46,7 @@ it('a bridge that is killed has every acknowledged change when it is back, and n
 it('a living bridge keeps others out, a killed one does not', async () => {
   writer = startWriter(room.directory)
   await once(writer.stdout, 'data')
-  expect(await openInOtherProcess(room.directory)).toMatchObject({ cause: 'locked' })
+  expect(await openInOtherProcess(room.directory)).toMatchObject({ reason: 'locked' })
   writer.kill('SIGKILL')
   await once(writer, 'close')
   expect(await openInOtherProcess(room.directory)).toBeNull()

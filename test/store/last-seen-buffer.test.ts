@@ -79,7 +79,7 @@ it('wait for the next interval when they cannot be written, and it is told', asy
   touch('router1', 1)
   file.exec('BEGIN IMMEDIATE')
   await vi.advanceTimersByTimeAsync(INTERVAL)
-  expect(room.problems).toMatchObject([{ cause: 'locked' }])
+  expect(room.problems).toMatchObject([{ reason: 'locked' }])
   expect((await store.enrolments.get('router1'))?.lastSeen).toEqual(minutesAfterNoon(1))
   file.exec('ROLLBACK')
   expect(writtenMinute('router1')).toBeNull()

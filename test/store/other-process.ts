@@ -2,12 +2,12 @@ import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { OpenProblem } from '../../src/store/sqlite/sqlite-store.js'
+import type { OpenFailure } from '../../src/store/sqlite/sqlite-store.js'
 
 /** Opens and closes the store in a process of its own, and gives the problem that it met. */
-export async function openInOtherProcess(directory: string): Promise<OpenProblem | null> {
+export async function openInOtherProcess(directory: string): Promise<OpenFailure | null> {
   const { stdout } = await promisify(execFile)(process.execPath, programArguments('open-once', directory))
-  return JSON.parse(stdout) as OpenProblem | null
+  return JSON.parse(stdout) as OpenFailure | null
 }
 
 /** Starts a process that changes enrolments until it is killed; it prints a line for each change that was acknowledged. */

@@ -280,10 +280,10 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
         expect(await store.close()).toEqual({ ok: true, value: undefined })
         expect(await store.enrolments.update('router1', () => undefined)).toMatchObject({
           ok: false,
-          problem: { cause: 'io' },
+          failure: { reason: 'io' },
         })
-        await expect(store.enrolments.get('router1')).rejects.toMatchObject({ cause: { cause: 'io' } })
-        await expect(store.enrolments.list()).rejects.toMatchObject({ cause: { cause: 'io' } })
+        await expect(store.enrolments.get('router1')).rejects.toMatchObject({ cause: { reason: 'io' } })
+        await expect(store.enrolments.list()).rejects.toMatchObject({ cause: { reason: 'io' } })
         store.enrolments.touch('router1', { at: noon, address: '192.0.2.7' })
       })
     })

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Enrolment, Pin } from '../../src/store/enrolment.js'
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/sqlite-store.js'
-import type { Store, StoreProblem, StoreResult } from '../../src/store/store.js'
+import type { Store, StoreFailure, StoreResult } from '../../src/store/store.js'
 
 /** A data-dir of its own, and the stores that were opened in it. */
 export interface StoreRoom {
   readonly directory: string
   /** What stores told of outside any call. */
-  readonly problems: readonly StoreProblem[]
+  readonly problems: readonly StoreFailure[]
   readonly options: SqliteStoreOptions
   /** Opens the store, which must work. */
   readonly open: (options?: Partial<SqliteStoreOptions>) => Promise<Store>
@@ -18,7 +18,7 @@ export interface StoreRoom {
 
 export async function makeStoreRoom(): Promise<StoreRoom> {
   const directory = await mkdtemp(join(tmpdir(), 'homeport-store-'))
-  const problems: StoreProblem[] = []
+  const problems: StoreFailure[] = []
   const stores: Store[] = []
   const options: SqliteStoreOptions = {
     directory,
@@ -32,7 +32,7 @@ export async function makeStoreRoom(): Promise<StoreRoom> {
     options,
     open: async (changed = {}) => {
       const opened = await openSqliteStore({ ...options, ...changed })
-      if (!opened.ok) throw new Error(opened.problem.message)
+      if (!opened.ok) throw new Error(opened.failure.message)
       stores.push(opened.store)
       return opened.store
     },
@@ -83,7 +83,7 @@ export function full(deviceId: string): Enrolment {
 
 /** What a write gave, which must have worked. */
 export function written<T>(result: StoreResult<T>): T {
-  if (!result.ok) throw new Error(result.problem.message)
+  if (!result.ok) throw new Error(result.failure.message)
   return result.value
 }
 

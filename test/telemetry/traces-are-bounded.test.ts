@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openTraces } from '../../src/telemetry/opentelemetry.js'
-import type { DeliveryProblem, TraceObserver, TraceSettings } from '../../src/telemetry/traces.js'
+import type { DeliveryFailure, TraceObserver, TraceSettings } from '../../src/telemetry/traces.js'
 
 const servers: Server[] = []
 afterEach(() => {
@@ -39,7 +39,7 @@ async function collector(status: number | undefined) {
 }
 
 function opened(settings: Partial<TraceSettings> & Pick<TraceSettings, 'endpoint'>) {
-  const states: (DeliveryProblem | undefined)[] = []
+  const states: (DeliveryFailure | undefined)[] = []
   const dropped: Record<string, number> = {}
   const observer: TraceObserver = {
     onState: (state) => states.push(state),

@@ -51,14 +51,14 @@ export type TokenFault = 'invalid-token' | 'expired-token' | 'revoked-token'
 
 export type TokenChecked =
   | { readonly ok: true; readonly token: ApiToken }
-  | { readonly ok: false; readonly fault: TokenFault }
+  | { readonly ok: false; readonly reason: TokenFault }
 
 /** Whether a token that was shown is good. Only who knows its secret learns more than `invalid-token`. */
 export function judgeToken(kept: ApiToken | undefined, shown: Pick<ApiToken, 'hash'>, now: Date): TokenChecked {
   if (kept === undefined || kept.hash.length !== shown.hash.length || !timingSafeEqual(kept.hash, shown.hash))
-    return { ok: false, fault: 'invalid-token' }
-  if (kept.revocation !== undefined) return { ok: false, fault: 'revoked-token' }
-  if (isExpired(kept, now)) return { ok: false, fault: 'expired-token' }
+    return { ok: false, reason: 'invalid-token' }
+  if (kept.revocation !== undefined) return { ok: false, reason: 'revoked-token' }
+  if (isExpired(kept, now)) return { ok: false, reason: 'expired-token' }
   return { ok: true, token: kept }
 }
 

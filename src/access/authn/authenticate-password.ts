@@ -160,8 +160,8 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
     const turn = await turnOfAddress(network)(() => checkPassword(entry, password))
     if (!turn.entered) return refused(attempt, { reason: 'busy' }, despiteBlock)
     if (!turn.result.ok) {
-      if (turn.result.cause === 'wrong-password') wrong.remember(words, true, rememberWrong)
-      return refused(attempt, { reason: turn.result.cause }, despiteBlock)
+      if (turn.result.reason === 'wrong-password') wrong.remember(words, true, rememberWrong)
+      return refused(attempt, { reason: turn.result.reason }, despiteBlock)
     }
     await succeeded({ by: 'hash' }, rememberLogins)
     return { kind: 'right' }

@@ -27,7 +27,7 @@ export type JwtVerdict =
   | {
       readonly ok: false
       /** `unreachable`: nothing was checked, because the issuer's keys are not to be had. */
-      readonly cause: 'invalid' | 'expired' | 'unreachable'
+      readonly reason: 'invalid' | 'expired' | 'unreachable'
       readonly message: string
       readonly hint: string
     }
@@ -122,7 +122,7 @@ class Unreachable extends Error {}
 /** jose's own messages name claims and headers, never what is in them. */
 function refusalOf(error: unknown, { issuer, audience }: JwtIssuer): JwtVerdict {
   if (error instanceof errors.JWTExpired)
-    return { ok: false, cause: 'expired', message: 'the token has expired', hint: 'get a new one from its issuer' }
+    return { ok: false, reason: 'expired', message: 'the token has expired', hint: 'get a new one from its issuer' }
   if (error instanceof errors.JWTClaimValidationFailed)
     return invalid(
       `its claim ${JSON.stringify(error.claim)} is not what is wanted here (${error.reason})`,
@@ -150,13 +150,13 @@ function reasonOf(error: unknown): string {
 }
 
 function invalid(message: string, hint: string): JwtVerdict {
-  return { ok: false, cause: 'invalid', message: `the token is not good: ${message}`, hint }
+  return { ok: false, reason: 'invalid', message: `the token is not good: ${message}`, hint }
 }
 
 function unreachable(why: string): JwtVerdict {
   return {
     ok: false,
-    cause: 'unreachable',
+    reason: 'unreachable',
     message: `the identity provider does not answer, so the token could not be checked: ${why}`,
     hint: 'look at endpoint.http.oidc and at the provider; tokens of homeport token create and passwords work meanwhile',
   }

@@ -12,7 +12,7 @@ import type { User } from './user.js'
 /** `busy`: too many logins at once, nothing was checked; the client may try again. */
 export type PasswordVerdict =
   | { readonly ok: true }
-  | { readonly ok: false; readonly cause: 'wrong-password' | 'busy'; readonly hint: string }
+  | { readonly ok: false; readonly reason: 'wrong-password' | 'busy'; readonly hint: string }
 
 export interface PasswordCheckOptions {
   /** How many derivations run at once; each takes a thread and, by default, 32 MiB. */
@@ -39,8 +39,8 @@ export function createPasswordCheck(options: PasswordCheckOptions = {}): Passwor
     const parsed = user?.passwordHash === undefined ? undefined : parsePasswordHash(user.passwordHash)
     const hash = parsed?.ok === true ? parsed.hash : undefined
     const run = await gate(async () => (await matches(password, hash ?? decoy)) && hash !== undefined)
-    if (!run.entered) return { ok: false, cause: 'busy', hint: 'too many logins at once, try again in a moment' }
+    if (!run.entered) return { ok: false, reason: 'busy', hint: 'too many logins at once, try again in a moment' }
     if (run.result) return { ok: true }
-    return { ok: false, cause: 'wrong-password', hint: 'check the user name and the password' }
+    return { ok: false, reason: 'wrong-password', hint: 'check the user name and the password' }
   }
 }

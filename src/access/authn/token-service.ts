@@ -17,13 +17,13 @@ export interface TokenShelf {
 
 export type Shelved =
   | { readonly ok: true; readonly value: ApiToken | undefined }
-  | { readonly ok: false; readonly problem: { readonly message: string; readonly hint: string } }
+  | { readonly ok: false; readonly failure: { readonly message: string; readonly hint: string } }
 
 /** A token that shall be. */
 export type WantedToken = Pick<ApiToken, 'user' | 'scopes' | 'devices' | 'description' | 'expiresAt' | 'createdBy'>
 
-export interface TokenProblem<Cause extends string> {
-  readonly cause: Cause
+export interface TokenRefusal<Cause extends string> {
+  readonly reason: Cause
   readonly message: string
   readonly hint: string
 }
@@ -31,11 +31,11 @@ export interface TokenProblem<Cause extends string> {
 export type TokenCreated =
   /** `text` is what the bearer shows; it is nowhere else, and never again. */
   | { readonly ok: true; readonly token: ApiToken; readonly text: string }
-  | { readonly ok: false; readonly problem: TokenProblem<'unknown-user' | 'too-many-tokens' | 'not-written'> }
+  | { readonly ok: false; readonly refusal: TokenRefusal<'unknown-user' | 'too-many-tokens' | 'not-written'> }
 
 export type TokenRevoked =
   | { readonly ok: true; readonly token: ApiToken }
-  | { readonly ok: false; readonly problem: TokenProblem<'unknown-token' | 'not-written'> }
+  | { readonly ok: false; readonly refusal: TokenRefusal<'unknown-token' | 'not-written'> }
 
 /** The tokens of the HTTP API. */
 export interface TokenService {
@@ -60,7 +60,7 @@ export interface TokenServiceOptions {
   /** Tokens that are good at a time. */
   readonly maxTokens: () => number
   /** Told when the time of the last use could not be written. */
-  readonly onProblem: (problem: { readonly message: string; readonly hint: string }) => void
+  readonly onProblem: (failure: { readonly message: string; readonly hint: string }) => void
   /** Told of each token that is refused from now on. */
   readonly onRevoked?: () => void
   readonly now?: () => Date
@@ -90,7 +90,7 @@ export function createTokenService({
     const at = now()
     if (token.lastUsedAt !== undefined && at.getTime() - token.lastUsedAt.getTime() < usedInterval) return
     const written = await shelf.update(token.id, (current) => current && { ...current, lastUsedAt: at })
-    if (!written.ok) onProblem(written.problem)
+    if (!written.ok) onProblem(written.failure)
   }
 
   /** Removes what ended long ago, and counts what is good. */
@@ -110,13 +110,13 @@ export function createTokenService({
 
   return {
     create: inTurn(async (wanted) => {
-      if (!isUser(wanted.user)) return { ok: false, problem: unknownUser(wanted.user) }
+      if (!isUser(wanted.user)) return { ok: false, refusal: unknownUser(wanted.user) }
       const good = await tidy()
-      if (good >= maxTokens()) return { ok: false, problem: tooMany(good) }
+      if (good >= maxTokens()) return { ok: false, refusal: tooMany(good) }
       const { text, id, hash } = generateToken()
       const token: ApiToken = { id, hash, createdAt: now(), ...wanted }
       const written = await shelf.update(id, () => token)
-      if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
+      if (!written.ok) return { ok: false, refusal: { ...written.failure, reason: 'not-written' } }
       return { ok: true, token, text }
     }),
     get: (id) => shelf.get(id),
@@ -126,8 +126,8 @@ export function createTokenService({
       const written = await shelf.update(id, (current) =>
         current === undefined || current.revocation !== undefined ? current : { ...current, revocation },
       )
-      if (!written.ok) return { ok: false, problem: { cause: 'not-written', ...written.problem } }
-      if (written.value === undefined) return { ok: false, problem: unknownToken(id) }
+      if (!written.ok) return { ok: false, refusal: { ...written.failure, reason: 'not-written' } }
+      if (written.value === undefined) return { ok: false, refusal: unknownToken(id) }
       revoked.add(id)
       onRevoked?.()
       return { ok: true, token: written.value }
@@ -140,7 +140,7 @@ export function createTokenService({
     },
     check: async (text) => {
       const shown = readToken(text)
-      if (shown === undefined) return { ok: false, fault: 'invalid-token' }
+      if (shown === undefined) return { ok: false, reason: 'invalid-token' }
       const checked = judgeToken(await shelf.get(shown.id), shown, now())
       if (checked.ok) await noteUse(checked.token)
       return checked
@@ -158,26 +158,26 @@ function inTurn<Asked, Answer>(work: (asked: Asked) => Promise<Answer>): (asked:
   }
 }
 
-function unknownUser(name: string): TokenProblem<'unknown-user'> {
+function unknownUser(name: string): TokenRefusal<'unknown-user'> {
   return {
-    cause: 'unknown-user',
+    reason: 'unknown-user',
     message: `there is no user ${JSON.stringify(name)}`,
     hint: 'a token acts as a user of the configuration; check the spelling',
   }
 }
 
-function tooMany(good: number): TokenProblem<'too-many-tokens'> {
+function tooMany(good: number): TokenRefusal<'too-many-tokens'> {
   return {
-    cause: 'too-many-tokens',
+    reason: 'too-many-tokens',
     message: `there are ${good} tokens already`,
     hint: 'revoke those that nobody needs (homeport token list), or raise endpoint.http.max-tokens',
   }
 }
 
 /** There is none of this id, as far as who asks may know. */
-export function unknownToken(id: string): TokenProblem<'unknown-token'> {
+export function unknownToken(id: string): TokenRefusal<'unknown-token'> {
   return {
-    cause: 'unknown-token',
+    reason: 'unknown-token',
     message: `there is no token ${JSON.stringify(id)}`,
     hint: 'the id is what stands between hp_ and the next _; homeport token list has all of them',
   }

@@ -3,7 +3,7 @@ import { createBlockGatherer, type LineSubject } from './audit-block.js'
 import type { AuditRetention } from './audit-pruning.js'
 import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.js'
-import type { StoreProblem } from '../../store/store.js'
+import type { StoreFailure } from '../../store/store.js'
 
 /**
  * The audit log for queries, in a database on a thread of its own, so that neither writing nor searching it holds up a
@@ -11,7 +11,7 @@ import type { StoreProblem } from '../../store/store.js'
  */
 export interface AuditIndex {
   readonly append: (line: string, subject: LineSubject) => void
-  /** Rejects with an error whose `cause` is the `StoreProblem`. */
+  /** Rejects with an error whose `cause` is the `StoreFailure`. */
   readonly find: (query: AuditQuery) => Promise<AuditPage>
   readonly retain: (retention: AuditRetention) => void
   /** Writes what waits and ends the thread. */
@@ -20,7 +20,7 @@ export interface AuditIndex {
 
 export interface AuditIndexOptions extends ThreadOptions {
   /** Told when lines are missing from now on, with why, and with undefined when lines go in again. */
-  readonly onState: (problem: StoreProblem | undefined, missing: number) => void
+  readonly onState: (problem: StoreFailure | undefined, missing: number) => void
   /** Starts the thread; a test runs its own. */
   readonly start?: (options: ThreadOptions) => IndexThread
 }
@@ -54,10 +54,10 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
   let failing = false
   let asked = 0
   let timer: NodeJS.Timeout | undefined
-  let ended: StoreProblem | undefined
+  let ended: StoreFailure | undefined
   let tellClosed: () => void = () => undefined
 
-  const lose = (lines: number, problem: StoreProblem): void => {
+  const lose = (lines: number, problem: StoreFailure): void => {
     missing += lines
     if (failing) return
     failing = true
@@ -79,7 +79,7 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
   thread.on('message', (answer: ThreadAnswer) => {
     if (answer.kind === 'inserted') {
       behind -= answer.lines
-      if (answer.problem !== undefined) lose(answer.lines, answer.problem)
+      if (answer.failure !== undefined) lose(answer.lines, answer.failure)
       else if (failing && behind < MAX_BEHIND / 2) {
         failing = false
         onState(undefined, missing)
@@ -90,7 +90,7 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
       const asking = finding.get(answer.id)
       finding.delete(answer.id)
       if (answer.kind === 'found') asking?.resolve(answer.page)
-      else asking?.reject(failure(answer.problem))
+      else asking?.reject(failure(answer.failure))
     }
   })
   thread.on('error', (error: Error) => {
@@ -141,22 +141,22 @@ function startThread(options: ThreadOptions): IndexThread {
   return worker
 }
 
-function lagging(file: string): StoreProblem {
+function lagging(file: string): StoreFailure {
   return {
-    cause: 'io',
+    reason: 'io',
     message: `${file}: more lines come than can be written`,
     hint: 'nothing is lost: the audit log’s own file has all lines',
   }
 }
 
-function broken(file: string, { message }: Error): StoreProblem {
+function broken(file: string, { message }: Error): StoreFailure {
   return {
-    cause: 'io',
+    reason: 'io',
     message: `${file}: its thread ended (${message})`,
     hint: 'the audit log’s own file has all lines; restart the bridge to query new ones',
   }
 }
 
-function failure(problem: StoreProblem): Error {
+function failure(problem: StoreFailure): Error {
   return new Error(problem.message, { cause: problem })
 }

@@ -1,9 +1,9 @@
-import { problemOf } from '../../store/sqlite/sqlite-problem.js'
+import { failureOf } from '../../store/sqlite/sqlite-failure.js'
 import type { AuditBlock } from './audit-block.js'
 import { openAuditDatabase, type AuditDatabase } from './audit-database.js'
 import type { AuditRetention } from './audit-pruning.js'
 import type { AuditPage, AuditQuery } from '../audit-query.js'
-import type { StoreProblem } from '../../store/store.js'
+import type { StoreFailure } from '../../store/store.js'
 
 /** What the thread of the audit log's database is asked. */
 export type ThreadRequest =
@@ -15,9 +15,9 @@ export type ThreadRequest =
 /** What it answers. */
 export type ThreadAnswer =
   /** So many lines were dealt with: they are in the database, or the problem says why not. */
-  | { readonly kind: 'inserted'; readonly lines: number; readonly problem?: StoreProblem }
+  | { readonly kind: 'inserted'; readonly lines: number; readonly failure?: StoreFailure }
   | { readonly kind: 'found'; readonly id: number; readonly page: AuditPage }
-  | { readonly kind: 'failed'; readonly id: number; readonly problem: StoreProblem }
+  | { readonly kind: 'failed'; readonly id: number; readonly failure: StoreFailure }
   | { readonly kind: 'closed' }
 
 export interface ThreadOptions {
@@ -49,14 +49,14 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
     try {
       if (database === undefined) {
         const opened = openAuditDatabase(file, { busyTimeout: BUSY_TIMEOUT })
-        if (opened === 'newer') return { ok: false, problem: newer(file) }
+        if (opened === 'newer') return { ok: false, failure: newer(file) }
         database = opened
       }
       return { ok: true, value: work(database) }
     } catch (error) {
-      const problem = problemOf(error, file)
+      const problem = failureOf(error, file)
       if (problem === undefined) throw error
-      return { ok: false, problem }
+      return { ok: false, failure: problem }
     }
   }
   const prune = (): void => {
@@ -68,7 +68,7 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
   port.on('message', (request) => {
     if (request.kind === 'insert') {
       const inserted = use((open) => open.insert(request.block))
-      const problem = inserted.ok ? {} : { problem: inserted.problem }
+      const problem = inserted.ok ? {} : { failure: inserted.failure }
       port.postMessage({ kind: 'inserted', lines: request.block.count, ...problem })
       if (inserted.ok) prune()
     } else if (request.kind === 'find') {
@@ -76,7 +76,7 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
       port.postMessage(
         found.ok
           ? { kind: 'found', id: request.id, page: found.value }
-          : { kind: 'failed', id: request.id, problem: found.problem },
+          : { kind: 'failed', id: request.id, failure: found.failure },
       )
     } else if (request.kind === 'retain') {
       retention = request.retention
@@ -89,11 +89,11 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
   })
 }
 
-type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: StoreProblem }
+type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: StoreFailure }
 
-function newer(file: string): StoreProblem {
+function newer(file: string): StoreFailure {
   return {
-    cause: 'io',
+    reason: 'io',
     message: `${file}: was written by a newer Homeport`,
     hint: 'run that version or a later one, or move the file away: the audit log’s own file has all lines',
   }

@@ -28,7 +28,7 @@ export type TranscriptRequest =
 export type TranscriptAnswer =
   /** So many bytes were dealt with. */
   | { readonly kind: 'done'; readonly bytes: number }
-  | { readonly kind: 'failed'; readonly info: SessionInfo; readonly problem: FileProblem }
+  | { readonly kind: 'failed'; readonly info: SessionInfo; readonly failure: FileProblem }
   | { readonly kind: 'ended' }
 
 export interface TranscriptPort {
@@ -57,7 +57,7 @@ export function serveTranscripts(port: TranscriptPort, initial: TranscriptSettin
     } catch (error) {
       sessions.get(session)?.file.close()
       sessions.delete(session)
-      port.postMessage({ kind: 'failed', info, problem: fileProblem(error, settings.directory) })
+      port.postMessage({ kind: 'failed', info, failure: fileProblem(error, settings.directory) })
     }
   }
   const open = (session: number, info: SessionInfo, time: number): void => {

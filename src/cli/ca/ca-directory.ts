@@ -53,7 +53,7 @@ export async function readCaPublicKey(directory: string, role: CaRole): Promise<
   try {
     const line = (await readFile(file, 'utf8')).trim()
     const parsed = parsePublicKeyLine(line)
-    return parsed.ok ? { ok: true, key: parsed.key, line } : failed(parsed.problem.message, parsed.problem.hint)
+    return parsed.ok ? { ok: true, key: parsed.key, line } : failed(parsed.failure.message, parsed.failure.hint)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return code === 'ENOENT'
@@ -71,7 +71,7 @@ export async function loadCaPrivateKey(directory: string, role: CaRole, env: Com
   const file = caFile(directory, role)
   const loaded = await loadPrivateKey(file, env['HOMEPORT_CA_PASSPHRASE'])
   if (loaded.ok) return loaded
-  const { cause, message, hint } = loaded.problem
+  const { reason: cause, message, hint } = loaded.failure
   const hints: Readonly<Partial<Record<typeof cause, string>>> = {
     'unreadable-file':
       'make the CA with `homeport ca init`, or name its directory with --dir; its owner alone may read it',

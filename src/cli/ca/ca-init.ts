@@ -54,7 +54,7 @@ async function makeCa(
   }
   const parsed = parsePrivateKey(text)
   // A key that was made a moment ago can be read, or nothing here works.
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   const key = { type: parsed.key.type, blob: parsed.key.getPublicSSH() }
   await createFile(publicFile, `${publicKeyLine(key)} ${comment}\n`, 0o644)
   io.stdout.write(`${role} CA  made  ${file}  ${key.type} ${fingerprintOf(key.blob)}\n`)

@@ -43,7 +43,7 @@ export async function signWithCa(directory: string, order: SignOrder, now: Date,
     ...(criticalOptions === undefined ? {} : { criticalOptions }),
   })
   if (!signed.ok) {
-    const { message, hint } = signed.problem
+    const { message, hint } = signed.failure
     return tellProblem(io, { message: `${order.file}: ${message}`, hint })
   }
   const out = order.out ?? certificateFileBeside(order.file.replace(/\.pub$/, ''))
@@ -72,7 +72,7 @@ async function readSubject(path: string, shown: string): Promise<Subject> {
     if (text.includes('PRIVATE KEY-----'))
       return failed('it is a private key', `sign the public half: ${shown}.pub; the private one stays where it is`)
     const parsed = parsePublicKeyLine(text)
-    return parsed.ok ? parsed : failed(parsed.problem.message, parsed.problem.hint)
+    return parsed.ok ? parsed : failed(parsed.failure.message, parsed.failure.hint)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`

@@ -196,7 +196,7 @@ async function writeKnownHosts(directory: string, { addresses, hostKeys }: Bridg
 
 function publicLineOf(privateKeyText: string): string {
   const parsed = parsePrivateKey(privateKeyText)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return publicKeyLine({ type: parsed.key.type, blob: parsed.key.getPublicSSH() })
 }
 

@@ -91,5 +91,7 @@ async function publicHalf(
   const parsed = parsePublicKeyLine(beside)
   if (parsed.ok) return parsed
   const loaded = await loadPrivateKey(file, passphrase)
-  return loaded.ok ? { ok: true, key: { type: loaded.key.type, blob: loaded.key.getPublicSSH(), comment: '' } } : loaded
+  return loaded.ok
+    ? { ok: true, key: { type: loaded.key.type, blob: loaded.key.getPublicSSH(), comment: '' } }
+    : { ok: false, problem: loaded.failure }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { EndpointLease } from '../../store/endpoint-lease.js'
-import type { Store, StoreProblem } from '../../store/store.js'
+import type { Store, StoreFailure } from '../../store/store.js'
 import type { DeviceEndpoint, DeviceEndpoints } from './device-endpoint.js'
 import { createDeviceNames } from './device-names.js'
 import type { AddressPrefix } from '../../net/ip.js'
@@ -47,7 +47,7 @@ export async function createEndpointAssignments(options: {
   readonly store: Pick<Store, 'endpoints'>
   /** Devices are reached elsewhere than before. */
   readonly changed: () => void
-  readonly onProblem: (problem: EndpointProblem) => void
+  readonly onProblem: (failure: EndpointProblem) => void
 }): Promise<EndpointAssignments> {
   const { store, changed, onProblem } = options
   /** All that was ever given and not released, also to devices that are not in the fleet at present. */
@@ -198,7 +198,7 @@ export async function createEndpointAssignments(options: {
       const result = await store.endpoints.change({ give, release })
       if (result.ok) return
       for (const id of ids) unwritten.add(id)
-      onProblem(notWritten(result.problem, ids))
+      onProblem(notWritten(result.failure, ids))
     })
   }
 
@@ -298,7 +298,7 @@ function hashOf(deviceId: string): bigint {
   return BigInt(`0x${createHash('sha256').update(deviceId.toLowerCase()).digest('hex').slice(0, 32)}`)
 }
 
-function notWritten({ message, hint }: StoreProblem, deviceIds: readonly string[]): EndpointProblem {
+function notWritten({ message, hint }: StoreFailure, deviceIds: readonly string[]): EndpointProblem {
   return {
     reason: 'not-written',
     message: `ports and addresses were given, but not written: ${message}`,

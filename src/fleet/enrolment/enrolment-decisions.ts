@@ -2,7 +2,7 @@ import { homeportCommand } from '../../lib/shell-word.js'
 import type { Decision, Enrolment, Pin } from '../../store/enrolment.js'
 import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 import { type ConfiguredDevice, isProven } from './enrolled-device.js'
-import type { AddedDevice, Decider, EnrolmentChange, EnrolmentProblem, Enrolments } from './enrolment.js'
+import type { AddedDevice, Decider, EnrolmentChange, EnrolmentRefusal, Enrolments } from './enrolment.js'
 import type { PresentedKeys } from './presented-keys.js'
 
 /** What decisions are made on, and who is told of them. */
@@ -157,8 +157,8 @@ function boundBy({ type, blob }: Pick<Pin, 'type' | 'blob'>, by: string, addedAt
   return { type, blob, addedAt, by }
 }
 
-export function refuseChange(cause: EnrolmentProblem['cause'], message: string, hint: string): EnrolmentChange {
-  return { ok: false, problem: { cause, message, hint } }
+export function refuseChange(cause: EnrolmentRefusal['reason'], message: string, hint: string): EnrolmentChange {
+  return { ok: false, refusal: { reason: cause, message, hint } }
 }
 
 function anotherKey(deviceId: string, presented: Pin, fingerprint: string): EnrolmentChange {

@@ -2,7 +2,7 @@ import { inBackground } from '../../lib/background.js'
 import { onAbort } from '../../lib/on-abort.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import type { Enrolment } from '../../store/enrolment.js'
-import type { Store, StoreProblem } from '../../store/store.js'
+import type { Store, StoreFailure } from '../../store/store.js'
 import type { Evidence } from '../../trust/evidence.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { createKnownDevices, type KnownDevices, type MutableKnownDevices } from '../../trust/known-devices.js'
@@ -94,7 +94,7 @@ export async function createEnrolmentService(options: {
   /** Entries have left the configuration file, and what the store held of these devices is gone with them. */
   readonly left: (deviceIds: readonly string[]) => void
   /** Something could not be written; the bridge goes on with what it has. */
-  readonly onStoreProblem: (problem: StoreProblem, deviceId: string) => void
+  readonly onStoreProblem: (failure: StoreFailure, deviceId: string) => void
   readonly now?: () => number
 }): Promise<EnrolmentService> {
   const { store, events, added, changed, left, onStoreProblem } = options
@@ -144,7 +144,7 @@ export async function createEnrolmentService(options: {
   }
   const write = async (deviceId: string, edit: EnrolmentEdit): Promise<boolean> => {
     const result = await store.enrolments.update(deviceId, (current) => edit(current ?? blank(deviceId)))
-    if (!result.ok) onStoreProblem(result.problem, deviceId)
+    if (!result.ok) onStoreProblem(result.failure, deviceId)
     return result.ok
   }
   const behind = createWriteBehind(write, (work) => inBackground('store', work))

@@ -28,8 +28,8 @@ export interface EnrolmentView {
   readonly hasSecret: boolean
 }
 
-export type EnrolmentProblem = {
-  readonly cause:
+export type EnrolmentRefusal = {
+  readonly reason:
     | 'unknown-device'
     | 'nothing-presented'
     | 'fingerprint-mismatch'
@@ -42,7 +42,7 @@ export type EnrolmentProblem = {
 
 export type EnrolmentChange =
   | { readonly ok: true; readonly enrolment: EnrolmentView | undefined }
-  | { readonly ok: false; readonly problem: EnrolmentProblem }
+  | { readonly ok: false; readonly refusal: EnrolmentRefusal }
 
 /** A device added by hand, before it has ever called. */
 export interface AddedDevice {

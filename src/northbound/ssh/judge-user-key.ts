@@ -52,7 +52,7 @@ type OfferedKey = PublicKeyAuthContext['key']
 export function judgeUserKey(key: OfferedKey, user: User | undefined, circumstances: KeyCircumstances): KeyVerdict {
   const offered = offeredCertificate(key)
   if (offered === undefined) return judgePlainKey(key, user, circumstances)
-  if (!offered.ok) return refuse('malformed-certificate', `the certificate is refused: ${offered.problem.message}`)
+  if (!offered.ok) return refuse('malformed-certificate', `the certificate is refused: ${offered.failure.message}`)
   return judgeCertificate(offered.certificate, user, circumstances)
 }
 

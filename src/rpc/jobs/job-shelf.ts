@@ -22,7 +22,7 @@ export async function openJobShelf(store: Pick<Jobs, 'list' | 'put' | 'remove'>,
   const jobs = new Map(stored.map((job) => [job.id, job]))
   const isWritten = (written: Awaited<ReturnType<Jobs['put']>>): boolean => {
     if (!written.ok)
-      log.error({ hint: written.problem.hint }, `job not written to the store: ${written.problem.message}`)
+      log.error({ hint: written.failure.hint }, `job not written to the store: ${written.failure.message}`)
     return written.ok
   }
   return {

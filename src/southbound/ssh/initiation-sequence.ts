@@ -45,7 +45,7 @@ function complete(bytes: Buffer, length: number): Initiation {
   const fault = faultOfDeviceId(id)
   if (fault !== undefined) return refuseDeviceId(fault)
   const hostKey = announcedHostKey(valuesOf(preamble, 'HOST-KEY')[0])
-  if (hostKey?.ok === false) return malformed(`its HOST-KEY is ${hostKey.problem.message}`, hostKey.problem.hint, id)
+  if (hostKey?.ok === false) return malformed(`its HOST-KEY is ${hostKey.failure.message}`, hostKey.failure.hint, id)
   const hmac = valuesOf(preamble, 'HMAC')[0]
   const claim: Claim = {
     form: 'junos',

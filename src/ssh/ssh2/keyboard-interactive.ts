@@ -56,8 +56,8 @@ export function boundPromptRounds(client: Client): void {
   protocol._handlers['USERAUTH_INFO_REQUEST'] = (...request) => {
     rounds += 1
     if (rounds <= mostRounds) return original?.(...request)
-    const problem = new Error(`it asked more than ${mostRounds} rounds of questions (keyboard-interactive)`)
-    client.emit('error', Object.assign(problem, { level: 'client-authentication' }))
+    const failure = new Error(`it asked more than ${mostRounds} rounds of questions (keyboard-interactive)`)
+    client.emit('error', Object.assign(failure, { level: 'client-authentication' }))
   }
 }
 

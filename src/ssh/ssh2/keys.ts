@@ -3,7 +3,7 @@
  * so that it logs in with certificates and agents, presents host certificates, and never signs with SHA-1.
  */
 import type { ParsedKey, ServerConfig } from 'ssh2'
-import { type AgentIdentity, type AgentProblem, signWithAgent } from '../agent.js'
+import { type AgentIdentity, type AgentFailure, signWithAgent } from '../agent.js'
 import { certificateAlgorithms } from '../certificate-algorithms.js'
 import type { Certificate } from '../certificate.js'
 import { publicKeyLine } from '../public-key.js'
@@ -25,15 +25,15 @@ export function loginMeansOf(key: unknown): LoginMeans | undefined {
   return typeof key === 'object' && key !== null ? loginMeans.get(key) : undefined
 }
 
-export type KeyPairProblem = {
-  readonly cause: 'certificate-of-another-key' | 'certificate-of-another-role' | 'unusable-key'
+export type KeyPairFailure = {
+  readonly reason: 'certificate-of-another-key' | 'certificate-of-another-role' | 'unusable-key'
   readonly message: string
   readonly hint: string
 }
 
 export type LoginKey =
   | { readonly ok: true; readonly key: ParsedKey }
-  | { readonly ok: false; readonly problem: KeyPairProblem }
+  | { readonly ok: false; readonly failure: KeyPairFailure }
 
 /**
  * A key for an `authHandler` entry of type `publickey` of a client that `connectClient` connects: a private key, alone or with its user certificate.
@@ -54,9 +54,9 @@ const plainLoginKeys = new WeakMap<ParsedKey, LoginKey>()
 
 function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
   const plain = parseVerifyingKey(privateKey.getPublicSSH())
-  if (!plain.ok) return refused('unusable-key', plain.problem.message, plain.problem.hint)
-  const problem = certificate === undefined ? undefined : mismatch(plain.key.blob, certificate, 'user')
-  if (problem !== undefined) return problem
+  if (!plain.ok) return refused('unusable-key', plain.failure.message, plain.failure.hint)
+  const failure = certificate === undefined ? undefined : mismatch(plain.key.blob, certificate, 'user')
+  if (failure !== undefined) return failure
   return {
     ok: true,
     key: loginKeyOf(
@@ -75,7 +75,7 @@ function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorith
  */
 export function agentLoginKey(
   identity: AgentIdentity,
-  onProblem: (problem: AgentProblem) => void = () => undefined,
+  onProblem: (failure: AgentFailure) => void = () => undefined,
   timeout?: number,
 ): ParsedKey {
   const { key, certificate } = identity
@@ -86,8 +86,8 @@ export function agentLoginKey(
   return loginKeyOf(base, algorithmsOf(key.type, certificate), certificate, async (algorithm, data) => {
     const answer = await signWithAgent(identity, algorithm, data, timeout)
     if (answer.ok) return answer.value
-    onProblem(answer.problem)
-    throw new Error(answer.problem.message)
+    onProblem(answer.failure)
+    throw new Error(answer.failure.message)
   })
 }
 
@@ -113,7 +113,7 @@ export interface HostKey {
 
 export type ServerHostKeys =
   | { readonly ok: true; readonly hostKeys: ServerConfig['hostKeys'] }
-  | { readonly ok: false; readonly problem: KeyPairProblem }
+  | { readonly ok: false; readonly failure: KeyPairFailure }
 
 /**
  * The `hostKeys` of an ssh2 Server: certificates, then the plain keys, for clients that know no certificates. ssh2 would offer SHA-1 signatures
@@ -125,10 +125,10 @@ export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
   const plain: ParsedKey[] = []
   for (const { key, certificates = [] } of hostKeys) {
     const parsed = parseVerifyingKey(key.getPublicSSH())
-    if (!parsed.ok) return refused('unusable-key', parsed.problem.message, parsed.problem.hint)
+    if (!parsed.ok) return refused('unusable-key', parsed.failure.message, parsed.failure.hint)
     for (const certificate of certificates) {
-      const problem = mismatch(parsed.key.blob, certificate, 'host')
-      if (problem !== undefined) return problem
+      const failure = mismatch(parsed.key.blob, certificate, 'host')
+      if (failure !== undefined) return failure
       for (const one of hostKeysOf(key, parsed.key.type, certificate)) certified.push(one)
     }
     for (const one of hostKeysOf(key, parsed.key.type, undefined)) plain.push(one)
@@ -155,7 +155,7 @@ function derivedKey(base: ParsedKey, type: string, blob: Buffer, rest: Partial<P
   return Object.assign(Object.create(base) as ParsedKey, { type, getPublicSSH: () => blob, ...rest })
 }
 
-type Refused = { readonly ok: false; readonly problem: KeyPairProblem }
+type Refused = { readonly ok: false; readonly failure: KeyPairFailure }
 
 function mismatch(plainKey: Buffer, certificate: Certificate, role: Certificate['role']): Refused | undefined {
   if (!certificate.key.blob.equals(plainKey))
@@ -173,6 +173,6 @@ function mismatch(plainKey: Buffer, certificate: Certificate, role: Certificate[
   return undefined
 }
 
-function refused(cause: KeyPairProblem['cause'], message: string, hint: string): Refused {
-  return { ok: false, problem: { cause, message, hint } }
+function refused(cause: KeyPairFailure['reason'], message: string, hint: string): Refused {
+  return { ok: false, failure: { reason: cause, message, hint } }
 }

@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path'
 import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
-import { problemOf } from './sqlite-problem.js'
+import { failureOf } from './sqlite-failure.js'
 import { migrate } from './sqlite-schema.js'
 import { jobTable } from './sqlite-jobs.js'
 import { tokenTable } from './sqlite-tokens.js'
-import type { EndpointLeases, Jobs, Store, StoreProblem, Tokens } from '../store.js'
+import type { EndpointLeases, Jobs, Store, StoreFailure, Tokens } from '../store.js'
 import { StoreCalls } from './store-calls.js'
 import { storedEnrolments, type StoredEnrolmentsOptions } from './stored-enrolments.js'
 
@@ -29,10 +29,10 @@ export interface StoreOnOptions extends LastSeenOptions {
 
 export type OpenedStore =
   | { readonly ok: true; readonly store: Store }
-  | { readonly ok: false; readonly problem: OpenProblem }
+  | { readonly ok: false; readonly failure: OpenFailure }
 
 /** Why the store cannot be opened: what a write may meet, or a file that a newer Homeport wrote. */
-export type OpenProblem = Omit<StoreProblem, 'cause'> & { readonly cause: StoreProblem['cause'] | 'newer-schema' }
+export type OpenFailure = Omit<StoreFailure, 'reason'> & { readonly reason: StoreFailure['reason'] | 'newer-schema' }
 
 /**
  * The database's file in data-dir. No other part of this process may open it: closing it elsewhere drops SQLite's
@@ -59,12 +59,12 @@ export async function openSqliteStore({
     const migrated = migrate(database)
     if (migrated.ok) return { ok: true, store: storeOn(database, { ...options, file, closeFiles: closeAll }) }
     closeAll()
-    return { ok: false, problem: newerSchema(file, migrated) }
+    return { ok: false, failure: newerSchema(file, migrated) }
   } catch (error) {
     closeAll()
-    const problem = problemOf(error, file)
-    if (problem === undefined) throw error
-    return { ok: false, problem }
+    const failure = failureOf(error, file)
+    if (failure === undefined) throw error
+    return { ok: false, failure }
   }
 }
 
@@ -75,7 +75,7 @@ export function storeOn(
 ): Store {
   const calls = new StoreCalls(file)
   const enrolments = storedEnrolments(database, { calls, touchInterval, onProblem })
-  const attached = attachedShelf(database, (error) => onProblem(calls.problemIn(error)))
+  const attached = attachedShelf(database, (error) => onProblem(calls.failureIn(error)))
   return {
     enrolments,
     tokens: storedTokens(database, calls),
@@ -148,9 +148,9 @@ function gatherIntoOneFile(database: SqliteDatabase): void {
   } catch {}
 }
 
-function newerSchema(file: string, { newer, known }: { readonly newer: number; readonly known: number }): OpenProblem {
+function newerSchema(file: string, { newer, known }: { readonly newer: number; readonly known: number }): OpenFailure {
   return {
-    cause: 'newer-schema',
+    reason: 'newer-schema',
     message: `${file}: was written by a newer Homeport (schema ${newer}, this one knows ${known})`,
     hint: 'run that version or a later one, or put back the backup from before the upgrade',
   }

@@ -1,5 +1,5 @@
-import type { StoreProblem, StoreResult } from '../store.js'
-import { problemOf } from './sqlite-problem.js'
+import type { StoreFailure, StoreResult } from '../store.js'
+import { failureOf } from './sqlite-failure.js'
 
 /**
  * How the calls of a store answer: what SQLite throws becomes a problem that says what to do, and after the end nothing
@@ -27,7 +27,7 @@ export class StoreCalls {
 
   /** Does a write, and answers what it gave. A mistake of the caller is thrown. */
   write<T>(work: () => T): StoreResult<T> {
-    return this.#open ? this.attempt(work) : { ok: false, problem: closed(this.#file) }
+    return this.#open ? this.attempt(work) : { ok: false, failure: closed(this.#file) }
   }
 
   /** Does a write that gives nothing. */
@@ -43,28 +43,28 @@ export class StoreCalls {
     try {
       return { ok: true, value: work() }
     } catch (error) {
-      return { ok: false, problem: this.problemIn(error) }
+      return { ok: false, failure: this.failureIn(error) }
     }
   }
 
-  /** Does a read. Rejects with an error whose `cause` is the `StoreProblem`. */
+  /** Does a read. Rejects with an error whose `cause` is the `StoreFailure`. */
   async read<T>(work: () => T): Promise<T> {
     const done = this.write(work)
     if (done.ok) return done.value
-    throw new Error(done.problem.message, { cause: done.problem })
+    throw new Error(done.failure.message, { cause: done.failure })
   }
 
   /** What an error says of the store; one that says nothing of it is a mistake, and is thrown. */
-  problemIn(error: unknown): StoreProblem {
-    const problem = problemOf(error, this.#file)
-    if (problem === undefined) throw error
-    return problem
+  failureIn(error: unknown): StoreFailure {
+    const failure = failureOf(error, this.#file)
+    if (failure === undefined) throw error
+    return failure
   }
 }
 
-function closed(file: string): StoreProblem {
+function closed(file: string): StoreFailure {
   return {
-    cause: 'io',
+    reason: 'io',
     message: `${file}: the store is closed`,
     hint: 'the bridge is stopping; try again once it runs',
   }

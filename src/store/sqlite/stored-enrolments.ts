@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from '../enrolment.js'
 import { createLastSeenBuffer } from '../last-seen-buffer.js'
-import type { Enrolments, StoreProblem } from '../store.js'
+import type { Enrolments, StoreFailure } from '../store.js'
 import { type SqliteDatabase, transaction } from './sqlite-database.js'
 import { enrolmentTables } from './sqlite-enrolments.js'
 import type { StoreCalls } from './store-calls.js'
@@ -17,7 +17,7 @@ export interface StoredEnrolmentsOptions {
   /** How often, in milliseconds, it is written when devices were seen. */
   readonly touchInterval: number
   /** Told when that could not be written or noted; it waits for the next interval. */
-  readonly onProblem: (problem: StoreProblem) => void
+  readonly onProblem: (problem: StoreFailure) => void
 }
 
 // One page takes some milliseconds; the event loop turns in between.
@@ -39,7 +39,7 @@ export function storedEnrolments(
       })
       deviceIds.forEach(lastSeenBuffer.drop)
     },
-    onError: (error) => onProblem(calls.problemIn(error)),
+    onError: (error) => onProblem(calls.failureIn(error)),
   })
 
   /** What is stored of a device, as it is with what waits to be written. */
@@ -90,7 +90,7 @@ export function storedEnrolments(
       const noted = calls.attempt(() => {
         if (lastSeenBuffer.waitsFor(deviceId) || tables.exists(deviceId)) lastSeenBuffer.note(deviceId, lastSeen)
       })
-      if (!noted.ok) onProblem(noted.problem)
+      if (!noted.ok) onProblem(noted.failure)
     },
     stop: () => lastSeenBuffer.stop(),
   }

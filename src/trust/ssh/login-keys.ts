@@ -27,12 +27,12 @@ export async function loginKeysFor(credentials: Credentials, deviceId: string, n
       minutes: userCa.lifetimeMinutes,
     })
     if (made.ok) add(certified, loginKey(made.privateKey, made.certificate))
-    else problems.push(`user-ca: ${made.problem.message}`)
+    else problems.push(`user-ca: ${made.failure.message}`)
   }
   if (privateKey !== undefined && certificateFile !== undefined) {
     const loaded = await loadCertificate(certificateFile)
     if (loaded.ok) add(certified, loginKey(privateKey, loaded.certificate))
-    else problems.push(`certificate ${certificateFile}: ${loaded.problem.message}`)
+    else problems.push(`certificate ${certificateFile}: ${loaded.failure.message}`)
   }
   if (privateKey !== undefined) add(plain, loginKey(privateKey))
   if (agent !== undefined) {
@@ -40,12 +40,12 @@ export async function loginKeysFor(credentials: Credentials, deviceId: string, n
     if (answer.ok)
       for (const identity of answer.value)
         (identity.certificate === undefined ? plain : certified).push(agentLoginKey(identity))
-    else problems.push(`agent ${agent}: ${answer.problem.message}`)
+    else problems.push(`agent ${agent}: ${answer.failure.message}`)
   }
   return { keys: [...certified, ...plain], problems }
 
   function add(list: ParsedKey[], made: ReturnType<typeof loginKey>): void {
     if (made.ok) list.push(made.key)
-    else problems.push(made.problem.message)
+    else problems.push(made.failure.message)
   }
 }

@@ -17,7 +17,7 @@ function makeService(options: { maxTokens?: number; fails?: boolean } = {}) {
       ...shelf,
       update: async (id, change) => {
         writes += 1
-        return options.fails ? { ok: false, problem: { message: 'full', hint: 'h' } } : shelf.update(id, change)
+        return options.fails ? { ok: false, failure: { message: 'full', hint: 'h' } } : shelf.update(id, change)
       },
     },
     isUser: (name) => name === 'ann',
@@ -30,7 +30,7 @@ function makeService(options: { maxTokens?: number; fails?: boolean } = {}) {
 
 async function made(service: TokenService, more: Partial<WantedToken> = {}) {
   const created = await service.create({ ...wanted, ...more })
-  if (!created.ok) throw new Error(created.problem.message)
+  if (!created.ok) throw new Error(created.refusal.message)
   return created
 }
 
@@ -61,13 +61,13 @@ describe('a token', () => {
     pass(day - 1)
     expect(await service.check(text)).toMatchObject({ ok: true, token: { user: 'ann' } })
     pass(1)
-    expect(await service.check(text)).toEqual({ ok: false, fault: 'expired-token' })
+    expect(await service.check(text)).toEqual({ ok: false, reason: 'expired-token' })
     expect(await service.revoke(token.id, 'ops')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
     expect(await service.revoke(token.id, 'other')).toMatchObject({ ok: true, token: { revocation: { by: 'ops' } } })
-    expect(await service.check(text)).toEqual({ ok: false, fault: 'revoked-token' })
+    expect(await service.check(text)).toEqual({ ok: false, reason: 'revoked-token' })
     expect(await service.revoke('aaaaaaaaaaaa', 'ops')).toMatchObject({
       ok: false,
-      problem: { cause: 'unknown-token' },
+      refusal: { reason: 'unknown-token' },
     })
   })
 
@@ -75,7 +75,7 @@ describe('a token', () => {
     const { service } = makeService()
     const { text, token } = await made(service)
     await service.revoke(token.id, 'ops')
-    expect(await service.check(`${text.slice(0, 16)}${'A'.repeat(43)}`)).toEqual({ ok: false, fault: 'invalid-token' })
+    expect(await service.check(`${text.slice(0, 16)}${'A'.repeat(43)}`)).toEqual({ ok: false, reason: 'invalid-token' })
   })
 
   it('remembers when it was used, written once a minute', async () => {
@@ -98,7 +98,7 @@ describe('making one', () => {
   it('is for a user that there is', async () => {
     expect(await makeService().service.create({ ...wanted, user: 'bob' })).toMatchObject({
       ok: false,
-      problem: { cause: 'unknown-user' },
+      refusal: { reason: 'unknown-user' },
     })
   })
 
@@ -106,7 +106,7 @@ describe('making one', () => {
     const { service, pass } = makeService({ maxTokens: 2 })
     await made(service, { expiresAt: new Date(Date.UTC(2026, 2, 2)) })
     const second = await made(service)
-    expect(await service.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    expect(await service.create(wanted)).toMatchObject({ ok: false, refusal: { reason: 'too-many-tokens' } })
     pass(day)
     await made(service)
     await service.revoke(second.token.id, 'ops')
@@ -114,7 +114,7 @@ describe('making one', () => {
     await made(service)
     expect(await service.list()).toHaveLength(4)
     pass(11 * day)
-    expect(await service.create(wanted)).toMatchObject({ ok: false, problem: { cause: 'too-many-tokens' } })
+    expect(await service.create(wanted)).toMatchObject({ ok: false, refusal: { reason: 'too-many-tokens' } })
     expect(await service.list()).toHaveLength(2)
   })
 
@@ -122,8 +122,8 @@ describe('making one', () => {
     const { service } = makeService({ fails: true })
     expect(await service.create(wanted)).toEqual({
       ok: false,
-      problem: { cause: 'not-written', message: 'full', hint: 'h' },
+      refusal: { reason: 'not-written', message: 'full', hint: 'h' },
     })
-    expect(await service.revoke('x', 'ops')).toMatchObject({ ok: false, problem: { cause: 'not-written' } })
+    expect(await service.revoke('x', 'ops')).toMatchObject({ ok: false, refusal: { reason: 'not-written' } })
   })
 })

@@ -61,7 +61,7 @@ function authority({
       if (check !== undefined) return check()
       return password === 'right' && account !== undefined
         ? { ok: true }
-        : { ok: false, cause: 'wrong-password', hint: '' }
+        : { ok: false, reason: 'wrong-password', hint: '' }
     },
     settings: () => ({
       ...(hook !== undefined && hooked
@@ -149,7 +149,7 @@ describe('a password of the configuration', () => {
   })
 
   it('fails as busy, and counts for nothing, where too many are being checked', async () => {
-    const { attempt } = authority({ check: async () => ({ ok: false, cause: 'busy', hint: '' }) })
+    const { attempt } = authority({ check: async () => ({ ok: false, reason: 'busy', hint: '' }) })
     for (let at = 0; at < 10; at++) expect(reasonOf(await attempt('ops', `p${at}`))).toBe('busy')
   })
 })

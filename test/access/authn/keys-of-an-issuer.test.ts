@@ -41,14 +41,14 @@ describe('the keys of an issuer', () => {
     after(31_000)
     expect(await check(await provider.sign({}))).toMatchObject({ ok: true, user: 'ivy', roles: [] })
     expect(provider.keysAsked()).toBe(2)
-    expect(await check(old)).toMatchObject({ ok: false, cause: 'invalid', message: expect.stringContaining('no key') })
+    expect(await check(old)).toMatchObject({ ok: false, reason: 'invalid', message: expect.stringContaining('no key') })
   })
 
   it('are not asked for by each of many tokens of a key that is not known', async () => {
     expect((await check(await provider.sign({}))).ok).toBe(true)
     await provider.changeKey()
     for (let token = 0; token < 20; token += 1)
-      expect(await check(await provider.sign({}))).toMatchObject({ ok: false, cause: 'invalid' })
+      expect(await check(await provider.sign({}))).toMatchObject({ ok: false, reason: 'invalid' })
     expect(provider.keysAsked()).toBe(1)
   })
 

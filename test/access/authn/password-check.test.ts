@@ -3,8 +3,8 @@ import { createPasswordCheck } from '../../../src/access/authn/password-check.js
 import { hashPassword, type PasswordHash } from '../../../src/access/authn/password-hash.js'
 
 const cheap = { ln: 4, r: 8, p: 1 }
-const wrong = { ok: false, cause: 'wrong-password', hint: 'check the user name and the password' }
-const busy = { ok: false, cause: 'busy', hint: 'too many logins at once, try again in a moment' }
+const wrong = { ok: false, reason: 'wrong-password', hint: 'check the user name and the password' }
+const busy = { ok: false, reason: 'busy', hint: 'too many logins at once, try again in a moment' }
 
 /** A derivation that ends when the test says so. */
 function heldDerivations() {

@@ -49,7 +49,7 @@ async function subject(pair: KeyPair, name = 'id.pub'): Promise<string> {
 
 async function certificateOf(file: string): Promise<Certificate> {
   const parsed = parseCertificateLine(await readFile(join(cwd, file), 'utf8'))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.certificate
 }
 

@@ -119,7 +119,7 @@ export async function dial({ port, host, algorithms, keys }: DialOptions): Promi
 
 function judgeHost(blob: Buffer, policy: Omit<CertificatePolicy, 'role'>): string | undefined {
   const parsed = parseCertificate(blob)
-  if (!parsed.ok) return parsed.problem.cause
+  if (!parsed.ok) return parsed.failure.reason
   const verdict = judgeCertificate(parsed.certificate, { ...policy, role: 'host' })
   return verdict.accepted ? undefined : verdict.reason
 }
@@ -127,7 +127,7 @@ function judgeHost(blob: Buffer, policy: Omit<CertificatePolicy, 'role'>): strin
 /** A login key that must be one. */
 export function keyFor(...of: Parameters<typeof loginKey>): ParsedKey {
   const made = loginKey(...of)
-  if (!made.ok) throw new Error(made.problem.message)
+  if (!made.ok) throw new Error(made.failure.message)
   return made.key
 }
 
@@ -151,7 +151,7 @@ export type TestServer = {
 /** A server as the bridge's endpoint is one. */
 export async function startServer({ hostKeys, users, onSession }: ServerOptions): Promise<TestServer> {
   const prepared = serverHostKeys(hostKeys)
-  if (!prepared.ok) throw new Error(prepared.problem.message)
+  if (!prepared.ok) throw new Error(prepared.failure.message)
   const logins: string[] = []
   const sockets = new Set<Socket>()
   const server = new ssh2.Server({ hostKeys: prepared.hostKeys, ident: 'Homeport' })
@@ -205,7 +205,7 @@ function judgeLogin(
 ): string | undefined {
   const offered = offeredCertificate(key)
   if (offered === undefined) return keys.some((blob) => blob.equals(key.data)) ? undefined : 'unknown-key'
-  if (!offered.ok) return offered.problem.cause
+  if (!offered.ok) return offered.failure.reason
   const verdict = judgeUserCertificate(offered.certificate, {
     trustedCas: [],
     now: new Date(),

@@ -36,7 +36,7 @@ export function curl(...words: readonly string[]): Promise<CurlAnswer> {
 }
 
 /** The last word of a problem detail's `type`, with the status. */
-export function problemOf({ status, body }: CurlAnswer): string {
+export function failureOf({ status, body }: CurlAnswer): string {
   const { type } = JSON.parse(body) as { readonly type: string }
   return `${status} ${type.split(':').at(-1) ?? ''}`
 }

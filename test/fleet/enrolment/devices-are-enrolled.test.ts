@@ -19,7 +19,7 @@ const never = new AbortController().signal
 
 function newKey(): Buffer {
   const parsed = parsePrivateKey(generatePrivateKey('ed25519', ''))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.key.getPublicSSH()
 }
 
@@ -32,7 +32,7 @@ describe('the enrolment of devices', () => {
 
   async function open(): Promise<void> {
     const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
-    if (!opened.ok) throw new Error(opened.problem.message)
+    if (!opened.ok) throw new Error(opened.failure.message)
     store = opened.store
   }
 
@@ -296,7 +296,7 @@ describe('the enrolment of devices', () => {
         await open.forget('router1', 'a'),
         await repinShown(open, 'router1', 'a'),
       ])
-        expect(change).toMatchObject({ ok: false, problem: { cause: 'decided-by-configuration' } })
+        expect(change).toMatchObject({ ok: false, refusal: { reason: 'decided-by-configuration' } })
       expect(await open.get('router1')).toMatchObject({
         standing: 'configured',
         pins: [{ ...keyFingerprint(pin), by: 'configuration' }],
@@ -346,7 +346,7 @@ describe('the enrolment of devices', () => {
       await open.forget('nobody', 'alice'),
       await repinShown(open, 'nobody', 'alice'),
     ])
-      expect(change).toMatchObject({ ok: false, problem: { cause: 'unknown-device' } })
+      expect(change).toMatchObject({ ok: false, refusal: { reason: 'unknown-device' } })
   })
 
   describe('the key that is bound is the one whose fingerprint was compared', () => {
@@ -369,8 +369,8 @@ describe('the enrolment of devices', () => {
       const open = await service()
       void open.holdPending(call('router1', evil), new AbortController().signal)
       const change = await open.approve('router1', 'alice', { fingerprint: fingerprintOf(good) })
-      expect(change).toMatchObject({ ok: false, problem: { cause: 'fingerprint-mismatch' } })
-      const told = change.ok ? '' : change.problem.message
+      expect(change).toMatchObject({ ok: false, refusal: { reason: 'fingerprint-mismatch' } })
+      const told = change.ok ? '' : change.refusal.message
       expect(told).toContain(fingerprintOf(good))
       expect(told).toContain(fingerprintOf(evil))
       expect(await open.get('router1')).toMatchObject({ standing: 'pending', pins: [] })
@@ -394,7 +394,7 @@ describe('the enrolment of devices', () => {
       open.refused(refused('host-key-not-pinned'), evil)
       expect(await open.repin('router1', 'bob', fingerprintOf(good))).toMatchObject({
         ok: false,
-        problem: { cause: 'fingerprint-mismatch' },
+        refusal: { reason: 'fingerprint-mismatch' },
       })
       expect(bound(open)).toEqual([third])
       open.refused(refused('host-key-not-pinned'), good)

@@ -38,7 +38,7 @@ export const certificates: Target = {
       const line = parseCertificateLine(input.toString('latin1'))
       for (const one of [parsed, line]) {
         if (!one.ok) {
-          holds(one.problem.message !== '' && one.problem.hint !== '', 'a problem without words')
+          holds(one.failure.message !== '' && one.failure.hint !== '', 'a problem without words')
           continue
         }
         const { certificate } = one
@@ -81,7 +81,7 @@ export const revocations: Target = {
     take: (input) => {
       const parsed = parseRevocations(input)
       if (!parsed.ok)
-        return holds(parsed.problem.message !== '' && parsed.problem.hint !== '', 'a problem without words')
+        return holds(parsed.failure.message !== '' && parsed.failure.hint !== '', 'a problem without words')
       revokedPart(parsed.revocations, input)
       revokedPart(parsed.revocations, Buffer.alloc(0))
     },
@@ -145,7 +145,7 @@ export const authorizedKeys: Target = {
     take: (input) => {
       for (const line of input.toString('utf8').split('\n').slice(0, 50)) {
         const parsed = parseAuthorizedKeyLine(line)
-        if (!parsed.ok) holds(parsed.problem.message !== '' && parsed.problem.hint !== '', 'a problem without words')
+        if (!parsed.ok) holds(parsed.failure.message !== '' && parsed.failure.hint !== '', 'a problem without words')
         else if (parsed.authorized.options.from !== undefined)
           for (const address of ['192.0.2.1', '2001:db8::1', 'not an address'])
             fromAllows(parsed.authorized.options.from, address, 'host.example.net')

@@ -46,7 +46,7 @@ function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}
   return { caller, app, calls: inMemory.calls, become: (next: readonly string[]) => (held = next) }
 }
 
-async function problemOf(answer: Response): Promise<unknown> {
+async function failureOf(answer: Response): Promise<unknown> {
   return [answer.status, ((await answer.json()) as { type: string }).type.split(':').at(-1)]
 }
 
@@ -66,7 +66,7 @@ describe('a scope counts on the devices of the roles that have it', () => {
     })
     expect((await app.request('/api/v1/devices/t1')).status).toBe(200)
     for (const id of ['o1', 'none'])
-      expect(await problemOf(await app.request(`/api/v1/devices/${id}`))).toEqual([403, 'no-rights'])
+      expect(await failureOf(await app.request(`/api/v1/devices/${id}`))).toEqual([403, 'no-rights'])
   })
 
   it('admin', async () => {
@@ -78,7 +78,7 @@ describe('a scope counts on the devices of the roles that have it', () => {
         headers: { 'Content-Type': 'application/json' },
       })
     expect((await approve('t1')).status).toBe(200)
-    expect(await problemOf(await approve('edge-new'))).toEqual([403, 'no-rights'])
+    expect(await failureOf(await approve('edge-new'))).toEqual([403, 'no-rights'])
     expect(calls).toEqual([['approve', 't1', { name: 'ann', profiles: [] }, { fingerprint: keyA.fingerprint }]])
   })
 
@@ -100,7 +100,7 @@ describe('somebody without a scope', () => {
   it('is told which one is missing, whatever the device', async () => {
     const { app, calls } = callerWith(['everything-rpc'])
     for (const path of ['/api/v1/devices', '/api/v1/devices/t1', '/api/v1/devices/none'])
-      expect(await problemOf(await app.request(path))).toEqual([403, 'out-of-scope'])
+      expect(await failureOf(await app.request(path))).toEqual([403, 'out-of-scope'])
     const added = await app.request('/api/v1/devices', { method: 'POST', body: 'no JSON' })
     expect(await added.json()).toMatchObject({ detail: expect.stringContaining('`admin`') })
     expect(calls).toEqual([])
@@ -144,10 +144,10 @@ describe('sessions', () => {
       sessions: [{ device: 't1' }, { device: 'edge-1' }],
     })
     const kill = (id: string) => app.request(`/api/v1/sessions/${id}`, { method: 'DELETE' })
-    expect(await problemOf(await kill('on-edge-1'))).toEqual([404, 'unknown-session'])
+    expect(await failureOf(await kill('on-edge-1'))).toEqual([404, 'unknown-session'])
     expect((await kill('on-t1')).status).toBe(204)
     expect(calls).toEqual([['endSession', 'on-t1', 'ann']])
-    expect(await problemOf(await callerWith(['edge']).app.request('/api/v1/sessions/x', { method: 'DELETE' }))).toEqual(
+    expect(await failureOf(await callerWith(['edge']).app.request('/api/v1/sessions/x', { method: 'DELETE' }))).toEqual(
       [403, 'out-of-scope'],
     )
   })

@@ -6,7 +6,7 @@ import type {
   Decider,
   Approval,
   EnrolmentChange,
-  EnrolmentProblem,
+  EnrolmentRefusal,
   Enrolments,
   EnrolmentView,
 } from '../../../src/fleet/enrolment/enrolment.js'
@@ -216,8 +216,8 @@ function unknownDevice(deviceId: string): EnrolmentChange {
   return refused('unknown-device', `no device ${JSON.stringify(deviceId)} is known here`)
 }
 
-function refused(cause: EnrolmentProblem['cause'], message: string): EnrolmentChange {
-  return { ok: false, problem: { cause, message, hint: `what to do about ${cause}` } }
+function refused(cause: EnrolmentRefusal['reason'], message: string): EnrolmentChange {
+  return { ok: false, refusal: { reason: cause, message, hint: `what to do about ${cause}` } }
 }
 
 export function shelfInMemory(): TokenShelf {

@@ -90,7 +90,7 @@ async function over(id: string): Promise<Job | undefined> {
 
 async function token(more: { readonly expiresAt?: Date } = {}) {
   const created = await inMemory.tokens.create({ user: 'ann', createdBy: 'operator', ...more })
-  if (!created.ok) throw new Error(created.problem.message)
+  if (!created.ok) throw new Error(created.refusal.message)
   return created.token
 }
 

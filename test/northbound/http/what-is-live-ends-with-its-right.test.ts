@@ -67,7 +67,7 @@ async function listen(authorization: string) {
 
 async function token(more: { readonly expiresAt?: Date } = {}) {
   const created = await inMemory.tokens.create({ user: 'ann', createdBy: 'operator', ...more })
-  if (!created.ok) throw new Error(created.problem.message)
+  if (!created.ok) throw new Error(created.refusal.message)
   return { id: created.token.id, bearer: `Bearer ${created.text}` }
 }
 

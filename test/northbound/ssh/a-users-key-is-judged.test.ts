@@ -23,7 +23,7 @@ const now = new Date('2030-06-01T12:00:00Z')
 function userWith(...lines: readonly string[]): User {
   const authorizedKeys = lines.map((line): AuthorizedKey => {
     const parsed = parseAuthorizedKeyLine(line)
-    if (!parsed.ok) throw new Error(parsed.problem.message)
+    if (!parsed.ok) throw new Error(parsed.failure.message)
     return { ...parsed.authorized.key, options: parsed.authorized.options }
   })
   return { name: 'ops', authorizedKeys, principals: ['ops'], roles: [] }

@@ -74,7 +74,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   const logged: string[] = []
   const directory = await mkdtemp(join(tmpdir(), 'homeport-southbound-'))
   const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
-  if (!opened.ok) throw new Error(opened.problem.message)
+  if (!opened.ok) throw new Error(opened.failure.message)
   const fleetLimits = {
     maxQueuedSessions: 0,
     sessionWait: 0,

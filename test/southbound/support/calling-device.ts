@@ -24,7 +24,7 @@ export interface DeviceKey {
 export function newDeviceKey(): DeviceKey {
   const text = generatePrivateKey('ed25519', 'device')
   const parsed = parsePrivateKey(text)
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   const blob = parsed.key.getPublicSSH()
   return { text, blob, fingerprint: fingerprintOf(blob) }
 }

@@ -45,6 +45,6 @@ export async function logIntoDevice({ answer, ...options }: LoginOptions): Promi
 
 export function newLoginKey(): ParsedKey {
   const parsed = parsePrivateKey(generatePrivateKey('ed25519', 'login'))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.key
 }

@@ -20,7 +20,7 @@ async function open(): Promise<Store> {
     touchInterval: 60_000,
     onProblem: (problem) => expect.fail(problem.message),
   })
-  if (!opened.ok) throw new Error(opened.problem.message)
+  if (!opened.ok) throw new Error(opened.failure.message)
   return opened.store
 }
 

@@ -74,8 +74,8 @@ it('refuses what a newer version wrote, and leaves it as it is', async () => {
   newer.close()
   expect(await openSqliteStore(room.options)).toEqual({
     ok: false,
-    problem: {
-      cause: 'newer-schema',
+    failure: {
+      reason: 'newer-schema',
       message: `${file}: was written by a newer Homeport (schema ${MIGRATIONS.length + 1}, this one knows ${MIGRATIONS.length})`,
       hint: expect.stringContaining('run that version'),
     },

@@ -76,7 +76,7 @@ describe('another user of the files', () => {
   it('in this process is refused until the store is closed', async () => {
     const first = await room.open()
     await put(first, bare('router1'))
-    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, problem: { cause: 'locked' } })
+    expect(await openSqliteStore(room.options)).toMatchObject({ ok: false, failure: { reason: 'locked' } })
     await put(first, bare('router2'))
     await first.close()
     expect(await (await room.open()).enrolments.count()).toBe(2)
@@ -85,7 +85,7 @@ describe('another user of the files', () => {
   it('in another process is refused until the store is closed', async () => {
     const first = await room.open()
     expect(await openInOtherProcess(room.directory)).toMatchObject({
-      cause: 'locked',
+      reason: 'locked',
       message: `${join(room.directory, STORE_FILE)}: another process is using it`,
       hint: expect.stringContaining('data-dir'),
     })
@@ -100,7 +100,7 @@ describe('another user of the files', () => {
     tool.exec('BEGIN IMMEDIATE')
     expect(await store.enrolments.update('router1', () => undefined)).toMatchObject({
       ok: false,
-      problem: { cause: 'locked' },
+      failure: { reason: 'locked' },
     })
     expect(await store.enrolments.get('router1')).toEqual(bare('router1'))
     tool.exec('ROLLBACK')
@@ -113,7 +113,7 @@ describe('what cannot be opened says why', () => {
   const problemAtOpen = async (directory = room.directory): Promise<unknown> => {
     const opened = await openSqliteStore({ ...room.options, directory })
     if (opened.ok) await opened.store.close()
-    return opened.ok ? undefined : opened.problem
+    return opened.ok ? undefined : opened.failure
   }
 
   it.each([
@@ -127,7 +127,7 @@ describe('what cannot be opened says why', () => {
     await Promise.all([rm(`${file}-wal`, { force: true }), rm(`${file}-shm`, { force: true })])
     await damage(file)
     expect(await problemAtOpen()).toEqual({
-      cause: 'corrupt',
+      reason: 'corrupt',
       message: expect.stringContaining(`${file}: is damaged or not a database`),
       hint: expect.stringContaining('backup'),
     })
@@ -142,7 +142,7 @@ describe('what cannot be opened says why', () => {
     const handle = await open(file, 'r+')
     await handle.write(Buffer.alloc(4096, 0xa5), 0, 4096, Math.floor(size / 4096 / 2) * 4096)
     await handle.close()
-    expect(await problemAtOpen()).toMatchObject({ cause: 'corrupt' })
+    expect(await problemAtOpen()).toMatchObject({ reason: 'corrupt' })
   })
 
   it('a directory that may not be written', async () => {
@@ -150,7 +150,7 @@ describe('what cannot be opened says why', () => {
     await mkdir(directory)
     await asStranger(directory, async () => {
       expect(await problemAtOpen(directory)).toMatchObject({
-        cause: 'read-only',
+        reason: 'read-only',
         message: expect.stringContaining(`${directory}/${STORE_FILE}`),
       })
     })
@@ -161,14 +161,14 @@ describe('what cannot be opened says why', () => {
     await (await room.open({ directory })).close()
     for (const file of await readdir(directory)) await chmod(join(directory, file), 0o444)
     await asStranger(directory, async () => {
-      expect(await problemAtOpen(directory)).toMatchObject({ cause: 'read-only' })
+      expect(await problemAtOpen(directory)).toMatchObject({ reason: 'read-only' })
     })
   })
 
   it('a directory that is a file', async () => {
     const directory = join(room.directory, 'file')
     await writeFile(directory, '')
-    expect(await problemAtOpen(directory)).toMatchObject({ cause: 'io', message: expect.stringContaining(directory) })
+    expect(await problemAtOpen(directory)).toMatchObject({ reason: 'io', message: expect.stringContaining(directory) })
   })
 })
 

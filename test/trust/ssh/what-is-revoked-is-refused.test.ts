@@ -56,7 +56,7 @@ function judged(
 
 async function revokedBy(text: string): Promise<Revocations> {
   const parsed = parseRevocations(Buffer.from(text))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.revocations
 }
 
@@ -65,7 +65,7 @@ async function krlOf(text: string): Promise<Revocations> {
   const [spec, list] = [await room.write('spec', text), join(room.directory, 'krl')]
   await room.run('-q', '-k', '-f', list, '-s', `${ca.path}.pub`, spec)
   const parsed = parseRevocations(await readFile(list))
-  if (!parsed.ok) throw new Error(parsed.problem.message)
+  if (!parsed.ok) throw new Error(parsed.failure.message)
   return parsed.revocations
 }
 

@@ -80,10 +80,10 @@ export function identifyByCredentials(
     if (!checked.ok) {
       authenticators.loginLog.failed(
         { ...triedBy(c), method: 'token' },
-        checked.fault,
-        tokenWords[checked.fault].message,
+        checked.reason,
+        tokenWords[checked.reason].message,
       )
-      return refuse(c, checked.fault, tokenWords[checked.fault])
+      return refuse(c, checked.reason, tokenWords[checked.reason])
     }
     const { user, scopes, devices, id } = checked.token
     const account = (): User | undefined => authenticators.find(user)
@@ -110,8 +110,8 @@ export function identifyByCredentials(
     if (check === undefined) return refuse(c, 'invalid-token', tokenWords['invalid-token'])
     const verdict = await check(text)
     if (!verdict.ok) {
-      if (verdict.cause !== 'unreachable') {
-        const fault = verdict.cause === 'expired' ? 'expired-token' : 'invalid-token'
+      if (verdict.reason !== 'unreachable') {
+        const fault = verdict.reason === 'expired' ? 'expired-token' : 'invalid-token'
         authenticators.loginLog.failed({ ...triedBy(c), method: 'jwt' }, fault, verdict.message)
         return refuse(c, fault, verdict)
       }

@@ -60,7 +60,7 @@ export function registerAddDevice(api: Api, { fleet, enrolments }: HttpServices)
     const isKnown = (await enrolments.get(deviceId)) !== undefined
     if (isKnown && !(await c.var.caller.mayOn('admin', deviceId))) return answerKnown(c, deviceId)
     const change = await enrolments.add(device, decider)
-    if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
+    if (!change.ok) return answerProblem(c, change.refusal.reason, change.refusal)
     if (change.enrolment === undefined) return answerUnknownDevice(c, deviceId)
     c.header('Location', `/api/v1/devices/${encodeURIComponent(deviceId)}`)
     return c.json(describeDevice(deviceId, change.enrolment, await fleet.device(deviceId)), 201)

@@ -33,7 +33,7 @@ export async function deciderOn(
 
 /** Answers with the device as the change left it. */
 export async function answerChanged(c: Context, id: string, change: EnrolmentChange, { fleet }: HttpServices) {
-  if (!change.ok) return answerProblem(c, change.problem.cause, change.problem)
+  if (!change.ok) return answerProblem(c, change.refusal.reason, change.refusal)
   if (change.enrolment === undefined) return answerUnknownDevice(c, id)
   const { deviceId } = change.enrolment
   return c.json(describeDevice(deviceId, change.enrolment, await fleet.device(deviceId)), 200)

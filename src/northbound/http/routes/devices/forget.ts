@@ -23,6 +23,6 @@ export function registerForgetDevice(api: Api, { enrolments }: HttpServices): vo
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const change = await enrolments.forget(id, c.var.caller.user)
-    return change.ok ? c.body(null, 204) : answerProblem(c, change.problem.cause, change.problem)
+    return change.ok ? c.body(null, 204) : answerProblem(c, change.refusal.reason, change.refusal)
   })
 }

@@ -55,7 +55,7 @@ export function registerCreateToken(api: Api, { tokens }: HttpServices): void {
         hint: 'use homeport token create on the host of the bridge, or your own password for a token of your own',
       })
     const created = await tokens.create(wantedToken(asked, caller.user))
-    if (!created.ok) return answerProblem(c, created.problem.cause, created.problem)
+    if (!created.ok) return answerProblem(c, created.refusal.reason, created.refusal)
     return c.json({ ...describeToken(created.token, new Date()), token: created.text }, 201)
   })
 }

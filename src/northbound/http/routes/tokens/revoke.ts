@@ -34,6 +34,6 @@ export function registerRevokeToken(api: Api, { tokens }: HttpServices): void {
     const revoked = await tokens.revoke(tokenId, c.var.caller.user)
     return revoked.ok
       ? c.json(describeToken(revoked.token, new Date()), 200)
-      : answerProblem(c, revoked.problem.cause, revoked.problem)
+      : answerProblem(c, revoked.refusal.reason, revoked.refusal)
   })
 }

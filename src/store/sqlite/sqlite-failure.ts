@@ -1,17 +1,17 @@
-import type { StoreProblem } from '../store.js'
+import type { StoreFailure } from '../store.js'
 
 /**
  * What an error of SQLite or of the file system means for whoever runs the bridge; undefined when it is a mistake of
  * ours.
  */
-export function problemOf(error: unknown, file: string): StoreProblem | undefined {
+export function failureOf(error: unknown, file: string): StoreFailure | undefined {
   const code = codeOf(error)
   const kind = KINDS.find(({ codes }) => codes.test(code))
-  return kind && { cause: kind.cause, message: `${file}: ${kind.message(code)}`, hint: kind.hint }
+  return kind && { reason: kind.reason, message: `${file}: ${kind.message(code)}`, hint: kind.hint }
 }
 
 interface Kind {
-  readonly cause: StoreProblem['cause']
+  readonly reason: StoreFailure['reason']
   readonly codes: RegExp
   readonly message: (code: string) => string
   readonly hint: string
@@ -19,13 +19,13 @@ interface Kind {
 
 const KINDS: readonly Kind[] = [
   {
-    cause: 'disk-full',
+    reason: 'disk-full',
     codes: /^(SQLITE_FULL|ENOSPC|EDQUOT)/,
     message: () => 'no space is left to write it',
     hint: 'make room on its file system; until then nothing new is remembered across a restart',
   },
   {
-    cause: 'read-only',
+    reason: 'read-only',
     codes: /^(SQLITE_(READONLY|PERM|CANTOPEN)|EROFS|EACCES|EPERM)/,
     message: (code) => `cannot be written (${code})`,
     hint:
@@ -33,7 +33,7 @@ const KINDS: readonly Kind[] = [
       'on a file system that is mounted writable',
   },
   {
-    cause: 'corrupt',
+    reason: 'corrupt',
     codes: /^SQLITE_(CORRUPT|NOTADB)/,
     message: (code) => `is damaged or not a database (${code})`,
     hint:
@@ -41,13 +41,13 @@ const KINDS: readonly Kind[] = [
       'or move both away: the bridge then starts with no enrolments',
   },
   {
-    cause: 'locked',
+    reason: 'locked',
     codes: /^SQLITE_(BUSY|LOCKED)/,
     message: () => 'another process is using it',
     hint: 'one data-dir serves one bridge: stop the other one, or give this one a data-dir of its own',
   },
   {
-    cause: 'io',
+    reason: 'io',
     codes: /^(SQLITE_(IOERR|NOMEM|PROTOCOL|NOLFS)|E[A-Z0-9]+$)/,
     message: (code) => `cannot be used (${code})`,
     hint: 'check data-dir, its file system and its disk; the kernel log may say more',

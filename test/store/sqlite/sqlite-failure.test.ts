@@ -1,6 +1,6 @@
 import Database from 'libsql'
 import { expect, it } from 'vitest'
-import { problemOf } from '../../../src/store/sqlite/sqlite-problem.js'
+import { failureOf } from '../../../src/store/sqlite/sqlite-failure.js'
 
 const sqlite = (code: string, rawCode: number): Error => new Database.SqliteError('text', code, rawCode)
 
@@ -17,12 +17,12 @@ it.each([
   [sqlite('SQLITE_IOERR_FSYNC', 1034), 'io'],
   [Object.assign(new Error('text'), { code: 'ENOTDIR' }), 'io'],
 ])('%o is %s', (error, cause) => {
-  const problem = problemOf(error, '/data/homeport.db')
-  expect(problem).toMatchObject({ cause, message: expect.stringMatching(/^\/data\/homeport\.db: /) })
+  const problem = failureOf(error, '/data/homeport.db')
+  expect(problem).toMatchObject({ reason: cause, message: expect.stringMatching(/^\/data\/homeport\.db: /) })
   expect(problem?.hint).not.toBe('')
 })
 
 it.each([sqlite('SQLITE_CONSTRAINT_CHECK', 275), sqlite('SQLITE_ERROR', 1), new TypeError('a mistake'), 'text'])(
   '%o is a mistake of ours and no problem of the store',
-  (error) => expect(problemOf(error, '/data/homeport.db')).toBeUndefined(),
+  (error) => expect(failureOf(error, '/data/homeport.db')).toBeUndefined(),
 )
