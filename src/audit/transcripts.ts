@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { type SelectableDevice, selectsDevice } from '../access/authz/device-selector.js'
+import { within } from '../lib/deadline.js'
 import type { SessionObserver } from './session-audit.js'
 import type { SessionInfo } from './audit-event.js'
 import type { FileProblem } from './files/file-error.js'
@@ -119,14 +120,11 @@ export function createTranscripts({
     close: async () => {
       const ending = thread
       if (ending === undefined || failure !== undefined) return
-      await new Promise<void>((resolve) => {
-        const overdue = setTimeout(resolve, CLOSE_TIMEOUT)
-        tellEnded = () => {
-          clearTimeout(overdue)
-          resolve()
-        }
-        ending.postMessage({ kind: 'end' })
+      const ended = new Promise<void>((resolve) => {
+        tellEnded = resolve
       })
+      ending.postMessage({ kind: 'end' })
+      await within(CLOSE_TIMEOUT, ended)
     },
   }
 }

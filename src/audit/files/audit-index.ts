@@ -3,6 +3,7 @@ import { createBlockGatherer, type LineSubject } from './audit-block.js'
 import type { AuditRetention } from './audit-pruning.js'
 import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.js'
+import { within } from '../../lib/deadline.js'
 import type { StoreFailure } from '../../store/store.js'
 
 /**
@@ -122,15 +123,12 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
     close: async () => {
       handOver()
       if (ended !== undefined) return
-      await new Promise<void>((resolve) => {
-        // The thread alone does not keep the process alive; and one that hangs does not keep it from ending.
-        const overdue = setTimeout(resolve, CLOSE_TIMEOUT)
-        tellClosed = () => {
-          clearTimeout(overdue)
-          resolve()
-        }
-        thread.postMessage({ kind: 'close' })
+      const closed = new Promise<void>((resolve) => {
+        tellClosed = resolve
       })
+      thread.postMessage({ kind: 'close' })
+      // The thread alone does not keep the process alive; and one that hangs does not keep it from ending.
+      await within(CLOSE_TIMEOUT, closed)
     },
   }
 }
