@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js'
 import { sourceList } from '../net/network-list.js'
-import { createPenalties, type Penalties, type PenaltyRules } from '../lib/penalties.js'
+import { createPenalties, type Penalties, type PenaltyRules } from '../net/penalties.js'
 import type { Live } from '../lib/live-value.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'

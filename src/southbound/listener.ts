@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import { callHomeRefusal, type CallHomeRefusal, offenceOf } from '../fleet/refusals/call-home.js'
 import { inBackground } from '../lib/background.js'
-import type { Penalties } from '../lib/penalties.js'
+import type { Penalties } from '../net/penalties.js'
 import { networkOf } from '../net/source-network.js'
 import { sourceOf } from '../net/source.js'
 import { type AdmissionLimits, createAdmission, type HandshakeCounts } from '../ssh/admission.js'

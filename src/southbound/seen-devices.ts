@@ -1,5 +1,5 @@
 import type { EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
-import type { Rank } from '../lib/fair-queue.js'
+import type { Rank } from '../net/fair-queue.js'
 import { createNewestSet } from '../lib/newest-set.js'
 import { networkOf } from '../net/source-network.js'
 import type { Claim } from '../trust/claim.js'

@@ -1,5 +1,5 @@
 import { onAbort } from '../lib/on-abort.js'
-import { createFairQueue, type Rank } from '../lib/fair-queue.js'
+import { createFairQueue, type Rank } from '../net/fair-queue.js'
 import { createFairShare, type FairShare } from '../net/fair-share.js'
 import { createTimeSlicer, type TimeSlicer } from '../lib/time-slicer.js'
 

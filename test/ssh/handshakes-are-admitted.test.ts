@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Rank } from '../../src/lib/fair-queue.js'
+import type { Rank } from '../../src/net/fair-queue.js'
 import { type AdmissionLimits, type Call, createAdmission } from '../../src/ssh/admission.js'
 
 const limits: AdmissionLimits = {

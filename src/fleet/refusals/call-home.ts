@@ -1,5 +1,5 @@
 import { type ReasonOf, type Refusal, type RefusalEntries, type RefusalEntry, refusalsBy } from '../../lib/refusal.js'
-import type { Offence } from '../../lib/penalties.js'
+import type { Offence } from '../../net/penalties.js'
 import { HOST_KEY_REFUSALS } from '../../trust/ssh/host-key-refusals.js'
 
 interface CallHomeEntry extends RefusalEntry {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createPenalties, type PenaltyRules } from '../../src/lib/penalties.js'
+import { createPenalties, type PenaltyRules } from '../../src/net/penalties.js'
 
 const rules: PenaltyRules = {
   costs: { garbage: 10_000, timeout: 10_000, unfinished: 1_000, 'failed-login': 0 },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFairQueue } from '../../src/lib/fair-queue.js'
+import { createFairQueue } from '../../src/net/fair-queue.js'
 import { createFairShare } from '../../src/net/fair-share.js'
 
 const anybody = () => true
