@@ -34,6 +34,8 @@ export interface CallFailure {
   readonly retryAfter?: number
   /** The request was sent, and may have had its effect. */
   readonly mayHaveHappened?: true
+  /** What became of the session of a request whose outcome is not known. */
+  readonly why?: string
 }
 
 /** Failures after which nothing has reached the device, and the same request may reach it later. */
@@ -142,6 +144,7 @@ export function outcomeUnknown(deviceId: string, why: string): CallFailure {
     message: `device ${JSON.stringify(deviceId)} took the request, but its answer did not arrive: ${why}; whether it was carried out is not known`,
     hint: 'look at the device (get-config) before you send it again',
     mayHaveHappened: true,
+    why,
   }
 }
 

@@ -3,13 +3,31 @@ import { onAbort } from '../lib/on-abort.js'
 import type { Fleet } from '../fleet/fleet.js'
 import type { LinkEnd } from '../fleet/link.js'
 import type { SessionClient } from '../fleet/session-client.js'
-import { type ClientSession, type ClientSessionOptions, openClientSession } from '../netconf/client-session.js'
+import {
+  type ClientSession,
+  type ClientSessionOptions,
+  openClientSession,
+  type StreamOptions,
+} from '../netconf/client-session.js'
 import type { Span } from '../telemetry/traces.js'
+import type { SentOperation } from '../netconf/written-operation.js'
+import type { AskOptions, Asked } from './dispatcher.js'
 import { traceOpening } from './trace-opening.js'
-import { clientGone, type Failed, failedWith, fromRefusal, linkLost, noSession, whyEnded } from './call-failure.js'
+import {
+  clientGone,
+  type Failed,
+  failedWith,
+  fromRefusal,
+  linkLost,
+  noSession,
+  unanswered,
+  whyEnded,
+} from './call-failure.js'
 
 /** A NETCONF session of ours on a device. */
 export interface DeviceSession extends ClientSession {
+  /** Sends an operation as a `Dispatcher` does; of the deadline, its time alone gives up on the reply. */
+  readonly ask: (operation: SentOperation, options: AskOptions & StreamListeners) => Promise<Asked>
   /** Under which the fleet lists it, and ends it. */
   readonly id: string
   /** Why the link below it ended, once it did. */
@@ -18,7 +36,19 @@ export interface DeviceSession extends ClientSession {
 
 export type DeviceSessionOpening = { readonly ok: true; readonly session: DeviceSession } | Failed
 
+/** Told of what a reply's reader does to the session. */
+type StreamListeners = Pick<StreamOptions, 'onStall' | 'onDiscarded'>
+
+/** On which device a session is opened, and for whom. */
+export interface SessionTarget {
+  readonly fleet: Pick<Fleet, 'openSession'>
+  readonly deviceId: string
+  readonly client: SessionClient
+}
+
 export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'> {
+  /** Gives up on the opening. */
+  readonly signal?: AbortSignal
   /** What the session is opened for. */
   readonly span?: Span | undefined
 }
@@ -28,25 +58,20 @@ const HELLO_TIMEOUT = 30_000
 
 /** Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next one. */
 export async function openDeviceSession(
-  fleet: Pick<Fleet, 'openSession'>,
-  deviceId: string,
-  client: SessionClient,
-  signal?: AbortSignal,
+  target: SessionTarget,
   { span, ...options }: DeviceSessionOptions = {},
 ): Promise<DeviceSessionOpening> {
   const open = async (): Promise<DeviceSessionOpening> => {
-    const first = await tryToOpen(fleet, deviceId, client, signal, options)
-    return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(fleet, deviceId, client, signal, options)
+    const first = await tryToOpen(target, options)
+    return first.ok || first.failure.cause !== 'link-lost' ? first : tryToOpen(target, options)
   }
-  return traceOpening(span, deviceId, client, open, (opening) => (opening.ok ? undefined : opening.failure.cause))
+  const whyNot = (opening: DeviceSessionOpening): string | undefined => (opening.ok ? undefined : opening.failure.cause)
+  return traceOpening(span, target, { open, whyNot })
 }
 
 async function tryToOpen(
-  fleet: Pick<Fleet, 'openSession'>,
-  deviceId: string,
-  client: SessionClient,
-  signal: AbortSignal | undefined,
-  options: Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'>,
+  { fleet, deviceId, client }: SessionTarget,
+  { signal, ...options }: Omit<DeviceSessionOptions, 'span'>,
 ): Promise<DeviceSessionOpening> {
   const asked = { kind: 'subsystem', name: 'netconf' } as const
   const opening = await fleet
@@ -77,7 +102,16 @@ async function tryToOpen(
     }
     const killed = live.killed.then((by) => session.abort(`it was ended by ${by}`))
     inBackground('http', killed)
-    return { ok: true, session: { ...session, id: live.id, linkEnd: () => channel.linkEnd() } }
+    const linkEnd = (): LinkEnd | undefined => channel.linkEnd()
+    const ask: DeviceSession['ask'] = async (operation, { deadline, onStall, onDiscarded }) => {
+      try {
+        const listeners = { ...(onStall && { onStall }), ...(onDiscarded && { onDiscarded }) }
+        return { ok: true, reply: await session.stream(operation, { signal: deadline.time, ...listeners }) }
+      } catch (thrown) {
+        return failedWith(unanswered(deviceId, thrown, linkEnd()))
+      }
+    }
+    return { ok: true, session: { ...session, id: live.id, ask, linkEnd } }
   } catch (thrown) {
     release()
     if (signal?.aborted) return failedWith(clientGone)

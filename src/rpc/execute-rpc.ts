@@ -17,15 +17,13 @@ import {
   whyEnded,
 } from './call-failure.js'
 import { readReply } from './device-reply.js'
-import { askOnOneShotSession } from './one-shot-session.js'
+import type { Dispatcher } from './dispatcher.js'
+import { oneShotSession } from './one-shot-session.js'
 import { auditRpc } from './audit-rpc.js'
 import { ReplyStalled, ReplyTooLong } from './reply-content.js'
 import { enterCall, type RpcParts } from './rpc-parts.js'
 import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
 import { mayHaveEffect } from './session-policy.js'
-
-/** Sends an operation where it suits it; answers once its reply begins. */
-type Dispatch = (deadline: CallDeadline) => Promise<{ readonly ok: true; readonly reply: StreamedReply } | Failed>
 
 /**
  * Carries out one request: rights, then rules, then the wait for the device, then a session that suits the operation, then the reply as far as
@@ -49,7 +47,9 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
   }
   const deadline = createCallDeadline(caller.signal, timeout)
   try {
-    const asked = await judged.dispatch(deadline)
+    const { written, policy } = request.operation
+    const repeatable = !mayHaveEffect(policy)
+    const asked = await judged.dispatcher.ask(written, { deadline, repeatable, span: caller.span })
     deadline.met()
     if (asked.ok) return await resultOf(asked.reply, request, ended)
     const told = toldFailure(asked.failure, request, deadline)
@@ -69,7 +69,7 @@ export async function judgeRpc(
   parts: RpcParts,
   request: RpcRequest,
   caller: RpcCaller,
-): Promise<{ readonly ok: true; readonly dispatch: Dispatch } | Failed> {
+): Promise<{ readonly ok: true; readonly dispatcher: Dispatcher } | Failed> {
   const { deviceId, operation } = request
   const authorisation = await caller.authorise(deviceId)
   if (!authorisation.allowed) return failedWith(notAuthorised(authorisation.refusal))
@@ -86,36 +86,23 @@ export async function judgeRpc(
       message: 'a subscription cannot be had as an RPC over HTTP',
       hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
     })
-  return dispatchOf(parts, request, caller, permission)
+  return dispatcherFor(parts, request, { caller, permission })
 }
 
-function dispatchOf(
+/** Where an operation is sent that rights and rules allow. */
+function dispatcherFor(
   { fleet, pool, sessions }: RpcParts,
-  request: RpcRequest,
-  caller: RpcCaller,
-  { roles }: Permission,
-): { readonly ok: true; readonly dispatch: Dispatch } | Failed {
-  const { deviceId, sessionId } = request
-  const { policy, written } = request.operation
-  const { span } = caller
+  { deviceId, sessionId, operation: { policy } }: RpcRequest,
+  { caller, permission }: { readonly caller: RpcCaller; readonly permission: Permission },
+): { readonly ok: true; readonly dispatcher: Dispatcher } | Failed {
   if (sessionId !== undefined) {
     const found = sessions.find(caller.principal, deviceId, sessionId)
-    if (!found.ok) return found
-    return { ok: true, dispatch: (deadline) => sessions.ask(found.session, written, deadline) }
+    return found.ok ? { ok: true, dispatcher: found.session } : found
   }
   if (policy.on === 'explicit-session')
     return failedWith({ cause: 'needs-session', message: policy.why, hint: policy.hint })
-  if (policy.on === 'warm-session') {
-    const { repeatable } = policy
-    return {
-      ok: true,
-      dispatch: ({ signal }) => pool.ask({ deviceId, roles }, written, { repeatable, signal, span }),
-    }
-  }
-  return {
-    ok: true,
-    dispatch: (deadline) => askOnOneShotSession(fleet, deviceId, caller.client, written, deadline, span),
-  }
+  if (policy.on === 'warm-session') return { ok: true, dispatcher: pool.at({ deviceId, roles: permission.roles }) }
+  return { ok: true, dispatcher: oneShotSession({ fleet, deviceId, client: caller.client }) }
 }
 
 /** What came of a request whose reply has begun. */
@@ -141,11 +128,11 @@ const failure = (why: CallFailure): RpcResult => ({ kind: 'failure', failure: wh
 
 /** What a failure is to the caller: sessions do not know why they were told to give up, or whether it matters. */
 function toldFailure(failed: CallFailure, { deviceId, operation }: RpcRequest, deadline: CallDeadline): CallFailure {
-  const { cause, message } = failed
+  const { cause, message, why = message } = failed
   const effect = mayHaveEffect(operation.policy)
   if (deadline.passed() && ['client-gone', 'outcome-unknown', 'link-lost'].includes(cause))
     return deviceTimeout(deviceId, deadline.timeout, effect && failed.mayHaveHappened === true)
-  return cause === 'outcome-unknown' && !effect ? linkLost(deviceId, message) : failed
+  return cause === 'outcome-unknown' && !effect ? linkLost(deviceId, why) : failed
 }
 
 function brokenOff({ deviceId, operation, timeout }: RpcRequest, thrown: unknown): CallFailure {

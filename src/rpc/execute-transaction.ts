@@ -83,9 +83,8 @@ export async function executeTransaction(
   if (!entered.ok) return failure(entered.failure)
   try {
     const deadline = createCallDeadline(caller.signal, timeout)
-    const opening = await openDeviceSession(parts.fleet, deviceId, caller.client, deadline.signal, {
-      span: caller.span,
-    })
+    const target = { fleet: parts.fleet, deviceId, client: caller.client }
+    const opening = await openDeviceSession(target, { signal: deadline.signal, span: caller.span })
     deadline.met()
     if (!opening.ok) {
       const late = opening.failure.cause === 'client-gone' && deadline.passed()

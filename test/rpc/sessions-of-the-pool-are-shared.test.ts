@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createSessionPool, type PooledAnswer, type PoolLimits, type SessionPool } from '../../src/rpc/session-pool.js'
+import { createSessionPool, type PoolLimits, type SessionPool } from '../../src/rpc/session-pool.js'
+import type { Asked } from '../../src/rpc/dispatcher.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { element } from '../../src/netconf/xml/xml-tree.js'
 import { type DeviceInMemory, deviceInMemory } from '../northbound/http/rpc/support/device-in-memory.js'
@@ -26,10 +27,10 @@ const place = { deviceId: 'router1', roles: ['operator'] }
 function ask(token: string, more: { repeatable?: boolean; signal?: AbortSignal; roles?: readonly string[] } = {}) {
   const { repeatable = true, signal = new AbortController().signal, roles = place.roles } = more
   const operation = element(NETCONF_NS, 'get', [element('', 'token', token)])
-  return pool.ask({ ...place, roles }, operation, { repeatable, signal })
+  return pool.at({ ...place, roles }).ask(operation, { repeatable, deadline: { signal, time: signal } })
 }
 
-async function textOf(answer: Promise<PooledAnswer>): Promise<string> {
+async function textOf(answer: Promise<Asked>): Promise<string> {
   const got = await answer
   if (!got.ok) return got.failure.cause
   return Buffer.concat((await got.reply.body.toArray()) as Buffer[]).toString()

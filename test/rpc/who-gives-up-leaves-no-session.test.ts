@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import { element } from '../../src/netconf/xml/xml-tree.js'
 import { openDeviceSession } from '../../src/rpc/device-session.js'
-import { askOnOneShotSession } from '../../src/rpc/one-shot-session.js'
+import { oneShotSession } from '../../src/rpc/one-shot-session.js'
 import { createCallDeadline } from '../../src/rpc/call-deadline.js'
 import { createClientSessions } from '../../src/rpc/client-sessions.js'
 import { createSessionPool } from '../../src/rpc/session-pool.js'
@@ -37,14 +37,17 @@ function leavingAsItOpens(gone: AbortController): DeviceInMemory['fleet'] {
 describe('a client that goes away', () => {
   it('while its session is opened leaves none behind', async () => {
     const gone = new AbortController()
-    const opening = await openDeviceSession(leavingAsItOpens(gone), 'router1', client, gone.signal)
+    const opening = await openDeviceSession(
+      { fleet: leavingAsItOpens(gone), deviceId: 'router1', client },
+      { signal: gone.signal },
+    )
     expect(opening).toMatchObject({ ok: false, failure: { cause: 'client-gone' } })
     await noneIsLeft()
   })
 
   it('while the device greets leaves none behind', async () => {
     const gone = new AbortController()
-    const opening = openDeviceSession(device.fleet, 'router1', client, gone.signal)
+    const opening = openDeviceSession({ fleet: device.fleet, deviceId: 'router1', client }, { signal: gone.signal })
     await vi.waitFor(() => expect(device.open.size).toBe(1))
     gone.abort()
     await opening
@@ -82,11 +85,11 @@ describe('a request that cannot be written', () => {
     const pool = createSessionPool(device.fleet, () => limits)
     const place = { deviceId: 'router1', roles: ['operator'] }
     const { signal } = new AbortController()
-    const ask = () => pool.ask(place, unsendable, { repeatable: true, signal })
+    const ask = () => pool.at(place).ask(unsendable, { repeatable: true, deadline: { signal, time: signal } })
     // More than a session may have under way.
     for (let time = 0; time < 70; time += 1)
       expect(await ask()).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
-    const answered = pool.ask(place, { text: '<get/>' }, { repeatable: true, signal })
+    const answered = pool.at(place).ask({ text: '<get/>' }, { repeatable: true, deadline: { signal, time: signal } })
     const asked = await device.next()
     asked.answer()
     expect(await answered).toMatchObject({ ok: true })
@@ -97,7 +100,10 @@ describe('a request that cannot be written', () => {
 
   it('ends the session that was opened for it, and says that nothing happened', async () => {
     const deadline = createCallDeadline(new AbortController().signal, 60_000)
-    const answer = await askOnOneShotSession(device.fleet, 'router1', client, unsendable, deadline)
+    const answer = await oneShotSession({ fleet: device.fleet, deviceId: 'router1', client }).ask(unsendable, {
+      deadline,
+      repeatable: false,
+    })
     expect(answer).toMatchObject({ ok: false, failure: { cause: 'invalid-request' } })
     expect(answer).not.toHaveProperty('failure.mayHaveHappened')
     deadline.met()
@@ -116,15 +122,16 @@ describe('a fleet that throws', () => {
   it('fails the call, and takes no place among the sessions', async () => {
     const pool = createSessionPool(broken, () => limits)
     const { signal } = new AbortController()
-    const asked = { repeatable: true, signal }
-    expect(await pool.ask({ deviceId: 'router1', roles: [] }, unsendable, asked)).toMatchObject({
+    const asked = { repeatable: true, deadline: { signal, time: signal } }
+    expect(await pool.at({ deviceId: 'router1', roles: [] }).ask(unsendable, asked)).toMatchObject({
       failure: { cause: 'no-session' },
     })
     expect(pool.count()).toBe(0)
     const most = { sessionIdle: 60_000, sessionLifetime: 60_000, maxSessions: 1, maxSessionsPerUser: 1 }
+    const owner = { realm: 'local', name: 'netops' } as const
     const sessions = createClientSessions(broken, () => most)
     for (let time = 0; time < 3; time += 1)
-      expect(await sessions.open({ realm: 'local', name: 'netops' }, 'router1', client, signal)).toMatchObject({
+      expect(await sessions.open({ owner, deviceId: 'router1', client }, { signal })).toMatchObject({
         failure: { cause: 'no-session' },
       })
     await pool.close()

@@ -206,7 +206,8 @@ async function openOnDevice(
   const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
   span?.rename(`${use.kind} session`)
   const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
-  return traceOpening(span, deviceId, client, open, (one) => (one.ok ? undefined : one.refusal.reason))
+  const whyNot = (one: Awaited<ReturnType<typeof open>>) => (one.ok ? undefined : one.refusal.reason)
+  return traceOpening(span, { deviceId, client }, { open, whyNot })
 }
 
 /** A session whose channel on the device is open. */

@@ -129,17 +129,23 @@ async function listenOnce(
   { last, goesOn, hear, subscribed, signal, span }: Round,
 ): Promise<RoundEnd> {
   const seen = createSeen(request.startTime === undefined ? undefined : last)
-  const opening = await openDeviceSession(fleet, deviceId, client, signal, {
-    span,
-    maxMessageSize: LONGEST_NOTIFICATION,
-    onNotification: (notification) => {
-      const id = `${notification.eventTime}/${digestOf(notification)}`
-      if (!seen.isNew(notification, id)) return
-      hear(
-        isNamed(notification.event, NETMOD_NOTIFICATION_NS, 'replayComplete') ? { notification } : { id, notification },
-      )
+  const opening = await openDeviceSession(
+    { fleet, deviceId, client },
+    {
+      signal,
+      span,
+      maxMessageSize: LONGEST_NOTIFICATION,
+      onNotification: (notification) => {
+        const id = `${notification.eventTime}/${digestOf(notification)}`
+        if (!seen.isNew(notification, id)) return
+        hear(
+          isNamed(notification.event, NETMOD_NOTIFICATION_NS, 'replayComplete')
+            ? { notification }
+            : { id, notification },
+        )
+      },
     },
-  })
+  )
   if (!opening.ok) return { kind: 'lost', failure: opening.failure }
   const { session } = opening
   const leave = (): void => inBackground('http', session.close())

@@ -54,11 +54,8 @@ async function open(c: Context<ApiEnv>, services: HttpServices): Promise<Respons
   if (!timeout.ok) return timeout.response
   const deadline = createCallDeadline(c.req.raw.signal, timeout.milliseconds)
   const opening = await services.rpc.sessions.open(
-    c.var.caller.principal,
-    deviceId,
-    clientOf(c),
-    deadline.signal,
-    c.var.span,
+    { owner: c.var.caller.principal, deviceId, client: clientOf(c) },
+    { signal: deadline.signal, span: c.var.span },
   )
   deadline.met()
   if (!opening.ok) {
