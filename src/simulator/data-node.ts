@@ -24,12 +24,14 @@ export interface ConfigChange {
   readonly operation: 'create' | 'delete' | 'replace'
 }
 
+/** Where the whole of a configuration is compared. */
+const ROOTS = { schemas: SCHEMA, parentPath: '' }
+
 /** What turns one configuration into the other; nothing is looked at that both share. */
 export function configChanges(
   before: readonly XmlElement[],
   after: readonly XmlElement[],
-  schemas: SchemaChildren = SCHEMA,
-  parentPath = '',
+  { schemas, parentPath }: { readonly schemas: SchemaChildren; readonly parentPath: string } = ROOTS,
 ): readonly ConfigChange[] {
   if (before === after) return []
   const changes: ConfigChange[] = []
@@ -45,7 +47,10 @@ export function configChanges(
     const old = before.find((one) => sameInstance(one, fresh, schema))
     if (old === undefined) changes.push({ target, operation: 'create' })
     else if (old !== fresh && schema !== undefined && 'children' in schema) {
-      for (const change of configChanges(elementsOf(old), elementsOf(fresh), schema.children, target))
+      for (const change of configChanges(elementsOf(old), elementsOf(fresh), {
+        schemas: schema.children,
+        parentPath: target,
+      }))
         changes.push(change)
     } else if (old !== fresh && textOf(old) !== textOf(fresh)) changes.push({ target, operation: 'replace' })
   }

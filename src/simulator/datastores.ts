@@ -29,13 +29,17 @@ export interface Datastores {
   readonly stop: () => void
 }
 
+export interface DatastoresOptions {
+  readonly deviceId: string
+  readonly clock: Clock
+  /** Told of each change of the configuration (RFC 6470). */
+  readonly emit: (event: XmlElement) => void
+  /** The running configuration to begin with; that of the factory where it is not given. */
+  readonly initial?: Config
+}
+
 /** Datastores in factory state; the configuration is made when first asked for. */
-export function createDatastores(
-  deviceId: string,
-  clock: Clock,
-  emit: (event: XmlElement) => void,
-  initial?: Config,
-): Datastores {
+export function createDatastores({ deviceId, clock, emit, initial }: DatastoresOptions): Datastores {
   let running: Config | undefined = initial
   // Undefined while the candidate is no different from running.
   let candidate: Config | undefined

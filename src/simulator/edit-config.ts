@@ -35,7 +35,8 @@ export function applyEdit(
     options.defaultOperation === 'replace'
       ? config.filter((root) => edits.some((one) => one.name === root.name && one.namespace === root.namespace))
       : config
-  const edited = applyChildren(kept, edits, SCHEMA, options.defaultOperation, '', edit)
+  const place: EditPlace = { schemas: SCHEMA, inherited: options.defaultOperation, parentPath: '' }
+  const edited = applyChildren(kept, edits, { edit, place })
   return { config: options.errorOption === 'rollback-on-error' && errors.length > 0 ? config : edited, errors }
 }
 
@@ -48,23 +49,29 @@ export function checkEdit(config: Config, edits: readonly XmlElement[]): readonl
   return applyEdit(config, edits, options).errors.filter((error) => !error.tag.startsWith('data-'))
 }
 
+/** What an edit meets on its way through the configuration. */
 interface Edit {
   readonly errors: RpcError[]
   readonly stopped: () => boolean
 }
 
+/** Where in the configuration an edit is. */
+interface EditPlace {
+  readonly schemas: SchemaChildren
+  /** The operation of those that name none of their own. */
+  readonly inherited: EditOperation
+  readonly parentPath: string
+}
+
 function applyChildren(
   siblings: Config,
   edits: readonly XmlElement[],
-  schemas: SchemaChildren,
-  inherited: EditOperation,
-  parentPath: string,
-  edit: Edit,
+  { edit, place }: { readonly edit: Edit; readonly place: EditPlace },
 ): Config {
   let current = siblings
   for (const one of edits) {
     if (edit.stopped()) break
-    current = applyNode(current, one, schemas, inherited, parentPath, edit)
+    current = applyNode(current, one, { edit, place })
   }
   return current
 }
@@ -72,11 +79,9 @@ function applyChildren(
 function applyNode(
   siblings: Config,
   node: XmlElement,
-  schemas: SchemaChildren,
-  inherited: EditOperation,
-  parentPath: string,
-  edit: Edit,
+  { edit, place }: { readonly edit: Edit; readonly place: EditPlace },
 ): Config {
+  const { schemas, inherited, parentPath } = place
   const schema = Object.hasOwn(schemas, node.name) ? schemas[node.name] : undefined
   const problem = nameProblem(node, schema, parentPath) ?? contentProblem(node, schema, parentPath)
   const operation = operationOf(node, inherited)
@@ -101,18 +106,20 @@ function applyNode(
     edit.errors.push(dataError('data-missing', 'it does not exist', path))
     return siblings
   }
-  const edited = editedNode(operation === 'replace' ? undefined : existing, node, schema, operation, path, edit)
-  return placed(siblings, at, edited)
+  const before = operation === 'replace' ? undefined : existing
+  return placed(siblings, at, editedNode(before, node, { edit, schema, operation, path }))
 }
 
 /** The node as it will be; undefined for a container that holds nothing, which is as good as none. */
 function editedNode(
   existing: XmlElement | undefined,
   node: XmlElement,
-  schema: SchemaNode,
-  operation: EditOperation,
-  path: string,
-  edit: Edit,
+  {
+    edit,
+    schema,
+    operation,
+    path,
+  }: { readonly edit: Edit; readonly schema: SchemaNode; readonly operation: EditOperation; readonly path: string },
 ): XmlElement | undefined {
   if (schema.kind === 'leaf' || schema.kind === 'leaf-list') {
     return operation === 'none' && existing !== undefined ? existing : deviceElement(node.name, textOf(node).trim())
@@ -128,7 +135,8 @@ function editedNode(
         .map((key) => deviceElement(key.name, textOf(key).trim())),
     )
   const edits = elementsOf(node).filter((child) => !isKey(child))
-  const children = applyChildren(elementsOf(before), edits, schema.children, operation, path, edit)
+  const place: EditPlace = { schemas: schema.children, inherited: operation, parentPath: path }
+  const children = applyChildren(elementsOf(before), edits, { edit, place })
   return children.length === 0 ? undefined : withChildren(before, children)
 }
 

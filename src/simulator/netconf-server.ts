@@ -55,7 +55,7 @@ export function createNetconfServer(options: NetconfServerOptions): NetconfServe
   const interleave = options.interleave ?? false
   const capabilities = dialect.capabilities(options.bases ?? dialect.defaultBases, interleave)
   const events = createEventLog(clock, options.eventLogSize ?? DEFAULT_EVENT_LOG_SIZE)
-  const datastores = createDatastores(options.deviceId, clock, events.emit)
+  const datastores = createDatastores({ deviceId: options.deviceId, clock, emit: events.emit })
   const faults = createFaults(options.replyDelay)
   const sessions = new Map<number, ServerSessionHandle>()
   let lastSessionId = 0
