@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net'
-import type { PendingOutcome } from '../fleet/enrolment/enrolment-service.js'
+import type { PendingOutcome } from '../fleet/enrolment/pending-connections.js'
 import type { Link } from '../fleet/link.js'
 import type { CallHomeRefusal } from '../fleet/refusals/call-home.js'
 import type { Claim } from '../trust/claim.js'

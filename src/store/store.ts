@@ -33,16 +33,31 @@ export interface Enrolments {
    * Changes one enrolment in one transaction and answers what is stored now. `change` gets what is stored and gives
    * what shall be; undefined removes it, the same object leaves it. It must be pure: a store may call it more than
    * once.
+   * @param writer whom subscribers are told as the writer
    */
   readonly update: (
     deviceId: string,
     change: (current: Enrolment | undefined) => Enrolment | undefined,
+    writer?: string,
   ) => Promise<StoreResult<Enrolment | undefined>>
+  /**
+   * Has each change that is written from now on told, whoever wrote it, also another process on the same store; that
+   * a device was seen is none. It is told some time after it was written, those of one device in their order.
+   * @returns what ends it
+   */
+  readonly subscribe: (listener: (written: WrittenEnrolment) => void) => () => void
   /**
    * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a
    * process that is killed before loses it. A device id without enrolment is passed over.
    */
   readonly touch: (deviceId: string, lastSeen: LastSeen) => void
+}
+
+/** An enrolment that was written; undefined where it was removed. */
+export interface WrittenEnrolment {
+  readonly deviceId: string
+  readonly enrolment: Enrolment | undefined
+  readonly writer?: string
 }
 
 /** The tokens of the HTTP API. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { PendingOutcome } from '../../src/fleet/enrolment/enrolment-service.js'
+import type { PendingOutcome } from '../../src/fleet/enrolment/pending-connections.js'
 import { openSshLink, type SshLinkOpening } from './support/open-ssh-link.js'
 import { hostKeyAlgorithmsFor } from '../../src/ssh/host-key-algorithms.js'
 import { createKeepalive } from '../../src/ssh/keepalive.js'

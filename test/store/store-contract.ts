@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Store } from '../../src/store/store.js'
 import type { ApiToken } from '../../src/access/authn/api-token.js'
 import { bare, full, minutesAfterNoon, noon, pinOf, put, written } from './store-room.js'
@@ -51,6 +51,43 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
         await store.endpoints.change({ release: [], give: [{ deviceId: 'router1', port: 20_001 }] })
         await store.enrolments.update('router1', () => undefined)
         expect(await store.endpoints.list()).toHaveLength(1)
+      })
+    })
+
+    describe('subscribe', () => {
+      it('tells of what was written, after it was and in its order, with who wrote it', async () => {
+        const { enrolments } = store
+        const told: unknown[] = []
+        const stop = enrolments.subscribe((change) => told.push(change))
+        const added = enrolments.update('router1', () => bare('router1'), 'one')
+        expect(told).toEqual([])
+        await added
+        const value = written(
+          await enrolments.update('router1', (current = bare('router1')) => ({ ...current, vendor: 'x' })),
+        )
+        await enrolments.update('router1', () => undefined, 'another')
+        await vi.waitFor(() =>
+          expect(told).toEqual([
+            { deviceId: 'router1', enrolment: bare('router1'), writer: 'one' },
+            { deviceId: 'router1', enrolment: value },
+            { deviceId: 'router1', enrolment: undefined, writer: 'another' },
+          ]),
+        )
+        stop()
+        await put(store, bare('router2'))
+        await put(store, bare('router3'))
+        expect(told).toHaveLength(3)
+      })
+
+      it('tells nothing of what was left as it was, or only seen', async () => {
+        const { enrolments } = store
+        await put(store, bare('router1'))
+        const told: unknown[] = []
+        enrolments.subscribe((change) => told.push(change))
+        await enrolments.update('router1', (current) => current)
+        enrolments.touch('router1', { at: noon, address: '192.0.2.1' })
+        await put(store, bare('router2'))
+        await vi.waitFor(() => expect(told).toMatchObject([{ deviceId: 'router2' }]))
       })
     })
 

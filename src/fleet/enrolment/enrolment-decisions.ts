@@ -11,14 +11,11 @@ export interface DecisionContext {
   /** The device's entry in the configuration file. */
   readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined
   readonly presentedKeys: PresentedKeys
-  /** Changes an enrolment; answers whether it could be written. */
+  /** Changes an enrolment, and has whoever waits as this device or is attached as it judged again; answers whether it could be written. */
   readonly update: (deviceId: string, edit: (current: Enrolment) => Enrolment | undefined) => Promise<boolean>
   readonly answer: (deviceId: string, written: boolean) => Promise<EnrolmentChange>
   readonly told: (deviceId: string, standing: 'approved' | 'rejected' | 'forgotten', by: string) => void
-  /** Clients may reach the device from now on. */
-  readonly admitted: (deviceId: string) => void
-  /** Whoever waits as this device id, or is attached as it, is judged again. */
-  readonly decided: (deviceId: string) => void
+  /** All that is known of the device is about to be forgotten. */
   readonly forgotten: (deviceId: string) => void
   readonly now: () => Date
 }
@@ -27,7 +24,7 @@ export interface DecisionContext {
 export function createEnrolmentDecisions(
   service: DecisionContext,
 ): Pick<Enrolments, 'approve' | 'reject' | 'forget' | 'repin' | 'add'> {
-  const { enrolmentOf, entryOf, presentedKeys, update, answer, told, admitted, decided, now } = service
+  const { enrolmentOf, entryOf, presentedKeys, update, answer, told, now } = service
 
   /** The key that the operator means, if it is one that the device id has shown. */
   const meant = (deviceId: string, presented: Pin, fingerprint: string): Pin | EnrolmentChange => {
@@ -68,8 +65,6 @@ export function createEnrolmentDecisions(
       decision: { by, at: now(), how: 'operator', ...limit },
     }))
     told(as, 'approved', by)
-    admitted(as)
-    if (as !== deviceId) decided(deviceId)
     presentedKeys.forget(deviceId)
     return answer(as, written)
   }
@@ -83,18 +78,16 @@ export function createEnrolmentDecisions(
       decision: { by, at: now(), how: 'operator' },
     }))
     told(deviceId, 'rejected', by)
-    decided(deviceId)
     return answer(deviceId, written)
   }
 
   const forget: Enrolments['forget'] = async (deviceId, by) => {
     if (enrolmentOf(deviceId) === undefined)
       return entryOf(deviceId) !== undefined ? byConfiguration(deviceId) : unknown(deviceId)
+    service.forgotten(deviceId)
     const written = await update(deviceId, () => undefined)
     presentedKeys.forget(deviceId)
-    service.forgotten(deviceId)
     told(deviceId, 'forgotten', by)
-    decided(deviceId)
     return answer(deviceId, written)
   }
 
@@ -119,7 +112,6 @@ export function createEnrolmentDecisions(
       decision: { by, at: now(), how: 'operator', ...limit },
     }))
     told(deviceId, 'approved', by)
-    decided(deviceId)
     return answer(deviceId, written)
   }
 
@@ -141,7 +133,6 @@ export function createEnrolmentDecisions(
       decision: { by, at: now(), how: 'onboarding', ...limit },
     }))
     told(deviceId, 'approved', by)
-    admitted(deviceId)
     return answer(deviceId, written)
   }
 

@@ -2,7 +2,25 @@ import type { KeyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 
 export type { KeyFingerprint }
 
-/** The standing of a device id. `configured` ones stand in the configuration file, which decides for them. */
+/**
+ * The standing of a device id.
+ *
+ *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known) when it makes room for others,
+ *       │     ▲                                                     │  ▲  │     or has not called for `pending-lifetime`
+ *       │     │ forget, from everywhere                             │  │  └── reject ─────────────┐
+ *       │     └─────────────────────                        approve │  │                         ▼
+ *       │                                                           ▼  │ (2)                  rejected
+ *       └── (1) a proof, or `add` ────────────────────────────▶ approved ── reject ────────────▶ │
+ *                                                                │    ▲                          │
+ *                                                                └────┘ repin, to another key    │
+ *                                                                     ◀──── approve, repin ──────┘
+ *
+ * (1) An HMAC, a host certificate or the first-use policy vouched for its key, or an operator added it before it ever called.
+ * (2) An operator added it, and the key of its first call is one that nothing vouches for.
+ *
+ * `configured` is a device with an entry in the configuration file on which nobody has decided, or whose entry itself says what proves
+ * it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a rejection and a call that waits.
+ */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 
 /** What is known of a device id's enrolment; nothing secret is in it. */

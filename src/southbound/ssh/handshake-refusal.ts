@@ -1,4 +1,4 @@
-import type { PendingOutcome } from '../../fleet/enrolment/enrolment-service.js'
+import type { PendingOutcome } from '../../fleet/enrolment/pending-connections.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { strangerText } from '../../lib/stranger-text.js'
 import { HOST_KEY_SIGNATURE } from '../../ssh/ssh2/key-exchange.js'

@@ -1,4 +1,4 @@
-import type { PendingOutcome } from '../../fleet/enrolment/enrolment-service.js'
+import type { PendingOutcome } from '../../fleet/enrolment/pending-connections.js'
 import type { CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { packBytes } from '../../lib/packed-buffer.js'
 import type { Verdict } from '../../trust/ssh/judge-host-key.js'

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Enrolment } from '../enrolment.js'
 import { createLastSeenBuffer } from '../last-seen-buffer.js'
-import type { Enrolments, StoreFailure } from '../store.js'
+import type { Enrolments, StoreFailure, WrittenEnrolment } from '../store.js'
 import { type SqliteDatabase, transaction } from './sqlite-database.js'
 import { enrolmentTables } from './sqlite-enrolments.js'
 import type { StoreCalls } from './store-calls.js'
@@ -64,6 +64,11 @@ export function storedEnrolments(
     return { value: tables.write(next), written: true }
   }
 
+  const listeners = new Set<(written: WrittenEnrolment) => void>()
+  const tell = (written: WrittenEnrolment): void => {
+    for (const listener of listeners) queueMicrotask(() => listeners.has(listener) && listener(written))
+  }
+
   return {
     get: (deviceId) => calls.read(() => current(deviceId)),
     list: async ({ standing, limit = Number.POSITIVE_INFINITY, after } = {}) => {
@@ -79,12 +84,18 @@ export function storedEnrolments(
     withPin: (blob) => calls.read(() => tables.withPin(blob).map(lastSeenBuffer.apply)),
     count: (standing) => calls.read(() => tables.count(standing)),
     pendingFrom: (address) => calls.read(() => tables.pendingFrom(address)),
-    update: async (deviceId, changed) =>
+    update: async (deviceId, changed, writer) =>
       calls.write(() => {
         const { value, written } = transaction(database, () => change(deviceId, changed))
-        if (written) lastSeenBuffer.drop(deviceId)
+        if (!written) return value
+        lastSeenBuffer.drop(deviceId)
+        tell({ deviceId, enrolment: value, ...(writer === undefined ? {} : { writer }) })
         return value
       }),
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
     touch: (deviceId, lastSeen) => {
       if (!calls.isOpen()) return
       const noted = calls.attempt(() => {
@@ -92,6 +103,9 @@ export function storedEnrolments(
       })
       if (!noted.ok) onProblem(noted.failure)
     },
-    stop: () => lastSeenBuffer.stop(),
+    stop: () => {
+      listeners.clear()
+      lastSeenBuffer.stop()
+    },
   }
 }
