@@ -17,6 +17,12 @@ export interface ListenTarget {
   readonly off?: string
 }
 
+/** Where systemd says which sockets it hands over, and to which process. */
+export interface ServiceEnvironment {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly pid: number
+}
+
 /** The first file descriptor of sockets that systemd hands over (sd_listen_fds(3)). */
 const FIRST_INHERITED_DESCRIPTOR = 3
 
@@ -27,8 +33,7 @@ const FIRST_INHERITED_DESCRIPTOR = 3
 export async function listen(
   server: Server,
   target: ListenTarget,
-  env = process.env,
-  pid = process.pid,
+  { env, pid }: ServiceEnvironment = process,
 ): Promise<string> {
   const { socketName } = target
   const descriptor = socketName === undefined ? undefined : inheritedDescriptor(socketName, env, pid)

@@ -12,8 +12,8 @@ import { userFaults } from './user-faults.js'
  */
 export function checkMeaning(tree: LocatedTree): readonly ConfigError[] {
   return [
-    ...duplicates(tree, 'devices', 'id', 'device id'),
-    ...duplicates(tree, 'users', 'name', 'user name'),
+    ...duplicates(tree, { list: 'devices', key: 'id', what: 'device id' }),
+    ...duplicates(tree, { list: 'users', key: 'name', what: 'user name' }),
     ...aliasFaults(tree),
     ...sharedEndpoints(tree),
     ...hostCaFaults(tree),
@@ -153,7 +153,7 @@ function deviceFaults(tree: LocatedTree): readonly ConfigError[] {
         hint: 'add `credentials: { default: … }` at the top level, or name others here with `credentials`',
       })
     if (name !== undefined && !known.includes(name))
-      faults.push(unknownName(tree, [...path, 'credentials'], 'credentials', name, known))
+      faults.push(unknownName(tree, { path: [...path, 'credentials'], what: 'credentials', name, known }))
     return faults
   })
 }
@@ -214,7 +214,7 @@ function roleCredentialsFaults(tree: LocatedTree): readonly ConfigError[] {
     listAt(item, 'credentials').flatMap((profile, at): readonly ConfigError[] =>
       typeof profile !== 'string' || known.includes(profile)
         ? []
-        : [unknownName(tree, ['roles', name, 'credentials', at], 'credentials', profile, known)],
+        : [unknownName(tree, { path: ['roles', name, 'credentials', at], what: 'credentials', name: profile, known })],
     ),
   )
 }

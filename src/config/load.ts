@@ -57,7 +57,8 @@ export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
   const exposed = warningsAboutSecrecy({ config, file, secretKey, cwd, directory })
   const { usersFile } = config
   if (usersFile === undefined) return { ok: true, config, file, warnings, exposed }
-  const load = (): LoadedUsers => loadUsersFile(usersFile, cwd, config, readEnvironment(env, cwd, directory))
+  const load = (): LoadedUsers =>
+    loadUsersFile({ path: usersFile, cwd, config, ...readEnvironment(env, cwd, directory) })
   const loaded = load()
   if (!loaded.ok) return loaded
   return {

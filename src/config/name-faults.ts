@@ -5,13 +5,20 @@ import { strangerText } from '../lib/stranger-text.js'
 import { listAt, textAt } from './yaml/raw-shape.js'
 import type { ValuePath } from './yaml/value-path.js'
 
+/** A key of the items of a list, and what its values are called in a message. */
+interface NamingKey {
+  readonly list: string
+  readonly key: string
+  readonly what: string
+}
+
 /** Items of a list that must differ in one key, also in more than case. */
-export function duplicates(tree: LocatedTree, listName: string, key: string, what: string): readonly ConfigError[] {
+export function duplicates(tree: LocatedTree, { list, key, what }: NamingKey): readonly ConfigError[] {
   const first = new Map<string, { readonly line: number; readonly name: string }>()
-  return listAt(tree.value, listName).flatMap((item, at): readonly ConfigError[] => {
+  return listAt(tree.value, list).flatMap((item, at): readonly ConfigError[] => {
     const name = textAt(item, key)
     if (name === undefined || name === '') return []
-    const path = [listName, at, key]
+    const path = [list, at, key]
     const earlier = first.get(name.toLowerCase())
     if (earlier === undefined) {
       first.set(name.toLowerCase(), { line: tree.placeOf(path).line, name })
@@ -27,15 +34,20 @@ export function duplicates(tree: LocatedTree, listName: string, key: string, wha
   })
 }
 
+/** A name that is used somewhere, and those that it may be. */
+interface UsedName {
+  readonly path: ValuePath
+  /** What it is the name of, such as `role`. */
+  readonly what: string
+  readonly name: string
+  readonly known: readonly string[]
+  /** The file that defines them, for a hint; `this file` when not given. */
+  readonly definedIn?: string | undefined
+}
+
 /** A name that stands for nothing. */
-export function unknownName(
-  tree: LocatedTree,
-  path: ValuePath,
-  what: string,
-  name: string,
-  known: readonly string[],
-  definedIn = 'this file',
-): ConfigError {
+export function unknownName(tree: LocatedTree, used: UsedName): ConfigError {
+  const { path, what, name, known, definedIn = 'this file' } = used
   const near = nearestName(name, known)
   const suggestion = near === undefined ? '' : `; did you mean \`${strangerText(near)}\`?`
   const message = `unknown ${what}${shown(tree, path, name)}${suggestion}`

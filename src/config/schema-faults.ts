@@ -9,14 +9,15 @@ export function schemaFaults(error: z.ZodError, tree: LocatedTree): readonly Con
   return error.issues.flatMap((issue): readonly ConfigError[] => {
     const path = issue.path.filter((step): step is string | number => typeof step !== 'symbol')
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => unknownKey([...path, key], key, issue.message.split(' '), tree))
+      return issue.keys.map((key) => unknownKey(tree, [...path, key], issue.message.split(' ')))
     const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined
     return [{ path, message: issue.message, ...(typeof hint === 'string' ? { hint } : {}) }]
   })
 }
 
 /** An unknown key may be the remains of an unquoted secret, so it is shown only when it looks like a key. */
-function unknownKey(path: ValuePath, key: string, known: readonly string[], tree: LocatedTree): ConfigError {
+function unknownKey(tree: LocatedTree, path: ValuePath, known: readonly string[]): ConfigError {
+  const key = String(path.at(-1))
   const place = tree.placeOf(path)
   const around = path.slice(0, -1)
   if (place.bare)

@@ -19,11 +19,19 @@ export function userFaults(tree: LocatedTree, { roles, deviceIds, definedIn }: N
       ...listAt(item, 'roles').flatMap((name, index): readonly ConfigError[] =>
         typeof name !== 'string' || roles.includes(name)
           ? []
-          : [unknownName(tree, ['users', at, 'roles', index], 'role', name, roles, definedIn)],
+          : [unknownName(tree, { path: ['users', at, 'roles', index], what: 'role', name, known: roles, definedIn })],
       ),
       ...(device === undefined || deviceIds.includes(device)
         ? []
-        : [unknownName(tree, ['users', at, 'device'], 'device', device, deviceIds, definedIn)]),
+        : [
+            unknownName(tree, {
+              path: ['users', at, 'device'],
+              what: 'device',
+              name: device,
+              known: deviceIds,
+              definedIn,
+            }),
+          ]),
     ]
   })
 }

@@ -25,17 +25,22 @@ export type LoadedUsers =
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+export interface UsersFileSource {
+  /** Absolute; problems name it relative to `cwd` where it lies below. */
+  readonly path: string
+  readonly cwd: string
+  /** The configuration that names the file. */
+  readonly config: Config
+  readonly environment: Environment
+  /** Problems of the environment itself. */
+  readonly problems: readonly Problem[]
+}
+
 /**
- * Reads and checks a users file against the configuration that names it: a name may be in one of the two only, and roles and devices must be
- * the configuration's. An empty file is no users. Never throws.
- * @param path absolute; problems name it relative to `cwd` where it lies below
+ * Reads and checks a users file against the configuration that names it. A name may be in one of the two only, and roles
+ * and devices must be the configuration's. An empty file is no users. Never throws.
  */
-export function loadUsersFile(
-  path: string,
-  cwd: string,
-  config: Config,
-  { environment, problems }: { readonly environment: Environment; readonly problems: readonly Problem[] },
-): LoadedUsers {
+export function loadUsersFile({ path, cwd, config, environment, problems }: UsersFileSource): LoadedUsers {
   if (problems.length > 0) return { ok: false, problems }
   const below = relative(cwd, path)
   const file = below.startsWith('..') || isAbsolute(below) ? path : below
@@ -48,7 +53,7 @@ export function loadUsersFile(
   const parsed = usersFileSchema().safeParse(tree.value)
   const found = locateProblems(tree, file, [
     ...(parsed.success ? [] : schemaFaults(parsed.error, tree)),
-    ...duplicates(tree, 'users', 'name', 'user name'),
+    ...duplicates(tree, { list: 'users', key: 'name', what: 'user name' }),
     ...namedTwice(tree, config.users),
     ...userFaults(tree, {
       roles: [...config.roles.keys()],

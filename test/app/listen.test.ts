@@ -44,13 +44,13 @@ describe('a socket that systemd hands over', () => {
 describe('a listener', () => {
   it('tells the port that it was given', async () => {
     const server = makeServer()
-    const bound = await listen(server, target('127.0.0.1', 0), {})
+    const bound = await listen(server, target('127.0.0.1', 0), { env: {}, pid: 1 })
     expect(bound).toBe(`127.0.0.1:${(server.address() as { port: number }).port}`)
     expect(server.listenerCount('error')).toBe(0)
   })
 
   it('listens on all addresses, whether there is IPv6 or not', async () => {
-    expect(await listen(makeServer(), target('::', 0), {})).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/)
+    expect(await listen(makeServer(), target('::', 0), { env: {}, pid: 1 })).toMatch(/^(\[::\]|0\.0\.0\.0):\d+$/)
   })
 
   it('on a port that is taken names the key and who could tell by whom', async () => {
@@ -58,7 +58,7 @@ describe('a listener', () => {
     first.listen(0, '127.0.0.1')
     await once(first, 'listening')
     const { port } = first.address() as { port: number }
-    await expect(listen(makeServer(), target('127.0.0.1', port), {})).rejects.toMatchObject({
+    await expect(listen(makeServer(), target('127.0.0.1', port), { env: {}, pid: 1 })).rejects.toMatchObject({
       name: 'StartProblem',
       message: `call-home.ssh: 127.0.0.1:${port} is already in use`,
       hint: `find out by whom with \`ss -ltnp 'sport = :${port}'\`, or set call-home.ssh.port to another one`,
@@ -71,21 +71,21 @@ describe('a listener', () => {
     await once(first, 'listening')
     const { port } = first.address() as { port: number }
     const further = { key: 'endpoint.ssh.further-ports', address: '127.0.0.1', port }
-    await expect(listen(makeServer(), further, {})).rejects.toMatchObject({
+    await expect(listen(makeServer(), further, { env: {}, pid: 1 })).rejects.toMatchObject({
       message: `endpoint.ssh.further-ports: 127.0.0.1:${port} is already in use`,
       hint: expect.stringMatching(/, or set endpoint\.ssh\.further-ports to another one$/) as string,
     })
   })
 
   it('on an address that this machine does not have names the key and the address', async () => {
-    await expect(listen(makeServer(), target('192.0.2.1', 0), {})).rejects.toMatchObject({
+    await expect(listen(makeServer(), target('192.0.2.1', 0), { env: {}, pid: 1 })).rejects.toMatchObject({
       message: 'call-home.ssh: this machine has no address 192.0.2.1',
       hint: 'set call-home.ssh.address to one that `ip address` shows, or to "::" for all',
     })
   })
 
   it('on an address that is none says what the system says', async () => {
-    await expect(listen(makeServer(), target('999.1.1.1', 0), {})).rejects.toMatchObject({
+    await expect(listen(makeServer(), target('999.1.1.1', 0), { env: {}, pid: 1 })).rejects.toMatchObject({
       name: 'StartProblem',
       message: expect.stringMatching(/^call-home\.ssh: cannot listen on 999\.1\.1\.1:0: E[A-Z_]+$/) as string,
       hint: 'check call-home.ssh',
