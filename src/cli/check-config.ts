@@ -38,6 +38,7 @@ function print(loaded: LoadedConfig, io: CommandIo): void {
 function asJson(loaded: LoadedConfig): object {
   if (!loaded.ok) return loaded
   const { config, file, warnings, exposed } = loaded
+  // oxlint-disable-next-line unicorn/no-null -- it is printed as JSON
   return { ok: true, file: file ?? null, devices: config.devices.length, users: config.users.length, warnings, exposed }
 }
 

@@ -37,7 +37,7 @@ export function named<Item extends z.ZodType>(item: Item, whenAbsent: Readonly<R
   return z
     .preprocess((value) => value ?? whenAbsent, items)
     .transform((record): ReadonlyMap<string, z.output<Item>> => new Map(Object.entries(record)))
-    .prefault(null)
+    .prefault(whenAbsent)
 }
 
 /** A single value. `read` never puts the text into its message: it may be a secret. */

@@ -59,6 +59,7 @@ export function createFleetEventLog(
 
   const tell = (type: FleetEventType, deviceId: string | undefined, details: FleetEvent['details']): void => {
     number += 1
+    // oxlint-disable-next-line unicorn/no-null -- it goes out as JSON
     const event = { id: `${run}-${number}`, type, at: now().toISOString(), deviceId: deviceId ?? null, details }
     const ring = isStrangersEvent(event) ? ofStrangers : ofDevices
     ring.keep({ number, event })

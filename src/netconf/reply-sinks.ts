@@ -76,6 +76,7 @@ export function streamingSink(
       release = flow.hold()
       onStall?.()
     },
+    // oxlint-disable-next-line unicorn/no-null -- the end of a stream of Node's
     end: () => void body.push(null),
     fail: (reason) => void body.destroy(reason),
   }

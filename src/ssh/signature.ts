@@ -8,6 +8,7 @@ import { createWireReader } from './wire-reader.js'
 export type SignatureAlgorithm = Exclude<VerifyingKeyType, 'ssh-rsa'> | 'rsa-sha2-512' | 'rsa-sha2-256'
 
 const hashes: Readonly<Record<SignatureAlgorithm, string | null>> = {
+  // oxlint-disable-next-line unicorn/no-null -- Node's word for a signature without a hash of its own
   'ssh-ed25519': null,
   'ecdsa-sha2-nistp256': 'sha256',
   'ecdsa-sha2-nistp384': 'sha384',

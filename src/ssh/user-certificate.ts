@@ -50,10 +50,10 @@ export function judgeUserCertificate(certificate: Certificate, policy: UserCerti
     ...(revocation === undefined ? {} : { revocation }),
   })
   if (!verdict.accepted) return verdict
-  const source = textOption(certificate, 'source-address')
-  const networks = source === undefined ? [] : parseExactNetworks(source ?? '')
-  const forcedCommand = textOption(certificate, 'force-command')
-  if (source === null || forcedCommand === null || networks === undefined)
+  const { ok: sourceIsWhole, text: source } = textOption(certificate, 'source-address')
+  const networks = source === undefined ? [] : parseExactNetworks(source)
+  const { ok: commandIsWhole, text: forcedCommand } = textOption(certificate, 'force-command')
+  if (!sourceIsWhole || !commandIsWhole || networks === undefined)
     return refuseCertificate(
       'malformed-option',
       'its option source-address or force-command is malformed',
@@ -75,11 +75,14 @@ export function judgeUserCertificate(certificate: Certificate, policy: UserCerti
   return { ...verdict, forcedCommand }
 }
 
-/** The text of a critical option: undefined without the option, null when it is malformed. */
-function textOption({ criticalOptions }: Certificate, name: string): string | null | undefined {
+/** The text of a critical option: `text` is undefined without the option, `ok` false where it is malformed. */
+function textOption(
+  { criticalOptions }: Certificate,
+  name: string,
+): { readonly ok: boolean; readonly text: string | undefined } {
   const data = criticalOptions.get(name)
-  if (data === undefined) return undefined
+  if (data === undefined) return { ok: true, text: undefined }
   const reader = createWireReader(data)
   const text = reader.text()
-  return reader.failureAtEnd() === undefined ? text : null
+  return { ok: reader.failureAtEnd() === undefined, text }
 }

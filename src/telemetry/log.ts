@@ -36,6 +36,7 @@ export function createLog(
   return pino(
     {
       level,
+      // oxlint-disable-next-line unicorn/no-null -- pino's word for no fields of its own
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },

@@ -36,7 +36,7 @@ export interface Benchmark {
   readonly about: string
   /** Whether the quick form runs it. */
   readonly quick: boolean
-  run(effort: Effort): Promise<readonly Figure[]>
+  readonly run: (effort: Effort) => Promise<readonly Figure[]>
 }
 
 /** Whether a promise is kept; `slack` times as much is let pass. */

@@ -19,19 +19,23 @@ const own = endAfterEach()
 type Insides = {
   readonly _sock: Socket
   readonly _protocol: {
-    ping(): void
-    authPassword(user: string, password: string): void
-    authPK(user: string, key: unknown): void
-    channelData(channel: number, data: Buffer): void
-    channelEOF(channel: number): void
-    channelClose(channel: number): void
-    channelWindowAdjust(channel: number, bytes: number): void
-    session(channel: number, window: number, packetSize: number): void
-    subsystem(channel: number, name: string, wantReply: boolean): void
+    readonly ping: () => void
+    readonly authPassword: (user: string, password: string) => void
+    readonly authPK: (user: string, key: unknown) => void
+    readonly channelData: (channel: number, data: Buffer) => void
+    readonly channelEOF: (channel: number) => void
+    readonly channelClose: (channel: number) => void
+    readonly channelWindowAdjust: (channel: number, bytes: number) => void
+    readonly session: (channel: number, window: number, packetSize: number) => void
+    readonly subsystem: (channel: number, name: string, wantReply: boolean) => void
     readonly _packetRW: {
-      readonly write: { readonly allocStart: number; alloc(size: number): Buffer; finalize(packet: Buffer): Buffer }
+      readonly write: {
+        readonly allocStart: number
+        readonly alloc: (size: number) => Buffer
+        readonly finalize: (packet: Buffer) => Buffer
+      }
     }
-    readonly _cipher: { encrypt(packet: Buffer): void }
+    readonly _cipher: { readonly encrypt: (packet: Buffer) => void }
   }
 }
 const inside = (client: Client): Insides => client as unknown as Insides

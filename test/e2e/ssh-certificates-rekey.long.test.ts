@@ -92,7 +92,7 @@ describe('an ssh2 Client, on the link to a real sshd', () => {
 
   it('loses no octet when we do, again and again', async () => {
     const link = await linkTo([])
-    const { _protocol: protocol } = link.client as unknown as { readonly _protocol: { rekey(): void } }
+    const { _protocol: protocol } = link.client as unknown as { readonly _protocol: { readonly rekey: () => void } }
     let since = 0
     const hash = await hashOf(await openNetconf(link), (bytes) => {
       since += bytes
@@ -158,7 +158,10 @@ describe('an ssh2 Server, with real ssh as its client', () => {
       },
     })
     cleanups.push(server.stop)
-    const send = async (channel: NodeJS.WritableStream & { exit(status: number): unknown }, rekey: () => void) => {
+    const send = async (
+      channel: NodeJS.WritableStream & { readonly exit: (status: number) => unknown },
+      rekey: () => void,
+    ) => {
       let since = 0
       for (const chunk of deterministicBytes(size)) {
         if (!channel.write(chunk)) await once(channel, 'drain')

@@ -75,8 +75,8 @@ async function attach(
 }
 
 interface Protocol {
-  channelClose(id: number): void
-  channelData(id: number, bytes: Buffer): void
+  readonly channelClose: (id: number) => void
+  readonly channelData: (id: number, bytes: Buffer) => void
 }
 
 /** What ssh2 writes packets with, of the device's end. */

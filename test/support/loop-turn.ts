@@ -7,11 +7,11 @@ export { measureLoopTurns } from './loop-turn-meter.mjs'
 /** The turns of one thread's event loop; all figures are milliseconds of CPU time of that thread, up to 12 too many. */
 export interface LoopTurns {
   /** The longest turn so far; one that is still running counts up to now. */
-  longest(): number
+  readonly longest: () => number
   /** Forgets what was measured. */
-  restart(): void
+  readonly restart: () => void
   /** @returns the longest turn */
-  stop(): number
+  readonly stop: () => number
 }
 
 /** What a turn of the bridge may take at most while it reads what a stranger sends, in milliseconds of CPU time. */

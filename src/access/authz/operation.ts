@@ -86,8 +86,8 @@ function datastoreIn(parameter: XmlElement, form: DatastoreUse['form']): string 
 /** The local name of an identity: `ds:operational` is `operational`. */
 function identityIn(leaf: XmlElement): string | undefined {
   const text = textOf(leaf)
-  const found = text.length > LONGEST_NAME ? null : /^\s*(?:[^\s:]+:)?([^\s:]+)\s*$/u.exec(text)
-  return elementsOf(leaf).length > 0 ? undefined : found?.[1]
+  if (text.length > LONGEST_NAME || elementsOf(leaf).length > 0) return undefined
+  return /^\s*(?:[^\s:]+:)?([^\s:]+)\s*$/u.exec(text)?.[1]
 }
 
 /** Whether a child is a parameter, in whatever namespace and case: a device may look at neither. */

@@ -19,15 +19,15 @@ export interface CaPlace {
   readonly config?: string
 }
 
-/** The CA's directory: the named one, or `ca` in the configured `data-dir`; null when the configuration is wrong, which was told then. */
-export function caDirectory({ dir, config }: CaPlace, io: CommandIo): string | null {
+/** The CA's directory: the named one, or `ca` in the configured `data-dir`; undefined when the configuration is wrong, which was told then. */
+export function caDirectory({ dir, config }: CaPlace, io: CommandIo): string | undefined {
   if (dir !== undefined) return resolve(io.cwd, dir)
   const loaded = loadConfig({ path: config, cwd: io.cwd, env: io.env })
   if (loaded.ok) return defaultCaDirectory(loaded.config.dataDir)
   for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`)
   io.stderr.write('mend the configuration, or name the directory of the CA with --dir\n')
   io.exit(2)
-  return null
+  return undefined
 }
 
 export function defaultCaDirectory(dataDir: string): string {

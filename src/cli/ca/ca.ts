@@ -38,7 +38,7 @@ function initCommand(io: CommandIo): Command {
     )
     .action(async ({ type, ...place }: CaPlace & { readonly type: GeneratedKeyType }) => {
       const directory = caDirectory(place, io)
-      if (directory !== null) await initCa(directory, type, io)
+      if (directory !== undefined) await initCa(directory, type, io)
     })
 }
 
@@ -48,7 +48,7 @@ function showCommand(io: CommandIo): Command {
     .option('--json', 'print JSON on standard output')
     .action(async ({ json, ...place }: CaPlace & { readonly json?: true }) => {
       const directory = caDirectory(place, io)
-      if (directory !== null) await showCa(directory, json === true, io)
+      if (directory !== undefined) await showCa(directory, json === true, io)
     })
 }
 
@@ -59,7 +59,7 @@ function signHostCommand(io: CommandIo, now: () => Date): Command {
     .action(async (file: string, { dir, config, id, ...options }: SignOptions) => {
       const directory = caDirectory(place(dir, config), io)
       const order = { role: 'host' as const, file, ...options, ...(id === undefined ? {} : { keyId: id }) }
-      if (directory !== null) await signWithCa(directory, order, now(), io)
+      if (directory !== undefined) await signWithCa(directory, order, now(), io)
     })
 }
 
@@ -87,7 +87,7 @@ function signUserCommand(io: CommandIo, now: () => Date): Command {
         criticalOptions,
         ...(id === undefined ? {} : { keyId: id }),
       }
-      if (directory !== null) await signWithCa(directory, order, now(), io)
+      if (directory !== undefined) await signWithCa(directory, order, now(), io)
     })
 }
 

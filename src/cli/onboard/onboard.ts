@@ -210,6 +210,7 @@ function asJson(result: {
   const { vendor, steps, nms, added } = result
   const { deviceId, secret } = result.onboarding
   const bridge = added.ok ? { added: true } : { added: false, message: added.message, hint: added.hint }
+  // oxlint-disable-next-line unicorn/no-null -- it is printed as JSON
   return { deviceId, name: plainName(deviceId), vendor, secret: secret ?? null, steps, nms, bridge }
 }
 

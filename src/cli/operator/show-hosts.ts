@@ -79,13 +79,16 @@ const textOf: Readonly<Record<HostFormat, (named: readonly NamedDevice[], bridge
 
 /** The shortest way there is: an address of its own, else a port, else the bridge as a jump host. */
 function sshConfigStanza({ name, device }: NamedDevice, bridge: BridgePlace): string {
-  const { address = null, port = null } = device.endpoint ?? {}
-  return [`Host ${name}\n`, ...linesTo(address, port, bridge).map((line) => `    ${line}\n`)].join('')
+  const { address, port } = device.endpoint ?? {}
+  return [
+    `Host ${name}\n`,
+    ...linesTo(address ?? undefined, port ?? undefined, bridge).map((line) => `    ${line}\n`),
+  ].join('')
 }
 
-function linesTo(address: string | null, port: number | null, bridge: BridgePlace): readonly string[] {
-  if (address !== null) return [`HostName ${address}`, `Port ${bridge.port}`]
-  if (port !== null) return [`HostName ${bridge.host}`, `Port ${port}`]
+function linesTo(address: string | undefined, port: number | undefined, bridge: BridgePlace): readonly string[] {
+  if (address !== undefined) return [`HostName ${address}`, `Port ${bridge.port}`]
+  if (port !== undefined) return [`HostName ${bridge.host}`, `Port ${port}`]
   // OpenSSH goes by what comes first; paramiko and what is built on it know only the second.
   return [
     'Port 830',

@@ -12,13 +12,13 @@ export interface DeviceNames {
 
 export function createDeviceNames(): DeviceNames {
   const kinds = [
-    { holders: new Map<string, string | null>(), namesOf: ({ id }: Device) => [id] },
-    { holders: new Map<string, string | null>(), namesOf: ({ aliases = [] }: Device) => aliases },
-    { holders: new Map<string, string | null>(), namesOf: ({ id }: Device) => hostNameOf(id) ?? [] },
+    { holders: new Map<string, string | undefined>(), namesOf: ({ id }: Device) => [id] },
+    { holders: new Map<string, string | undefined>(), namesOf: ({ aliases = [] }: Device) => aliases },
+    { holders: new Map<string, string | undefined>(), namesOf: ({ id }: Device) => hostNameOf(id) ?? [] },
   ]
   const find = (name: string): string | undefined => {
     const lower = name.toLowerCase()
-    return kinds.find(({ holders }) => holders.has(lower))?.holders.get(lower) ?? undefined
+    return kinds.find(({ holders }) => holders.has(lower))?.holders.get(lower)
   }
   const namesOf = (device: Device): readonly string[] =>
     kinds.flatMap((kind) => kind.namesOf(device)).map((name) => name.toLowerCase())
@@ -26,8 +26,8 @@ export function createDeviceNames(): DeviceNames {
     learn: (device) => {
       for (const { holders, namesOf: own } of kinds)
         for (const name of [own(device)].flat().map((each) => each.toLowerCase())) {
-          const holder = holders.get(name)
-          holders.set(name, holder === undefined || holder === device.id ? device.id : null)
+          const isItsOwn = !holders.has(name) || holders.get(name) === device.id
+          holders.set(name, isItsOwn ? device.id : undefined)
         }
     },
     find,

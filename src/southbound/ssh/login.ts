@@ -58,7 +58,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
   let username = ''
   let attempts: readonly Attempt[] = []
   let due: Attempt[] = []
-  let taken: readonly string[] | null = null
+  let taken: readonly string[] | undefined
   let last: Attempt | undefined
   const accepted = new Set<Attempt>()
   const refused = new Set<Attempt>()
@@ -90,9 +90,9 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
   }
   const proceed = (next: NextAuthHandler): void => {
     if (state === 'over' || objected()) return
-    const at = due.findIndex(({ method }) => taken === null || taken.includes(method))
+    const at = due.findIndex(({ method }) => taken === undefined || taken.includes(method))
     if (at === -1 || accepted.size >= MOST_STEPS)
-      return fail(new Error(taken === null ? 'there is nothing to log in with' : 'what it asks for is not there'))
+      return fail(new Error(taken === undefined ? 'there is nothing to log in with' : 'what it asks for is not there'))
     ;[last] = due.splice(at, 1)
     if (last === undefined) return
     offered.add(last)
@@ -123,7 +123,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
     end,
     told: () => {
       if (username === '') return undefined
-      const asks = taken === null ? undefined : strangerText(taken.join(', '), 200) || 'nothing more'
+      const asks = taken === undefined ? undefined : strangerText(taken.join(', '), 200) || 'nothing more'
       const steps =
         accepted.size === 0
           ? asks && `it asks for ${asks}`

@@ -161,7 +161,10 @@ async function attached(path: HomeportPath, links: number): Promise<void> {
   )
 }
 
-async function rpcTimesUntil(live: { rpc(operation: string): Promise<void> }, end: Promise<void>): Promise<number[]> {
+async function rpcTimesUntil(
+  live: { readonly rpc: (operation: string) => Promise<void> },
+  end: Promise<void>,
+): Promise<number[]> {
   const times: number[] = []
   let going = true
   void end.finally(() => {

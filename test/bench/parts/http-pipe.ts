@@ -4,8 +4,8 @@ import { connect } from 'node:net'
 /** A kept HTTP connection as bytes: one request at a time, always the same, the answer's end awaited. */
 export interface HttpPipe {
   /** Sends the request; rejects where the answer is not 200. */
-  call(): Promise<void>
-  stop(): void
+  readonly call: () => Promise<void>
+  readonly stop: () => void
 }
 
 export interface HttpRequest {

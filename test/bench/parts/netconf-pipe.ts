@@ -5,7 +5,7 @@ import { dyingWithUs, gone } from '../../e2e/parts/processes.js'
 /** A base:1.0 NETCONF session as bytes: one request at a time, the reply's end awaited. */
 export interface NetconfPipe {
   /** Sends one `<rpc>` around this operation and resolves once its reply has ended. */
-  rpc(operation: string): Promise<void>
+  readonly rpc: (operation: string) => Promise<void>
 }
 
 const delimiter = Buffer.from(']]>]]>')

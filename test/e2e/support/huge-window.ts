@@ -4,7 +4,7 @@ import { openNetconf } from './test-client.js'
 
 type Insides = {
   readonly _sock: Socket
-  readonly _protocol: { channelWindowAdjust(channel: number, bytes: number): void }
+  readonly _protocol: { readonly channelWindowAdjust: (channel: number, bytes: number) => void }
 }
 
 /** Opens the subsystem `netconf` and lets the other side send nearly 4 GiB without asking again, as a hostile client may. */

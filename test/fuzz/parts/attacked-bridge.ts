@@ -88,7 +88,7 @@ export async function startAttackedBridge(firstUse: 'pend' | 'accept' | 'refuse'
 export const CONFIGURED: readonly string[] = ['router1', 'router2', 'router3']
 
 /** A session on the live device that answers request after request. */
-async function openSession(bridge: RunningBridge): Promise<{ ask(): Promise<void> }> {
+async function openSession(bridge: RunningBridge): Promise<{ readonly ask: () => Promise<void> }> {
   const client = await login(bridge, LIVE)
   const channel = await openNetconf(client)
   let received = ''

@@ -6,7 +6,7 @@ import { requireSsh2 } from '../../../src/ssh/ssh2/load.js'
 const { CIPHER_INFO, MAC_INFO, createCipher } = requireSsh2('ssh2/lib/protocol/crypto.js') as {
   readonly CIPHER_INFO: Readonly<Record<string, { readonly keyLen: number; readonly ivLen: number }>>
   readonly MAC_INFO: Readonly<Record<string, object>>
-  readonly createCipher: (config: object) => { allocPacket(size: number): Buffer }
+  readonly createCipher: (config: object) => { readonly allocPacket: (size: number) => Buffer }
 }
 
 it.each(['aes128-gcm@openssh.com', 'chacha20-poly1305@openssh.com', 'aes256-ctr'])(

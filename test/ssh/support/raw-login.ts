@@ -6,12 +6,16 @@ interface RawProtocol {
   readonly _authsQueue: string[]
   readonly _handlers: Record<string, (...rest: never[]) => void>
   readonly _packetRW: {
-    readonly write: { readonly allocStart: number; alloc(size: number): Buffer; finalize(packet: Buffer): Buffer }
+    readonly write: {
+      readonly allocStart: number
+      readonly alloc: (size: number) => Buffer
+      readonly finalize: (packet: Buffer) => Buffer
+    }
   }
-  readonly _cipher: { encrypt(packet: Buffer): void }
-  authKeyboard(username: string): void
-  authPassword(username: string, password: string, newPassword?: string): void
-  authInfoRes(responses: readonly string[]): void
+  readonly _cipher: { readonly encrypt: (packet: Buffer) => void }
+  readonly authKeyboard: (username: string) => void
+  readonly authPassword: (username: string, password: string, newPassword?: string) => void
+  readonly authInfoRes: (responses: readonly string[]) => void
 }
 
 /** What the server said: `prompt` with its prompts, `failure` with the methods that are left, `success`, or `closed`. */

@@ -35,13 +35,13 @@ export interface SshPairOptions {
 
 /** What tests must know of ssh2 to play a peer that ssh2 itself never is. */
 export interface Insides {
-  readonly _chanMgr: { add(opened: (error: Error | undefined, channel: ClientChannel) => void): number }
+  readonly _chanMgr: { readonly add: (opened: (error: Error | undefined, channel: ClientChannel) => void) => number }
   readonly _protocol: {
-    rekey(): void
-    service(name: string): void
-    subsystem(id: number, name: string, wantReply: boolean): void
-    session(id: number, window: number, packetSize: number): void
-    channelWindowAdjust(id: number, bytes: number): void
+    readonly rekey: () => void
+    readonly service: (name: string) => void
+    readonly subsystem: (id: number, name: string, wantReply: boolean) => void
+    readonly session: (id: number, window: number, packetSize: number) => void
+    readonly channelWindowAdjust: (id: number, bytes: number) => void
   }
 }
 

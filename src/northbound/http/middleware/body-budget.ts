@@ -1,14 +1,14 @@
 /** Bytes of the bodies of all requests that are under way; no user takes all of them. */
 export interface BodyBudget {
   /** Bytes that one request takes, more and more as they come. Each is given back by `release`, once. */
-  open(user: string): Reservation
+  readonly open: (user: string) => Reservation
   readonly taken: number
 }
 
 export interface Reservation {
   /** False where there is no room for so many more. */
-  take(bytes: number): boolean
-  release(): void
+  readonly take: (bytes: number) => boolean
+  readonly release: () => void
 }
 
 /** How long the body of a call may be, and what to do about one that is longer. */
