@@ -14,8 +14,6 @@ const roomSchema = z.strictObject({
   mayImport: z.array(z.string()),
   /** Paths of which only types may be imported. */
   mayImportTypes: z.array(z.string()).default([]),
-  /** Paths above the room that it imports until what is there has moved. */
-  untilMoved: z.array(z.string()).default([]),
 })
 
 export type Room = Readonly<z.output<typeof roomSchema>>
@@ -75,11 +73,11 @@ interface Surroundings {
 }
 
 function patternsOf(
-  { room, mayImport, mayImportTypes, untilMoved }: Room,
+  { room, mayImport, mayImportTypes }: Room,
   { rooms, depth, root }: Surroundings,
 ): readonly object[] {
   const up = `^(\\.\\./){${depth}}`
-  const allowed = [...mayImport, ...mayImportTypes, ...untilMoved]
+  const allowed = [...mayImport, ...mayImportTypes]
   const refused = rooms
     .map((other) => other.room)
     .filter((other) => !allowed.includes(other))
@@ -87,14 +85,13 @@ function patternsOf(
       const parts = allowed.filter((path) => path.startsWith(`${other}/`)).map((path) => asPrefix(path, root))
       return `${other}/${notBeginningWith(parts.map((part) => part.slice(other.length + 1)))}`
     })
+  const types = mayImportTypes.map((path) => asPrefix(path, root).replace('.', '\\.'))
   const outside = allowed.filter((path) => path.startsWith('../')).map((path) => path.slice('../'.length))
   const message = `${room}/ may import ${describeImports(mayImport, mayImportTypes)} (src/rooms.json)`
   return [
     { regex: `${up}(${refused.join('|')})`, message },
     { regex: `${up}([^./][^/]*$|\\.\\./${notBeginningWith(outside)})`, message: `${room}/ may import rooms alone` },
-    ...(mayImportTypes.length === 0
-      ? []
-      : [{ regex: `${up}(${mayImportTypes.join('|')})/`, allowTypeImports: true, message }]),
+    ...(mayImportTypes.length === 0 ? [] : [{ regex: `${up}(${types.join('|')})`, allowTypeImports: true, message }]),
     // `../b/../../store/x.js` would hide from the patterns how far up it goes.
     { regex: '^\\./\\.|/\\./|[^./]/\\.\\./', message: 'a path goes up first, and then down' },
   ]
