@@ -105,16 +105,12 @@ export function startSimulatedDevice(options: SimulatedDeviceOptions): Simulated
     else if (!socket.destroyed) serve(socket)
   }
 
-  const serve = (socket: Socket): void => {
+  const serve = (socket: Socket): void =>
     serveDeviceConnection(socket, {
+      ...connectionOptions(options),
       hostKey,
-      login: options,
       netconf,
       clock,
-      maxSessions: options.maxSessions ?? DEVICE_DEFAULTS.maxSessions,
-      ident: options.ident ?? (options.dialect === 'junos' ? 'OpenSSH_7.5' : 'homeport-simulator'),
-      loginGraceTime: options.loginGraceTime ?? DEVICE_DEFAULTS.loginGraceTime,
-      ...(options.keepAlive === undefined ? {} : { keepAlive: options.keepAlive }),
       onAuthenticated: (method) => {
         if (socket !== current) return
         authenticated = true
@@ -122,7 +118,6 @@ export function startSimulatedDevice(options: SimulatedDeviceOptions): Simulated
       },
       onAuthenticationFailed: (method) => news.tell('authentication-failed', { method }),
     })
-  }
 
   // Not before whoever starts the device can listen to it.
   if (options.startDelay === undefined || options.startDelay === 0) queueMicrotask(dial)
@@ -154,6 +149,17 @@ export function startSimulatedDevice(options: SimulatedDeviceOptions): Simulated
       netconf.stop()
       await Promise.all([...sockets].map(destroyed))
     },
+  }
+}
+
+/** What of a device's options concerns its connections. */
+function connectionOptions(options: SimulatedDeviceOptions) {
+  return {
+    login: options,
+    maxSessions: options.maxSessions ?? DEVICE_DEFAULTS.maxSessions,
+    ident: options.ident ?? (options.dialect === 'junos' ? 'OpenSSH_7.5' : 'homeport-simulator'),
+    loginGraceTime: options.loginGraceTime ?? DEVICE_DEFAULTS.loginGraceTime,
+    ...(options.keepAlive === undefined ? {} : { keepAlive: options.keepAlive }),
   }
 }
 
