@@ -30,7 +30,9 @@ export function checkMeaning(tree: LocatedTree): readonly ConfigError[] {
   ]
 }
 
-/** The names in a host certificate that say it is this device's; two devices of one name could each pose as the other. */
+/**
+ * The names in a host certificate that say it is this device's; two devices of one name could each pose as the other.
+ */
 function aliasFaults(tree: LocatedTree): readonly ConfigError[] {
   const devices = listAt(tree.value, 'devices')
   const holders = new Map<string, number>()

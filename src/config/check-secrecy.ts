@@ -39,8 +39,8 @@ export function writtenSecret(tree: LocatedTree): string | undefined {
 }
 
 /**
- * Files that hold secrets and that everybody on this machine may read: the configuration where a secret is written into it, `.env`, private keys.
- * Each file is there once; the hint is the command that mends it, to be typed in `cwd`.
+ * Files that hold secrets and that everybody on this machine may read: the configuration where a secret is written into
+ * it, `.env`, private keys. Each file is there once; the hint is the command that mends it, to be typed in `cwd`.
  * @param options.secretKey the key of such a secret
  */
 export function warningsAboutSecrecy(options: {

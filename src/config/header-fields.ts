@@ -5,8 +5,8 @@ const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_VALUE = /^[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?$/
 
 /**
- * Header fields of requests that the bridge sends, by name. No problem names one: what looks like a name may be half of a value
- * that was written without quotes, and values are secrets.
+ * Header fields of requests that the bridge sends, by name. No problem names one: what looks like a name may be half of
+ * a value that was written without quotes, and values are secrets.
  */
 export function headerFields() {
   return z

@@ -22,7 +22,9 @@ export interface AuthorizedKeyConfig extends PublicKey {
   readonly options: AuthorizedKeyOptions
 }
 
-/** A line of authorized_keys, `[options] type base64 [comment]`. Options that would be of no use here are refused too. */
+/**
+ * A line of authorized_keys, `[options] type base64 [comment]`. Options that would be of no use here are refused too.
+ */
 export function authorizedKey() {
   return scalar((line): ParseResult<AuthorizedKeyConfig> => {
     const parsed = parseAuthorizedKeyLine(line)
@@ -32,7 +34,10 @@ export function authorizedKey() {
   })
 }
 
-/** An option that can be kept and is a mistake all the same: nobody could log in with the key, or more could than the operator wants. */
+/**
+ * An option that can be kept and is a mistake all the same: nobody could log in with the key, or more could than the
+ * operator wants.
+ */
 function uselessOption({ command, from = [] }: AuthorizedKeyOptions): ParseResult<never> | undefined {
   if (command !== undefined && !isNetconfCommand(command))
     return {

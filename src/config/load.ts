@@ -18,7 +18,10 @@ export type LoadedConfig =
       /** The file as it was named, or undefined when the built-in defaults are used. */
       readonly file: string | undefined
       readonly warnings: readonly Problem[]
-      /** Files with secrets that everybody on this machine may read: warnings about the machine, not about what is written. */
+      /**
+       * Files with secrets that everybody on this machine may read: warnings about the machine, not about what is
+       * written.
+       */
       readonly exposed: readonly Problem[]
       /** The users file that the configuration names. */
       readonly usersFile?: NamedUsersFile
@@ -40,7 +43,10 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Reads and checks the configuration, with `.env` of the working directory and of the file's directory, and its users file. Never throws. */
+/**
+ * Reads and checks the configuration, with `.env` of the working directory and of the file's directory, and its users
+ * file. Never throws.
+ */
 export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
   const file = path ?? (existsSync(resolve(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined)
   const directory = file === undefined ? resolve(cwd) : dirname(resolve(cwd, file))

@@ -32,7 +32,9 @@ export interface ConfigSource {
   readonly environment: Environment
 }
 
-/** Checks the text of a configuration file. All problems are reported at once, in file order; an empty text is valid. */
+/**
+ * Checks the text of a configuration file. All problems are reported at once, in file order; an empty text is valid.
+ */
 export function parseConfig({ text, file, directory, environment }: ConfigSource): ParsedConfig {
   const yaml = parseYaml(text)
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }

@@ -7,7 +7,9 @@ export interface Problem {
   /** Line and column count from 1; both are absent when the problem is the file as a whole. */
   readonly line?: number
   readonly column?: number
-  /** The path of the key, such as `endpoint.ssh.port` or `devices[1].id`; empty when the problem is the file as a whole. */
+  /**
+   * The path of the key, such as `endpoint.ssh.port` or `devices[1].id`; empty when the problem is the file as a whole.
+   */
   readonly key: string
   readonly message: string
   /** What to do about it. */

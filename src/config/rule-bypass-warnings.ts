@@ -1,7 +1,10 @@
 import type { ConfigError } from './config-error.js'
 import type { Config, RoleConfig } from './schema.js'
 
-/** Who may run commands on a device does there by a command what rules on operations forbid. It may be meant, and is told. */
+/**
+ * Who may run commands on a device does there by a command what rules on operations forbid. It may be meant, and is
+ * told.
+ */
 export function waysAroundRules({ roles, users }: Config): readonly ConfigError[] {
   const within = [...roles].flatMap(([name, role]): readonly ConfigError[] => {
     const commands = commandChannels(role)

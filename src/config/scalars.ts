@@ -167,7 +167,10 @@ export function path(directory: string) {
   return scalar((written): ParseResult<string> => (written === '' ? empty : accepted(resolve(directory, written))))
 }
 
-/** The socket of an ssh-agent: a path, or `true` for the one that SSH_AUTH_SOCK names, looked up as `${SSH_AUTH_SOCK}` is. */
+/**
+ * The socket of an ssh-agent: a path, or `true` for the one that SSH_AUTH_SOCK names, looked up as `${SSH_AUTH_SOCK}`
+ * is.
+ */
 export function agentSocket(directory: string, environment: Environment) {
   return scalar((written): ParseResult<string> => {
     if (written === '') return empty

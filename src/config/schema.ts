@@ -23,7 +23,10 @@ import { callHomeSection, credentialsSection, deviceSection, linkSection, trustS
 import { userSection } from './user-section.js'
 import type { Environment } from './yaml/environment.js'
 
-/** All that a configuration file may hold, with every default. Durations are milliseconds, paths absolute, keys camelCase. */
+/**
+ * All that a configuration file may hold, with every default. Durations are milliseconds, paths absolute, keys
+ * camelCase.
+ */
 export type Config = z.output<ReturnType<typeof configSchema>>
 export type DeviceConfig = Config['devices'][number]
 export type UserConfig = Config['users'][number]
@@ -40,7 +43,10 @@ const FLEET_EVENTS = ['attached', 'replaced', 'detached', 'refused', 'contested'
 /** The role that exists when the file names none. */
 const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
 
-/** The schema of a file in `directory` (absolute), where relative paths start; `environment` knows where the ssh-agent is. */
+/**
+ * The schema of a file in `directory` (absolute), where relative paths start; `environment` knows where the ssh-agent
+ * is.
+ */
 export function configSchema(directory: string, environment: Environment) {
   return section({
     'call-home': callHomeSection().prefault({}),

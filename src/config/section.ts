@@ -10,7 +10,9 @@ export type CamelKeys<T> = {
   readonly [Key in keyof T as Key extends string ? CamelCase<Key> : never]: Exclude<T[Key], undefined>
 }
 
-/** A mapping with exactly these keys, written in kebab-case, read in camelCase; nothing written is the empty mapping. */
+/**
+ * A mapping with exactly these keys, written in kebab-case, read in camelCase; nothing written is the empty mapping.
+ */
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   // zod reports all unknown keys as one issue with one message: it carries the known names to where problems are made.
   const known = Object.keys(shape).join(' ')

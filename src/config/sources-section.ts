@@ -1,7 +1,10 @@
 import { duration, integer, network } from './scalars.js'
 import { list, section } from './section.js'
 
-/** Sources that are treated apart, and how those that misbehave before they have proven who they are are kept out for a while. */
+/**
+ * Sources that are treated apart, and how those that misbehave before they have proven who they are are kept out for a
+ * while.
+ */
 export function sourcesSection() {
   return section({
     unlimited: list(network()),

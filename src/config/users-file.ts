@@ -37,8 +37,8 @@ export interface UsersFileSource {
 }
 
 /**
- * Reads and checks a users file against the configuration that names it. A name may be in one of the two only, and roles
- * and devices must be the configuration's. An empty file is no users. Never throws.
+ * Reads and checks a users file against the configuration that names it. A name may be in one of the two only, and
+ * roles and devices must be the configuration's. An empty file is no users. Never throws.
  */
 export function loadUsersFile({ path, cwd, config, environment, problems }: UsersFileSource): LoadedUsers {
   if (problems.length > 0) return { ok: false, problems }

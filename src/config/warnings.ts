@@ -79,7 +79,9 @@ function httpWarnings({ endpoint: { http } }: Config): readonly ConfigError[] {
   ]
 }
 
-/** Milliseconds that a client should be let be silent at least: a program may do something else between two requests. */
+/**
+ * Milliseconds that a client should be let be silent at least: a program may do something else between two requests.
+ */
 const PATIENCE_WITH_CLIENTS = 600_000
 
 /** Clients on libssh and libssh2 answer a keepalive only while they read. */
@@ -96,7 +98,10 @@ function hastyKeepalive({ endpoint: { ssh } }: Config): readonly ConfigError[] {
   ]
 }
 
-/** Who knows the proof of two devices can speak for either; told once for those devices, however many keys they share: a fleet may do so on purpose. */
+/**
+ * Who knows the proof of two devices can speak for either; told once for those devices, however many keys they share: a
+ * fleet may do so on purpose.
+ */
 function sharedProof(
   config: Config,
   key: 'secret' | 'host-keys',

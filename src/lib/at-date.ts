@@ -1,7 +1,9 @@
 /** The longest time that a timer of Node.js can wait, in milliseconds: a longer one would go off at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** Calls `due` once at a date, however far away, and not before. Returns what takes it back. It keeps no process alive. */
+/**
+ * Calls `due` once at a date, however far away, and not before. Returns what takes it back. It keeps no process alive.
+ */
 export function atDate(date: Date, due: () => void): () => void {
   let timer: NodeJS.Timeout
   const wait = (): void => {

@@ -5,8 +5,8 @@ const MOST_WORDS = 64
 export const OTHER_WORD = 'other'
 
 /**
- * Keeps the values of a label few: reason words are made by code and are short, but should one ever hold what a peer sent,
- * it must not become a time series of its own.
+ * Keeps the values of a label few: reason words are made by code and are short, but should one ever hold what a peer
+ * sent, it must not become a time series of its own.
  */
 export function boundedWords(): (word: string) => string {
   const seen = new Set<string>()

@@ -21,7 +21,9 @@ let current = NOTHING
 let beganAt = performance.now()
 let longest: WorkPiece = { work: NOTHING, milliseconds: 0 }
 
-/** Says that this thread works on something else from now on. Whoever calls often keeps `work` and passes it each time. */
+/**
+ * Says that this thread works on something else from now on. Whoever calls often keeps `work` and passes it each time.
+ */
 export function workOn(work: Work, now = performance.now()): void {
   const milliseconds = now - beganAt
   if (milliseconds > longest.milliseconds) longest = { work: current, milliseconds }

@@ -1,6 +1,9 @@
 import { onAbort } from './on-abort.js'
 
-/** Whether work is done within so many milliseconds, or before `force` is aborted; it goes on all the same. Rejects as the work does. */
+/**
+ * Whether work is done within so many milliseconds, or before `force` is aborted; it goes on all the same. Rejects as
+ * the work does.
+ */
 export async function within(milliseconds: number, work: Promise<unknown>, force?: AbortSignal): Promise<boolean> {
   let enough: () => void = () => undefined
   const waited = new Promise<false>((resolve) => {

@@ -4,8 +4,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 const TURN = 5
 
 /**
- * For work on very many things: awaited between two of them, it lets everything else come first once this has worked for some milliseconds.
- * It costs next to nothing where there is time left.
+ * For work on very many things: awaited between two of them, it lets everything else come first once this has worked
+ * for some milliseconds. It costs next to nothing where there is time left.
  */
 export function createGiveWay(now: () => number = () => performance.now()): () => Promise<void> | undefined {
   let end = now() + TURN

@@ -1,6 +1,6 @@
 /**
- * Whether `*` (any characters, also none) and `?` (exactly one) in a pattern match a whole text, without regard to case.
- * Goes back to the last `*` only, so the work is bounded by the product of the lengths.
+ * Whether `*` (any characters, also none) and `?` (exactly one) in a pattern match a whole text, without regard to
+ * case. Goes back to the last `*` only, so the work is bounded by the product of the lengths.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   return matchesGlobInCase(pattern.toLowerCase(), text.toLowerCase())

@@ -1,6 +1,8 @@
 import { createSemaphore, type Semaphore } from './semaphore.js'
 
-/** A gate for each key, so that who crowds one keeps nobody from passing another. A gate that nobody uses is forgotten. */
+/**
+ * A gate for each key, so that who crowds one keeps nobody from passing another. A gate that nobody uses is forgotten.
+ */
 export function createKeyedSemaphore(atOnce: number, waiting: number): (key: string) => Semaphore {
   const gates = new Map<string, { readonly pass: Semaphore; inside: number }>()
   return (key) => async (task) => {

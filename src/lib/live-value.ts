@@ -10,7 +10,9 @@ export interface Live<T> {
    * @param part picks what to follow. A part that is the same object as before has not changed.
    */
   readonly onChange: <Part>(part: (value: T) => Part, follow: (next: Part) => unknown) => void
-  /** Has somebody make ready what may fail, before anything changes. `prepare` throws where the new value is of no use. */
+  /**
+   * Has somebody make ready what may fail, before anything changes. `prepare` throws where the new value is of no use.
+   */
   readonly beforeChange: <Part>(part: (value: T) => Part, prepare: (next: Part) => Promise<Prepared>) => void
 }
 
@@ -25,8 +27,8 @@ export interface Prepared {
 /** The side of whoever decides that the value changes. */
 export interface ChangeableLive<T> extends Live<T> {
   /**
-   * Changes the value and settles once everybody has followed. Throws what one of those throws who make something ready,
-   * and changes nothing then. The caller makes one change after the other.
+   * Changes the value and settles once everybody has followed. Throws what one of those throws who make something
+   * ready, and changes nothing then. The caller makes one change after the other.
    */
   readonly change: (next: T) => Promise<void>
 }

@@ -1,4 +1,6 @@
-/** The newest of many words, such as sources that have proven who they are. Whoever is forgotten is a stranger again. */
+/**
+ * The newest of many words, such as sources that have proven who they are. Whoever is forgotten is a stranger again.
+ */
 export interface NewestSet {
   readonly has: (word: string) => boolean
   /** Adds a word, or makes it the newest. */

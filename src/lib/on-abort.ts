@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events'
 
 /**
- * Calls `aborted` once when the signal is aborted, at once where it is already: a listener alone hears nothing of what came before it.
- * Returns what stops listening. It is the one place that listens to an AbortSignal.
+ * Calls `aborted` once when the signal is aborted, at once where it is already: a listener alone hears nothing of what
+ * came before it. Returns what stops listening. It is the one place that listens to an AbortSignal.
  */
 export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
   if (signal === undefined) return () => undefined
@@ -10,7 +10,8 @@ export function onAbort(signal: AbortSignal | undefined, aborted: () => void): (
     aborted()
     return () => undefined
   }
-  // Many may wait for the end of one connection or of the bridge; each of them stops listening, so their number is no leak.
+  // Many may wait for the end of one connection or of the bridge; each of them stops listening, so their number is no
+  // leak.
   setMaxListeners(0, signal)
   signal.addEventListener('abort', aborted, { once: true })
   return () => signal.removeEventListener('abort', aborted)

@@ -1,6 +1,6 @@
 /**
- * A few bytes that are kept for as long as a link, packed beside others of their kind. Buffer's own pool puts them among the short-lived ones of a
- * handshake, and each of them then keeps the 8 KiB that it was cut from.
+ * A few bytes that are kept for as long as a link, packed beside others of their kind. Buffer's own pool puts them
+ * among the short-lived ones of a handshake, and each of them then keeps the 8 KiB that it was cut from.
  */
 export function packBytes(bytes: Uint8Array): Buffer {
   const kept = roomFor(bytes.length)

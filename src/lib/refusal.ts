@@ -1,4 +1,6 @@
-/** We said no: a stable word for why (it stands in logs, metrics and answers), what happened, and what to do about it. */
+/**
+ * We said no: a stable word for why (it stands in logs, metrics and answers), what happened, and what to do about it.
+ */
 export interface Refusal<Reason extends string = string> {
   readonly reason: Reason
   readonly message: string
@@ -6,8 +8,8 @@ export interface Refusal<Reason extends string = string> {
 }
 
 /**
- * Who learns of a refusal beside the log and the metrics: whoever was refused reads its message (`peer`), or is cut off,
- * or told in another way, without it (`nobody`).
+ * Who learns of a refusal beside the log and the metrics: whoever was refused reads its message (`peer`), or is cut
+ * off, or told in another way, without it (`nobody`).
  */
 export type Told = 'peer' | 'nobody'
 
@@ -25,7 +27,10 @@ export type ReasonOf<Entries extends RefusalEntries> = keyof Entries & string
 type FactsOf<Entry extends RefusalEntry> = Entry['text'] extends (...facts: infer Facts) => object ? Facts : []
 type TextOf<Entry extends RefusalEntry> = Entry['text'] extends (...facts: never[]) => infer Text ? Text : Entry['text']
 
-/** Makes the refusals of a catalogue: `refuse('queue-timeout', seconds)` is `{ reason: 'queue-timeout', message, hint }`. */
+/**
+ * Makes the refusals of a catalogue: `refuse('queue-timeout', seconds)` is `{ reason: 'queue-timeout', message, hint
+ * }`.
+ */
 export function refusalsBy<const Entries extends RefusalEntries>(entries: Entries) {
   return <Reason extends ReasonOf<Entries>>(
     reason: Reason,

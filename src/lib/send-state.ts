@@ -10,7 +10,10 @@ import type { Socket } from 'node:net'
  */
 export type SendState = 'acknowledged' | 'under-way' | 'not-read' | 'unacknowledged'
 
-/** Tells what TCP knows of a socket; undefined where the system does not tell (not Linux), or the socket is none of TCP's. */
+/**
+ * Tells what TCP knows of a socket; undefined where the system does not tell (not Linux), or the socket is none of
+ * TCP's.
+ */
 export type AskSendState = (socket: Socket) => Promise<SendState | undefined>
 
 /** How often the kernel sends without an answer until it counts the path as doubtful itself (RFC 1122 §4.2.3.5, R1). */
@@ -25,8 +28,8 @@ const ZERO_WINDOW_TIMER = 4
 type Table = '/proc/self/net/tcp' | '/proc/self/net/tcp6'
 
 /**
- * Reads the kernel's table of TCP connections (proc_net_tcp(5)). Node can neither set TCP_USER_TIMEOUT nor read TCP_INFO,
- * and from the bytes alone a device that is busy cannot be told from a path that lost its other end.
+ * Reads the kernel's table of TCP connections (proc_net_tcp(5)). Node can neither set TCP_USER_TIMEOUT nor read
+ * TCP_INFO, and from the bytes alone a device that is busy cannot be told from a path that lost its other end.
  */
 export function createSendStates(now: () => number = () => performance.now()): AskSendState {
   const readings = new Map<Table, { readonly at: number; readonly states: Promise<ReadonlyMap<string, SendState>> }>()

@@ -4,8 +4,8 @@ export function shellWord(text: string): string {
 }
 
 /**
- * A command of the command line for pasting, its words quoted. It is the one way to make the command of a hint: a device id
- * that a stranger chose must not become shell syntax, nor an option.
+ * A command of the command line for pasting, its words quoted. It is the one way to make the command of a hint: a
+ * device id that a stranger chose must not become shell syntax, nor an option.
  *
  * @example homeportCommand('devices approve', deviceId)
  * @param subcommand words of ours, such as `devices approve`, written as they are

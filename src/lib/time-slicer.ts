@@ -1,6 +1,8 @@
 import { reportFault } from './background.js'
 
-/** Does pieces of work one after the other, so few in each turn of the event loop that everything else comes between. */
+/**
+ * Does pieces of work one after the other, so few in each turn of the event loop that everything else comes between.
+ */
 export type TimeSlicer = (work: () => void) => void
 
 /** Milliseconds of work in one turn; the piece that goes beyond it is the last one. */
@@ -10,7 +12,10 @@ const BURST = 250
 
 export interface TurnOptions {
   readonly now?: () => number
-  /** The share of all time that the work may take in the long run, more than 0; asked each time. All of it, where not given. */
+  /**
+   * The share of all time that the work may take in the long run, more than 0; asked each time. All of it, where not
+   * given.
+   */
   readonly share?: () => number
 }
 

@@ -16,8 +16,9 @@ export interface WatchTimes {
 }
 
 /**
- * Calls `changed` whenever one of the files has another content than before, also none. Their directories are watched, not the files: a ConfigMap
- * swaps a link beside them, and editors put a new file in the place of the old one. When a directory itself is another one, that one is watched from then on.
+ * Calls `changed` whenever one of the files has another content than before, also none. Their directories are watched,
+ * not the files: a ConfigMap swaps a link beside them, and editors put a new file in the place of the old one. When a
+ * directory itself is another one, that one is watched from then on.
  */
 export function watchFiles(
   paths: readonly string[],

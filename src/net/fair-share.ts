@@ -5,8 +5,8 @@ export interface FairShare {
   readonly taken: number
   readonly free: number
   /**
-   * Whether a source may take one more: never more than twice what is free, and all sources of the network around it never more than
-   * four times that, so that there is always something left for another one.
+   * Whether a source may take one more: never more than twice what is free, and all sources of the network around it
+   * never more than four times that, so that there is always something left for another one.
    */
   readonly mayHaveMore: (network: string) => boolean
   /** How many a source has. */
@@ -15,7 +15,10 @@ export interface FairShare {
   readonly give: (network: string) => void
 }
 
-/** How many times what is free one source may hold: alone it gets two thirds of everything, two of them two fifths each, and so on. */
+/**
+ * How many times what is free one source may hold: alone it gets two thirds of everything, two of them two fifths each,
+ * and so on.
+ */
 const TIMES_FREE = 2
 /** The same for the network around it (IPv4 /24, IPv6 /48): four fifths of everything, however many sources it has. */
 const TIMES_FREE_AROUND = 4

@@ -1,6 +1,8 @@
 import { isIP, SocketAddress } from 'node:net'
 
-/** The one reader of IP addresses and networks. Who asks whether an address lies in a network asks `network-list.ts`. */
+/**
+ * The one reader of IP addresses and networks. Who asks whether an address lies in a network asks `network-list.ts`.
+ */
 
 export type AddressFamily = 'ipv4' | 'ipv6'
 
@@ -12,7 +14,10 @@ export interface Network {
   readonly prefix: number
 }
 
-/** A network whose host bits are free to give: `network` is its first address as a number, `bits` the length of its prefix. */
+/**
+ * A network whose host bits are free to give: `network` is its first address as a number, `bits` the length of its
+ * prefix.
+ */
 export interface AddressPrefix {
   readonly family: AddressFamily
   readonly network: bigint
@@ -23,8 +28,9 @@ export interface AddressPrefix {
 export const ADDRESS_BITS: Readonly<Record<AddressFamily, number>> = { ipv4: 32, ipv6: 128 }
 
 /**
- * Reads an address or a network, such as `192.0.2.7`, `10.0.0.0/8` or `2001:db8::/32`; undefined when it is neither.
- * An IPv4 address or network in the form that it has in IPv6 (RFC 4291 §2.5.5.2) is the IPv4 one: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+ * Reads an address or a network, such as `192.0.2.7`, `10.0.0.0/8` or `2001:db8::/32`; undefined when it is neither. An
+ * IPv4 address or network in the form that it has in IPv6 (RFC 4291 §2.5.5.2) is the IPv4 one: `::ffff:10.0.0.0/104` is
+ * `10.0.0.0/8`.
  */
 export function parseNetwork(text: string): Network | undefined {
   const [, written = '', length] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
@@ -65,13 +71,19 @@ export function familyOf(address: string): AddressFamily | undefined {
 
 const FAMILIES: Readonly<Record<number, AddressFamily>> = { 4: 'ipv4', 6: 'ipv6' }
 
-/** An address in the one form in which sockets tell it: without zone, an IPv6 one shortened and in lower case. Undefined when it is none. */
+/**
+ * An address in the one form in which sockets tell it: without zone, an IPv6 one shortened and in lower case. Undefined
+ * when it is none.
+ */
 export function canonicalAddress(text: string): string | undefined {
   const family = familyOf(text)
   return family === undefined ? undefined : new SocketAddress({ address: text, family }).address
 }
 
-/** The address without zone, and without the IPv6 form that a dual-stack listener gives IPv4 addresses. What is no address stays as it is. */
+/**
+ * The address without zone, and without the IPv6 form that a dual-stack listener gives IPv4 addresses. What is no
+ * address stays as it is.
+ */
 export function plainAddress(address: string): string {
   return unmapped(withoutZone(address))
 }

@@ -26,7 +26,10 @@ export function networkList(texts: readonly string[]): NetworkList {
 /** Whether a source, as `networkOf` writes it, is on a list. */
 export type SourceList = (network: string) => boolean
 
-/** The same for sources, which are told apart as `networkOf` does: of an IPv6 address, or a network smaller than a /64, all of its /64. */
+/**
+ * The same for sources, which are told apart as `networkOf` does: of an IPv6 address, or a network smaller than a /64,
+ * all of its /64.
+ */
 export function sourceList(texts: readonly string[]): SourceList {
   const onList = networkListOf(
     texts.map((text) => {

@@ -141,7 +141,10 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       }
     }
 
-    /** Writes a request before it is queued: one that cannot be written must leave nothing behind that waits for a reply. */
+    /**
+     * Writes a request before it is queued: one that cannot be written must leave nothing behind that waits for a
+     * reply.
+     */
     const ask = (sent: SentOperation, pending: Omit<PendingRequest, 'messageId'>): void => {
       if (over !== undefined) return pending.fail(over)
       if ('needs' in sent && !meetsNeed(announced, sent.needs)) return pending.fail(notOffered(sent.needs))
@@ -285,7 +288,10 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
       return undefined
     }
 
-    /** One after another, so that they stay in their order although a long one takes several turns, and many of them too. */
+    /**
+     * One after another, so that they stay in their order although a long one takes several turns, and many of them
+     * too.
+     */
     let notifying = Promise.resolve()
     const notified = (message: Buffer): void => {
       // No more of them are taken in than can be read.

@@ -7,8 +7,8 @@ export interface HeldFlow {
 }
 
 /**
- * Several may hold the channel at once. It flows again in the next turn of the event loop: a stream hands out all that it had kept at once, and
- * whoever held it would have that work done again before anything else.
+ * Several may hold the channel at once. It flows again in the next turn of the event loop: a stream hands out all that
+ * it had kept at once, and whoever held it would have that work done again before anything else.
  */
 export function createHeldFlow(channel: Pick<Readable, 'pause' | 'resume'>): HeldFlow {
   let holds = 0

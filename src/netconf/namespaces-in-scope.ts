@@ -1,6 +1,7 @@
 /**
- * Which namespace each prefix stands for on a walk through a document; '' is the default one. What an element declares is added as the
- * walk enters it and taken away as it leaves, so that neither depth nor the number of declarations makes a look-up slower.
+ * Which namespace each prefix stands for on a walk through a document; '' is the default one. What an element declares
+ * is added as the walk enters it and taken away as it leaves, so that neither depth nor the number of declarations
+ * makes a look-up slower.
  */
 export class NamespacesInScope {
   /** The namespaces of a prefix, the innermost last. */

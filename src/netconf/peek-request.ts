@@ -20,8 +20,8 @@ export const MAX_GLANCED = 256
 const UNREADABLE = 'unreadable'
 
 /**
- * Looks at the edges of a client's message for its operation: nothing of what the operation carries is kept, and nothing is checked.
- * A message that is no `<rpc>` counts as one, because the server will answer it.
+ * Looks at the edges of a client's message for its operation: nothing of what the operation carries is kept, and
+ * nothing is checked. A message that is no `<rpc>` counts as one, because the server will answer it.
  */
 export function peekRequest({ head, tail, bytes }: Pick<ScannedMessage, 'head' | 'tail' | 'bytes'>): PeekedRequest {
   let messageId: string | undefined
@@ -66,7 +66,10 @@ function datastoreRole(operation: string): 'source' | 'target' {
   return operation === 'get-config' || operation === 'validate' ? 'source' : 'target'
 }
 
-/** Whether a parameter names its datastore by an identity: `<datastore>` (RFC 8526), or `<source>` of `<compare>` (RFC 9144). */
+/**
+ * Whether a parameter names its datastore by an identity: `<datastore>` (RFC 8526), or `<source>` of `<compare>` (RFC
+ * 9144).
+ */
 function isIdentity(operation: string, parameter: string): boolean {
   return parameter === 'datastore' || (operation === 'compare' && parameter === 'source')
 }

@@ -5,7 +5,9 @@ import type { NetconfSessionError } from './session-error.js'
 
 /** A reply whose rest is read as it comes. */
 export interface StreamedReply extends ReplyHead {
-  /** What follows the start tag. Whoever does not read slows the peer down; destroying it drops the rest of the reply. */
+  /**
+   * What follows the start tag. Whoever does not read slows the peer down; destroying it drops the rest of the reply.
+   */
   readonly body: Readable
 }
 

@@ -1,12 +1,16 @@
 import { LRUCache } from 'lru-cache'
 
 /**
- * What was found out about whole requests, for those that come again: a client that polls sends the same request with another message-id, and reading it
- * strictly takes most of the time that rules cost. Only bytes that differ in nothing else are the same request.
+ * What was found out about whole requests, for those that come again: a client that polls sends the same request with
+ * another message-id, and reading it strictly takes most of the time that rules cost. Only bytes that differ in nothing
+ * else are the same request.
  */
 export interface RequestCache<T> {
   readonly find: (request: Buffer) => T | undefined
-  /** Keeps what was found out about a request that was read whole and is well-formed, if its message-id can be told from everything else. */
+  /**
+   * Keeps what was found out about a request that was read whole and is well-formed, if its message-id can be told from
+   * everything else.
+   */
   readonly remember: (request: Buffer, found: T) => void
 }
 
@@ -17,8 +21,9 @@ const MAX_REQUEST = 2048
 const MAX_BEFORE = 512
 
 /**
- * All that may stand before the value: an XML declaration, and the beginning of the root's start tag with other attributes, each of them whole. So what follows
- * is the value of the attribute `message-id` of the root, whatever it is, and never a namespace or a comment.
+ * All that may stand before the value: an XML declaration, and the beginning of the root's start tag with other
+ * attributes, each of them whole. So what follows is the value of the attribute `message-id` of the root, whatever it
+ * is, and never a namespace or a comment.
  */
 const BEFORE =
   /^[ \t\r\n]*(?:<\?xml[^<>]{0,100}\?>[ \t\r\n]*)?<[\w.:-]+(?:[ \t\r\n]+[\w.:-]+="[^"<]*")*[ \t\r\n]+message-id="$/
@@ -42,7 +47,10 @@ export function createRequestCache<T>(max = 256): RequestCache<T> {
   }
 }
 
-/** A request around the value of its first message-id, of which it is certain that it is one value, whatever it holds: no quote, no reference, no tag. */
+/**
+ * A request around the value of its first message-id, of which it is certain that it is one value, whatever it holds:
+ * no quote, no reference, no tag.
+ */
 function partsOf(request: Buffer): { readonly before: string; readonly after: string } | undefined {
   if (request.length > MAX_REQUEST) return undefined
   const text = request.toString('latin1')

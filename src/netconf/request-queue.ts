@@ -38,7 +38,10 @@ export interface PendingRequest {
 export interface RequestQueue {
   /** Queues a request; false when the queue is full. */
   readonly add: (request: PendingRequest) => boolean
-  /** Takes out the request that a reply is for: the one of that id, or without one the oldest. Undefined when none awaits it. */
+  /**
+   * Takes out the request that a reply is for: the one of that id, or without one the oldest. Undefined when none
+   * awaits it.
+   */
   readonly take: (messageId: string | undefined) => PendingRequest | undefined
   /** Fails everything that waits. */
   readonly fail: (reason: NetconfSessionError) => void

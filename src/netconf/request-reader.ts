@@ -21,7 +21,10 @@ export interface RequestRoot {
 export type ReadRequest =
   | {
       readonly kind: 'operation'
-      /** The operation element with those of its children that `parameters` names, and of these no more than tells datastores apart. */
+      /**
+       * The operation element with those of its children that `parameters` names, and of these no more than tells
+       * datastores apart.
+       */
       readonly operation: XmlElement
     }
   /** Well-formed, and yet not one operation that can be judged; `cause` says why. */

@@ -6,8 +6,8 @@ import { escapeAttribute, serialiseXml } from './xml/xml-serialise.js'
 import type { XmlElement } from './xml/xml-tree.js'
 
 /**
- * An operation that is XML text already, as it stands in an `<rpc>` that declares NETCONF's namespace as the default one.
- * What is long is written once, and before anything is taken for it.
+ * An operation that is XML text already, as it stands in an `<rpc>` that declares NETCONF's namespace as the default
+ * one. What is long is written once, and before anything is taken for it.
  */
 export interface WrittenOperation {
   readonly text: string

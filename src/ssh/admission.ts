@@ -6,7 +6,10 @@ import { createTimeSlicer, type TimeSlicer } from '../lib/time-slicer.js'
 export interface AdmissionLimits {
   /** Handshakes that may be worked on at a time. */
   readonly maxConcurrentHandshakes: number
-  /** Handshakes that have begun and are not over; those of pending devices, which have a bound of their own, do not count. */
+  /**
+   * Handshakes that have begun and are not over; those of pending devices, which have a bound of their own, do not
+   * count.
+   */
   readonly maxHandshakes: number
   /** Connections whose handshake has not begun: their claim is being read, or they wait. */
   readonly maxQueuedHandshakes: number
@@ -14,7 +17,9 @@ export interface AdmissionLimits {
   readonly queueTimeout: number
 }
 
-/** A connection whose peer has not proven yet who it is: on its way to becoming a device's link, or a client's session. */
+/**
+ * A connection whose peer has not proven yet who it is: on its way to becoming a device's link, or a client's session.
+ */
 export interface Call {
   /** Waits for its handshake to begin. */
   readonly queue: (rank: Rank, gone: AbortSignal) => Promise<'begun' | 'timeout' | 'gone'>
@@ -30,19 +35,24 @@ export type Entry =
   | { readonly ok: true; readonly call: Call }
   | { readonly ok: false; readonly cause: 'too-many-handshakes' | 'too-many-from-source' }
 
-/** How many calls there are in each state. `running` ones have a place, `waiting` ones lent theirs while the peer is slow. */
+/**
+ * How many calls there are in each state. `running` ones have a place, `waiting` ones lent theirs while the peer is
+ * slow.
+ */
 export type HandshakeCounts = Readonly<Record<'arriving' | 'queued' | 'running' | 'waiting' | 'pending', number>>
 
 /**
- * Decides whose handshake is worked on. A handshake costs milliseconds of key exchange, and a thousand at once would hold up every session, so only a few
- * have a place at a time. A place is lent on once its peer lets it idle, and whoever has begun comes before those who have not, so that a slow peer
- * costs the others nothing and a handshake that has cost something is brought to its end.
- * No source takes what all need: it gets twice what is free, two thirds of everything where it is alone.
+ * Decides whose handshake is worked on. A handshake costs milliseconds of key exchange, and a thousand at once would
+ * hold up every session, so only a few have a place at a time. A place is lent on once its peer lets it idle, and
+ * whoever has begun comes before those who have not, so that a slow peer costs the others nothing and a handshake that
+ * has cost something is brought to its end. No source takes what all need: it gets twice what is free, two thirds of
+ * everything where it is alone.
  */
 export interface Admission {
   /**
    * Takes a connection in, before anything was read from it.
-   * @param familiar somebody from there has proven before who it is; those that are not leave a quarter of the room to those that are
+   * @param familiar somebody from there has proven before who it is; those that are not leave a quarter of the room to
+   *   those that are
    * @param giveWay closes the connection: it has sent nothing for a while, and others have no room
    */
   readonly enter: (network: string, familiar: boolean, giveWay?: () => void) => Entry
@@ -50,7 +60,10 @@ export interface Admission {
   readonly configure: (limits: AdmissionLimits) => void
 }
 
-/** Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is shorter. */
+/**
+ * Milliseconds that a place may idle before it is lent to somebody who has work. A round trip on a local network is
+ * shorter.
+ */
 const IDLE_ALLOWANCE = 5
 /** Milliseconds that a connection may send nothing once there is no room for others. */
 const SILENCE_ALLOWANCE = 2_000

@@ -26,11 +26,17 @@ export interface AuthorizedKeyOptions {
   readonly restrict: boolean
   /** No terminal may be had: `no-pty`, or `restrict` without `pty` after it. */
   readonly noTerminal?: boolean
-  /** Nothing may be reached through the connection: `no-port-forwarding`, or `restrict` without `port-forwarding` after it. */
+  /**
+   * Nothing may be reached through the connection: `no-port-forwarding`, or `restrict` without `port-forwarding` after
+   * it.
+   */
   readonly noForwarding?: boolean
 }
 
-/** Why a line is none of authorized_keys, or asks what nobody could keep. The message holds no word of the line, it may be a secret. */
+/**
+ * Why a line is none of authorized_keys, or asks what nobody could keep. The message holds no word of the line, it may
+ * be a secret.
+ */
 export interface AuthorizedKeyFailure {
   readonly reason:
     | Exclude<PublicKeyFailure['reason'], 'malformed-key-line'>
@@ -61,8 +67,8 @@ export function parseAuthorizedKeyLine(written: string): ParsedAuthorizedKey {
 }
 
 /**
- * Whether `from=` lets a client in: patterns and CIDR networks against its address, patterns against its host name when one is known.
- * A negated pattern that fits either refuses (sshd(8)).
+ * Whether `from=` lets a client in: patterns and CIDR networks against its address, patterns against its host name when
+ * one is known. A negated pattern that fits either refuses (sshd(8)).
  */
 export function fromAllows(patterns: readonly string[], address: string, hostName?: string): boolean {
   const plain = plainAddress(address)

@@ -50,8 +50,9 @@ export function certificateAlgorithm(name: string): CertificateAlgorithm | undef
 }
 
 /**
- * The host certificate algorithms to offer when the certified key is expected to be of one of these plain types; all when none is expected.
- * They go before the plain ones of `hostKeyAlgorithmsFor`, because the client's order decides (RFC 4253 §7.1).
+ * The host certificate algorithms to offer when the certified key is expected to be of one of these plain types; all
+ * when none is expected. They go before the plain ones of `hostKeyAlgorithmsFor`, because the client's order decides
+ * (RFC 4253 §7.1).
  */
 export function hostCertificateAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
   return (

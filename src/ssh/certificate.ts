@@ -124,7 +124,10 @@ export function certificateLine({ type, blob }: Certificate, comment = ''): stri
   return `${type} ${blob.toString('base64')}${comment === '' ? '' : ` ${comment}`}`
 }
 
-/** The plain key of a public key blob that may be a certificate, as fingerprints and pins are about it; the blob itself when it is plain. */
+/**
+ * The plain key of a public key blob that may be a certificate, as fingerprints and pins are about it; the blob itself
+ * when it is plain.
+ */
 export function plainKeyOf(blob: Buffer): Buffer {
   const parsed = parseCertificate(blob)
   return parsed.ok ? parsed.certificate.key.blob : blob

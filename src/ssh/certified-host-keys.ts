@@ -6,7 +6,9 @@ import { type HostKey, type KeyPairFailure, serverHostKeys } from './ssh2/keys.j
 
 /** Host keys with certificates for whatever names they are presented under. */
 export interface CertifiedHostKeys {
-  /** The host keys of an ssh2 Server, certified for these names; the same array until it is time for new certificates. */
+  /**
+   * The host keys of an ssh2 Server, certified for these names; the same array until it is time for new certificates.
+   */
   readonly forNames: (names: readonly string[]) => ServerConfig['hostKeys']
 }
 
@@ -24,8 +26,9 @@ const mostPrincipals = 256
 const toleratedClockSkew = 5 * 60_000
 
 /**
- * A host CA that certifies the bridge's own host keys, on demand, for names that it is known by. Nothing is written anywhere.
- * A certificate is presented for half of its lifetime at most, so that whoever connects finds it valid for the other half.
+ * A host CA that certifies the bridge's own host keys, on demand, for names that it is known by. Nothing is written
+ * anywhere. A certificate is presented for half of its lifetime at most, so that whoever connects finds it valid for
+ * the other half.
  * @param lifetime of a certificate, in milliseconds
  */
 export function createCertifiedHostKeys(options: {
@@ -80,7 +83,9 @@ export function createCertifiedHostKeys(options: {
   return tried.ok ? { ok: true, certified: { forNames } } : tried
 }
 
-/** OpenSSH takes `*` and `?` in a host certificate for patterns; a device id with one of them must not speak for others. */
+/**
+ * OpenSSH takes `*` and `?` in a host certificate for patterns; a device id with one of them must not speak for others.
+ */
 function isPlainPrincipal(name: string): boolean {
   return name !== '' && Buffer.byteLength(name) <= 255 && !/[*?!,\p{C}\p{Z}]/u.test(name)
 }

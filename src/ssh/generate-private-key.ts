@@ -10,8 +10,8 @@ const RSA_BITS = 3072
 export type GeneratedKeyType = 'ed25519' | 'ecdsa' | 'rsa'
 
 /**
- * Makes a private key in OpenSSH text form, as `ssh-keygen -t ed25519`, `-t ecdsa -b 256` or `-t rsa` does without a passphrase.
- * Written here because one in about two hundred Ed25519 keys of ssh2's own generator can be read by nobody.
+ * Makes a private key in OpenSSH text form, as `ssh-keygen -t ed25519`, `-t ecdsa -b 256` or `-t rsa` does without a
+ * passphrase. Written here because one in about two hundred Ed25519 keys of ssh2's own generator can be read by nobody.
  */
 export function generatePrivateKey(type: GeneratedKeyType, comment: string): string {
   const { type: keyType, publicFields, privateFields } = fieldsOf[type]()

@@ -11,10 +11,10 @@ const ACCEPTED: readonly ServerHostKeyAlgorithm[] = [
 ]
 
 /**
- * The host key algorithms to offer when the key is expected to be of one of these types; all accepted ones when no type is expected.
- * A server with several keys picks by this list, so a list that is too wide makes it prove a key that nobody announced.
- * An `ssh-rsa` key signs with SHA-2 (RFC 8332 §3). Empty when none of the types is accepted: ssh2 must not get that list,
- * for it would offer its own one instead, which has SHA-1 in it.
+ * The host key algorithms to offer when the key is expected to be of one of these types; all accepted ones when no type
+ * is expected. A server with several keys picks by this list, so a list that is too wide makes it prove a key that
+ * nobody announced. An `ssh-rsa` key signs with SHA-2 (RFC 8332 §3). Empty when none of the types is accepted: ssh2
+ * must not get that list, for it would offer its own one instead, which has SHA-1 in it.
  */
 export function hostKeyAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
   if (keyTypes.length === 0) return [...ACCEPTED]

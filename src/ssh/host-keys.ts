@@ -22,7 +22,8 @@ export function ownHostKeyFiles(directory: string): readonly string[] {
 }
 
 /**
- * The host keys that the bridge presents: the configured files, or its own ones in `directory`, which are made at the first start (mode 600).
+ * The host keys that the bridge presents: the configured files, or its own ones in `directory`, which are made at the
+ * first start (mode 600).
  * @returns also the files that were made just now
  */
 export async function loadHostKeys(files: readonly string[], directory: string): Promise<LoadedHostKeys> {
@@ -66,7 +67,10 @@ export async function loadPrivateKey(
   }
 }
 
-/** Writes a file that only its owner may read, unless there is one. Another process that does the same at this moment is no harm. */
+/**
+ * Writes a file that only its owner may read, unless there is one. Another process that does the same at this moment is
+ * no harm.
+ */
 async function createOnce(file: string, content: () => string): Promise<boolean> {
   try {
     const handle = await open(file, 'wx', 0o600)

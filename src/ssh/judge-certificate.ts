@@ -36,9 +36,9 @@ export interface CertificatePolicy {
 }
 
 /**
- * Judges a certificate as OpenSSH does (PROTOCOL.certkeys, sshkey_cert_check_authority): nothing in it is believed before a trusted CA's
- * signature, made with SHA-2, was found to hold. A certificate without principals is nobody's, as since OpenSSH 10.3.
- * That the peer holds the private key is for key exchange or login to prove.
+ * Judges a certificate as OpenSSH does (PROTOCOL.certkeys, sshkey_cert_check_authority): nothing in it is believed
+ * before a trusted CA's signature, made with SHA-2, was found to hold. A certificate without principals is nobody's, as
+ * since OpenSSH 10.3. That the peer holds the private key is for key exchange or login to prove.
  */
 export function judgeCertificate(certificate: Certificate, policy: CertificatePolicy): CertificateVerdict {
   const { ca, principals } = certificate

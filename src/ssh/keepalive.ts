@@ -30,9 +30,10 @@ export interface KeepaliveTimes {
 }
 
 /**
- * Keepalives of all connections. Whatever comes from the other side is a sign of life, as for OpenSSH's ServerAliveInterval, and so are bytes of ours
- * that it takes in. Probes that are due within a fifth of a second are sent together: the processor then does the same for many devices in a row,
- * which costs a third of doing it for each at a moment of its own.
+ * Keepalives of all connections. Whatever comes from the other side is a sign of life, as for OpenSSH's
+ * ServerAliveInterval, and so are bytes of ours that it takes in. Probes that are due within a fifth of a second are
+ * sent together: the processor then does the same for many devices in a row, which costs a third of doing it for each
+ * at a moment of its own.
  */
 export interface Keepalive {
   /** Watches from now on; the first probe goes out when an interval has passed. Returns what ends it. */
@@ -112,7 +113,8 @@ function watchOne(
     if (probe === undefined) return
     const waits = awaitsReply?.() === true && now() - heardAt < maxReplyWait
     if (!waits) return giveUp('no-answer')
-    // The probe is no longer for the other side, but for TCP: without bytes under way it would notice late that the path is dead.
+    // The probe is no longer for the other side, but for TCP: without bytes under way it would notice late that the
+    // path is dead.
     if (state !== 'not-read') ask()
   }
   const giveUp = (silence: Silence): void => {

@@ -52,8 +52,8 @@ export function parseKnownHosts(text: string): KnownHosts {
 }
 
 /**
- * The entries for a host. With a port other than 22 these are the ones for `[name]:port`; where none names the port, those for the bare name,
- * as OpenSSH falls back to. Revoked keys of the bare name are always among them.
+ * The entries for a host. With a port other than 22 these are the ones for `[name]:port`; where none names the port,
+ * those for the bare name, as OpenSSH falls back to. Revoked keys of the bare name are always among them.
  */
 export function entriesFor(
   entries: readonly KnownHost[],

@@ -20,8 +20,8 @@ export type ParsedPublicKey =
   | { readonly ok: false; readonly failure: PublicKeyFailure }
 
 /**
- * Reads one OpenSSH public key line of any type, `type base64 [comment]`, as in `id_ed25519.pub`; certificates are such lines too.
- * The type must equal the type inside the blob, so that a key cannot be named as another kind.
+ * Reads one OpenSSH public key line of any type, `type base64 [comment]`, as in `id_ed25519.pub`; certificates are such
+ * lines too. The type must equal the type inside the blob, so that a key cannot be named as another kind.
  */
 export function parsePublicKeyLine(line: string): ParsedPublicKey {
   const words = wordsOf(line)
@@ -35,8 +35,9 @@ export function parsePublicKeyLine(line: string): ParsedPublicKey {
 }
 
 /**
- * Reads the line of a plain key that an operator has written: a key of a type that is known here, with all of its parts.
- * A certificate, the line of a CA, and one with options or a host name before the key are refused, each with its own cause.
+ * Reads the line of a plain key that an operator has written: a key of a type that is known here, with all of its
+ * parts. A certificate, the line of a CA, and one with options or a host name before the key are refused, each with its
+ * own cause.
  */
 export function parsePlainKeyLine(line: string): ParsedPublicKey {
   const words = wordsOf(line)
@@ -107,7 +108,8 @@ interface KeyLineWords {
 
 /** Takes a line apart at its blanks; undefined where it is more than one line, or fewer than two words. */
 function wordsOf(line: string): KeyLineWords | undefined {
-  // A device sends such a line before it has proven anything, so no two parts of the expression may match the same spaces.
+  // A device sends such a line before it has proven anything, so no two parts of the expression may match the same
+  // spaces.
   const [, type, base64, comment = ''] = /^(\S+)[ \t]+(\S+)(?:[ \t]+(\S.*))?$/.exec(line.trim()) ?? []
   return type === undefined || base64 === undefined ? undefined : { type, base64, comment }
 }

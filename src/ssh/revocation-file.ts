@@ -5,9 +5,9 @@ import { parseFingerprint, parsePublicKeyLine } from './public-key.js'
 import { joinRevocations, nothingRevoked, type ParsedRevocations, type Revocations } from './revocation.js'
 
 /**
- * Reads a revocation file: an OpenSSH KRL, or text as `ssh-keygen -k` takes it (ssh-keygen(1), KEY REVOCATION LISTS) with
- * `serial: 7`, `serial: 7-9`, `id: router1`, `sha1: …`, `sha256: …`, `key: …` and bare public key lines. A certificate line revokes
- * its certificate, by serial or else by key id.
+ * Reads a revocation file: an OpenSSH KRL, or text as `ssh-keygen -k` takes it (ssh-keygen(1), KEY REVOCATION LISTS)
+ * with `serial: 7`, `serial: 7-9`, `id: router1`, `sha1: …`, `sha256: …`, `key: …` and bare public key lines. A
+ * certificate line revokes its certificate, by serial or else by key id.
  * @param ca the CA whose serials and key ids a text names; any when not given
  */
 export function parseRevocations(content: Buffer, ca?: Buffer): ParsedRevocations {

@@ -37,8 +37,9 @@ export function joinRevocations(lists: readonly Revocations[]): Revocations {
 }
 
 /**
- * What of a public key blob, plain or a certificate, is revoked: `the key`, `its CA`, `its serial 7`, `its key id "router1"`; undefined when nothing is.
- * As OpenSSH's ssh_krl_check_key: the key itself and its CA by blob and fingerprint, then the certificate. Serial 0 stands for "not numbered".
+ * What of a public key blob, plain or a certificate, is revoked: `the key`, `its CA`, `its serial 7`, `its key id
+ * "router1"`; undefined when nothing is. As OpenSSH's ssh_krl_check_key: the key itself and its CA by blob and
+ * fingerprint, then the certificate. Serial 0 stands for "not numbered".
  */
 export function revokedPart(revocations: Revocations, blob: Buffer): string | undefined {
   const parsed = parseCertificate(blob)

@@ -1,4 +1,7 @@
-/** What a session channel is opened for, and how its command ended (RFC 4254 §6), in the words of both sides of the bridge. */
+/**
+ * What a session channel is opened for, and how its command ended (RFC 4254 §6), in the words of both sides of the
+ * bridge.
+ */
 
 /** What a session's channel is opened for on the device. */
 export type ChannelPurpose =

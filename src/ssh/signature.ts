@@ -61,7 +61,10 @@ function leftPadded(bytes: Buffer, size: number): Buffer | undefined {
   return bytes.length > size ? undefined : Buffer.concat([Buffer.alloc(size - bytes.length), bytes])
 }
 
-/** Signs with a private key: a signature blob, `string algorithm, string signature`. Throws when OpenSSL refuses the key. */
+/**
+ * Signs with a private key: a signature blob, `string algorithm, string signature`. Throws when OpenSSL refuses the
+ * key.
+ */
 export function signatureBlob(key: ParsedKey, algorithm: SignatureAlgorithm, data: Buffer): Buffer {
   return Buffer.concat([sshString(algorithm), sshString(signatureValue(key, algorithm, data))])
 }

@@ -38,7 +38,10 @@ export type UserCertificateVerdict =
     }
   | CertificateRefusal<UserCertificateRefusalReason>
 
-/** Judges a certificate that a user logs in with, and what its critical options `source-address` and `force-command` ask (PROTOCOL.certkeys). */
+/**
+ * Judges a certificate that a user logs in with, and what its critical options `source-address` and `force-command` ask
+ * (PROTOCOL.certkeys).
+ */
 export function judgeUserCertificate(certificate: Certificate, policy: UserCertificatePolicy): UserCertificateVerdict {
   const { trustedCas, now, principals, remoteAddress, runs, revocation } = policy
   const verdict = judgeCertificate(certificate, {

@@ -8,8 +8,9 @@ import { ssh2 } from './ssh2/load.js'
 type OfferedKey = PublicKeyAuthContext['key']
 
 /**
- * Whether a public key login carries a signature that its key made over this very session (RFC 4252 §7); with a certificate, its certified key.
- * RSA signatures with SHA-1 do not count (RFC 8332). Whether the key or the certificate is anybody's is for others to judge.
+ * Whether a public key login carries a signature that its key made over this very session (RFC 4252 §7); with a
+ * certificate, its certified key. RSA signatures with SHA-1 do not count (RFC 8332). Whether the key or the certificate
+ * is anybody's is for others to judge.
  */
 export function signatureHolds({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {
   if (blob === undefined || signature === undefined) return false

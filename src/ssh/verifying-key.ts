@@ -41,7 +41,10 @@ const longestRsaExponent = 8
 const ed25519KeySize = 32
 const ed25519SignatureSize = 64
 
-/** Reads a plain public key blob: Ed25519, ECDSA on the three NIST curves, or RSA of 2048 bits and more. A certificate is no such key. */
+/**
+ * Reads a plain public key blob: Ed25519, ECDSA on the three NIST curves, or RSA of 2048 bits and more. A certificate
+ * is no such key.
+ */
 export function parseVerifyingKey(blob: Buffer): ParsedVerifyingKey {
   const reader = createWireReader(blob)
   const parsed = readKeyFields(reader, reader.text())
@@ -50,8 +53,8 @@ export function parseVerifyingKey(blob: Buffer): ParsedVerifyingKey {
 }
 
 /**
- * A plain key blob in the one shortest way, so that a key is known again however it was written: with zeros before its numbers,
- * or with bytes after its end, which ssh2 overlooks. What cannot be read is left as it is.
+ * A plain key blob in the one shortest way, so that a key is known again however it was written: with zeros before its
+ * numbers, or with bytes after its end, which ssh2 overlooks. What cannot be read is left as it is.
  */
 export function canonicalKey(blob: Buffer): Buffer {
   const reader = createWireReader(blob)
@@ -111,8 +114,8 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
 }
 
 /**
- * Why verifying with a host key would cost more than it may, or undefined: an RSA key of absurd size (OpenSSH takes up to 16384 bits).
- * Keys of other types have the one size. Of a certificate, this is for `parseCertificate` to say.
+ * Why verifying with a host key would cost more than it may, or undefined: an RSA key of absurd size (OpenSSH takes up
+ * to 16384 bits). Keys of other types have the one size. Of a certificate, this is for `parseCertificate` to say.
  */
 export function rsaKeyFault(blob: Buffer): string | undefined {
   const reader = createWireReader(blob)

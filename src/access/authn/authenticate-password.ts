@@ -39,16 +39,24 @@ export type PasswordDecision =
   | {
       readonly ok: true
       readonly user: User
-      /** `hook` for somebody whom the hook alone knows by that name; `local` for a user of the configuration, whoever checked the password. */
+      /**
+       * `hook` for somebody whom the hook alone knows by that name; `local` for a user of the configuration, whoever
+       * checked the password.
+       */
       readonly realm: Realm
       /** The roles that the hook gave; absent where those of the user's entry count. */
       readonly grantedRoles?: readonly string[]
-      /** The user as of now, asked for as long as whoever logged in stays; undefined once there is no such user any more. */
+      /**
+       * The user as of now, asked for as long as whoever logged in stays; undefined once there is no such user any
+       * more.
+       */
       readonly account: () => User | undefined
     }
   | PasswordRefusal
 
-/** Whether a name and a password let somebody in, the same for every transport. A failure is answered late on purpose. */
+/**
+ * Whether a name and a password let somebody in, the same for every transport. A failure is answered late on purpose.
+ */
 export type AuthenticatePassword = (attempt: PasswordAttempt) => Promise<PasswordDecision>
 
 /** What it decides by; a reload changes what these give. */
@@ -72,7 +80,10 @@ export interface PasswordAuthoritySettings {
   readonly checkWhileBlocked: number
 }
 
-/** Attempts of one user name from one address that wait for each other: as many as a whole fleet of scripts starts at once. */
+/**
+ * Attempts of one user name from one address that wait for each other: as many as a whole fleet of scripts starts at
+ * once.
+ */
 const waitingPerPair = 1024
 /** User names of one address that wait for each other. */
 const waitingPerAddress = 64
@@ -95,10 +106,11 @@ interface Refused {
 }
 
 /**
- * Makes the one place where it is decided whether a password lets somebody in.
- * There is one verification at a time of a name from an address, and one derivation at a time of an address: so a failure is counted before the
- * next is verified, and who shares the address of somebody who guesses waits for little. A password that was found right or wrong from an
- * address is recognised without another derivation: fifty scripts that log in at once cost one, and so does one that goes on with an old password.
+ * Makes the one place where it is decided whether a password lets somebody in. There is one verification at a time of a
+ * name from an address, and one derivation at a time of an address: so a failure is counted before the next is
+ * verified, and who shares the address of somebody who guesses waits for little. A password that was found right or
+ * wrong from an address is recognised without another derivation: fifty scripts that log in at once cost one, and so
+ * does one that goes on with an old password.
  */
 export function createPasswordAuthentication(authority: PasswordAuthority): AuthenticatePassword {
   const { find, checkPassword, limiter, settings } = authority
@@ -114,7 +126,8 @@ export function createPasswordAuthentication(authority: PasswordAuthority): Auth
     despiteBlock = false,
   ): Promise<Refused> => {
     const isGuess = refusal.reason === 'wrong-password' || refusal.reason === 'hook-refused'
-    // Who was drawn of those that a block holds back adds nothing to it, nor to another one: how many they are is bounded already.
+    // Who was drawn of those that a block holds back adds nothing to it, nor to another one: how many they are is
+    // bounded already.
     const count = despiteBlock ? limiter.turnedAway : isGuess ? limiter.failed : limiter.slowDown
     return { kind: 'refused', refusal: { ok: false, ...refusal }, delay: await count(user, address) }
   }

@@ -48,8 +48,9 @@ const MAX_BYTES = 64 * 1024
 const WAITING_PER_PLACE = 8
 
 /**
- * Asks an HTTP service whether a name and password are right and which roles that gives: 200 with `{"roles": [...], "user"?: "..."}`, or 401, 403.
- * Everything else, also a redirection, is no answer. The answers and the service itself stay out of every message, the password above all.
+ * Asks an HTTP service whether a name and password are right and which roles that gives: 200 with `{"roles": [...],
+ * "user"?: "..."}`, or 401, 403. Everything else, also a redirection, is no answer. The answers and the service itself
+ * stay out of every message, the password above all.
  */
 export function createAuthenticationHook(settings: AuthenticationHookSettings): AskHook {
   const gate = createSemaphore(settings.maxConcurrent, settings.maxConcurrent * WAITING_PER_PLACE)

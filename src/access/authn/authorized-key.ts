@@ -2,8 +2,8 @@ import { timingSafeEqual } from 'node:crypto'
 import type { AuthorizedKey, User } from './user.js'
 
 /**
- * The lines of a user with this public key. They say nothing about who holds the private one: that is the signature's part.
- * A user that does not exist has none.
+ * The lines of a user with this public key. They say nothing about who holds the private one: that is the signature's
+ * part. A user that does not exist has none.
  */
 export function authorizedKeysLike(
   user: User | undefined,

@@ -15,7 +15,10 @@ export type HookDecision =
   | { readonly ok: true; readonly grant: HookGrant }
   | { readonly ok: false; readonly reason: HookRefusalReason; readonly message: string }
 
-/** Whether the hook's answer lets somebody in. A role that is not defined here lets nobody in: it is a mistake of one side or the other. */
+/**
+ * Whether the hook's answer lets somebody in. A role that is not defined here lets nobody in: it is a mistake of one
+ * side or the other.
+ */
 export function grantOfHook(
   answer: HookAnswer,
   entry: User | undefined,

@@ -41,7 +41,10 @@ const keysCooldown = 30_000
 const askedAgain = 2_000
 const longestName = 255
 
-/** Makes a check of JWTs (RFC 7519, RFC 9068) against an issuer's keys, which are fetched when the first one comes and kept. */
+/**
+ * Makes a check of JWTs (RFC 7519, RFC 9068) against an issuer's keys, which are fetched when the first one comes and
+ * kept.
+ */
 export function createJwtCheck(issuer: JwtIssuer): JwtCheck {
   let keys: Promise<JWTVerifyGetKey> | undefined
   const issuerKeys = (): Promise<JWTVerifyGetKey> => {

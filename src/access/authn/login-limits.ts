@@ -5,7 +5,10 @@ import { createFailureCounter } from './failure-counter.js'
 export interface LoginLimits {
   /** Failures of one user name from one address until that pair is blocked. */
   readonly failuresPerUserAndAddress: number
-  /** Wrong passwords of such a pair, counted also while it is blocked, until not even a login that is known from there passes. */
+  /**
+   * Wrong passwords of such a pair, counted also while it is blocked, until not even a login that is known from there
+   * passes.
+   */
   readonly failuresPerKnownLogin: number
   /** Failures from one address, whatever the user names, until it is blocked; many users may share an address. */
   readonly failuresPerAddress: number
@@ -54,8 +57,9 @@ export interface LoginBlockEvents {
 }
 
 /**
- * Who has failed to log in too often, for every way of logging in with something that can be guessed. It knows nothing of transports or of who exists:
- * a name that does not exist counts like one that does. Offered public keys are not guesses and are none of its business.
+ * Who has failed to log in too often, for every way of logging in with something that can be guessed. It knows nothing
+ * of transports or of who exists: a name that does not exist counts like one that does. Offered public keys are not
+ * guesses and are none of its business.
  */
 export interface LoginLimiter {
   /** Asked before anything is verified. */

@@ -27,8 +27,8 @@ export interface PasswordCheckOptions {
 export type PasswordCheck = (user: Pick<User, 'passwordHash'> | undefined, password: string) => Promise<PasswordVerdict>
 
 /**
- * Makes the one place where passwords are checked. A user who does not exist, or has no password, costs the same derivation as
- * a wrong password, so that time does not tell who exists.
+ * Makes the one place where passwords are checked. A user who does not exist, or has no password, costs the same
+ * derivation as a wrong password, so that time does not tell who exists.
  */
 export function createPasswordCheck(options: PasswordCheckOptions = {}): PasswordCheck {
   const { atOnce = 2, waiting = 64, decoyCost = DEFAULT_COST, matches = matchesPassword } = options

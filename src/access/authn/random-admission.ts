@@ -9,8 +9,9 @@ interface Round {
 }
 
 /**
- * Lets one go on under a key in each interval, drawn from all who come in it, each with the same chance. So who floods a key is held back, without
- * shutting out everybody else who comes under it. Nobody ever goes on where the interval is 0.
+ * Lets one go on under a key in each interval, drawn from all who come in it, each with the same chance. So who floods
+ * a key is held back, without shutting out everybody else who comes under it. Nobody ever goes on where the interval is
+ * 0.
  * @param interval milliseconds, asked for each new round
  * @param chance a number from 0 up to 1
  */

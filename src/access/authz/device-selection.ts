@@ -1,9 +1,15 @@
 import { type SelectableDevice, selectsDevice } from './device-selector.js'
 
-/** Characters of a selector that somebody sends, which is about as long as a device id may be; those of the configuration have no bound. */
+/**
+ * Characters of a selector that somebody sends, which is about as long as a device id may be; those of the
+ * configuration have no bound.
+ */
 export const MAX_SELECTOR = 256
 
-/** Whether any of many selectors selects a device, as `selectsDevice` says. Those without `*` and `?` are looked up, however many they are. */
+/**
+ * Whether any of many selectors selects a device, as `selectsDevice` says. Those without `*` and `?` are looked up,
+ * however many they are.
+ */
 export function selectionOf(selectors: readonly string[]): (device: SelectableDevice) => boolean {
   const ids = new Set<string>()
   const labels = new Map<string, Set<string>>()

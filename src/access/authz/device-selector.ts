@@ -7,8 +7,8 @@ export interface SelectableDevice {
 }
 
 /**
- * Whether a selector matches a device: `edge-*` its id, `site=tok*` the value of its label `site`. The part before the first
- * `=` is the exact name of a label; the rest, and the id, match without regard to case.
+ * Whether a selector matches a device: `edge-*` its id, `site=tok*` the value of its label `site`. The part before the
+ * first `=` is the exact name of a label; the rest, and the id, match without regard to case.
  */
 export function selectsDevice(selector: string, device: SelectableDevice): boolean {
   const equals = selector.indexOf('=')

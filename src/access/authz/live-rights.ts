@@ -13,11 +13,14 @@ export interface LiveThing {
 }
 
 /**
- * All that is live by somebody's right. A token that is revoked, a user who is removed, a role or a key that is taken away: whoever changes
- * such a thing calls `recheck`, and what has lost its right ends.
+ * All that is live by somebody's right. A token that is revoked, a user who is removed, a role or a key that is taken
+ * away: whoever changes such a thing calls `recheck`, and what has lost its right ends.
  */
 export interface LiveRights {
-  /** Watches a thing until the function that it returns is called; checked at once, because its right may have ended while it began. */
+  /**
+   * Watches a thing until the function that it returns is called; checked at once, because its right may have ended
+   * while it began.
+   */
   readonly watch: (thing: LiveThing) => () => void
   /** Asks of everything whether its right still holds. */
   readonly recheck: () => void

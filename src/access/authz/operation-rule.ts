@@ -6,7 +6,10 @@ import { datastoreUses, namespacesOf } from './standard-operations.js'
 /** One line of a role's `operations` or `denied-operations`: what it is about, and whether it allows or forbids it. */
 export interface OperationRule {
   readonly effect: 'allow' | 'deny'
-  /** Namespace URI, exact. Absent: where the rule denies, any; where it allows, any but for names of the standards, which are theirs. */
+  /**
+   * Namespace URI, exact. Absent: where the rule denies, any; where it allows, any but for names of the standards,
+   * which are theirs.
+   */
   readonly namespace?: string
   /** `*` and `?` match parts of the local name; case counts only where the rule allows. */
   readonly name: string
@@ -71,8 +74,8 @@ function allows(rule: OperationRule, { namespace, name }: Named, datastore: stri
   if (rule.datastore !== undefined && rule.datastore !== datastore) return false
   if (rule.namespace !== undefined && rule.namespace !== namespace) return false
   if (!matchesGlobInCase(rule.name, name)) return false
-  // A name of the standards in a namespace of somebody else is another operation, and to a device that ignores namespaces it is the standards':
-  // only a rule that says just this, or allows every name, is about it.
+  // A name of the standards in a namespace of somebody else is another operation, and to a device that ignores
+  // namespaces it is the standards': only a rule that says just this, or allows every name, is about it.
   const foreign = namespacesOf(name)?.includes(namespace) === false
   return !foreign || (rule.namespace === undefined ? rule.name === '*' : rule.name === name)
 }

@@ -1,6 +1,6 @@
 /**
- * Who somebody is. A name alone names nobody: an identity provider may know an `admin`, and the configuration another one.
- * What somebody owns (jobs, sessions, kept answers) is theirs by both.
+ * Who somebody is. A name alone names nobody: an identity provider may know an `admin`, and the configuration another
+ * one. What somebody owns (jobs, sessions, kept answers) is theirs by both.
  */
 export interface Principal {
   readonly realm: Realm
@@ -8,8 +8,8 @@ export interface Principal {
 }
 
 /**
- * Who vouches for a name: the Unix socket in data-dir (`operator`), the configuration with its users file and tokens (`local`), the authentication
- * hook (`hook`), or an issuer of JWTs, by its URL.
+ * Who vouches for a name: the Unix socket in data-dir (`operator`), the configuration with its users file and tokens
+ * (`local`), the authentication hook (`hook`), or an issuer of JWTs, by its URL.
  */
 export type Realm = 'operator' | 'local' | 'hook' | `issuer ${string}`
 

@@ -14,7 +14,9 @@ export interface Role {
   readonly channels: readonly ChannelKind[]
   /** What its users may ask of the HTTP API about these devices; `admin` is off unless a role allows it. */
   readonly api: readonly Scope[]
-  /** Credentials profiles that its users may give to devices that they enrol, with the scope `admin`; none when absent. */
+  /**
+   * Credentials profiles that its users may give to devices that they enrol, with the scope `admin`; none when absent.
+   */
   readonly credentials?: readonly string[]
 }
 

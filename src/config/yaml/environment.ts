@@ -18,7 +18,8 @@ type Variables = Readonly<Record<string, string | undefined>>
 
 /**
  * An environment made of several layers, the first that knows a name wins. A layer knows `NAME` when it has `NAME`, or
- * `NAME_FILE`: then the value is that file's content without its last line end. `directory` is where relative ones start.
+ * `NAME_FILE`: then the value is that file's content without its last line end. `directory` is where relative ones
+ * start.
  */
 export function layeredEnvironment(layers: readonly Variables[], directory: string): Environment {
   return {

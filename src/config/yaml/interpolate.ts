@@ -8,8 +8,9 @@ export interface Interpolated {
 }
 
 /**
- * Replaces `${NAME}` and `${NAME:-default}` in one parsed scalar; `$$` is a literal dollar, any other `$` stands for itself.
- * It works on parsed scalars, so a value can never become YAML. As in a shell, the default also replaces an empty value.
+ * Replaces `${NAME}` and `${NAME:-default}` in one parsed scalar; `$$` is a literal dollar, any other `$` stands for
+ * itself. It works on parsed scalars, so a value can never become YAML. As in a shell, the default also replaces an
+ * empty value.
  */
 export function interpolate(text: string, environment: Environment): Interpolated {
   const problems: { message: string; hint: string }[] = []

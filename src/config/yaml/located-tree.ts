@@ -161,7 +161,10 @@ export function locateTree(
   }
 }
 
-/** What every alias stands for: the last anchor of its name before it. In one pass, because resolving each walks the document. */
+/**
+ * What every alias stands for: the last anchor of its name before it. In one pass, because resolving each walks the
+ * document.
+ */
 function aliasTargets(document: Document.Parsed): ReadonlyMap<Alias, Node> {
   const anchors = new Map<string, Node>()
   const targets = new Map<Alias, Node>()

@@ -16,8 +16,8 @@ const OPEN = '\uFDD0'
 const CLOSE = '\uFDD1'
 
 /**
- * Parses one YAML document. Scalars stay the text that was written (failsafe schema), so `0123` is not a number before a
- * key wants one. The parser's own messages are not used: some quote the text, which may be a secret.
+ * Parses one YAML document. Scalars stay the text that was written (failsafe schema), so `0123` is not a number before
+ * a key wants one. The parser's own messages are not used: some quote the text, which may be a secret.
  */
 export function parseYaml(text: string): ParsedYaml {
   const lines = new LineCounter()

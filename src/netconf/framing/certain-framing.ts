@@ -7,14 +7,14 @@ import { parseXml } from '../xml/xml-parse.js'
 import { elementsOf, textOf, type XmlElement } from '../xml/xml-tree.js'
 
 /**
- * Whether a hello announces base:1.1, and with it chunks. `ambiguous`: one reader of it may say yes and another no, for what is written
- * is not the capability itself, or it stands where no capability is expected.
+ * Whether a hello announces base:1.1, and with it chunks. `ambiguous`: one reader of it may say yes and another no, for
+ * what is written is not the capability itself, or it stands where no capability is expected.
  */
 export type ChunksClaim = 'announced' | 'absent' | 'ambiguous'
 
 /**
- * Reads a client's `<hello>` strictly, for somebody between the peers who must cut messages just where the server will: it is
- * `<hello>` with one `<capabilities>` of `<capability>`s, and nothing else.
+ * Reads a client's `<hello>` strictly, for somebody between the peers who must cut messages just where the server will:
+ * it is `<hello>` with one `<capabilities>` of `<capability>`s, and nothing else.
  */
 export function readClientHello(message: Buffer): Result<ChunksClaim, HelloError> {
   const nothing = (): void => undefined

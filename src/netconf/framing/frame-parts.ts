@@ -8,12 +8,17 @@ export type FramePart =
   | { readonly kind: 'end' }
   | { readonly kind: 'error'; readonly error: FramingError }
 
-/** Takes the framing off a byte stream as it comes (RFC 6242 §4). It holds back no more than what may be part of a delimiter. */
+/**
+ * Takes the framing off a byte stream as it comes (RFC 6242 §4). It holds back no more than what may be part of a
+ * delimiter.
+ */
 export interface FramePartDecoder {
   readonly push: (bytes: Buffer) => void
   /** The next part, an error (again and again, once there was one), or undefined until more is pushed. */
   readonly next: () => FramePart | undefined
-  /** Changes the framing of whatever was not handed out yet: call it between the end of the hello and the next `next`. */
+  /**
+   * Changes the framing of whatever was not handed out yet: call it between the end of the hello and the next `next`.
+   */
   readonly switchTo: (framing: Framing) => void
   readonly framing: () => Framing
   /** Bytes that were pushed and not handed out. */

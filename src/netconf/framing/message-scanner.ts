@@ -17,8 +17,8 @@ export interface MessageScannerOptions {
 }
 
 /**
- * Finds where messages end in one direction of a NETCONF channel without holding or copying them, however the bytes were segmented.
- * A message may be of any size: memory is bounded by `headSize` and `tailSize`.
+ * Finds where messages end in one direction of a NETCONF channel without holding or copying them, however the bytes
+ * were segmented. A message may be of any size: memory is bounded by `headSize` and `tailSize`.
  */
 export interface MessageScanner {
   /** Looks at bytes and returns how many: all of them, unless `onMessage` called `pause`. */
@@ -58,7 +58,10 @@ export function createMessageScanner({
   let paused = false
   /** Under `end-of-message`: what of a delimiter stood at the end of what was seen. */
   let carried: Buffer = NOTHING
-  /** Under `chunked`: the header bytes of earlier reads, the bytes that the current chunk lacks, and how many chunks there were. */
+  /**
+   * Under `chunked`: the header bytes of earlier reads, the bytes that the current chunk lacks, and how many chunks
+   * there were.
+   */
   const header = { before: Buffer.alloc(MAX_HEADER), length: 0, bytes: NOTHING as Buffer, from: 0 }
   let chunkLeft = 0
   let chunks = 0
@@ -185,7 +188,9 @@ function endOfDelimiter(carried: Buffer, bytes: Buffer, start: number): number {
   return at === -1 ? -1 : at + length
 }
 
-/** What of a delimiter stands at the end of what was carried over and the bytes from `start` on; nearly always nothing. */
+/**
+ * What of a delimiter stands at the end of what was carried over and the bytes from `start` on; nearly always nothing.
+ */
 function beginningOfDelimiter(carried: Buffer, bytes: Buffer, start: number): Buffer {
   const last = bytes[bytes.length - 1]
   if (last !== BRACKET && last !== GREATER) return NOTHING

@@ -13,7 +13,10 @@ export interface JsonXmlError {
 const MAX_DEPTH = 256
 /** Attributes and declarations of one element. */
 const MAX_ATTRIBUTES = 1000
-/** NCName (Namespaces in XML 1.0 §3, with NameStartChar and NameChar of XML 1.0 §2.3): what we write every parser has to read. */
+/**
+ * NCName (Namespaces in XML 1.0 §3, with NameStartChar and NameChar of XML 1.0 §2.3): what we write every parser has to
+ * read.
+ */
 const NAME_START =
   'A-Z_a-z\\u{c0}-\\u{d6}\\u{d8}-\\u{f6}\\u{f8}-\\u{2ff}\\u{370}-\\u{37d}\\u{37f}-\\u{1fff}\\u{200c}\\u{200d}\\u{2070}-\\u{218f}' +
   '\\u{2c00}-\\u{2fef}\\u{3001}-\\u{d7ff}\\u{f900}-\\u{fdcf}\\u{fdf0}-\\u{fffd}\\u{10000}-\\u{effff}'
@@ -30,8 +33,8 @@ export function jsonToXml(json: unknown, scope: Scope = EMPTY_SCOPE): Result<Xml
 }
 
 /**
- * Reads any number of elements under their names: what may stand inside an element. Beside what `xmlToJson` writes, numbers, booleans,
- * `null` and `{}` for an empty element are read.
+ * Reads any number of elements under their names: what may stand inside an element. Beside what `xmlToJson` writes,
+ * numbers, booleans, `null` and `{}` for an empty element are read.
  */
 export function jsonToElements(json: unknown, scope: Scope = EMPTY_SCOPE): Result<readonly XmlElement[], JsonXmlError> {
   try {

@@ -15,7 +15,10 @@ const COMMENT = { open: Buffer.from('<!--'), close: Buffer.from('-->') }
 
 const INCOMPLETE: RootStartTag = { kind: 'incomplete' }
 
-/** Skips the prolog and comments; a DOCTYPE is malformed, as NETCONF has none (RFC 6241 §3.2). Looks at the first element from `from` on. */
+/**
+ * Skips the prolog and comments; a DOCTYPE is malformed, as NETCONF has none (RFC 6241 §3.2). Looks at the first
+ * element from `from` on.
+ */
 export function findRootStartTag(document: Buffer, from = 0): RootStartTag {
   let at = from
   if (document.subarray(at, at + 3).equals(BYTE_ORDER_MARK)) at += 3

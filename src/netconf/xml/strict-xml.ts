@@ -28,8 +28,9 @@ const MAX_DEPTH = 256
 const MAX_ATTRIBUTES = 1000
 
 /**
- * A reader that refuses what parsers disagree about: bytes that are not UTF-8, a byte order mark, another encoding or XML version in the
- * declaration, DOCTYPE and with it all entities but XML's own five, processing instructions, undeclared prefixes, and all that is not well-formed.
+ * A reader that refuses what parsers disagree about: bytes that are not UTF-8, a byte order mark, another encoding or
+ * XML version in the declaration, DOCTYPE and with it all entities but XML's own five, processing instructions,
+ * undeclared prefixes, and all that is not well-formed.
  */
 export function createStrictXml(events: StrictXmlEvents): StrictXml {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
@@ -118,8 +119,8 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
 }
 
 /**
- * A parser with the refusals that need to know nothing of the document. They are handlers of its prototype: with more than six handlers of its
- * own an object of V8 turns into a dictionary, and the parser into a quarter of its speed.
+ * A parser with the refusals that need to know nothing of the document. They are handlers of its prototype: with more
+ * than six handlers of its own an object of V8 turns into a dictionary, and the parser into a quarter of its speed.
  */
 class StrictParser extends SaxesParser<SaxesOptions & { xmlns: true }> {}
 StrictParser.prototype.on('error', ({ message }) => refuse('not-well-formed', message))
@@ -141,7 +142,10 @@ function isAscii(encoding: string | undefined): boolean {
   return /^(us-)?ascii$/i.test(encoding ?? '')
 }
 
-/** What the parser itself does not look at: the parts of qualified names, and white space in the names of namespaces, which it strips. */
+/**
+ * What the parser itself does not look at: the parts of qualified names, and white space in the names of namespaces,
+ * which it strips.
+ */
 function checkNames(tag: SaxesTagNS): void {
   checkParts(tag)
   for (const name in tag.attributes) {

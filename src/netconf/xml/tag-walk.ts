@@ -23,8 +23,9 @@ export interface TagScope {
 }
 
 /**
- * Visits the tags of the beginning of a document, as far as it is there, until `visit` answers false. For a look in passing at what
- * somebody else parses: nothing is checked, nothing thrown, and comments, CDATA and processing instructions are passed over.
+ * Visits the tags of the beginning of a document, as far as it is there, until `visit` answers false. For a look in
+ * passing at what somebody else parses: nothing is checked, nothing thrown, and comments, CDATA and processing
+ * instructions are passed over.
  */
 export function walkTags(text: string, visit: (tag: Tag, scope: TagScope) => boolean): void {
   const open: { readonly name: string; readonly attributes: string }[] = []

@@ -168,8 +168,8 @@ function createTreeBuilder({ maxDepth = DEFAULT_MAX_DEPTH, maxElements = Infinit
 }
 
 /**
- * A parser that reads XML 1.0 alone: 1.1 lets references stand for control characters, which nothing that is written again may hold.
- * The handlers are those of its prototype: more handlers of an object's own make it slow.
+ * A parser that reads XML 1.0 alone: 1.1 lets references stand for control characters, which nothing that is written
+ * again may hold. The handlers are those of its prototype: more handlers of an object's own make it slow.
  */
 class Xml10Parser extends SaxesParser<SaxesOptions & { xmlns: true }> {}
 Xml10Parser.prototype.on('doctype', () => {

@@ -3,10 +3,11 @@ import { NamespacesInScope } from '../namespaces-in-scope.js'
 import { elementsOf, type XmlElement } from './xml-tree.js'
 
 /**
- * XML as JSON. An element's value is its text where it holds nothing else, `""` where it holds nothing at all; else an object:
- * `@name` for an attribute and `@xmlns`, `@xmlns:prefix` for a declaration, the children by name, a list where a name repeats, `#text`
- * for the text beside attributes. Where children of one name do not stand together, or text stands between elements, `#content`
- * has all of them in order instead. Names are written with their prefixes, as in the document.
+ * XML as JSON. An element's value is its text where it holds nothing else, `""` where it holds nothing at all; else an
+ * object: `@name` for an attribute and `@xmlns`, `@xmlns:prefix` for a declaration, the children by name, a list where
+ * a name repeats, `#text` for the text beside attributes. Where children of one name do not stand together, or text
+ * stands between elements, `#content` has all of them in order instead. Names are written with their prefixes, as in
+ * the document.
  */
 export type JsonXml = string | JsonXmlObject
 

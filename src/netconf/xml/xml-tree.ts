@@ -14,8 +14,8 @@ export interface XmlElement {
   /** Prefixes declared on this element, kept because content may use them; '' is the default namespace. */
   readonly declarations?: Readonly<Record<string, string>>
   /**
-   * Its text, and that of what stands beside it, where NETCONF's namespace is the default one. It was written elsewhere, because it is
-   * large: attributes and children are not there.
+   * Its text, and that of what stands beside it, where NETCONF's namespace is the default one. It was written
+   * elsewhere, because it is large: attributes and children are not there.
    */
   readonly written?: string
 }

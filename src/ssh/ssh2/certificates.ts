@@ -1,6 +1,6 @@
 /**
- * Certificates in the key exchange and the login of ssh2, which knows none.
- * ssh2 itself goes on checking every signature of the key exchange; should its insides change, a handshake fails and none passes by mistake.
+ * Certificates in the key exchange and the login of ssh2, which knows none. ssh2 itself goes on checking every
+ * signature of the key exchange; should its insides change, a handshake fails and none passes by mistake.
  */
 import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, certificateAlgorithms } from '../certificate-algorithms.js'
@@ -17,10 +17,11 @@ const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/pro
 }
 
 /**
- * Connects a fresh ssh2 Client like its `connect()`, with certificates: `algorithms.serverHostKey` may name host certificate algorithms
- * (`hostCertificateAlgorithmsFor`), whose certificate `hostVerifier` is then given as blob, and `authHandler` may give keys made by
- * `loginKey` and `agentLoginKey`. `hostVerifier` is asked about keys whose signature held; where it did not, the error has the level `HOST_KEY_SIGNATURE`.
- * It may answer late in the first key exchange, and must in a key re-exchange take only the same blob as before.
+ * Connects a fresh ssh2 Client like its `connect()`, with certificates: `algorithms.serverHostKey` may name host
+ * certificate algorithms (`hostCertificateAlgorithmsFor`), whose certificate `hostVerifier` is then given as blob, and
+ * `authHandler` may give keys made by `loginKey` and `agentLoginKey`. `hostVerifier` is asked about keys whose
+ * signature held; where it did not, the error has the level `HOST_KEY_SIGNATURE`. It may answer late in the first key
+ * exchange, and must in a key re-exchange take only the same blob as before.
  */
 export function connectClient(client: Client, config: ConnectConfig): void {
   // ssh2 refuses to offer what is not on this list; what it offers by default is on another one.
@@ -48,8 +49,8 @@ function refuseGlobalRequests(protocol: Protocol): void {
 }
 
 /**
- * Prepares a connection of an ssh2 Server, as it begins: it can then prove the host certificates among its `serverHostKeys`,
- * and it tells the client the signature algorithms that are taken.
+ * Prepares a connection of an ssh2 Server, as it begins: it can then prove the host certificates among its
+ * `serverHostKeys`, and it tells the client the signature algorithms that are taken.
  */
 export function acceptClient(connection: Connection): void {
   const protocol = inside(connection)._protocol
@@ -71,7 +72,9 @@ export function acceptClient(connection: Connection): void {
 
 const userSignatureAlgorithms = certificateAlgorithms.map(({ signature }) => signature).join(',')
 
-/** In ssh2's own message a comma is missing, so that rsa-sha2-512 is not in it, and SHA-1 and DSA are (RFC 8308 §3.1). */
+/**
+ * In ssh2's own message a comma is missing, so that rsa-sha2-512 is not in it, and SHA-1 and DSA are (RFC 8308 §3.1).
+ */
 const extInfo = Buffer.concat([
   Buffer.from([7]),
   sshUint32(1),
@@ -80,9 +83,9 @@ const extInfo = Buffer.concat([
 ])
 
 /**
- * ssh2 compares the negotiated name with the type of the blob when it comes, then in `finish` with the name in the signature; for a certificate
- * those differ. `finish` takes the blob into the exchange hash, then reads the signature, then verifies it with the key in the blob,
- * which must then be the certified one.
+ * ssh2 compares the negotiated name with the type of the blob when it comes, then in `finish` with the name in the
+ * signature; for a certificate those differ. `finish` takes the blob into the exchange hash, then reads the signature,
+ * then verifies it with the key in the blob, which must then be the certified one.
  */
 function verifyHostCertificate(exchange: KeyExchange): void {
   const { negotiated, finish } = exchange
@@ -117,7 +120,10 @@ function onceRead<T extends object>(object: T, name: keyof T & string, then: () 
   })
 }
 
-/** ssh2 finds the key by the negotiated name, then writes that same name into the signature, where the plain one belongs. */
+/**
+ * ssh2 finds the key by the negotiated name, then writes that same name into the signature, where the plain one
+ * belongs.
+ */
 function signForHostCertificate(exchange: KeyExchange): void {
   const { negotiated, finish } = exchange
   const algorithm = certificateAlgorithm(negotiated.serverHostKey)
@@ -135,8 +141,8 @@ function signForHostCertificate(exchange: KeyExchange): void {
 const USERAUTH_REQUEST = 50
 
 /**
- * Logs in with keys of our own making. ssh2's own way names one algorithm for the key and its signature, signs at once, and uses SHA-1
- * for an RSA key when the server does not say what it knows.
+ * Logs in with keys of our own making. ssh2's own way names one algorithm for the key and its signature, signs at once,
+ * and uses SHA-1 for an RSA key when the server does not say what it knows.
  * @param fail takes what ssh2 would have caught had it not had to wait for the signature
  */
 function loginWithMeans(protocol: Protocol, fail: (error: unknown) => void): void {
@@ -188,7 +194,10 @@ function listenForServerAlgorithms(protocol: Protocol): () => readonly string[] 
   return () => algorithms
 }
 
-/** The best one whose signatures the server says it takes; the best of all when it says nothing of use, as OpenSSH 7.4 does. */
+/**
+ * The best one whose signatures the server says it takes; the best of all when it says nothing of use, as OpenSSH 7.4
+ * does.
+ */
 function chooseAlgorithm(
   { algorithms }: LoginMeans,
   taken: readonly string[],

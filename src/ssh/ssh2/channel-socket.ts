@@ -6,9 +6,9 @@ import type { ServerChannel } from 'ssh2'
 const HIGH_WATER_MARK = 256 * 1024
 
 /**
- * A channel of a client's connection as the socket of another connection inside it, with as much of a socket as SSH servers look at:
- * its stream, `destroy`, and the far address, which is that of the connection outside. Back-pressure passes through both ways
- * when the channel was given to `governFlow`.
+ * A channel of a client's connection as the socket of another connection inside it, with as much of a socket as SSH
+ * servers look at: its stream, `destroy`, and the far address, which is that of the connection outside. Back-pressure
+ * passes through both ways when the channel was given to `governFlow`.
  * @param outside the socket below the connection that the channel is on
  */
 export function socketOverChannel(channel: ServerChannel, outside: Socket): Socket {
@@ -22,8 +22,8 @@ export function socketOverChannel(channel: ServerChannel, outside: Socket): Sock
     // As with a socket of a server: when the other side has ended, so do we.
     allowHalfOpen: false,
     read: () => void channel.resume(),
-    // Not at once: without its compiled addon, ssh2 writes in the midst of encrypting a packet, and the connection outside must not encrypt one
-    // meanwhile, because all connections share the buffer that chacha20's counter is in.
+    // Not at once: without its compiled addon, ssh2 writes in the midst of encrypting a packet, and the connection
+    // outside must not encrypt one meanwhile, because all connections share the buffer that chacha20's counter is in.
     write: (bytes: Buffer, _encoding, done) => process.nextTick(pass, bytes, done),
     final: (done) => {
       channel.end()

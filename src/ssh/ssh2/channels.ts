@@ -52,7 +52,10 @@ export function holdAnswer(connection: Connection, accept: () => ServerChannel |
 /** `SSH_OPEN_ADMINISTRATIVELY_PROHIBITED` (RFC 4254 §5.1). */
 const ADMINISTRATIVELY_PROHIBITED = 1
 
-/** Refuses to open a channel as administratively prohibited, and says why; ssh2's own `reject` says `connect failed` and nothing. */
+/**
+ * Refuses to open a channel as administratively prohibited, and says why; ssh2's own `reject` says `connect failed` and
+ * nothing.
+ */
 export function prohibitChannel(connection: Connection, reject: () => void, why: string): void {
   const { _protocol: protocol } = inside(connection)
   const { channelOpenFail } = protocol

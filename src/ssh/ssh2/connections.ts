@@ -38,8 +38,9 @@ export function tolerateRepeatedServiceRequest(connection: Connection): void {
 }
 
 /**
- * Lets somebody else decide when what a peer sent is worked on: key exchange costs milliseconds. Nothing more is read from its socket meanwhile.
- * It may begin while ssh2 reads the identification of a client; what came with that is governed already.
+ * Lets somebody else decide when what a peer sent is worked on: key exchange costs milliseconds. Nothing more is read
+ * from its socket meanwhile. It may begin while ssh2 reads the identification of a client; what came with that is
+ * governed already.
  * @param run does the work, at once or later
  * @returns ends that: what is sent from then on is worked on as it comes
  */
@@ -95,7 +96,10 @@ export function sayGoodbye(connection: Connection, reason: number, words: string
   socket.end()
 }
 
-/** Answers that a device may owe us; beyond, the oldest is not waited for any more, so that a device that gives none costs nothing. */
+/**
+ * Answers that a device may owe us; beyond, the oldest is not waited for any more, so that a device that gives none
+ * costs nothing.
+ */
 const MOST_ANSWERS_OWED = 16
 
 /** Asks the other side whether it is there (`keepalive@openssh.com`); `answered` is called when it says that it is, or that it does not know the request. */
@@ -116,8 +120,8 @@ const ignored = (): void => undefined
 const FAREWELL = 1_000
 
 /**
- * Closes a connection soon after it has failed. ssh2 only ends its own half then, hears nothing more, and takes the connection for open
- * for as long as the other side likes.
+ * Closes a connection soon after it has failed. ssh2 only ends its own half then, hears nothing more, and takes the
+ * connection for open for as long as the other side likes.
  */
 export function closeOnceFailed(connection: Client | Connection): void {
   const { _sock: socket } = inside(connection)

@@ -4,15 +4,17 @@ import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2'
 import { type Work, workOn } from '../../lib/current-work.js'
 import { type ChannelInsides, type ConnectionInsides, inside, insideChannel } from './internals.js'
 
-/** Bytes that wait in a channel's own queues before its source is paused; more than one packet, far below the window. */
+/**
+ * Bytes that wait in a channel's own queues before its source is paused; more than one packet, far below the window.
+ */
 const CHANNEL_HIGH_WATER_MARK = 256 * 1024
 
 const STANDARD_ERROR = 1
 
 /**
- * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its bytes were handed to a socket
- * that has room, outside a key re-exchange (during which ssh2 queues without bound). So `pipe()` stops the source of a peer that does not read.
- * Standard error of a server's channel goes the same way, in order.
+ * Makes writes to a channel honour the peer's window *and* the socket: a write is done once its bytes were handed to a
+ * socket that has room, outside a key re-exchange (during which ssh2 queues without bound). So `pipe()` stops the
+ * source of a peer that does not read. Standard error of a server's channel goes the same way, in order.
  */
 export function governFlow(channel: ServerChannel | ClientChannel): void {
   const insides = insideChannel(channel)
@@ -72,12 +74,15 @@ export function governFlow(channel: ServerChannel | ClientChannel): void {
 
 type Outgoing = ChannelInsides['outgoing']
 
-/** By connection, the channels that were closed towards its peer, as it numbers them. It gives a number again once it has closed its own side too. */
+/**
+ * By connection, the channels that were closed towards its peer, as it numbers them. It gives a number again once it
+ * has closed its own side too.
+ */
 const closedTowards = new WeakMap<ConnectionInsides, Map<number, Outgoing>>()
 
 /**
- * Sends no credit for a channel after its close (RFC 4254 §5.3). ssh2 does, as what had come before is read and thrown away; asyncssh, which has
- * forgotten the channel by then, ends the whole connection over it.
+ * Sends no credit for a channel after its close (RFC 4254 §5.3). ssh2 does, as what had come before is read and thrown
+ * away; asyncssh, which has forgotten the channel by then, ends the whole connection over it.
  */
 function grantNothingOnceClosed(channel: ServerChannel | ClientChannel): void {
   const { outgoing, _client: connection } = insideChannel(channel)
@@ -117,12 +122,18 @@ function refuseBeyondWindow(channel: ServerChannel | ClientChannel): void {
   if ('_read' in channel.stderr) guard(channel.stderr)
 }
 
-/** Tells whose bytes the event loop works on, each time before ssh2 reads some. For a connection that is being read already. */
+/**
+ * Tells whose bytes the event loop works on, each time before ssh2 reads some. For a connection that is being read
+ * already.
+ */
 export function nameWork(connection: Client | Connection, work: Work): void {
   inside(connection)._sock.prependListener('data', () => workOn(work))
 }
 
-/** Bytes, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far below. */
+/**
+ * Bytes, and packets held back during a key re-exchange, that a peer may leave unread. Channel data alone stays far
+ * below.
+ */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024
 const MAX_HELD_PACKETS = 10_000
 
@@ -143,7 +154,10 @@ export interface Congestion {
   /** The socket holds more than it should, or a key re-exchange is under way. */
   readonly congested: () => boolean
   readonly whenRelieved: (resume: () => void) => void
-  /** Lets what is written until the end of this turn of the event loop go out in one system call: the packets of many channels, say. */
+  /**
+   * Lets what is written until the end of this turn of the event loop go out in one system call: the packets of many
+   * channels, say.
+   */
   readonly gather: () => void
   /** Keeps a pump until its channel closes: it is run when the connection is lost. */
   readonly remember: (pump: () => void) => void

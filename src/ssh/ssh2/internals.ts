@@ -1,7 +1,7 @@
 /**
- * ssh2's inner objects, as far as anything here leans on them. ssh2 does not promise to keep them, so another version is refused at start
- * (`supported-version.ts`) instead of failing in the field. Each is declared once, here, and the files beside this one, each about one idea,
- * are the only ones that touch them.
+ * ssh2's inner objects, as far as anything here leans on them. ssh2 does not promise to keep them, so another version
+ * is refused at start (`supported-version.ts`) instead of failing in the field. Each is declared once, here, and the
+ * files beside this one, each about one idea, are the only ones that touch them.
  */
 import type { Socket } from 'node:net'
 import type { Channel, Client, ClientChannel, Connection } from 'ssh2'

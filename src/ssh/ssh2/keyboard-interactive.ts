@@ -19,7 +19,10 @@ const handlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Record<
 
 const readInfoResponse = handlers[infoResponse]
 
-/** ssh2 makes room for as many answers as the packet says that it holds, hundreds of megabytes if it likes, before it reads one. */
+/**
+ * ssh2 makes room for as many answers as the packet says that it holds, hundreds of megabytes if it likes, before it
+ * reads one.
+ */
 handlers[infoResponse] = (protocol, payload) => {
   const answers = payload.length >= 5 ? payload.readUInt32BE(1) : 0
   // Cut short, the packet is malformed for ssh2 too, which then disconnects.
@@ -61,7 +64,10 @@ export function boundPromptRounds(client: Client): void {
   }
 }
 
-/** After a client began another attempt in the middle of keyboard-interactive: ssh2 takes the old one for unanswered for ever. */
+/**
+ * After a client began another attempt in the middle of keyboard-interactive: ssh2 takes the old one for unanswered for
+ * ever.
+ */
 export function forgetAbortedLogin(connection: Connection): void {
   inside(connection)._protocol._authsQueue.shift()
 }

@@ -36,8 +36,8 @@ export type LoginKey =
   | { readonly ok: false; readonly failure: KeyPairFailure }
 
 /**
- * A key for an `authHandler` entry of type `publickey` of a client that `connectClient` connects: a private key, alone or with its user certificate.
- * RSA signs with SHA-512, or with SHA-256 for a server that says it knows only that.
+ * A key for an `authHandler` entry of type `publickey` of a client that `connectClient` connects: a private key, alone
+ * or with its user certificate. RSA signs with SHA-512, or with SHA-256 for a server that says it knows only that.
  * @param algorithm the only one to sign with, for a server that refuses others without saying so beforehand
  */
 export function loginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
@@ -116,9 +116,9 @@ export type ServerHostKeys =
   | { readonly ok: false; readonly failure: KeyPairFailure }
 
 /**
- * The `hostKeys` of an ssh2 Server: certificates, then the plain keys, for clients that know no certificates. ssh2 would offer SHA-1 signatures
- * (`ssh-rsa`) for an RSA key whatever its configuration says; here it offers rsa-sha2-512 and rsa-sha2-256.
- * The server's connections must be given to `acceptClient`.
+ * The `hostKeys` of an ssh2 Server: certificates, then the plain keys, for clients that know no certificates. ssh2
+ * would offer SHA-1 signatures (`ssh-rsa`) for an RSA key whatever its configuration says; here it offers rsa-sha2-512
+ * and rsa-sha2-256. The server's connections must be given to `acceptClient`.
  */
 export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
   const certified: ParsedKey[] = []

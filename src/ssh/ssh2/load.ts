@@ -1,6 +1,7 @@
 /**
- * ssh2, for all who use it: the only place that loads it. While its ciphers load, `randomFillSync` is one that draws on a pool, because they call it
- * for the padding of each packet (RFC 4253 §6), which took a fifth of the bridge's time for a small RPC.
+ * ssh2, for all who use it: the only place that loads it. While its ciphers load, `randomFillSync` is one that draws on
+ * a pool, because they call it for the padding of each packet (RFC 4253 §6), which took a fifth of the bridge's time
+ * for a small RPC.
  */
 import { createRequire } from 'node:module'
 import type * as Ssh2 from 'ssh2'
@@ -23,8 +24,9 @@ export const requireSsh2 = (file: `ssh2/${string}`): unknown => require(file)
 export const ssh2 = require('ssh2') as typeof Ssh2
 
 /**
- * A connection that has failed may be answered late: an operator decides on a device whose next message was malformed, say. ssh2 would then
- * fail it a second time, which throws where nobody catches it. Before anything else of ssh2, whose files keep the function as they load.
+ * A connection that has failed may be answered late: an operator decides on a device whose next message was malformed,
+ * say. ssh2 would then fail it a second time, which throws where nobody catches it. Before anything else of ssh2, whose
+ * files keep the function as they load.
  */
 function endOnce(): void {
   const utils = require('ssh2/lib/protocol/utils.js') as { doFatalError: FatalError }

@@ -20,10 +20,11 @@ export interface OpenedSession {
 }
 
 /**
- * Opens a session channel on a link and makes on it the request that it is for, after those for its environment and its terminal.
- * ssh2's own `subsys()` forgets to close the channel when the request is refused, which uses up the device's sessions.
- * @returns gives up: what the device opens for it, or has opened, is closed, and `tell` is not called any more; `over` is called should the
- * device refuse it or close it after all
+ * Opens a session channel on a link and makes on it the request that it is for, after those for its environment and its
+ * terminal. ssh2's own `subsys()` forgets to close the channel when the request is refused, which uses up the device's
+ * sessions.
+ * @returns gives up: what the device opens for it, or has opened, is closed, and `tell` is not called any more; `over`
+ *   is called should the device refuse it or close it after all
  */
 export function openSessionChannel(
   client: Client,

@@ -1,6 +1,7 @@
 /**
  * What is asked on a session channel beside what it is for: a terminal, its size, signals (RFC 4254 §6.2, §6.7, §6.9)
- * and break (RFC 4335). ssh2 skips the first byte of a terminal's modes and so loses them all, knows no break, and takes nothing of this after EOF.
+ * and break (RFC 4335). ssh2 skips the first byte of a terminal's modes and so loses them all, knows no break, and
+ * takes nothing of this after EOF.
  */
 import type { Client, ClientChannel, Connection, Session } from 'ssh2'
 import { type Congestion, congestionOf } from './flow-control.js'
@@ -119,8 +120,9 @@ export interface ChannelControls {
 const MAX_WAITING_CONTROLS = 16
 
 /**
- * The controls of a channel. They take no window, so they wait while the socket has no room, and of several new sizes the last one is sent:
- * a client that sends them without end fills no memory, and does not end the link that others share.
+ * The controls of a channel. They take no window, so they wait while the socket has no room, and of several new sizes
+ * the last one is sent: a client that sends them without end fills no memory, and does not end the link that others
+ * share.
  */
 export function controlsOf(channel: ClientChannel): ChannelControls {
   const { outgoing, _client: connection } = insideChannel(channel)
@@ -156,8 +158,8 @@ function sizeFields({ columns, rows, width, height }: WindowSize): readonly Buff
 }
 
 /**
- * Answers what a device asks on a channel whose command has ended: ssh2 does not, and OpenSSH's sshd, which sends its keepalives on any open channel
- * (one that a background process holds open, say), would take the link for dead.
+ * Answers what a device asks on a channel whose command has ended: ssh2 does not, and OpenSSH's sshd, which sends its
+ * keepalives on any open channel (one that a background process holds open, say), would take the link for dead.
  */
 export function answerAfterExit(client: Client): void {
   const { _protocol: protocol, _chanMgr: channels } = inside(client)
