@@ -46,7 +46,7 @@ const MAX_ERRORS = 128 * 1024
  */
 export async function readReply(reply: StreamedReply, options: ReadOptions): Promise<ReadReply> {
   const { stallTimeout, maxSize, ended } = options
-  let beginning = await readBeginning(reply.body, BEGINNING_SIZE, stallTimeout)
+  let beginning = await readBeginning(reply.body, { wanted: BEGINNING_SIZE, stallTimeout })
   if (mayHoldErrors(reply, beginning)) {
     const whole = await readWhole(reply.body, { most: MAX_ERRORS, mayBe: 'errors', stallTimeout, already: beginning })
     const message = Buffer.concat([reply.startTag, ...whole.parts])

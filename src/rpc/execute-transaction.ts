@@ -91,7 +91,7 @@ export async function executeTransaction(
       return failure(late ? deviceTimeout(deviceId, timeout, false) : opening.failure)
     }
     try {
-      return await runOn(opening.session, judged.operations, parts, { request, caller })
+      return await runOn(parts, { session: opening.session, operations: judged.operations, request, caller })
     } finally {
       await opening.session.close()
     }
@@ -119,11 +119,20 @@ export async function judgeTransaction(
   return failedWith(operationForbidden(client.user, forbidden))
 }
 
+/** Plans a transaction by what the device of a session can do, and runs it there. */
 async function runOn(
-  session: DeviceSession,
-  operations: OperationPolicy,
   parts: Pick<RpcParts, 'audit' | 'denied'>,
-  { request, caller }: { readonly request: TransactionRequest; readonly caller: RpcCaller },
+  {
+    session,
+    operations,
+    request,
+    caller,
+  }: {
+    readonly session: DeviceSession
+    readonly operations: OperationPolicy
+    readonly request: TransactionRequest
+    readonly caller: RpcCaller
+  },
 ): Promise<TransactionResult> {
   const able = transactionAbilities(session.capabilities)
   const target = request.target ?? (able.candidate ? 'candidate' : 'running')

@@ -24,15 +24,16 @@ export interface ReplyBeginning {
 }
 
 /**
- * Reads a body until it ends or `wanted` bytes are there.
- * @param stallTimeout milliseconds between two parts
+ * Reads a body until it ends or `wanted` bytes are there, what was read `already` included; `stallTimeout` is in milliseconds, between two parts.
  * @throws ReplyStalled, or the reason why the session ended
  */
 export async function readBeginning(
   body: Readable,
-  wanted: number,
-  stallTimeout: number,
-  already?: ReplyBeginning,
+  {
+    wanted,
+    stallTimeout,
+    already,
+  }: { readonly wanted: number; readonly stallTimeout: number; readonly already?: ReplyBeginning },
 ): Promise<ReplyBeginning> {
   const parts = [...(already?.parts ?? [])]
   let bytes = already?.bytes ?? 0
@@ -59,7 +60,7 @@ export async function readWhole(
   },
 ): Promise<ReplyBeginning> {
   const { most, mayBe, stallTimeout, already } = options
-  const read = already.whole ? already : await readBeginning(body, most + 1, stallTimeout, already)
+  const read = already.whole ? already : await readBeginning(body, { wanted: most + 1, stallTimeout, already })
   if (read.bytes > most) throw new ReplyTooLong(`the reply is longer than ${most} octets`, mayBe)
   return read
 }

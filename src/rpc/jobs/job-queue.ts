@@ -175,27 +175,30 @@ async function runFor(parts: Parts, deviceId: string, isClosed: () => boolean): 
 
 function failed(error: unknown, log: Log): JobRun {
   log.error({ err: error }, 'job failed')
-  return { answer: problem(500, 'internal-error', 'the bridge could not carry out this job'), reached: true }
+  return {
+    answer: problem(500, 'internal-error', { detail: 'the bridge could not carry out this job' }),
+    reached: true,
+  }
 }
 
 async function cancel({ shelf, log, now }: Parts, job: QueuedJob, why: RightEnd): Promise<void> {
   if (shelf.get(job.id) !== job) return
   const { reason, message, hint } = why
-  const answer = problem(403, reason, `the job was cancelled before it began: ${message}`, hint)
+  const answer = problem(403, reason, { detail: `the job was cancelled before it began: ${message}`, hint })
   await shelf.put({ ...job, state: 'cancelled', finishedAt: now(), answer })
   log.warn({ job: job.id, deviceId: job.deviceId, user: job.owner.name, reason, hint }, `job cancelled: ${message}`)
 }
 
 /** What the last process was about to carry out when it ended. */
 async function interruptRunning({ shelf, now }: Parts): Promise<void> {
-  const why = 'the bridge stopped while the job ran; whether it was carried out is not known'
+  const detail = 'the bridge stopped while the job ran; whether it was carried out is not known'
   for (const job of shelf.all())
     if (job.state === 'running')
       await shelf.put({
         ...job,
         state: 'interrupted',
         finishedAt: now(),
-        answer: problem(502, 'outcome-unknown', why),
+        answer: problem(502, 'outcome-unknown', { detail }),
       })
 }
 
@@ -204,7 +207,8 @@ function sweep({ shelf, limits, now }: Parts): void {
   const { jobRetention } = limits()
   for (const job of shelf.all()) {
     if (job.state === 'queued' && job.expiresAt <= now()) {
-      const answer = problem(504, 'job-expired', `device ${JSON.stringify(job.deviceId)} was not there in time`)
+      const detail = `device ${JSON.stringify(job.deviceId)} was not there in time`
+      const answer = problem(504, 'job-expired', { detail })
       inBackground('jobs', shelf.put({ ...job, state: 'expired', finishedAt: now(), answer }))
     } else if (job.finishedAt !== undefined && now().getTime() - job.finishedAt.getTime() > jobRetention)
       inBackground('jobs', shelf.remove(job.id))
@@ -234,8 +238,12 @@ const NOT_WRITTEN: Submission = {
 /** What a job ends with that got no answer, besides a right that ended. */
 export type JobProblem = 'internal-error' | 'job-expired' | 'outcome-unknown'
 
-function problem(status: number, cause: RightEndReason | JobProblem, detail: string, hint?: string): JobAnswer {
+function problem(
+  status: number,
+  cause: RightEndReason | JobProblem,
+  why: { readonly detail: string; readonly hint?: string },
+): JobAnswer {
   const type = `urn:homeport:problem:${cause}`
-  const body = JSON.stringify({ type, title: 'The job has no answer', status, detail, hint })
+  const body = JSON.stringify({ type, title: 'The job has no answer', status, ...why })
   return { status, contentType: 'application/problem+json', body }
 }

@@ -35,12 +35,17 @@ export function boundOfJob({ maxJobRequestSize, maxRequestSize }: CallLimits): B
   }
 }
 
+export interface CallToQueue {
+  readonly request: Exclude<JobRequest, { readonly kind?: undefined }>
+  /** The request as it came. */
+  readonly body: string | Uint8Array
+}
+
 /** Makes a job of a request that was read already, and answers 202 with where it is found. */
 export async function queueCall(
   c: Context<ApiEnv>,
   { jobs, idempotency }: Pick<HttpServices, 'jobs' | 'idempotency'>,
-  request: Exclude<JobRequest, { readonly kind?: undefined }>,
-  body: string | Uint8Array,
+  { request, body }: CallToQueue,
 ): Promise<Response> {
   const { deviceId } = request.request
   const authorisation = await c.var.caller.authorise(deviceId)

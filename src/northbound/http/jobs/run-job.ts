@@ -25,7 +25,9 @@ const MAX_ANSWER = 1024 * 1024
 export async function runJob(services: JobServices, job: QueuedJob, caller: Caller): Promise<JobRun> {
   const span = startSpan(services.tracer?.(), job, caller)
   try {
-    const { response, failure } = await carryOut(services, job, caller, span)
+    // Nobody goes away from a job.
+    const { signal } = new AbortController()
+    const { response, failure } = await carryOut(services, job, { ...callerOfApi(caller), signal, span })
     span?.set({ 'http.response.status_code': response.status })
     if (response.status >= 500) span?.fail(String(response.status))
     return { answer: await answerOf(response), reached: failure === undefined || wasReached(failure) }
@@ -40,22 +42,19 @@ interface CarriedOut {
   readonly failure?: CallFailure
 }
 
-async function carryOut(services: JobServices, job: QueuedJob, caller: Caller, span?: Span): Promise<CarriedOut> {
+async function carryOut(services: JobServices, job: QueuedJob, caller: RpcCaller): Promise<CarriedOut> {
   // The log names a job by its id, as it names a call by that of its request.
   const to: Answered = { var: { requestId: job.id } }
   const read = await readRequest(services, job, to)
   if (!read.ok) return read
   const { request } = read
-  // Nobody goes away from a job.
-  const { signal } = new AbortController()
-  const rpcCaller: RpcCaller = { ...callerOfApi(caller), signal, span }
   if (request.kind === 'transaction') {
-    const result = await services.rpc.transact(request.request, rpcCaller)
-    const response = await answerTransactionResult(to, services, request.request, result)
+    const result = await services.rpc.transact(request.request, caller)
+    const response = await answerTransactionResult(to, services, { request: request.request, result })
     return result.kind === 'failure' ? { response, failure: result.failure } : { response }
   }
-  const result = await services.rpc.execute(request.request, rpcCaller)
-  const response = await answerResult(to, services, request, result)
+  const result = await services.rpc.execute(request.request, caller)
+  const response = await answerResult(to, services, { ...request, result })
   return result.kind === 'failure' ? { response, failure: result.failure } : { response }
 }
 

@@ -188,7 +188,7 @@ function answerEnd(
   end: SubscriptionEnd,
 ): Response | Promise<Response> {
   if (end.cause === 'refused') return answerErrors(c, { errors: end.errors, warnings: [] })
-  if (end.cause === 'failed') return answerFailure(c, services, deviceId, end.failure)
+  if (end.cause === 'failed') return answerFailure(c, services, { deviceId, failure: end.failure })
   return answerProblem(c, 'shutting-down', { message: 'the subscription was given up', hint: 'try again' })
 }
 

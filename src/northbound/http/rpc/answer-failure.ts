@@ -9,12 +9,17 @@ import { toRpcErrorView } from './shown-rpc-error.js'
 /** nginx's word for a client that closed its connection; nobody reads it but the log. */
 const CLIENT_CLOSED_REQUEST = 499
 
+/** A call that got no answer of its device. */
+export interface FailedCall {
+  readonly deviceId: string
+  readonly failure: CallFailure
+}
+
 /** The answer to a call that got none of the device. */
 export async function answerFailure(
   to: Answered,
   services: Pick<HttpServices, 'fleet' | 'enrolments'>,
-  deviceId: string,
-  failure: CallFailure,
+  { deviceId, failure }: FailedCall,
 ): Promise<Response> {
   const { cause, message, hint, retryAfter } = failure
   if (cause === 'client-gone') return new Response(null, { status: CLIENT_CLOSED_REQUEST })
@@ -22,15 +27,14 @@ export async function answerFailure(
     message,
     hint,
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    ...(await moreAbout(services, deviceId, failure)),
+    ...(await moreAbout(services, { deviceId, failure })),
   })
 }
 
 /** What a program wants to know of a failure besides. */
 async function moreAbout(
   { fleet, enrolments }: Pick<HttpServices, 'fleet' | 'enrolments'>,
-  deviceId: string,
-  { cause, message }: CallFailure,
+  { deviceId, failure: { cause, message } }: FailedCall,
 ): Promise<Pick<ProblemWords, 'more'>> {
   // What a NETCONF client would have been answered with.
   if (cause === 'operation-forbidden')
@@ -54,5 +58,8 @@ export function answerForbidden(
   reason: string,
 ): Promise<Response> {
   services.rpc.denied()
-  return answerFailure(c, services, c.req.param('id') ?? '', operationForbidden(c.var.caller.user, reason))
+  return answerFailure(c, services, {
+    deviceId: c.req.param('id') ?? '',
+    failure: operationForbidden(c.var.caller.user, reason),
+  })
 }

@@ -40,17 +40,17 @@ export async function answerRpc(c: Context<ApiEnv>, services: HttpServices, call
   const read = readCall(c, services, call)
   if (!read.ok) return read.response
   const { request } = read
-  if (becomesJob(c)) return queueCall(c, services, rpcJob(nameInPath(c), read), call.body)
+  if (becomesJob(c)) return queueCall(c, services, { request: rpcJob(nameInPath(c), read), body: call.body })
   const caller = rpcCallerOf(c)
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     const result = await services.rpc.execute(request, caller)
-    return { response: await answerResult(c, services, read, result), happened: mayHaveHappened(result) }
+    return { response: await answerResult(c, services, { ...read, result }), happened: mayHaveHappened(result) }
   }
   // What has no effect may be carried out again.
   if (!mayHaveEffect(request.operation.policy)) return (await act()).response
   const refuse = async (): Promise<Response | undefined> => {
     const refused = await services.rpc.refusalOf(request, caller)
-    return refused && answerFailure(c, services, request.deviceId, refused.failure)
+    return refused && answerFailure(c, services, { deviceId: request.deviceId, failure: refused.failure })
   }
   return services.idempotency.once(c, { deviceId: request.deviceId, body: call.body, refuse }, act)
 }
@@ -93,24 +93,23 @@ export function rpcToAnswer(
 export function answerResult(
   to: Answered,
   services: Pick<HttpServices, 'fleet' | 'enrolments' | 'conversions'>,
-  { request, format }: RpcToAnswer,
-  result: RpcResult,
+  { request, format, result }: RpcToAnswer & { readonly result: RpcResult },
 ): Response | Promise<Response> {
-  if (result.kind === 'failure') return answerFailure(to, services, request.deviceId, result.failure)
+  if (result.kind === 'failure')
+    return answerFailure(to, services, { deviceId: request.deviceId, failure: result.failure })
   if (result.kind === 'rpc-error') return answerErrors(to, result)
   const { conversions } = services
   return answerReply(to, result.reply, { format, requestAttributes: request.attributes, conversions })
 }
 
-/** Finds the client's session, or says why there is none. */
+/** Finds the client's session that the path names, or says why there is none. */
 export async function findSession(
   c: Context<ApiEnv>,
   services: Pick<HttpServices, 'fleet' | 'enrolments' | 'rpc'>,
-  deviceId: string,
-  sessionId: string,
 ): Promise<{ readonly session: HeldClientSession } | { readonly response: Response }> {
+  const { id: deviceId = '', sid: sessionId = '' } = c.req.param() as { id?: string; sid?: string }
   const found = services.rpc.sessions.find(c.var.caller.principal, deviceId, sessionId)
-  return found.ok ? found : { response: await answerFailure(c, services, deviceId, found.failure) }
+  return found.ok ? found : { response: await answerFailure(c, services, { deviceId, failure: found.failure }) }
 }
 
 /** The end of the path, by which a caller knows an operation. */

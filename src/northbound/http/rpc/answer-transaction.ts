@@ -14,10 +14,10 @@ type StepFailed = Extract<TransactionResult, { readonly kind: 'step-failed' }>
 export function answerTransactionResult(
   to: Answered,
   services: Pick<HttpServices, 'fleet' | 'enrolments'>,
-  request: TransactionRequest,
-  result: TransactionResult,
+  { request, result }: { readonly request: TransactionRequest; readonly result: TransactionResult },
 ): Response | Promise<Response> {
-  if (result.kind === 'failure') return answerFailure(to, services, request.deviceId, result.failure)
+  if (result.kind === 'failure')
+    return answerFailure(to, services, { deviceId: request.deviceId, failure: result.failure })
   if (result.kind === 'step-failed') return answerFailedStep(to, request, result)
   return Response.json({ target: result.target, steps: result.steps.map(toStepView) })
 }

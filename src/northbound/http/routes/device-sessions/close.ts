@@ -22,7 +22,7 @@ const route = createRoute({
 
 export function registerCloseDeviceSession(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
-    const found = await findSession(c, services, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    const found = await findSession(c, services)
     if ('response' in found) return found.response
     await services.rpc.sessions.close(found.session)
     return c.body(null, 204)

@@ -23,7 +23,7 @@ const route = createRoute({
 
 export function registerGetDeviceSession(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
-    const found = await findSession(c, services, c.req.param('id') ?? '', c.req.param('sid') ?? '')
+    const found = await findSession(c, services)
     return 'response' in found ? found.response : c.json(describeDeviceSession(found.session))
   })
 }

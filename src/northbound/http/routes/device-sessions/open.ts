@@ -60,12 +60,8 @@ async function open(c: Context<ApiEnv>, services: HttpServices): Promise<Respons
   deadline.met()
   if (!opening.ok) {
     const late = opening.failure.cause === 'client-gone' && deadline.passed()
-    return answerFailure(
-      c,
-      services,
-      deviceId,
-      late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure,
-    )
+    const failure = late ? deviceTimeout(deviceId, deadline.timeout, false) : opening.failure
+    return answerFailure(c, services, { deviceId, failure })
   }
   if (c.req.raw.signal.aborted) inBackground('http', services.rpc.sessions.close(opening.session))
   const { caller } = c.var

@@ -71,18 +71,18 @@ async function answerTransaction(c: Context<ApiEnv>, services: HttpServices): Pr
     timeout: timeout.milliseconds,
     wait: wait.milliseconds,
   })
-  if (becomesJob(c)) return queueCall(c, services, transactionJob(request), body)
+  if (becomesJob(c)) return queueCall(c, services, { request: transactionJob(request), body })
   const caller = rpcCallerOf(c)
   const act = async (): Promise<{ readonly response: Response; readonly happened: boolean }> => {
     const result = await services.rpc.transact(request, caller)
     return {
-      response: await answerTransactionResult(c, services, request, result),
+      response: await answerTransactionResult(c, services, { request, result }),
       happened: transactionMayHaveHappened(result),
     }
   }
   const refuse = async (): Promise<Response | undefined> => {
     const refused = await services.rpc.transactionRefusalOf(request, caller)
-    return refused && answerFailure(c, services, deviceId, refused.failure)
+    return refused && answerFailure(c, services, { deviceId, failure: refused.failure })
   }
   return services.idempotency.once(c, { deviceId, body, refuse }, act)
 }
