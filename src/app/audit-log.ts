@@ -44,7 +44,7 @@ export async function startAuditLog(options: {
   const file = openFile(initial, log)
   const problem = await file.prepare()
   // A disk that is full may have room again; a file that is not ours will not become so.
-  if (problem?.cause === 'not-permitted') throw new StartError(`audit.file: ${problem.message}`, problem.hint)
+  if (problem?.reason === 'not-permitted') throw new StartError(`audit.file: ${problem.message}`, problem.hint)
   const index = openIndex(initial, log)
   const transcripts = createTranscripts({
     choice: initial.audit.full,
@@ -113,7 +113,7 @@ function openFile(config: AuditConfig, log: Log): AuditFile {
     limits: config.audit,
     onState: (problem) => {
       if (problem === undefined) log.info('the record is written again')
-      else log.error({ reason: problem.cause, hint: problem.hint }, `record not written: ${problem.message}`)
+      else log.error({ reason: problem.reason, hint: problem.hint }, `record not written: ${problem.message}`)
     },
     onLost: (lines) =>
       log.error({ lines, hint: 'raise audit.max-waiting, or watch the disk' }, 'lines of the audit log are lost'),

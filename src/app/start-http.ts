@@ -156,7 +156,7 @@ function isUnfinished({ state }: Job): boolean {
 async function serveOperator({ settings, log, shutdown }: Foundation, fleet: Fleet, served: Served): Promise<void> {
   const app = createApp({ ...served, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
   const serving = await serveOnSocket(app, { path: bridgeSocketIn(settings.current.config.dataDir), log })
-  if (!serving.ok) throw new StartError(`data-dir: ${serving.problem.message}`, serving.problem.hint)
+  if (!serving.ok) throw new StartError(`data-dir: ${serving.failure.message}`, serving.failure.hint)
   shutdown.close(() => serving.served.close())
 }
 

@@ -3,7 +3,7 @@ import { type SelectableDevice, selectsDevice } from '../access/authz/device-sel
 import { within } from '../lib/deadline.js'
 import type { SessionObserver } from './session-audit.js'
 import type { SessionInfo } from './audit-event.js'
-import type { FileProblem } from './files/file-error.js'
+import type { FileFailure } from './files/file-error.js'
 import type { TranscriptAnswer, TranscriptRequest, TranscriptSettings } from './files/transcript-thread.js'
 
 /**
@@ -31,7 +31,7 @@ export interface TranscriptsOptions {
   readonly settings: TranscriptSettings
   readonly device: (id: string) => SelectableDevice
   /** Told of a session that is not written down, or no further. */
-  readonly onProblem: (info: SessionInfo, problem: FileProblem) => void
+  readonly onProblem: (info: SessionInfo, problem: FileFailure) => void
   /** Starts the thread; a test runs its own. */
   readonly start?: (settings: TranscriptSettings) => TranscriptThread
 }
@@ -59,7 +59,7 @@ export function createTranscripts({
   let thread: TranscriptThread | undefined
   let sessions = 0
   let behind = 0
-  let failure: FileProblem | undefined
+  let failure: FileFailure | undefined
   let tellEnded: () => void = () => undefined
 
   const running = (): TranscriptThread => {
@@ -90,7 +90,7 @@ export function createTranscripts({
       /** Milliseconds since 1970 at the clock's zero. */
       const zero = Date.now() - performance.now()
       let followed = true
-      const stop = (problem: FileProblem, at: number): void => {
+      const stop = (problem: FileFailure, at: number): void => {
         followed = false
         onProblem(info, problem)
         to.postMessage({ kind: 'close', session, time: zero + at })
@@ -135,12 +135,12 @@ function startThread(settings: TranscriptSettings): TranscriptThread {
   return worker
 }
 
-const tooFarBehind: FileProblem = {
-  cause: 'io',
+const tooFarBehind: FileFailure = {
+  reason: 'io',
   message: 'more is said than can be written',
   hint: 'write down fewer sessions: audit.full.users, audit.full.devices',
 }
 
-function threadEnded({ message }: Error): FileProblem {
-  return { cause: 'io', message: `the thread that writes ended (${message})`, hint: 'restart the bridge' }
+function threadEnded({ message }: Error): FileFailure {
+  return { reason: 'io', message: `the thread that writes ended (${message})`, hint: 'restart the bridge' }
 }

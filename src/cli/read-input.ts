@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { CommandIo } from './command-io.js'
-import type { CommandProblem } from './command-problem.js'
+import type { CommandFailure } from './command-failure.js'
 
 export type Input =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly problem: CommandProblem }
+  | { readonly ok: false; readonly problem: CommandFailure }
 
 /**
  * The content of a file, of standard input where the file is `-` or none is named. `what` says in an error what is

@@ -1,7 +1,7 @@
 import { inBackground } from '../../lib/background.js'
-import { type FileProblem, fileProblem } from './file-error.js'
+import { type FileFailure, fileFailure } from './file-error.js'
 import { createLineQueue } from './line-queue.js'
-import { createLineFile, FileFailure, type Rotation } from './line-file.js'
+import { createLineFile, FileError, type Rotation } from './line-file.js'
 
 /** Bounds on the audit log's file; bytes and milliseconds. */
 export interface AuditFileLimits extends Rotation {
@@ -15,7 +15,7 @@ export interface AuditFileOptions {
   readonly path: string
   readonly limits: AuditFileLimits
   /** Told when lines cannot be written any more, and with undefined when they can again. */
-  readonly onState: (problem: FileProblem | undefined) => void
+  readonly onState: (problem: FileFailure | undefined) => void
   /** Told how many lines were lost while they could not be written, once it is over. */
   readonly onLost: (lines: number) => void
 }
@@ -25,10 +25,10 @@ export interface AuditFileOptions {
  */
 export interface AuditFile {
   readonly append: (line: string) => void
-  readonly problem: () => FileProblem | undefined
+  readonly problem: () => FileFailure | undefined
   readonly configure: (limits: AuditFileLimits) => void
   /** Opens the file and takes away what a killed process left of a last line; answers what stands in the way. */
-  readonly prepare: () => Promise<FileProblem | undefined>
+  readonly prepare: () => Promise<FileFailure | undefined>
   /** Lets go of the file, for those who moved it away; the next line makes a new one. */
   readonly reopen: () => void
   /** Writes what waits, as far as that can be done, and lets go of the file. */
@@ -45,12 +45,12 @@ export function openAuditFile({ path, limits: initial, onState, onLost }: AuditF
   const file = createLineFile(path, () => limits)
   const waiting = createLineQueue()
   let lost = 0
-  let problem: FileProblem | undefined
+  let problem: FileFailure | undefined
   let timer: NodeJS.Timeout | undefined
   let flushing: Promise<void> | undefined
   let closed = false
 
-  const tell = (next: FileProblem | undefined): void => {
+  const tell = (next: FileFailure | undefined): void => {
     const changed = next?.message !== problem?.message
     problem = next
     if (changed) onState(next)
@@ -70,7 +70,7 @@ export function openAuditFile({ path, limits: initial, onState, onLost }: AuditF
     onLost(lines)
   }
 
-  const failed = (error: unknown): void => tell(error instanceof FileFailure ? error.problem : fileProblem(error, path))
+  const failed = (error: unknown): void => tell(error instanceof FileError ? error.problem : fileFailure(error, path))
   const flush = (): Promise<void> => {
     clearTimeout(timer)
     timer = undefined

@@ -1,15 +1,15 @@
 import { access, constants, type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type FileProblem, fileProblem } from './file-error.js'
+import { type FileFailure, fileFailure } from './file-error.js'
 import { firstLines, LINE_FEED, linesWithin } from './line-queue.js'
 
 /** One file of lines that others may move away, with its older ones beside it: `FILE.1` is the newest of them. */
 export interface LineFile {
-  /** Opens the file, and takes away what a killed process left of a last line. Rejects with `FileFailure`. */
+  /** Opens the file, and takes away what a killed process left of a last line. Rejects with `FileError`. */
   readonly prepare: () => Promise<void>
   /**
    * Appends as many of the lines as have room in the file, at least one, and answers how many bytes those are.
-   * Rejects with `FileFailure` when it cannot; then none of them is in the file.
+   * Rejects with `FileError` when it cannot; then none of them is in the file.
    * @param lines whole lines, each with its line feed
    */
   readonly append: (lines: Buffer) => Promise<number>
@@ -94,7 +94,7 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
   }
 
   const explained = (error: unknown): never => {
-    throw new FileFailure(fileProblem(error, path))
+    throw new FileError(fileFailure(error, path))
   }
   return {
     prepare: () => holdWhole().then(() => undefined, explained),
@@ -104,8 +104,8 @@ export function createLineFile(path: string, rotation: () => Rotation): LineFile
 }
 
 /** Carries a typed problem through a rejection. */
-export class FileFailure extends Error {
-  constructor(readonly problem: FileProblem) {
+export class FileError extends Error {
+  constructor(readonly problem: FileFailure) {
     super(problem.message)
   }
 }

@@ -1,7 +1,7 @@
 import { createRedaction, type Redaction } from '../redaction.js'
 import type { SessionInfo } from '../audit-event.js'
 import { createTranscript, type Transcript } from '../transcript.js'
-import { type FileProblem, fileProblem } from './file-error.js'
+import { type FileFailure, fileFailure } from './file-error.js'
 import { openTranscriptFile, type TranscriptFile, type TranscriptRoom } from './transcript-files.js'
 
 /** How transcripts are made, and where they are kept. */
@@ -28,7 +28,7 @@ export type TranscriptRequest =
 export type TranscriptAnswer =
   /** So many bytes were dealt with. */
   | { readonly kind: 'done'; readonly bytes: number }
-  | { readonly kind: 'failed'; readonly info: SessionInfo; readonly failure: FileProblem }
+  | { readonly kind: 'failed'; readonly info: SessionInfo; readonly failure: FileFailure }
   | { readonly kind: 'ended' }
 
 export interface TranscriptPort {
@@ -57,7 +57,7 @@ export function serveTranscripts(port: TranscriptPort, initial: TranscriptSettin
     } catch (error) {
       sessions.get(session)?.file.close()
       sessions.delete(session)
-      port.postMessage({ kind: 'failed', info, failure: fileProblem(error, settings.directory) })
+      port.postMessage({ kind: 'failed', info, failure: fileFailure(error, settings.directory) })
     }
   }
   const open = (session: number, info: SessionInfo, time: number): void => {

@@ -6,7 +6,7 @@ import { formatProblem } from '../../config/problem.js'
 import { loadPrivateKey } from '../../ssh/host-keys.js'
 import { parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
 import type { CommandIo } from '../command-io.js'
-import type { ProblemWords } from '../command-problem.js'
+import type { FailureText } from '../command-failure.js'
 
 /** The two CAs of an operator: one signs keys of devices, the other keys of whoever logs in to them. */
 export type CaRole = 'host' | 'user'
@@ -41,7 +41,7 @@ export function caFile(directory: string, role: CaRole): string {
 
 export type CaPublicKey =
   | { readonly ok: true; readonly key: PublicKey; readonly line: string }
-  | { readonly ok: false; readonly problem: ProblemWords & { readonly missing: boolean } }
+  | { readonly ok: false; readonly problem: FailureText & { readonly missing: boolean } }
 
 /** The public half of a CA. */
 export async function readCaPublicKey(directory: string, role: CaRole): Promise<CaPublicKey> {
@@ -64,7 +64,7 @@ export async function readCaPublicKey(directory: string, role: CaRole): Promise<
 
 export type CaPrivateKey =
   | { readonly ok: true; readonly key: ParsedKey }
-  | { readonly ok: false; readonly problem: ProblemWords }
+  | { readonly ok: false; readonly problem: FailureText }
 
 /** The private half of a CA; a passphrase that `ssh-keygen -p` gave it is read from HOMEPORT_CA_PASSPHRASE. */
 export async function loadCaPrivateKey(directory: string, role: CaRole, env: CommandIo['env']): Promise<CaPrivateKey> {

@@ -4,7 +4,7 @@ import { parsePrivateKey } from '../../ssh/private-key.js'
 import { fingerprintOf, parsePublicKeyLine, publicKeyLine } from '../../ssh/public-key.js'
 import { caFile, type CaRole, CA_ROLES } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
-import { tellProblem } from '../command-problem.js'
+import { reportFailure } from '../command-failure.js'
 
 /** Makes the CAs that are not there yet. Nothing is ever overwritten: a CA that was lost has to be distrusted everywhere. */
 export async function initCa(directory: string, type: GeneratedKeyType, io: CommandIo): Promise<void> {
@@ -16,13 +16,13 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
       io.stdout.write('Keep the private halves (the files without .pub) where nobody else reads them.\n')
       io.exit(0)
     } else
-      tellProblem(io, {
+      reportFailure(io, {
         message: `${directory}: both CAs are there already, nothing was made`,
         hint: '`homeport ca show` shows them; for new ones name another directory with --dir',
       })
   } catch (error) {
     const { code, path } = error as NodeJS.ErrnoException
-    tellProblem(io, {
+    reportFailure(io, {
       message: `${path ?? directory}: cannot be written (${code ?? String(error)})`,
       hint: 'give a directory that you may write, with --dir',
     })

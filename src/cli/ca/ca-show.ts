@@ -2,13 +2,13 @@ import { knownHostsLine } from '../../ssh/known-hosts.js'
 import { fingerprintOf, publicKeyLine } from '../../ssh/public-key.js'
 import { caFile, readCaPublicKey } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
-import { tellProblem } from '../command-problem.js'
+import { reportFailure } from '../command-failure.js'
 
 /** Prints what others need to trust the two CAs. Their private halves may be elsewhere. */
 export async function showCa(directory: string, json: boolean, io: CommandIo): Promise<void> {
   const [host, user] = [await readCaPublicKey(directory, 'host'), await readCaPublicKey(directory, 'user')]
-  if (!host.ok) return tellProblem(io, host.problem)
-  if (!user.ok) return tellProblem(io, user.problem)
+  if (!host.ok) return reportFailure(io, host.problem)
+  if (!user.ok) return reportFailure(io, user.problem)
   const shown = {
     directory,
     host: {

@@ -8,7 +8,7 @@ import { signCertificate } from '../../ssh/sign-certificate.js'
 import { type CaRole, loadCaPrivateKey } from './ca-directory.js'
 import { type CertificateValidity, periodOf } from './certificate-validity.js'
 import type { CommandIo } from '../command-io.js'
-import { type ProblemWords, tellProblem } from '../command-problem.js'
+import { type FailureText, reportFailure } from '../command-failure.js'
 
 export interface SignOrder {
   readonly role: CaRole
@@ -28,9 +28,9 @@ export interface SignOrder {
 /** Signs a public key with one of the CAs and writes the certificate as `ssh-keygen -s` does. */
 export async function signWithCa(directory: string, order: SignOrder, now: Date, io: CommandIo): Promise<void> {
   const subject = await readSubject(resolve(io.cwd, order.file), order.file)
-  if (!subject.ok) return tellProblem(io, subject.problem)
+  if (!subject.ok) return reportFailure(io, subject.problem)
   const ca = await loadCaPrivateKey(directory, order.role, io.env)
-  if (!ca.ok) return tellProblem(io, ca.problem)
+  if (!ca.ok) return reportFailure(io, ca.problem)
   const principals = order.role === 'host' ? lowerCased(order.principals, io) : order.principals
   const { criticalOptions } = order
   const signed = signCertificate(ca.key, {
@@ -44,7 +44,7 @@ export async function signWithCa(directory: string, order: SignOrder, now: Date,
   })
   if (!signed.ok) {
     const { message, hint } = signed.failure
-    return tellProblem(io, { message: `${order.file}: ${message}`, hint })
+    return reportFailure(io, { message: `${order.file}: ${message}`, hint })
   }
   const out = order.out ?? certificateFileBeside(order.file.replace(/\.pub$/, ''))
   const written = await replaceFile(
@@ -52,7 +52,7 @@ export async function signWithCa(directory: string, order: SignOrder, now: Date,
     `${certificateLine(signed.certificate, subject.key.comment)}\n`,
   )
   if (written !== undefined)
-    return tellProblem(io, {
+    return reportFailure(io, {
       message: `${out}: cannot be written (${written})`,
       hint: 'name another file with --out',
     })
@@ -60,7 +60,7 @@ export async function signWithCa(directory: string, order: SignOrder, now: Date,
   io.exit(0)
 }
 
-type Subject = { readonly ok: true; readonly key: PublicKey } | { readonly ok: false; readonly problem: ProblemWords }
+type Subject = { readonly ok: true; readonly key: PublicKey } | { readonly ok: false; readonly problem: FailureText }
 
 async function readSubject(path: string, shown: string): Promise<Subject> {
   const failed = (message: string, hint: string): Subject => ({

@@ -4,13 +4,13 @@ import { loadPrivateKey, ownHostKeyFiles } from '../../ssh/host-keys.js'
 import { parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
 import { caFile, readCaPublicKey } from '../ca/ca-directory.js'
 import type { DeviceLogin } from './onboarding.js'
-import type { ProblemWords } from '../command-problem.js'
+import type { FailureText } from '../command-failure.js'
 
 export type LoginMethod = DeviceLogin['method']
 
 export type FoundLogin =
   | { readonly ok: true; readonly login: DeviceLogin }
-  | { readonly ok: false; readonly problem: ProblemWords }
+  | { readonly ok: false; readonly problem: FailureText }
 
 type Profile = Config['credentials'] extends ReadonlyMap<string, infer Value> ? Value : never
 
@@ -86,7 +86,7 @@ export async function bridgeHostCa({ endpoint }: Config): Promise<PublicKey | un
 async function publicHalf(
   file: string,
   passphrase?: string,
-): Promise<{ readonly ok: true; readonly key: PublicKey } | { readonly ok: false; readonly problem: ProblemWords }> {
+): Promise<{ readonly ok: true; readonly key: PublicKey } | { readonly ok: false; readonly problem: FailureText }> {
   const beside = await readFile(`${file}.pub`, 'utf8').catch(() => '')
   const parsed = parsePublicKeyLine(beside)
   if (parsed.ok) return parsed

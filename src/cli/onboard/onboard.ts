@@ -20,7 +20,7 @@ import type { Onboarding, Step } from './onboarding.js'
 import { shellWord } from '../../lib/shell-word.js'
 import { plainName } from '../quoting.js'
 import { readHost, readPort } from '../read-host.js'
-import { tellProblem } from '../command-problem.js'
+import { reportFailure } from '../command-failure.js'
 
 type Vendor = 'junos' | 'rfc8071'
 
@@ -83,7 +83,7 @@ async function onboard(
   addDeviceTo: (dataDir: string) => AddDevice,
 ): Promise<void> {
   if (options.vendor === 'rfc8071' && options.auth === 'certificate')
-    return tellProblem(
+    return reportFailure(
       io,
       {
         message: '--auth certificate: ietf-netconf-server has no OpenSSH certificates',
@@ -104,7 +104,7 @@ async function onboard(
   const { onboarding, credentials } = gathered
   const added = configured === undefined ? await addDeviceTo(config.dataDir)(deviceFrom(gathered, options)) : CONFIGURED
   // Another secret than the bridge's would only lock the device out, so it is not shown.
-  if (!added.ok && added.cause === 'refused') return tellProblem(io, added)
+  if (!added.ok && added.cause === 'refused') return reportFailure(io, added)
   const vendor = vendors[options.vendor]
   const steps = [...vendor.steps(onboarding), ...(added.ok ? [] : byHandSteps(onboarding, credentials))]
   const nms = nmsStanzas(onboarding, vendor.networkOs)
@@ -115,7 +115,7 @@ async function onboard(
     if (added.ok) io.stdout.write(`${comment(whatNext(onboarding, configured !== undefined))}\n`)
   }
   if (added.ok) io.exit(0)
-  else tellProblem(io, added)
+  else reportFailure(io, added)
 }
 
 const CONFIGURED: DeviceAdded = { ok: true }
@@ -148,7 +148,7 @@ async function gather(
   const caDirectory = options.caDir === undefined ? defaultCaDirectory(config.dataDir) : resolve(io.cwd, options.caDir)
   const found = await findLogin(options.auth ?? usualMethod(profile), credentials, profile, account, caDirectory)
   if (!found.ok) {
-    tellProblem(io, found.problem)
+    reportFailure(io, found.problem)
     return undefined
   }
   const secret = configured === undefined && options.vendor === 'junos' ? newSecret() : configured?.secret

@@ -5,7 +5,7 @@ import { auditPageSchema } from '../../northbound/http/routes/audit/list.js'
 import { askBridge } from './bridge-client.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
-import { type CommandProblem, exitWithProblem } from '../command-problem.js'
+import { type CommandFailure, exitWithFailure } from '../command-failure.js'
 import { type BridgeLocation, findBridge } from './find-bridge.js'
 import { auditTable } from './show-audit.js'
 
@@ -43,16 +43,16 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
       const from = timeOf('--since', since, now())
       const to = timeOf('--until', until, now())
       const count = /^\d{1,7}$/.test(limit) ? Number(limit) : 0
-      if (!from.ok) return exitWithProblem(from.problem, io)
-      if (!to.ok) return exitWithProblem(to.problem, io)
+      if (!from.ok) return exitWithFailure(from.problem, io)
+      if (!to.ok) return exitWithFailure(to.problem, io)
       if (count < 1 || count > MOST)
-        return exitWithProblem({ message: `--limit: expected a whole number from 1 to ${MOST}`, status: 2 }, io)
+        return exitWithFailure({ message: `--limit: expected a whole number from 1 to ${MOST}`, status: 2 }, io)
       const found = findBridge(io, config)
-      if (!found.ok) return exitWithProblem(found.problem, io)
+      if (!found.ok) return exitWithFailure(found.problem, io)
       const { device, user, session, event, operation, outcome } = options
       const wanted = { device, user, session, event, operation, outcome, since: from.time, until: to.time }
       const answer = await ask(found.location, wanted, count)
-      if (!answer.ok) return exitWithProblem(answer.problem, io)
+      if (!answer.ok) return exitWithFailure(answer.problem, io)
       const lines = answer.lines.toReversed()
       io.stdout.write(json === true ? lines.map((line) => `${JSON.stringify(line)}\n`).join('') : auditTable(lines))
       io.exit(0)
@@ -61,7 +61,7 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
 
 type Answer =
   | { readonly ok: true; readonly lines: readonly AuditLine[] }
-  | { readonly ok: false; readonly problem: CommandProblem }
+  | { readonly ok: false; readonly problem: CommandFailure }
 
 /** Asks for page after page, the newest line first. */
 async function ask(
@@ -91,7 +91,7 @@ function parsedPage(text: string) {
   }
 }
 
-const notUnderstood: CommandProblem = {
+const notUnderstood: CommandFailure = {
   message: 'the bridge answers what this command does not understand',
   hint: 'are the command and the bridge of one version, and is it a bridge that answers there?',
   status: 1,
@@ -102,7 +102,7 @@ function timeOf(
   option: string,
   written: string | undefined,
   now: number,
-): { readonly ok: true; readonly time: string | undefined } | { readonly ok: false; readonly problem: CommandProblem } {
+): { readonly ok: true; readonly time: string | undefined } | { readonly ok: false; readonly problem: CommandFailure } {
   if (written === undefined) return { ok: true, time: undefined }
   const ago = readDuration(written, '0s', '36500d')
   if (ago.ok) return { ok: true, time: new Date(now - ago.value).toISOString() }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { problemSchema } from '../../northbound/http/problem.js'
 import { callBridge } from './bridge-stream.js'
-import type { CommandProblem } from '../command-problem.js'
+import type { CommandFailure } from '../command-failure.js'
 import type { BridgeLocation } from './find-bridge.js'
 import { ownerOf } from './owner-of.js'
 
@@ -9,7 +9,7 @@ import { ownerOf } from './owner-of.js'
 export type BridgeAnswer =
   | { readonly ok: true; readonly text: string }
   /** `text` is there when the bridge itself refused: its problem detail. */
-  | { readonly ok: false; readonly problem: CommandProblem; readonly text?: string }
+  | { readonly ok: false; readonly problem: CommandFailure; readonly text?: string }
 
 /** A request to a running bridge; `path` starts with `/`. */
 export interface BridgeRequest {
@@ -38,7 +38,7 @@ export async function askBridge(location: BridgeLocation, asked: BridgeRequest):
  * Why a text can stand for no device in a path: an empty segment is none, and every URL parser takes `.` and `..` out
  * of a path.
  */
-export function whyUnaddressable(id: string): CommandProblem | undefined {
+export function whyUnaddressable(id: string): CommandFailure | undefined {
   return ['', '.', '..'].includes(id) ? { message: `${JSON.stringify(id)} is no device id`, status: 2 } : undefined
 }
 
@@ -118,7 +118,7 @@ function parsed(text: string): unknown {
 export async function notReached(
   location: BridgeLocation,
   { code, name, message }: NodeJS.ErrnoException,
-): Promise<CommandProblem> {
+): Promise<CommandFailure> {
   const where = nameOf(location)
   if (name === 'AbortError' || name === 'TimeoutError')
     return {

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { askBridge, type BridgeRequest } from './bridge-client.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { findBridge } from './find-bridge.js'
 
 export interface BridgeOptions {
@@ -33,12 +33,12 @@ export async function runOnBridge(
   { show, ...request }: BridgeCall,
 ): Promise<void> {
   const found = findBridge(io, config)
-  if (!found.ok) return exitWithProblem(found.problem, io)
+  if (!found.ok) return exitWithFailure(found.problem, io)
   const answer = await askBridge(found.location, request)
-  if (!answer.ok && (json !== true || answer.text === undefined)) return exitWithProblem(answer.problem, io)
+  if (!answer.ok && (json !== true || answer.text === undefined)) return exitWithFailure(answer.problem, io)
   const shown = shownOrUndefined(answer.text ?? '', json === true ? asItIs : show)
   if (shown === undefined)
-    return exitWithProblem(
+    return exitWithFailure(
       {
         message: 'the bridge answers what this command does not understand',
         hint: 'are the command and the bridge of one version, and is it a bridge that answers there?',

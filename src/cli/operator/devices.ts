@@ -7,7 +7,7 @@ import { deviceListSchema } from '../../northbound/http/routes/devices/list.js'
 import { devicePath, whyUnaddressable } from './bridge-client.js'
 import { type BridgeCall, bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { readHost, readPort } from '../read-host.js'
 import { type HostFormat, HOST_FORMATS, hostsText } from './show-hosts.js'
 import { readFingerprint, tellWhatToCompare } from './keys-to-compare.js'
@@ -181,7 +181,7 @@ const device = (answer: unknown): DeviceView => deviceSchema.parse(answer)
 
 async function runOnDevice(io: CommandIo, options: BridgeOptions, { id, action, ...call }: DeviceCall): Promise<void> {
   const unaddressable = whyUnaddressable(id)
-  if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)
+  if (unaddressable !== undefined) return exitWithFailure(unaddressable, io)
   const path = action === undefined ? devicePath(id) : `${devicePath(id)}/${action}`
   return runOnBridge(io, options, { ...call, path })
 }

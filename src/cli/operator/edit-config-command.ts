@@ -3,7 +3,7 @@ import type { CommandOption } from '../../operations/command.js'
 import { confirmedCommitOptions } from '../../operations/commit.js'
 import { editConfig } from '../../operations/edit-config.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { describedCommand, readWords, send } from './operation-command.js'
 import { parametersOf } from './operation-values.js'
 
@@ -22,7 +22,7 @@ export function editConfigCommand(io: CommandIo): Command {
     .action(async (...words: readonly unknown[]) => {
       const { id, options, given } = readWords(EDIT, words)
       if (options['target'] === undefined && options['commit'] !== true)
-        return exitWithProblem(
+        return exitWithFailure(
           {
             message: 'no target is given',
             hint: 'write --target candidate or --target running, or --commit',

@@ -4,7 +4,7 @@ import { loadConfig } from '../../config/load.js'
 import { formatProblem } from '../../config/problem.js'
 import { bridgeSocketIn } from '../../app/bridge-socket.js'
 import type { CommandIo } from '../command-io.js'
-import type { CommandProblem } from '../command-problem.js'
+import type { CommandFailure } from '../command-failure.js'
 
 /** Where a running bridge answers. */
 export type BridgeLocation =
@@ -19,7 +19,7 @@ export type BridgeLocation =
 
 export type FoundBridge =
   | { readonly ok: true; readonly location: BridgeLocation }
-  | { readonly ok: false; readonly problem: CommandProblem }
+  | { readonly ok: false; readonly problem: CommandFailure }
 
 /**
  * `HOMEPORT_URL` with `HOMEPORT_TOKEN` and `HOMEPORT_CA_FILE`, or else the socket in the `data-dir` of the

@@ -6,7 +6,7 @@ import { deviceListSchema } from '../../northbound/http/routes/devices/list.js'
 import { askBridge, devicePath, whyUnaddressable } from './bridge-client.js'
 import type { BridgeOptions } from './bridge-command.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { findBridge } from './find-bridge.js'
 import { shortTime } from '../table.js'
 
@@ -36,19 +36,19 @@ export async function tellWhatToCompare(
   { action, id, as }: KeyDecision,
 ): Promise<void> {
   const unaddressable = id === undefined ? undefined : whyUnaddressable(id)
-  if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)
+  if (unaddressable !== undefined) return exitWithFailure(unaddressable, io)
   const found = findBridge(io, config)
-  if (!found.ok) return exitWithProblem(found.problem, io)
+  if (!found.ok) return exitWithFailure(found.problem, io)
   const path = id === undefined ? '/api/v1/devices' : devicePath(id)
   const answer = await askBridge(found.location, { method: 'GET', path })
-  if (!answer.ok) return exitWithProblem(answer.problem, io)
+  if (!answer.ok) return exitWithFailure(answer.problem, io)
   const given: unknown = JSON.parse(answer.text)
   const devices = id === undefined ? deviceListSchema.parse(given).devices : [deviceSchema.parse(given)]
   const waiting = devices.filter(
     ({ standing, presented }) => presented !== null && (id !== undefined || standing === 'pending'),
   )
   if (waiting.length === 0)
-    return exitWithProblem(
+    return exitWithFailure(
       {
         message:
           id === undefined
@@ -63,7 +63,7 @@ export async function tellWhatToCompare(
     config === undefined ? '' : ` --config ${shellWord(config)}`,
     as === undefined ? '' : ` --as ${shellWord(as)}`,
   ]
-  exitWithProblem(
+  exitWithFailure(
     {
       message:
         'no fingerprint is given: compare it with what the device itself prints (ssh-keygen -lf), then paste the line',

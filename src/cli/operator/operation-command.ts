@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { Operation } from '../../operations/define-operation.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { devicePath, whyUnaddressable } from './bridge-client.js'
 import { bridgeHelp } from './bridge-command.js'
 import { addArgument, addOption, type GivenValue, parametersOf } from './operation-values.js'
@@ -86,7 +86,7 @@ export async function send(
   { id, name, parameters, accept }: SentOperation,
 ): Promise<void> {
   const unaddressable = whyUnaddressable(id)
-  if (unaddressable !== undefined) return exitWithProblem(unaddressable, io)
+  if (unaddressable !== undefined) return exitWithFailure(unaddressable, io)
   await runOperation(io, options, {
     path: `${devicePath(id)}/${name}`,
     contentType: 'application/json',

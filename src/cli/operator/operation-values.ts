@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { CommandOption, CommandValue, ValueReading } from '../../operations/command.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { readInput } from '../read-input.js'
 
 /** A value of a command as it was typed, or left out. */
@@ -58,7 +58,7 @@ export async function parametersOf(io: CommandIo, given: readonly GivenValue[]):
     }
     const input = await readInput(io, typed as string | undefined, parameter)
     if (!input.ok) {
-      exitWithProblem(input.problem, io)
+      exitWithFailure(input.problem, io)
       return undefined
     }
     parameters[parameter] = input.text

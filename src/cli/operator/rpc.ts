@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { type CommandIo, processIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { readInput } from '../read-input.js'
 import { devicePath } from './bridge-client.js'
 import { withOperationOptions } from './operation-command.js'
@@ -39,7 +39,7 @@ type Typed = readonly [first: string | undefined, second: string | undefined]
 
 async function onOne(io: CommandIo, [id, file]: Typed, options: RpcOptions): Promise<void> {
   if (id === undefined || ['', '.', '..'].includes(id))
-    return exitWithProblem(
+    return exitWithFailure(
       { message: 'no device is named', hint: 'homeport rpc ID [FILE], or --selector for many', status: 2 },
       io,
     )
@@ -54,7 +54,7 @@ async function onOne(io: CommandIo, [id, file]: Typed, options: RpcOptions): Pro
 
 async function onMany(io: CommandIo, [file, surplus]: Typed, options: RpcOptions): Promise<void> {
   if (surplus !== undefined)
-    return exitWithProblem(
+    return exitWithFailure(
       { message: 'a device id stands beside --selector, --id or --label', hint: 'write it as --id ID', status: 2 },
       io,
     )
@@ -62,7 +62,7 @@ async function onMany(io: CommandIo, [file, surplus]: Typed, options: RpcOptions
   if (operation === undefined) return
   const rpc = asJson(operation)
   if (rpc === undefined)
-    return exitWithProblem({ message: 'the operation is no JSON', hint: 'check its syntax', status: 2 }, io)
+    return exitWithFailure({ message: 'the operation is no JSON', hint: 'check its syntax', status: 2 }, io)
   const { selector, id, label, concurrency } = options
   await runOnMany(io, options, {
     rpc,
@@ -93,7 +93,7 @@ async function operationFrom(
   if (operation !== undefined) return operation
   const input = await readInput(io, file, 'operation')
   if (input.ok) return input.text
-  exitWithProblem(input.problem, io)
+  exitWithFailure(input.problem, io)
   return undefined
 }
 

@@ -9,7 +9,7 @@ import {
 import { notReached } from './bridge-client.js'
 import { callBridge } from './bridge-stream.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { findBridge } from './find-bridge.js'
 import { createProgressBar } from './progress-bar.js'
 import { type OperationOptions, tellRefusal } from './run-operation.js'
@@ -23,7 +23,7 @@ type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
  */
 export async function runOnMany(io: CommandIo, options: OperationOptions, asked: object): Promise<void> {
   const found = findBridge(io, options.config)
-  if (!found.ok) return exitWithProblem(found.problem, io)
+  if (!found.ok) return exitWithFailure(found.problem, io)
   const { location } = found
   const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
   try {
@@ -55,19 +55,19 @@ export async function runOnMany(io: CommandIo, options: OperationOptions, asked:
     }
     if (total === undefined) {
       bar.end()
-      return exitWithProblem(
+      return exitWithFailure(
         { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
         io,
       )
     }
     if (total.devices === 0)
-      return exitWithProblem(
+      return exitWithFailure(
         { message: 'no device was asked', hint: 'homeport devices list has those that you may use', status: 1 },
         io,
       )
     io.exit(total.failed === 0 ? 0 : 1)
   } catch (error) {
-    exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)
+    exitWithFailure(await notReached(location, error as NodeJS.ErrnoException), io)
   }
 }
 

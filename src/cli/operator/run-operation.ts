@@ -5,7 +5,7 @@ import { problemSchema } from '../../northbound/http/problem.js'
 import { notReached, readText, refusal } from './bridge-client.js'
 import { callBridge } from './bridge-stream.js'
 import type { CommandIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { type BridgeLocation, findBridge } from './find-bridge.js'
 
 /** How an operation on a device is asked for, whichever it is. */
@@ -27,7 +27,7 @@ export interface OperationCall {
 /** Sends an operation; the device's reply goes to standard output as it comes, what is wrong to standard error. */
 export async function runOperation(io: CommandIo, options: OperationOptions, call: OperationCall): Promise<void> {
   const found = findBridge(io, options.config)
-  if (!found.ok) return exitWithProblem(found.problem, io)
+  if (!found.ok) return exitWithFailure(found.problem, io)
   const { location } = found
   const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
   try {
@@ -44,7 +44,7 @@ export async function runOperation(io: CommandIo, options: OperationOptions, cal
     await passOn(io, answer)
     io.exit(0)
   } catch (error) {
-    exitWithProblem(await notReached(location, error as NodeJS.ErrnoException), io)
+    exitWithFailure(await notReached(location, error as NodeJS.ErrnoException), io)
   }
 }
 
@@ -60,7 +60,7 @@ export async function tellRefusal(
     io.stdout.write(`${refused.text}\n`)
     return io.exit(refused.problem.status)
   }
-  exitWithProblem(refused.problem, io)
+  exitWithFailure(refused.problem, io)
   for (const line of rpcErrorLines(refused.text)) io.stderr.write(`${strangerText(line)}\n`)
 }
 

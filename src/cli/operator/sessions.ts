@@ -3,7 +3,7 @@ import { strangerText } from '../../lib/stranger-text.js'
 import { sessionListSchema } from '../../northbound/http/routes/sessions/list.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { sessionTable } from './show-sessions.js'
 
 interface ListOptions extends BridgeOptions {
@@ -35,7 +35,7 @@ export function sessionsCommand(io: CommandIo = processIo()): Command {
         .argument('<id>', 'as `homeport sessions list` shows it')
         .action((id: string, options: BridgeOptions) => {
           if (!/^[0-9a-z]+$/.test(id))
-            return exitWithProblem({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)
+            return exitWithFailure({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)
           return runOnBridge(io, options, {
             method: 'DELETE',
             path: `/api/v1/sessions/${id}`,

@@ -6,7 +6,7 @@ import { tokenListSchema } from '../../northbound/http/routes/tokens/list.js'
 import type { TokenView } from '../../northbound/http/routes/tokens/token.js'
 import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
-import { exitWithProblem } from '../command-problem.js'
+import { exitWithFailure } from '../command-failure.js'
 import { shortTime, table } from '../table.js'
 
 interface CreateOptions extends BridgeOptions {
@@ -76,7 +76,7 @@ function revokeCommand(io: CommandIo): Command {
     .action((id: string, options: BridgeOptions) => {
       // Nobody shall put a whole token into a URL, where logs would hold it.
       if (!/^[0-9a-z]{12}$/.test(id))
-        return exitWithProblem(
+        return exitWithFailure(
           { message: 'that is no id of a token', hint: '`homeport token list` shows them', status: 2 },
           io,
         )

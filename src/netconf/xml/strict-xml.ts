@@ -95,7 +95,7 @@ export function createStrictXml(events: StrictXmlEvents): StrictXml {
     try {
       step()
     } catch (thrown) {
-      if (!(thrown instanceof Refusal)) throw thrown
+      if (!(thrown instanceof StrictXmlError)) throw thrown
       fault = thrown.fault
     }
     return fault
@@ -175,11 +175,11 @@ const INNER_ONLY = [
 ] as const
 
 function refuse(kind: StrictXmlFault['kind'], cause: string): never {
-  throw new Refusal({ kind, cause: cause.length > 200 ? `${cause.slice(0, 200)}…` : cause })
+  throw new StrictXmlError({ kind, cause: cause.length > 200 ? `${cause.slice(0, 200)}…` : cause })
 }
 
 /** Carries a fault out of the parser's callbacks. */
-class Refusal extends Error {
+class StrictXmlError extends Error {
   constructor(readonly fault: StrictXmlFault) {
     super(fault.cause)
   }

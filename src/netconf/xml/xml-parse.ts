@@ -39,7 +39,7 @@ export function parseXml(document: Buffer | string, limits: XmlLimits = {}): Res
   try {
     builder.parser.write(text.value).close()
   } catch (thrown) {
-    if (thrown instanceof Refusal) return failed(thrown.error)
+    if (thrown instanceof ParseError) return failed(thrown.error)
     throw thrown
   }
   const root = builder.root()
@@ -67,7 +67,7 @@ export async function parseXmlGently(
     }
     builder.parser.close()
   } catch (thrown) {
-    if (thrown instanceof Refusal) return failed(thrown.error)
+    if (thrown instanceof ParseError) return failed(thrown.error)
     throw thrown
   }
   const root = builder.root()
@@ -97,7 +97,7 @@ export function parseRootTag(document: Buffer | string): Result<XmlElement, XmlE
     // What is wrong stands behind the tag.
     const root = builder.rootTag()
     if (root !== undefined) return succeeded(root)
-    if (thrown instanceof Refusal) return failed(thrown.error)
+    if (thrown instanceof ParseError) return failed(thrown.error)
     throw thrown
   }
 }
@@ -133,20 +133,20 @@ function createTreeBuilder({ maxDepth = DEFAULT_MAX_DEPTH, maxElements = Infinit
   }
 
   parser.on('error', (error) => {
-    throw new Refusal(xmlError('not-well-formed', shortened(error.message)))
+    throw new ParseError(xmlError('not-well-formed', shortened(error.message)))
   })
   parser.on('attribute', () => {
     attributes += 1
     if (attributes > MAX_ATTRIBUTES)
-      throw new Refusal(xmlError('too-many-attributes', `an element has more than ${MAX_ATTRIBUTES} attributes`))
+      throw new ParseError(xmlError('too-many-attributes', `an element has more than ${MAX_ATTRIBUTES} attributes`))
   })
   parser.on('opentag', (tag) => {
     attributes = 0
     elements += 1
     if (elements > maxElements)
-      throw new Refusal(xmlError('too-big', `the document has more than ${maxElements} elements`))
+      throw new ParseError(xmlError('too-big', `the document has more than ${maxElements} elements`))
     if (open.length >= maxDepth) {
-      throw new Refusal(xmlError('too-deep', `elements are nested deeper than ${maxDepth}`))
+      throw new ParseError(xmlError('too-deep', `elements are nested deeper than ${maxDepth}`))
     }
     if (open.length === 0) checkEncoding(parser.xmlDecl.encoding)
     const opened = toElement(tag)
@@ -173,15 +173,15 @@ function createTreeBuilder({ maxDepth = DEFAULT_MAX_DEPTH, maxElements = Infinit
  */
 class Xml10Parser extends SaxesParser<SaxesOptions & { xmlns: true }> {}
 Xml10Parser.prototype.on('doctype', () => {
-  throw new Refusal(xmlError('doctype', 'the document has a DOCTYPE'))
+  throw new ParseError(xmlError('doctype', 'the document has a DOCTYPE'))
 })
 Xml10Parser.prototype.on('xmldecl', ({ version }) => {
-  if (version !== '1.0') throw new Refusal(xmlError('version', `the document says that it is XML ${version}`))
+  if (version !== '1.0') throw new ParseError(xmlError('version', `the document says that it is XML ${version}`))
 })
 
 function checkEncoding(encoding: string | undefined): void {
   if (encoding !== undefined && !/^(utf-8|us-ascii)$/i.test(encoding)) {
-    throw new Refusal(xmlError('not-utf8', `the document says it is ${encoding}`))
+    throw new ParseError(xmlError('not-utf8', `the document says it is ${encoding}`))
   }
 }
 
@@ -216,7 +216,7 @@ function xmlError(kind: XmlError['kind'], cause: string): XmlError {
 const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text)
 
 /** Carries a typed error out of the parser's callbacks. */
-class Refusal extends Error {
+class ParseError extends Error {
   constructor(readonly error: XmlError) {
     super(error.cause)
   }

@@ -11,7 +11,7 @@ export interface Login {
 }
 
 /** Why a login ended, with what may help. */
-export interface LoginProblem extends Error {
+export interface LoginError extends Error {
   readonly hint?: string
 }
 
@@ -20,9 +20,9 @@ export interface LoginEnvironment {
   /** Asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device. */
   readonly prepare: () => Promise<Login>
   /** Asked right before anything of the credentials is sent; what speaks against it by now. */
-  readonly objection: () => LoginProblem | undefined
+  readonly objection: () => LoginError | undefined
   /** Told why the login ends; once. */
-  readonly onFailure: (problem: LoginProblem) => void
+  readonly onFailure: (problem: LoginError) => void
 }
 
 export interface LoginCourse {
@@ -67,7 +67,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
   const end = (): void => {
     state = 'over'
   }
-  const fail = (problem: LoginProblem): void => {
+  const fail = (problem: LoginError): void => {
     if (state === 'over') return
     end()
     onFailure(problem)
@@ -149,7 +149,7 @@ function listed(attempts: Iterable<Attempt>): string {
 }
 
 /** The device wants the password changed, as it says itself in `prompt`. */
-export function passwordChange(username: string, prompt: string): LoginProblem {
+export function passwordChange(username: string, prompt: string): LoginError {
   const said = strangerText(prompt, 200)
   return Object.assign(
     new Error(`the device wants the password of ${JSON.stringify(username)} changed: ${JSON.stringify(said)}`),
@@ -161,7 +161,7 @@ export function passwordChange(username: string, prompt: string): LoginProblem {
 
 function attemptsFor(
   { username, keys, password }: Login,
-  { objected, fail }: { readonly objected: () => boolean; readonly fail: (problem: LoginProblem) => void },
+  { objected, fail }: { readonly objected: () => boolean; readonly fail: (problem: LoginError) => void },
 ): readonly Attempt[] {
   const attempts: Attempt[] = keys.map((key) => ({
     method: 'publickey',

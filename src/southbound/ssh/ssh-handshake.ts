@@ -12,7 +12,7 @@ import { ssh2 } from '../../ssh/ssh2/load.js'
 import { answerAfterExit } from '../../ssh/ssh2/session-requests.js'
 import { type Failure, handshakeTooLong, refusalOf, type Trusted } from './handshake-refusal.js'
 import { createHostKeyJudgement, type HostKeyJudgementOptions } from './host-key-judgement.js'
-import { type Login, type LoginProblem, loginWith } from './login.js'
+import { type Login, type LoginError, loginWith } from './login.js'
 import { createSshLink, type SshLinkOptions } from './ssh-link.js'
 
 export interface SshHandshakeOptions extends HostKeyJudgementOptions, SshLinkOptions {
@@ -192,7 +192,7 @@ function inTurn(work: SshHandshakeOptions['work'], login: Login): Promise<Login>
   return new Promise((resolve) => work(() => resolve(login)))
 }
 
-function credentialsChanged(): LoginProblem {
+function credentialsChanged(): LoginError {
   return Object.assign(new Error('the credentials bound to it changed meanwhile'), {
     hint: 'nothing is to be done: the device dials again by itself, and the new ones are used',
   })

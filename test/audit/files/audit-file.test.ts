@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { FileProblem } from '../../../src/audit/files/file-error.js'
+import type { FileFailure } from '../../../src/audit/files/file-error.js'
 import { openAuditFile, type AuditFile, type AuditFileLimits } from '../../../src/audit/files/audit-file.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'
 import { fillDisk, mountOwn, unmountOwn } from '../../store/own-file-system.js'
@@ -25,7 +25,7 @@ const limits: AuditFileLimits = { maxSize: 1024 * 1024, maxFiles: 3, flushInterv
 let directory: string
 let path: string
 let opened: AuditFile[]
-const states: (FileProblem | undefined)[] = []
+const states: (FileFailure | undefined)[] = []
 const losses: number[] = []
 
 beforeEach(async () => {
@@ -214,12 +214,12 @@ describe('while a file cannot be written', () => {
   it('its lines wait, and are written once it can be again', async () => {
     await mkdir(path)
     const file = open()
-    expect(await file.prepare()).toMatchObject({ cause: 'not-permitted', hint: expect.any(String) })
+    expect(await file.prepare()).toMatchObject({ reason: 'not-permitted', hint: expect.any(String) })
     for (const number of upTo(3)) file.append(line(number))
     await rm(path, { recursive: true })
     await writable(file)
     expect(await numbers()).toEqual(upTo(3))
-    expect(states.map((state) => state?.cause)).toEqual(['not-permitted', undefined])
+    expect(states.map((state) => state?.reason)).toEqual(['not-permitted', undefined])
   })
 
   it('memory is bounded: what no longer fits is counted, and the file tells how many lines are missing', async () => {
@@ -255,14 +255,14 @@ describe('on a disk that is full', () => {
     await written(1)
     await fillDisk(join(directory, 'ballast'))
     for (const number of upTo(300).slice(1)) file.append(line(number))
-    await waitFor('a full disk', () => file.problem()?.cause === 'disk-full')
+    await waitFor('a full disk', () => file.problem()?.reason === 'disk-full')
     const before = await numbers()
     expect(before).toEqual(upTo(before.length))
     await rm(join(directory, 'ballast'))
     await writable(file)
     await file.close()
     expect(await numbers()).toEqual(upTo(300))
-    expect(states.map((state) => state?.cause)).toEqual(['disk-full', undefined])
+    expect(states.map((state) => state?.reason)).toEqual(['disk-full', undefined])
     expect(losses).toEqual([])
   })
 })

@@ -60,7 +60,7 @@ async function startBridge() {
   })
   const { log } = recordedLog()
   const serving = await serveOnSocket(createApp({ ...room, log }), { path: socket, log })
-  if (!serving.ok) throw new Error(serving.problem.message)
+  if (!serving.ok) throw new Error(serving.failure.message)
   const { served } = serving
   toClose.push(() => served.close())
   return room

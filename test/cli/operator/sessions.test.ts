@@ -31,7 +31,7 @@ beforeEach(async () => {
   })
   const { log } = recordedLog()
   const serving = await serveOnSocket(createApp({ ...room, log }), { path: bridgeSocketIn(join(cwd, 'state')), log })
-  if (!serving.ok) throw new Error(serving.problem.message)
+  if (!serving.ok) throw new Error(serving.failure.message)
   served = serving.served
 })
 afterEach(async () => {

@@ -157,7 +157,7 @@ it('a stream whose client reads nothing is cut off a moment after its right ende
   const directory = await mkdtemp(join(tmpdir(), 'homeport-rights-'))
   const path = join(directory, 'socket')
   const serving = await serveOnSocket(app, { path, log: recordedLog().log })
-  if (!serving.ok) throw new Error(serving.problem.message)
+  if (!serving.ok) throw new Error(serving.failure.message)
   const client = connect(path)
   try {
     const { id, bearer } = await token()

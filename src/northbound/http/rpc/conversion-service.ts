@@ -12,7 +12,7 @@ export type NotConverted = 'busy' | 'too-much' | 'stopping'
 
 export type Converted<Kind extends ConversionKind> =
   | { readonly ok: true; readonly value: Conversions[Kind]['outcome'] }
-  | { readonly ok: false; readonly why: NotConverted }
+  | { readonly ok: false; readonly reason: NotConverted }
 
 /** Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do. */
 export interface ConversionService {
@@ -36,7 +36,7 @@ export interface ConversionThread {
 export interface ConversionOptions {
   readonly limits: () => Pick<CallLimits, 'maxConversions' | 'conversionTimeout' | 'conversionMemory'>
   /** Told of each that was refused. */
-  readonly refused?: (why: NotConverted) => void
+  readonly refused?: (reason: NotConverted) => void
   /** @param memory bytes of heap that the thread has */
   readonly start?: (memory: number) => ConversionThread
 }
@@ -71,12 +71,12 @@ export function createConversionService({
         request,
         who: who && principalKey(who),
         settle: (converted) => {
-          if (!converted.ok) refused?.(converted.why)
+          if (!converted.ok) refused?.(converted.reason)
           resolve(converted)
         },
       }
-      if (closed) return waiting.settle({ ok: false, why: 'stopping' })
-      if (waiting.who !== undefined && isFullFor(waiting.who)) return waiting.settle({ ok: false, why: 'busy' })
+      if (closed) return waiting.settle({ ok: false, reason: 'stopping' })
+      if (waiting.who !== undefined && isFullFor(waiting.who)) return waiting.settle({ ok: false, reason: 'busy' })
       queue.push(waiting)
       next()
     })
@@ -133,9 +133,9 @@ export function createConversionService({
     dismissed?.terminate().catch(() => undefined)
   }
 
-  const giveUp = (why: NotConverted): void => {
+  const giveUp = (reason: NotConverted): void => {
     dismiss()
-    settle({ ok: false, why })
+    settle({ ok: false, reason })
   }
 
   return {
@@ -144,7 +144,7 @@ export function createConversionService({
     convertReply: (input) => run({ kind: 'convert-reply', input }),
     close: async () => {
       closed = true
-      for (const waiting of queue.splice(0)) waiting.settle({ ok: false, why: 'stopping' })
+      for (const waiting of queue.splice(0)) waiting.settle({ ok: false, reason: 'stopping' })
       const last = thread
       if (working !== undefined) giveUp('stopping')
       else dismiss()
@@ -171,14 +171,14 @@ function startThread(memory: number): ConversionThread {
 }
 
 /** Answers a request that was not read. */
-export function answerNotConverted(to: Answered, why: NotConverted): Response {
-  if (why === 'busy')
+export function answerNotConverted(to: Answered, reason: NotConverted): Response {
+  if (reason === 'busy')
     return problemResponse(to, 'too-many-calls', {
       message: 'as many large requests as may wait to be read',
       hint: 'send fewer at a time, or raise endpoint.http.max-conversions',
       retryAfter: 1,
     })
-  if (why === 'stopping')
+  if (reason === 'stopping')
     return problemResponse(to, 'shutting-down', {
       message: 'the bridge is stopping',
       hint: 'try again',

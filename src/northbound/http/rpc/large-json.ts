@@ -30,7 +30,7 @@ export async function readLargeJson(
 ): Promise<{ readonly ok: true; readonly json: unknown } | { readonly ok: false; readonly response: Response }> {
   const { maxRequestElements: maxElements } = rpc.limits()
   const converted = await conversions.takePayloadsOut(who, { bytes, maxElements })
-  if (!converted.ok) return { ok: false, response: answerNotConverted(to, converted.why) }
+  if (!converted.ok) return { ok: false, response: answerNotConverted(to, converted.reason) }
   if (!converted.value.ok) return { ok: false, response: answerBodyFault(to, converted.value.error, rpc.boundReached) }
   const { json, payloads } = converted.value.value
   for (const { path, payload } of payloads) put(json, path, { [HeldPayload.key]: new HeldPayload(payload) })

@@ -48,7 +48,7 @@ export async function readRpcBytes(
     bytes.length <= IS_LARGE
       ? ({ ok: true, value: readRpcBody(bytes, format, limits) } as const)
       : await conversions.readRpc(who, { bytes, format, limits })
-  if (!converted.ok) return { ok: false, response: answerNotConverted(to, converted.why) }
+  if (!converted.ok) return { ok: false, response: answerNotConverted(to, converted.reason) }
   const read = converted.value
   return read.ok
     ? { ok: true, rpc: { ...read.value, body: bytes } }

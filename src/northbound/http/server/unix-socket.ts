@@ -14,15 +14,15 @@ export interface ServedSocket {
 }
 
 /** Why the API does not answer on a Unix socket. */
-export interface ServeProblem {
-  readonly cause: 'answered-by-another' | 'not-a-socket' | 'path-too-long' | 'not-permitted' | 'cannot-listen'
+export interface ServeFailure {
+  readonly reason: 'answered-by-another' | 'not-a-socket' | 'path-too-long' | 'not-permitted' | 'cannot-listen'
   readonly message: string
   readonly hint: string
 }
 
 export type Serving =
   | { readonly ok: true; readonly served: ServedSocket }
-  | { readonly ok: false; readonly problem: ServeProblem }
+  | { readonly ok: false; readonly failure: ServeFailure }
 
 export interface SocketOptions {
   readonly path: string
@@ -84,12 +84,12 @@ function bindPrivately(server: Server, path: string): Promise<NodeJS.ErrnoExcept
 }
 
 /** Removes a socket that nobody answers on; else says what stands there. */
-async function removeStale(path: string): Promise<ServeProblem | undefined> {
+async function removeStale(path: string): Promise<ServeFailure | undefined> {
   const found = await lstat(path).catch(() => undefined)
   if (found === undefined) return undefined
   if (!found.isSocket())
     return {
-      cause: 'not-a-socket',
+      reason: 'not-a-socket',
       message: `${path} is there already and is no socket`,
       hint: 'move it away, or name another data-dir',
     }
@@ -97,13 +97,13 @@ async function removeStale(path: string): Promise<ServeProblem | undefined> {
   if (code === 'ENOENT') return undefined
   if (code === 'EACCES' || code === 'EPERM')
     return {
-      cause: 'not-permitted',
+      reason: 'not-permitted',
       message: `${path} belongs to another user (uid ${found.uid})`,
       hint: 'run the bridge as that user, or name another data-dir',
     }
   if (code !== 'ECONNREFUSED')
     return {
-      cause: 'answered-by-another',
+      reason: 'answered-by-another',
       message: `another bridge answers on ${path}`,
       hint: 'stop it first, or give this one a data-dir of its own',
     }
@@ -147,30 +147,30 @@ function closing(server: Server, grace: number): () => Promise<void> {
   }
 }
 
-function pathTooLong(path: string): ServeProblem {
+function pathTooLong(path: string): ServeFailure {
   return {
-    cause: 'path-too-long',
+    reason: 'path-too-long',
     message: `${path} is too long for a Unix socket (${Buffer.byteLength(path)} bytes, ${longestPath} at most)`,
     hint: 'give a data-dir with a shorter path',
   }
 }
 
-async function cannotListen(path: string, { code, message }: NodeJS.ErrnoException): Promise<ServeProblem> {
+async function cannotListen(path: string, { code, message }: NodeJS.ErrnoException): Promise<ServeFailure> {
   const directory = dirname(path)
   // Node says EACCES of a directory that is not there.
   if ((await stat(directory).catch((error: NodeJS.ErrnoException) => error.code)) === 'ENOENT')
-    return { cause: 'cannot-listen', message: `there is no directory ${directory}`, hint: 'make the data-dir first' }
+    return { reason: 'cannot-listen', message: `there is no directory ${directory}`, hint: 'make the data-dir first' }
   if (code === 'EACCES' || code === 'EPERM')
     return {
-      cause: 'not-permitted',
+      reason: 'not-permitted',
       message: `not permitted to make the socket ${path}`,
       hint: 'give a data-dir that the user of the bridge may write',
     }
   return {
-    cause: 'cannot-listen',
+    reason: 'cannot-listen',
     message: `cannot listen on ${path}: ${code ?? message}`,
     hint: 'check the data-dir and its file system',
   }
 }
 
-const refused = (problem: ServeProblem): Serving => ({ ok: false, problem })
+const refused = (failure: ServeFailure): Serving => ({ ok: false, failure })

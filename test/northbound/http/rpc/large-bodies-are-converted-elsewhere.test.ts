@@ -68,11 +68,11 @@ describe('large bodies', () => {
   it('of one user have half of the places at most, and of all together no more than there are', async () => {
     const { readRpc, refused, close } = service()
     const waiting = [readRpc(netops, input), readRpc(netops, input)]
-    expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'busy' })
+    expect(await readRpc(netops, input)).toEqual({ ok: false, reason: 'busy' })
     waiting.push(readRpc(other, input), readRpc(other, input))
-    expect(await readRpc({ realm: 'local', name: 'third' }, input)).toEqual({ ok: false, why: 'busy' })
+    expect(await readRpc({ realm: 'local', name: 'third' }, input)).toEqual({ ok: false, reason: 'busy' })
     await close()
-    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ ok: false, why: 'stopping' })))
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => ({ ok: false, reason: 'stopping' })))
     expect(refused.filter((why) => why === 'busy')).toHaveLength(2)
   })
 
@@ -98,7 +98,7 @@ describe('large bodies', () => {
     const { readRpc, begun } = service()
     const reading = [readRpc(netops, input), readRpc(other, input)]
     begun[0]?.fail()
-    expect(await reading[0]).toEqual({ ok: false, why: 'too-much' })
+    expect(await reading[0]).toEqual({ ok: false, reason: 'too-much' })
     begun[1]?.work()
     expect(await reading[1]).toMatchObject({ ok: true, value: { ok: true } })
     expect(begun.map(({ ended }) => ended)).toEqual([true, false])
@@ -106,7 +106,7 @@ describe('large bodies', () => {
 
   it('that take too long are given up, and the thread with them', async () => {
     const { readRpc, begun } = service({ conversionTimeout: 1 })
-    expect(await readRpc(netops, input)).toEqual({ ok: false, why: 'too-much' })
+    expect(await readRpc(netops, input)).toEqual({ ok: false, reason: 'too-much' })
     expect(begun[0]?.ended).toBe(true)
   })
 })

@@ -37,7 +37,7 @@ async function serve(options: { path?: string; closeGrace?: number; app?: Parame
 
 async function served(options: Parameters<typeof serve>[0] = {}): Promise<ServedSocket> {
   const serving = await serve(options)
-  if (!serving.ok) throw new Error(serving.problem.message)
+  if (!serving.ok) throw new Error(serving.failure.message)
   return serving.served
 }
 
@@ -136,7 +136,7 @@ describe('the place of the socket', () => {
     const second = await serve()
     expect(second).toMatchObject({
       ok: false,
-      problem: { cause: 'answered-by-another', message: `another bridge answers on ${path}` },
+      failure: { reason: 'answered-by-another', message: `another bridge answers on ${path}` },
     })
     expect(await ask('GET', '/healthz')).toMatchObject({ status: 200 })
   })
@@ -144,27 +144,27 @@ describe('the place of the socket', () => {
   it('is left to one that listens but is too busy to answer', async () => {
     const busy = createServer().listen(path)
     await once(busy, 'listening')
-    expect(await serve()).toMatchObject({ ok: false, problem: { cause: 'answered-by-another' } })
+    expect(await serve()).toMatchObject({ ok: false, failure: { reason: 'answered-by-another' } })
     expect(existsSync(path)).toBe(true)
     await new Promise((resolve) => busy.close(resolve))
   })
 
   it('is left to a file that is no socket', async () => {
     writeFileSync(path, 'precious')
-    expect(await serve()).toMatchObject({ ok: false, problem: { cause: 'not-a-socket' } })
+    expect(await serve()).toMatchObject({ ok: false, failure: { reason: 'not-a-socket' } })
     expect(lstatSync(path).size).toBe(8)
   })
 
   it('has a path that a socket may have', async () => {
     const long = join(directory, 'x'.repeat(100))
-    expect(await serve({ path: long })).toMatchObject({ ok: false, problem: { cause: 'path-too-long' } })
+    expect(await serve({ path: long })).toMatchObject({ ok: false, failure: { reason: 'path-too-long' } })
   })
 
   it('is in a directory that is there', async () => {
     const missing = join(directory, 'missing', 's')
     expect(await serve({ path: missing })).toMatchObject({
       ok: false,
-      problem: { cause: 'cannot-listen', message: `there is no directory ${join(directory, 'missing')}` },
+      failure: { reason: 'cannot-listen', message: `there is no directory ${join(directory, 'missing')}` },
     })
   })
 

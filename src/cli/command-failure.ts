@@ -2,13 +2,13 @@ import { strangerText } from '../lib/stranger-text.js'
 import type { CommandIo } from './command-io.js'
 
 /** What happened and where, and what to do; neither holds a secret. */
-export interface ProblemWords {
+export interface FailureText {
   readonly message: string
   readonly hint: string
 }
 
 /** Why a command came to nothing: what happened, what to do, and the exit status that says whose fault it is. */
-export interface CommandProblem extends Pick<ProblemWords, 'message'>, Partial<Pick<ProblemWords, 'hint'>> {
+export interface CommandFailure extends Pick<FailureText, 'message'>, Partial<Pick<FailureText, 'hint'>> {
   /** Further lines, such as commands to paste. */
   readonly more?: readonly string[]
   /** 1 failed, 2 wrong usage or configuration. */
@@ -19,13 +19,13 @@ export interface CommandProblem extends Pick<ProblemWords, 'message'>, Partial<P
 const LONGEST_LINE = 8 * 1024
 
 /** Ends a command with its problem on standard error. */
-export function exitWithProblem({ message, hint, more = [], status }: CommandProblem, io: CommandIo): void {
+export function exitWithFailure({ message, hint, more = [], status }: CommandFailure, io: CommandIo): void {
   const lines = [`homeport: ${message}`, ...(hint === undefined ? [] : [hint]), ...more]
   for (const line of lines) io.stderr.write(`${strangerText(line, LONGEST_LINE)}\n`)
   io.exit(status)
 }
 
 /** The same for one that failed, unless another status is given. */
-export function tellProblem(io: CommandIo, words: ProblemWords, status: 1 | 2 = 1): void {
-  exitWithProblem({ ...words, status }, io)
+export function reportFailure(io: CommandIo, words: FailureText, status: 1 | 2 = 1): void {
+  exitWithFailure({ ...words, status }, io)
 }
