@@ -141,7 +141,7 @@ async function startJobs(
   const services: JobServices = { ...parts, fleet, enrolments: stores.enrolments, tracer }
   const jobs = await jobQueueOn({ store: stores.store, fleet, accounts: access, tokens, services, settings, log })
   shutdown.refuse(() => jobs.close())
-  hasWork((deviceId) => jobs.list().some((job) => job.deviceId === deviceId && isUnfinished(job)))
+  hasWork(async (deviceId) => jobs.list().some((job) => job.deviceId === deviceId && isUnfinished(job)))
   rights.onChange(() => {
     jobs.recheck().catch((error: unknown) => log.error({ err: error }, 'rights of jobs not asked for anew'))
   })

@@ -18,7 +18,7 @@ export interface Southbound {
   /** What is known of sources, on the ports of devices and clients alike. */
   readonly sources: Sources
   /** Has somebody say whether there is work for a device that calls from time to time: it is kept until then. */
-  readonly hasWork: (ask: (deviceId: string) => boolean) => void
+  readonly hasWork: (ask: (deviceId: string) => Promise<boolean>) => void
   /** Takes calls from now on. Throws `StartError`. @returns the bound address, `address:port` */
   readonly listen: () => Promise<string>
 }
@@ -28,10 +28,10 @@ export function startSouthbound(foundation: Foundation, stores: Stores): Southbo
   const { settings, log, shutdown, metrics, measure } = foundation
   const sources = createSources(settings, log, metrics.clients)
   const listeners: CallHomeListener[] = []
-  const workers: ((deviceId: string) => boolean)[] = []
+  const workers: ((deviceId: string) => Promise<boolean>)[] = []
 
   const fleet = startFleet(foundation, stores, {
-    hasWork: async (deviceId) => workers.some((has) => has(deviceId)),
+    hasWork: async (deviceId) => (await Promise.all(workers.map((has) => has(deviceId)))).includes(true),
     crowdAtStart: () => listeners.some(isCrowded),
   })
   const callHome = startCallHome(foundation, { fleet, enrolments: stores.enrolments, sources })

@@ -12,7 +12,10 @@ export interface Contest {
   readonly last: Date
 }
 
-/** Milliseconds within which replacements are counted together, and how many are taken for those of one device that dials again. */
+/**
+ * Milliseconds within which replacements are counted together, and how many are taken for those of one device that
+ * dials again.
+ */
 const WINDOW = 60_000
 const OF_ONE_DEVICE = 2
 
@@ -26,8 +29,10 @@ export interface Challenger {
 /** Decides whether the newest proven link of one identity replaces the one that is there. */
 export interface IdentityGuard {
   /**
-   * Replaces at once where that is rare: the older link is half-open then as a rule. Where it happens for the third time within a minute, the
-   * older link is asked whether it is there, and stays if it answers: two devices with one key, or one device that calls twice, would otherwise end
+   * Replaces at once where that is rare: the older link is half-open then as a rule. Where it happens for the third
+   * time within a minute, the
+   * older link is asked whether it is there, and stays if it answers: two devices with one key, or one device that
+   * calls twice, would otherwise end
    * each other's sessions for ever. One challenger waits at a time, the newest.
    */
   readonly challenge: (old: Link, challenger: Challenger) => void

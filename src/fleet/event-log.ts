@@ -25,17 +25,25 @@ export interface FleetEvent {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-/** Whether an event was caused by somebody who has proven nothing: of these only some are told, and none takes the place of another one. */
+/**
+ * Whether an event was caused by somebody who has proven nothing: of these only some are told, and none takes the place
+ * of another one.
+ */
 export function isStrangersEvent({ type }: Pick<FleetEvent, 'type'>): boolean {
   return type === 'refused' || type === 'pending'
 }
 
-/** Strangers' events of one kind that are told: of one device id or source, and of all. The next that is told has the number of the others. */
+/**
+ * Strangers' events of one kind that are told: of one device id or source, and of all. The next that is told has the
+ * number of the others.
+ */
 const strangersBounds = { each: 10, all: 50, interval: 10_000 }
 
 /** The last events, and those to come. */
 export interface FleetEventLog {
-  /** What came after an event; `complete` is false where some of devices are no longer here, or it is of an earlier run. */
+  /**
+   * What came after an event; `complete` is false where some of devices are no longer here, or it is of an earlier run.
+   */
   readonly since: (id: string) => { readonly events: readonly FleetEvent[]; readonly complete: boolean }
   /** @returns what ends it */
   readonly listen: (listener: (event: FleetEvent) => void) => () => void
@@ -43,7 +51,8 @@ export interface FleetEventLog {
 }
 
 /**
- * @param most events of devices that are kept for those who come again; of what strangers caused, a quarter as many are kept besides
+ * @param most events of devices that are kept for those who come again; of what strangers caused, a quarter as many are
+ * kept besides
  */
 export function createFleetEventLog(
   feed: FleetEventFeed,

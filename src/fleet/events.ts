@@ -20,7 +20,8 @@ export interface SessionEvent extends Pick<LiveSession, 'id' | 'deviceId' | 'cli
 }
 
 /**
- * What happens in the fleet, by name of the event. An event may come from another node, as a line of JSON, so it is made of plain data:
+ * What happens in the fleet, by name of the event. An event may come from another node, as a line of JSON, so it is
+ * made of plain data:
  * texts, numbers, truth values, and lists and records of these; a time is an ISO 8601 text.
  */
 export interface FleetEvents {
@@ -76,7 +77,8 @@ export type FleetListeners = {
 /** Where one hears what happens in the fleet. */
 export interface FleetEventFeed {
   /**
-   * Has the events that happen from now on told. Each is told after the call that caused it has returned, some time later where it
+   * Has the events that happen from now on told. Each is told after the call that caused it has returned, some time
+   * later where it
    * happened on another node; those of one device come in their order.
    * @returns what ends it: nothing is told afterwards
    */

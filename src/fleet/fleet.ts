@@ -11,7 +11,8 @@ import type { SessionHandle } from './session-register.js'
  * All devices that we know, with their links. The only way from a client to a device.
  *
  * Every answer and every event may come from another node, so whoever asks keeps to this:
- * - an answer is a copy of how things were when it was made, in plain data (what `structuredClone` takes), and things may have changed since;
+ * - an answer is a copy of how things were when it was made, in plain data (what `structuredClone` takes), and things
+ *   may have changed since;
  * - a session and a device are named by their ids; what acts on one is asynchronous and says whether there was one;
  * - an event comes some time after what it tells of, also after the answer to the call that caused it.
  * Only what is carried stays where it is: a session's channel, and its handle, are in the hands of whoever opened it.
@@ -21,8 +22,10 @@ import type { SessionHandle } from './session-register.js'
  *        another proven link of the device  │ │ the older one ends: `replaced`, with its sessions; clients that
  *                                           ▼ │ wait for a session get it on the newer one
  *                                        challenged
- *                                           │ twice within a minute the newer one takes its place at once; the third time the older
- *                                           │ one is asked whether it is there, and where it answers within `replaceWait` …
+ *                                           │ twice within a minute the newer one takes its place at once; the third
+ * time the older
+ *                                           │ one is asked whether it is there, and where it answers within
+ * `replaceWait` …
  *                                           ▼
  *                                        contested: the newer one is turned away (`identity-contested`)
  *
@@ -51,7 +54,10 @@ export interface Fleet extends FleetEventFeed {
   readonly counts: () => Promise<FleetCounts>
 }
 
-/** A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is killed. */
+/**
+ * A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is
+ * killed.
+ */
 export type SessionOpening =
   | { readonly ok: true; readonly channel: DeviceChannel; readonly session: SessionHandle }
   | { readonly ok: false; readonly refusal: FleetSessionRefusal }

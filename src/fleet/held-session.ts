@@ -1,6 +1,9 @@
 /** How a held session is at the moment. */
 export interface HeldSessionView {
-  /** `gave-way`: a client has its place; `ended`: the device ended it, and it is opened again later; `refused`: the device has no NETCONF. */
+  /**
+   * `gave-way`: a client has its place; `ended`: the device ended it, and it is opened again later; `refused`: the
+   * device has no NETCONF.
+   */
   readonly state: 'opening' | 'open' | 'gave-way' | 'ended' | 'refused'
   /** How often in a row the device has ended it at once. */
   readonly endedAtOnce: number

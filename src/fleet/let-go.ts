@@ -4,7 +4,9 @@ import { inBackground } from '../lib/background.js'
 export interface PeriodicLink {
   /** Whether a client has a session on it, or waits for one. */
   readonly busy: () => boolean
-  /** Whether something waits for it beside; asked only before it is let go, because that may take a while to find out. */
+  /**
+   * Whether something waits for it beside; asked only before it is let go, because that may take a while to find out.
+   */
   readonly hasWork: () => Promise<boolean>
   /** Milliseconds without work. */
   readonly idleTimeout: () => number
@@ -16,7 +18,8 @@ export interface PeriodicLink {
 const LOOK = 1_000
 
 /**
- * Lets the device of a periodic connection go (ietf-netconf-server, `connection-type/periodic`) once its work is done: its jobs first, then its
+ * Lets the device of a periodic connection go (ietf-netconf-server, `connection-type/periodic`) once its work is done:
+ * its jobs first, then its
  * clients, then nothing for `idleTimeout`.
  * @returns what ends that
  */

@@ -86,7 +86,10 @@ export function createLinkAdmission(
   }
 }
 
-/** How many spare channels a link keeps: one that can have a single channel leaves that to its client, because it ends with it. */
+/**
+ * How many spare channels a link keeps: one that can have a single channel leaves that to its client, because it ends
+ * with it.
+ */
 function sparesOf({ capacity }: Link, { spareChannels = 0 }: AdmissionBounds): number {
   return Math.min(spareChannels, (capacity.channels ?? Number.POSITIVE_INFINITY) - 1)
 }

@@ -13,7 +13,8 @@ import { linkEnd } from './refusals/link-ends.js'
 /** The place that each device has for its one link. */
 export interface LinkPlaces {
   /**
-   * Gives a proven link the place of its device. It replaces the older one at once (half-open connections are the commonest failure of
+   * Gives a proven link the place of its device. It replaces the older one at once (half-open connections are the
+   * commonest failure of
    * call home), unless two live ones replace each other again and again.
    * @param held the session that the bridge keeps open on it for itself
    */
@@ -146,7 +147,8 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
     const lost = link.lostChannels()
     events.emit('channel-lost', { ...describeLink(link), loss, lost })
     if (lost < mostLostChannels(device, limits().maxLostChannels, link)) return
-    // Whether a device that says nothing at all is there is for the keepalive to judge, which knows for whom it may be busy.
+    // Whether a device that says nothing at all is there is for the keepalive to judge, which knows for whom it may be
+    // busy.
     if (link.mayBeBusy?.() !== true) link.end(linkEnd('channels-unanswered', lost))
   }
 

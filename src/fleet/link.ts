@@ -23,7 +23,10 @@ export interface DeviceChannel {
    * a device that is silent meanwhile is not taken for dead by that alone. Absent where nothing asks.
    */
   readonly awaitReply?: (awaited: () => boolean) => void
-  /** Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of channels. */
+  /**
+   * Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of
+   * channels.
+   */
   readonly linkEnd: () => LinkEnd | undefined
   readonly close: () => void
 }
@@ -51,7 +54,8 @@ export interface LinkEnd {
 /** What can be had on a link, by its transport. */
 export interface LinkCapacity {
   /**
-   * How many channels it can have at a time; absent where the device alone decides, as over SSH. It is one where the connection itself is
+   * How many channels it can have at a time; absent where the device alone decides, as over SSH. It is one where the
+   * connection itself is
    * the session, as over TLS (RFC 7589): the link ends with its channel then.
    */
   readonly channels?: number
@@ -79,7 +83,10 @@ export interface Link {
   readonly lostChannels: () => number
   /** Has each such channel told from now on, to one listener alone. */
   readonly onChannelLost: (listener: (loss: ChannelLoss) => void) => void
-  /** Whether the device sent nothing at all while it left the last such channel unanswered, and a session waits for its reply: it may be busy with that. */
+  /**
+   * Whether the device sent nothing at all while it left the last such channel unanswered, and a session waits for its
+   * reply: it may be busy with that.
+   */
   readonly mayBeBusy?: () => boolean
   /** Asks the device whether it is there; settles when it answers, never where it does not. */
   readonly probe: () => Promise<void>

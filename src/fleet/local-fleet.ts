@@ -32,7 +32,10 @@ export interface FleetLimits {
   readonly sessionWait: number
   readonly reconnectWait: number
   readonly reconnectWindow: number
-  /** How long a client is held at most, after a start, for a device that was attached before, while its connection may wait among others. */
+  /**
+   * How long a client is held at most, after a start, for a device that was attached before, while its connection may
+   * wait among others.
+   */
   readonly startWait: number
   /** How long a device that calls from time to time is kept without work. */
   readonly idleTimeout: number
@@ -59,6 +62,7 @@ export interface LocalFleetOptions {
   readonly now?: () => number
 }
 
+/** Longer than most, because it ties parts that have a state each: places of links, waits, sessions. */
 export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   const now = options.now ?? Date.now
   const events = options.events ?? createFleetEmitter()

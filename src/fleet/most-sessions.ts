@@ -1,7 +1,8 @@
 import type { Link } from './link.js'
 
 /**
- * Device software that mixes up its own answers when several sessions of a connection are busy. A device on libnetconf2 (netopeer2) shows the
+ * Device software that mixes up its own answers when several sessions of a connection are busy. A device on libnetconf2
+ * (netopeer2) shows the
  * identification of libssh where nobody configured another one.
  */
 const ONE_AT_A_TIME = /^libssh[-_]|libnetconf2|netopeer2/i
@@ -18,7 +19,8 @@ export interface SessionBounds {
 export type SessionTraits = Pick<Link, 'software' | 'capacity'>
 
 /**
- * How many sessions a device gets at a time on a link: `max-sessions`, and no more than the link has channels; one where the device's
+ * How many sessions a device gets at a time on a link: `max-sessions`, and no more than the link has channels; one
+ * where the device's
  * software is limited to that.
  */
 export function mostSessions(bounds: SessionBounds, { software, capacity }: SessionTraits): number {
@@ -27,7 +29,8 @@ export function mostSessions(bounds: SessionBounds, { software, capacity }: Sess
 }
 
 /**
- * Whether a device gets one session at a time because its software corrupts its stream with several (`Mismatched MAC`), unless the file
+ * Whether a device gets one session at a time because its software corrupts its stream with several (`Mismatched MAC`),
+ * unless the file
  * says otherwise of this very device.
  */
 export function isLimitedBySoftware({ ownMaxSessions = false }: SessionBounds, software: string): boolean {
@@ -38,8 +41,10 @@ export function isLimitedBySoftware({ ownMaxSessions = false }: SessionBounds, s
 const PATIENCE = 10
 
 /**
- * How many channels a device may leave unanswered on one link before the link is ended for it: as many as it has sessions, and no more than `limit`.
- * libnetconf2 2.x serves on with such channels, but loops for ever when the connection ends; so its link is ended for this much later.
+ * How many channels a device may leave unanswered on one link before the link is ended for it: as many as it has
+ * sessions, and no more than `limit`.
+ * libnetconf2 2.x serves on with such channels, but loops for ever when the connection ends; so its link is ended for
+ * this much later.
  */
 export function mostLostChannels(
   { maxSessions }: SessionBounds,

@@ -29,7 +29,9 @@ export interface SessionOpenerOptions {
   readonly now: () => number
 }
 
-/** Milliseconds between attempts on a device that opens no further channel although our own count is below its limit. */
+/**
+ * Milliseconds between attempts on a device that opens no further channel although our own count is below its limit.
+ */
 const REFUSED_CHANNEL_RETRY = 100
 
 /** A client that has asked for a session and has not got it yet. */
@@ -42,6 +44,7 @@ interface Asking extends SessionRequest {
   lastRefusal: string
 }
 
+/** Longer than most, because it is one way: from a client that asks to its session or its refusal. */
 export function createSessionOpener(options: SessionOpenerOptions): SessionOpener {
   const { find, admissionOf, limits, state, waits, events, register, now } = options
 
@@ -83,7 +86,10 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     return 'again'
   }
 
-  /** Takes a spare channel of the link, or a place on it, for which it may have to wait, and has the device open a channel. */
+  /**
+   * Takes a spare channel of the link, or a place on it, for which it may have to wait, and has the device open a
+   * channel.
+   */
   const tryOn = async (attachment: Attachment, asking: Asking): Promise<SessionOpening | 'again'> => {
     const { deviceId, request, entry, began, signal } = asking
     const { link } = attachment

@@ -8,7 +8,10 @@ import type { LiveSession, CarriedBytes } from './live-session.js'
 import type { SessionRequest } from './session-request.js'
 import type { SessionClient } from './session-client.js'
 
-/** A session in the hands of whoever carries it. What it is told and what comes on its channel come in one order, also from another node. */
+/**
+ * A session in the hands of whoever carries it. What it is told and what comes on its channel come in one order, also
+ * from another node.
+ */
 export interface SessionHandle {
   readonly id: string
   readonly bytes: CarriedBytes
@@ -16,11 +19,17 @@ export interface SessionHandle {
   readonly carried: (direction: keyof CarriedBytes, bytes: number) => void
   /** Settles with the name of whoever killed the session, before its channel is closed, and never otherwise. */
   readonly killed: Promise<string>
-  /** Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it then. */
+  /**
+   * Takes what tells whether nothing is under way on it, neither a request nor a reply: a bridge that stops ends it
+   * then.
+   */
   readonly restsWhen: (atRest: () => boolean) => void
 }
 
-/** The sessions that clients have through this node. The bridge's own ones (see `HeldSession`) are not among them: nobody may kill those. */
+/**
+ * The sessions that clients have through this node. The bridge's own ones (see `HeldSession`) are not among them:
+ * nobody may kill those.
+ */
 export interface SessionRegister {
   /** Registers a session until its channel is closed. */
   readonly open: (session: SessionRequest, channel: DeviceChannel) => SessionHandle

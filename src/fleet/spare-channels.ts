@@ -9,7 +9,10 @@ export interface SpareChannel {
   readonly release: Release
 }
 
-/** The spare channels of one link: the device's `<hello>` has come already, so a client does not wait for the way to the device and back. */
+/**
+ * The spare channels of one link: the device's `<hello>` has come already, so a client does not wait for the way to the
+ * device and back.
+ */
 export interface SpareChannels {
   /** One for this request, where one is ready and the device still holds its end. */
   readonly take: (request: ChannelRequest) => SpareChannel | undefined
@@ -59,7 +62,8 @@ export function createSpareChannels(
       return
     }
     const spare = { channel: opened.channel, release }
-    // A device that hangs up on a session that nobody uses would do so again at once: `fill` comes with the next client.
+    // A device that hangs up on a session that nobody uses would do so again at once: `fill` comes with the next
+    // client.
     if (closed || ready.length >= count) return drop(spare)
     ready.push(spare)
   }

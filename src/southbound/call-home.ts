@@ -47,8 +47,10 @@ export interface CallHomeLimits extends TransportLimits {
 }
 
 /**
- * The way of a device in: read its claim, wait for a place, have it prove a key, judge that (and wait for an operator, where it is pending),
- * log in with what is bound to that identity, and attach the link to the fleet. Whatever fails, the connection is closed and the refusal told.
+ * The way of a device in: read its claim, wait for a place, have it prove a key, judge that (and wait for an operator,
+ * where it is pending),
+ * log in with what is bound to that identity, and attach the link to the fleet. Whatever fails, the connection is
+ * closed and the refusal told.
  */
 export async function receiveCall(
   { transport, socket, source, network, place, refused, limits }: IncomingCall,
@@ -120,7 +122,8 @@ export async function receiveCall(
 }
 
 /**
- * Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation sequence does not. Where
+ * Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation
+ * sequence does not. Where
  * the connection is the one session, that is a client's.
  */
 function wantsHeldSession({ form }: Claim, { capacity }: Link): boolean {

@@ -6,7 +6,9 @@ import type { Log } from '../telemetry/log.js'
 
 /** Milliseconds before a held session is opened again that gave way, or that ended after it had served for a while. */
 const REOPEN_DELAY = 1_000
-/** The longest time between two attempts with a device that ends it at once; each waits twice as long as the one before. */
+/**
+ * The longest time between two attempts with a device that ends it at once; each waits twice as long as the one before.
+ */
 const LONGEST_DELAY = 300_000
 /** Milliseconds within which an end counts as `at once`. */
 const AT_ONCE = 10_000
@@ -26,9 +28,11 @@ const END_OF_HELLO = ']]>]]>'
 
 /**
  * Keeps one NETCONF session of the bridge's own open on a link, as RFC 8071 §3.1 C8 has the client start one:
- * libnetconf2 (and so netopeer2) takes a connection without a session for dead after ten seconds, hangs up and dials again.
+ * libnetconf2 (and so netopeer2) takes a connection without a session for dead after ten seconds, hangs up and dials
+ * again.
  * It also dials again when the first session of a connection ends, so that one has to be the bridge's.
- * Settles when the device has answered the first time, or did not for a while. Afterwards the session is opened anew whenever it ended, until the link ends or the
+ * Settles when the device has answered the first time, or did not for a while. Afterwards the session is opened anew
+ * whenever it ended, until the link ends or the
  * device has no NETCONF; a device that ends it at once is asked less and less often.
  */
 export async function holdSession(link: Link, log: Log): Promise<HeldSession> {

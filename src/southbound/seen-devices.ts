@@ -4,7 +4,10 @@ import { createNewestSet } from '../lib/newest-set.js'
 import { networkOf } from '../net/source-network.js'
 import type { Claim } from '../trust/claim.js'
 
-/** Which devices were attached before, and from where: they come first when many call at once. A claim is not proven yet, so it gets nobody more than a better place. */
+/**
+ * Which devices were attached before, and from where: they come first when many call at once. A claim is not proven
+ * yet, so it gets nobody more than a better place.
+ */
 export interface SeenDevices {
   /** Notes a device that attached. */
   readonly markSeen: (deviceId: string, network: string) => void

@@ -7,8 +7,10 @@ import type { Evidence } from '../trust/evidence.js'
 import type { KnownDevices } from '../trust/known-devices.js'
 
 /**
- * What devices speak on the connections that they dial (RFC 8071 §3.1): the way from a socket to a link. `call-home.ts` decides when each
- * step is taken; a transport knows how. Whatever it needs of its own, such as trust anchors and credentials, it is made with.
+ * What devices speak on the connections that they dial (RFC 8071 §3.1): the way from a socket to a link. `call-home.ts`
+ * decides when each
+ * step is taken; a transport knows how. Whatever it needs of its own, such as trust anchors and credentials, it is made
+ * with.
  *
  *     listen ──▶ readClaim ──▶ (a place among the handshakes) ──▶ prove ──▶ open ──▶ a link for the fleet
  *                                                                   │
@@ -19,15 +21,22 @@ import type { KnownDevices } from '../trust/known-devices.js'
 export interface Transport {
   /** Names it in listeners and logs, such as `ssh`. */
   readonly kind: string
-  /** Makes the server that devices dial; the caller makes it listen. `take` gets each connection with nothing read from it. */
+  /**
+   * Makes the server that devices dial; the caller makes it listen. `take` gets each connection with nothing read from
+   * it.
+   */
   readonly listen: (take: (socket: Socket) => void) => Server
   /**
-   * Reads what a device says of itself before anything is proven, and leaves everything after it on the socket, paused. A transport whose
+   * Reads what a device says of itself before anything is proven, and leaves everything after it on the socket, paused.
+   * A transport whose
    * device says nothing first gives the claim `none` at once.
    * @param timeout milliseconds for the whole of it
    */
   readonly readClaim: (socket: Socket, timeout: number) => Promise<ClaimReading>
-  /** Has the device prove a key, and judges it. The bridge has sent nothing by then that tells a stranger more than that it is there. */
+  /**
+   * Has the device prove a key, and judges it. The bridge has sent nothing by then that tells a stranger more than that
+   * it is there.
+   */
   readonly prove: (call: ProvingCall) => Promise<Proof>
 }
 
@@ -43,7 +52,10 @@ export interface ProvingCall {
   readonly claim: Claim
   /** What can prove each device now. A link asks it again after each change, so it is kept. */
   readonly known: () => KnownDevices
-  /** Settles when an operator has decided on a device that nothing vouches for, or when it has waited long enough; judged anew then. */
+  /**
+   * Settles when an operator has decided on a device that nothing vouches for, or when it has waited long enough;
+   * judged anew then.
+   */
   readonly decision: (pending: PendingDevice, gone: AbortSignal) => Promise<PendingOutcome>
   /** Does a piece of the handshake's work when it is its turn. */
   readonly work: (piece: () => void) => void
@@ -78,7 +90,10 @@ export type Proof =
   | {
       readonly ok: true
       readonly identity: Identity
-      /** Sends what is bound to the identity (RFC 8071 §3.1 C7), and settles once the device has let the bridge in. Asked once. */
+      /**
+       * Sends what is bound to the identity (RFC 8071 §3.1 C7), and settles once the device has let the bridge in.
+       * Asked once.
+       */
       readonly open: () => Promise<LinkOpening>
     }
   | { readonly ok: false; readonly refusal: CallHomeRefusal; readonly key?: Buffer }

@@ -8,7 +8,10 @@ export interface WaitingConnection {
   readonly stop: () => void
 }
 
-/** Bytes that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any further. */
+/**
+ * Bytes that a device may send ahead, its SSH identification and offer of algorithms, before it is not read any
+ * further.
+ */
 const MOST_SENT_AHEAD = 64 * 1024
 
 /** Watches a paused connection. It is read meanwhile, because a paused socket does not hear of its end. */

@@ -34,7 +34,10 @@ export interface AssignedEndpoint extends DeviceEndpoint {
 export interface EndpointAssignments extends DeviceEndpoints {
   /** Every device that has something of its own. */
   all(): readonly AssignedEndpoint[]
-  /** Applies who is in the fleet now and what there is to give. What a device has, it keeps where that is still possible. */
+  /**
+   * Applies who is in the fleet now and what there is to give. What a device has, it keeps where that is still
+   * possible.
+   */
   configure(devices: readonly Device[], ranges: EndpointRanges): void
   add(device: Device): void
   /** Lets go of what was given to a device that was forgotten; it may be given to another one. */
@@ -293,7 +296,10 @@ function fixedBy(devices: Iterable<Device>): Fixed {
   return { ports, addresses }
 }
 
-/** A place to begin to look: the same for the same id, so that a device tends to get the same even when the store was lost. */
+/**
+ * A place to begin to look: the same for the same id, so that a device tends to get the same even when the store was
+ * lost.
+ */
 function hashOf(deviceId: string): bigint {
   return BigInt(`0x${createHash('sha256').update(deviceId.toLowerCase()).digest('hex').slice(0, 32)}`)
 }

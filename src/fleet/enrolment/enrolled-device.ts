@@ -36,7 +36,8 @@ export function storedDevice(enrolment: Enrolment): KnownDevice {
 }
 
 /**
- * What is left of an enrolment once its entry has left the configuration file: that somebody rejected the device, or that it waits for
+ * What is left of an enrolment once its entry has left the configuration file: that somebody rejected the device, or
+ * that it waits for
  * a decision. Who was let in as an entry of the file is out with it, whoever approved it.
  */
 export function withoutEntry(enrolment: Enrolment): Enrolment | undefined {
@@ -45,7 +46,10 @@ export function withoutEntry(enrolment: Enrolment): Enrolment | undefined {
   return { ...rest, pins: [] }
 }
 
-/** What is left of an enrolment whose device waited for a decision in vain: what an operator added by hand before it ever called. */
+/**
+ * What is left of an enrolment whose device waited for a decision in vain: what an operator added by hand before it
+ * ever called.
+ */
 export function withoutCall({ presented: _presented, ...enrolment }: Enrolment): Enrolment | undefined {
   return enrolment.decision?.how === 'onboarding' ? { ...enrolment, standing: 'approved' } : undefined
 }
@@ -63,7 +67,9 @@ function countingPins(enrolment: Enrolment | undefined, secret: string | undefin
   })
 }
 
-/** Tells by which secret a key was vouched for, and gives nothing of the secret away that its HMAC on the wire does not. */
+/**
+ * Tells by which secret a key was vouched for, and gives nothing of the secret away that its HMAC on the wire does not.
+ */
 export function secretMarkOf(secret: string, blob: Buffer): Buffer {
   return createHmac('sha256', secret).update(blob).digest()
 }

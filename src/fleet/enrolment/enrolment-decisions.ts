@@ -11,7 +11,10 @@ export interface DecisionContext {
   /** The device's entry in the configuration file. */
   readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined
   readonly presentedKeys: PresentedKeys
-  /** Changes an enrolment, and has whoever waits as this device or is attached as it judged again; answers whether it could be written. */
+  /**
+   * Changes an enrolment, and has whoever waits as this device or is attached as it judged again; answers whether it
+   * could be written.
+   */
   readonly update: (deviceId: string, edit: (current: Enrolment) => Enrolment | undefined) => Promise<boolean>
   readonly answer: (deviceId: string, written: boolean) => Promise<EnrolmentChange>
   readonly told: (deviceId: string, standing: 'approved' | 'rejected' | 'forgotten', by: string) => void

@@ -18,7 +18,8 @@ export interface ChangedEnrolment {
 }
 
 /**
- * What this node knows of enrolments: the entries of the configuration file, and what the store holds. It follows the store, so that what
+ * What this node knows of enrolments: the entries of the configuration file, and what the store holds. It follows the
+ * store, so that what
  * another node decides is known here; what this node changes counts at once, also while the disk is full.
  */
 export interface EnrolmentMemory {
@@ -34,7 +35,10 @@ export interface EnrolmentMemory {
   readonly note: (deviceId: string, edit: EnrolmentEdit) => void
   /** Whether what is stored of a device is older than what is known here. */
   readonly isAhead: (deviceId: string) => boolean
-  /** Ties enrolments to the entries of another file: those of an entry that has left go with it, those of one that came belong to it from now on. */
+  /**
+   * Ties enrolments to the entries of another file: those of an entry that has left go with it, those of one that came
+   * belong to it from now on.
+   */
   readonly follow: (entries: readonly ConfiguredDevice[]) => void
 }
 

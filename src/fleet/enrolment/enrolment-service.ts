@@ -6,13 +6,15 @@ import { keyFingerprint, pinOf } from '../../trust/ssh/key-fingerprint.js'
 import type { Device } from '../device.js'
 import type { FleetEmitter } from '../fleet-emitter.js'
 import type { LinkRefusal } from '../refusals/call-home.js'
-import { type ConfiguredDevice, secretMarkOf, standingOf, viewOf, withoutCall } from './enrolled-device.js'
-import type { EnrolmentChange, Enrolments, EnrolmentView, Standing } from './enrolment.js'
+import { type ConfiguredDevice, withoutCall } from './enrolled-device.js'
+import type { EnrolmentChange, Enrolments, Standing } from './enrolment.js'
 import { createEnrolmentDecisions, refuseChange } from './enrolment-decisions.js'
 import { type ChangedEnrolment, createEnrolmentMemory } from './enrolment-memory.js'
+import { createEnrolmentViews } from './enrolment-views.js'
 import { createPendingConnections, type PendingOutcome } from './pending-connections.js'
 import { createPendingRoom, type PendingBounds } from './pending-room.js'
 import { createPresentedKeys } from './presented-keys.js'
+import { createProofs, type Proofs } from './proofs.js'
 import { createRefusalNotes } from './refusal-notes.js'
 
 export interface EnrolmentLimits extends PendingBounds {
@@ -27,7 +29,7 @@ export interface PendingCall {
 }
 
 /** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
-export interface EnrolmentService extends Enrolments {
+export interface EnrolmentService extends Enrolments, Proofs {
   /** What can prove each device; read for every call. */
   readonly known: () => KnownDevices
   /** The devices that clients may reach. */
@@ -42,7 +44,10 @@ export interface EnrolmentService extends Enrolments {
   readonly countByStanding: () => Readonly<Record<Standing, number>>
   /** The name of the credentials that a device was enrolled with, where one was given. */
   readonly credentialsOf: (deviceId: string) => string | undefined
-  /** Who let a device in by what its host key is trusted for, where that one may give away the passwords of some credentials profiles only. */
+  /**
+   * Who let a device in by what its host key is trusted for, where that one may give away the passwords of some
+   * credentials profiles only.
+   */
   readonly limitOf: (
     deviceId: string,
     because: Evidence,
@@ -54,13 +59,12 @@ export interface EnrolmentService extends Enrolments {
   ) => void
   /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
   readonly holdPending: (call: PendingCall, signal: AbortSignal) => Promise<PendingOutcome>
-  /** Binds a device id to a key that its HMAC, a certificate or the first-use policy vouched for. */
-  readonly bind: (deviceId: string, key: Buffer, how: 'hmac' | 'first-use') => Promise<void>
-  /** Enrols a device that a certificate vouched for and that nobody had heard of. */
-  readonly admit: (deviceId: string, how: 'certificate') => Promise<void>
   /** Notes a device that attached. */
   readonly seen: (deviceId: string, source: string) => void
-  /** Notes a refused call, and the key that it presented where that is another than the pinned one; one of a crowd is only counted. */
+  /**
+   * Notes a refused call, and the key that it presented where that is another than the pinned one; one of a crowd is
+   * only counted.
+   */
   readonly refused: (refusal: LinkRefusal, presented?: Buffer) => void
 }
 
@@ -83,6 +87,7 @@ export interface EnrolmentServiceOptions {
   readonly now?: () => number
 }
 
+/** Longer than most, because it ties parts that have a state each: memory, held connections, room, refusals. */
 export async function createEnrolmentService(options: EnrolmentServiceOptions): Promise<EnrolmentService> {
   const { store, events, added, changed, left, onStoreProblem } = options
   const now = (): Date => new Date((options.now ?? Date.now)())
@@ -153,29 +158,6 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
     return pending.hold(deviceId, signal)
   }
 
-  const bind: EnrolmentService['bind'] = async (deviceId, key, how) => {
-    const secret = memory.known().byId(deviceId)?.secret
-    const { type, blob } = pinOf(key)
-    const marked = how === 'hmac' && secret !== undefined ? { secretMark: secretMarkOf(secret, blob) } : {}
-    const pin = { type, blob, by: how, addedAt: now(), ...marked }
-    await update(deviceId, (enrolment) => ({
-      ...enrolment,
-      // Who was rejected is so again once the file does not vouch for it any more.
-      standing: enrolment.standing === 'rejected' ? 'rejected' : 'approved',
-      pins: [pin],
-      decision: enrolment.decision ?? { by: how, at: now(), how },
-    }))
-  }
-
-  const admit: EnrolmentService['admit'] = async (deviceId, how) => {
-    if (entryOf(deviceId) !== undefined || memory.of(deviceId)?.standing === 'approved') return
-    await update(deviceId, (enrolment) => ({
-      ...enrolment,
-      standing: 'approved',
-      decision: { by: how, at: now(), how },
-    }))
-  }
-
   const refused: EnrolmentService['refused'] = (refusal, presented) => {
     const { deviceId, reason, message, source } = refusal
     if (deviceId === undefined) return
@@ -192,26 +174,9 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
     }))
   }
 
-  const shown = (deviceId: string, enrolment: Enrolment | undefined): EnrolmentView => {
-    const counts = refusals.of(deviceId)
-    return { ...viewOf(deviceId, entryOf(deviceId), enrolment), ...(counts === undefined ? {} : { refusals: counts }) }
-  }
-  const get: Enrolments['get'] = async (deviceId) => {
-    const inStore = memory.isAhead(deviceId) ? undefined : await store.enrolments.get(deviceId).catch(() => undefined)
-    const current = inStore ?? memory.of(deviceId)
-    return current === undefined && entryOf(deviceId) === undefined ? undefined : shown(deviceId, current)
-  }
-  const list: Enrolments['list'] = async () => {
-    forgetExpired()
-    const fromStore = await store.enrolments.list().catch(() => memory.all())
-    const written = fromStore.filter(({ deviceId }) => !memory.isAhead(deviceId))
-    const unwritten = memory.all().filter(({ deviceId }) => memory.isAhead(deviceId))
-    const current = new Map([...written, ...unwritten].map((enrolment) => [enrolment.deviceId, enrolment]))
-    const ids = new Set([...memory.entries().map(({ id }) => id), ...current.keys()])
-    return [...ids].toSorted().map((id) => shown(id, current.get(id)))
-  }
+  const views = createEnrolmentViews(store, memory, refusals)
   const answer = async (deviceId: string, written: boolean): Promise<EnrolmentChange> =>
-    written ? { ok: true, enrolment: await get(deviceId) } : notWritten(deviceId)
+    written ? { ok: true, enrolment: await views.get(deviceId) } : notWritten(deviceId)
 
   const decisions = createEnrolmentDecisions({
     enrolmentOf: memory.of,
@@ -227,26 +192,19 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
     now,
   })
 
-  const withoutEntry = (): readonly Enrolment[] =>
-    memory.all().filter(({ deviceId }) => entryOf(deviceId) === undefined)
   return {
     known: memory.known,
     devices: () => [
       ...memory.entries(),
-      ...withoutEntry()
-        .filter(({ standing }) => standing === 'approved')
+      ...memory
+        .all()
+        .filter(({ deviceId, standing }) => standing === 'approved' && entryOf(deviceId) === undefined)
         .map(reachable),
     ],
     expects: (deviceId) => entryOf(deviceId) !== undefined || memory.of(deviceId)?.standing === 'approved',
     lastSeen: (deviceId) => memory.of(deviceId)?.lastSeen,
     seenBefore: () =>
       memory.all().filter(({ standing, lastSeen }) => standing === 'approved' && lastSeen !== undefined),
-    countByStanding: () => {
-      const counts = { configured: 0, approved: 0, pending: 0, rejected: 0 }
-      for (const device of memory.entries()) counts[standingOf(device, memory.of(device.id))] += 1
-      for (const { standing } of withoutEntry()) counts[standing] += 1
-      return counts
-    },
     credentialsOf: (deviceId) => memory.of(deviceId)?.credentials,
     limitOf: (deviceId, because) => {
       const { by, profiles } = memory.of(deviceId)?.decision ?? {}
@@ -261,21 +219,25 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
       pending.settleAll('decided')
     },
     holdPending,
-    bind,
-    admit,
+    ...createProofs(memory, now),
     seen: (deviceId, source) => {
       if (memory.of(deviceId) !== undefined) store.enrolments.touch(deviceId, { at: now(), address: addressOf(source) })
     },
     refused,
-    list,
-    get,
+    ...views,
+    list: () => {
+      forgetExpired()
+      return views.list()
+    },
     ...decisions,
   }
 }
 
 /**
- * What becomes of a device by a change of its enrolment. `admitted`: clients may reach it. `narrowed`: less vouches for it than before, and
- * a link of it is judged again. `let-go`: it does not wait any more. With each of them, the connection that waits is judged again.
+ * What becomes of a device by a change of its enrolment. `admitted`: clients may reach it. `narrowed`: less vouches for
+ * it than before, and
+ * a link of it is judged again. `let-go`: it does not wait any more. With each of them, the connection that waits is
+ * judged again.
  */
 function effectOf(
   before: Enrolment | undefined,

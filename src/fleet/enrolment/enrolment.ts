@@ -6,7 +6,8 @@ export type { KeyFingerprint }
  * The standing of a device id.
  *
  *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known) when it makes room for others,
- *       │     ▲                                                     │  ▲  │     or has not called for `pending-lifetime`
+ *       │     ▲                                                     │  ▲  │     or has not called for
+ * `pending-lifetime`
  *       │     │ forget, from everywhere                             │  │  └── reject ─────────────┐
  *       │     └─────────────────────                        approve │  │                         ▼
  *       │                                                           ▼  │ (2)                  rejected
@@ -15,11 +16,14 @@ export type { KeyFingerprint }
  *                                                                └────┘ repin, to another key    │
  *                                                                     ◀──── approve, repin ──────┘
  *
- * (1) An HMAC, a host certificate or the first-use policy vouched for its key, or an operator added it before it ever called.
+ * (1) An HMAC, a host certificate or the first-use policy vouched for its key, or an operator added it before it ever
+ * called.
  * (2) An operator added it, and the key of its first call is one that nothing vouches for.
  *
- * `configured` is a device with an entry in the configuration file on which nobody has decided, or whose entry itself says what proves
- * it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a rejection and a call that waits.
+ * `configured` is a device with an entry in the configuration file on which nobody has decided, or whose entry itself
+ * says what proves
+ * it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a rejection and a call
+ * that waits.
  */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 
@@ -72,7 +76,8 @@ export interface AddedDevice {
 }
 
 /**
- * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told which ones they may use, because
+ * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told
+ * which ones they may use, because
  * a device that they let in is theirs to choose: it is sent the passwords of those profiles alone.
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
@@ -90,13 +95,17 @@ export interface Enrolments {
   list(): Promise<readonly EnrolmentView[]>
   get(deviceId: string): Promise<EnrolmentView | undefined>
   /**
-   * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches by itself.
+   * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches
+   * by itself.
    */
   approve(deviceId: string, by: Decider, approval: Approval): Promise<EnrolmentChange>
   reject(deviceId: string, by: string): Promise<EnrolmentChange>
   /** Removes all that is stored of a device id, and ends its link unless the configuration knows it. */
   forget(deviceId: string, by: string): Promise<EnrolmentChange>
-  /** Binds an approved or configured device id to a key that it showed instead of those it was bound to, after a hardware swap. */
+  /**
+   * Binds an approved or configured device id to a key that it showed instead of those it was bound to, after a
+   * hardware swap.
+   */
   repin(deviceId: string, by: Decider, fingerprint: string): Promise<EnrolmentChange>
   add(device: AddedDevice, by: Decider): Promise<EnrolmentChange>
 }

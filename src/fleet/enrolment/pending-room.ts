@@ -17,7 +17,8 @@ export interface PendingRoom {
   readonly expire: (now: number) => readonly string[]
   /**
    * Whether one more from this address may wait.
-   * @returns the id that makes room where one has to: the oldest of a greedier network, or one that has not called for ten minutes
+   * @returns the id that makes room where one has to: the oldest of a greedier network, or one that has not called for
+   * ten minutes
    */
   readonly mayEnter: (address: string, now: number) => Entrance
 }

@@ -3,7 +3,10 @@ import { isOverloadRefusal, type LinkRefusal } from '../refusals/call-home.js'
 
 /** How often calls of a device were refused, and when the last refusal is worth a write. */
 export interface RefusalNotes {
-  /** Counts a refused call; whether it is to be written: a stranger may call ten times a second, and claim every device that there is. */
+  /**
+   * Counts a refused call; whether it is to be written: a stranger may call ten times a second, and claim every device
+   * that there is.
+   */
   readonly count: (deviceId: string, refusal: Pick<LinkRefusal, 'reason'>) => boolean
   /** By reason, since the bridge started. */
   readonly of: (deviceId: string) => Readonly<Record<string, number>> | undefined

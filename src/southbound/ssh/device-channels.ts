@@ -18,7 +18,10 @@ export interface DeviceChannels {
   readonly mayBeBusy: () => boolean
 }
 
-/** Rounds of `channelCloseTimeout` in which a device that sends other things all the time may answer neither the close nor a probe. */
+/**
+ * Rounds of `channelCloseTimeout` in which a device that sends other things all the time may answer neither the close
+ * nor a probe.
+ */
 const MOST_ROUNDS = 10
 
 /** What the channels know of the link that they are on. */
@@ -53,8 +56,10 @@ export function createDeviceChannels(
   }
 
   /**
-   * Calls `gaveUp` when the device has not closed a channel that was closed towards it. A device whose answers are on their way behind
-   * other data has all the time that it needs: it is asked something that it answers after the close, and only then, or when nothing
+   * Calls `gaveUp` when the device has not closed a channel that was closed towards it. A device whose answers are on
+   * their way behind
+   * other data has all the time that it needs: it is asked something that it answers after the close, and only then, or
+   * when nothing
    * comes from it at all, the wait is over.
    */
   const watchClose = (channel: ClientChannel, gaveUp: () => void): void => {
@@ -140,7 +145,8 @@ function deviceChannel(
         ...(coreDumped === true ? { coreDumped } : {}),
       }
   })
-  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come last.
+  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come
+  // last.
   const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
   const closed = new Promise<{ readonly exit?: Exit }>((resolve) => {
     const settle = (): void => resolve(exit === undefined ? {} : { exit })

@@ -19,7 +19,10 @@ export function handshakeTooLong(): Failure {
 
 const CLIENT_TIMEOUT = 'client-timeout'
 
-/** What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8, RFC 5656 §4). */
+/**
+ * What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8,
+ * RFC 5656 §4).
+ */
 const CLIENT_SPOKE = /^Received packet 30 instead of \d+$/
 
 /** What V8 says where ssh2 is given a message of a key exchange that no SSH_MSG_KEXINIT has begun. */

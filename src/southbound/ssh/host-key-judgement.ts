@@ -2,12 +2,17 @@ import type { PendingOutcome } from '../../fleet/enrolment/pending-connections.j
 import type { CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { packBytes } from '../../lib/packed-buffer.js'
 import type { Verdict } from '../../trust/ssh/judge-host-key.js'
-import { type Judged, noLongerProven, pendingStill } from './handshake-refusal.js'
+import { type Judged, noLongerProven, pendingStill, type Trusted } from './handshake-refusal.js'
 
 export interface HostKeyJudgementOptions {
-  /** Does what makes judging a proven key take long, in turns of the event loop; undefined where there is nothing to do. */
+  /**
+   * Does what makes judging a proven key take long, in turns of the event loop; undefined where there is nothing to do.
+   */
   readonly beforeJudging?: (key: Buffer) => Promise<void> | undefined
-  /** Judges a host key that key exchange has proven: its signature held. Asked again when the configuration changes, so the link keeps it. */
+  /**
+   * Judges a host key that key exchange has proven: its signature held. Asked again when the configuration changes, so
+   * the link keeps it.
+   */
   readonly judge: (key: Buffer) => Verdict
   /**
    * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
@@ -32,8 +37,11 @@ export interface HostKeyJudgement {
     gone: AbortSignal,
     paused: <T>(work: () => Promise<T>) => Promise<T>,
   ) => Promise<Judged | undefined>
-  /** Whether what proved the device still does: a login takes as long as the device likes, and meanwhile its key may be revoked, unpinned or bound to another device. */
-  readonly stillProven: () => boolean
+  /**
+   * The verdict, where what proved the device still does: a login takes as long as the device likes, and meanwhile its key may be
+   * revoked, unpinned or bound to another device.
+   */
+  readonly stillProven: () => Trusted | undefined
 }
 
 export function createHostKeyJudgement({ beforeJudging, judge, decision }: HostKeyJudgementOptions): HostKeyJudgement {
@@ -61,11 +69,11 @@ export function createHostKeyJudgement({ beforeJudging, judge, decision }: HostK
     last: () => last,
     judge: judgeFirst,
     stillProven: () => {
-      if (last?.trusted !== true || presented === undefined) return false
+      if (last?.trusted !== true || presented === undefined) return undefined
       const now = judge(presented)
       last =
         now.trusted && now.deviceId === last.deviceId ? now : { trusted: false, ...noLongerProven(last.deviceId, now) }
-      return last.trusted
+      return last.trusted ? last : undefined
     },
   }
 }

@@ -16,7 +16,8 @@ export type Initiation =
   | { readonly state: 'refused'; readonly refusal: CallHomeRefusal }
 
 /**
- * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a Calix identity,
+ * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a
+ * Calix identity,
  * or nothing (RFC 8071; other lines before the identification are legal, RFC 4253 §4.2).
  * Call it again with all bytes whenever more have come.
  */
@@ -63,7 +64,10 @@ function refuseDeviceId({ fault, rule, why }: DeviceIdFault): Initiation {
 
 const deviceIdHint = 'look at `device-id` in the outbound-ssh configuration of the device'
 
-/** The values of a key in lines `KEY: value`; colons and spaces around the value do not count (`DEVICE-ID: : r1` was documented). */
+/**
+ * The values of a key in lines `KEY: value`; colons and spaces around the value do not count (`DEVICE-ID: : r1` was
+ * documented).
+ */
 function valuesOf(preamble: string, key: string): string[] {
   return preamble
     .split('\n')
@@ -93,7 +97,10 @@ function endOfCalixIdentity(bytes: Buffer): number | undefined {
   return at === -1 ? undefined : at + '</identity>'.length
 }
 
-/** `<version>1</version><identity><mac>…</mac><serial-number>…</serial-number>…</identity>`: the one form seen, so read by tag name alone. */
+/**
+ * `<version>1</version><identity><mac>…</mac><serial-number>…</serial-number>…</identity>`: the one form seen, so read
+ * by tag name alone.
+ */
 function calixIdentity(bytes: Buffer, length: number): Initiation {
   const identity = decodeUtf8(bytes.subarray(0, length)) ?? ''
   const written = ['serial-number', 'mac']

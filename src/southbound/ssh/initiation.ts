@@ -8,7 +8,8 @@ import type { ClaimReading } from '../transport.js'
 const ACKNOWLEDGEMENT = '<ack>ok</ack>'
 
 /**
- * Reads a call-home connection up to the device's SSH identification, and leaves that and everything after it on the socket,
+ * Reads a call-home connection up to the device's SSH identification, and leaves that and everything after it on the
+ * socket,
  * paused, for the SSH client.
  * @param timeout milliseconds for the whole of it
  */

@@ -17,7 +17,9 @@ export interface LoginError extends Error {
 
 /** What a login needs of its surroundings. */
 export interface LoginEnvironment {
-  /** Asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device. */
+  /**
+   * Asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device.
+   */
   readonly prepare: () => Promise<Login>
   /** Asked right before anything of the credentials is sent; what speaks against it by now. */
   readonly objection: () => LoginError | undefined
@@ -32,7 +34,10 @@ export interface LoginCourse {
   readonly passwordChangeWanted: (prompt: string) => void
   /** Sends nothing any more. */
   readonly end: () => void
-  /** As whom, which steps the device accepted, what it asked for then, and what it was offered; undefined before the first attempt. */
+  /**
+   * As whom, which steps the device accepted, what it asked for then, and what it was offered; undefined before the
+   * first attempt.
+   */
   readonly told: () => string | undefined
 }
 
@@ -45,13 +50,19 @@ interface Attempt {
   readonly sent: SshAttempt
 }
 
-/** Steps that a login may take. Each needs an attempt that was not accepted before, so it ends anyway; no device asks for more. */
+/**
+ * Steps that a login may take. Each needs an attempt that was not accepted before, so it ends anyway; no device asks
+ * for more.
+ */
 const MOST_STEPS = 8
 
 /**
- * Offers credentials to a device one after the other: certificates and keys, then the password, then the same password for keyboard-interactive.
- * A method that the device does not take at that moment is left out, so that its count of failed attempts is not used up. After a partial success
- * the device names its methods anew, and what it did not take before is due again, in whatever order it wants its steps (RFC 4252 §5.1).
+ * Offers credentials to a device one after the other: certificates and keys, then the password, then the same password
+ * for keyboard-interactive.
+ * A method that the device does not take at that moment is left out, so that its count of failed attempts is not used
+ * up. After a partial success
+ * the device names its methods anew, and what it did not take before is due again, in whatever order it wants its steps
+ * (RFC 4252 §5.1).
  */
 export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): LoginCourse {
   let state: 'fresh' | 'preparing' | 'going' | 'over' = 'fresh'

@@ -49,8 +49,10 @@ export interface SshRefused {
 }
 
 /**
- * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange and judgement of the host key, then the login.
- * No credentials are sent before the host key was judged to be the device's. A pending device is held in key exchange, and so is a proven
+ * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange and judgement of the host key, then
+ * the login.
+ * No credentials are sent before the host key was judged to be the device's. A pending device is held in key exchange,
+ * and so is a proven
  * one until the login is asked for.
  */
 export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Promise<SshProof> {
@@ -83,16 +85,18 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
     proof.settle(refused)
     opening.settle(refused)
   }
-  /** ssh2 then ends the connection politely, which a peer that goes on talking never notices; of one that closed it tells by `close` alone. */
+  /**
+   * ssh2 then ends the connection politely, which a peer that goes on talking never notices; of one that closed it
+   * tells by `close` alone.
+   */
   const fail = (error: Error): void => {
     failure ??= error
     refuse()
   }
   const onReady = (): void => {
     const key = judgement.presented()
-    const stillProven = judgement.stillProven()
-    const verdict = judgement.last()
-    if (key === undefined || !stillProven || verdict?.trusted !== true) return refuse()
+    const verdict = judgement.stillProven()
+    if (key === undefined || verdict === undefined) return refuse()
     stopListening()
     client.off('error', fail)
     workFreely()
@@ -113,23 +117,18 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
 
   const course = loginWith({
     prepare: () => {
-      const verdict = stillTrusted()
+      const verdict = judgement.stillProven()
       return verdict === undefined
         ? Promise.reject(new Error('it is not proven'))
         : options.login(verdict).then((login) => inTurn(work, login))
     },
     objection: () => {
-      const verdict = stillTrusted()
+      const verdict = judgement.stillProven()
       if (verdict === undefined) return new Error('it is not proven any more')
       return options.loginStands?.(verdict) === false ? credentialsChanged() : undefined
     },
     onFailure: fail,
   })
-  const stillTrusted = (): Trusted | undefined => {
-    const stillProven = judgement.stillProven()
-    const verdict = judgement.last()
-    return stillProven && verdict?.trusted === true ? verdict : undefined
-  }
 
   /** A boolean is an answer to ssh2; undefined says that it comes later, which only the first key exchange may. */
   const verify = (key: Buffer, answer: (trusted: boolean) => void): boolean | undefined => {

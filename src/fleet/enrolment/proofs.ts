@@ -1,0 +1,37 @@
+import { pinOf } from '../../trust/ssh/key-fingerprint.js'
+import { secretMarkOf } from './enrolled-device.js'
+import type { EnrolmentMemory } from './enrolment-memory.js'
+
+/** Enrols devices by what proved them, without anybody's decision. */
+export interface Proofs {
+  /** Binds a device id to a key that its HMAC or the first-use policy vouched for. */
+  readonly bind: (deviceId: string, key: Buffer, how: 'hmac' | 'first-use') => Promise<void>
+  /** Enrols a device that a certificate vouched for and that nobody had heard of. */
+  readonly admit: (deviceId: string, how: 'certificate') => Promise<void>
+}
+
+export function createProofs(memory: EnrolmentMemory, now: () => Date): Proofs {
+  return {
+    bind: async (deviceId, key, how) => {
+      const secret = memory.known().byId(deviceId)?.secret
+      const { type, blob } = pinOf(key)
+      const marked = how === 'hmac' && secret !== undefined ? { secretMark: secretMarkOf(secret, blob) } : {}
+      const pin = { type, blob, by: how, addedAt: now(), ...marked }
+      await memory.update(deviceId, (enrolment) => ({
+        ...enrolment,
+        // Who was rejected is so again once the file does not vouch for it any more.
+        standing: enrolment.standing === 'rejected' ? 'rejected' : 'approved',
+        pins: [pin],
+        decision: enrolment.decision ?? { by: how, at: now(), how },
+      }))
+    },
+    admit: async (deviceId, how) => {
+      if (memory.entryOf(deviceId) !== undefined || memory.of(deviceId)?.standing === 'approved') return
+      await memory.update(deviceId, (enrolment) => ({
+        ...enrolment,
+        standing: 'approved',
+        decision: { by: how, at: now(), how },
+      }))
+    },
+  }
+}
