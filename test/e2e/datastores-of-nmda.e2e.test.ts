@@ -4,6 +4,7 @@ import { type SimulatedDevice, startSimulatedDevice } from '../../src/simulator/
 import { type Libnetconf2Device, startLibnetconf2Device } from './parts/libnetconf2-device.js'
 import { makeSshKey } from './parts/ssh-keys.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
+import { waitFor } from './parts/wait-for.js'
 import { deviceLogin } from './support/attached-device.js'
 import { type RunningBridge, startBridge } from './support/bridge.js'
 import { operateHere } from './support/homeport-command.js'
@@ -113,6 +114,31 @@ describe('a device without NMDA', () => {
     const { id } = JSON.parse(opened.body) as { readonly id: string }
     expect(await call('junos', `sessions/${id}/get-data`, { datastore: 'running' })).toMatchObject({ status: 501 })
     expect(await call('junos', `sessions/${id}/get-config`, {})).toMatchObject({ status: 200 })
+  })
+})
+
+describe('as a job', () => {
+  const headers = { Prefer: 'respond-async' }
+  const answerOf = async (device: string): Promise<unknown> => {
+    const body = { source: 'running', target: 'candidate' }
+    const queued = await curl(bridge, `/api/v1/devices/${device}/compare`, { body, headers })
+    expect(queued.status).toBe(202)
+    return waitFor('the job to be done', async () => {
+      const job = await curl(bridge, String(queued.headers['location']), { method: 'GET' })
+      const { state, answer } = JSON.parse(job.body) as { readonly state: string; readonly answer?: unknown }
+      return state === 'done' && answer
+    })
+  }
+
+  it('a comparison waits for its device, and what the device does not offer is not sent either', async () => {
+    expect(await answerOf('plain')).toMatchObject({
+      status: 200,
+      body: expect.stringContaining('no-matches') as string,
+    })
+    expect(await answerOf('junos')).toMatchObject({
+      status: 501,
+      body: expect.stringContaining('not-offered') as string,
+    })
   })
 })
 
