@@ -34,7 +34,7 @@ export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly 
 export async function hostKeysOf(config: KeysConfig, log: Log): Promise<BridgeHostKeys> {
   const { keys, lines } = await keysOf(config, log)
   const certificates = await certificatesOf(config, keys, log)
-  return { presented: await presentedBy(config, keys, certificates, log), lines }
+  return { presented: await presentedBy({ config, keys, certificates, log }), lines }
 }
 
 async function keysOf(
@@ -81,12 +81,13 @@ async function certificatesOf(
   return certificates.map(({ certificate }) => certificate)
 }
 
-async function presentedBy(
-  config: KeysConfig,
-  keys: readonly ParsedKey[],
-  certificates: readonly Certificate[],
-  log: Log,
-): Promise<HostKeysOfBridge> {
+async function presentedBy(options: {
+  readonly config: KeysConfig
+  readonly keys: readonly ParsedKey[]
+  readonly certificates: readonly Certificate[]
+  readonly log: Log
+}): Promise<HostKeysOfBridge> {
+  const { config, keys, certificates, log } = options
   const { hostCa: file, hostCaPassphrase, hostCertificateLifetime: lifetime } = config.endpoint.ssh
   const fixed = serverHostKeys(
     keys.map((key) => ({

@@ -11,7 +11,7 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
     const outcomes = []
-    for (const role of CA_ROLES) outcomes.push(await makeCa(directory, role, type, io))
+    for (const role of CA_ROLES) outcomes.push(await makeCa({ directory, role, type }, io))
     if (outcomes.includes('made')) {
       io.stdout.write('Keep the private halves (the files without .pub) where nobody else reads them.\n')
       io.exit(0)
@@ -29,12 +29,13 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
   }
 }
 
-async function makeCa(
-  directory: string,
-  role: CaRole,
-  type: GeneratedKeyType,
-  io: CommandIo,
-): Promise<'made' | 'there'> {
+interface WantedCa {
+  readonly directory: string
+  readonly role: CaRole
+  readonly type: GeneratedKeyType
+}
+
+async function makeCa({ directory, role, type }: WantedCa, io: CommandIo): Promise<'made' | 'there'> {
   const file = caFile(directory, role)
   const publicFile = `${file}.pub`
   const publicText = await textOrNone(publicFile)

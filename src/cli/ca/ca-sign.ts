@@ -12,6 +12,10 @@ import { type FailureText, reportFailure } from '../command-failure.js'
 
 export interface SignOrder {
   readonly role: CaRole
+  /** Where the CAs are. */
+  readonly directory: string
+  /** The time that the validity counts from. */
+  readonly now: Date
   /** The public key file to certify, as named on the command line. */
   readonly file: string
   readonly principals: readonly string[]
@@ -26,7 +30,8 @@ export interface SignOrder {
 }
 
 /** Signs a public key with one of the CAs and writes the certificate as `ssh-keygen -s` does. */
-export async function signWithCa(directory: string, order: SignOrder, now: Date, io: CommandIo): Promise<void> {
+export async function signWithCa(order: SignOrder, io: CommandIo): Promise<void> {
+  const { directory, now } = order
   const subject = await readSubject(resolve(io.cwd, order.file), order.file)
   if (!subject.ok) return reportFailure(io, subject.problem)
   const ca = await loadCaPrivateKey(directory, order.role, io.env)

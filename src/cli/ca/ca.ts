@@ -59,7 +59,7 @@ function signHostCommand(io: CommandIo, now: () => Date): Command {
     .action(async (file: string, { dir, config, id, ...options }: SignOptions) => {
       const directory = caDirectory(place(dir, config), io)
       const order = { role: 'host' as const, file, ...options, ...(id === undefined ? {} : { keyId: id }) }
-      if (directory !== undefined) await signWithCa(directory, order, now(), io)
+      if (directory !== undefined) await signWithCa({ ...order, directory, now: now() }, io)
     })
 }
 
@@ -87,7 +87,7 @@ function signUserCommand(io: CommandIo, now: () => Date): Command {
         criticalOptions,
         ...(id === undefined ? {} : { keyId: id }),
       }
-      if (directory !== undefined) await signWithCa(directory, order, now(), io)
+      if (directory !== undefined) await signWithCa({ ...order, directory, now: now() }, io)
     })
 }
 

@@ -53,7 +53,7 @@ export function demoCommand(): Command {
 async function runDemo(directory: string, port: number): Promise<void> {
   const clientKey = await writeClientKey(join(directory, 'id_ed25519'))
   const routerKey = generatePrivateKey('ed25519', 'router2')
-  const config = await demoConfig(directory, port, clientKey, publicLineOf(routerKey))
+  const config = await demoConfig({ directory, port, clientKey, routerKey: publicLineOf(routerKey) })
   const bridge = await startBridge(config, createLog({ level: 'warn', format: 'auto' }))
   const [host, callHomePort] = splitAddress(bridge.addresses.callHome)
   const dial = { bridge: { host, port: callHomePort }, ...deviceLogin, redialDelay: 1_000, retryDelay: 1_000 }
@@ -75,7 +75,14 @@ async function runDemo(directory: string, port: number): Promise<void> {
   }
 }
 
-async function demoConfig(directory: string, port: number, clientKey: string, routerKey: string): Promise<Config> {
+async function demoConfig(demo: {
+  readonly directory: string
+  readonly port: number
+  /** Lines of public keys: what a client logs in with, and what the second device proves itself with. */
+  readonly clientKey: string
+  readonly routerKey: string
+}): Promise<Config> {
+  const { directory, port, clientKey, routerKey } = demo
   const file = {
     'call-home': { ssh: { address: '127.0.0.1', port: await usualOrFree(USUAL_CALL_HOME_PORT) } },
     endpoint: {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Role } from '../../../src/access/authz/role.js'
 import type { User } from '../../../src/access/authn/user.js'
-import { jobQueueOn } from '../../../src/app/http-services.js'
+import { jobQueueOn } from '../../../src/app/jobs.js'
 import type { Settings } from '../../../src/app/settings.js'
 import { makeFeed } from '../../fleet/support/hand-made-feed.js'
 import type { Fleet } from '../../../src/fleet/fleet.js'

@@ -5,14 +5,12 @@ import type { Fleet } from '../fleet/fleet.js'
 import { type Caller, operatorCaller, userCaller } from '../northbound/http/middleware/caller.js'
 import { createJobQueue, type JobQueue } from '../rpc/jobs/job-queue.js'
 import { type JobServices, runJob } from '../northbound/http/jobs/run-job.js'
-import type { FleetEventLog } from '../fleet/event-log.js'
-import { createWebhook, type Webhook } from '../northbound/webhooks/webhook.js'
 import { type Accounts, rightLostBy } from '../northbound/authorise.js'
 import type { JobOwner } from '../store/job.js'
 import type { Store } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { isServed } from './http-access.js'
-import type { LiveSettings, Settings } from './settings.js'
+import type { LiveSettings } from './settings.js'
 
 /** Jobs, kept in the store and run with the rights that their owners have by then. */
 export function jobQueueOn(options: {
@@ -27,7 +25,7 @@ export function jobQueueOn(options: {
 }): Promise<JobQueue> {
   const { store, fleet, accounts, tokens, services, settings, log } = options
   const callerOf = (owner: JobOwner, source: string): Caller =>
-    owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller(fleet, accounts, owner, source)
+    owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller({ fleet, accounts }, owner, source)
   const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
     const { realm, token, until } = owner
     const fault = token === undefined ? undefined : await tokens.standing(token)
@@ -50,7 +48,11 @@ export function jobQueueOn(options: {
 }
 
 /** The owner of a job: with the roles of the entry in the configuration, or those that an issuer or the hook gave. */
-function ownerCaller(fleet: Fleet, accounts: Accounts, owner: JobOwner, source: string): Caller {
+function ownerCaller(
+  { fleet, accounts }: { readonly fleet: Fleet; readonly accounts: Accounts },
+  owner: JobOwner,
+  source: string,
+): Caller {
   const { realm, name, scopes, devices, roles, token } = owner
   // Whom others vouch for has no entry, whatever stands there by the same name.
   const granted = realm === 'local' ? roles : (roles ?? [])
@@ -67,36 +69,4 @@ function ownerCaller(fleet: Fleet, accounts: Accounts, owner: JobOwner, source: 
     ...(scopes === undefined ? {} : { scopes }),
     ...(devices === undefined ? {} : { devices }),
   })
-}
-
-/**
- * Runs the webhooks of the configuration. A reload makes those anew that it changes; what waits in another one stays.
- * @returns what ends them
- */
-export function startWebhooks(options: {
-  readonly settings: LiveSettings
-  readonly events: FleetEventLog
-  readonly fleet: Fleet
-  readonly log: Log
-}): () => void {
-  const { settings, events, fleet, log } = options
-  let webhooks = new Map<string, Webhook>()
-  const configure = (wanted: Settings['webhooks']): void => {
-    const next = new Map<string, Webhook>()
-    for (const webhook of wanted) {
-      const key = JSON.stringify(webhook)
-      next.set(key, webhooks.get(key) ?? createWebhook(webhook, { fleet, log }))
-    }
-    for (const [key, webhook] of webhooks) if (!next.has(key)) webhook.close()
-    webhooks = next
-  }
-  configure(settings.current.webhooks)
-  settings.onChange(({ webhooks: wanted }) => wanted, configure)
-  const stopListening = events.listen((event) => {
-    for (const webhook of webhooks.values()) webhook.take(event)
-  })
-  return () => {
-    stopListening()
-    for (const webhook of webhooks.values()) webhook.close()
-  }
 }
