@@ -186,7 +186,7 @@ function isCertificate(pem: string): boolean {
   }
 }
 
-const minute = 60_000
+const MINUTE = 60_000
 
 function roleFrom({ operations, deniedOperations, ...role }: RoleConfig): Role {
   const rules = (effect: 'allow' | 'deny', patterns: RoleConfig['operations']) =>
@@ -210,7 +210,7 @@ async function credentialsFrom(name: string, profile: CredentialsConfig): Promis
           userCa: {
             key: await keyFrom(`credentials.${name}.user-ca`, userCa, userCaPassphrase),
             principals: profile.principals,
-            lifetimeMinutes: profile.certificateLifetime / minute,
+            lifetimeMinutes: profile.certificateLifetime / MINUTE,
           },
         }),
   }

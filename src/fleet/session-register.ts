@@ -175,8 +175,8 @@ function freeId(taken: ReadonlyMap<string, unknown>): string {
 }
 
 /** Lower case, without the letters that look like a digit or each other (Crockford's base 32). */
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 
 function sessionId(): string {
-  return Array.from(randomBytes(8), (byte) => alphabet[byte % alphabet.length]).join('')
+  return Array.from(randomBytes(8), (byte) => ALPHABET[byte % ALPHABET.length]).join('')
 }

@@ -36,7 +36,7 @@ export interface CommandOption<Parameter extends string = string> extends Comman
 }
 
 /** `--filter` and `--xpath`. */
-export const filterOptions = [
+export const FILTER_OPTIONS = [
   {
     flags: '--filter <file>',
     help: 'subtree that is wanted, as XML in a file; - for standard input',

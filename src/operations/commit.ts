@@ -17,7 +17,7 @@ export const commitSchema = z.strictObject({
 })
 
 /** Options for a commit that is to be confirmed. */
-export const confirmedCommitOptions: readonly CommandOption<keyof z.input<typeof commitSchema>>[] = [
+export const CONFIRMED_COMMIT_OPTIONS: readonly CommandOption<keyof z.input<typeof commitSchema>>[] = [
   {
     flags: '--confirmed',
     help: 'roll back unless another commit confirms it in time',
@@ -62,7 +62,7 @@ export const commit = defineOperation({
   command: {
     description: 'make the candidate configuration of a device the running one',
     options: [
-      ...confirmedCommitOptions,
+      ...CONFIRMED_COMMIT_OPTIONS,
       {
         flags: '--persist-id <name>',
         help: 'of the confirmed commit that this one confirms',

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { NMDA_COMPARE_NS } from '../netconf/xml/namespaces.js'
-import { filterOptions } from './command.js'
+import { FILTER_OPTIONS } from './command.js'
 import { reads } from './datastore-use.js'
 import { defineOperation } from './define-operation.js'
 import { elementsWith, moduleNeed, nmdaDatastore, nmdaDatastoreSchema, nmdaFilter } from './nmda.js'
@@ -49,7 +49,7 @@ export const compare = defineOperation({
         as: 'text',
         default: 'candidate',
       },
-      ...filterOptions,
+      ...FILTER_OPTIONS,
       { flags: '--all', help: 'also what one of the two cannot hold', parameter: 'all', as: 'flag' },
       { flags: '--report-origin', help: 'with the origin of values', parameter: 'report-origin', as: 'flag' },
     ],

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import { element } from '../netconf/xml/xml-tree.js'
-import { filterOptions, withDefaultsOption } from './command.js'
+import { FILTER_OPTIONS, withDefaultsOption } from './command.js'
 import { reads } from './datastore-use.js'
 import { defineOperation } from './define-operation.js'
 import {
@@ -34,7 +34,7 @@ export const getConfig = defineOperation({
   command: {
     description: 'a configuration of a device',
     options: [
-      ...filterOptions,
+      ...FILTER_OPTIONS,
       withDefaultsOption,
       {
         flags: '--source <datastore>',

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { NMDA_NS, ORIGIN_NS } from '../netconf/xml/namespaces.js'
-import { filterOptions, withDefaultsOption } from './command.js'
+import { FILTER_OPTIONS, withDefaultsOption } from './command.js'
 import { reads } from './datastore-use.js'
 import { defineOperation } from './define-operation.js'
 import { elementsWith, moduleNeed, nmdaDatastore, nmdaDatastoreSchema, nmdaFilter } from './nmda.js'
@@ -57,7 +57,7 @@ export const getData = defineOperation({
         as: 'text',
         default: 'operational',
       },
-      ...filterOptions,
+      ...FILTER_OPTIONS,
       {
         flags: '--config-filter <word>',
         help: 'true for configuration alone, false for state alone',

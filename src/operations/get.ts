@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { NETCONF_NS } from '../netconf/xml/namespaces.js'
 import { element } from '../netconf/xml/xml-tree.js'
-import { filterOptions, withDefaultsOption } from './command.js'
+import { FILTER_OPTIONS, withDefaultsOption } from './command.js'
 import { defineOperation } from './define-operation.js'
 import { filterOf, filterSchema, given, withDefaults, withDefaultsSchema } from './parameters.js'
 import { warmSession } from './session-policy.js'
@@ -20,7 +20,7 @@ export const get = defineOperation({
   permission: [],
   command: {
     description: 'configuration and state of a device',
-    options: [...filterOptions, withDefaultsOption],
+    options: [...FILTER_OPTIONS, withDefaultsOption],
   },
   build: ({ filter, 'with-defaults': mode }) => element(NETCONF_NS, 'get', given(filterOf(filter), withDefaults(mode))),
 })

@@ -31,10 +31,10 @@ const message = { failure: 5, requestIdentities: 11, identities: 12, signRequest
 const signFlags: Partial<Record<SignatureAlgorithm, number>> = { 'rsa-sha2-256': 2, 'rsa-sha2-512': 4 }
 
 /** Bytes of an answer; OpenSSH's agent sends no longer ones. */
-const longestAnswer = 256 * 1024
+const LONGEST_ANSWER = 256 * 1024
 
 /** Milliseconds for the list of identities, which needs nobody's consent. */
-const defaultTimeout = 5_000
+const DEFAULT_TIMEOUT = 5_000
 
 /**
  * The identities that an agent holds, in its order. Those of types that are not supported here are left out.
@@ -42,7 +42,7 @@ const defaultTimeout = 5_000
  */
 export async function agentIdentities(
   agent: string,
-  timeout: number = defaultTimeout,
+  timeout: number = DEFAULT_TIMEOUT,
 ): Promise<AgentAnswer<readonly AgentIdentity[]>> {
   const answer = await ask(agent, Buffer.from([message.requestIdentities]), timeout)
   if (!answer.ok) return answer
@@ -66,7 +66,7 @@ export async function signWithAgent(
   { agent, key, certificate }: AgentIdentity,
   algorithm: SignatureAlgorithm,
   data: Buffer,
-  timeout: number = defaultTimeout,
+  timeout: number = DEFAULT_TIMEOUT,
 ): Promise<AgentAnswer<Buffer>> {
   const request = Buffer.concat([
     Buffer.from([message.signRequest]),
@@ -114,7 +114,7 @@ function ask(agent: string, request: Buffer, timeout: number): Promise<AgentAnsw
       received = Buffer.concat([received, chunk])
       if (received.length < 4) return
       const length = received.readUInt32BE()
-      if (length > longestAnswer) return settle(malformed('it is too long'))
+      if (length > LONGEST_ANSWER) return settle(malformed('it is too long'))
       if (received.length >= 4 + length) settle({ ok: true, value: received.subarray(4, 4 + length) })
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -17,7 +17,7 @@ export interface CertificateAlgorithm {
 const CERTIFICATE_SUFFIX = '-cert-v01@openssh.com'
 
 /** All that are accepted, best first. `ssh-rsa-cert-v01@openssh.com` is no algorithm here, for it means SHA-1 (RFC 8332). */
-export const certificateAlgorithms: readonly CertificateAlgorithm[] = [
+export const CERTIFICATE_ALGORITHMS: readonly CertificateAlgorithm[] = [
   plain('ssh-ed25519'),
   plain('ecdsa-sha2-nistp256'),
   plain('ecdsa-sha2-nistp384'),
@@ -41,12 +41,12 @@ export function certificateTypeOf(keyType: VerifyingKeyType): string {
 
 /** The type of the key that certificates of a type certify, or undefined when it is no type of certificate. */
 export function certifiedKeyType(type: string): VerifyingKeyType | undefined {
-  return certificateAlgorithms.find((algorithm) => algorithm.type === type)?.keyType
+  return CERTIFICATE_ALGORITHMS.find((algorithm) => algorithm.type === type)?.keyType
 }
 
 /** The algorithm of that name, or undefined when it is none for certificates. */
 export function certificateAlgorithm(name: string): CertificateAlgorithm | undefined {
-  return certificateAlgorithms.find((algorithm) => algorithm.name === name)
+  return CERTIFICATE_ALGORITHMS.find((algorithm) => algorithm.name === name)
 }
 
 /**
@@ -56,8 +56,7 @@ export function certificateAlgorithm(name: string): CertificateAlgorithm | undef
  */
 export function hostCertificateAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
   return (
-    certificateAlgorithms
-      .filter(({ keyType }) => keyTypes.length === 0 || keyTypes.includes(keyType))
+    CERTIFICATE_ALGORITHMS.filter(({ keyType }) => keyTypes.length === 0 || keyTypes.includes(keyType))
       // ssh2's types know no certificates; `connectClient` makes ssh2 itself take them.
       .map(({ name }) => name as ServerHostKeyAlgorithm)
   )

@@ -42,16 +42,16 @@ export type ParsedCertificate =
   | { readonly ok: false; readonly failure: CertificateFailure }
 
 /** `validBefore` of a certificate that does not expire. */
-export const forever = 0xffff_ffff_ffff_ffffn
+export const FOREVER = 0xffff_ffff_ffff_ffffn
 
 /** On the wire (`SSH_CERT_TYPE_USER`, `SSH_CERT_TYPE_HOST`). */
 export const roleNumbers: Readonly<Record<CertificateRole, number>> = { user: 1, host: 2 }
 
 /** OpenSSH reads no more (`SSHKEY_CERT_MAX_PRINCIPALS`). */
-const mostPrincipals = 256
+const MOST_PRINCIPALS = 256
 
 /** Critical options, or extensions, of one certificate; OpenSSH itself knows ten. */
-const mostOptions = 64
+const MOST_OPTIONS = 64
 
 /**
  * Reads a certificate as on the wire: Ed25519, ECDSA or RSA, by a CA of any of these types.
@@ -142,8 +142,8 @@ function roleOf(wireNumber: number): CertificateRole | undefined {
 function readPrincipals(list: Buffer): string[] | undefined {
   const reader = createWireReader(list)
   const principals: string[] = []
-  while (reader.left() > 0 && principals.length <= mostPrincipals) principals.push(reader.text())
-  return reader.failureAtEnd() === undefined && principals.length <= mostPrincipals ? principals : undefined
+  while (reader.left() > 0 && principals.length <= MOST_PRINCIPALS) principals.push(reader.text())
+  return reader.failureAtEnd() === undefined && principals.length <= MOST_PRINCIPALS ? principals : undefined
 }
 
 function readOptions(list: Buffer): ReadonlyMap<string, Buffer> | undefined {
@@ -151,18 +151,18 @@ function readOptions(list: Buffer): ReadonlyMap<string, Buffer> | undefined {
   const options = new Map<string, Buffer>()
   while (reader.left() > 0) {
     const name = reader.text()
-    if (options.has(name) || options.size === mostOptions) return undefined
+    if (options.has(name) || options.size === MOST_OPTIONS) return undefined
     options.set(name, reader.string())
   }
   return reader.failure() === undefined ? options : undefined
 }
 
-const remedy = 'sign the key again with `ssh-keygen -s CA …` and use the new -cert.pub file'
+const REMEDY = 'sign the key again with `ssh-keygen -s CA …` and use the new -cert.pub file'
 
 function malformed(why: string): ParsedCertificate {
   return {
     ok: false,
-    failure: { reason: 'malformed-certificate', message: `not an OpenSSH certificate: ${why}`, hint: remedy },
+    failure: { reason: 'malformed-certificate', message: `not an OpenSSH certificate: ${why}`, hint: REMEDY },
   }
 }
 

@@ -20,10 +20,10 @@ export type CertifiedHostKeysMade =
 const MOST_REMEMBERED = 1_024
 
 /** OpenSSH reads no more in one certificate (`SSHKEY_CERT_MAX_PRINCIPALS`). */
-const mostPrincipals = 256
+const MOST_PRINCIPALS = 256
 
 /** Clocks differ: a certificate is valid from so many milliseconds before it was made. */
-const toleratedClockSkew = 5 * 60_000
+const TOLERATED_CLOCK_SKEW = 5 * 60_000
 
 /**
  * A host CA that certifies the bridge's own host keys, on demand, for names that it is known by. Nothing is written
@@ -58,7 +58,7 @@ export function createCertifiedHostKeys(options: {
         key: key.getPublicSSH(),
         keyId: `homeport ${principal}`,
         principals: names,
-        validity: { from: new Date(now() - toleratedClockSkew), to: new Date(now() + lifetime) },
+        validity: { from: new Date(now() - TOLERATED_CLOCK_SKEW), to: new Date(now() + lifetime) },
       })
       if (!signed.ok) return signed
       // ssh2 presents the first certificate of a type.
@@ -72,7 +72,7 @@ export function createCertifiedHostKeys(options: {
     const at = JSON.stringify(principals)
     const known = remembered.get(at)
     if (known !== undefined && known.renewAt > now()) return known.hostKeys
-    const made = make(principals.slice(0, mostPrincipals))
+    const made = make(principals.slice(0, MOST_PRINCIPALS))
     // That the CA can sign was tried when it was loaded.
     if (!made.ok) throw new Error(made.failure.message)
     remembered.set(at, { hostKeys: made.hostKeys, renewAt: now() + lifetime / 2 })

@@ -19,13 +19,13 @@ export type EphemeralCertificate =
   | { readonly ok: true; readonly privateKey: ParsedKey; readonly certificate: Certificate }
   | { readonly ok: false; readonly failure: SigningFailure }
 
-const minute = 60_000
+const MINUTE = 60_000
 
 /** Clocks differ; ssh-keygen begins a certificate that is valid from now a minute ago too. */
-const toleratedClockSkew = minute
+const toleratedClockSkew = MINUTE
 
 /** What the bridge relays beside NETCONF may ask for a terminal; nothing is forwarded through a device. */
-const extensions = ['permit-pty']
+const EXTENSIONS = ['permit-pty']
 
 /** A fresh Ed25519 key and a user certificate for it, for one login. Neither is ever written anywhere. */
 export function makeEphemeralCertificate(
@@ -40,8 +40,8 @@ export function makeEphemeralCertificate(
     key: generated.key.getPublicSSH(),
     keyId,
     principals,
-    validity: { from: new Date(now.getTime() - toleratedClockSkew), to: new Date(now.getTime() + minutes * minute) },
-    extensions,
+    validity: { from: new Date(now.getTime() - toleratedClockSkew), to: new Date(now.getTime() + minutes * MINUTE) },
+    extensions: EXTENSIONS,
     ...(serial === undefined ? {} : { serial }),
     ...(criticalOptions === undefined ? {} : { criticalOptions }),
   })

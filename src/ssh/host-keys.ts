@@ -11,14 +11,14 @@ export type LoadedHostKeys =
 type UnreadableFile = { readonly reason: 'unreadable-file'; readonly message: string; readonly hint: string }
 
 /** Ed25519 for those who know it, and ECDSA for older Java and Perl clients that do not. */
-const generatedKeys = [
+const GENERATED_KEYS = [
   { type: 'ed25519', name: 'ssh_host_ed25519_key' },
   { type: 'ecdsa', name: 'ssh_host_ecdsa_key' },
 ] as const
 
 /** The files of the host keys that the bridge makes for itself in its directory. */
 export function ownHostKeyFiles(directory: string): readonly string[] {
-  return generatedKeys.map(({ name }) => join(directory, name))
+  return GENERATED_KEYS.map(({ name }) => join(directory, name))
 }
 
 /**
@@ -30,7 +30,7 @@ export async function loadHostKeys(files: readonly string[], directory: string):
   const generated: string[] = []
   if (files.length === 0) {
     await mkdir(directory, { recursive: true, mode: 0o700 })
-    for (const { type, name } of generatedKeys) {
+    for (const { type, name } of GENERATED_KEYS) {
       const file = join(directory, name)
       if (await createOnce(file, () => generatePrivateKey(type, 'homeport'))) generated.push(file)
     }

@@ -1,4 +1,4 @@
-import { type Certificate, type CertificateRole, forever } from './certificate.js'
+import { type Certificate, type CertificateRole, FOREVER } from './certificate.js'
 import { fingerprintOf } from './public-key.js'
 import type { Refusal } from '../lib/refusal.js'
 import { verifySignature } from './signature.js'
@@ -131,6 +131,6 @@ const LAST_SECOND = 8_640_000_000_000n
 
 /** A time of a certificate in ISO 8601. */
 function moment(seconds: bigint): string {
-  if (seconds === forever || seconds > LAST_SECOND) return 'the end of time'
+  if (seconds === FOREVER || seconds > LAST_SECOND) return 'the end of time'
   return new Date(Number(seconds) * 1000).toISOString()
 }

@@ -32,9 +32,9 @@ export interface KnownHosts {
 }
 
 /** Bytes of the SHA-1 HMAC of a hashed name, and of its salt. */
-const hashSize = 20
+const HASH_SIZE = 20
 
-const standardPort = 22
+const STANDARD_PORT = 22
 
 /** Reads the text of a known_hosts file. Never throws; what cannot be read is told in `problems`. */
 export function parseKnownHosts(text: string): KnownHosts {
@@ -58,10 +58,10 @@ export function parseKnownHosts(text: string): KnownHosts {
 export function entriesFor(
   entries: readonly KnownHost[],
   name: string,
-  port: number = standardPort,
+  port: number = STANDARD_PORT,
 ): readonly KnownHost[] {
   const bare = entries.filter(({ hosts }) => namesHost(hosts, name))
-  if (port === standardPort) return bare
+  if (port === STANDARD_PORT) return bare
   const withPort = entries.filter(({ hosts }) => namesHost(hosts, hostWithPort(name, port)))
   if (withPort.length === 0) return bare
   return [...withPort, ...bare.filter((entry) => entry.marker === 'revoked' && !withPort.includes(entry))]
@@ -69,7 +69,7 @@ export function entriesFor(
 
 /** How known_hosts names a host on a port: `[name]:port`, or the name alone on port 22. */
 export function hostWithPort(name: string, port: number): string {
-  return port === standardPort ? name : `[${name}]:${port}`
+  return port === STANDARD_PORT ? name : `[${name}]:${port}`
 }
 
 /** Whether the names of an entry fit a host, given as `name` or `[name]:port`. */
@@ -91,7 +91,7 @@ export function knownHostsLine(
 export function hashedKnownHostsLine(
   host: string,
   key: Pick<PublicKey, 'type' | 'blob'>,
-  salt: Buffer = randomBytes(hashSize),
+  salt: Buffer = randomBytes(HASH_SIZE),
 ): string {
   return `|1|${salt.toString('base64')}|${hashOf(host, salt).toString('base64')} ${publicKeyLine(key)}`
 }
@@ -117,7 +117,9 @@ function parseNames(names: string): HostNames | undefined {
   const [, salt, hash] = /^\|1\|([A-Za-z0-9+/=]+)\|([A-Za-z0-9+/=]+)$/.exec(names) ?? []
   if (salt === undefined || hash === undefined) return undefined
   const hashed = { salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') }
-  return hashed.salt.length === hashSize && hashed.hash.length === hashSize ? { form: 'hashed', ...hashed } : undefined
+  return hashed.salt.length === HASH_SIZE && hashed.hash.length === HASH_SIZE
+    ? { form: 'hashed', ...hashed }
+    : undefined
 }
 
 function malformed(line: number, why: string): KnownHostsFailure {

@@ -64,14 +64,14 @@ function parseKeyLine(text: string, hash?: 'sha1' | 'sha256'): Revocations | und
     : { ...nothingRevoked, fingerprints: [{ hash, digest: createHash(hash).update(blob).digest() }] }
 }
 
-const largestSerial = 0xffff_ffff_ffff_ffffn
+const LARGEST_SERIAL = 0xffff_ffff_ffff_ffffn
 
 function parseSerials(text: string): { from: bigint; to: bigint } | undefined {
   const [, first, last = first] =
     /^(0x[0-9a-f]{1,16}|\d{1,20})(?:\s*-\s*(0x[0-9a-f]{1,16}|\d{1,20}))?$/i.exec(text) ?? []
   if (first === undefined || last === undefined) return undefined
   const [from, to] = [BigInt(first), BigInt(last)]
-  return from <= to && to <= largestSerial ? { from, to } : undefined
+  return from <= to && to <= LARGEST_SERIAL ? { from, to } : undefined
 }
 
 function malformedLine(line: number): ParsedRevocations {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ParsedKey } from 'ssh2'
 import { certificateTypeOf } from './certificate-algorithms.js'
-import { type Certificate, type CertificateRole, forever, parseCertificate, roleNumbers } from './certificate.js'
+import { type Certificate, type CertificateRole, FOREVER, parseCertificate, roleNumbers } from './certificate.js'
 import { signatureAlgorithmsOf, signatureBlob } from './signature.js'
 import { parseVerifyingKey } from './verifying-key.js'
 import { sshString, sshUint32, sshUint64 } from './wire.js'
@@ -35,7 +35,7 @@ export type SignedCertificate =
   | { readonly ok: false; readonly failure: SigningFailure }
 
 /** What `ssh-keygen -s` gives users unless it is told otherwise. */
-export const defaultUserExtensions: readonly string[] = [
+export const DEFAULT_USER_EXTENSIONS: readonly string[] = [
   'permit-X11-forwarding',
   'permit-agent-forwarding',
   'permit-port-forwarding',
@@ -44,7 +44,7 @@ export const defaultUserExtensions: readonly string[] = [
 ]
 
 /** Bytes of the nonce that ssh-keygen makes. */
-const nonceSize = 32
+const NONCE_SIZE = 32
 
 /**
  * Makes a certificate as `ssh-keygen -s` does (OpenSSH PROTOCOL.certkeys). An RSA CA signs with SHA-512.
@@ -58,15 +58,15 @@ export function signCertificate(ca: ParsedKey, request: CertificateRequest): Sig
   if (request.principals.length === 0)
     return refused('no-principals', 'a certificate needs a principal', 'name who it is for')
   const [validAfter, validBefore] =
-    request.validity === 'always' ? [0n, forever] : [seconds(request.validity.from), seconds(request.validity.to)]
+    request.validity === 'always' ? [0n, FOREVER] : [seconds(request.validity.from), seconds(request.validity.to)]
   if (validAfter === undefined || validBefore === undefined || validAfter >= validBefore)
     return refused('never-valid', 'the certificate would never be valid', 'let it end after it begins')
-  const extensions = request.extensions ?? (request.role === 'user' ? defaultUserExtensions : [])
+  const extensions = request.extensions ?? (request.role === 'user' ? DEFAULT_USER_EXTENSIONS : [])
   const { type, blob } = subject.key
   const certificateType = certificateTypeOf(type)
   const signed = Buffer.concat([
     sshString(certificateType),
-    sshString(randomBytes(nonceSize)),
+    sshString(randomBytes(NONCE_SIZE)),
     // The fields of the key, without its type.
     blob.subarray(sshString(type).length),
     sshUint64(request.serial ?? 0n),

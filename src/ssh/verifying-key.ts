@@ -36,10 +36,10 @@ const curves: Readonly<Record<CurveType, { readonly name: string; readonly crv: 
 const rsaBits = { least: 2048, most: 16384 }
 
 /** OpenSSL takes longer exponents only with short moduli, and they make verification slow. */
-const longestRsaExponent = 8
+const LONGEST_RSA_EXPONENT = 8
 
-const ed25519KeySize = 32
-const ed25519SignatureSize = 64
+const ED25519_KEY_SIZE = 32
+const ED25519_SIGNATURE_SIZE = 64
 
 /**
  * Reads a plain public key blob: Ed25519, ECDSA on the three NIST curves, or RSA of 2048 bits and more. A certificate
@@ -69,8 +69,8 @@ export function canonicalKey(blob: Buffer): Buffer {
 export function readKeyFields(reader: WireReader, type: string): ParsedVerifyingKey {
   if (type === 'ssh-ed25519') {
     const x = reader.string()
-    if (x.length !== ed25519KeySize) return malformed(reader.failure() ?? 'an Ed25519 key has 32 octets')
-    return verifyingKey(type, [sshString(x)], { kty: 'OKP', crv: 'Ed25519', x: base64url(x) }, ed25519SignatureSize)
+    if (x.length !== ED25519_KEY_SIZE) return malformed(reader.failure() ?? 'an Ed25519 key has 32 octets')
+    return verifyingKey(type, [sshString(x)], { kty: 'OKP', crv: 'Ed25519', x: base64url(x) }, ED25519_SIGNATURE_SIZE)
   }
   if (isCurveType(type)) {
     const { name, crv, size } = curves[type]
@@ -96,7 +96,7 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
     if (bits < rsaBits.least) return weak(`its RSA modulus has ${Math.max(bits, 0)} bits`)
     if (bits > rsaBits.most) return malformed(`its RSA modulus has ${bits} bits`)
     const odd = ((e.at(-1) ?? 0) & 1) === 1
-    if (!odd || e.length > longestRsaExponent || (e.length === 1 && (e[0] ?? 0) < 3))
+    if (!odd || e.length > LONGEST_RSA_EXPONENT || (e.length === 1 && (e[0] ?? 0) < 3))
       return malformed('its RSA exponent is not usable')
     return verifyingKey(type, [sshMpint(e), sshMpint(n)], { kty: 'RSA', e: base64url(e), n: base64url(n) }, n.length)
   }
@@ -123,7 +123,7 @@ export function rsaKeyFault(blob: Buffer): string | undefined {
   const e = reader.mpint()
   const n = reader.mpint()
   if (n.length * 8 > rsaBits.most) return `its RSA modulus has more than ${rsaBits.most} bits`
-  if (e.length > longestRsaExponent) return `its RSA exponent has more than ${longestRsaExponent * 8} bits`
+  if (e.length > LONGEST_RSA_EXPONENT) return `its RSA exponent has more than ${LONGEST_RSA_EXPONENT * 8} bits`
   return undefined
 }
 

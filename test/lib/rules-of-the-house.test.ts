@@ -29,4 +29,30 @@ describe('what the lint cannot say of src/', () => {
     expect(places(/\b(push|unshift|splice|max|min|fromCharCode|fromCodePoint)\(([^(){]*, )?\.\.\.(?!\[)/)).toEqual([])
     expect(places(/\.(apply|call)\((undefined|null|this|Math|String), (?!.*\bthis\b)/)).toEqual([])
   })
+
+  test('constants of a module are in capitals: numbers, texts, patterns, lists and sets', () => {
+    const kinds = [
+      String.raw`-?\d`,
+      String.raw`'[^'\n]*'$`,
+      '`[^`]*`$',
+      String.raw`/(?![/*])`,
+      String.raw`\[`,
+      'new Set',
+      String.raw`Buffer\.(?:from|alloc)`,
+    ]
+    const otherwise = new RegExp(String.raw`^(?:export )?const [a-z]\w*(?:: [^=]+)? = (?:${kinds.join('|')})`)
+    expect(otherwise.test('const longestName = 64')).toBe(true)
+    expect(otherwise.test("export const words: readonly string[] = ['a']")).toBe(true)
+    expect(otherwise.test('const LONGEST_NAME = 64')).toBe(false)
+    expect(places(otherwise)).toEqual([])
+  })
+
+  test('it is bytes, not octets, but in what users have always read', () => {
+    const comment = /^\s*(?:\/\/|\/?\*).*\boctets?\b/i
+    const name = /^[^'"`]*(?:\boctets?\b|[a-z]Octets?|octets?[A-Z])/
+    // The key of a transcript's line, which is a format.
+    const format = /write\(JSON\.stringify\(\{ time: .* octets: bytes \}\)\)/
+    expect(places(comment)).toEqual([])
+    expect(places(name).filter((place) => !format.test(place))).toEqual([])
+  })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { maxInitiationLength, readInitiation } from '../../src/southbound/ssh/initiation-sequence.js'
+import { MAX_INITIATION_LENGTH, readInitiation } from '../../src/southbound/ssh/initiation-sequence.js'
 
 const key = `ssh-ed25519 ${Buffer.concat([Buffer.from('0000000b', 'hex'), Buffer.from('ssh-ed25519'), Buffer.alloc(36, 7)]).toString('base64')}`
 const start = 'MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\n'
@@ -206,14 +206,14 @@ describe('the bound of 8 KiB', () => {
   const line = (length: number): string => `DEVICE-ID: a\r\n${'x'.repeat(length - 'DEVICE-ID: a\r\n\n'.length)}\n`
 
   it('holds the longest sequence, however its octets are split', () => {
-    const bytes = Buffer.from(line(maxInitiationLength) + identification)
+    const bytes = Buffer.from(line(MAX_INITIATION_LENGTH) + identification)
     const whole = readInitiation(bytes)
-    expect(whole).toMatchObject({ state: 'complete', length: maxInitiationLength })
-    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: maxInitiationLength + 4 })
+    expect(whole).toMatchObject({ state: 'complete', length: MAX_INITIATION_LENGTH })
+    expect(readOneByOne(bytes)).toEqual({ initiation: whole, length: MAX_INITIATION_LENGTH + 4 })
   })
 
   it('does not hold one octet more, however its octets are split', () => {
-    const bytes = Buffer.from(line(maxInitiationLength + 1) + identification)
+    const bytes = Buffer.from(line(MAX_INITIATION_LENGTH + 1) + identification)
     expect(reasonOf(bytes)).toBe('initiation-too-long')
     expect(readOneByOne(bytes)?.initiation).toMatchObject({ refusal: { reason: 'initiation-too-long' } })
   })
@@ -221,8 +221,8 @@ describe('the bound of 8 KiB', () => {
   it('holds a Calix identity of as many octets and none longer, however its octets are split', () => {
     const identity = (length: number): string =>
       `<identity><mac>a</mac>${' '.repeat(length - '<identity><mac>a</mac></identity>'.length)}</identity>`
-    expect(read(identity(maxInitiationLength))).toMatchObject({ state: 'awaits-ack' })
-    const longer = Buffer.from(identity(maxInitiationLength + 1) + identification)
+    expect(read(identity(MAX_INITIATION_LENGTH))).toMatchObject({ state: 'awaits-ack' })
+    const longer = Buffer.from(identity(MAX_INITIATION_LENGTH + 1) + identification)
     expect(reasonOf(longer)).toBe('initiation-too-long')
     expect(readOneByOne(longer)?.initiation).toMatchObject({ refusal: { reason: 'initiation-too-long' } })
   })
@@ -247,7 +247,7 @@ describe('hostile octets', () => {
     ],
   ])('are read in no time: %s', (_name, text) => {
     const bytes = Buffer.from(text)
-    expect(bytes.length).toBeLessThan(maxInitiationLength + 200)
+    expect(bytes.length).toBeLessThan(MAX_INITIATION_LENGTH + 200)
     const began = performance.now()
     readInitiation(bytes)
     expect(performance.now() - began).toBeLessThan(500)
@@ -282,7 +282,7 @@ describe('hostile octets', () => {
       expect(byOne?.initiation ?? { state: 'incomplete' }, bytes.toString('latin1')).toEqual(whole)
     }
     for (let round = 0; round < 50; round += 1) {
-      const bytes = Buffer.from(Array.from({ length: maxInitiationLength + 4 }, () => random() * 256))
+      const bytes = Buffer.from(Array.from({ length: MAX_INITIATION_LENGTH + 4 }, () => random() * 256))
       expect(readInitiation(bytes).state).not.toBe('incomplete')
     }
   })

@@ -22,16 +22,16 @@ export interface ApiToken {
   readonly lastUsedAt?: Date
 }
 
-const idLength = 12
-const secretBytes = 32
-const letters = '0123456789abcdefghijklmnopqrstuvwxyz'
+const ID_LENGTH = 12
+const SECRET_BYTES = 32
+const LETTERS = '0123456789abcdefghijklmnopqrstuvwxyz'
 /** The start tells people, and programs that look for secrets in the wrong places, what it is. */
-const form = /^hp_([0-9a-z]{12})_([A-Za-z0-9_-]{43})$/
+const FORM = /^hp_([0-9a-z]{12})_([A-Za-z0-9_-]{43})$/
 
 /** A new token: what the bearer shows, once, and what is kept of it. */
 export function generateToken(): { readonly text: string } & Pick<ApiToken, 'id' | 'hash'> {
-  const id = Array.from({ length: idLength }, () => letters[randomInt(letters.length)]).join('')
-  const secret = randomBytes(secretBytes).toString('base64url')
+  const id = Array.from({ length: ID_LENGTH }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+  const secret = randomBytes(SECRET_BYTES).toString('base64url')
   return { text: `hp_${id}_${secret}`, id, hash: hashOf(secret) }
 }
 
@@ -42,7 +42,7 @@ export function isApiToken(text: string): boolean {
 
 /** The id in a token and the hash of its secret part; undefined when it is none. */
 export function readToken(text: string): Pick<ApiToken, 'id' | 'hash'> | undefined {
-  const [, id, secret] = form.exec(text) ?? []
+  const [, id, secret] = FORM.exec(text) ?? []
   return id === undefined || secret === undefined ? undefined : { id, hash: hashOf(secret) }
 }
 

@@ -84,11 +84,11 @@ export interface PasswordAuthoritySettings {
  * Attempts of one user name from one address that wait for each other: as many as a whole fleet of scripts starts at
  * once.
  */
-const waitingPerPair = 1024
+const WAITING_PER_PAIR = 1024
 /** User names of one address that wait for each other. */
-const waitingPerAddress = 64
+const WAITING_PER_ADDRESS = 64
 /** Logins, and wrong passwords, that are remembered. */
-const mostRemembered = 10_000
+const MOST_REMEMBERED = 10_000
 
 /** A login that succeeded; by the hook, with what it gave and until when (ms since 1970) it need not be asked again. */
 type KnownLogin = { readonly by: 'hash' } | { readonly by: 'hook'; readonly grant: HookGrant; readonly fresh: number }
@@ -114,10 +114,10 @@ interface Refused {
  */
 export function createPasswordAuthentication(authority: PasswordAuthority): AuthenticatePassword {
   const { find, checkPassword, limiter, settings } = authority
-  const turnOfPair = createKeyedSemaphore(1, waitingPerPair)
-  const turnOfAddress = createKeyedSemaphore(1, waitingPerAddress)
-  const known = createSecretCache<KnownLogin>(mostRemembered)
-  const wrong = createSecretCache<true>(mostRemembered)
+  const turnOfPair = createKeyedSemaphore(1, WAITING_PER_PAIR)
+  const turnOfAddress = createKeyedSemaphore(1, WAITING_PER_ADDRESS)
+  const known = createSecretCache<KnownLogin>(MOST_REMEMBERED)
+  const wrong = createSecretCache<true>(MOST_REMEMBERED)
   const drawn = createRandomAdmission(() => settings().checkWhileBlocked)
 
   const refused = async (

@@ -35,11 +35,11 @@ export type JwtVerdict =
 export type JwtCheck = (text: string) => Promise<JwtVerdict>
 
 /** Milliseconds for which keys are kept, and for which an unknown key is not asked for again. */
-const keysKept = 10 * 60_000
-const keysCooldown = 30_000
+const KEYS_KEPT = 10 * 60_000
+const KEYS_COOLDOWN = 30_000
 /** Milliseconds from a question to the issuer that failed to the next one. */
-const askedAgain = 2_000
-const longestName = 255
+const ASKED_AGAIN = 2_000
+const LONGEST_NAME = 255
 
 /**
  * Makes a check of JWTs (RFC 7519, RFC 9068) against an issuer's keys, which are fetched when the first one comes and
@@ -51,7 +51,7 @@ export function createJwtCheck(issuer: JwtIssuer): JwtCheck {
     if (keys === undefined) {
       keys = keysOf(issuer)
       // A later token asks again, but whoever sends many of them does not make as many questions of it.
-      keys.catch(() => setTimeout(() => (keys = undefined), askedAgain).unref())
+      keys.catch(() => setTimeout(() => (keys = undefined), ASKED_AGAIN).unref())
     }
     return keys
   }
@@ -76,8 +76,8 @@ export function createJwtCheck(issuer: JwtIssuer): JwtCheck {
 async function keysOf({ issuer, jwksUri, fetchTimeout }: JwtIssuer): Promise<JWTVerifyGetKey> {
   return createRemoteJWKSet(new URL(jwksUri ?? (await discovered(issuer, fetchTimeout))), {
     timeoutDuration: fetchTimeout,
-    cacheMaxAge: keysKept,
-    cooldownDuration: keysCooldown,
+    cacheMaxAge: KEYS_KEPT,
+    cooldownDuration: KEYS_COOLDOWN,
   })
 }
 
@@ -97,7 +97,7 @@ async function discovered(issuer: string, timeout: number): Promise<string> {
 
 function userOf(payload: JWTPayload, { issuer, userClaim, rolesClaim, clockSkew }: JwtIssuer): JwtVerdict {
   const user = claimOf(payload, userClaim) ?? payload.sub
-  if (typeof user !== 'string' || user === '' || Buffer.byteLength(user) > longestName || /[\p{C}\p{Z}]/u.test(user))
+  if (typeof user !== 'string' || user === '' || Buffer.byteLength(user) > LONGEST_NAME || /[\p{C}\p{Z}]/u.test(user))
     return invalid(`its claims ${userClaim} and sub name no user`, 'see endpoint.http.oidc.user-claim')
   const until = new Date((payload.exp ?? 0) * 1000 + clockSkew)
   return { ok: true, issuer, user, roles: rolesOf(claimOf(payload, rolesClaim)), until }

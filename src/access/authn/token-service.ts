@@ -67,9 +67,9 @@ export interface TokenServiceOptions {
 }
 
 /** Milliseconds between two writes of when a token was used. */
-const usedInterval = 60_000
+const USED_INTERVAL = 60_000
 /** Milliseconds that one that is not good any more is still listed. */
-const kept = 90 * 24 * 60 * 60 * 1000
+const KEPT = 90 * 24 * 60 * 60 * 1000
 
 export function createTokenService({
   shelf,
@@ -88,7 +88,7 @@ export function createTokenService({
 
   const noteUse = async (token: ApiToken): Promise<void> => {
     const at = now()
-    if (token.lastUsedAt !== undefined && at.getTime() - token.lastUsedAt.getTime() < usedInterval) return
+    if (token.lastUsedAt !== undefined && at.getTime() - token.lastUsedAt.getTime() < USED_INTERVAL) return
     const written = await shelf.update(token.id, (current) => current && { ...current, lastUsedAt: at })
     if (!written.ok) onProblem(written.failure)
   }
@@ -100,7 +100,7 @@ export function createTokenService({
     for (const token of await shelf.list()) {
       const ended = token.revocation?.at ?? (isExpired(token, at) ? token.expiresAt : undefined)
       if (ended === undefined) good += 1
-      else if (at.getTime() - ended.getTime() > kept) {
+      else if (at.getTime() - ended.getTime() > KEPT) {
         await shelf.update(token.id, () => undefined)
         revoked.delete(token.id)
       }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { certificateFileBeside } from '../../ssh/certificate-file.js'
-import { type Certificate, certificateLine, forever } from '../../ssh/certificate.js'
+import { type Certificate, certificateLine, FOREVER } from '../../ssh/certificate.js'
 import { fingerprintOf, parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
 import { signCertificate } from '../../ssh/sign-certificate.js'
 import { type CaRole, loadCaPrivateKey } from './ca-directory.js'
@@ -126,7 +126,7 @@ function summary(file: string, certificate: Certificate): string {
     `  principals  ${principals.join(', ')}`,
     `  key id      ${JSON.stringify(keyId)}`,
     `  serial      ${serial}`,
-    `  valid       ${validBefore === forever ? 'always' : `${time(validAfter)} to ${time(validBefore)}`}`,
+    `  valid       ${validBefore === FOREVER ? 'always' : `${time(validAfter)} to ${time(validBefore)}`}`,
     ...(options.length === 0 ? [] : [`  only with   ${options.join(', ')}`]),
     '',
   ].join('\n')

@@ -3,7 +3,7 @@ import { readDuration } from '../../config/duration.js'
 import type { AuditLine } from '../../northbound/http/routes/audit/line.js'
 import { auditPageSchema } from '../../northbound/http/routes/audit/list.js'
 import { askBridge } from './bridge-client.js'
-import { bridgeCommand, bridgeHelp, type BridgeOptions } from './bridge-command.js'
+import { bridgeCommand, BRIDGE_HELP, type BridgeOptions } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { type CommandFailure, exitWithFailure } from '../command-failure.js'
 import { type BridgeLocation, findBridge } from './find-bridge.js'
@@ -38,7 +38,7 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
     .option('--since <when>', 'not before this: 30m, 2h, 7d ago, or a time such as 2026-03-01T12:00Z')
     .option('--until <when>', 'before this')
     .option('--limit <number>', 'so many lines at most', '50')
-    .addHelpText('after', `${bridgeHelp}\nWith --json each line is a JSON object of its own.`)
+    .addHelpText('after', `${BRIDGE_HELP}\nWith --json each line is a JSON object of its own.`)
     .action(async ({ config, json, since, until, limit, ...options }: AuditOptions) => {
       const from = timeOf('--since', since, now())
       const to = timeOf('--until', until, now())

@@ -16,7 +16,7 @@ export function bridgeCommand(name: string): Command {
     .option('--json', 'print what the bridge answers, as JSON')
 }
 
-export const bridgeHelp = `
+export const BRIDGE_HELP = `
 The bridge is asked over the socket in its data-dir, which only its user may open; from elsewhere, over HTTP with
 HOMEPORT_URL, HOMEPORT_TOKEN and, for a certificate of a CA of your own, HOMEPORT_CA_FILE.
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`

@@ -5,7 +5,7 @@ import { strangerText } from '../../lib/stranger-text.js'
 import { type DeviceView, deviceSchema } from '../../northbound/http/routes/devices/device.js'
 import { deviceListSchema } from '../../northbound/http/routes/devices/list.js'
 import { devicePath, whyUnaddressable } from './bridge-client.js'
-import { type BridgeCall, bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
+import { type BridgeCall, bridgeCommand, BRIDGE_HELP, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
 import { readHost, readPort } from '../read-host.js'
@@ -26,7 +26,7 @@ interface DeviceCall extends Omit<BridgeCall, 'path'> {
 export function devicesCommand(io: CommandIo = processIo()): Command {
   return new Command('devices')
     .description('the devices of the running bridge: who calls home, and who may')
-    .addHelpText('after', bridgeHelp)
+    .addHelpText('after', BRIDGE_HELP)
     .addCommand(listCommand(io))
     .addCommand(hostsCommand(io))
     .addCommand(showCommand(io))

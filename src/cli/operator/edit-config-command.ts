@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { CommandOption } from '../../operations/command.js'
-import { confirmedCommitOptions } from '../../operations/commit.js'
+import { CONFIRMED_COMMIT_OPTIONS } from '../../operations/commit.js'
 import { editConfig } from '../../operations/edit-config.js'
 import type { CommandIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
@@ -10,7 +10,7 @@ import { parametersOf } from './operation-values.js'
 /** Of edit-config, where a transaction may find the target by itself, and of the commit behind it. */
 const OPTIONS: readonly CommandOption[] = [
   ...(editConfig.command?.options ?? []).map((option) => ({ ...option, required: false })),
-  ...confirmedCommitOptions,
+  ...CONFIRMED_COMMIT_OPTIONS,
 ]
 
 const EDIT = { ...editConfig, command: { description: '', ...editConfig.command, options: OPTIONS } }
@@ -30,7 +30,7 @@ export function editConfigCommand(io: CommandIo): Command {
           },
           io,
         )
-      const ofCommit = given.filter(({ value }) => confirmedCommitOptions.some((option) => option === value))
+      const ofCommit = given.filter(({ value }) => CONFIRMED_COMMIT_OPTIONS.some((option) => option === value))
       const edit = await parametersOf(
         io,
         given.filter((one) => !ofCommit.includes(one)),

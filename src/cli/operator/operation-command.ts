@@ -3,7 +3,7 @@ import type { Operation } from '../../operations/define-operation.js'
 import type { CommandIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
 import { devicePath, whyUnaddressable } from './bridge-client.js'
-import { bridgeHelp } from './bridge-command.js'
+import { BRIDGE_HELP } from './bridge-command.js'
 import { addArgument, addOption, type GivenValue, parametersOf } from './operation-values.js'
 import { type OperationOptions, runOperation } from './run-operation.js'
 
@@ -40,7 +40,7 @@ export function withOperationOptions(command: Command): Command {
     .option('-c, --config <file>', 'configuration file of the bridge (default: config/homeport.yaml, else built-in)')
     .option('--json', 'print the reply as JSON')
     .option('--timeout <time>', 'until the device begins to answer, as 30s or 5m')
-    .addHelpText('after', bridgeHelp)
+    .addHelpText('after', BRIDGE_HELP)
 }
 
 /** What was typed: commander calls an action with the arguments in their order, then the options. */

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { strangerText } from '../../lib/stranger-text.js'
 import { sessionListSchema } from '../../northbound/http/routes/sessions/list.js'
-import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
+import { bridgeCommand, BRIDGE_HELP, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
 import { sessionTable } from './show-sessions.js'
@@ -15,7 +15,7 @@ interface ListOptions extends BridgeOptions {
 export function sessionsCommand(io: CommandIo = processIo()): Command {
   return new Command('sessions')
     .description('the sessions that clients have on devices through the running bridge')
-    .addHelpText('after', bridgeHelp)
+    .addHelpText('after', BRIDGE_HELP)
     .addCommand(
       bridgeCommand('list')
         .description('all sessions, the oldest first')

@@ -4,7 +4,7 @@ import { strangerText } from '../../lib/stranger-text.js'
 import { createdTokenSchema } from '../../northbound/http/routes/tokens/create.js'
 import { tokenListSchema } from '../../northbound/http/routes/tokens/list.js'
 import type { TokenView } from '../../northbound/http/routes/tokens/token.js'
-import { bridgeCommand, bridgeHelp, type BridgeOptions, runOnBridge } from './bridge-command.js'
+import { bridgeCommand, BRIDGE_HELP, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
 import { shortTime, table } from '../table.js'
@@ -21,7 +21,7 @@ interface CreateOptions extends BridgeOptions {
 export function tokenCommand(io: CommandIo = processIo()): Command {
   return new Command('token')
     .description('tokens of the HTTP API')
-    .addHelpText('after', bridgeHelp)
+    .addHelpText('after', BRIDGE_HELP)
     .addCommand(createCommand(io))
     .addCommand(listCommand(io))
     .addCommand(revokeCommand(io))

@@ -41,7 +41,7 @@ import { registerListTokens } from './routes/tokens/list.js'
 import { registerRevokeToken } from './routes/tokens/revoke.js'
 
 /** Bytes; a device with all that it may have fits many times. */
-const longestBody = 64 * 1024
+const LONGEST_BODY = 64 * 1024
 
 export interface AppOptions extends HttpServices {
   readonly log: Log
@@ -98,7 +98,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     return refusal ?? next()
   })
   const boundOf = (c: Context): BodyBound => {
-    if (!carriesRpc(c.req.path)) return { bytes: longestBody }
+    if (!carriesRpc(c.req.path)) return { bytes: LONGEST_BODY }
     const limits = services.rpc.limits()
     return becomesJob(c) ? boundOfJob(limits) : { bytes: limits.maxRequestSize }
   }

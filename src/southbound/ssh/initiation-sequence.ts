@@ -4,7 +4,7 @@ import { type DeviceIdFault, faultOfDeviceId } from '../../trust/device-id.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 
 /** No initiation sequence is longer than this many bytes. */
-export const maxInitiationLength = 8 * 1024
+export const MAX_INITIATION_LENGTH = 8 * 1024
 
 /** What the bytes that a device has sent so far amount to. */
 export type Initiation =
@@ -27,22 +27,22 @@ export function readInitiation(bytes: Buffer): Initiation {
   const identification = startOfIdentification(bytes)
   const identityEnd = endOfCalixIdentity(bytes)
   // Whichever comes first counts, so that the answer does not depend on how the bytes were split.
-  if (identityEnd !== undefined && identityEnd <= Math.min(identification ?? Infinity, maxInitiationLength))
+  if (identityEnd !== undefined && identityEnd <= Math.min(identification ?? Infinity, MAX_INITIATION_LENGTH))
     return calixIdentity(bytes, identityEnd)
-  if (identification !== undefined && identification <= maxInitiationLength) return complete(bytes, identification)
-  if (bytes.length >= maxInitiationLength + sshDash.length)
-    return refused(callHomeRefusal('initiation-too-long', maxInitiationLength))
+  if (identification !== undefined && identification <= MAX_INITIATION_LENGTH) return complete(bytes, identification)
+  if (bytes.length >= MAX_INITIATION_LENGTH + SSH_DASH.length)
+    return refused(callHomeRefusal('initiation-too-long', MAX_INITIATION_LENGTH))
   return { state: 'incomplete' }
 }
 
 function complete(bytes: Buffer, length: number): Initiation {
   if (length === 0) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
   const preamble = decodeUtf8(bytes.subarray(0, length))
-  if (preamble === undefined) return malformed('its initiation sequence is not UTF-8', deviceIdHint)
+  if (preamble === undefined) return malformed('its initiation sequence is not UTF-8', DEVICE_ID_HINT)
   const ids = valuesOf(preamble, 'DEVICE-ID')
   const [id, another] = [...new Set(ids)]
   if (id === undefined) return { state: 'complete', claim: { form: 'none', deviceIds: [] }, length }
-  if (another !== undefined) return malformed('its initiation sequence names two device ids', deviceIdHint)
+  if (another !== undefined) return malformed('its initiation sequence names two device ids', DEVICE_ID_HINT)
   const fault = faultOfDeviceId(id)
   if (fault !== undefined) return refuseDeviceId(fault)
   const hostKey = announcedHostKey(valuesOf(preamble, 'HOST-KEY')[0])
@@ -59,10 +59,10 @@ function complete(bytes: Buffer, length: number): Initiation {
 
 function refuseDeviceId({ fault, rule, why }: DeviceIdFault): Initiation {
   const reason = why === undefined ? '' : ` (${why})`
-  return malformed(`its device id ${fault}`, `${deviceIdHint}: a device id ${rule}${reason}`)
+  return malformed(`its device id ${fault}`, `${DEVICE_ID_HINT}: a device id ${rule}${reason}`)
 }
 
-const deviceIdHint = 'look at `device-id` in the outbound-ssh configuration of the device'
+const DEVICE_ID_HINT = 'look at `device-id` in the outbound-ssh configuration of the device'
 
 /**
  * The values of a key in lines `KEY: value`; colons and spaces around the value do not count (`DEVICE-ID: : r1` was
@@ -84,12 +84,12 @@ function announcedHostKey(value: string | undefined): ParsedPublicKey | undefine
 
 /** The offset of a line that starts with `SSH-`. */
 function startOfIdentification(bytes: Buffer): number | undefined {
-  if (bytes.subarray(0, 4).equals(sshDash)) return 0
+  if (bytes.subarray(0, 4).equals(SSH_DASH)) return 0
   const at = bytes.indexOf('\nSSH-', 0, 'latin1')
   return at === -1 ? undefined : at + 1
 }
 
-const sshDash = Buffer.from('SSH-')
+const SSH_DASH = Buffer.from('SSH-')
 
 function endOfCalixIdentity(bytes: Buffer): number | undefined {
   if (!/^\s*</.test(bytes.toString('latin1', 0, 64))) return undefined

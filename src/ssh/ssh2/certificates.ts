@@ -3,7 +3,7 @@
  * signature of the key exchange; should its insides change, a handshake fails and none passes by mistake.
  */
 import type { Client, ConnectConfig, Connection } from 'ssh2'
-import { certificateAlgorithm, certificateAlgorithms } from '../certificate-algorithms.js'
+import { certificateAlgorithm, CERTIFICATE_ALGORITHMS } from '../certificate-algorithms.js'
 import { parseCertificate } from '../certificate.js'
 import { type LoginMeans, loginMeansOf } from './keys.js'
 import { isOver, onEachKeyExchange, proveBeforeJudging, stopOnceOver } from './key-exchange.js'
@@ -25,7 +25,7 @@ const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/pro
  */
 export function connectClient(client: Client, config: ConnectConfig): void {
   // ssh2 refuses to offer what is not on this list; what it offers by default is on another one.
-  for (const { name } of certificateAlgorithms) if (!knownAlgorithms.includes(name)) knownAlgorithms.push(name)
+  for (const { name } of CERTIFICATE_ALGORITHMS) if (!knownAlgorithms.includes(name)) knownAlgorithms.push(name)
   client.connect(config)
   // Nothing has been read from the socket yet: ssh2 waits for a turn of the event loop.
   const protocol = inside(client)._protocol
@@ -70,7 +70,7 @@ export function acceptClient(connection: Connection): void {
   })
 }
 
-const userSignatureAlgorithms = certificateAlgorithms.map(({ signature }) => signature).join(',')
+const userSignatureAlgorithms = CERTIFICATE_ALGORITHMS.map(({ signature }) => signature).join(',')
 
 /**
  * In ssh2's own message a comma is missing, so that rsa-sha2-512 is not in it, and SHA-1 and DSA are (RFC 8308 §3.1).

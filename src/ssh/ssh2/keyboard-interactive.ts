@@ -6,35 +6,35 @@ import { inside, type Protocol } from './internals.js'
 import { requireSsh2 } from './load.js'
 
 /** SSH_MSG_USERAUTH_INFO_REQUEST and SSH_MSG_USERAUTH_INFO_RESPONSE (RFC 4256 §5). */
-const infoRequest = 60
-const infoResponse = 61
+const INFO_REQUEST = 60
+const INFO_RESPONSE = 61
 
 /** More answers than anybody is ever asked for here. */
-const mostAnswers = 16
+const MOST_ANSWERS = 16
 
 const handlers = requireSsh2('ssh2/lib/protocol/handlers.js') as Record<
   number,
   (protocol: Protocol, payload: Buffer) => unknown
 >
 
-const readInfoResponse = handlers[infoResponse]
+const readInfoResponse = handlers[INFO_RESPONSE]
 
 /**
  * ssh2 makes room for as many answers as the packet says that it holds, hundreds of megabytes if it likes, before it
  * reads one.
  */
-handlers[infoResponse] = (protocol, payload) => {
+handlers[INFO_RESPONSE] = (protocol, payload) => {
   const answers = payload.length >= 5 ? payload.readUInt32BE(1) : 0
   // Cut short, the packet is malformed for ssh2 too, which then disconnects.
-  return readInfoResponse?.(protocol, answers > mostAnswers ? Buffer.from(payload.subarray(0, 1)) : payload)
+  return readInfoResponse?.(protocol, answers > MOST_ANSWERS ? Buffer.from(payload.subarray(0, 1)) : payload)
 }
 
-const readInfoRequest = handlers[infoRequest]
+const readInfoRequest = handlers[INFO_REQUEST]
 
 /** The same of prompts. The number 60 has other meanings in other methods (RFC 4252 §6). */
-handlers[infoRequest] = (protocol, payload) => {
+handlers[INFO_REQUEST] = (protocol, payload) => {
   const { _authsQueue: methods } = protocol
-  const many = methods[0] === 'keyboard-interactive' && promptsIn(payload) > mostAnswers
+  const many = methods[0] === 'keyboard-interactive' && promptsIn(payload) > MOST_ANSWERS
   return readInfoRequest?.(protocol, many ? Buffer.from(payload.subarray(0, 1)) : payload)
 }
 
@@ -49,7 +49,7 @@ function promptsIn(payload: Buffer): number {
 }
 
 /** Rounds of prompts that a server may make one login of; ssh2 answers those without a prompt by itself, for ever. */
-const mostRounds = 16
+const MOST_ROUNDS = 16
 
 /** Ends the login of a client that is asked again and again. */
 export function boundPromptRounds(client: Client): void {
@@ -58,8 +58,8 @@ export function boundPromptRounds(client: Client): void {
   let rounds = 0
   protocol._handlers['USERAUTH_INFO_REQUEST'] = (...request) => {
     rounds += 1
-    if (rounds <= mostRounds) return original?.(...request)
-    const failure = new Error(`it asked more than ${mostRounds} rounds of questions (keyboard-interactive)`)
+    if (rounds <= MOST_ROUNDS) return original?.(...request)
+    const failure = new Error(`it asked more than ${MOST_ROUNDS} rounds of questions (keyboard-interactive)`)
     client.emit('error', Object.assign(failure, { level: 'client-authentication' }))
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { ParsedKey, ServerConfig } from 'ssh2'
 import { type AgentIdentity, type AgentFailure, signWithAgent } from '../agent.js'
-import { certificateAlgorithms } from '../certificate-algorithms.js'
+import { CERTIFICATE_ALGORITHMS } from '../certificate-algorithms.js'
 import type { Certificate } from '../certificate.js'
 import { publicKeyLine } from '../public-key.js'
 import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from '../signature.js'
@@ -147,7 +147,7 @@ function hostKeysOf(key: ParsedKey, keyType: VerifyingKeyType, certificate: Cert
 
 function algorithmsOf(keyType: VerifyingKeyType, certificate: Certificate | undefined): LoginMeans['algorithms'] {
   if (certificate === undefined) return signatureAlgorithmsOf(keyType).map((name) => ({ name, signature: name }))
-  return certificateAlgorithms.filter(({ type }) => type === certificate.type)
+  return CERTIFICATE_ALGORITHMS.filter(({ type }) => type === certificate.type)
 }
 
 /** A key that inherits the mark by which ssh2 knows its own, under the name of an algorithm in place of its type. */

@@ -1,4 +1,4 @@
-import { maxInitiationLength, readInitiation } from '../../../src/southbound/ssh/initiation-sequence.js'
+import { MAX_INITIATION_LENGTH, readInitiation } from '../../../src/southbound/ssh/initiation-sequence.js'
 import { faultOfDeviceId } from '../../../src/trust/device-id.js'
 import { randomFor } from '../random.js'
 import { holds, same, type Target } from '../target.js'
@@ -33,11 +33,11 @@ export const initiation: Target = {
     take: (input) => {
       const whole = readInitiation(input)
       if (whole.state === 'complete' || whole.state === 'awaits-ack') {
-        holds(whole.length <= maxInitiationLength, `it says that SSH starts after ${whole.length} octets`)
+        holds(whole.length <= MAX_INITIATION_LENGTH, `it says that SSH starts after ${whole.length} octets`)
         holds(whole.length <= input.length, 'SSH starts after what was sent')
         for (const id of whole.claim.deviceIds) same(faultOfDeviceId(id), undefined, `device id ${JSON.stringify(id)}`)
       }
-      if (whole.state === 'incomplete') holds(input.length < maxInitiationLength + 8, 'it waits for ever')
+      if (whole.state === 'incomplete') holds(input.length < MAX_INITIATION_LENGTH + 8, 'it waits for ever')
       // However the bytes were split, the first answer that is one is the answer.
       const random = randomFor(input)
       for (let end = 0; end < input.length; end += 1 + random.below(200)) {

@@ -53,7 +53,7 @@ export interface HttpAuthenticators extends Accounts {
 }
 
 /** Seconds, where the limits on logins tell none. */
-const usualRetryAfter = 1
+const USUAL_RETRY_AFTER = 1
 
 /** Finds out who calls over the network: by a token, a JWT, or a user's password. The same roles then count as over SSH. */
 export function identifyByCredentials(
@@ -162,7 +162,9 @@ export function identifyByCredentials(
         message: 'too many logins with a password failed or are under way',
         hint: 'wait as long as Retry-After says; a token is not counted with them',
         headers: {
-          'Retry-After': String(retryAfter === undefined ? usualRetryAfter : Math.max(1, Math.ceil(retryAfter / 1000))),
+          'Retry-After': String(
+            retryAfter === undefined ? USUAL_RETRY_AFTER : Math.max(1, Math.ceil(retryAfter / 1000)),
+          ),
         },
       })
     return refuse(c, 'wrong-password', {

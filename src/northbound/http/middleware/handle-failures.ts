@@ -9,7 +9,7 @@ type Validated = Parameters<Hook<unknown, Env, string, unknown>>[0]
 type Issue = Extract<Validated, { readonly success: false }>['error']['issues'][number]
 
 /** More of them help nobody, and a small body can have many. */
-const mostFaults = 20
+const MOST_FAULTS = 20
 
 /** The one error handler: whatever is thrown becomes a problem detail. What only the operator's log should hold stays there. */
 export function handleErrors(log: Log): ErrorHandler {
@@ -49,7 +49,7 @@ export function handleInvalid(result: Validated, c: Context): Response | undefin
 
 /** Names the fields at fault; never what was in them, because that may be a secret. */
 export function wordsOfIssues(issues: readonly Issue[]): ProblemWords {
-  const errors = issues.flatMap(faultsOf).slice(0, mostFaults)
+  const errors = issues.flatMap(faultsOf).slice(0, MOST_FAULTS)
   const named = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ')
   return { message: named, hint: 'see /openapi.json', errors }
 }

@@ -4,7 +4,7 @@ import type { CallersTrace, CurrentTracer, Span } from '../../../telemetry/trace
 import type { ApiEnv } from '../api.js'
 import type { Caller } from './caller.js'
 
-const knownMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
+const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
 
 /**
  * A span for each call of the API, from its headers to the end of its answer; it goes on with the trace of the caller, where there is one and the caller is known.
@@ -14,7 +14,7 @@ export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv>
   return async (c, next) => {
     const tracer = current()
     if (tracer === undefined || !c.req.path.startsWith('/api/')) return next()
-    const known = knownMethods.has(c.req.method)
+    const known = KNOWN_METHODS.has(c.req.method)
     const method = known ? c.req.method : '_OTHER'
     const name = known ? method : 'HTTP'
     const span = tracer.start(

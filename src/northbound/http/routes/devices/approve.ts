@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { answerNoRights, needsOnDevice } from '../../middleware/require-scope.js'
-import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
+import { answerChanged, CHANGE_PROBLEMS, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter, newDeviceIdSchema } from './device-id.js'
 import { fingerprintSchema, exampleFingerprint } from './fingerprint.js'
 
@@ -29,7 +29,7 @@ const route = createRoute({
   },
   responses: {
     200: { description: 'the device, approved', content: deviceContent },
-    ...problemResponses(...changeProblems, 'fingerprint-mismatch', 'no-rights', 'already-known', 'invalid-request'),
+    ...problemResponses(...CHANGE_PROBLEMS, 'fingerprint-mismatch', 'no-rights', 'already-known', 'invalid-request'),
   },
 })
 

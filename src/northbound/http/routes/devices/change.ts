@@ -5,7 +5,7 @@ import { answerProblem } from '../../problem.js'
 import { describeDevice, deviceSchema } from './device.js'
 
 /** What every change of an enrolment may run into. */
-export const changeProblems = [
+export const CHANGE_PROBLEMS = [
   'unknown-device',
   'nothing-presented',
   'decided-by-configuration',

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Api, HttpServices } from '../../api.js'
 import { answerProblem, problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
-import { changeProblems } from './change.js'
+import { CHANGE_PROBLEMS } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
@@ -15,7 +15,7 @@ const route = createRoute({
   request: { params: deviceIdParameter },
   responses: {
     204: { description: 'forgotten' },
-    ...problemResponses(...changeProblems),
+    ...problemResponses(...CHANGE_PROBLEMS),
   },
 })
 

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi'
 import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
-import { answerChanged, changeProblems, deviceContent } from './change.js'
+import { answerChanged, CHANGE_PROBLEMS, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 
 const route = createRoute({
@@ -15,7 +15,7 @@ const route = createRoute({
   request: { params: deviceIdParameter },
   responses: {
     200: { description: 'the device, rejected', content: deviceContent },
-    ...problemResponses(...changeProblems),
+    ...problemResponses(...CHANGE_PROBLEMS),
   },
 })
 

@@ -2,7 +2,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Api, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
-import { answerChanged, changeProblems, deciderOn, deviceContent } from './change.js'
+import { answerChanged, CHANGE_PROBLEMS, deciderOn, deviceContent } from './change.js'
 import { deviceIdParameter } from './device-id.js'
 import { fingerprintSchema, exampleFingerprint } from './fingerprint.js'
 
@@ -22,7 +22,7 @@ const route = createRoute({
   },
   responses: {
     200: { description: 'the device with its new pin', content: deviceContent },
-    ...problemResponses(...changeProblems, 'fingerprint-mismatch', 'invalid-request'),
+    ...problemResponses(...CHANGE_PROBLEMS, 'fingerprint-mismatch', 'invalid-request'),
   },
 })
 

@@ -25,12 +25,12 @@ import type { WrittenPayload } from '../../rpc/written-payloads.js'
 import { registerStreamingRoute, validBody } from '../../streaming-route.js'
 import { answerInvalidField, timeoutQuery } from './operation-route.js'
 
-const mostDevices = 100_000
-const mostAtOnce = 256
+const MOST_DEVICES = 100_000
+const MOST_AT_ONCE = 256
 
 const manySchema = z
   .strictObject({
-    ids: z.array(z.string().min(1)).max(mostDevices).optional(),
+    ids: z.array(z.string().min(1)).max(MOST_DEVICES).optional(),
     selectors: z
       .array(z.string().min(1).max(MAX_SELECTOR))
       .max(1000)
@@ -39,7 +39,12 @@ const manySchema = z
     labels: z.record(z.string(), z.string()).optional().openapi({ description: 'devices that have all of these' }),
     rpc: payloadSchema.openapi({ description: 'one operation' }),
     format: z.enum(['xml', 'json']).default('xml').openapi({ description: 'of the replies' }),
-    concurrency: z.int().min(1).max(mostAtOnce).default(16).openapi({ description: 'devices that are asked at once' }),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(MOST_AT_ONCE)
+      .default(16)
+      .openapi({ description: 'devices that are asked at once' }),
   })
   .openapi('ManyDevicesRpc', { example: { selectors: ['router*'], rpc: '<get/>' } })
 

@@ -41,7 +41,7 @@ export const idempotencyHeader = z.object({
 })
 
 /** What an RPC may be answered with wherever it runs. */
-const ofEveryRpc = [
+const OF_EVERY_RPC = [
   'invalid-request',
   'malformed-json',
   'malformed-xml',
@@ -68,7 +68,7 @@ const ofEveryRpc = [
 
 /** What an RPC by itself may be answered with: the bridge opens the session, or makes a job of it. */
 export const rpcProblems = problemResponses(
-  ...ofEveryRpc,
+  ...OF_EVERY_RPC,
   'refused-by-device',
   'no-session',
   'not-connected',
@@ -78,7 +78,7 @@ export const rpcProblems = problemResponses(
 )
 
 /** What an RPC on a session that the client has opened may be answered with. */
-export const sessionRpcProblems = problemResponses(...ofEveryRpc, 'unknown-session', 'session-ended')
+export const sessionRpcProblems = problemResponses(...OF_EVERY_RPC, 'unknown-session', 'session-ended')
 
 export const replyContent = {
   'application/xml': { schema: z.string().openapi({ description: '`<rpc-reply>`' }) },

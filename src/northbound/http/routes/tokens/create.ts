@@ -7,7 +7,7 @@ import { answerProblem, problemResponses } from '../../problem.js'
 import { needs } from '../../middleware/require-scope.js'
 import { describeToken, scopeSchema, tokenSchema } from './token.js'
 
-const day = 24 * 60 * 60
+const DAY = 24 * 60 * 60
 
 const newTokenSchema = z
   .strictObject({
@@ -18,7 +18,7 @@ const newTokenSchema = z
     expiresIn: z
       .int()
       .min(1)
-      .max(3650 * day)
+      .max(3650 * DAY)
       .optional()
       .openapi({ description: 'seconds; without it the token is good until it is revoked' }),
   })
