@@ -71,6 +71,7 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
     clearTimeout(timer)
     client.off('close', refuse)
     client.off('ready', onReady)
+    client.off('change password', course.passwordChangeWanted)
     socket.off('close', onGone)
   }
   const refuse = (): void => {
