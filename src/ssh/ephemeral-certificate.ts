@@ -22,7 +22,7 @@ export type EphemeralCertificate =
 const MINUTE = 60_000
 
 /** Clocks differ; ssh-keygen begins a certificate that is valid from now a minute ago too. */
-const toleratedClockSkew = MINUTE
+const TOLERATED_CLOCK_SKEW = MINUTE
 
 /** What the bridge relays beside NETCONF may ask for a terminal; nothing is forwarded through a device. */
 const EXTENSIONS = ['permit-pty']
@@ -40,7 +40,7 @@ export function makeEphemeralCertificate(
     key: generated.key.getPublicSSH(),
     keyId,
     principals,
-    validity: { from: new Date(now.getTime() - toleratedClockSkew), to: new Date(now.getTime() + minutes * MINUTE) },
+    validity: { from: new Date(now.getTime() - TOLERATED_CLOCK_SKEW), to: new Date(now.getTime() + minutes * MINUTE) },
     extensions: EXTENSIONS,
     ...(serial === undefined ? {} : { serial }),
     ...(criticalOptions === undefined ? {} : { criticalOptions }),
