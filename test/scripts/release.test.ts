@@ -63,7 +63,7 @@ const today = new Date().toISOString().slice(0, 10)
 
 describe('npm run release', { timeout: 60_000 }, () => {
   test('makes a commit and a tag of the version of package.json, and then of the one that is asked for', () => {
-    makeRepository('src', 'test/northbound/http', 'tsconfig.json')
+    makeRepository('src', 'test/northbound/http', 'test/config/parse-text.ts', 'tsconfig.json')
     expect(release()).toMatchObject({ status: 0, err: '' })
     expect(git('status', '--porcelain')).toBe('')
     expect(git('log', '--format=%s')).toBe('chore(release): 0.8.0\nfeat: a thing')
@@ -90,7 +90,7 @@ describe('npm run release', { timeout: 60_000 }, () => {
   })
 
   test('says with --dry-run what it would do, and does nothing', () => {
-    makeRepository('src', 'test/northbound/http', 'tsconfig.json')
+    makeRepository('src', 'test/northbound/http', 'test/config/parse-text.ts', 'tsconfig.json')
     const { status, out } = release('0.9.0', '--dry-run')
     expect(status).toBe(0)
     expect(out).toContain('0.9.0, after no release:\n\n- A thing.\n')
