@@ -1,23 +1,32 @@
-import { type ReasonOf, type Refusal, type RefusalEntries, type RefusalEntry, refusalsBy } from '../../lib/refusal.js'
+import {
+  asFound,
+  type ReasonOf,
+  type Refusal,
+  type RefusalEntries,
+  type RefusalEntry,
+  refusalsBy,
+} from '../../lib/refusal.js'
 import type { Offence } from '../../net/penalties.js'
 import { HOST_KEY_REFUSALS } from '../../trust/ssh/host-key-refusals.js'
 
 interface CallHomeEntry extends RefusalEntry {
-  /** What the source is penalised for. A device that nobody approved or whose key changed calls on and on, and does nothing wrong. */
+  /**
+   * What the source is penalised for. A device that nobody approved or whose key changed calls on and on, and does
+   * nothing wrong.
+   */
   readonly offence?: Offence
   /**
-   * The reason tells of the bridge and its many callers, not of the device. Calls are refused for it by the thousand, so a line of
-   * the log and a write to the store for each would cost more than the refusal.
+   * The reason tells of the bridge and its many callers, not of the device. Calls are refused for it by the thousand,
+   * so a line of the log and a write to the store for each would cost more than the refusal.
    */
   readonly overload?: true
 }
 
-const said = (message: string, hint: string) => ({ message, hint })
-
 const DIALS_AGAIN = 'a device dials again by itself; raise call-home.max-queued-handshakes if this lasts'
 
 export const IDENTITY_CONTESTED_HINT =
-  'two devices have this id and key (a cloned image, a spare), or one calls this bridge twice (two outbound-ssh clients): give each its own id and key, or take one call away'
+  'two devices have this id and key (a cloned image, a spare), or one calls this bridge twice (two ' +
+  'outbound-ssh clients): give each its own id and key, or take one call away'
 
 /** Why a call-home connection does not become a link, with all that a host key is refused for. No device is told. */
 export const CALL_HOME_REFUSALS = {
@@ -29,7 +38,9 @@ export const CALL_HOME_REFUSALS = {
     overload: true,
     text: (secondsLeft: number) => ({
       message: `calls from there are refused for ${secondsLeft} s more`,
-      hint: 'garbage came from there, or nothing, again and again; if devices share the address, name it in sources.penalties.exempt',
+      hint:
+        'garbage came from there, or nothing, again and again; if devices share the address, name it in ' +
+        'sources.penalties.exempt',
     }),
   },
   'too-many-handshakes': {
@@ -58,7 +69,7 @@ export const CALL_HOME_REFUSALS = {
           : 'this port takes call home over SSH only; whoever sent it is scanning, or has the wrong port',
     }),
   },
-  'initiation-malformed': { told: 'nobody', offence: 'garbage', text: said },
+  'initiation-malformed': { told: 'nobody', offence: 'garbage', text: asFound },
   'initiation-too-long': {
     told: 'nobody',
     offence: 'garbage',
@@ -100,7 +111,9 @@ export const CALL_HOME_REFUSALS = {
     overload: true,
     text: (seconds: number) => ({
       message: `waited ${Math.round(seconds)} s for its handshake`,
-      hint: 'the device dials again by itself; if this lasts, see homeport_handshakes, or raise call-home.queue-timeout',
+      hint:
+        'the device dials again by itself; if this lasts, see homeport_handshakes, or raise ' +
+        'call-home.queue-timeout',
     }),
   },
 
@@ -125,7 +138,9 @@ export const CALL_HOME_REFUSALS = {
     offence: 'unfinished',
     text: (cause: string) => ({
       message: `key exchange failed: ${cause}`,
-      hint: 'if it offers only old algorithms or another type of host key than was announced or pinned, its SSH configuration must change',
+      hint:
+        'if it offers only old algorithms or another type of host key than was announced or pinned, its ' +
+        'SSH configuration must change',
     }),
   },
   'handshake-timeout': {
@@ -141,7 +156,9 @@ export const CALL_HOME_REFUSALS = {
     offence: 'garbage',
     text: (cause: string) => ({
       message: `does not hold the host key that it presented: ${cause}`,
-      hint: 'somebody presents a public key that is not theirs; if the device itself is refused again and again, its host key files do not belong together: make new ones',
+      hint:
+        'somebody presents a public key that is not theirs; if the device itself is refused again and ' +
+        'again, its host key files do not belong together: make new ones',
     }),
   },
   'another-key-pending': {
@@ -155,21 +172,29 @@ export const CALL_HOME_REFUSALS = {
     told: 'nobody',
     text: (pending: Refusal) => ({
       message: `${pending.message}; as many device ids as may are pending already`,
-      hint: 'decide on those that are pending (homeport devices list), or raise trust.max-pending or trust.max-pending-per-source',
+      hint:
+        'decide on those that are pending (homeport devices list), or raise trust.max-pending or ' +
+        'trust.max-pending-per-source',
     }),
   },
   'login-failed': {
     told: 'nobody',
     text: (cause: string, course: string | undefined, hint: string | undefined) => ({
-      message: `proved its identity, but the bridge could not log in: ${cause}${course === undefined ? '' : ` (${course})`}`,
+      message:
+        'proved its identity, but the bridge could not log in: ' +
+        `${cause}${course === undefined ? '' : ` (${course})`}`,
       hint: hint ?? 'compare the credentials configured for it with the user account on the device',
     }),
   },
   'no-longer-proven': {
     told: 'nobody',
     text: (deviceId: string) => ({
-      message: `was proven when its login began, but nothing vouches any more for the host key being that of ${JSON.stringify(deviceId)}`,
-      hint: 'what bound the key to it was taken away meanwhile; if that was a mistake, put it back, and the device attaches when it dials again',
+      message:
+        'was proven when its login began, but nothing vouches any more for the host key being that of ' +
+        JSON.stringify(deviceId),
+      hint:
+        'what bound the key to it was taken away meanwhile; if that was a mistake, put it back, and the ' +
+        'device attaches when it dials again',
     }),
   },
 
@@ -177,7 +202,9 @@ export const CALL_HOME_REFUSALS = {
   'identity-contested': {
     told: 'nobody',
     text: (deviceId: string, livingSource: string) => ({
-      message: `proved to be ${JSON.stringify(deviceId)}, whose link from ${livingSource} is alive: they replaced each other again and again`,
+      message:
+        `proved to be ${JSON.stringify(deviceId)}, whose link from ${livingSource} is alive: they ` +
+        'replaced each other again and again',
       hint: IDENTITY_CONTESTED_HINT,
     }),
   },

@@ -10,7 +10,10 @@ interface ToldInPart {
   readonly hint: string
 }
 
-/** Why a connection to the port of clients is closed before it has a session. Where a client is told, it reads a line, or the disconnect message. */
+/**
+ * Why a connection to the port of clients is closed before it has a session. Where a client is told, it reads a line,
+ * or the disconnect message.
+ */
 export const CLIENT_REFUSALS = {
   'device-on-client-port': {
     told: 'nobody',
@@ -45,7 +48,9 @@ export const CLIENT_REFUSALS = {
     told: 'peer',
     text: {
       message: 'too many connections from there wait for their login already',
-      hint: 'if many clients share this address, name it in sources.unlimited, or raise endpoint.ssh.max-unauthenticated',
+      hint:
+        'if many clients share this address, name it in sources.unlimited, or raise ' +
+        'endpoint.ssh.max-unauthenticated',
     },
   },
   'gave-way': {
@@ -59,7 +64,9 @@ export const CLIENT_REFUSALS = {
     told: 'nobody',
     text: {
       message: 'it did not log in in time',
-      hint: 'a port check looks like this, and a device that calls home here: an SSH server waits for a client; else raise endpoint.ssh.login-timeout',
+      hint:
+        'a port check looks like this, and a device that calls home here: an SSH server waits for a ' +
+        'client; else raise endpoint.ssh.login-timeout',
     },
   },
   'too-many-attempts': {
@@ -79,7 +86,9 @@ export const CLIENT_REFUSALS = {
             hint: 'see who is connected, or raise endpoint.ssh.max-connections',
           }
         : {
-            message: `this user has ${ofThisUser} connections already; close some, or raise endpoint.ssh.max-connections-per-user`,
+            message:
+              `this user has ${ofThisUser} connections already; close some, or raise ` +
+              'endpoint.ssh.max-connections-per-user',
             hint: 'close some, or raise endpoint.ssh.max-connections or max-connections-per-user',
           },
   },
@@ -93,7 +102,9 @@ export const JUMP_REFUSALS = {
     told: 'peer',
     text: {
       message: 'the key or certificate of this login lets nothing be reached through its connection',
-      hint: 'log in as user@device-id, or with a key without no-port-forwarding, a certificate with permit-port-forwarding',
+      hint:
+        'log in as user@device-id, or with a key without no-port-forwarding, a certificate with ' +
+        'permit-port-forwarding',
     },
   },
   'too-many-jumps': {

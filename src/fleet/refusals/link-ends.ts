@@ -16,7 +16,9 @@ export const LINK_ENDS = {
   'keepalive-timeout': {
     told: 'peer',
     text: (unacknowledged: boolean) => ({
-      message: `the device answered no keepalive probe${unacknowledged ? ', and TCP gets no acknowledgement from its address' : ''}`,
+      message:
+        'the device answered no keepalive ' +
+        `probe${unacknowledged ? ', and TCP gets no acknowledgement from its address' : ''}`,
     }),
   },
   'identity-contested': { told: 'peer', text: (message: string) => ({ message }) },

@@ -1,6 +1,9 @@
 import { asFound, type ReasonOf, type RefusalEntries, refusalsBy } from '../../lib/refusal.js'
 
-/** Why a right that somebody had is gone, and with it what lives by it: a session, a stream, a connection, a waiting job. */
+/**
+ * Why a right that somebody had is gone, and with it what lives by it: a session, a stream, a connection, a waiting
+ * job.
+ */
 export const RIGHT_ENDS = {
   'user-removed': {
     told: 'peer',

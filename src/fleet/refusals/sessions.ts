@@ -35,7 +35,9 @@ export const FLEET_SESSION_REFUSALS = {
       return 'saying' in by
         ? { message: `${device} refused ${inWords(request)}: ${by.saying}`, hint: hintFor(request) }
         : {
-            message: `${device} calls home by a connection that carries ${by.subsystems.join(', ')} alone, and not ${inWords(request)}`,
+            message:
+              `${device} calls home by a connection that carries ${by.subsystems.join(', ')} alone, and ` +
+              `not ${inWords(request)}`,
             hint: 'have the device call home over SSH, where it can do so',
           }
     },
@@ -66,7 +68,9 @@ export const SESSION_REFUSALS = {
     told: 'peer',
     text: {
       message: 'the login name names no device',
-      hint: 'log in as user@device-id, or dial the device’s own port or address, or `ssh -J BRIDGE DEVICE-ID -s netconf`',
+      hint:
+        'log in as user@device-id, or dial the device’s own port or address, or `ssh -J BRIDGE ' +
+        'DEVICE-ID -s netconf`',
     },
   },
   'another-device': {

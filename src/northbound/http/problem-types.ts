@@ -12,8 +12,8 @@ interface ProblemEntry {
 type FromBelow = Exclude<CallFailure['cause'], 'client-gone'> | Exclude<RightEndReason, 'rules-changed'> | JobProblem
 
 /**
- * Every problem that the HTTP API answers with: the stable end of its `type`, with its status and title. A test holds the tables of
- * docs/http.md and docs/http-serving.md to it.
+ * Every problem that the HTTP API answers with: the stable end of its `type`, with its status and title. A test holds
+ * the tables of docs/http.md and docs/http-serving.md to it.
  */
 export const PROBLEM_TYPES = {
   'body-cut-off': { status: 400, title: 'The body was cut off' },

@@ -12,7 +12,10 @@ const ofCertificate = {
   text: (found: string, hint: string) => ({ message: `presented a host certificate that is refused: ${found}`, hint }),
 } as const satisfies RefusalEntry
 
-/** The part of the catalogue of refusals that judging a host key gives; `fleet/refusals/call-home.ts` has it with all others. */
+/**
+ * The part of the catalogue of refusals that judging a host key gives; `fleet/refusals/call-home.ts` has it with all
+ * others.
+ */
 export const HOST_KEY_REFUSALS = {
   revoked: {
     told: 'nobody',
@@ -32,7 +35,10 @@ export const HOST_KEY_REFUSALS = {
     told: 'nobody',
     text: (key: Buffer, deviceId: string) => ({
       message: `presented ${describeKey(key)}, which is none of the host keys that it is bound to`,
-      hint: `otherwise someone else claims this device id; if the device was replaced or got a new key, compare the fingerprint with the device, then change its host-keys, or: ${homeportCommand(`devices repin --fingerprint ${fingerprintOf(key)}`, deviceId)}`,
+      hint:
+        'otherwise someone else claims this device id; if the device was replaced or got a new key, ' +
+        'compare the fingerprint with the device, then change its host-keys, or: ' +
+        homeportCommand(`devices repin --fingerprint ${fingerprintOf(key)}`, deviceId),
     }),
   },
   'ambiguous-host-key': {
@@ -60,7 +66,9 @@ export const HOST_KEY_REFUSALS = {
     told: 'nobody',
     text: {
       message: 'a secret is configured for it, but its initiation sequence has no HOST-KEY and HMAC',
-      hint: 'set the same secret on the device (`set system services outbound-ssh client … secret`), or take it out of the configuration',
+      hint:
+        'set the same secret on the device (`set system services outbound-ssh client … secret`), or ' +
+        'take it out of the configuration',
     },
   },
   'wrong-hmac': {
@@ -74,7 +82,9 @@ export const HOST_KEY_REFUSALS = {
     told: 'nobody',
     text: (announced: Buffer, key: Buffer) => ({
       message: `announced ${describeKey(announced)}, but proved ${describeKey(key)} in key exchange`,
-      hint: 'the initiation sequence may be a replayed one; nothing is to be done unless the device itself is refused again and again',
+      hint:
+        'the initiation sequence may be a replayed one; nothing is to be done unless the device itself ' +
+        'is refused again and again',
     }),
   },
   'shared-secret': {
@@ -97,7 +107,9 @@ export const HOST_KEY_REFUSALS = {
     told: 'nobody',
     text: (key: Buffer, { fault, rule, why }: DeviceIdFault) => ({
       message: `presented a host certificate for ${describeKey(key)} whose only name ${fault}`,
-      hint: `sign the host key again, for a name that can be a device id: one ${rule}${why === undefined ? '' : ` (${why})`}`,
+      hint:
+        'sign the host key again, for a name that can be a device id: one ' +
+        `${rule}${why === undefined ? '' : ` (${why})`}`,
     }),
   },
 } as const satisfies { readonly [Reason in `certificate-${HostCertificateReason}`]: RefusalEntry } & {
