@@ -33,17 +33,17 @@ export interface AssignedEndpoint extends DeviceEndpoint {
 /** Gives each device in the fleet a port and an address of its own, out of ranges, and keeps to it across restarts. */
 export interface EndpointAssignments extends DeviceEndpoints {
   /** Every device that has something of its own. */
-  all(): readonly AssignedEndpoint[]
+  readonly all: () => readonly AssignedEndpoint[]
   /**
    * Applies who is in the fleet now and what there is to give. What a device has, it keeps where that is still
    * possible.
    */
-  configure(devices: readonly Device[], ranges: EndpointRanges): void
-  add(device: Device): void
+  readonly configure: (devices: readonly Device[], ranges: EndpointRanges) => void
+  readonly add: (device: Device) => void
   /** Lets go of what was given to a device that was forgotten; it may be given to another one. */
-  release(deviceId: string): void
+  readonly release: (deviceId: string) => void
   /** Gives a device another port, because its own is taken by somebody else on this machine. */
-  replacePort(deviceId: string, port: number): void
+  readonly replacePort: (deviceId: string, port: number) => void
 }
 
 export async function createEndpointAssignments(options: {

@@ -92,20 +92,20 @@ export interface Approval {
 
 /** Who is in the fleet, and who decides on it. `by` names the operator in the audit log. */
 export interface Enrolments {
-  list(): Promise<readonly EnrolmentView[]>
-  get(deviceId: string): Promise<EnrolmentView | undefined>
+  readonly list: () => Promise<readonly EnrolmentView[]>
+  readonly get: (deviceId: string) => Promise<EnrolmentView | undefined>
   /**
    * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches
    * by itself.
    */
-  approve(deviceId: string, by: Decider, approval: Approval): Promise<EnrolmentChange>
-  reject(deviceId: string, by: string): Promise<EnrolmentChange>
+  readonly approve: (deviceId: string, by: Decider, approval: Approval) => Promise<EnrolmentChange>
+  readonly reject: (deviceId: string, by: string) => Promise<EnrolmentChange>
   /** Removes all that is stored of a device id, and ends its link unless the configuration knows it. */
-  forget(deviceId: string, by: string): Promise<EnrolmentChange>
+  readonly forget: (deviceId: string, by: string) => Promise<EnrolmentChange>
   /**
    * Binds an approved or configured device id to a key that it showed instead of those it was bound to, after a
    * hardware swap.
    */
-  repin(deviceId: string, by: Decider, fingerprint: string): Promise<EnrolmentChange>
-  add(device: AddedDevice, by: Decider): Promise<EnrolmentChange>
+  readonly repin: (deviceId: string, by: Decider, fingerprint: string) => Promise<EnrolmentChange>
+  readonly add: (device: AddedDevice, by: Decider) => Promise<EnrolmentChange>
 }
