@@ -173,8 +173,8 @@ export const CALL_HOME_REFUSALS = {
     text: (pending: Refusal) => ({
       message: `${pending.message}; as many device ids as may are pending already`,
       hint:
-        'decide on those that are pending (homeport devices list), or raise trust.max-pending or ' +
-        'trust.max-pending-per-source',
+        'decide on those that are pending ' +
+        '(homeport devices list), or raise trust.max-pending or trust.max-pending-per-source',
     }),
   },
   'login-failed': {
