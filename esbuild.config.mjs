@@ -1,6 +1,7 @@
 /**
  * `npm run build`: a few files for the program, one a command and what commands share, and one for each of its threads.
- * Node takes a second to find and load the six hundred modules that these are made of, and every command would wait for it.
+ * Node takes a second to find and load the six hundred modules that these are made of, and every command would wait for
+ * it.
  */
 import { rm } from 'node:fs/promises'
 import { build } from 'esbuild'

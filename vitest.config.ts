@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    // Of `npm run coverage`: what the unit tests reach of each file. What the e2e tests reach runs in processes of its own.
+    // Of `npm run coverage`: what the unit tests reach of each file. What the e2e tests reach runs in processes of its
+    // own.
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

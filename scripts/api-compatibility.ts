@@ -1,7 +1,7 @@
 /**
- * What of an HTTP API's newer OpenAPI document breaks clients that were written by the older one. A request has to be taken still,
- * and an answer has to be what it was said to be. New operations, new fields of answers and new values in lists of values
- * break nobody: clients have to bear them.
+ * What of an HTTP API's newer OpenAPI document breaks clients that were written by the older one. A request has to be
+ * taken still, and an answer has to be what it was said to be. New operations, new fields of answers and new values in
+ * lists of values break nobody: clients have to bear them.
  */
 
 /** A change that breaks clients. */
@@ -65,7 +65,10 @@ export function breakingChanges(older: OpenApiDocument, newer: OpenApiDocument):
   return [...found.values()]
 }
 
-/** The changes that no line of CHANGELOG's newest section speaks of: one that says **Breaking** and names where, in backticks. */
+/**
+ * The changes that no line of CHANGELOG's newest section speaks of: one that says **Breaking** and names where, in
+ * backticks.
+ */
 export function notTold(changes: readonly BreakingChange[], changelog: string): readonly BreakingChange[] {
   const [, newest = ''] = changelog.split(/^## .*$/m)
   const items = newest.split(/^(?=- )/m).filter((item) => item.includes('**Breaking**'))
@@ -130,7 +133,10 @@ interface Place {
 
 type Compare = (older: Schema | undefined, newer: Schema | undefined, place: Place) => void
 
-/** @param compared pairs of components that were compared, or are being: one that holds itself ends, and nothing is told twice */
+/**
+ * @param compared pairs of components that were compared, or are being: one that holds itself ends, and nothing is told
+ * twice
+ */
 function compareSchemas(
   documents: Readonly<Record<'older' | 'newer', OpenApiDocument>>,
   report: (change: BreakingChange) => unknown,

@@ -10,8 +10,8 @@ const UNRELEASED = '## Unreleased'
 const HEADINGS = { feat: 'Added', fix: 'Fixed', perf: 'Changed', refactor: undefined } as const
 
 /**
- * CHANGELOG with the section of a version in place of `## Unreleased`, above which an empty one is put. The section holds what is written
- * under Unreleased; where nothing is, it is made of the commits.
+ * CHANGELOG with the section of a version in place of `## Unreleased`, above which an empty one is put. The section
+ * holds what is written under Unreleased; where nothing is, it is made of the commits.
  * @param date such as `2026-11-28`
  */
 export function releaseChangelog(

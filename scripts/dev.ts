@@ -1,12 +1,15 @@
 /*
- * `npm run dev`: builds, starts `homeport serve`, and does both again whenever a file of the source changes. Words behind `--` go to
- * `serve`: `npm run dev -- --config config/homeport.yaml`. A build that fails leaves the bridge of the last one running.
+ * `npm run dev`: builds, starts `homeport serve`, and does both again whenever a file of the source changes. Words
+ * behind `--` go to `serve`: `npm run dev -- --config config/homeport.yaml`. A build that fails leaves the bridge of
+ * the last one running.
  */
 import { context } from 'esbuild'
 import { options, removeOldBuild } from '../esbuild.config.mjs'
 import { createRestarter } from './restarter.js'
 
-/** Milliseconds that a bridge gets to let its sessions end before it is killed: who develops does not wait for a drain. */
+/**
+ * Milliseconds that a bridge gets to let its sessions end before it is killed: who develops does not wait for a drain.
+ */
 const PATIENCE = 3_000
 
 const bridge = createRestarter(

@@ -1,6 +1,7 @@
 /*
- * What the HTTP API promised in the last release: `test/northbound/http/openapi-of-the-last-release.json`. `npm run release` writes it, and
- * a test compares the document of now with it. It holds what clients lean on, and no descriptions and examples.
+ * What the HTTP API promised in the last release: `test/northbound/http/openapi-of-the-last-release.json`. `npm run
+ * release` writes it, and a test compares the document of now with it. It holds what clients lean on, and no
+ * descriptions and examples.
  */
 import { createApp } from '../src/northbound/http/app.js'
 import { fleetInMemory } from '../test/northbound/http/fleet-in-memory.js'

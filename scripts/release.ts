@@ -1,6 +1,7 @@
 /*
- * `npm run release`: makes a release of what is committed on main. It names CHANGELOG's section, sets the version in package.json and
- * package-lock.json, keeps the OpenAPI document for the next release's comparison, and makes a commit and a tag of it. It pushes nothing.
+ * `npm run release`: makes a release of what is committed on main. It names CHANGELOG's section, sets the version in
+ * package.json and package-lock.json, keeps the OpenAPI document for the next release's comparison, and makes a commit
+ * and a tag of it. It pushes nothing.
  *
  *   npm run release                      the version of package.json, where it has no tag yet
  *   npm run release -- 0.3.0             another one

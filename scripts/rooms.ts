@@ -1,6 +1,7 @@
 /*
- * `npm run rooms`: writes from `src/rooms.json`, the table of rooms, what is made of it: `rooms.oxlintrc.json`, by which the lint refuses
- * imports that the table does not allow, and the table in CONTRIBUTING.md. With `--check` it writes nothing and fails where one is out of date.
+ * `npm run rooms`: writes from `src/rooms.json`, the table of rooms, what is made of it: `rooms.oxlintrc.json`, by
+ * which the lint refuses imports that the table does not allow, and the table in CONTRIBUTING.md. With `--check` it
+ * writes nothing and fails where one is out of date.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,10 @@ const roomSchema = z.strictObject({
 
 export type Room = Readonly<z.output<typeof roomSchema>>
 
-/** So deep below `src/` a folder may lie. The lint's patterns count the `../`, and so each depth has patterns of its own. */
+/**
+ * So deep below `src/` a folder may lie. The lint's patterns count the `../`, and so each depth has patterns of its
+ * own.
+ */
 export const DEEPEST = 5
 
 const TABLE_BEGIN = '<!-- made of src/rooms.json by `npm run rooms` -->'
@@ -97,12 +101,17 @@ function patternsOf(
   ]
 }
 
-/** How an import of something below `src/` begins there: `store/sqlite/` for a folder, `trust/device-id.js` for a file. */
+/**
+ * How an import of something below `src/` begins there: `store/sqlite/` for a folder, `trust/device-id.js` for a file.
+ */
 function asPrefix(path: string, root: string): string {
   return existsSync(join(root, 'src', `${path}.ts`)) ? `${path}.js` : `${path}/`
 }
 
-/** A regular expression for the texts that begin with none of these, for the lint's knows no `(?!…)`: `([^a]|a[^b])` for `ab`. */
+/**
+ * A regular expression for the texts that begin with none of these, for the lint's knows no `(?!…)`: `([^a]|a[^b])` for
+ * `ab`.
+ */
 function notBeginningWith(prefixes: readonly string[]): string {
   if (prefixes.length === 0) return ''
   const letters = [...new Set(prefixes.map((prefix) => prefix.charAt(0)))]

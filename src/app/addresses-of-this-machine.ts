@@ -2,8 +2,8 @@ import { networkInterfaces } from 'node:os'
 import type { Log } from '../telemetry/log.js'
 
 /**
- * The addresses of this machine's interfaces. A sandbox may forbid to ask: the kernel tells of interfaces over AF_NETLINK.
- * Then none is known, which costs a warning and not the start.
+ * The addresses of this machine's interfaces. A sandbox may forbid to ask: the kernel tells of interfaces over
+ * AF_NETLINK. Then none is known, which costs a warning and not the start.
  *
  * @param interfaces asks the system; throws where that is forbidden
  */

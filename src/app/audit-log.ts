@@ -23,8 +23,8 @@ export interface RunningAuditLog {
 type AuditConfig = Pick<Config, 'audit' | 'dataDir'>
 
 /**
- * The file of the audit log. Its name in `data-dir` is older than the log's, so that whoever ships it elsewhere finds it
- * where it was.
+ * The file of the audit log. Its name in `data-dir` is older than the log's, so that whoever ships it elsewhere finds
+ * it where it was.
  */
 export function auditFileOf({ audit, dataDir }: AuditConfig): string {
   return audit.file ?? join(dataDir, 'record.jsonl')

@@ -19,7 +19,10 @@ export interface BridgeHostKeys {
 
 type KeysConfig = Pick<Config, 'endpoint' | 'dataDir'>
 
-/** The names by which clients know the bridge: those of the configuration, else that of this host, and the address where it listens. */
+/**
+ * The names by which clients know the bridge: those of the configuration, else that of this host, and the address where
+ * it listens.
+ */
 export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly string[] {
   const { hostNames, address } = endpoint.ssh
   return [
@@ -30,7 +33,10 @@ export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly 
   ]
 }
 
-/** Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies them. Throws `StartError`. */
+/**
+ * Loads what the bridge proves itself with: its host keys, their certificates from files, and the CA that certifies
+ * them. Throws `StartError`.
+ */
 export async function hostKeysOf(config: KeysConfig, log: Log): Promise<BridgeHostKeys> {
   const { keys, lines } = await keysOf(config, log)
   const certificates = await certificatesOf(config, keys, log)

@@ -7,8 +7,8 @@ export interface ListenTarget {
   /** The configuration key that this address came from, for errors. */
   readonly key: string
   /**
-   * The name of a socket that systemd may hand over (`FileDescriptorName=`). A further port has none, because its key is
-   * a list.
+   * The name of a socket that systemd may hand over (`FileDescriptorName=`). A further port has none, because its key
+   * is a list.
    */
   readonly socketName?: string
   readonly address: string

@@ -4,7 +4,10 @@ import type { Log } from '../telemetry/log.js'
 /** Milliseconds between two lines: whoever can stall the event loop must not fill the log as well. */
 const LINE_INTERVAL = 10_000
 
-/** Tells of stalls, and what the event loop worked on; those that came too soon after a line are counted in the next one. */
+/**
+ * Tells of stalls, and what the event loop worked on; those that came too soon after a line are counted in the next
+ * one.
+ */
 export function createStallLog(log: Log, now = () => performance.now()): (stall: EventLoopStall) => void {
   let quietUntil = Number.NEGATIVE_INFINITY
   let untold = 0

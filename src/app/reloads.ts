@@ -7,7 +7,9 @@ import { reloadConfig, type UsableConfig } from './reload-config.js'
 import { reloadUsers } from './reload-users.js'
 import type { ServiceManager } from './service-manager.js'
 
-/** Has a running bridge follow its configuration file, when it is told to, and its users file, whenever that changes. */
+/**
+ * Has a running bridge follow its configuration file, when it is told to, and its users file, whenever that changes.
+ */
 export interface Reloads {
   /** The bridge runs. What has changed while it started is read now. */
   readonly follow: (bridge: Bridge) => void

@@ -12,15 +12,17 @@ export interface ServiceManager {
   readonly stopping: () => void
 }
 
-/** Gives lines to systemd-notify, one call each. Every argument of a line is a word of ours, so no line holds a quote. */
+/**
+ * Gives lines to systemd-notify, one call each. Every argument of a line is a word of ours, so no line holds a quote.
+ */
 const FORWARD_LINES = 'while IFS= read -r state; do systemd-notify "$state"; done'
 
 type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * Finds the service manager in the environment. systemd listens on a datagram socket, which Node cannot send to, so its own
- * `systemd-notify` does. A small shell starts it: to fork from the bridge itself would stop all sessions for as long as
- * the kernel copies its page tables. The unit needs `NotifyAccess=all`, as the words come from a child.
+ * Finds the service manager in the environment. systemd listens on a datagram socket, which Node cannot send to, so its
+ * own `systemd-notify` does. A small shell starts it: to fork from the bridge itself would stop all sessions for as
+ * long as the kernel copies its page tables. The unit needs `NotifyAccess=all`, as the words come from a child.
  *
  * @param env where systemd says so: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID (sd_watchdog_enabled(3))
  */

@@ -134,15 +134,19 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   }
 }
 
-/** What an enrolment says of credentials: the profile's name, and whose passwords the device may be sent where that is limited. */
+/**
+ * What an enrolment says of credentials: the profile's name, and whose passwords the device may be sent where that is
+ * limited.
+ */
 interface EnrolledCredentials {
   readonly name: string | undefined
   readonly limit: { readonly by: string; readonly profiles: readonly string[] } | undefined
 }
 
 /**
- * The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else `default`.
- * Without the password where somebody has let the device in who may not use the profile: a device of their own would tell it to them.
+ * The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else
+ * `default`. Without the password where somebody has let the device in who may not use the profile: a device of their
+ * own would tell it to them.
  */
 export function credentialsFor(
   { profileOf, credentials }: Pick<Settings, 'profileOf' | 'credentials'>,

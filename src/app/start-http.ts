@@ -27,7 +27,9 @@ import type { Foundation } from './start-telemetry.js'
 
 /** The HTTP API, for the commands on this host and over TCP. */
 export interface Http {
-  /** Takes calls over TCP from now on, unless that is switched off. Throws `StartError`. @returns the URL to call it by */
+  /**
+   * Takes calls over TCP from now on, unless that is switched off. Throws `StartError`. @returns the URL to call it by
+   */
   readonly listen: () => Promise<string | undefined>
   /** Says from now on that the start is over. */
   readonly noteStarted: () => void

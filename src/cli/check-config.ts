@@ -4,9 +4,9 @@ import { formatProblem } from '../config/problem.js'
 import { type CommandIo, processIo } from './command-io.js'
 
 /**
- * `homeport check-config [--config FILE] [--json]`: exit status 0 when `serve` would accept the file, else 2 with all problems
- * on standard error. Warnings go to standard error and change nothing; so do those of files with secrets that everybody may read,
- * each on one line with the command that mends it.
+ * `homeport check-config [--config FILE] [--json]`: exit status 0 when `serve` would accept the file, else 2 with all
+ * problems on standard error. Warnings go to standard error and change nothing; so do those of files with secrets that
+ * everybody may read, each on one line with the command that mends it.
  */
 export function checkConfigCommand(io: CommandIo = processIo()): Command {
   return new Command('check-config')

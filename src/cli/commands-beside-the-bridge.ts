@@ -1,4 +1,6 @@
-/** The commands that are not the bridge itself, in one piece: the fewer files a command is made of, the sooner it runs. */
+/**
+ * The commands that are not the bridge itself, in one piece: the fewer files a command is made of, the sooner it runs.
+ */
 export { caCommand } from './ca/ca.js'
 export { checkConfigCommand } from './check-config.js'
 export { simulateCommand } from './lab/simulate.js'

@@ -29,7 +29,8 @@ import type { SessionHandle } from './session-register.js'
  *                                           ▼
  *                                        contested: the newer one is turned away (`identity-contested`)
  *
- *     a session    openSession ──▶ no link ───── within `reconnectWait` of a loss ──▶ waits for a link ──▶ (from the top)
+ *     a session    openSession ──▶ no link ───── within `reconnectWait` of a loss ──▶ waits for a link ──▶ (from the
+ * top)
  *                      │              └───────── otherwise ──▶ refused: `not-connected`
  *                      ├─────────▶ a spare channel is ready ──▶ open
  *                      ├─────────▶ a free place ──▶ the device opens a channel ──▶ open

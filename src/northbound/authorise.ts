@@ -42,7 +42,10 @@ export function permissionNow(accounts: Accounts, user: string, device: Selectab
   return permissionOn(account, accounts.roles(), device)
 }
 
-/** The same for one user again and again: worked out anew only when the accounts, and so what they are made of, have become others. */
+/**
+ * The same for one user again and again: worked out anew only when the accounts, and so what they are made of, have
+ * become others.
+ */
 export function permissionsOf(accounts: Accounts, user: string): (device: SelectableDevice) => PermissionDecision {
   let last:
     | { account: User | undefined; roles: Roles; device: SelectableDevice; decision: PermissionDecision }
@@ -56,7 +59,10 @@ export function permissionsOf(accounts: Accounts, user: string): (device: Select
   }
 }
 
-/** The same accounts, where the rules of a role count only if it has NETCONF channels: those of a role for files allow no operations over SSH. */
+/**
+ * The same accounts, where the rules of a role count only if it has NETCONF channels: those of a role for files allow
+ * no operations over SSH.
+ */
 export function accountsOverSsh(accounts: Accounts): Accounts {
   const roleOverSsh = (role: Role): Role => (role.channels.includes('netconf') ? role : { ...role, operations: [] })
   let last: { readonly roles: Roles; readonly overSsh: Roles } | undefined
@@ -71,7 +77,10 @@ export function accountsOverSsh(accounts: Accounts): Accounts {
   }
 }
 
-/** Why what somebody has on a device may not go on; undefined while it may, and for a device that is gone, which ends it itself. */
+/**
+ * Why what somebody has on a device may not go on; undefined while it may, and for a device that is gone, which ends it
+ * itself.
+ */
 export function rightLostBy(authorisation: Authorisation): RightEnd | undefined {
   if (authorisation.allowed || authorisation.refusal.reason === 'unknown-device') return undefined
   const { message, hint } = authorisation.refusal

@@ -148,7 +148,9 @@ export function outcomeUnknown(deviceId: string, why: string): CallFailure {
   }
 }
 
-/** What became of a request that got no answer: one that was never sent had no effect, of any other that is not known. */
+/**
+ * What became of a request that got no answer: one that was never sent had no effect, of any other that is not known.
+ */
 export function unanswered(deviceId: string, thrown: unknown, linkEnd: LinkEnd | undefined): CallFailure {
   if (thrown instanceof NetconfSessionError) {
     const { code, message, hint } = thrown

@@ -3,7 +3,10 @@ import { createUserPlaces } from '../net/user-places.js'
 import type { CallLimits } from './call-limits.js'
 import { type Failed, failedWith } from './call-failure.js'
 
-/** Lets calls in up to a number, in all, of one user and on one device. `leave` is called once, when the answer has been sent. */
+/**
+ * Lets calls in up to a number, in all, of one user and on one device. `leave` is called once, when the answer has been
+ * sent.
+ */
 export interface CallGate {
   readonly enter: (deviceId: string, caller: Principal) => { readonly ok: true; readonly leave: () => void } | Failed
   readonly under: () => number

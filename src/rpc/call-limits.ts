@@ -1,6 +1,8 @@
 /** Bounds on RPCs over HTTP; times in milliseconds, sizes in bytes. A reload changes them for what comes. */
 export interface CallLimits {
-  /** Until the device begins to answer, and then between two parts of its answer; for calls that give none of their own. */
+  /**
+   * Until the device begins to answer, and then between two parts of its answer; for calls that give none of their own.
+   */
   readonly rpcTimeout: number
   readonly maxRpcTimeout: number
   readonly maxRequestSize: number
@@ -17,7 +19,10 @@ export interface CallLimits {
   /** Large requests that wait to be read, and how long the reading, or the making of JSON, of one may take. */
   readonly maxConversions: number
   readonly conversionTimeout: number
-  /** Bytes of heap that the thread has which reads and makes large XML and JSON; what needs more ends the thread, and not the bridge. */
+  /**
+   * Bytes of heap that the thread has which reads and makes large XML and JSON; what needs more ends the thread, and
+   * not the bridge.
+   */
   readonly conversionMemory: number
   /** Calls under way in all, and on one device. */
   readonly maxCalls: number

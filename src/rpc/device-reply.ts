@@ -4,7 +4,10 @@ import type { RpcError } from '../netconf/rpc-error.js'
 import { parseRpcReply } from '../netconf/rpc-reply.js'
 import { mayHoldErrors, nextPart, type ReplyBeginning, readBeginning, readWhole } from './reply-content.js'
 
-/** A reply of a device that holds no errors. What follows its start tag is read as it comes, as fast as its reader wants it. */
+/**
+ * A reply of a device that holds no errors. What follows its start tag is read as it comes, as fast as its reader wants
+ * it.
+ */
 export interface DeviceReply extends Pick<ReplyHead, 'root' | 'startTag' | 'selfClosing'> {
   /** What has come so far of what follows the start tag. */
   readonly parts: readonly Buffer[]
@@ -17,7 +20,10 @@ export interface DeviceReply extends Pick<ReplyHead, 'root' | 'startTag' | 'self
   readonly next: () => Promise<Buffer | undefined>
   /** Milliseconds between two parts, and between two that its reader takes. */
   readonly stallTimeout: number
-  /** Ends the call, once; the rest of the reply is dropped. The outcome is in the words of the audit log: `ok`, `aborted`, `unknown`. */
+  /**
+   * Ends the call, once; the rest of the reply is dropped. The outcome is in the words of the audit log: `ok`,
+   * `aborted`, `unknown`.
+   */
   readonly end: (outcome: string) => void
 }
 
@@ -41,7 +47,8 @@ const BEGINNING_SIZE = 64 * 1024
 const MAX_ERRORS = 128 * 1024
 
 /**
- * Reads a reply until it is known whether it holds errors; all of it where `maxSize` is given. Whoever gets its content ends it.
+ * Reads a reply until it is known whether it holds errors; all of it where `maxSize` is given. Whoever gets its content
+ * ends it.
  * @throws ReplyTooLong, ReplyStalled, or the reason why the session ended
  */
 export async function readReply(reply: StreamedReply, options: ReadOptions): Promise<ReadReply> {

@@ -56,7 +56,10 @@ export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNoti
 /** Milliseconds that a device gets for its `<hello>`. */
 const HELLO_TIMEOUT = 30_000
 
-/** Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next one. */
+/**
+ * Opens a channel on the device's link and exchanges hellos on it; where the link ends meanwhile, once more on the next
+ * one.
+ */
 export async function openDeviceSession(
   target: SessionTarget,
   { span, ...options }: DeviceSessionOptions = {},

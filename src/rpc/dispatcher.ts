@@ -5,14 +5,18 @@ import type { CallDeadline } from './call-deadline.js'
 import type { Failed } from './call-failure.js'
 
 /**
- * Where operations are sent. Whatever takes one here takes it in this way, so that each is a layer over a device's session:
+ * Where operations are sent. Whatever takes one here takes it in this way, so that each is a layer over a device's
+ * session:
  *
  *     sessions that are shared   pool.at(place)           shared-sessions.ts   ┐
- *     a session of a client's    sessions.find(…)         client-sessions.ts   ├─ over a device session (device-session.ts)
+ *     a session of a client's    sessions.find(…)         client-sessions.ts   ├─ over a device session
+ * (device-session.ts)
  *     a session for one call     oneShotSession(…)        one-shot-session.ts  ┘
  */
 export interface Dispatcher {
-  /** Sends an operation; answers once its reply begins. Whoever gets a reply reads its body to the end or destroys it. */
+  /**
+   * Sends an operation; answers once its reply begins. Whoever gets a reply reads its body to the end or destroys it.
+   */
   readonly ask: (operation: SentOperation, options: AskOptions) => Promise<Asked>
 }
 

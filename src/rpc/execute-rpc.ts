@@ -26,8 +26,9 @@ import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
 import { mayHaveEffect } from './session-policy.js'
 
 /**
- * Carries out one request: rights, then rules, then the wait for the device, then a session that suits the operation, then the reply as far as
- * it is known whether it holds errors. Nothing reaches the device before rights and rules allow it.
+ * Carries out one request: rights, then rules, then the wait for the device, then a session that suits the operation,
+ * then the reply as far as it is known whether it holds errors. Nothing reaches the device before rights and rules
+ * allow it.
  */
 export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: RpcCaller): Promise<RpcResult> {
   const { deviceId, timeout, wait } = request
@@ -64,7 +65,9 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
   }
 }
 
-/** Whether rights, rules and sessions allow a request now, and where it is sent then. What a rule forbids is audited. */
+/**
+ * Whether rights, rules and sessions allow a request now, and where it is sent then. What a rule forbids is audited.
+ */
 export async function judgeRpc(
   parts: RpcParts,
   request: RpcRequest,

@@ -26,8 +26,8 @@ import {
 } from './transaction.js'
 
 /**
- * Edits that are to be carried out together or not at all. Like an `RpcRequest` it is plain data; times are milliseconds, sizes are bytes.
- * What is absent is decided by what the device can do.
+ * Edits that are to be carried out together or not at all. Like an `RpcRequest` it is plain data; times are
+ * milliseconds, sizes are bytes. What is absent is decided by what the device can do.
  */
 export interface TransactionRequest {
   readonly deviceId: string
@@ -63,8 +63,8 @@ export type TransactionResult =
   | { readonly kind: 'failure'; readonly failure: CallFailure }
 
 /**
- * Carries out a transaction: rights and rules, then the wait for the device, then a session of its own, then rules again, now that the device
- * has told what it can do, then step by step.
+ * Carries out a transaction: rights and rules, then the wait for the device, then a session of its own, then rules
+ * again, now that the device has told what it can do, then step by step.
  */
 export async function executeTransaction(
   parts: RpcParts,
@@ -100,7 +100,9 @@ export async function executeTransaction(
   }
 }
 
-/** Whether rights and rules allow a transaction now, as far as it is known before the device has told what it can do. */
+/**
+ * Whether rights and rules allow a transaction now, as far as it is known before the device has told what it can do.
+ */
 export async function judgeTransaction(
   { denied }: Pick<RpcParts, 'denied'>,
   request: TransactionRequest,

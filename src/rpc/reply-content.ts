@@ -5,7 +5,10 @@ import { findRootStartTag } from '../netconf/xml/root-start-tag.js'
 /** A part of a reply did not come in time. */
 export class ReplyStalled extends Error {}
 
-/** A reply was longer than one may be that has to be held whole, because it may hold errors or because its reader wants it whole. */
+/**
+ * A reply was longer than one may be that has to be held whole, because it may hold errors or because its reader wants
+ * it whole.
+ */
 export class ReplyTooLong extends Error {
   constructor(
     message: string,
@@ -24,7 +27,8 @@ export interface ReplyBeginning {
 }
 
 /**
- * Reads a body until it ends or `wanted` bytes are there, what was read `already` included; `stallTimeout` is in milliseconds, between two parts.
+ * Reads a body until it ends or `wanted` bytes are there, what was read `already` included; `stallTimeout` is in
+ * milliseconds, between two parts.
  * @throws ReplyStalled, or the reason why the session ended
  */
 export async function readBeginning(

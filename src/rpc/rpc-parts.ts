@@ -17,7 +17,10 @@ export interface RpcParts {
   readonly denied: () => void
 }
 
-/** Lets a call to a device begin, if it can be audited and there is room for it. `leave` is called once, when it is over. */
+/**
+ * Lets a call to a device begin, if it can be audited and there is room for it. `leave` is called once, when it is
+ * over.
+ */
 export function enterCall(
   { audit, gate }: Pick<RpcParts, 'audit' | 'gate'>,
   deviceId: string,

@@ -9,12 +9,15 @@ import type { DeviceReply } from './device-reply.js'
 import type { PreparedOperation } from './prepared-operation.js'
 
 /**
- * One operation that is to be carried out on a device, whichever way it was asked for. It is plain data, so that a job can be kept of it.
- * Times are milliseconds, sizes are bytes.
+ * One operation that is to be carried out on a device, whichever way it was asked for. It is plain data, so that a job
+ * can be kept of it. Times are milliseconds, sizes are bytes.
  */
 export interface RpcRequest {
   readonly deviceId: string
-  /** A session that the caller has opened; absent where the operation itself decides on which one it runs (`session-policy.ts`). */
+  /**
+   * A session that the caller has opened; absent where the operation itself decides on which one it runs
+   * (`session-policy.ts`).
+   */
   readonly sessionId?: string
   readonly operation: PreparedOperation
   /** Of the caller's own `<rpc>`: the audit log names its `message-id`. */
@@ -25,7 +28,10 @@ export interface RpcRequest {
   readonly timeout: number
   /** How long a device is waited for that is not connected. */
   readonly wait: number
-  /** The longest reply, where the caller has to have it whole; absent where the reply may have any size, because it is passed on as it comes. */
+  /**
+   * The longest reply, where the caller has to have it whole; absent where the reply may have any size, because it is
+   * passed on as it comes.
+   */
   readonly maxReplySize?: number
 }
 

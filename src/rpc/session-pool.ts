@@ -8,7 +8,10 @@ export type { PoolLimits, PoolPlace } from './shared-sessions.js'
 
 /** NETCONF sessions that are kept open for operations that read, so that a call costs one RPC and no session set-up. */
 export interface SessionPool {
-  /** The sessions of a place. A repeatable operation is sent again, once, where its session dies before the reply begins. */
+  /**
+   * The sessions of a place. A repeatable operation is sent again, once, where its session dies before the reply
+   * begins.
+   */
   readonly at: (place: PoolPlace) => Dispatcher
   /** How many sessions there are, those being opened included. */
   readonly count: () => number

@@ -74,8 +74,9 @@ interface Warm {
 }
 
 /**
- * The sessions of one place, which calls share: each call goes to the least busy one, or waits until there is room. Calls are sent behind each
- * other up to a bound; what a slow reader or a dead session holds up is sent elsewhere, where that does no harm.
+ * The sessions of one place, which calls share: each call goes to the least busy one, or waits until there is room.
+ * Calls are sent behind each other up to a bound; what a slow reader or a dead session holds up is sent elsewhere,
+ * where that does no harm.
  */
 export class SharedSessions implements Dispatcher {
   readonly place: PoolPlace
@@ -139,7 +140,10 @@ export class SharedSessions implements Dispatcher {
     this.#openAnother(this.#waiting.length)
   }
 
-  /** The least busy session that may take a call. What is not repeatable is never put behind something, because it could not be taken back. */
+  /**
+   * The least busy session that may take a call. What is not repeatable is never put behind something, because it could
+   * not be taken back.
+   */
   #roomFor({ repeatable }: Call): Warm | undefined {
     const depth = repeatable ? this.#pool.limits().warmSessionPipeline : 1
     return [...this.#sessions]
@@ -264,7 +268,10 @@ export class SharedSessions implements Dispatcher {
     overdue.unref()
   }
 
-  /** The reader of a reply is slower than the device: whatever comes next goes elsewhere, and what was sent behind it too if that lasts. */
+  /**
+   * The reader of a reply is slower than the device: whatever comes next goes elsewhere, and what was sent behind it
+   * too if that lasts.
+   */
   #heldUp(warm: Warm, sent: Sent): void {
     if (warm.takenOut) return
     const out = [...this.#sessions].filter(({ takenOut }) => takenOut).length
@@ -298,7 +305,10 @@ export class SharedSessions implements Dispatcher {
     this.#dispatch()
   }
 
-  /** A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it is closed. */
+  /**
+   * A session that has nothing to do goes back among the others, or is closed where there are enough; after a while it
+   * is closed.
+   */
   #rest(warm: Warm): void {
     const { warmSessions, warmSessionIdle } = this.#pool.limits()
     const isDrained = this.#pool.isDraining() && this.#waiting.length === 0

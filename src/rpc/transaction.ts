@@ -32,7 +32,10 @@ export interface TransactionStep {
 
 export interface TransactionEnd {
   readonly steps: readonly TransactionStep[]
-  /** The step that failed, and why; undefined where all went well. `client-gone`: nothing failed, but nobody waits any more. */
+  /**
+   * The step that failed, and why; undefined where all went well. `client-gone`: nothing failed, but nobody waits any
+   * more.
+   */
   readonly failed?: { readonly step: TransactionStep; readonly why: string } | 'client-gone'
   /** Whether what was edited was taken back. */
   readonly undone: 'not-needed' | 'yes' | 'no'
@@ -42,8 +45,8 @@ export interface TransactionEnd {
 const UNDO_TIMEOUT = 10_000
 
 /**
- * Locks, edits, validates, commits and unlocks on a session of its own. When a step fails, what was edited in candidate is discarded,
- * and what was locked is unlocked.
+ * Locks, edits, validates, commits and unlocks on a session of its own. When a step fails, what was edited in candidate
+ * is discarded, and what was locked is unlocked.
  * @param stallTimeout milliseconds that a step may take
  * @param onStep told of each step, as it ends
  */
@@ -88,7 +91,8 @@ export async function runTransaction(
     const step = await run(next.operation)
     if (step.outcome !== 'ok') {
       const why = whyFailed(step, session, options.stallTimeout)
-      // A session that is gone took its locks along, and what it had not committed; one that hangs would only hang again.
+      // A session that is gone took its locks along, and what it had not committed; one that hangs would only hang
+      // again.
       const alive = step.outcome === 'rpc-error' || step.outcome === 'invalid-request'
       return { steps, failed: { step, why }, undone: alive ? await undo() : 'no' }
     }

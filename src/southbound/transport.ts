@@ -14,7 +14,8 @@ import type { KnownDevices } from '../trust/known-devices.js'
  *
  *     listen ──▶ readClaim ──▶ (a place among the handshakes) ──▶ prove ──▶ open ──▶ a link for the fleet
  *                                                                   │
- *                                                                   └─ pending: held until an operator decides, nothing is sent meanwhile
+ *                                                                   └─ pending: held until an operator decides, nothing
+ * is sent meanwhile
  *
  * A step that fails gives its refusal; the connection is closed by then, or is closed by whoever asked.
  */

@@ -16,7 +16,10 @@ export interface CertificateAlgorithm {
 
 const CERTIFICATE_SUFFIX = '-cert-v01@openssh.com'
 
-/** All that are accepted, best first. `ssh-rsa-cert-v01@openssh.com` is no algorithm here, for it means SHA-1 (RFC 8332). */
+/**
+ * All that are accepted, best first. `ssh-rsa-cert-v01@openssh.com` is no algorithm here, for it means SHA-1 (RFC
+ * 8332).
+ */
 export const CERTIFICATE_ALGORITHMS: readonly CertificateAlgorithm[] = [
   plain('ssh-ed25519'),
   plain('ecdsa-sha2-nistp256'),

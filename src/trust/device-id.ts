@@ -11,11 +11,11 @@ export interface DeviceIdFault {
 }
 
 /**
- * Why a text is no device id, or undefined when it is one. This is the one rule: for the configuration file, the HTTP API, the command
- * line, and for what a device or a certificate says.
+ * Why a text is no device id, or undefined when it is one. This is the one rule: for the configuration file, the HTTP
+ * API, the command line, and for what a device or a certificate says.
  *
- * A device id is free text as Junos has it, of 1 to 255 bytes of UTF-8. It fits one line, and all of it is seen: two ids that look the
- * same could be taken for each other when one is approved.
+ * A device id is free text as Junos has it, of 1 to 255 bytes of UTF-8. It fits one line, and all of it is seen: two
+ * ids that look the same could be taken for each other when one is approved.
  */
 export function faultOfDeviceId(id: string): DeviceIdFault | undefined {
   if (id === '') return { fault: 'is empty', rule: 'is not empty' }

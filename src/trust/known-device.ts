@@ -9,7 +9,10 @@ export interface KnownDevice {
   readonly secret?: string
   /** The host keys that the device id is bound to, configured or stored. */
   readonly pins: readonly PublicKey[]
-  /** Clients may reach it: the file names it, or an operator or a proof has let it in. What stands in known_hosts proves no other. */
+  /**
+   * Clients may reach it: the file names it, or an operator or a proof has let it in. What stands in known_hosts proves
+   * no other.
+   */
   readonly expected: boolean
   /** An operator has turned it away. */
   readonly rejected: boolean

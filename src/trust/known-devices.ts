@@ -1,6 +1,8 @@
 import type { KnownDevice } from './known-device.js'
 
-/** All that can prove devices, found by what a call brings along: among ten thousand nobody is searched for one by one. */
+/**
+ * All that can prove devices, found by what a call brings along: among ten thousand nobody is searched for one by one.
+ */
 export interface KnownDevices {
   readonly byId: (id: string) => KnownDevice | undefined
   /** Whose id or alias this is, in whichever case. */

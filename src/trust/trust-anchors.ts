@@ -1,7 +1,9 @@
 import type { KnownHost } from '../ssh/known-hosts.js'
 import type { Revocations } from '../ssh/revocation.js'
 
-/** What happens to a device whose host key nothing vouches for: it is refused, waits for an operator, or is believed. */
+/**
+ * What happens to a device whose host key nothing vouches for: it is refused, waits for an operator, or is believed.
+ */
 export type FirstUse = 'refuse' | 'pend' | 'accept'
 
 /** What vouches for host keys beside what is known of each device. */

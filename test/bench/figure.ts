@@ -11,7 +11,10 @@ export interface Promised {
   readonly value: number
   readonly bound: 'at most' | 'at least'
   readonly allowed: number
-  /** False for what the short form tells and does not fail on: it hangs on single moments, which a few seconds hold too few of. */
+  /**
+   * False for what the short form tells and does not fail on: it hangs on single moments, which a few seconds hold too
+   * few of.
+   */
   readonly gate?: false
 }
 

@@ -1,4 +1,7 @@
-/* `npm run bench`: every figure beside what people would use instead. Prints tables; writes JSON and plots where it is told to. */
+/*
+ * `npm run bench`: every figure beside what people would use instead. Prints tables; writes JSON and plots where it is
+ * told to.
+ */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { type Benchmark, type Figure, isKept, type Promised } from './figure.js'

@@ -70,7 +70,10 @@ it('a thousand devices, each at an address of its own on one port, found by name
   expect(after.has(ids[0] ?? '')).toBe(false)
 }, 180_000)
 
-/** Ten of them by nothing but their names, with the output of `devices hosts` as /etc/hosts; OpenSSH trusts the CA alone. */
+/**
+ * Ten of them by nothing but their names, with the output of `devices hosts` as /etc/hosts; OpenSSH trusts the CA
+ * alone.
+ */
 async function reachTen(bridge: RunningBridge, directory: string, keyFile: string, ca: string): Promise<void> {
   const hosts = join(directory, 'hosts')
   const { stdout } = await operate(bridge, 'devices', 'hosts')

@@ -113,7 +113,8 @@ describe('a thousand wrong passwords', () => {
       }),
     )
     await bridge.logged(/^logins with a password are blocked/, { user: 'real', address: '127.0.0.1' })
-    // From the same address: the one who is guessed, known there, by password and by key; and another user for the first time.
+    // From the same address: the one who is guessed, known there, by password and by key; and another user for the
+    // first time.
     expect(await echoed('real', { password: 'pw-real' })).toBe('echo')
     expect(await echoed('real', { key })).toBe('echo')
     expect(await echoed('neighbour', { password: 'pw-real' })).toBe('echo')

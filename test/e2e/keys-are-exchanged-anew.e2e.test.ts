@@ -13,7 +13,8 @@ import { endAfterEach } from './support/resources.js'
 import { login, openNetconf } from './support/test-client.js'
 import { opsUser } from './support/users.js'
 
-// asyncssh exchanges keys strictly, and sends SSH_MSG_IGNORE before what it encrypts, in the middle of a key exchange too.
+// asyncssh exchanges keys strictly, and sends SSH_MSG_IGNORE before what it encrypts, in the middle of a key exchange
+// too.
 
 const own = endAfterEach()
 const messages = 40

@@ -38,7 +38,10 @@ let ca: KeyPair
 
 const usersFile = (users: readonly object[]): string => JSON.stringify({ users })
 
-/** The users file as a Kubernetes ConfigMap has it: a link to a file in a directory that is itself a link, which is swapped. */
+/**
+ * The users file as a Kubernetes ConfigMap has it: a link to a file in a directory that is itself a link, which is
+ * swapped.
+ */
 async function swapUsersFile(content: string): Promise<void> {
   const generation = `..${Date.now()}-${Math.random()}`
   await mkdir(join(files.path, generation))
@@ -87,7 +90,9 @@ afterAll(async () => {
   await files?.remove()
 })
 
-/** Logs in with OpenSSH from an address of this machine, and gives what the echoing session wrote, or standard error. */
+/**
+ * Logs in with OpenSSH from an address of this machine, and gives what the echoing session wrote, or standard error.
+ */
 async function ssh(
   user: string,
   {

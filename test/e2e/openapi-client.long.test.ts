@@ -25,7 +25,10 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
-/** What needs a session, a startup datastore or a device with another key, none of which is there: refused, as the document says. */
+/**
+ * What needs a session, a startup datastore or a device with another key, none of which is there: refused, as the
+ * document says.
+ */
 const refused = new Set([
   'POST /api/v1/devices/{id}/repin',
   'POST /api/v1/devices/{id}/lock',

@@ -15,7 +15,8 @@ import { parseVerifyingKey } from '../../src/ssh/verifying-key.js'
 import { certificateIn, type KeyPair, type KeyRoom, keyKinds, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { dial, keyFor, type ServerOptions, startServer, type TestServer, user } from './support/certificate-peers.js'
 
-// An ssh2 Server is the bridge's endpoint, real OpenSSH and paramiko are the clients: their user certificates, and our host certificates.
+// An ssh2 Server is the bridge's endpoint, real OpenSSH and paramiko are the clients: their user certificates, and our
+// host certificates.
 
 let room: KeyRoom
 let hostCa: KeyPair

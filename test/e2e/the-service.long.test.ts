@@ -42,8 +42,8 @@ function logged(pattern: RegExp, seen: number): Promise<unknown> {
 }
 
 /**
- * How many lines the journal of the unit has. They are counted here because `--after-cursor` of systemd 252, where the entry
- * of the cursor is another unit's, leaves out the first entry behind it.
+ * How many lines the journal of the unit has. They are counted here because `--after-cursor` of systemd 252, where the
+ * entry of the cursor is another unit's, leaves out the first entry behind it.
  */
 async function linesSoFar(): Promise<number> {
   return (await journal()).length

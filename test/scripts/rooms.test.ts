@@ -57,7 +57,10 @@ function isAllowed(importer: Room, target: string): boolean {
   return [importer.room, ...importer.mayImport].some(isWithin)
 }
 
-/** A file in each room at each depth. Its folders are named as rooms, which must not confuse the lint: `src/ssh/rpc/fleet/file.ts`. */
+/**
+ * A file in each room at each depth. Its folders are named as rooms, which must not confuse the lint:
+ * `src/ssh/rpc/fleet/file.ts`.
+ */
 const innerFolders = ['rpc', 'fleet', 'store', 'lib', 'config']
 const filesOfAllDepths = rooms.flatMap((importer) =>
   Array.from({ length: DEEPEST }, (_, depth) => ({

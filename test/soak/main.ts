@@ -1,4 +1,7 @@
-/* `npm run soak`: hours of a busy bridge in minutes. Ends with status 1 where a session failed that should not, something grew, or something acknowledged is missing. */
+/*
+ * `npm run soak`: hours of a busy bridge in minutes. Ends with status 1 where a session failed that should not,
+ * something grew, or something acknowledged is missing.
+ */
 import { setMaxListeners } from 'node:events'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -145,7 +148,10 @@ async function runLoad(
   await stop()
 }
 
-/** Everything that leaves something behind once, by design: what is known of a link that was lost, a second configuration. */
+/**
+ * Everything that leaves something behind once, by design: what is known of a link that was lost, a second
+ * configuration.
+ */
 async function warmUp(
   bridge: RunningBridge,
   fleet: SoakFleet,

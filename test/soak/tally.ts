@@ -1,7 +1,8 @@
 /** What was done, what of it failed, and what the bridge acknowledged and must therefore have. */
 export interface Tally {
   /**
-   * Does something and counts how it went. What fails while failures are excused, or overlapped such a time, is counted apart.
+   * Does something and counts how it went. What fails while failures are excused, or overlapped such a time, is counted
+   * apart.
    * @returns what came of it; undefined where it failed
    */
   readonly attempt: <T>(kind: string, work: () => Promise<T>) => Promise<T | undefined>

@@ -8,7 +8,10 @@ const identification = 'SSH-2.0-OpenSSH_7.5\r\n'
 /** What is read from bytes that came as one. */
 const read = (text: string | Buffer) => readInitiation(Buffer.from(text))
 
-/** What is read from bytes that came one at a time: the first answer that is not `incomplete`, and the bytes that it took. */
+/**
+ * What is read from bytes that came one at a time: the first answer that is not `incomplete`, and the bytes that it
+ * took.
+ */
 function readOneByOne(bytes: Buffer) {
   for (let length = 0; length <= bytes.length; length += 1) {
     const initiation = readInitiation(bytes.subarray(0, length))

@@ -22,7 +22,10 @@ function pattern(length: number, seed = 0): Buffer {
 const written = (stream: Writable, bytes: Buffer | string): Promise<void> =>
   new Promise((resolve) => stream.write(bytes, () => resolve()))
 
-/** Resolves once a number has not changed for many turns of the event loop, in which a free loopback socket would have moved. */
+/**
+ * Resolves once a number has not changed for many turns of the event loop, in which a free loopback socket would have
+ * moved.
+ */
 async function standsStill(value: () => number): Promise<void> {
   let last = value()
   for (let turns = 0; turns < 200; turns += 1) {

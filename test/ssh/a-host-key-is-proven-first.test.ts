@@ -21,7 +21,10 @@ function newKey(): ParsedKey {
 const stolen = (presented: ParsedKey, signer: ParsedKey): ParsedKey =>
   Object.assign(Object.create(signer) as ParsedKey, { getPublicSSH: () => presented.getPublicSSH() })
 
-/** A client that has logged in, and what it was asked about host keys; `present` changes what the server presents from now on. */
+/**
+ * A client that has logged in, and what it was asked about host keys; `present` changes what the server presents from
+ * now on.
+ */
 async function connect(kex: 'curve25519-sha256' | 'diffie-hellman-group14-sha256') {
   const { device: far, bridge: near } = own(await openSocketPair())
   const key = newKey()

@@ -25,7 +25,10 @@ export interface KeyRoom {
   readonly directory: string
   /** A key pair; made once for each name and kind. */
   readonly key: (name: string, kind?: KeyKind) => Promise<KeyPair>
-  /** Certifies with `ssh-keygen -s`, by default for the user `netops` from now on for an hour. The file is `path` of the key with `-cert.pub`. */
+  /**
+   * Certifies with `ssh-keygen -s`, by default for the user `netops` from now on for an hour. The file is `path` of the
+   * key with `-cert.pub`.
+   */
   readonly certify: (ca: KeyPair, key: KeyPair, options?: readonly string[]) => Promise<Certificate>
   /** Runs ssh-keygen and gives what it printed. */
   readonly run: (...args: readonly string[]) => Promise<string>

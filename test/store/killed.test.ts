@@ -15,7 +15,10 @@ afterEach(async () => {
   await room.remove()
 })
 
-/** After how many acknowledgements a writer is killed, and how long into the change that follows; one takes about a millisecond. */
+/**
+ * After how many acknowledgements a writer is killed, and how long into the change that follows; one takes about a
+ * millisecond.
+ */
 const kills = [1, 40, 333, 5, 77, 2, 160, 9].map((changes, i) => ({ changes, microseconds: 120 * i }))
 
 it('a bridge that is killed has every acknowledged change when it is back, and none by half', async () => {
@@ -52,7 +55,10 @@ it('a living bridge keeps others out, a killed one does not', async () => {
   expect(await openInOtherProcess(room.directory)).toBeNull()
 }, 30_000)
 
-/** Lets a process write, kills it so long after so many changes, and gives the last generation of each device that it acknowledged. */
+/**
+ * Lets a process write, kills it so long after so many changes, and gives the last generation of each device that it
+ * acknowledged.
+ */
 async function changesUntilKilled(changes: number, microseconds: number): Promise<ReadonlyMap<string, number>> {
   const started = startWriter(room.directory)
   writer = started

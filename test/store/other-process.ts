@@ -10,7 +10,9 @@ export async function openInOtherProcess(directory: string): Promise<OpenFailure
   return JSON.parse(stdout) as OpenFailure | null
 }
 
-/** Starts a process that changes enrolments until it is killed; it prints a line for each change that was acknowledged. */
+/**
+ * Starts a process that changes enrolments until it is killed; it prints a line for each change that was acknowledged.
+ */
 export function startWriter(directory: string): ChildProcessByStdio<null, Readable, null> {
   return spawn(process.execPath, programArguments('write-on', directory), { stdio: ['ignore', 'pipe', 'inherit'] })
 }

@@ -17,13 +17,18 @@ export interface LoopTurns {
 /** What a turn of the bridge may take at most while it reads what a stranger sends, in milliseconds of CPU time. */
 export const LONGEST_TURN = 100
 
-/** Node's arguments for a bridge that `longestTurnOf` can ask: `startBridge(config, { nodeArguments: reportsLoopTurns })`. */
+/**
+ * Node's arguments for a bridge that `longestTurnOf` can ask: `startBridge(config, { nodeArguments: reportsLoopTurns
+ * })`.
+ */
 export const reportsLoopTurns: readonly string[] = [
   '--import',
   fileURLToPath(new URL('report-loop-turns.mjs', import.meta.url)),
 ]
 
-/** The longest turn of a bridge's event loop since this was asked last, or since its start, in milliseconds of CPU time. */
+/**
+ * The longest turn of a bridge's event loop since this was asked last, or since its start, in milliseconds of CPU time.
+ */
 export async function longestTurnOf(bridge: { process: ChildProcess; lines: Lines }): Promise<number> {
   const from = bridge.lines.all.length
   bridge.process.kill('SIGURG')

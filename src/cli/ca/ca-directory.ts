@@ -19,7 +19,10 @@ export interface CaPlace {
   readonly config?: string
 }
 
-/** The CA's directory: the named one, or `ca` in the configured `data-dir`; undefined when the configuration is wrong, which was told then. */
+/**
+ * The CA's directory: the named one, or `ca` in the configured `data-dir`; undefined when the configuration is wrong,
+ * which was told then.
+ */
 export function caDirectory({ dir, config }: CaPlace, io: CommandIo): string | undefined {
   if (dir !== undefined) return resolve(io.cwd, dir)
   const loaded = loadConfig({ path: config, cwd: io.cwd, env: io.env })

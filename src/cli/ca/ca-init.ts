@@ -6,7 +6,10 @@ import { caFile, type CaRole, CA_ROLES } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
 import { reportFailure } from '../command-failure.js'
 
-/** Makes the CAs that are not there yet. Nothing is ever overwritten: a CA that was lost has to be distrusted everywhere. */
+/**
+ * Makes the CAs that are not there yet. Nothing is ever overwritten: a CA that was lost has to be distrusted
+ * everywhere.
+ */
 export async function initCa(directory: string, type: GeneratedKeyType, io: CommandIo): Promise<void> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })

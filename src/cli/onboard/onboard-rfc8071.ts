@@ -1,7 +1,10 @@
 import type { DeviceLogin, Onboarding, Step } from './onboarding.js'
 import { xmlText } from '../quoting.js'
 
-/** What to merge into the configuration of a device with ietf-netconf-server (draft-ietf-netconf-netconf-client-server, RFC 9643, RFC 9644). */
+/**
+ * What to merge into the configuration of a device with ietf-netconf-server (draft-ietf-netconf-netconf-client-server,
+ * RFC 9643, RFC 9644).
+ */
 export function rfc8071Steps({ bridge, account, login }: Onboarding): readonly Step[] {
   return [
     {

@@ -125,7 +125,9 @@ interface Gathered {
   readonly credentials: string
 }
 
-/** Looks together what the configuration, the keys and the CA say; tells and gives undefined when something is missing. */
+/**
+ * Looks together what the configuration, the keys and the CA say; tells and gives undefined when something is missing.
+ */
 async function gather(
   deviceId: string,
   options: OnboardOptions,

@@ -5,7 +5,8 @@ export type { KeyFingerprint }
 /**
  * The standing of a device id.
  *
- *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known) when it makes room for others,
+ *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known) when it makes room for
+ * others,
  *       │     ▲                                                     │  ▲  │     or has not called for
  * `pending-lifetime`
  *       │     │ forget, from everywhere                             │  │  └── reject ─────────────┐

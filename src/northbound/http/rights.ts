@@ -5,8 +5,9 @@ import type { Caller } from './middleware/caller.js'
 import type { QueuedJob } from '../../rpc/jobs/job-request.js'
 
 /**
- * What a caller may do with one thing that others may have made. Routes look things up by these functions alone, so that a right is asked of the
- * thing and not of its kind: who has a scope somewhere has it on what belongs to the devices of that scope, and nowhere else.
+ * What a caller may do with one thing that others may have made. Routes look things up by these functions alone, so
+ * that a right is asked of the thing and not of its kind: who has a scope somewhere has it on what belongs to the
+ * devices of that scope, and nowhere else.
  */
 export interface RightsOnThing {
   /** It is listed, and found by its id. */
@@ -19,7 +20,10 @@ export interface RightsOnThing {
 
 const none: RightsOnThing = { see: false, read: false, end: false }
 
-/** One's own jobs, while one may use their devices; those of others, for `admin` on the device, without an answer that one could not ask for. */
+/**
+ * One's own jobs, while one may use their devices; those of others, for `admin` on the device, without an answer that
+ * one could not ask for.
+ */
 export async function rightsOnJob(
   caller: Caller,
   { owner, deviceId }: Pick<QueuedJob, 'owner' | 'deviceId'>,

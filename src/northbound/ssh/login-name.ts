@@ -19,11 +19,11 @@ export interface KnownUsers {
 const MAX_LOGIN_NAME_LENGTH = 512
 
 /**
- * Reads an SSH login name. The whole name of a user is that user, who asks for the device of the entry point or for one of
- * their own, if any. Else it is `user@device-id`, split at its last `@`, so that a user name may hold one. Where there
- * is no `@`, because a tool cannot send it, it is `user%device-id` or `user+device-id`, split where what stands before
- * is a user's name; two such places mean neither. What is none of this is a plain name of nobody, and fails as a wrong
- * password does. The message of a refusal is for the log alone: nobody has been authenticated yet.
+ * Reads an SSH login name. The whole name of a user is that user, who asks for the device of the entry point or for one
+ * of their own, if any. Else it is `user@device-id`, split at its last `@`, so that a user name may hold one. Where
+ * there is no `@`, because a tool cannot send it, it is `user%device-id` or `user+device-id`, split where what stands
+ * before is a user's name; two such places mean neither. What is none of this is a plain name of nobody, and fails as a
+ * wrong password does. The message of a refusal is for the log alone: nobody has been authenticated yet.
  */
 export function parseLoginName(name: string, entryPoint: EntryPoint, users: KnownUsers): ParsedLoginName {
   if (Buffer.byteLength(name) > MAX_LOGIN_NAME_LENGTH)

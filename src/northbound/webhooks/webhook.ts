@@ -18,7 +18,10 @@ export interface WebhookSettings {
   readonly timeout: number
   /** How long a delivery is tried. */
   readonly maxAge: number
-  /** Deliveries that wait; the oldest are given up beyond that, those of events that strangers caused first, which are half of them at most. */
+  /**
+   * Deliveries that wait; the oldest are given up beyond that, those of events that strangers caused first, which are
+   * half of them at most.
+   */
   readonly maxQueued: number
 }
 
@@ -34,7 +37,8 @@ const givenUpLines = { each: 10, all: 10, interval: 10_000 }
 
 /**
  * Sends events to one receiver, in order, each until it is taken (2xx) or too old. Signed as
- * `Homeport-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY`, so that a receiver can refuse what is old or not ours.
+ * `Homeport-Signature: t=SECONDS,v1=HEX`, the HMAC-SHA256 of `SECONDS.BODY`, so that a receiver can refuse what is old
+ * or not ours.
  */
 export function createWebhook(
   settings: WebhookSettings,
@@ -126,7 +130,10 @@ export function createWebhook(
     failing = false
   }
 
-  /** Gives up the oldest event where too many wait, one that a stranger caused first: what devices did is never displaced by strangers. */
+  /**
+   * Gives up the oldest event where too many wait, one that a stranger caused first: what devices did is never
+   * displaced by strangers.
+   */
   const makeRoomFor = (event: FleetEvent): boolean => {
     const ofStranger = isStrangersEvent(event)
     const most = ofStranger ? Math.ceil(settings.maxQueued / 2) : settings.maxQueued

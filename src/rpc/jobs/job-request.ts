@@ -33,7 +33,10 @@ export interface EarlierCall {
   readonly body: string
 }
 
-/** A request whose reply is written in this format, to be kept. A job runs when its device is there, so it waits for it no further. */
+/**
+ * A request whose reply is written in this format, to be kept. A job runs when its device is there, so it waits for it
+ * no further.
+ */
 export function rpcJob(name: string, { request, format }: Pick<RpcJob, 'request' | 'format'>): RpcJob {
   return { kind: 'rpc', name, request: { ...request, wait: 0 }, format }
 }

@@ -30,7 +30,8 @@ export function createJobTurns(run: (deviceId: string) => Promise<void>): JobTur
   const startReady = (): void => {
     for (const deviceId of ready) {
       if (closed || busy.size >= MAX_BUSY) return
-      // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come back.
+      // Its turn comes when the job that runs is over: that one may have failed to reach the device that has just come
+      // back.
       if (busy.has(deviceId)) continue
       ready.delete(deviceId)
       inBackground('jobs', take(deviceId))

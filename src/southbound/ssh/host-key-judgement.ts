@@ -38,8 +38,8 @@ export interface HostKeyJudgement {
     paused: <T>(work: () => Promise<T>) => Promise<T>,
   ) => Promise<Judged | undefined>
   /**
-   * The verdict, where what proved the device still does: a login takes as long as the device likes, and meanwhile its key may be
-   * revoked, unpinned or bound to another device.
+   * The verdict, where what proved the device still does: a login takes as long as the device likes, and meanwhile its
+   * key may be revoked, unpinned or bound to another device.
    */
   readonly stillProven: () => Trusted | undefined
 }

@@ -41,7 +41,10 @@ export function connectClient(client: Client, config: ConnectConfig): void {
   })
 }
 
-/** ssh2 parses as many host keys as a server announces besides (`hostkeys-00@openssh.com`), and checks a signature of each. Nobody here asks for them. */
+/**
+ * ssh2 parses as many host keys as a server announces besides (`hostkeys-00@openssh.com`), and checks a signature of
+ * each. Nobody here asks for them.
+ */
 function refuseGlobalRequests(protocol: Protocol): void {
   protocol._handlers['GLOBAL_REQUEST'] = (_protocol, _name, wantReply) => {
     if (wantReply === true) protocol.requestFailure()

@@ -102,7 +102,10 @@ export function sayGoodbye(connection: Connection, reason: number, words: string
  */
 const MOST_ANSWERS_OWED = 16
 
-/** Asks the other side whether it is there (`keepalive@openssh.com`); `answered` is called when it says that it is, or that it does not know the request. */
+/**
+ * Asks the other side whether it is there (`keepalive@openssh.com`); `answered` is called when it says that it is, or
+ * that it does not know the request.
+ */
 export function probe(connection: Client | Connection, answered: () => void = ignored): void {
   const { _callbacks: callbacks, _protocol: protocol, _sock: socket } = inside(connection)
   if (!socket.writable) return

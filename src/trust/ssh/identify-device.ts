@@ -9,16 +9,19 @@ import { knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from '../trust-anchors.js'
 
 export type Identification =
-  /** Whom the connection is judged as. `named` is false for a device that said no id, and goes by its fingerprint until it is given one. */
+  /**
+   * Whom the connection is judged as. `named` is false for a device that said no id, and goes by its fingerprint until
+   * it is given one.
+   */
   | { readonly found: true; readonly device: KnownDevice; readonly known: boolean; readonly named: boolean }
   | { readonly found: false; readonly owners: readonly string[] }
   /** A trusted CA certified nothing but names that are no device ids. */
   | { readonly found: false; readonly badName: DeviceIdFault }
 
 /**
- * Finds out which device a connection is to be judged as: the one of the claimed device id; without one the owner of the pinned key,
- * the principal or key id of a certificate whose CA is trusted, or whoever has the key in known_hosts. Never the source address.
- * Nothing is believed by this: the judgement comes after.
+ * Finds out which device a connection is to be judged as: the one of the claimed device id; without one the owner of
+ * the pinned key, the principal or key id of a certificate whose CA is trusted, or whoever has the key in known_hosts.
+ * Never the source address. Nothing is believed by this: the judgement comes after.
  */
 export function identifyDevice(
   claim: Claim,
@@ -57,8 +60,8 @@ function listedIn({ knownHosts }: TrustAnchors, key: Buffer, known: KnownDevices
 }
 
 /**
- * The names that a host certificate gives, as far as its CA, whose signature holds, may certify them. Anybody can write a certificate that names
- * a CA and a device, so nothing else of it counts.
+ * The names that a host certificate gives, as far as its CA, whose signature holds, may certify them. Anybody can write
+ * a certificate that names a CA and a device, so nothing else of it counts.
  */
 function certificateNames(certificate: Certificate, { knownHosts }: TrustAnchors): string[] {
   const { principals, keyId, ca, role, signed, signature } = certificate

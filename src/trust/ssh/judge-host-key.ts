@@ -26,9 +26,10 @@ export interface Distrust extends Refusal<HostKeyRefusalReason> {
 }
 
 /**
- * Judges the host key, plain or a certificate, that a device proved in key exchange (RFC 8071 §3.1 C5). A device id alone proves nothing.
- * In order: what is revoked or was rejected is refused, whatever else vouches for it; a configured secret asks for its HMAC; then a certificate of a trusted CA,
- * a pin, known_hosts, the HMAC, and last the first-use policy. A key other than the pinned one is refused and never pends.
+ * Judges the host key, plain or a certificate, that a device proved in key exchange (RFC 8071 §3.1 C5). A device id
+ * alone proves nothing. In order: what is revoked or was rejected is refused, whatever else vouches for it; a
+ * configured secret asks for its HMAC; then a certificate of a trusted CA, a pin, known_hosts, the HMAC, and last the
+ * first-use policy. A key other than the pinned one is refused and never pends.
  * @param presented the blob from key exchange
  */
 export function judgeHostKey(
@@ -152,7 +153,10 @@ function judgeHmac(claim: Claim, key: Buffer, { id, secret }: KnownDevice): 'vou
   return 'vouched'
 }
 
-/** The device id is not part of what the HMAC covers, so by the HMAC alone devices that share a secret cannot be told apart. */
+/**
+ * The device id is not part of what the HMAC covers, so by the HMAC alone devices that share a secret cannot be told
+ * apart.
+ */
 function byHmacAlone({ id, secret }: KnownDevice, known: KnownDevices): Verdict {
   const sharing = secret === undefined ? [] : known.bySecret(secret).filter((other) => other.id !== id)
   if (sharing.length === 0) return { trusted: true, deviceId: id, because: 'hmac', pin: true }

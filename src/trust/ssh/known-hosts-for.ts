@@ -82,7 +82,9 @@ interface Memory {
   readonly compared: () => Compared
 }
 
-/** What was found out about a file, by the hashes of its entries: with its salt each stands for one name and no other. */
+/**
+ * What was found out about a file, by the hashes of its entries: with its salt each stands for one name and no other.
+ */
 interface Compared {
   readonly hashes: ReadonlySet<string>
   /** The hashes that fit a name, for each name that all of them were compared with. */

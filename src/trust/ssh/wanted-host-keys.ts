@@ -10,9 +10,9 @@ import type { TrustAnchors } from '../trust-anchors.js'
 const ALL_TYPES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa']
 
 /**
- * What key exchange asks a device to prove, best first, so that it proves the key that can be judged: only the announced type where one was announced;
- * else the types that are pinned for it (for anyone, where it said no id) before all others. Certificates come first where a host CA is trusted.
- * Empty when the announced type is not accepted.
+ * What key exchange asks a device to prove, best first, so that it proves the key that can be judged: only the
+ * announced type where one was announced; else the types that are pinned for it (for anyone, where it said no id)
+ * before all others. Certificates come first where a host CA is trusted. Empty when the announced type is not accepted.
  */
 export function wantedHostKeys(
   claim: Claim,

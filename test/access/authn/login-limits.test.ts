@@ -161,7 +161,8 @@ describe('what is remembered', () => {
     await fail('one-more', '192.0.2.1')
     expect(await allows('ops', '192.0.2.1')).toBe(true)
     expect(await allows('user-8', '192.0.2.1')).toBe(false)
-    // One timer for each that is remembered, of names and of guesses, for the address, and for each block that will be told.
+    // One timer for each that is remembered, of names and of guesses, for the address, and for each block that will be
+    // told.
     expect(vi.getTimerCount()).toBeLessThanOrEqual(10 + 10 + 1 + 10)
   })
 

@@ -25,7 +25,10 @@ export const hostilePeers: Benchmark = {
       const pipe = await openPipe(path.ssh)
       lab.onEnd(pipe.stop)
       for (let round = 0; round < 4; round += 1) await pipe.rpc('<get octets="200000000"/>')
-      /** What it holds on to while bulk replies pass: what the last of them left for the collector comes and goes by megabytes. */
+      /**
+       * What it holds on to while bulk replies pass: what the last of them left for the collector comes and goes by
+       * megabytes.
+       */
       const held = async (): Promise<number> => {
         const readings: number[] = []
         for (let reading = 0; reading < 8; reading += 1) {
@@ -83,7 +86,10 @@ async function stall(client: InstanceType<typeof ssh2.Client>): Promise<() => vo
   return () => client.destroy()
 }
 
-/** Sends what the device does not read, since it answers first and that answer is not read: as much of 64 MiB as it is granted. */
+/**
+ * Sends what the device does not read, since it answers first and that answer is not read: as much of 64 MiB as it is
+ * granted.
+ */
 async function flood(client: InstanceType<typeof ssh2.Client>): Promise<() => void> {
   const channel = await openNetconf(client)
   channel.write(`${hello}<rpc message-id="1"><get octets="1000000000"/></rpc>]]>]]>`)

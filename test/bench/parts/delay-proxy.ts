@@ -9,7 +9,9 @@ export interface DelayProxy {
   readonly stop: () => Promise<void>
 }
 
-/** Starts a proxy to a port of the loopback address in a process of its own, so that nobody waits for our event loop. */
+/**
+ * Starts a proxy to a port of the loopback address in a process of its own, so that nobody waits for our event loop.
+ */
 export async function startDelayProxy(to: number, roundTripMs: number): Promise<DelayProxy> {
   const program: Program = startProgram(
     [process.execPath, '--import', 'tsx', fileURLToPath(import.meta.url), String(to), String(roundTripMs / 2)],

@@ -28,7 +28,10 @@ export interface HomeportOptions {
   readonly program?: string
 }
 
-/** The build that a change is measured against, `dist/main.js` of an older checkout: one more path beside ours where it is given. */
+/**
+ * The build that a change is measured against, `dist/main.js` of an older checkout: one more path beside ours where it
+ * is given.
+ */
 const before = process.env['HOMEPORT_BENCH_BEFORE']
 
 /** The same path through the build before, where there is one to compare with. */
@@ -36,7 +39,9 @@ export async function buildBefore(lab: Lab, options: HomeportOptions = {}): Prom
   return before === undefined ? [] : [await homeportPath(lab, { ...options, name: 'build before', program: before })]
 }
 
-/** Our bridge as it is configured by default, the audit log included, with a device that is `sshd -i` and calls home. */
+/**
+ * Our bridge as it is configured by default, the audit log included, with a device that is `sshd -i` and calls home.
+ */
 export async function homeportPath(lab: Lab, options: HomeportOptions = {}): Promise<HomeportPath> {
   const {
     name = 'homeport',

@@ -31,7 +31,9 @@ export function directPath(lab: Lab, device: DialledDevice, name = 'direct', mid
   }
 }
 
-/** OpenSSH as the bridge: one kept connection to the device (ControlMaster), each session of a client multiplexed on it. */
+/**
+ * OpenSSH as the bridge: one kept connection to the device (ControlMaster), each session of a client multiplexed on it.
+ */
 export async function muxPath(lab: Lab, device: DialledDevice): Promise<Path> {
   const socket = join(lab.dir.path, 'mux')
   const master = startProgram(sshWords(lab, device.port, ['-M', '-S', socket, '-N', '127.0.0.1']))
@@ -60,7 +62,10 @@ export async function jumpPath(lab: Lab, device: DialledDevice): Promise<Path> {
   }
 }
 
-/** `ssh -R`: the device keeps a reverse tunnel to a host in the middle. `tunnels` of them, of which the first is the path. */
+/**
+ * `ssh -R`: the device keeps a reverse tunnel to a host in the middle. `tunnels` of them, of which the first is the
+ * path.
+ */
 export async function reversePath(lab: Lab, device: DialledDevice): Promise<Path> {
   const front = await startSshd(lab, 'reverse', [])
   const port = await freePort()

@@ -21,7 +21,9 @@ export type AnsibleRun = {
   readonly results: Readonly<Record<string, Readonly<Record<string, AnsibleResult>>>>
 }
 
-/** Debian's ansible-playbook, with everything that it writes in a directory of its own and nothing of it left running. */
+/**
+ * Debian's ansible-playbook, with everything that it writes in a directory of its own and nothing of it left running.
+ */
 export async function runAnsible(hosts: AnsibleHosts, plays: readonly AnsiblePlay[]): Promise<AnsibleRun> {
   const dir = await makeTempDir('ansible')
   const mark = { name: 'HOMEPORT_TEST_ANSIBLE', value: randomUUID() }

@@ -13,7 +13,10 @@ export type AsyncsshDevice = {
 
 const script = fileURLToPath(new URL('./asyncssh_device.py', import.meta.url))
 
-/** A device on Debian's asyncssh that calls home once, without an initiation sequence, and echoes on its subsystem netconf. */
+/**
+ * A device on Debian's asyncssh that calls home once, without an initiation sequence, and echoes on its subsystem
+ * netconf.
+ */
 export function startAsyncsshDevice(options: {
   readonly bridge: Address
   readonly hostKey: SshKey

@@ -21,7 +21,9 @@ const MOST_OUTPUT = 16 * 1024 * 1024
 /** What a command in the booted system answered. */
 export type Answer = { readonly status: number; readonly stdout: string; readonly stderr: string }
 
-/** A Debian that was booted by its own systemd, with a network of its own, in which changes last until it is stopped. */
+/**
+ * A Debian that was booted by its own systemd, with a network of its own, in which changes last until it is stopped.
+ */
 export type BootedDebian = {
   /** Runs lines of a shell as root, to their end. */
   readonly shell: (lines: string) => Promise<Answer>
@@ -31,8 +33,8 @@ export type BootedDebian = {
 }
 
 /**
- * Boots a Debian of this machine's release in systemd-nspawn, with Node and the repository's build as they are here: the
- * repository is `/opt/homeport`. The first time its packages are fetched, which takes a minute or two.
+ * Boots a Debian of this machine's release in systemd-nspawn, with Node and the repository's build as they are here:
+ * the repository is `/opt/homeport`. The first time its packages are fetched, which takes a minute or two.
  */
 export async function bootDebian(): Promise<BootedDebian> {
   const root = await debianRoot()

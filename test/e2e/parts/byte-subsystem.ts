@@ -13,29 +13,38 @@ export type SinkReport = { readonly bytes: number; readonly sha256: string; read
 export const byteSubsystem = {
   /** Writes `bytes` bytes whose hash is `expectedHash(bytes)`, then exits with `status`, without reading its input. */
   send: (bytes: number, status = 0): string => command('send', bytes, status),
-  /** Reads to the end of its input, then writes a `SinkReport` as JSON on standard output, and into `reportFile` if given. */
+  /**
+   * Reads to the end of its input, then writes a `SinkReport` as JSON on standard output, and into `reportFile` if
+   * given.
+   */
   sink: (reportFile?: string): string => command('sink', ...(reportFile ? [reportFile] : [])),
   /** Writes back what it reads until its input ends. */
   echo: (): string => 'exec cat',
   /** Never reads and never writes. */
   deaf: (): string => 'exec sleep infinity',
-  /** Writes `text` on standard error, which sshd passes on for a command but drops for a subsystem, and exits with `status`. */
+  /**
+   * Writes `text` on standard error, which sshd passes on for a command but drops for a subsystem, and exits with
+   * `status`.
+   */
   complain: (text: string, status: number): string => command('complain', text, status),
   /**
-   * A base:1.0 responder that answers each `<rpc>` with `<ok/>` after `delay` milliseconds, also those it had read before its input
-   * ended, then exits.
+   * A base:1.0 responder that answers each `<rpc>` with `<ok/>` after `delay` milliseconds, also those it had read
+   * before its input ended, then exits.
    */
   replies: (delay = 0): string => command('replies', delay),
   /** Runs another subsystem's command, and appends all that it is given to a file before it gets it. */
   record: (file: string, program: string): string => command('record', file, program),
   /**
-   * A NETCONF responder, in chunks where its client can, that does what an RPC says anywhere in it: waits `<wait>` milliseconds, then answers
-   * with `<token>` as it was given and `<text>` of `<size>` bytes, of the markup that `<of>` has escaped where there is one. Anything is answered, in order.
+   * A NETCONF responder, in chunks where its client can, that does what an RPC says anywhere in it: waits `<wait>`
+   * milliseconds, then answers with `<token>` as it was given and `<text>` of `<size>` bytes, of the markup that `<of>`
+   * has escaped where there is one. Anything is answered, in order.
    */
   answers: (): string => command('answers'),
 } as const
 
-/** SHA-256, in hexadecimal, of the first `bytes` bytes of the stream that `send` writes and `deterministicBytes` makes. */
+/**
+ * SHA-256, in hexadecimal, of the first `bytes` bytes of the stream that `send` writes and `deterministicBytes` makes.
+ */
 export function expectedHash(bytes: number): string {
   const hash = createHash('sha256')
   for (const chunk of deterministicBytes(bytes)) hash.update(chunk)

@@ -68,7 +68,10 @@ export type SshRun = {
   readonly write: (data: string | Buffer) => Promise<void>
   /** Closes standard input, which ssh passes on as EOF. */
   readonly end: () => void
-  /** Resolves when standard output holds `text` at or after byte `from`; gives the position behind it. Default timeout 10,000 ms. */
+  /**
+   * Resolves when standard output holds `text` at or after byte `from`; gives the position behind it. Default timeout
+   * 10,000 ms.
+   */
   readonly output: (text: string, options?: { readonly from?: number; readonly timeoutMs?: number }) => Promise<number>
   /** Ends ssh without a goodbye. */
   readonly kill: () => Promise<void>
@@ -76,7 +79,10 @@ export type SshRun = {
   readonly ended: (timeoutMs?: number) => Promise<Ended>
 }
 
-/** Starts OpenSSH's `ssh -p PORT -s USER@HOST netconf` with no configuration, known hosts, agent or keys but the given ones. */
+/**
+ * Starts OpenSSH's `ssh -p PORT -s USER@HOST netconf` with no configuration, known hosts, agent or keys but the given
+ * ones.
+ */
 export function startSsh(login: Login, { args = [], ask = { subsystem: 'netconf' } }: SshOptions = {}): SshRun {
   return run(sshCommand(login, { args, ask }), sshEnvironment(login))
 }
@@ -126,7 +132,10 @@ export function sshEnvironment({ password }: Login): Readonly<Record<string, str
   return { SSHPASS: password ?? '' }
 }
 
-/** Starts OpenSSH's `ssh -F FILE …` with nothing but what the file and these arguments say, and with this file as its /etc/hosts. */
+/**
+ * Starts OpenSSH's `ssh -F FILE …` with nothing but what the file and these arguments say, and with this file as its
+ * /etc/hosts.
+ */
 export function startSshFrom(configFile: string, args: readonly string[], hostsFile?: string): SshRun {
   return run(['ssh', '-F', configFile, ...args], hostsFrom(hostsFile))
 }
@@ -145,7 +154,9 @@ export async function runSsh(login: Login, input: string | Buffer = '', options:
 
 // --- Python clients --------------------------------------------------------------------------------------------------
 
-/** The session that the direct run and the run through the bridge are compared by: edits `box` through the candidate. */
+/**
+ * The session that the direct run and the run through the bridge are compared by: edits `box` through the candidate.
+ */
 export const fullSession: readonly NcclientStep[] = [
   { do: 'get-config', source: 'running' },
   { do: 'lock', target: 'candidate' },
@@ -165,7 +176,10 @@ export function boxConfig(name: string, items: Readonly<Record<number, string>> 
   return `<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">${box}</config>`
 }
 
-/** Debian's ncclient: one session that performs `steps` (default `fullSession`). Rejects with its standard error if it fails. */
+/**
+ * Debian's ncclient: one session that performs `steps` (default `fullSession`). Rejects with its standard error if it
+ * fails.
+ */
 export async function runNcclient(
   login: Login,
   {
@@ -186,7 +200,10 @@ export async function runNcclient(
   return (await runPython('ncclient_session.py', login, { steps, handler, sshConfig }, environment)) as NcclientResult
 }
 
-/** Debian's paramiko: `sessions` NETCONF sessions alive at once on one SSH connection, each sending every request (default get-config). */
+/**
+ * Debian's paramiko: `sessions` NETCONF sessions alive at once on one SSH connection, each sending every request
+ * (default get-config).
+ */
 export async function runParamiko(
   login: Login,
   {
@@ -211,7 +228,10 @@ export async function runParamiko(
   })) as Awaited<ReturnType<typeof runParamiko>>
 }
 
-/** Debian's paramiko: a login by keyboard-interactive alone. `responses` is how many answers it gives, the same to each, instead of one to each prompt. */
+/**
+ * Debian's paramiko: a login by keyboard-interactive alone. `responses` is how many answers it gives, the same to each,
+ * instead of one to each prompt.
+ */
 export async function runParamikoInteractive(
   login: Login,
   options: { readonly responses?: number } = {},
@@ -254,7 +274,10 @@ export async function runPython(
 
 // --- yangcli ---------------------------------------------------------------------------------------------------------
 
-/** Debian's yangcli in batch mode: connects with the login's password and runs `commands`, one a line. Gives all that it printed. */
+/**
+ * Debian's yangcli in batch mode: connects with the login's password and runs `commands`, one a line. Gives all that it
+ * printed.
+ */
 export async function runYangcli(login: Login, commands: readonly string[]): Promise<Ended> {
   const home = await makeTempDir('yangcli')
   try {

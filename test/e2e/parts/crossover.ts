@@ -14,7 +14,8 @@ export type Crossover = {
 
 /**
  * A plain TCP crossover cable between devices that dial in and clients that dial out: no bridge, no SSH of its own.
- * It takes the preamble off and joins the next client to the next device, so that a client speaks with the device directly.
+ * It takes the preamble off and joins the next client to the next device, so that a client speaks with the device
+ * directly.
  */
 export async function startCrossover(): Promise<Crossover> {
   const preambles: Buffer[] = []

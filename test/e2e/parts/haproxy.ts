@@ -41,8 +41,8 @@ export async function startHaproxy(configuration: (port: number) => string): Pro
 }
 
 /**
- * A path of TCP on which a side that reads nothing is felt within half a megabyte. Directly, the kernel grants tens of megabytes to a stream of
- * small packets, and both directions may then stand still for as long as nothing is read.
+ * A path of TCP on which a side that reads nothing is felt within half a megabyte. Directly, the kernel grants tens of
+ * megabytes to a stream of small packets, and both directions may then stand still for as long as nothing is read.
  */
 export function startNarrowPath(target: { readonly host: string; readonly port: number }): Promise<Haproxy> {
   return startHaproxy(

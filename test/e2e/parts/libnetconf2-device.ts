@@ -18,7 +18,10 @@ export type Libnetconf2DeviceOptions = {
 }
 
 export type Libnetconf2Device = {
-  /** `session ID` when a NETCONF session is up (its hello was answered), `ended ID` when it is over; errors of the library. */
+  /**
+   * `session ID` when a NETCONF session is up (its hello was answered), `ended ID` when it is over; errors of the
+   * library.
+   */
   readonly log: Lines
   readonly stop: () => Promise<void>
 }
@@ -27,8 +30,9 @@ const program = fileURLToPath(new URL('../../.build/libnetconf2-device', import.
 const ownModules = fileURLToPath(new URL('./yang', import.meta.url))
 
 /**
- * A plain RFC 8071 device: no initiation sequence, libnetconf2 dials and dials again by itself. Resolves when it has begun to dial.
- * Its library opens a session as part of connecting, so the far end sees it only as long as somebody opens channels in time.
+ * A plain RFC 8071 device: no initiation sequence, libnetconf2 dials and dials again by itself. Resolves when it has
+ * begun to dial. Its library opens a session as part of connecting, so the far end sees it only as long as somebody
+ * opens channels in time.
  */
 export async function startLibnetconf2Device(options: Libnetconf2DeviceOptions): Promise<Libnetconf2Device> {
   const { bridge, hostKey, login } = options

@@ -6,7 +6,10 @@ import { within } from './wait-for.js'
 export type Lines = {
   /** Every line so far, oldest first. */
   readonly all: readonly string[]
-  /** The first line, past or future, that matches; `from` skips that many of the oldest lines. Default timeout 10,000 ms. */
+  /**
+   * The first line, past or future, that matches; `from` skips that many of the oldest lines. Default timeout 10,000
+   * ms.
+   */
   readonly match: (
     pattern: RegExp,
     options?: { readonly from?: number; readonly timeoutMs?: number },

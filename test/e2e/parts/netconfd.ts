@@ -7,11 +7,14 @@ import { dyingWithUs, killGroup } from './processes.js'
 import { makeTempDir } from './temp-dir.js'
 
 export type Netconfd = {
-  /** The subsystem command for sshd that gives a session of this netconfd. Replies are complete even after early end of input. */
+  /**
+   * The subsystem command for sshd that gives a session of this netconfd. Replies are complete even after early end of
+   * input.
+   */
   readonly subsystem: string
   /**
-   * The same with Debian's own netconf-subsystem, which ends at end of input whatever is still unanswered, and with which netconfd
-   * now and then leaves a request unanswered that comes close behind the client's hello.
+   * The same with Debian's own netconf-subsystem, which ends at end of input whatever is still unanswered, and with
+   * which netconfd now and then leaves a request unanswered that comes close behind the client's hello.
    */
   readonly debianSubsystem: string
   readonly log: Lines
@@ -31,8 +34,8 @@ const sessionProgram = fileURLToPath(new URL('../../.build/netconfd-session', im
 export const testModule = fileURLToPath(new URL('./yang/homeport-test.yang', import.meta.url))
 
 /**
- * A real NETCONF server, yuma123's netconfd, on paths of its own: candidate, confirmed-commit, validate, kill-session, notifications.
- * It starts with an empty configuration and serves ietf-interfaces, ietf-system and homeport-test.
+ * A real NETCONF server, yuma123's netconfd, on paths of its own: candidate, confirmed-commit, validate, kill-session,
+ * notifications. It starts with an empty configuration and serves ietf-interfaces, ietf-system and homeport-test.
  */
 export async function startNetconfd({ protocols, parameters = [] }: NetconfdOptions = {}): Promise<Netconfd> {
   const dir = await makeTempDir('netconfd')

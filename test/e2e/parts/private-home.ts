@@ -3,8 +3,8 @@ import { userInfo } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Environment variables that make `dir` the home directory of a program, also of one that asks the user database instead of HOME:
- * yuma123's programs would otherwise keep their state in the real home of whoever runs the tests.
+ * Environment variables that make `dir` the home directory of a program, also of one that asks the user database
+ * instead of HOME: yuma123's programs would otherwise keep their state in the real home of whoever runs the tests.
  */
 export async function privateHome(dir: string): Promise<Readonly<Record<string, string>>> {
   const passwd = join(dir, 'passwd')

@@ -25,7 +25,10 @@ export async function killGroup(child: ChildProcess): Promise<void> {
   await gone(child)
 }
 
-/** Ids of the processes, other than ours, that carry `NAME=value` in their environment: a part's children and whatever they left behind. */
+/**
+ * Ids of the processes, other than ours, that carry `NAME=value` in their environment: a part's children and whatever
+ * they left behind.
+ */
 export async function processesMarked(marker: string): Promise<number[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   const marked = await Promise.all(

@@ -18,15 +18,24 @@ export type SshdDeviceOptions = SshdOptions & {
   readonly secret?: string
   /** The key that `junos-secret` announces; default is the first RSA key, else the first key. */
   readonly announced?: SshKey
-  /** Pause before dialling again after a connection ended or was refused, in milliseconds. Default 100; `never` dials once. */
+  /**
+   * Pause before dialling again after a connection ended or was refused, in milliseconds. Default 100; `never` dials
+   * once.
+   */
   readonly redialDelay?: number | 'never'
-  /** Let the bytes pass through the test's process, so that it can freeze, reset and half-close the connection. Default false. */
+  /**
+   * Let the bytes pass through the test's process, so that it can freeze, reset and half-close the connection. Default
+   * false.
+   */
   readonly proxied?: boolean
 }
 
 export type SshdDevice = {
   readonly deviceId: string
-  /** `dialled` when TCP is established and the preamble written, `closed` when that connection is over, `refused` when the dial failed. */
+  /**
+   * `dialled` when TCP is established and the preamble written, `closed` when that connection is over, `refused` when
+   * the dial failed.
+   */
   readonly events: EventEmitter<SshdDeviceEvents>
   /** sshd's standard error, all connections together. */
   readonly log: Lines
@@ -34,18 +43,24 @@ export type SshdDevice = {
   readonly dials: () => number
   /** Resolves once it has opened `count` connections in all (default: one more than now). */
   readonly dialled: (count?: number, timeoutMs?: number) => Promise<void>
-  /** Dials once more while the old connection stays as it is: how a device behind a NAT that forgot it looks to the bridge. */
+  /**
+   * Dials once more while the old connection stays as it is: how a device behind a NAT that forgot it looks to the
+   * bridge.
+   */
   readonly dialAgain: () => Promise<void>
   /** Ends the live connection at once: a reset when proxied, otherwise by killing its sshd. It then redials. */
   readonly cut: () => void
   /** Sends FIN on the live connection; only when proxied. */
   readonly endOutput: () => void
   /**
-   * Stops passing bytes of the live connection in both directions, without FIN or reset; only when proxied. Later dials are not
-   * frozen. Gives a function that lets the frozen connection go on.
+   * Stops passing bytes of the live connection in both directions, without FIN or reset; only when proxied. Later dials
+   * are not frozen. Gives a function that lets the frozen connection go on.
    */
   readonly freeze: () => () => void
-  /** Stops every process of it (SIGSTOP), while its kernel goes on: how a device looks whose processor is busy. Gives what lets them go on. */
+  /**
+   * Stops every process of it (SIGSTOP), while its kernel goes on: how a device looks whose processor is busy. Gives
+   * what lets them go on.
+   */
   readonly halt: () => Promise<() => void>
   /** No more dialling; kills everything that it started and removes its files. */
   readonly stop: () => Promise<void>
@@ -55,7 +70,10 @@ type SshdDeviceEvents = { dialled: [number]; closed: [number]; refused: [Error] 
 
 type Dial = { readonly number: number; readonly socket: Socket; readonly sshd: ChildProcess }
 
-/** A device: real sshd on connections that it opens to the bridge, as Junos' `outbound-ssh` does. Resolves before the first dial ended. */
+/**
+ * A device: real sshd on connections that it opens to the bridge, as Junos' `outbound-ssh` does. Resolves before the
+ * first dial ended.
+ */
 export async function startSshdDevice(options: SshdDeviceOptions): Promise<SshdDevice> {
   const sshd = await prepareSshd(options)
   const events = new EventEmitter<SshdDeviceEvents>().setMaxListeners(0)
@@ -167,7 +185,10 @@ function connectUnread(address: Address): Socket {
   return socket
 }
 
-/** Gives the connection to an sshd and lets go of it: the kernel then carries the bytes, none passes through this process. */
+/**
+ * Gives the connection to an sshd and lets go of it: the kernel then carries the bytes, none passes through this
+ * process.
+ */
 function handOver(sshd: Sshd, socket: Socket): ChildProcess {
   const child = sshd.spawn(socket)
   socket.destroy()

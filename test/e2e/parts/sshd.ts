@@ -46,8 +46,9 @@ const noChroot = fileURLToPath(new URL('../../.build/no-chroot.so', import.meta.
 /**
  * A real OpenSSH sshd, ready to serve connections.
  *
- * Its user exists for this sshd alone: nss_wrapper shows it a passwd, group and shadow file of its own and uid_wrapper lets it
- * believe it changes user, so the machine's accounts stay untouched, tests need no root, and sessions run as whoever runs the tests.
+ * Its user exists for this sshd alone: nss_wrapper shows it a passwd, group and shadow file of its own and uid_wrapper
+ * lets it believe it changes user, so the machine's accounts stay untouched, tests need no root, and sessions run as
+ * whoever runs the tests.
  */
 export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
   const dir = await makeTempDir('sshd')

@@ -1,6 +1,9 @@
 import { type Login, runPython, sshCommand } from './clients.js'
 
-/** What a person at a terminal does: wait for something (a regular expression of Python), type, or make the window another size. */
+/**
+ * What a person at a terminal does: wait for something (a regular expression of Python), type, or make the window
+ * another size.
+ */
 export type TerminalStep =
   | { readonly expect: string }
   | { readonly type: string }
@@ -11,7 +14,8 @@ export const terminalSize = { columns: 97, rows: 31 } as const
 
 /**
  * OpenSSH's `ssh` on a real terminal, with a person's steps; without a command it asks for a shell.
- * Rejects when something that is expected does not come. A password would be asked for on that terminal: the login must be by key.
+ * Rejects when something that is expected does not come. A password would be asked for on that terminal: the login must
+ * be by key.
  */
 export async function runOnTerminal(
   login: Login,

@@ -14,8 +14,8 @@ export async function within<T>(timeoutMs: number, what: string | (() => string)
 }
 
 /**
- * What `probe` returns once that is neither undefined nor false; looks every 10 ms, gives up after `timeoutMs` (default 5000 ms).
- * For state that emits no event; where there is one, wait for the event.
+ * What `probe` returns once that is neither undefined nor false; looks every 10 ms, gives up after `timeoutMs` (default
+ * 5000 ms). For state that emits no event; where there is one, wait for the event.
  */
 export async function waitFor<T>(
   what: string,

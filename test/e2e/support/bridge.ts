@@ -56,8 +56,8 @@ export type Report = { readonly heapUsed: number; readonly resources: Readonly<R
 
 /**
  * Runs `homeport serve` on free ports of the loopback address, and waits until it is ready.
- * With `directory`, it goes on with what an earlier one has left there, who then removes it. `program` is another build's `dist/main.js`,
- * `through` a command that becomes what it is given to run.
+ * With `directory`, it goes on with what an earlier one has left there, who then removes it. `program` is another
+ * build's `dist/main.js`, `through` a command that becomes what it is given to run.
  */
 export async function startBridge(
   config: ConfigFile,

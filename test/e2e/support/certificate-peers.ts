@@ -13,7 +13,8 @@ import type { KeyKind, KeyPair } from '../../ssh/ssh-keygen.js'
 import type { KeyType, SshKey } from '../parts/ssh-keys.js'
 import { prepareSshd, type Sshd, type SshdOptions } from '../parts/sshd.js'
 
-// Peers for the tests of certificates: OpenSSH's sshd on a port, an ssh2 Client that dials it, and an ssh2 Server for OpenSSH's ssh.
+// Peers for the tests of certificates: OpenSSH's sshd on a port, an ssh2 Client that dials it, and an ssh2 Server for
+// OpenSSH's ssh.
 
 export const user = 'netops'
 

@@ -114,7 +114,10 @@ export async function inParallel(
   await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-/** A reply as plain data that is equal for equal replies: without prefixes, white space between elements, and what tells runs apart. */
+/**
+ * A reply as plain data that is equal for equal replies: without prefixes, white space between elements, and what tells
+ * runs apart.
+ */
 export function canonical(xml: string): unknown {
   const parsed = parseXml(xml)
   if (!parsed.ok) throw new Error(`${parsed.error.cause}: ${xml.slice(0, 500)}`)

@@ -7,7 +7,10 @@ type Insides = {
   readonly _protocol: { readonly channelWindowAdjust: (channel: number, bytes: number) => void }
 }
 
-/** Opens the subsystem `netconf` and lets the other side send nearly 4 GiB without asking again, as a hostile client may. */
+/**
+ * Opens the subsystem `netconf` and lets the other side send nearly 4 GiB without asking again, as a hostile client
+ * may.
+ */
 export async function openWithHugeWindow(client: Client): Promise<ClientChannel> {
   const channel = await openNetconf(client)
   const { id } = (channel as unknown as { readonly outgoing: { readonly id: number } }).outgoing

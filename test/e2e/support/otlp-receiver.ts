@@ -32,7 +32,9 @@ export type OtlpReceiver = {
   readonly stop: () => Promise<void>
 }
 
-/** A collector that takes OTLP over HTTP as JSON; `answer` gives the status of each request, undefined for none at all. */
+/**
+ * A collector that takes OTLP over HTTP as JSON; `answer` gives the status of each request, undefined for none at all.
+ */
 export async function startOtlpReceiver({
   port = 0,
   answer = () => 200,

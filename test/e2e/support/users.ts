@@ -1,6 +1,9 @@
 import { randomBytes, scryptSync } from 'node:crypto'
 
-/** A password hash as `homeport user hash-password` makes it, but cheap, so that a thousand logins do not hold up a test. */
+/**
+ * A password hash as `homeport user hash-password` makes it, but cheap, so that a thousand logins do not hold up a
+ * test.
+ */
 export function cheapPasswordHash(password: string): string {
   const salt = randomBytes(16)
   const hash = scryptSync(password, salt, 32, { N: 2 ** 10, r: 8, p: 1 })

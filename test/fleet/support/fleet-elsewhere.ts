@@ -4,8 +4,9 @@ import type { Fleet, SessionOpening } from '../../../src/fleet/fleet.js'
 import type { SessionRequest } from '../../../src/fleet/session-request.js'
 
 /**
- * A fleet as it is seen from another node: each question and each answer takes its time, and what comes is a copy. Answers are what
- * `structuredClone` takes, events what JSON gives back. What belongs to one session comes in one order.
+ * A fleet as it is seen from another node: each question and each answer takes its time, and what comes is a copy.
+ * Answers are what `structuredClone` takes, events what JSON gives back. What belongs to one session comes in one
+ * order.
  * @param way settles when something has come over
  */
 export function fleetElsewhere(fleet: Fleet, way: () => Promise<unknown>): Fleet {

@@ -4,7 +4,10 @@ import type { AttackedBridge } from './attacked-bridge.js'
 /** Attacks of one input that run side by side. */
 export const AT_ONCE = 12
 
-/** Attacks a bridge from several connections at once, each with chance of its own, and then asks whether it still serves others. */
+/**
+ * Attacks a bridge from several connections at once, each with chance of its own, and then asks whether it still serves
+ * others.
+ */
 export async function attackSideBySide(
   bridge: AttackedBridge,
   random: Random,

@@ -26,7 +26,10 @@ export const LIVE = 'live'
 
 /** A bridge in a process of its own, with a device and a session on it that nothing may disturb. */
 export interface AttackedBridge extends RunningBridge {
-  /** Holds while the bridge is there, its live session answers, and no turn of its event loop was long since the last check. */
+  /**
+   * Holds while the bridge is there, its live session answers, and no turn of its event loop was long since the last
+   * check.
+   */
   readonly check: () => Promise<void>
 }
 

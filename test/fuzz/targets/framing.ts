@@ -6,7 +6,9 @@ import { createMessageScanner } from '../../../src/netconf/framing/message-scann
 import { createRandom, type Random, randomFor } from '../random.js'
 import { same, type Target } from '../target.js'
 
-/** RFC 6242, both ways of it: however bytes are segmented, and whoever of us looks at them, they are the same messages. */
+/**
+ * RFC 6242, both ways of it: however bytes are segmented, and whoever of us looks at them, they are the same messages.
+ */
 export const framing: Target = {
   name: 'framing',
   about: 'RFC 6242: end-of-message and chunks, split anywhere',

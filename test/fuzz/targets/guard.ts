@@ -30,7 +30,10 @@ type Sight = {
 
 const rpc = (inside: string): string => `<rpc xmlns="${NETCONF_NS}" message-id="1">${inside}</rpc>`
 
-/** Requests of a client under rules: what reaches the device must be allowed to whoever parses it, by libxml2 strict or recovering. */
+/**
+ * Requests of a client under rules: what reaches the device must be allowed to whoever parses it, by libxml2 strict or
+ * recovering.
+ */
 export const guard: Target = {
   name: 'guard',
   about: 'rules on operations, against what libxml2 makes of a request',

@@ -4,7 +4,9 @@ import { createFramePartDecoder, type FramePart } from '../../../src/netconf/fra
 import type { Framing } from '../../../src/netconf/framing/framing.js'
 import { findRootStartTag } from '../../../src/netconf/xml/root-start-tag.js'
 
-/** Decodes a stream that comes in the given pieces; each message as text, and the bytes that were held back at the end. */
+/**
+ * Decodes a stream that comes in the given pieces; each message as text, and the bytes that were held back at the end.
+ */
 function decode(framing: Framing, pieces: readonly Buffer[]) {
   const decoder = createFramePartDecoder(framing)
   const messages: string[] = []

@@ -357,7 +357,10 @@ const withScope = {
   },
 } as const satisfies Record<Scope, Record<'edge' | 'core', readonly Person[]>>
 
-/** What of the API is about one device, which its path names: whoever has the scope on that device is let in, and nobody else. */
+/**
+ * What of the API is about one device, which its path names: whoever has the scope on that device is let in, and nobody
+ * else.
+ */
 const onDevice: Readonly<Record<string, Scope>> = {
   'GET /api/v1/devices/{id}': 'read',
   'DELETE /api/v1/devices/{id}': 'admin',
@@ -375,7 +378,10 @@ const onDevice: Readonly<Record<string, Scope>> = {
   ),
 }
 
-/** What is about things that others may have made, or about several devices: each has tests of its own, here or where it says. */
+/**
+ * What is about things that others may have made, or about several devices: each has tests of its own, here or where it
+ * says.
+ */
 const onThings: Readonly<Record<string, Scope | 'nobody in particular'>> = {
   'GET /healthz': 'nobody in particular',
   'GET /livez': 'nobody in particular',

@@ -45,7 +45,9 @@ export async function listenForDevices(): Promise<BridgeStandIn> {
   }
 }
 
-/** Runs an SSH client on a socket; what comes before its SSH identification is skipped. Rejects when it may not log in. */
+/**
+ * Runs an SSH client on a socket; what comes before its SSH identification is skipped. Rejects when it may not log in.
+ */
 export function logInOn(sock: Socket, config: ConnectConfig = {}): Promise<Client> {
   return new Promise((resolve, reject) => {
     const client = new Client()

@@ -11,8 +11,8 @@ import { keyFingerprint } from '../../../src/trust/ssh/key-fingerprint.js'
 
 /**
  * A transport as small as can be, to show that nothing but a transport knows what a device speaks. All is lines:
- * the device says `I AM <id>` (`I AM -` where its key alone shall tell), the bridge `PROVE`, the device `KEY <base64>`, the bridge `LOGIN`, the device `WELCOME` or `NO`.
- * What follows is the one session of the connection, as over TLS.
+ * the device says `I AM <id>` (`I AM -` where its key alone shall tell), the bridge `PROVE`, the device `KEY <base64>`,
+ * the bridge `LOGIN`, the device `WELCOME` or `NO`. What follows is the one session of the connection, as over TLS.
  */
 export function createLineTransport(): Transport {
   return {

@@ -55,8 +55,9 @@ interface Path {
 }
 
 /**
- * A device that always has more to send, a path with a rate and a round trip, and a reader that takes everything at once, on a clock of its own.
- * Whatever the device sends, answers to probes among it, waits behind what it sent before. The second half of the time is looked at.
+ * A device that always has more to send, a path with a rate and a round trip, and a reader that takes everything at
+ * once, on a clock of its own. Whatever the device sends, answers to probes among it, waits behind what it sent before.
+ * The second half of the time is looked at.
  */
 function simulate({ roundTrip, bytesPerMs, sessions, forMs, silent = false }: Path) {
   let clock = 0

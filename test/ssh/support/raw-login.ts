@@ -18,7 +18,9 @@ interface RawProtocol {
   readonly authInfoRes: (responses: readonly string[]) => void
 }
 
-/** What the server said: `prompt` with its prompts, `failure` with the methods that are left, `success`, or `closed`. */
+/**
+ * What the server said: `prompt` with its prompts, `failure` with the methods that are left, `success`, or `closed`.
+ */
 export type Said = readonly [kind: 'prompt' | 'failure' | 'success' | 'closed', ...rest: unknown[]]
 
 /** A client whose login the test makes message by message. */

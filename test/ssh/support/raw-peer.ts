@@ -187,7 +187,10 @@ export function ecdhReply(
   ])
 }
 
-/** What a raw SSH server answers the client's half of a key exchange with, once that is here; it has sent its KEXINIT then, and nothing after it. */
+/**
+ * What a raw SSH server answers the client's half of a key exchange with, once that is here; it has sent its KEXINIT
+ * then, and nothing after it.
+ */
 export async function answeredBy(
   peer: RawPeer,
   presented: RawHostKey,

@@ -34,7 +34,10 @@ export type ReadCall =
   /** What the call would have been answered with. */
   | { readonly ok: false; readonly response: Response }
 
-/** Reads the call that a job of version 0.1 holds, as its route does. Jobs of this version were read before they were kept. */
+/**
+ * Reads the call that a job of version 0.1 holds, as its route does. Jobs of this version were read before they were
+ * kept.
+ */
 export async function readEarlierCall(services: ReadingServices, job: EarlierJob, to: Answered): Promise<ReadCall> {
   const { contentType, body } = job.call
   const sent: SentBody = { bytes: new TextEncoder().encode(body), contentType, who: job.owner }

@@ -16,7 +16,10 @@ const QUEUEABLE: ReadonlySet<string> = new Set([
   ...OPERATIONS.filter(({ queueable }) => queueable).map(({ name }) => name),
 ])
 
-/** Whether what is sent to a path may become a job. What is for a session of the client's own may not: it would not outlast the wait. */
+/**
+ * Whether what is sent to a path may become a job. What is for a session of the client's own may not: it would not
+ * outlast the wait.
+ */
 export function mayBecomeJob(path: string): boolean {
   const [, operation = ''] = /^\/api\/v1\/devices\/[^/]+\/([^/]+)$/.exec(path) ?? []
   return QUEUEABLE.has(operation)
@@ -27,7 +30,10 @@ export function becomesJob(c: Context): boolean {
   return mayBecomeJob(c.req.path) && prefersAsync(c)
 }
 
-/** How long the body of a call may be that is to become a job: it is held, and written to disk, until its device is there. */
+/**
+ * How long the body of a call may be that is to become a job: it is held, and written to disk, until its device is
+ * there.
+ */
 export function boundOfJob({ maxJobRequestSize, maxRequestSize }: CallLimits): BodyBound {
   return {
     bytes: Math.min(maxJobRequestSize, maxRequestSize),

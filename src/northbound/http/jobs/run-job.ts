@@ -21,7 +21,10 @@ export interface JobServices extends Pick<HttpServices, 'rpc' | 'fleet' | 'enrol
 /** Bytes of an answer that is kept; what is longer is to be asked for without a job. */
 const MAX_ANSWER = 1024 * 1024
 
-/** Carries out a job with the rights that its owner has now, in a trace of its own; the answer is what the call would have been answered with. */
+/**
+ * Carries out a job with the rights that its owner has now, in a trace of its own; the answer is what the call would
+ * have been answered with.
+ */
 export async function runJob(services: JobServices, job: QueuedJob, caller: Caller): Promise<JobRun> {
   const span = startSpan(services.tracer?.(), job, caller)
   try {

@@ -55,7 +55,9 @@ export interface HttpAuthenticators extends Accounts {
 /** Seconds, where the limits on logins tell none. */
 const USUAL_RETRY_AFTER = 1
 
-/** Finds out who calls over the network: by a token, a JWT, or a user's password. The same roles then count as over SSH. */
+/**
+ * Finds out who calls over the network: by a token, a JWT, or a user's password. The same roles then count as over SSH.
+ */
 export function identifyByCredentials(
   fleet: Pick<Fleet, 'device'>,
   authenticators: HttpAuthenticators,
@@ -212,7 +214,10 @@ function refuse(c: Context<ApiEnv>, cause: ProblemType, { headers, ...words }: P
   return { ok: false, response }
 }
 
-/** RFC 6750 §3 and RFC 7617 §2.1. A page's script shall not make the browser ask for a password, only who comes here by themselves. */
+/**
+ * RFC 6750 §3 and RFC 7617 §2.1. A page's script shall not make the browser ask for a password, only who comes here by
+ * themselves.
+ */
 function challenges(c: Context<ApiEnv>, cause: ProblemType): string {
   const invalid = cause === 'invalid-token' || cause === 'expired-token' || cause === 'revoked-token'
   const bearer = `Bearer realm="homeport"${invalid ? ', error="invalid_token"' : ''}`

@@ -5,7 +5,8 @@ import type { BodyBound, BodyBounds, BodyBudget, Reservation } from './body-budg
 import { answerProblem } from '../problem.js'
 
 /**
- * Refuses a body that says that it is longer than so many bytes. Nothing is read here: who calls is not known yet, and `receiveBody` reads it then.
+ * Refuses a body that says that it is longer than so many bytes. Nothing is read here: who calls is not known yet, and
+ * `receiveBody` reads it then.
  */
 export function boundedBody(boundOf: (c: Context) => BodyBound, budget: BodyBudget): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
@@ -17,8 +18,9 @@ export function boundedBody(boundOf: (c: Context) => BodyBound, budget: BodyBudg
 }
 
 /**
- * Lets a caller who is known send a body, as long as all bodies that are under way have room, and goes on. A body that does not tell its length is
- * read here. To look at another one would make a web stream of it, which costs more than the rest of a small call.
+ * Lets a caller who is known send a body, as long as all bodies that are under way have room, and goes on. A body that
+ * does not tell its length is read here. To look at another one would make a web stream of it, which costs more than
+ * the rest of a small call.
  */
 export async function receiveBody(c: Context<ApiEnv>, next: Next): Promise<Response | undefined> {
   const bounds = c.get('bodyBounds') as BodyBounds | undefined

@@ -9,7 +9,10 @@ import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import { type SessionRefusal, sessionRefusal } from '../../../fleet/refusals/sessions.js'
 import { type Accounts, type Authorisation, authorise } from '../../authorise.js'
 
-/** Who asks the HTTP API, and what of it is allowed to them. A removed user or a changed role counts from the next question on. */
+/**
+ * Who asks the HTTP API, and what of it is allowed to them. A removed user or a changed role counts from the next
+ * question on.
+ */
 export interface Caller {
   /** The operator opened the Unix socket in data-dir and may do everything. */
   readonly kind: 'operator' | 'user'
@@ -29,7 +32,9 @@ export interface Caller {
   readonly grantedRoles?: readonly string[]
   /** When what proved the caller ends by itself. */
   readonly until?: Date
-  /** Why the caller has no right to anything any more: a revoked token, a removed user. Undefined while the proof holds. */
+  /**
+   * Why the caller has no right to anything any more: a revoked token, a removed user. Undefined while the proof holds.
+   */
   readonly ended: () => RightEnd | undefined
   /** Whether there is any device on which the caller may ask for this. */
   readonly may: (scope: Scope) => boolean
@@ -91,7 +96,9 @@ export interface ProvenUser {
   readonly withdrawn?: () => RightEnd | undefined
 }
 
-/** A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it. */
+/**
+ * A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it.
+ */
 export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
   const { user, realm, source, method, token } = proven
   const ended = (): RightEnd | undefined =>

@@ -11,7 +11,10 @@ type Issue = Extract<Validated, { readonly success: false }>['error']['issues'][
 /** More of them help nobody, and a small body can have many. */
 const MOST_FAULTS = 20
 
-/** The one error handler: whatever is thrown becomes a problem detail. What only the operator's log should hold stays there. */
+/**
+ * The one error handler: whatever is thrown becomes a problem detail. What only the operator's log should hold stays
+ * there.
+ */
 export function handleErrors(log: Log): ErrorHandler {
   return (error, c) => {
     if (error instanceof HTTPException) {
@@ -36,7 +39,10 @@ export function handleErrors(log: Log): ErrorHandler {
   }
 }
 
-/** Whether the client went away, or sent garbage, in the middle of its body: no fault of the bridge. The answer is for the log and the metrics. */
+/**
+ * Whether the client went away, or sent garbage, in the middle of its body: no fault of the bridge. The answer is for
+ * the log and the metrics.
+ */
 function wasCutOff(error: Error & { readonly code?: unknown }, c: Context): boolean {
   const { incoming } = (c.env ?? {}) as { readonly incoming?: IncomingMessage }
   return error.code === 'ECONNRESET' && incoming?.complete === false && incoming.destroyed
@@ -68,7 +74,9 @@ function faultsOf(issue: Issue): { pointer: string; detail: string }[] {
   return [{ pointer: pointerTo(issue.path), detail: issue.message }]
 }
 
-/** A JSON pointer as a URI fragment (RFC 6901 §6). JSON may name a field with half a character, which no URI can hold. */
+/**
+ * A JSON pointer as a URI fragment (RFC 6901 §6). JSON may name a field with half a character, which no URI can hold.
+ */
 export function pointerTo(path: readonly PropertyKey[]): string {
   const escaped = path.map((step) =>
     String(step)

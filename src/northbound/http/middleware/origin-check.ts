@@ -28,7 +28,8 @@ export function refuseForeign(c: Context<ApiEnv>, knowsHost: KnowsHost): Respons
 }
 
 /**
- * Refuses new calls while the bridge is stopping; undefined lets a call pass. Whoever has a session over HTTP may go on with it, to end it well.
+ * Refuses new calls while the bridge is stopping; undefined lets a call pass. Whoever has a session over HTTP may go on
+ * with it, to end it well.
  */
 export function refuseWhileDraining(c: Context<ApiEnv>): Response | undefined {
   if (!c.get('draining').aborted || /\/sessions\/[^/]+/.test(c.req.path)) return undefined

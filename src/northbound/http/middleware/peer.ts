@@ -11,7 +11,10 @@ export interface Peer {
   readonly source: string
   /** The same as an address alone, for what is counted by address. */
   readonly address: string
-  /** Whether nobody on the way could read or change it: TLS, or never left this machine. A password and a token want that. */
+  /**
+   * Whether nobody on the way could read or change it: TLS, or never left this machine. A password and a token want
+   * that.
+   */
   readonly secure: boolean
   /** Whether a trusted proxy passed it on. */
   readonly proxied: boolean
@@ -41,7 +44,8 @@ export function peerOf({ socket, headers }: IncomingMessage, { trusted, header }
   const forwards = header === 'forwarded' ? headers.forwarded : headers['x-forwarded-for']
   if (forwards === undefined || !trusted(theirs)) return direct
   const { hops, protocols } = header === 'forwarded' ? forwarded(headers.forwarded) : xForwarded(headers)
-  // Everybody but the last proxy may have been lied to: what counts is the first hop, from here, that nobody vouches for.
+  // Everybody but the last proxy may have been lied to: what counts is the first hop, from here, that nobody vouches
+  // for.
   const client = hops.toReversed().find(({ address }) => !trusted(address)) ?? hops[0]
   if (client === undefined) return direct
   return {

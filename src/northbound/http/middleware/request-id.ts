@@ -5,7 +5,10 @@ import type { ApiEnv } from '../api.js'
 /** Longer ones, or others, would be a way to write into the log. */
 const SANE = /^[\w.:+/=-]{1,128}$/
 
-/** Names each request, as the client does or by a new id: in the answer, in problem details and in every line of the log. */
+/**
+ * Names each request, as the client does or by a new id: in the answer, in problem details and in every line of the
+ * log.
+ */
 export function nameRequests(): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const given = c.req.header('X-Request-Id')

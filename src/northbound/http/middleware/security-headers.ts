@@ -3,7 +3,9 @@ import { createMiddleware } from 'hono/factory'
 import { secureHeaders } from 'hono/secure-headers'
 import type { ApiEnv } from '../api.js'
 
-/** What keeps a browser from using an answer for anything but what it is. A route may have set one of these otherwise. */
+/**
+ * What keeps a browser from using an answer for anything but what it is. A route may have set one of these otherwise.
+ */
 export function setSecurityHeaders(): MiddlewareHandler<ApiEnv> {
   const setHeaders = secureHeaders({
     overwrite: false,

@@ -7,8 +7,9 @@ import type { Caller } from './caller.js'
 const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])
 
 /**
- * A span for each call of the API, from its headers to the end of its answer; it goes on with the trace of the caller, where there is one and the caller is known.
- * Pages, metrics and health have none: what asks for them asks all the time.
+ * A span for each call of the API, from its headers to the end of its answer; it goes on with the trace of the caller,
+ * where there is one and the caller is known. Pages, metrics and health have none: what asks for them asks all the
+ * time.
  */
 export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
@@ -37,8 +38,8 @@ export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv>
 }
 
 /**
- * The trace that a caller goes on with. A stranger has none: whoever may say that a call is sampled decides how much is recorded,
- * whatever `traces.sample-ratio` is.
+ * The trace that a caller goes on with. A stranger has none: whoever may say that a call is sampled decides how much is
+ * recorded, whatever `traces.sample-ratio` is.
  */
 async function callersTrace(c: Context<ApiEnv>): Promise<CallersTrace | undefined> {
   const traceparent = c.req.header('traceparent')

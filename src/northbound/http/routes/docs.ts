@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import type { Api } from '../api.js'
 
-/** Everything that the page needs comes from here: nothing of another host, no script and no style in the page itself. */
+/**
+ * Everything that the page needs comes from here: nothing of another host, no script and no style in the page itself.
+ */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -122,8 +122,8 @@ async function rightTo(
 }
 
 /**
- * Answers once the device has taken the subscription, so that what is wrong has a status of its own. Who comes again with the id of an event waits
- * for the device inside the stream: an EventSource gives up at any other answer.
+ * Answers once the device has taken the subscription, so that what is wrong has a status of its own. Who comes again
+ * with the id of an event waits for the device inside the stream: an EventSource gives up at any other answer.
  */
 async function answerSubscription(
   c: Context<ApiEnv>,

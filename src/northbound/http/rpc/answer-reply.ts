@@ -18,7 +18,9 @@ export interface ReplyOptions {
   readonly conversions: Pick<ConversionService, 'convertReply'>
 }
 
-/** Answers with a device's reply: XML as it comes, of any size; anything else is made of a reply that is there whole. */
+/**
+ * Answers with a device's reply: XML as it comes, of any size; anything else is made of a reply that is there whole.
+ */
 export async function answerReply(to: Answered, reply: DeviceReply, options: ReplyOptions): Promise<Response> {
   const { format } = options
   try {
@@ -74,7 +76,8 @@ async function answerConverted(
 }
 
 /**
- * A long reply, as fast as the client takes it. One that breaks off breaks the answer off, so that nobody takes it for whole.
+ * A long reply, as fast as the client takes it. One that breaks off breaks the answer off, so that nobody takes it for
+ * whole.
  * @param first what is there of it already
  */
 function onwards(to: Answered, reply: DeviceReply, first: readonly Buffer[]): ReadableStream<Uint8Array> {

@@ -1,4 +1,7 @@
-/** An answer as text, for whoever has to hold it whole; undefined for one of more than `most` bytes, of which no more is read. */
+/**
+ * An answer as text, for whoever has to hold it whole; undefined for one of more than `most` bytes, of which no more is
+ * read.
+ */
 export async function readBoundedAnswer(response: Response, most: number): Promise<string | undefined> {
   const parts: Uint8Array[] = []
   let bytes = 0

@@ -4,24 +4,35 @@ import { type Answered, problemResponse } from '../problem.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
 
-/** Bytes of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten milliseconds at most. */
+/**
+ * Bytes of XML or JSON from which on it is worked on in a thread of its own: what is shorter takes some ten
+ * milliseconds at most.
+ */
 export const IS_LARGE = 128 * 1024
 
-/** Why something was not converted. `busy`: as many wait as may; `too-much`: it took too long, or more memory than there is for it. */
+/**
+ * Why something was not converted. `busy`: as many wait as may; `too-much`: it took too long, or more memory than there
+ * is for it.
+ */
 export type NotConverted = 'busy' | 'too-much' | 'stopping'
 
 export type Converted<Kind extends ConversionKind> =
   | { readonly ok: true; readonly value: Conversions[Kind]['outcome'] }
   | { readonly ok: false; readonly reason: NotConverted }
 
-/** Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do. */
+/**
+ * Converts large XML and JSON one after another on a thread of its own, which is started when there is something to do.
+ */
 export interface ConversionService {
   readonly readRpc: (who: Principal, input: Conversions['read-rpc']['input']) => Promise<Converted<'read-rpc'>>
   readonly takePayloadsOut: (
     who: Principal,
     input: Conversions['take-payloads-out']['input'],
   ) => Promise<Converted<'take-payloads-out'>>
-  /** For replies, which are there already and are taken away from whoever has them: they wait for as long as it takes, and the calls that they answer are bounded. */
+  /**
+   * For replies, which are there already and are taken away from whoever has them: they wait for as long as it takes,
+   * and the calls that they answer are bounded.
+   */
   readonly convertReply: (input: Conversions['convert-reply']['input']) => Promise<Converted<'convert-reply'>>
   readonly close: () => Promise<void>
 }

@@ -11,7 +11,10 @@ export interface ConvertedReply {
   readonly bytes: Uint8Array
 }
 
-/** Converts a whole `<rpc-reply>`; the error says why it cannot be read. `attributes` are those of the client's own `<rpc>`, which a reply repeats. */
+/**
+ * Converts a whole `<rpc-reply>`; the error says why it cannot be read. `attributes` are those of the client's own
+ * `<rpc>`, which a reply repeats.
+ */
 export function convertReply(
   message: Uint8Array,
   format: 'json' | 'schema',

@@ -6,8 +6,8 @@ import { answerProblem } from '../problem.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 
 /**
- * Answers by their `Idempotency-Key`, so that a request that is sent again is not carried out again. In the memory of this process:
- * a restart forgets them.
+ * Answers by their `Idempotency-Key`, so that a request that is sent again is not carried out again. In the memory of
+ * this process: a restart forgets them.
  */
 export interface IdempotencyCache {
   /**
@@ -26,7 +26,10 @@ export interface RepeatableRequest {
   /** What it is carried out on: one request may be for many devices. */
   readonly deviceId: string
   readonly body: string | Uint8Array
-  /** The answer to somebody who has no right to it, before anything is said of what was kept. Asked only where there is a key. */
+  /**
+   * The answer to somebody who has no right to it, before anything is said of what was kept. Asked only where there is
+   * a key.
+   */
   readonly refuse: () => Promise<Response | undefined>
 }
 
@@ -127,7 +130,10 @@ export function createIdempotencyCache(
     if (share.keys === 0) shares.delete(share.user)
   }
 
-  /** The bound that another key would go beyond. No key makes room for another: a request that is repeated would be carried out again. */
+  /**
+   * The bound that another key would go beyond. No key makes room for another: a request that is repeated would be
+   * carried out again.
+   */
   const fullFor = (user: string): string | undefined => {
     const { maxIdempotencyKeys, maxIdempotencyKeysPerUser } = limits()
     if ((shares.get(user)?.keys ?? 0) >= maxIdempotencyKeysPerUser) return 'max-idempotency-keys-per-user'

@@ -6,8 +6,8 @@ import { HeldPayload } from '../../../operations/payload.js'
 import { answerBodyFault, isJson, type ReadingServices, type SentBody } from './read-rpc.js'
 
 /**
- * Reads a large body of JSON before the route's own validator would, and not on this thread. The validator finds the body with its
- * payloads read, checked and written already.
+ * Reads a large body of JSON before the route's own validator would, and not on this thread. The validator finds the
+ * body with its payloads read, checked and written already.
  */
 export function largeJson(services: ReadingServices): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {

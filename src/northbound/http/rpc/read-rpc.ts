@@ -17,7 +17,9 @@ export type RpcReading =
   | { readonly ok: true; readonly rpc: ReadRpc }
   | { readonly ok: false; readonly response: Response }
 
-/** Reads the body of a call: an operation, or an `<rpc>` around exactly one; as XML, or as JSON if it is declared so. */
+/**
+ * Reads the body of a call: an operation, or an `<rpc>` around exactly one; as XML, or as JSON if it is declared so.
+ */
 export async function readRpc(c: Context<ApiEnv>, services: ReadingServices): Promise<RpcReading> {
   const bytes = new Uint8Array(await c.req.arrayBuffer())
   const sent = { bytes, contentType: c.req.header('content-type'), who: c.var.caller.principal }

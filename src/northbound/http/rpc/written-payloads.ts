@@ -27,7 +27,10 @@ type Path = readonly (string | number)[]
 /** Values in a body besides its payloads: a hundred thousand device ids, and the rest. */
 const MOST_VALUES = 150_000
 
-/** Takes the payloads out of a body as operations have them: `config`, `rpc`, `filter`, `source/config`, and `config` of each of the `edits`. */
+/**
+ * Takes the payloads out of a body as operations have them: `config`, `rpc`, `filter`, `source/config`, and `config` of
+ * each of the `edits`.
+ */
 export function takePayloadsOut(bytes: Uint8Array, maxElements: number): Result<BodyWithoutPayloads, BodyFault> {
   const json = parseJson(bytes)
   if (!json.ok) return json

@@ -53,7 +53,8 @@ export function answerNoConnection(socket: Socket): void {
 }
 
 /**
- * Whether a request names more than one host (RFC 9112 §3.2: 400), which two programs might read in two ways. Node keeps the first and says nothing.
+ * Whether a request names more than one host (RFC 9112 §3.2: 400), which two programs might read in two ways. Node
+ * keeps the first and says nothing.
  */
 export function namesTwoHosts({ rawHeaders }: IncomingMessage): boolean {
   return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length > 1

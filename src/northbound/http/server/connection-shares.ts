@@ -5,7 +5,8 @@ import { createFairShare } from '../../../net/fair-share.js'
 import { networkOf } from '../../../net/source-network.js'
 
 /**
- * Lets no source have all connections of a server: what it serves connections with is called for those alone that may come in.
+ * Lets no source have all connections of a server: what it serves connections with is called for those alone that may
+ * come in.
  * @param refuse closes a connection that may not
  */
 export function shareConnections(

@@ -18,8 +18,9 @@ interface Pipelined {
 }
 
 /**
- * Answers the requests of a connection one after the other, each in a turn of the event loop of its own. A client may send many without waiting for
- * their answers (RFC 9112 §9.3.2), and Node hands over all of them at once that came in one piece: some thousands.
+ * Answers the requests of a connection one after the other, each in a turn of the event loop of its own. A client may
+ * send many without waiting for their answers (RFC 9112 §9.3.2), and Node hands over all of them at once that came in
+ * one piece: some thousands.
  */
 export function serveOneAtATime({ most, serve, tooMany }: OneAtATimeOptions): ServeRequest {
   /** What waits on each connection that is being answered. */

@@ -48,7 +48,10 @@ export function signForItself(key: string, names: readonly string[], now: Date):
   return forge.pki.certificateToPem(certificate)
 }
 
-/** Why a certificate has to be made anew, or undefined when it will do: it is of this key, for these names, and good for a while yet. */
+/**
+ * Why a certificate has to be made anew, or undefined when it will do: it is of this key, for these names, and good for
+ * a while yet.
+ */
 export function whyMadeAnew(
   { key, certificate }: SelfSigned,
   names: readonly string[],

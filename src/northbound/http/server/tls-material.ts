@@ -23,7 +23,9 @@ export type TlsReading =
   | { readonly ok: true; readonly material: TlsMaterial }
   | { readonly ok: false; readonly problem: { readonly message: string; readonly hint: string } }
 
-/** Reads the files of a TLS server and proves them: what TLS would not take, or no client could accept, is refused here. */
+/**
+ * Reads the files of a TLS server and proves them: what TLS would not take, or no client could accept, is refused here.
+ */
 export async function readTlsMaterial(files: TlsFiles): Promise<TlsReading> {
   const read = async (file: string): Promise<Buffer> =>
     readFile(file).catch((error: NodeJS.ErrnoException) => {

@@ -31,7 +31,9 @@ export interface SocketOptions {
   readonly closeGrace?: number
 }
 
-/** What fits into `sun_path`, with its zero byte: 108 on Linux, 104 on BSD and macOS. Node would cut a longer path off. */
+/**
+ * What fits into `sun_path`, with its zero byte: 108 on Linux, 104 on BSD and macOS. Node would cut a longer path off.
+ */
 const longestPath = process.platform === 'linux' ? 107 : 103
 /** Operators and their scripts, not the world. */
 const MAX_CONNECTIONS = 128
@@ -70,7 +72,8 @@ function listenerOf({ fetch }: Pick<Api, 'fetch'>) {
 function bindPrivately(server: Server, path: string): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     server.once('error', resolve)
-    // listen() binds before it returns, so the socket is private from its first moment, and nothing else runs in between.
+    // listen() binds before it returns, so the socket is private from its first moment, and nothing else runs in
+    // between.
     const usual = process.umask(0o177)
     try {
       server.listen(path, () => {

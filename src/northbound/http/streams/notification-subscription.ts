@@ -30,7 +30,10 @@ export interface Heard {
 
 /** What the subscriber is told. */
 export interface SubscriptionListener {
-  /** The device has taken the subscription; `replayed` where what was missed comes first; `id` where nothing was heard yet to go on behind. */
+  /**
+   * The device has taken the subscription; `replayed` where what was missed comes first; `id` where nothing was heard
+   * yet to go on behind.
+   */
   readonly subscribed: (state: { readonly replayed: boolean; readonly id?: string }) => void
   readonly notified: (heard: Heard) => void
   /** There is no session; one is opened as soon as the device is there. */
@@ -53,10 +56,12 @@ const LONGEST_NOTIFICATION = 1024 * 1024
 const PAUSE = 1_000
 
 /**
- * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own, because a device need not
- * answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first attempt fails, or when the device refuses it.
+ * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own,
+ * because a device need not answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first
+ * attempt fails, or when the device refuses it.
  * @param span of the call that asks for it
- * @param after the id of the last notification that the client has: it goes on with a subscription, which waits for its device
+ * @param after the id of the last notification that the client has: it goes on with a subscription, which waits for its
+ * device
  */
 export async function keepSubscribed(
   fleet: Pick<Fleet, 'openSession' | 'whenAttached'>,
@@ -78,7 +83,8 @@ export async function keepSubscribed(
   const subscribed = (replayed: boolean): void => {
     goesOn = true
     told = false
-    // What happens until the first notification is not to be missed either; the device's clock is taken to be about right.
+    // What happens until the first notification is not to be missed either; the device's clock is taken to be about
+    // right.
     if (last === undefined && request.startTime === undefined) {
       last = `${new Date().toISOString()}/subscribed`
       listener.subscribed({ replayed, id: last })
@@ -155,7 +161,8 @@ async function listenOnce(
       parseRpcReplyGently((await session.request(subscriptionOf(asked), { timeout: REPLY_TIMEOUT })).bytes)
     let reply = await ask(request)
     let replayed = request.startTime !== undefined
-    // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked for one.
+    // A stream need not have a replay (RFC 5277 §3.2.5.2): better to go on from now than not at all, where nobody asked
+    // for one.
     if (reply.ok && reply.value.errors.length > 0 && replayed && goesOn) {
       seen.everything()
       replayed = false

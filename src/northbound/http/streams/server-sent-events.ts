@@ -22,9 +22,9 @@ const RECONNECT_DELAY = 2_000
 const FAREWELL_TIMEOUT = 1_000
 
 /**
- * Answers with what comes out of a queue until it ends, the client goes away or its right ends; `leave` is called once then.
- * A client that reads too slowly finds its queue full: it is told, and may come again with the last id that it saw.
- * The last event of one whose right has ended is `ended`, with the reason.
+ * Answers with what comes out of a queue until it ends, the client goes away or its right ends; `leave` is called once
+ * then. A client that reads too slowly finds its queue full: it is told, and may come again with the last id that it
+ * saw. The last event of one whose right has ended is `ended`, with the reason.
  * @param check why the caller may not hear this any more; undefined while it may
  */
 export function answerEvents(

@@ -92,7 +92,10 @@ export interface Conversation {
   readonly device: readonly string[]
   /** All bytes that the device got. */
   readonly bytes: Buffer
-  /** What the client was told after the device's hello: `ok 1`, `access-denied 2`, with the message-id where there is one. */
+  /**
+   * What the client was told after the device's hello: `ok 1`, `access-denied 2`, with the message-id where there is
+   * one.
+   */
   readonly client: readonly string[]
   /** Why the session was ended by the guard. */
   readonly violation?: string
@@ -105,7 +108,10 @@ export interface ConversationOptions extends GuardSetup {
   readonly serverHello?: string
 }
 
-/** Lets a client talk through a guard to a device that answers `<ok/>` to each message whatever it holds, until either side is done. */
+/**
+ * Lets a client talk through a guard to a device that answers `<ok/>` to each message whatever it holds, until either
+ * side is done.
+ */
 export async function converse({
   framing,
   sent,

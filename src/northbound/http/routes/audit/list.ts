@@ -84,7 +84,10 @@ function positionOf(written: string): AuditPosition {
 /** Pages that are read for one answer where most lines are not for the caller. */
 const MOST_PAGES = 50
 
-/** What of the audit log a caller may see. That a page has lines of others is not told either, so that nobody learns by `next` what was done elsewhere. */
+/**
+ * What of the audit log a caller may see. That a page has lines of others is not told either, so that nobody learns by
+ * `next` what was done elsewhere.
+ */
 async function pageFor(
   caller: Caller,
   find: FindAuditEvents,

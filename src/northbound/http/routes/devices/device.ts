@@ -144,7 +144,9 @@ function detachedOf({ at, end }: NonNullable<DeviceStatus['lastDetached']>) {
   return { at: at.toISOString(), reason: end.reason, message: end.message }
 }
 
-/** The enrolment keeps refusals over a restart, the fleet knows those that touched no enrolment: the newest is shown. */
+/**
+ * The enrolment keeps refusals over a restart, the fleet knows those that touched no enrolment: the newest is shown.
+ */
 function lastRefusalOf(enrolment: EnrolmentView | undefined, status: DeviceStatus | undefined) {
   const stored = enrolment?.lastRefusal
   const seen =

@@ -4,7 +4,10 @@ import type { RightsOnThing } from '../../rights.js'
 
 const time = z.iso.datetime()
 
-/** A job as its owner sees it, and others as far as they may read what the device answered. The request's body is not shown again: it may hold secrets. */
+/**
+ * A job as its owner sees it, and others as far as they may read what the device answered. The request's body is not
+ * shown again: it may hold secrets.
+ */
 export const jobSchema = z
   .object({
     id: z.string(),
