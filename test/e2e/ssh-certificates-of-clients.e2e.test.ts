@@ -284,7 +284,7 @@ describe('user certificates, offered by ssh', () => {
     const host = await room.certify(userCa, key, ['-h', ...forUser])
     const server = await serving({ users: { trustedCas: [userCa.publicKey.blob] } })
     // Neither ssh nor loginKey would offer it.
-    expect(loginKey(key.privateKey, host)).toMatchObject({ problem: { cause: 'certificate-of-another-role' } })
+    expect(loginKey(key.privateKey, host)).toMatchObject({ failure: { reason: 'certificate-of-another-role' } })
     const dialled = await dialling(server, keyFor(key.privateKey, { ...host, role: 'user' }))
     expect(dialled).toMatch(/All configured authentication methods/)
     expect(server.logins).toEqual(['ssh-ed25519-cert-v01 wrong-role'])
