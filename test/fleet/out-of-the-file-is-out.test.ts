@@ -64,7 +64,15 @@ const ways: Readonly<Record<string, (configured: readonly ConfiguredDevice[]) =>
 function outcome(shows: PublicKey = key, secret?: string, knownHosts: readonly string[] = []): string {
   const announced = secret === undefined ? {} : { hostKey: shows, hmac: initiationHmac(secret, publicKeyLine(shows)) }
   const claim: Claim = { form: 'junos', deviceIds: ['r1'], ...announced }
-  return wordOf(judgeHostKey(claim, shows.blob, service.known(), anchorsWith({ knownHosts }), new Date()))
+  return wordOf(
+    judgeHostKey({
+      claim,
+      presented: shows.blob,
+      known: service.known(),
+      anchors: anchorsWith({ knownHosts }),
+      now: new Date(),
+    }),
+  )
 }
 
 async function approve(): Promise<void> {

@@ -34,7 +34,14 @@ const judged = (
   known: readonly KnownDevice[],
   knownHosts: readonly string[],
   firstUse: FirstUse = 'pend',
-) => judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ knownHosts, firstUse }), new Date())
+) =>
+  judgeHostKey({
+    claim,
+    presented: blob,
+    known: createKnownDevices(known),
+    anchors: anchorsWith({ knownHosts, firstUse }),
+    now: new Date(),
+  })
 
 describe('the name in a certificate gives a device without an id its name only', () => {
   const fingerprint = (): string => fingerprintOf(key.publicKey.blob)
@@ -133,7 +140,10 @@ describe('what a stranger presents costs little with a large hashed known_hosts'
     const anchors = { ...anchorsWith(), knownHosts }
     const turns = measureLoopTurns()
     await setImmediate()
-    expect(judgeHostKey(silent, blob, createKnownDevices([]), anchors, new Date())).toMatchObject({ trusted: false })
+    const known = createKnownDevices([])
+    expect(judgeHostKey({ claim: silent, presented: blob, known, anchors, now: new Date() })).toMatchObject({
+      trusted: false,
+    })
     await setImmediate()
     expect(turns.stop()).toBeLessThan(LONGEST_TURN)
   })
@@ -145,7 +155,13 @@ describe('what a stranger presents costs little with a large hashed known_hosts'
     await setImmediate()
     await compareHashedNames(knownHosts, claim.deviceIds)
     wantedHostKeys(claim, createKnownDevices([]), { ...anchorsWith(), knownHosts })
-    judgeHostKey(claim, key.publicKey.blob, createKnownDevices([]), { ...anchorsWith(), knownHosts }, new Date())
+    judgeHostKey({
+      claim,
+      presented: key.publicKey.blob,
+      known: createKnownDevices([]),
+      anchors: { ...anchorsWith(), knownHosts },
+      now: new Date(),
+    })
     await setImmediate()
     expect(turns.stop()).toBeLessThan(LONGEST_TURN)
   })

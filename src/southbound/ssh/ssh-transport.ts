@@ -8,7 +8,7 @@ import type { Claim } from '../../trust/claim.js'
 import type { Credentials } from '../../trust/credentials.js'
 import type { Evidence } from '../../trust/evidence.js'
 import type { KnownDevices } from '../../trust/known-devices.js'
-import { judgeHostKey, namesJudged, type Verdict } from '../../trust/ssh/judge-host-key.js'
+import { type HostKeyCase, judgeHostKey, namesJudged, type Verdict } from '../../trust/ssh/judge-host-key.js'
 import { compareHashedNames, hasManyHashedNames } from '../../trust/ssh/known-hosts-for.js'
 import { loginKeysFor } from '../../trust/ssh/login-keys.js'
 import { wantedHostKeys } from '../../trust/ssh/wanted-host-keys.js'
@@ -42,7 +42,11 @@ export function createSshTransport({ anchors, credentialsFor, log }: SshTranspor
     const proof = await proveHostKey(socket, {
       source,
       hostKeyAlgorithms,
-      beforeJudging: (key) => compareHashedNames(anchors().knownHosts, namesFound(claim, key, known(), anchors())),
+      beforeJudging: (key) =>
+        compareHashedNames(
+          anchors().knownHosts,
+          namesFound({ claim, presented: key, known: known(), anchors: anchors() }),
+        ),
       judge,
       decision: ({ deviceId = '' }, key, gone) => decision({ deviceId, key }, gone),
       ...loginBoundTo(credentialsFor, log),
@@ -96,7 +100,7 @@ function identityOf({ deviceId, because, pin }: Trusted, key: Buffer, judge: Jud
 
 /** Apart, because a link keeps it: made among the others it would hold all that they need. */
 function judgeOf(claim: Claim, known: () => KnownDevices, anchors: () => TrustAnchors): Judge {
-  return (key) => judgeHostKey(claim, key, known(), anchors(), new Date())
+  return (key) => judgeHostKey({ claim, presented: key, known: known(), anchors: anchors(), now: new Date() })
 }
 
 /** What a claim names, and what else the devices of these ids go by. */
@@ -105,8 +109,8 @@ function namesClaimed(deviceIds: readonly string[], known: KnownDevices): readon
 }
 
 /** What the device that a key proves goes by, where it named no id: with one, that was compared before key exchange. */
-function namesFound(claim: Claim, key: Buffer, known: KnownDevices, anchors: TrustAnchors): readonly string[] {
-  return claim.form === 'none' && hasManyHashedNames(anchors.knownHosts) ? namesJudged(claim, key, known, anchors) : []
+function namesFound(judged: HostKeyCase): readonly string[] {
+  return judged.claim.form === 'none' && hasManyHashedNames(judged.anchors.knownHosts) ? namesJudged(judged) : []
 }
 
 function unsupportedHostKey(claim: Claim): CallHomeRefusal {

@@ -18,18 +18,21 @@ export type Identification =
   /** A trusted CA certified nothing but names that are no device ids. */
   | { readonly found: false; readonly badName: DeviceIdFault }
 
+/** What a device is identified by; `key` is the plain one, also where a certificate was presented. */
+export interface IdentificationCase {
+  readonly claim: Claim
+  readonly key: Buffer
+  readonly certificate: Certificate | undefined
+  readonly known: KnownDevices
+  readonly anchors: TrustAnchors
+}
+
 /**
  * Finds out which device a connection is to be judged as: the one of the claimed device id; without one the owner of
  * the pinned key, the principal or key id of a certificate whose CA is trusted, or whoever has the key in known_hosts.
  * Never the source address. Nothing is believed by this: the judgement comes after.
  */
-export function identifyDevice(
-  claim: Claim,
-  key: Buffer,
-  certificate: Certificate | undefined,
-  known: KnownDevices,
-  anchors: TrustAnchors,
-): Identification {
+export function identifyDevice({ claim, key, certificate, known, anchors }: IdentificationCase): Identification {
   if (claim.form !== 'none') {
     const device = claim.deviceIds.map((id) => known.byId(id)).find((found) => found !== undefined)
     if (device !== undefined) return { found: true, device, known: true, named: true }

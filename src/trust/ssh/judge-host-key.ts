@@ -25,21 +25,25 @@ export interface Distrust extends Refusal<HostKeyRefusalReason> {
   readonly deviceId?: string
 }
 
+/** What a host key is judged by. */
+export interface HostKeyCase {
+  readonly claim: Claim
+  /** The blob from key exchange. */
+  readonly presented: Buffer
+  readonly known: KnownDevices
+  readonly anchors: TrustAnchors
+}
+
 /**
  * Judges the host key, plain or a certificate, that a device proved in key exchange (RFC 8071 §3.1 C5). A device id
  * alone proves nothing. In order: what is revoked or was rejected is refused, whatever else vouches for it; a
  * configured secret asks for its HMAC; then a certificate of a trusted CA, a pin, known_hosts, the HMAC, and last the
  * first-use policy. A key other than the pinned one is refused and never pends.
- * @param presented the blob from key exchange
+ * @param judged.now the date that certificates must be valid at
  */
-export function judgeHostKey(
-  claim: Claim,
-  presented: Buffer,
-  known: KnownDevices,
-  anchors: TrustAnchors,
-  now: Date,
-): Verdict {
-  const { key, certificate, identification } = identified(claim, presented, known, anchors)
+export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verdict {
+  const { claim, presented, known, anchors, now } = judged
+  const { key, certificate, identification } = identified(judged)
   if (!identification.found)
     return 'badName' in identification
       ? distrust(hostKeyRefusal('certificate-bad-device-id', key, identification.badName), fingerprintOf(key))
@@ -55,7 +59,7 @@ export function judgeHostKey(
   if (vouched !== 'vouched' && vouched !== 'not-asked') return vouched
 
   const certified =
-    certificate === undefined ? undefined : judgeHostCertificate(certificate, device, entries, anchors, now)
+    certificate === undefined ? undefined : judgeHostCertificate(certificate, { device, entries, anchors, now })
   if (certified?.accepted === true) return { trusted: true, deviceId: device.id, because: 'certificate', pin: false }
 
   if (device.pins.some((pin) => pin.blob.equals(key)))
@@ -68,24 +72,22 @@ export function judgeHostKey(
   if (certified !== undefined && certified.reason !== 'untrusted-ca')
     return distrust(hostKeyRefusal(`certificate-${certified.reason}`, certified.message, certified.hint), device.id)
   if (vouched === 'vouched') return byHmacAlone(device, known)
-  return firstUse(device.id, key, { certified, isListed, ...identification }, anchors)
+  return firstUse({ deviceId: device.id, key, certified, isListed, ...identification, policy: anchors.firstUse })
 }
 
 /** What is there of a device that nothing vouches for. */
-interface FirstUseEvidence {
+interface FirstUseCase {
+  readonly deviceId: string
+  readonly key: Buffer
   readonly certified: CertificateRefusal | undefined
   /** known_hosts has the key for this name, which proves a device that is expected and no other. */
   readonly isListed: boolean
   readonly known: boolean
   readonly named: boolean
+  readonly policy: TrustAnchors['firstUse']
 }
 
-function firstUse(
-  deviceId: string,
-  key: Buffer,
-  { certified, isListed, known, named }: FirstUseEvidence,
-  { firstUse: policy }: TrustAnchors,
-): Verdict {
+function firstUse({ deviceId, key, certified, isListed, known, named, policy }: FirstUseCase): Verdict {
   if (policy === 'accept' && named) return { trusted: true, deviceId, because: 'first-use', pin: true }
   const unvouched = { key, deviceId, named, isListed, untrustedCa: certified?.message }
   if (policy !== 'refuse') return distrust(hostKeyRefusal('pending', unvouched), deviceId)
@@ -97,18 +99,22 @@ function firstUse(
 
 function judgeHostCertificate(
   certificate: Certificate,
-  device: KnownDevice,
-  entries: ReturnType<typeof knownHostsFor>,
-  { revocations }: TrustAnchors,
-  now: Date,
+  by: {
+    readonly device: KnownDevice
+    /** What known_hosts says of the device. */
+    readonly entries: ReturnType<typeof knownHostsFor>
+    readonly anchors: TrustAnchors
+    readonly now: Date
+  },
 ) {
+  const { device, entries, anchors, now } = by
   const names = namesOf(device)
   return judgeCertificate(certificate, {
     role: 'host',
     trustedCas: casOf(entries),
     now,
     acceptsPrincipals: (principals) => principals.some((principal) => names.includes(principal.toLowerCase())),
-    revocation: (judged) => revokedPartOf(revocations, judged),
+    revocation: (judged) => revokedPartOf(anchors.revocations, judged),
   })
 }
 
@@ -126,22 +132,17 @@ function revokedByKnownHosts(
 }
 
 /** The names that `judgeHostKey` looks up in known_hosts: those of the device that a key is judged as. */
-export function namesJudged(
-  claim: Claim,
-  presented: Buffer,
-  known: KnownDevices,
-  anchors: TrustAnchors,
-): readonly string[] {
-  const { identification } = identified(claim, presented, known, anchors)
+export function namesJudged(judged: HostKeyCase): readonly string[] {
+  const { identification } = identified(judged)
   return identification.found ? [identification.device.id, ...identification.device.aliases] : []
 }
 
-function identified(claim: Claim, presented: Buffer, known: KnownDevices, anchors: TrustAnchors) {
+function identified({ claim, presented, known, anchors }: HostKeyCase) {
   const parsed = parseCertificate(presented)
   const certificate = parsed.ok ? parsed.certificate : undefined
   // One key has several blobs, and a revoked one must not pass in another.
   const key = canonicalKey(certificate?.key.blob ?? presented)
-  return { key, certificate, identification: identifyDevice(claim, key, certificate, known, anchors) }
+  return { key, certificate, identification: identifyDevice({ claim, key, certificate, known, anchors }) }
 }
 
 function judgeHmac(claim: Claim, key: Buffer, { id, secret }: KnownDevice): 'vouched' | 'not-asked' | Distrust {

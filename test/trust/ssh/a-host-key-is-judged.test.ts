@@ -36,7 +36,13 @@ const junos = (announced: keyof typeof claimBy): Claim => ({
 
 /** What is judged where neither known_hosts nor revocations say anything. */
 const judge = (claim: Claim, blob: Buffer, known: readonly KnownDevice[], firstUse: FirstUse = 'refuse'): Verdict =>
-  judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ firstUse }), new Date())
+  judgeHostKey({
+    claim,
+    presented: blob,
+    known: createKnownDevices(known),
+    anchors: anchorsWith({ firstUse }),
+    now: new Date(),
+  })
 
 type Row = readonly [
   secret: boolean,

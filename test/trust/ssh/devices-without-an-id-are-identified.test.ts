@@ -32,7 +32,13 @@ function judged(
     firstUse = 'pend',
   }: { readonly knownHosts?: readonly string[]; readonly firstUse?: FirstUse } = {},
 ): Verdict {
-  return judgeHostKey(claim, blob, createKnownDevices(known), anchorsWith({ knownHosts, firstUse }), new Date())
+  return judgeHostKey({
+    claim,
+    presented: blob,
+    known: createKnownDevices(known),
+    anchors: anchorsWith({ knownHosts, firstUse }),
+    now: new Date(),
+  })
 }
 const trustedCa = (): string => knownHostsLine(['*'], ca.publicKey, 'cert-authority')
 const certified = async (keyId: string, principals: string, by: KeyPair = ca): Promise<Buffer> =>

@@ -34,13 +34,13 @@ function judged(
   }: { readonly caLine?: string; readonly firstUse?: FirstUse } = {},
 ): Verdict {
   const known = device === undefined ? [] : [device]
-  return judgeHostKey(
+  return judgeHostKey({
     claim,
-    blob,
-    createKnownDevices(known),
-    anchorsWith({ knownHosts: [caLine], firstUse }),
-    new Date(),
-  )
+    presented: blob,
+    known: createKnownDevices(known),
+    anchors: anchorsWith({ knownHosts: [caLine], firstUse }),
+    now: new Date(),
+  })
 }
 
 describe('a host certificate of a trusted CA', () => {
@@ -76,15 +76,15 @@ describe('a host certificate of a trusted CA', () => {
   it('wins over an old pin and an old known_hosts entry, which no longer match', async () => {
     const certificate = await room.certify(ca, key, host('router1'))
     const old = hostKey(1)
-    const verdict = judgeHostKey(
+    const verdict = judgeHostKey({
       claim,
-      certificate.blob,
-      createKnownDevices([knownDevice('Router1', { pins: [old] })]),
-      anchorsWith({
+      presented: certificate.blob,
+      known: createKnownDevices([knownDevice('Router1', { pins: [old] })]),
+      anchors: anchorsWith({
         knownHosts: [knownHostsLine(['*'], ca.publicKey, 'cert-authority'), knownHostsLine(['router1'], old)],
       }),
-      new Date(),
-    )
+      now: new Date(),
+    })
     expect(verdict).toEqual({ trusted: true, deviceId: 'Router1', because: 'certificate', pin: false })
   })
 

@@ -51,7 +51,7 @@ function judged(
     firstUse: 'accept',
   })
   const device = knownDevice('router1', { pins: [key.publicKey], ...(claim.form === 'junos' ? { secret } : {}) })
-  return judgeHostKey(claim, presented, createKnownDevices([device]), anchors, new Date())
+  return judgeHostKey({ claim, presented, known: createKnownDevices([device]), anchors, now: new Date() })
 }
 
 async function revokedBy(text: string): Promise<Revocations> {
@@ -150,9 +150,9 @@ describe('an unknown device with a revoked key', () => {
   ])('%s is refused and neither pends nor is believed', (_which, claim) => {
     for (const firstUse of ['refuse', 'pend', 'accept'] as const) {
       const anchors = anchorsWith({ knownHosts: [knownHostsLine(['x'], key.publicKey, 'revoked')], firstUse })
-      expect(wordOf(judgeHostKey(claim, key.publicKey.blob, createKnownDevices([]), anchors, new Date()))).toBe(
-        'revoked',
-      )
+      const presented = key.publicKey.blob
+      const verdict = judgeHostKey({ claim, presented, known: createKnownDevices([]), anchors, now: new Date() })
+      expect(wordOf(verdict)).toBe('revoked')
     }
   })
 })

@@ -95,7 +95,7 @@ function judged({ away, hmac, certificate, pins, knownHosts, firstUse }: Situati
     firstUse,
   })
   const presented = certificates[certificate]?.blob ?? key.publicKey.blob
-  const verdict = judgeHostKey(claim, presented, createKnownDevices(known), anchors, new Date())
+  const verdict = judgeHostKey({ claim, presented, known: createKnownDevices(known), anchors, now: new Date() })
   return { verdict, secrets: [secret, 'another-secret-5432', hmacOf(secret), hmacOf('guessed')] }
 }
 
