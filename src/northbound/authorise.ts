@@ -23,8 +23,7 @@ export interface Accounts {
  * Rights come first, so that nobody learns which device ids exist beyond their own.
  */
 export async function authorise(
-  fleet: Pick<Fleet, 'device'>,
-  accounts: Accounts,
+  { fleet, accounts }: { readonly fleet: Pick<Fleet, 'device'>; readonly accounts: Accounts },
   user: string,
   deviceId: string,
 ): Promise<Authorisation> {

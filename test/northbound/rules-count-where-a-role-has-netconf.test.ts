@@ -20,7 +20,7 @@ it('a role for files adds no operations to those of a viewer over SSH', async ()
   }
   const device = { id: 'router1', labels: {}, maxSessions: 1 }
   const fleet = { device: async () => device }
-  expect(await authorise(fleet, accountsOverSsh(accounts), 'ops', 'router1')).toEqual({
+  expect(await authorise({ fleet, accounts: accountsOverSsh(accounts) }, 'ops', 'router1')).toEqual({
     allowed: true,
     device,
     permission: {

@@ -56,13 +56,14 @@ describe('a client that goes away', () => {
 
   const subscribe = (gone: AbortController, fleet = device.fleet) =>
     keepSubscribed(
-      { ...fleet, whenAttached: async () => true },
-      'router1',
-      client,
-      {},
-      undefined,
+      {
+        fleet: { ...fleet, whenAttached: async () => true },
+        deviceId: 'router1',
+        client,
+        request: {},
+        signal: gone.signal,
+      },
       { subscribed: () => undefined, notified: () => undefined, interrupted: () => undefined },
-      gone.signal,
     )
 
   it.each([

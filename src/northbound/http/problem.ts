@@ -78,24 +78,23 @@ export interface Answered {
 /** Answers a request with a problem detail. */
 export function answerProblem<Type extends ProblemType>(c: Context, type: Type, words: ProblemWords) {
   const status: StatusOf<Type> = PROBLEM_TYPES[type].status
-  return c.json(failureOf(c, type, status, words), status, headersOf(words))
+  return c.json(failureOf(c, { type, status }, words), status, headersOf(words))
 }
 
 /** The same for what is no route's own answer, and may be a job's. */
 export function problemResponse(to: Answered, type: ProblemType, words: ProblemWords): Response {
   const { status } = PROBLEM_TYPES[type]
-  return Response.json(failureOf(to, type, status, words), { status, headers: headersOf(words) })
+  return Response.json(failureOf(to, { type, status }, words), { status, headers: headersOf(words) })
 }
 
 /** Answers with what the device said was wrong; its first error decides on the status. */
 export function answerRpcErrors(to: Answered, status: ContentfulStatusCode, words: ProblemWords): Response {
-  return Response.json(failureOf(to, 'rpc-error', status, words), { status, headers: headersOf(words) })
+  return Response.json(failureOf(to, { type: 'rpc-error', status }, words), { status, headers: headersOf(words) })
 }
 
 function failureOf(
   to: Answered,
-  type: ProblemType,
-  status: number,
+  { type, status }: { readonly type: ProblemType; readonly status: number },
   { message, hint, errors, more }: ProblemWords,
 ): Problem {
   const { requestId } = to.var

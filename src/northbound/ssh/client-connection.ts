@@ -162,7 +162,7 @@ function mayReachBy(
   return async (deviceId: string): Promise<RightEnd | undefined> => {
     const end = ended()
     if (end !== undefined) return end
-    const authorisation = await authorise(fleet, { find: account, roles }, user, deviceId)
+    const authorisation = await authorise({ fleet, accounts: { find: account, roles } }, user, deviceId)
     if (authorisation.allowed) return undefined
     const { message, hint } = authorisation.refusal
     return rightEnd('no-rights', message, hint)

@@ -74,9 +74,10 @@ function sessionContext(
   const authoriseNow = async (): Promise<Authorisation> => {
     const end = ended()
     if (end !== undefined) return { allowed: false, refusal: end }
-    if (target.kind === 'device') return authorise(fleet, accounts, user, deviceId)
+    if (target.kind === 'device') return authorise({ fleet, accounts }, user, deviceId)
     const seesEntryPoint =
-      target.kind === 'contradiction' && (await authorise(fleet, accounts, user, target.entryPoint.deviceId)).allowed
+      target.kind === 'contradiction' &&
+      (await authorise({ fleet, accounts }, user, target.entryPoint.deviceId)).allowed
     return { allowed: false, refusal: refusalOfTarget(target, seesEntryPoint) }
   }
   return {

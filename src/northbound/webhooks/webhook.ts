@@ -74,7 +74,7 @@ export function createWebhook(
     sending = true
     let pause = FIRST_PAUSE
     for (let event = queue[0]; event !== undefined && !closing.signal.aborted; event = queue[0]) {
-      const problem = await deliver(event)
+      const problem = await deliver(event, { settings, send, now, signal: closing.signal })
       if (problem === undefined || now() - Date.parse(event.at) > settings.maxAge) {
         if (problem !== undefined) lose(`${settings.maxAge / 1000} s without success: ${problem}`)
         else recovered()
@@ -88,32 +88,6 @@ export function createWebhook(
       pause = Math.min(pause * 2, LONGEST_PAUSE)
     }
     sending = false
-  }
-
-  /** Why a receiver did not take an event. */
-  const deliver = async (event: FleetEvent): Promise<string | undefined> => {
-    const body = JSON.stringify(event)
-    const seconds = Math.floor(now() / 1000)
-    const signature = createHmac('sha256', settings.secret).update(`${seconds}.${body}`).digest('hex')
-    try {
-      const response = await send(settings.url, {
-        method: 'POST',
-        redirect: 'error',
-        headers: {
-          'Content-Type': 'application/json',
-          'Homeport-Event': event.type,
-          'Homeport-Delivery': event.id,
-          'Homeport-Signature': `t=${seconds},v1=${signature}`,
-        },
-        body,
-        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(settings.timeout)]),
-      })
-      await response.body?.cancel()
-      return response.ok ? undefined : `status ${response.status}`
-    } catch (error) {
-      const { cause, message } = error as Error & { readonly cause?: { readonly code?: string } }
-      return cause?.code ?? message
-    }
   }
 
   const lose = (why: string): void => {
@@ -159,5 +133,42 @@ export function createWebhook(
       inTurn(() => takeIfWanted(event))
     },
     close: () => closing.abort(),
+  }
+}
+
+interface Delivery {
+  readonly settings: Pick<WebhookSettings, 'url' | 'secret' | 'timeout'>
+  readonly send: typeof fetch
+  readonly now: () => number
+  /** Aborted when the webhook is closed. */
+  readonly signal: AbortSignal
+}
+
+/** Sends an event once. The text says why the receiver did not take it; undefined says that it did. */
+async function deliver(
+  event: FleetEvent,
+  { settings: { url, secret, timeout }, send, now, signal }: Delivery,
+): Promise<string | undefined> {
+  const body = JSON.stringify(event)
+  const seconds = Math.floor(now() / 1000)
+  const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')
+  try {
+    const response = await send(url, {
+      method: 'POST',
+      redirect: 'error',
+      headers: {
+        'Content-Type': 'application/json',
+        'Homeport-Event': event.type,
+        'Homeport-Delivery': event.id,
+        'Homeport-Signature': `t=${seconds},v1=${signature}`,
+      },
+      body,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
+    })
+    await response.body?.cancel()
+    return response.ok ? undefined : `status ${response.status}`
+  } catch (error) {
+    const { cause, message } = error as Error & { readonly cause?: { readonly code?: string } }
+    return cause?.code ?? message
   }
 }

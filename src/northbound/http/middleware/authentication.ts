@@ -63,119 +63,8 @@ export function identifyByCredentials(
   authenticators: HttpAuthenticators,
   log: Log,
 ): Identify {
-  const caller = (
-    proven: Omit<ProvenUser, 'source'>,
-    account: () => User | undefined,
-    { source }: { readonly source: string },
-  ): Identified => ({
-    ok: true,
-    caller: userCaller(fleet, { find: account, roles: authenticators.roles }, { ...proven, source }),
-  })
-
-  const triedBy = (c: Context<ApiEnv>) => {
-    const { address, source } = c.get('peer')
-    return { address, log: log.child({ source, requestId: c.get('requestId') }) }
-  }
-
-  const byToken = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
-    const checked = await authenticators.tokens.check(text)
-    if (!checked.ok) {
-      authenticators.loginLog.failed(
-        { ...triedBy(c), method: 'token' },
-        checked.reason,
-        tokenWords[checked.reason].message,
-      )
-      return refuse(c, checked.reason, tokenWords[checked.reason])
-    }
-    const { user, scopes, devices, id } = checked.token
-    const account = (): User | undefined => authenticators.find(user)
-    if (account() === undefined)
-      return refuse(c, 'invalid-token', {
-        message: `the user ${JSON.stringify(user)} of the token was removed`,
-        hint: 'make a token for another user',
-      })
-    const withdrawn = (): RightEnd | undefined => {
-      const fault = authenticators.tokens.faultOf(checked.token)
-      return fault && tokenEnd(fault === 'expired-token')
-    }
-    const until = checked.token.expiresAt
-    const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
-    return caller(
-      { user, realm: 'local', method: 'token', token: id, ...narrowed, ...(until && { until }), withdrawn },
-      account,
-      c.get('peer'),
-    )
-  }
-
-  const byJwt = async (c: Context<ApiEnv>, text: string): Promise<Identified> => {
-    const check = authenticators.checkJwt()
-    if (check === undefined) return refuse(c, 'invalid-token', tokenWords['invalid-token'])
-    const verdict = await check(text)
-    if (!verdict.ok) {
-      if (verdict.reason !== 'unreachable') {
-        const fault = verdict.reason === 'expired' ? 'expired-token' : 'invalid-token'
-        authenticators.loginLog.failed({ ...triedBy(c), method: 'jwt' }, fault, verdict.message)
-        return refuse(c, fault, verdict)
-      }
-      log.error({ hint: verdict.hint, requestId: c.get('requestId') }, verdict.message)
-      return refuse(c, 'identity-provider-unreachable', {
-        message: 'the identity provider does not answer, so the token could not be checked',
-        hint: 'try again in a moment; the log of the bridge says more',
-        headers: { 'Retry-After': '5' },
-      })
-    }
-    // The provider alone says what somebody may do; an entry of that name in the configuration adds nothing.
-    const account: User = { name: verdict.user, authorizedKeys: [], principals: [], roles: verdict.roles }
-    const realm = realmOfIssuer(verdict.issuer)
-    const { until, roles: grantedRoles } = verdict
-    const withdrawn = (): RightEnd | undefined => {
-      if (until.getTime() <= Date.now()) return rightEnd('expired-token')
-      return authenticators.isServed(realm)
-        ? undefined
-        : rightEnd('login-withdrawn', 'tokens of this issuer are not taken any more')
-    }
-    return caller(
-      { user: verdict.user, realm, method: 'jwt', grantedRoles, until, withdrawn },
-      () => account,
-      c.get('peer'),
-    )
-  }
-
-  const byPassword = async (c: Context<ApiEnv>, user: string, password: string): Promise<Identified> => {
-    const { address } = c.get('peer')
-    const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
-    if (decision.ok) {
-      const name = decision.account()?.name ?? user
-      const { realm, grantedRoles } = decision
-      return caller(
-        { user: name, realm, method: 'password', ...(grantedRoles && { grantedRoles }) },
-        decision.account,
-        c.get('peer'),
-      )
-    }
-    const { reason, message, retryAfter } = decision
-    authenticators.loginLog.failed(
-      { ...triedBy(c), method: 'basic', login: user, user },
-      reason,
-      message === undefined ? reason : `${reason}: ${message}`,
-    )
-    if (reason === 'blocked' || reason === 'busy' || retryAfter !== undefined)
-      return refuse(c, 'too-many-attempts', {
-        message: 'too many logins with a password failed or are under way',
-        hint: 'wait as long as Retry-After says; a token is not counted with them',
-        headers: {
-          'Retry-After': String(
-            retryAfter === undefined ? USUAL_RETRY_AFTER : Math.max(1, Math.ceil(retryAfter / 1000)),
-          ),
-        },
-      })
-    return refuse(c, 'wrong-password', {
-      message: 'the user name and the password let nobody in',
-      hint: 'check both, and that the user has a password',
-    })
-  }
-
   return async (c) => {
+    const attempt: Attempt = { c, fleet, authenticators, log }
     if (!c.get('peer').secure)
       // Before anything is looked at, and without a challenge: nobody shall be led to send a password this way.
       return refuse(c, 'insecure-transport', {
@@ -185,10 +74,10 @@ export function identifyByCredentials(
     const [, scheme = '', given = ''] = /^([A-Za-z]+) +(\S+) *$/.exec(c.req.header('Authorization') ?? '') ?? []
     switch (scheme.toLowerCase()) {
       case 'bearer':
-        return isApiToken(given) ? byToken(c, given) : byJwt(c, given)
+        return isApiToken(given) ? byToken(attempt, given) : byJwt(attempt, given)
       case 'basic': {
         const [, user, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(given, 'base64').toString('utf8')) ?? []
-        if (user !== undefined && password !== undefined) return byPassword(c, user, password)
+        if (user !== undefined && password !== undefined) return byPassword(attempt, user, password)
         break
       }
     }
@@ -197,6 +86,129 @@ export function identifyByCredentials(
       hint: 'send Authorization: Bearer TOKEN (homeport token create), or basic authentication as a user of the configuration',
     })
   }
+}
+
+/** A call whose caller is to be found out, and what is asked about callers. */
+interface Attempt {
+  readonly c: Context<ApiEnv>
+  readonly fleet: Pick<Fleet, 'device'>
+  readonly authenticators: HttpAuthenticators
+  readonly log: Log
+}
+
+async function byToken(attempt: Attempt, text: string): Promise<Identified> {
+  const { c, authenticators } = attempt
+  const checked = await authenticators.tokens.check(text)
+  if (!checked.ok) {
+    authenticators.loginLog.failed(
+      { ...triedBy(attempt), method: 'token' },
+      checked.reason,
+      tokenWords[checked.reason].message,
+    )
+    return refuse(c, checked.reason, tokenWords[checked.reason])
+  }
+  const { user, scopes, devices, id } = checked.token
+  const account = (): User | undefined => authenticators.find(user)
+  if (account() === undefined)
+    return refuse(c, 'invalid-token', {
+      message: `the user ${JSON.stringify(user)} of the token was removed`,
+      hint: 'make a token for another user',
+    })
+  const withdrawn = (): RightEnd | undefined => {
+    const fault = authenticators.tokens.faultOf(checked.token)
+    return fault && tokenEnd(fault === 'expired-token')
+  }
+  const until = checked.token.expiresAt
+  const narrowed = { ...(scopes === undefined ? {} : { scopes }), ...(devices === undefined ? {} : { devices }) }
+  return identified(
+    attempt,
+    { user, realm: 'local', method: 'token', token: id, ...narrowed, ...(until && { until }), withdrawn },
+    account,
+  )
+}
+
+async function byJwt(attempt: Attempt, text: string): Promise<Identified> {
+  const { c, authenticators, log } = attempt
+  const check = authenticators.checkJwt()
+  if (check === undefined) return refuse(c, 'invalid-token', tokenWords['invalid-token'])
+  const verdict = await check(text)
+  if (!verdict.ok) {
+    if (verdict.reason !== 'unreachable') {
+      const fault = verdict.reason === 'expired' ? 'expired-token' : 'invalid-token'
+      authenticators.loginLog.failed({ ...triedBy(attempt), method: 'jwt' }, fault, verdict.message)
+      return refuse(c, fault, verdict)
+    }
+    log.error({ hint: verdict.hint, requestId: c.get('requestId') }, verdict.message)
+    return refuse(c, 'identity-provider-unreachable', {
+      message: 'the identity provider does not answer, so the token could not be checked',
+      hint: 'try again in a moment; the log of the bridge says more',
+      headers: { 'Retry-After': '5' },
+    })
+  }
+  // The provider alone says what somebody may do; an entry of that name in the configuration adds nothing.
+  const account: User = { name: verdict.user, authorizedKeys: [], principals: [], roles: verdict.roles }
+  const realm = realmOfIssuer(verdict.issuer)
+  const { until, roles: grantedRoles } = verdict
+  const withdrawn = (): RightEnd | undefined => {
+    if (until.getTime() <= Date.now()) return rightEnd('expired-token')
+    return authenticators.isServed(realm)
+      ? undefined
+      : rightEnd('login-withdrawn', 'tokens of this issuer are not taken any more')
+  }
+  return identified(
+    attempt,
+    { user: verdict.user, realm, method: 'jwt', grantedRoles, until, withdrawn },
+    () => account,
+  )
+}
+
+async function byPassword(attempt: Attempt, user: string, password: string): Promise<Identified> {
+  const { c, authenticators } = attempt
+  const { address } = c.get('peer')
+  const decision = await authenticators.authenticatePassword({ user, password, address, via: 'http' })
+  if (decision.ok) {
+    const name = decision.account()?.name ?? user
+    const { realm, grantedRoles } = decision
+    return identified(
+      attempt,
+      { user: name, realm, method: 'password', ...(grantedRoles && { grantedRoles }) },
+      decision.account,
+    )
+  }
+  const { reason, message, retryAfter } = decision
+  authenticators.loginLog.failed(
+    { ...triedBy(attempt), method: 'basic', login: user, user },
+    reason,
+    message === undefined ? reason : `${reason}: ${message}`,
+  )
+  if (reason === 'blocked' || reason === 'busy' || retryAfter !== undefined)
+    return refuse(c, 'too-many-attempts', {
+      message: 'too many logins with a password failed or are under way',
+      hint: 'wait as long as Retry-After says; a token is not counted with them',
+      headers: {
+        'Retry-After': String(retryAfter === undefined ? USUAL_RETRY_AFTER : Math.max(1, Math.ceil(retryAfter / 1000))),
+      },
+    })
+  return refuse(c, 'wrong-password', {
+    message: 'the user name and the password let nobody in',
+    hint: 'check both, and that the user has a password',
+  })
+}
+
+function identified(
+  { c, fleet, authenticators }: Attempt,
+  proven: Omit<ProvenUser, 'source'>,
+  account: () => User | undefined,
+): Identified {
+  const { source } = c.get('peer')
+  const accounts = { find: account, roles: authenticators.roles }
+  return { ok: true, caller: userCaller(fleet, accounts, { ...proven, source }) }
+}
+
+/** Who tried, for the log of logins. */
+function triedBy({ c, log }: Attempt) {
+  const { address, source } = c.get('peer')
+  return { address, log: log.child({ source, requestId: c.get('requestId') }) }
 }
 
 const tokenWords: Readonly<Record<TokenFault, ProblemWords>> = {

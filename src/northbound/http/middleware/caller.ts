@@ -159,7 +159,7 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
         },
         roles: accounts.roles,
       }
-      return authorise(fleet, withRpc, user, deviceId)
+      return authorise({ fleet, accounts: withRpc }, user, deviceId)
     },
   }
 }

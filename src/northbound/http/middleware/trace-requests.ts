@@ -33,7 +33,7 @@ export function traceRequests(current: CurrentTracer): MiddlewareHandler<ApiEnv>
       await callersTrace(c),
     )
     c.set('span', span)
-    return traced(c, next, span, name)
+    return traced(c, next, { span, name })
   }
 }
 
@@ -47,7 +47,11 @@ async function callersTrace(c: Context<ApiEnv>): Promise<CallersTrace | undefine
   return { traceparent, tracestate: c.req.header('tracestate') }
 }
 
-async function traced(c: Context<ApiEnv>, next: () => Promise<void>, span: Span, name: string): Promise<void> {
+async function traced(
+  c: Context<ApiEnv>,
+  next: () => Promise<void>,
+  { span, name }: { readonly span: Span; readonly name: string },
+): Promise<void> {
   await next()
   const route = routeOf(c)
   const { status } = c.res

@@ -66,7 +66,8 @@ export function registerEvents(api: Api, services: HttpServices): void {
     }
     const stopListening = services.events.listen(give)
     const { caller } = c.var
-    return answerEvents(c, services, queue, {
+    return answerEvents(c, services, {
+      queue,
       check: () => caller.ended() ?? (caller.may('read') ? undefined : noRole),
       leave: () => {
         stopListening()

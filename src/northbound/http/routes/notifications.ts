@@ -71,6 +71,14 @@ const route = createRoute({
   },
 })
 
+/** A call that asks for a subscription. */
+interface SubscriptionCall {
+  readonly c: Context<ApiEnv>
+  readonly services: HttpServices
+  readonly deviceId: string
+  readonly request: SubscriptionRequest
+}
+
 /** `GET …/notifications`: a subscription on a session of its own, for as long as the client listens. */
 export function registerNotifications(api: Api, services: HttpServices): void {
   registerStreamingRoute(api, route, async (c) => {
@@ -83,9 +91,10 @@ export function registerNotifications(api: Api, services: HttpServices): void {
         ...(filter === undefined ? {} : { filter }),
         ...(query.start === undefined ? {} : { startTime: query.start }),
       }
-      const refusal = await refusalOf(c, services, deviceId, request)
+      const call: SubscriptionCall = { c, services, deviceId, request }
+      const refusal = await refusalOf(call)
       if (refusal !== undefined) return refusal
-      return await answerSubscription(c, services, deviceId, request, query.format ?? 'xml')
+      return await answerSubscription(call, query.format ?? 'xml')
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -93,12 +102,7 @@ export function registerNotifications(api: Api, services: HttpServices): void {
   })
 }
 
-async function refusalOf(
-  c: Context<ApiEnv>,
-  services: HttpServices,
-  deviceId: string,
-  request: SubscriptionRequest,
-): Promise<Response | undefined> {
+async function refusalOf({ c, services, deviceId, request }: SubscriptionCall): Promise<Response | undefined> {
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
@@ -106,11 +110,8 @@ async function refusalOf(
 }
 
 /** Why the caller may not have the subscription any more; undefined while it may. */
-async function rightTo(
-  { var: { caller } }: Context<ApiEnv>,
-  deviceId: string,
-  request: SubscriptionRequest,
-): Promise<RightEnd | undefined> {
+async function rightTo({ c, deviceId, request }: SubscriptionCall): Promise<RightEnd | undefined> {
+  const { caller } = c.var
   const end = caller.ended()
   if (end !== undefined) return end
   const authorisation = await caller.authorise(deviceId)
@@ -125,13 +126,8 @@ async function rightTo(
  * Answers once the device has taken the subscription, so that what is wrong has a status of its own. Who comes again
  * with the id of an event waits for the device inside the stream: an EventSource gives up at any other answer.
  */
-async function answerSubscription(
-  c: Context<ApiEnv>,
-  services: HttpServices,
-  deviceId: string,
-  request: SubscriptionRequest,
-  format: 'xml' | 'json',
-): Promise<Response> {
+async function answerSubscription(call: SubscriptionCall, format: 'xml' | 'json'): Promise<Response> {
+  const { c, services, deviceId, request } = call
   const entered = enterStream(c, services)
   if (!entered.ok) return entered.response
   const over = new AbortController()
@@ -146,11 +142,15 @@ async function answerSubscription(
   })
   onAbort(c.req.raw.signal, () => over.abort())
   const ending = keepSubscribed(
-    services.fleet,
-    deviceId,
-    clientOf(c),
-    request,
-    c.req.header('last-event-id'),
+    {
+      fleet: services.fleet,
+      deviceId,
+      client: clientOf(c),
+      request,
+      after: c.req.header('last-event-id'),
+      signal: over.signal,
+      span: c.var.span,
+    },
     {
       subscribed: (state) => {
         const { replayed, id } = state
@@ -170,23 +170,16 @@ async function answerSubscription(
         begun()
       },
     },
-    over.signal,
-    c.var.span,
   ).finally(() => entered.leave())
   const failed = await Promise.race([taken, ending])
-  auditSubscription(c, services, deviceId, request, performance.now() - began, failed)
-  if (failed !== undefined) return answerEnd(c, services, deviceId, failed)
+  auditSubscription(call, { milliseconds: performance.now() - began, failed })
+  if (failed !== undefined) return answerEnd(call, failed)
   const told = ending.then((end) => tellEnd(queue, end))
   inBackground('http', told)
-  return answerEvents(c, services, queue, { check: () => rightTo(c, deviceId, request), leave: () => over.abort() })
+  return answerEvents(c, services, { queue, check: () => rightTo(call), leave: () => over.abort() })
 }
 
-function answerEnd(
-  c: Context<ApiEnv>,
-  services: HttpServices,
-  deviceId: string,
-  end: SubscriptionEnd,
-): Response | Promise<Response> {
+function answerEnd({ c, services, deviceId }: SubscriptionCall, end: SubscriptionEnd): Response | Promise<Response> {
   if (end.cause === 'refused') return answerErrors(c, { errors: end.errors, warnings: [] })
   if (end.cause === 'failed') return answerFailure(c, services, { deviceId, failure: end.failure })
   return answerProblem(c, 'shutting-down', { message: 'the subscription was given up', hint: 'try again' })
@@ -201,12 +194,8 @@ function tellEnd(queue: BoundedQueue<ServerSentEvent>, end: SubscriptionEnd): vo
 }
 
 function auditSubscription(
-  c: Context<ApiEnv>,
-  services: HttpServices,
-  deviceId: string,
-  request: SubscriptionRequest,
-  milliseconds: number,
-  failed: SubscriptionEnd | undefined,
+  { c, services, deviceId, request }: SubscriptionCall,
+  { milliseconds, failed }: { readonly milliseconds: number; readonly failed: SubscriptionEnd | undefined },
 ): void {
   const { name, namespace } = operationOf(subscriptionOf(request))
   const outcome =

@@ -21,6 +21,23 @@ export interface SubscriptionRequest {
   readonly startTime?: string
 }
 
+/** Who subscribes to what of which device. */
+export interface Subscription {
+  readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached'>
+  readonly deviceId: string
+  readonly client: SessionClient
+  readonly request: SubscriptionRequest
+  /**
+   * The id of the last notification that the client has: the client goes on with a subscription, which waits for its
+   * device.
+   */
+  readonly after?: string | undefined
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal
+  /** Of the call that asks for the subscription. */
+  readonly span?: Span | undefined
+}
+
 /** A notification, and what a client names to go on behind it. */
 export interface Heard {
   /** `eventTime/digest`; none where the device tells of the replay itself, which it does not repeat. */
@@ -59,20 +76,12 @@ const PAUSE = 1_000
  * Keeps a subscription to a device's notifications through the end of its sessions and links, on a session of its own,
  * because a device need not answer anything else on it (RFC 5277 §6). Resolves when the client is gone, when the first
  * attempt fails, or when the device refuses it.
- * @param span of the call that asks for it
- * @param after the id of the last notification that the client has: it goes on with a subscription, which waits for its
- * device
  */
 export async function keepSubscribed(
-  fleet: Pick<Fleet, 'openSession' | 'whenAttached'>,
-  deviceId: string,
-  client: SessionClient,
-  request: SubscriptionRequest,
-  after: string | undefined,
+  subscription: Subscription,
   listener: SubscriptionListener,
-  signal: AbortSignal,
-  span?: Span,
 ): Promise<SubscriptionEnd> {
+  const { fleet, deviceId, request, after, signal } = subscription
   let last = after
   let goesOn = after !== undefined
   let told = false
@@ -91,13 +100,8 @@ export async function keepSubscribed(
     } else listener.subscribed({ replayed })
   }
   while (!signal.aborted) {
-    const round = await listenOnce(
-      fleet,
-      deviceId,
-      client,
-      { ...request, ...resumedFrom(last) },
-      { last, goesOn, hear, subscribed, signal, span },
-    )
+    const resumed = { ...subscription, request: { ...request, ...resumedFrom(last) } }
+    const round = await listenOnce(resumed, { last, goesOn, hear, subscribed })
     if (round.kind === 'end') return round.end
     if (signal.aborted) break
     if (!goesOn || isFinal(round.failure)) return { cause: 'failed', failure: round.failure }
@@ -119,8 +123,6 @@ interface Round {
   readonly goesOn: boolean
   readonly hear: (heard: Heard) => void
   readonly subscribed: (replayed: boolean) => void
-  readonly signal: AbortSignal
-  readonly span: Span | undefined
 }
 
 type RoundEnd =
@@ -128,11 +130,8 @@ type RoundEnd =
   | { readonly kind: 'lost'; readonly failure: CallFailure }
 
 async function listenOnce(
-  fleet: Pick<Fleet, 'openSession'>,
-  deviceId: string,
-  client: SessionClient,
-  request: SubscriptionRequest,
-  { last, goesOn, hear, subscribed, signal, span }: Round,
+  { fleet, deviceId, client, request, signal, span }: Subscription,
+  { last, goesOn, hear, subscribed }: Round,
 ): Promise<RoundEnd> {
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(

@@ -21,17 +21,24 @@ const RECONNECT_DELAY = 2_000
 /** Milliseconds that a client gets to read why its stream ends. */
 const FAREWELL_TIMEOUT = 1_000
 
+/** What a stream of events is made of. */
+export interface EventStream {
+  readonly queue: BoundedQueue<ServerSentEvent>
+  /** Why the caller may not hear this any more; undefined while it may. */
+  readonly check: LiveThing['check']
+  /** Called once, when the stream is over. */
+  readonly leave: () => void
+}
+
 /**
- * Answers with what comes out of a queue until it ends, the client goes away or its right ends; `leave` is called once
- * then. A client that reads too slowly finds its queue full: it is told, and may come again with the last id that it
- * saw. The last event of one whose right has ended is `ended`, with the reason.
- * @param check why the caller may not hear this any more; undefined while it may
+ * Answers with what comes out of a queue until it ends, the client goes away or its right ends. A client that reads
+ * too slowly finds its queue full: it is told, and may come again with the last id that it saw. The last event of one
+ * whose right has ended is `ended`, with the reason.
  */
 export function answerEvents(
   c: Context<ApiEnv>,
   { live }: Pick<HttpServices, 'live'>,
-  queue: BoundedQueue<ServerSentEvent>,
-  { check, leave }: { readonly check: LiveThing['check']; readonly leave: () => void },
+  { queue, check, leave }: EventStream,
 ): Response {
   c.header('X-Accel-Buffering', 'no')
   return streamSSE(c, async (stream) => {

@@ -42,6 +42,6 @@ export function registerApproveDevice(api: Api, services: HttpServices): void {
       fingerprint,
       ...(as === undefined ? {} : { as }),
     })
-    return answerChanged(c, id, change, services)
+    return answerChanged(c, services, { id, change })
   })
 }

@@ -32,7 +32,11 @@ export async function deciderOn(
 }
 
 /** Answers with the device as the change left it. */
-export async function answerChanged(c: Context, id: string, change: EnrolmentChange, { fleet }: HttpServices) {
+export async function answerChanged(
+  c: Context,
+  { fleet }: HttpServices,
+  { id, change }: { readonly id: string; readonly change: EnrolmentChange },
+) {
   if (!change.ok) return answerProblem(c, change.refusal.reason, change.refusal)
   if (change.enrolment === undefined) return answerUnknownDevice(c, id)
   const { deviceId } = change.enrolment

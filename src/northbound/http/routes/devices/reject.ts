@@ -23,6 +23,6 @@ export function registerRejectDevice(api: Api, services: HttpServices): void {
   api.openapi(route, async (c) => {
     const { id } = c.req.valid('param')
     const change = await services.enrolments.reject(id, c.var.caller.user)
-    return answerChanged(c, id, change, services)
+    return answerChanged(c, services, { id, change })
   })
 }

@@ -34,6 +34,6 @@ export function registerRepinDevice(api: Api, services: HttpServices): void {
       await deciderOn(c, services, id),
       c.req.valid('json').fingerprint,
     )
-    return answerChanged(c, id, change, services)
+    return answerChanged(c, services, { id, change })
   })
 }
