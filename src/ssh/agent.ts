@@ -60,14 +60,13 @@ export async function agentIdentities(
 
 /**
  * Has an agent sign: a signature blob, `string algorithm, string signature`. RSA keys sign with SHA-2 as asked.
- * @param timeout milliseconds; an agent may ask its owner first
+ * @param asked.timeout milliseconds; an agent may ask its owner first
  */
 export async function signWithAgent(
   { agent, key, certificate }: AgentIdentity,
-  algorithm: SignatureAlgorithm,
-  data: Buffer,
-  timeout: number = DEFAULT_TIMEOUT,
+  asked: { readonly algorithm: SignatureAlgorithm; readonly data: Buffer; readonly timeout?: number | undefined },
 ): Promise<AgentAnswer<Buffer>> {
+  const { algorithm, data, timeout = DEFAULT_TIMEOUT } = asked
   const request = Buffer.concat([
     Buffer.from([message.signRequest]),
     sshString(certificate?.blob ?? key.blob),

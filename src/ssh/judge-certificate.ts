@@ -48,7 +48,7 @@ export function judgeCertificate(certificate: Certificate, policy: CertificatePo
       `it was signed by ${ca.type} ${fingerprintOf(ca.blob)}, which is no trusted ${policy.role} CA`,
       'if that CA is yours, trust its public key; otherwise have the key signed by a trusted one',
     )
-  const signature = verifySignature(ca, certificate.signed, certificate.signature)
+  const signature = verifySignature({ key: ca, data: certificate.signed, signature: certificate.signature })
   if (signature === 'refused-algorithm')
     return refuseCertificate(
       'weak-ca-signature',

@@ -55,16 +55,22 @@ export function createKeepalive(
       if (interval === 0) return () => undefined
       const wheel = wheels.get(interval) ?? createWheel(interval, () => wheels.delete(interval))
       wheels.set(interval, wheel)
-      return watchOne(watched, times, wheel, { askSendState, now })
+      return watchOne(watched, times, { wheel, askSendState, now })
     },
   }
+}
+
+/** What all watches with the same interval share. */
+interface WatchMeans {
+  readonly wheel: Wheel
+  readonly askSendState: AskSendState
+  readonly now: () => number
 }
 
 function watchOne(
   { socket, probe, awaitsReply, silent }: Watched,
   { countMax, maxReplyWait }: KeepaliveTimes,
-  wheel: Wheel,
-  { askSendState, now }: { readonly askSendState: AskSendState; readonly now: () => number },
+  { wheel, askSendState, now }: WatchMeans,
 ): () => void {
   let unanswered = 0
   let heardAt = now()

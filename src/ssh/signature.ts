@@ -22,17 +22,27 @@ export function signatureAlgorithmsOf(keyType: VerifyingKeyType): readonly Signa
   return keyType === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [keyType]
 }
 
+/** What a signature is verified by. */
+export interface SignatureCase {
+  readonly key: VerifyingKey
+  /** What was signed. */
+  readonly data: Buffer
+  /** A signature blob: `string algorithm, string signature`. */
+  readonly signature: Buffer
+  /** The algorithms that will do; all of the key when not given. */
+  readonly expected?: readonly SignatureAlgorithm[]
+}
+
 /**
- * Whether a signature blob (`string algorithm, string signature`) was made by the key over the data.
+ * Whether a signature blob was made by the key over the data.
  * `refused-algorithm` is one that the key must not sign with, such as RSA with SHA-1, or none of the expected ones.
- * @param expected the algorithms that will do; all of the key when not given
  */
-export function verifySignature(
-  key: VerifyingKey,
-  data: Buffer,
-  signature: Buffer,
-  expected: readonly SignatureAlgorithm[] = signatureAlgorithmsOf(key.type),
-): 'holds' | 'does-not-hold' | 'refused-algorithm' {
+export function verifySignature({
+  key,
+  data,
+  signature,
+  expected = signatureAlgorithmsOf(key.type),
+}: SignatureCase): 'holds' | 'does-not-hold' | 'refused-algorithm' {
   const reader = createWireReader(signature)
   const name = reader.text()
   const value = reader.string()

@@ -21,7 +21,12 @@ export function signatureHolds({ key, blob, signature, hashAlgo }: PublicKeyAuth
     return (
       offered.ok &&
       algorithm !== undefined &&
-      verifySignature(offered.certificate.key, blob, signature, [algorithm.signature]) === 'holds'
+      verifySignature({
+        key: offered.certificate.key,
+        data: blob,
+        signature,
+        expected: [algorithm.signature],
+      }) === 'holds'
     )
   }
   // ssh2 takes the nonce of a certificate for its key when the certificate passes as a plain key.

@@ -70,7 +70,12 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
   if (type === 'ssh-ed25519') {
     const x = reader.string()
     if (x.length !== ED25519_KEY_SIZE) return malformed(reader.failure() ?? 'an Ed25519 key has 32 octets')
-    return verifyingKey(type, [sshString(x)], { kty: 'OKP', crv: 'Ed25519', x: base64url(x) }, ED25519_SIGNATURE_SIZE)
+    return verifyingKey({
+      type,
+      fields: [sshString(x)],
+      jwk: { kty: 'OKP', crv: 'Ed25519', x: base64url(x) },
+      size: ED25519_SIGNATURE_SIZE,
+    })
   }
   if (isCurveType(type)) {
     const { name, crv, size } = curves[type]
@@ -81,12 +86,12 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
     // Only uncompressed points are used with SSH (RFC 5656 §3.1).
     if (point.length !== 1 + 2 * size || point[0] !== 4) return malformed('its point is not an uncompressed one')
     const [x, y] = [point.subarray(1, 1 + size), point.subarray(1 + size)]
-    return verifyingKey(
+    return verifyingKey({
       type,
-      [sshString(curve), sshString(point)],
-      { kty: 'EC', crv, x: base64url(x), y: base64url(y) },
+      fields: [sshString(curve), sshString(point)],
+      jwk: { kty: 'EC', crv, x: base64url(x), y: base64url(y) },
       size,
-    )
+    })
   }
   if (type === 'ssh-rsa') {
     const e = reader.mpint()
@@ -98,7 +103,12 @@ export function readKeyFields(reader: WireReader, type: string): ParsedVerifying
     const odd = ((e.at(-1) ?? 0) & 1) === 1
     if (!odd || e.length > LONGEST_RSA_EXPONENT || (e.length === 1 && (e[0] ?? 0) < 3))
       return malformed('its RSA exponent is not usable')
-    return verifyingKey(type, [sshMpint(e), sshMpint(n)], { kty: 'RSA', e: base64url(e), n: base64url(n) }, n.length)
+    return verifyingKey({
+      type,
+      fields: [sshMpint(e), sshMpint(n)],
+      jwk: { kty: 'RSA', e: base64url(e), n: base64url(n) },
+      size: n.length,
+    })
   }
   return {
     ok: false,
@@ -127,12 +137,15 @@ export function rsaKeyFault(blob: Buffer): string | undefined {
   return undefined
 }
 
-function verifyingKey(
-  type: VerifyingKeyType,
-  fields: readonly Buffer[],
-  jwk: JsonWebKey,
-  size: number,
-): ParsedVerifyingKey {
+function verifyingKey(parts: {
+  readonly type: VerifyingKeyType
+  /** Those of the blob after its type. */
+  readonly fields: readonly Buffer[]
+  readonly jwk: JsonWebKey
+  /** Bytes of a signature, or of each half of an ECDSA one. */
+  readonly size: number
+}): ParsedVerifyingKey {
+  const { type, fields, jwk, size } = parts
   try {
     const keyObject = createPublicKey({ key: jwk, format: 'jwk' })
     return { ok: true, key: { type, blob: Buffer.concat([sshString(type), ...fields]), keyObject, size } }

@@ -23,8 +23,7 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
   const forgotten = counterOf(
     'familiar_forgotten_total',
     'Devices and sources that were forgotten as known ones, because there are more than are remembered.',
-    'where',
-    ['call-home', 'clients'],
+    { label: 'where', values: ['call-home', 'clients'] },
   )
   const fleet = fleetMetrics(instruments, reasons, sessionRefused)
   const callHome = callHomeMetrics(instruments, () => forgotten.inc({ where: 'call-home' }))

@@ -28,7 +28,11 @@ export function createInstruments() {
     /**
      * A counter by a label whose values are known beforehand: each has a zero, so that its first one is an increase.
      */
-    counterOf: <Label extends string>(name: string, help: string, label: Label, values: readonly string[]) => {
+    counterOf: <Label extends string>(
+      name: string,
+      help: string,
+      { label, values }: { readonly label: Label; readonly values: readonly string[] },
+    ) => {
       const made = new Counter({ name: `homeport_${name}`, help, labelNames: [label], registers })
       for (const value of values) made.inc({ [label]: value } as Record<Label, string>, 0)
       return made

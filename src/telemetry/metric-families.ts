@@ -62,8 +62,7 @@ export function fleetMetrics(
   const channelsLost = counterOf(
     'channels_unanswered_total',
     'Channels that a device has not opened, or not closed, in time.',
-    'step',
-    ['open', 'close'],
+    { label: 'step', values: ['open', 'close'] },
   )
   const sessionsOpened = counter('sessions_opened_total', 'Sessions that were opened.', 'via', 'channel')
   const sessionDuration = histogram('session_duration_seconds', 'Time from the opening of a session to its end.', {
@@ -138,14 +137,12 @@ export function clientMetrics(
   const notConverted = counterOf(
     'http_conversions_refused_total',
     'Large requests that were not read, and replies that did not become JSON, by reason.',
-    'reason',
-    ['busy', 'too-much', 'stopping'],
+    { label: 'reason', values: ['busy', 'too-much', 'stopping'] },
   )
   const bounds = counterOf(
     'http_bounds_reached_total',
     'Requests over HTTP that were refused because of a bound on what is in them, by its key.',
-    'reason',
-    ['max-request-elements', 'max-selector-patterns'],
+    { label: 'reason', values: ['max-request-elements', 'max-selector-patterns'] },
   )
   const methodWord = (method: string): string => (LOGIN_METHODS.has(method) ? method : 'other')
   return {

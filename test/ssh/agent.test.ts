@@ -36,8 +36,10 @@ describe('a real ssh-agent', () => {
     const data = Buffer.from('to be signed')
     for (const identity of held)
       for (const algorithm of signatureAlgorithmsOf(identity.key.type)) {
-        const signed = await signWithAgent(identity, algorithm, data)
-        expect(signed.ok && verifySignature(identity.key, data, signed.value, [algorithm])).toBe('holds')
+        const signed = await signWithAgent(identity, { algorithm, data })
+        expect(
+          signed.ok && verifySignature({ key: identity.key, data, signature: signed.value, expected: [algorithm] }),
+        ).toBe('holds')
       }
   })
 
@@ -48,7 +50,7 @@ describe('a real ssh-agent', () => {
     await agent.add('-D')
     expect(await identities()).toEqual([])
     if (identity === undefined) throw new Error('the agent has no key')
-    expect(await signWithAgent(identity, 'ssh-ed25519', Buffer.from('x'))).toMatchObject({
+    expect(await signWithAgent(identity, { algorithm: 'ssh-ed25519', data: Buffer.from('x') })).toMatchObject({
       ok: false,
       failure: { reason: 'agent-refused' },
     })

@@ -33,12 +33,13 @@ it.each(keyKinds)('verifies what a %s key signed, and nothing else', async (kind
   const data = Buffer.from('signed')
   for (const algorithm of signatureAlgorithmsOf(key.type)) {
     const signature = signatureBlob(pair.privateKey, algorithm, data)
-    expect(verifySignature(key, data, signature)).toBe('holds')
-    expect(verifySignature(key, Buffer.from('forged'), signature)).toBe('does-not-hold')
+    expect(verifySignature({ key, data, signature })).toBe('holds')
+    expect(verifySignature({ key, data: Buffer.from('forged'), signature })).toBe('does-not-hold')
     for (let length = 0; length < signature.length; length += 7)
-      expect(verifySignature(key, data, signature.subarray(0, length))).toBe('does-not-hold')
-    expect(verifySignature(key, data, Buffer.concat([signature, Buffer.alloc(1)]))).toBe('does-not-hold')
-    expect(verifySignature(key, data, signature, [])).toBe('refused-algorithm')
+      expect(verifySignature({ key, data, signature: signature.subarray(0, length) })).toBe('does-not-hold')
+    const longer = Buffer.concat([signature, Buffer.alloc(1)])
+    expect(verifySignature({ key, data, signature: longer })).toBe('does-not-hold')
+    expect(verifySignature({ key, data, signature, expected: [] })).toBe('refused-algorithm')
   }
 })
 

@@ -207,13 +207,12 @@ describe('what is asked beside the request for a channel', () => {
     const server = await startServer()
     const { channel } = await openedOn(server, { kind: 'shell' })
     const gone = closeOf(server.client)
-    sendChannelRequest(
-      insidesOf(server.client)._protocol as never,
-      channelNumber(channel),
-      'window-change',
-      false,
-      sshUint32(1),
-    )
+    sendChannelRequest(insidesOf(server.client)._protocol as never, {
+      recipient: channelNumber(channel),
+      type: 'window-change',
+      wantReply: false,
+      fields: [sshUint32(1)],
+    })
     await gone
     expect(server.heard).toEqual([])
   })
@@ -233,13 +232,12 @@ describe('a device that asks on a channel whose command has ended', () => {
       readonly _chanInfo: { readonly outgoing: { readonly id: number } }
     }
     const ask = (request: string, wantReply: boolean, ...rest: Buffer[]): void =>
-      sendChannelRequest(
-        insidesOf(server.connection)._protocol as never,
-        session._chanInfo.outgoing.id,
-        request,
+      sendChannelRequest(insidesOf(server.connection)._protocol as never, {
+        recipient: session._chanInfo.outgoing.id,
+        type: request,
         wantReply,
-        ...rest,
-      )
+        fields: rest,
+      })
     ask(type, false, ...fields)
     await exited
     const answer = new Promise<boolean>((resolve) => session._channel._callbacks.push(resolve))

@@ -97,5 +97,5 @@ export function sendExit(channel: ServerChannel, exit: Exit): void {
 function sendExitSignal(protocol: Protocol, id: number, { signal, message, coreDumped }: ExitSignal): void {
   const language = ''
   const fields = [sshString(signal), Buffer.of(coreDumped ? 1 : 0), sshString(message), sshString(language)]
-  sendChannelRequest(protocol, id, 'exit-signal', false, ...fields)
+  sendChannelRequest(protocol, { recipient: id, type: 'exit-signal', wantReply: false, fields })
 }

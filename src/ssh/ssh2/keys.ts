@@ -59,12 +59,12 @@ function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorith
   if (failure !== undefined) return failure
   return {
     ok: true,
-    key: loginKeyOf(
-      privateKey,
-      algorithmsOf(plain.key.type, certificate).filter(({ signature }) => signature === (algorithm ?? signature)),
-      certificate,
-      async (signature, data) => signatureBlob(privateKey, signature, data),
-    ),
+    key: loginKeyOf(privateKey, certificate, {
+      algorithms: algorithmsOf(plain.key.type, certificate).filter(
+        ({ signature }) => signature === (algorithm ?? signature),
+      ),
+      sign: async (signature, data) => signatureBlob(privateKey, signature, data),
+    }),
   }
 }
 
@@ -83,25 +83,26 @@ export function agentLoginKey(
   const base = Array.isArray(parsed) ? parsed[0] : parsed
   // ssh2 knows every type of key that an AgentIdentity can have.
   if (base === undefined || base instanceof Error) throw new Error(`ssh2 cannot read a key of type ${key.type}`)
-  return loginKeyOf(base, algorithmsOf(key.type, certificate), certificate, async (algorithm, data) => {
-    const answer = await signWithAgent(identity, algorithm, data, timeout)
-    if (answer.ok) return answer.value
-    onProblem(answer.failure)
-    throw new Error(answer.failure.message)
+  return loginKeyOf(base, certificate, {
+    algorithms: algorithmsOf(key.type, certificate),
+    sign: async (algorithm, data) => {
+      const answer = await signWithAgent(identity, { algorithm, data, timeout })
+      if (answer.ok) return answer.value
+      onProblem(answer.failure)
+      throw new Error(answer.failure.message)
+    },
   })
 }
 
-function loginKeyOf(
-  base: ParsedKey,
-  algorithms: LoginMeans['algorithms'],
-  certificate: Certificate | undefined,
-  sign: LoginMeans['sign'],
-): ParsedKey {
-  const [best] = algorithms
-  const key = derivedKey(base, best?.name ?? base.type, certificate?.blob ?? base.getPublicSSH(), {
+function loginKeyOf(base: ParsedKey, certificate: Certificate | undefined, means: LoginMeans): ParsedKey {
+  const [best] = means.algorithms
+  const blob = certificate?.blob ?? base.getPublicSSH()
+  const key = derivedKey(base, {
+    type: best?.name ?? base.type,
+    getPublicSSH: () => blob,
     isPrivateKey: () => true,
   })
-  loginMeans.set(key, { algorithms, sign })
+  loginMeans.set(key, means)
   return key
 }
 
@@ -138,8 +139,11 @@ export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
 }
 
 function hostKeysOf(key: ParsedKey, keyType: VerifyingKeyType, certificate: Certificate | undefined): ParsedKey[] {
+  const blob = certificate?.blob ?? key.getPublicSSH()
   return algorithmsOf(keyType, certificate).map(({ name, signature }) =>
-    derivedKey(key, name, certificate?.blob ?? key.getPublicSSH(), {
+    derivedKey(key, {
+      type: name,
+      getPublicSSH: () => blob,
       sign: (data) => signatureValue(key, signature, Buffer.from(data)),
     }),
   )
@@ -150,9 +154,12 @@ function algorithmsOf(keyType: VerifyingKeyType, certificate: Certificate | unde
   return CERTIFICATE_ALGORITHMS.filter(({ type }) => type === certificate.type)
 }
 
+/** What a derived key has of its own; `type` is the name of an algorithm. */
+type OwnParts = Partial<Omit<ParsedKey, 'type'>> & { readonly type: string }
+
 /** A key that inherits the mark by which ssh2 knows its own, under the name of an algorithm in place of its type. */
-function derivedKey(base: ParsedKey, type: string, blob: Buffer, rest: Partial<ParsedKey>): ParsedKey {
-  return Object.assign(Object.create(base) as ParsedKey, { type, getPublicSSH: () => blob, ...rest })
+function derivedKey(base: ParsedKey, own: OwnParts): ParsedKey {
+  return Object.assign(Object.create(base) as ParsedKey, own)
 }
 
 type Refused = { readonly ok: false; readonly failure: KeyPairFailure }

@@ -94,7 +94,7 @@ export function openSessionChannel(
 function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: Terminal): void {
   const { columns, rows, width, height } = size
   const fields = [sshString(type), ...[columns, rows, width, height].map(sshUint32), sshString(modes)]
-  sendChannelRequest(protocol, id, 'pty-req', true, ...fields)
+  sendChannelRequest(protocol, { recipient: id, type: 'pty-req', wantReply: true, fields })
 }
 
 /** ssh2 counts on exactly this for the channels it makes (`lib/Channel.js`). */

@@ -22,13 +22,19 @@ export function sendPayload(protocol: PacketProtocol, payload: Buffer): void {
 /** SSH_MSG_CHANNEL_REQUEST (RFC 4254 §5.4). */
 export const CHANNEL_REQUEST_MESSAGE = 98
 
-/** Sends a request on a channel; `recipient` is the peer's number of it. */
+export interface ChannelRequest {
+  /** The peer's number of the channel. */
+  readonly recipient: number
+  readonly type: string
+  readonly wantReply: boolean
+  /** What the type has after the common part. */
+  readonly fields: readonly Buffer[]
+}
+
+/** Sends a request on a channel. */
 export function sendChannelRequest(
   protocol: PacketProtocol,
-  recipient: number,
-  type: string,
-  wantReply: boolean,
-  ...fields: readonly Buffer[]
+  { recipient, type, wantReply, fields }: ChannelRequest,
 ): void {
   const head = [Buffer.of(CHANNEL_REQUEST_MESSAGE), sshUint32(recipient), sshString(type), Buffer.of(wantReply ? 1 : 0)]
   sendPayload(protocol, Buffer.concat([...head, ...fields]))

@@ -61,7 +61,7 @@ function taken({ connection, sessions }: Owner, payload: Buffer): boolean {
     if (granted) protocol.channelSuccess(id)
     else protocol.channelFailure(id)
   }
-  const take = requestOf(type, reader, requests, answer)
+  const take = requestOf(type, reader, { requests, answer })
   if (take === undefined || reader.failure() !== undefined) return false
   take()
   return true
@@ -71,8 +71,7 @@ function taken({ connection, sessions }: Owner, payload: Buffer): boolean {
 function requestOf(
   type: string,
   reader: WireReader,
-  requests: SessionRequests,
-  answer: (granted: boolean) => void,
+  { requests, answer }: { readonly requests: SessionRequests; readonly answer: (granted: boolean) => void },
 ): (() => void) | undefined {
   if (type === 'pty-req') {
     const asked = { type: reader.text(), ...windowSize(reader) }
@@ -136,7 +135,8 @@ export function controlsOf(channel: ClientChannel): ChannelControls {
       if (congestion.congested()) return congestion.whenRelieved(flush)
       const next = size === undefined ? waiting.shift() : { type: 'window-change', fields: sizeFields(size) }
       size = undefined
-      if (next !== undefined) sendChannelRequest(connection._protocol, outgoing.id, next.type, false, ...next.fields)
+      if (next !== undefined)
+        sendChannelRequest(connection._protocol, { recipient: outgoing.id, wantReply: false, ...next })
     }
   }
   const send = (type: string, field: Buffer): void => {

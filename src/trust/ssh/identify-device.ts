@@ -70,7 +70,8 @@ function certificateNames(certificate: Certificate, { knownHosts }: TrustAnchors
   const { principals, keyId, ca, role, signed, signature } = certificate
   // The CA first: strangers may name any, with as many principals as there can be.
   const ofThisCa = knownHosts.filter(({ marker, key }) => marker === 'cert-authority' && key.blob.equals(ca.blob))
-  if (role !== 'host' || ofThisCa.length === 0 || verifySignature(ca, signed, signature) !== 'holds') return []
+  if (role !== 'host' || ofThisCa.length === 0 || verifySignature({ key: ca, data: signed, signature }) !== 'holds')
+    return []
   // A certificate is for its principals; its key id tells which of several is meant.
   const names = principals.includes(keyId) ? [keyId] : principals
   return names.map((name) => name.toLowerCase()).filter((name) => knownHostsFor(ofThisCa, [name]).length > 0)
