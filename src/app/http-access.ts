@@ -9,7 +9,10 @@ import type { Log } from '../telemetry/log.js'
 import type { LiveSettings, Settings } from './settings.js'
 
 /** The tokens of the HTTP API, kept in the store. */
-export function tokenServiceOn(tokens: Tokens, settings: LiveSettings, log: Log, onRevoked: () => void): TokenService {
+export function tokenServiceOn(
+  tokens: Tokens,
+  { settings, log, onRevoked }: { readonly settings: LiveSettings; readonly log: Log; readonly onRevoked: () => void },
+): TokenService {
   return createTokenService({
     shelf: tokens,
     isUser: (name) => settings.current.users.has(name),

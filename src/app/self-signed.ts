@@ -19,12 +19,8 @@ export function selfSignedNames(names: readonly string[]): readonly string[] {
  * Makes the key and the certificate that are missing, and a new certificate in good time; the key stays. Throws what
  * writing throws.
  */
-export async function keepSelfSigned(
-  dataDir: string,
-  names: readonly string[],
-  log: Log,
-  now = new Date(),
-): Promise<void> {
+export async function keepSelfSigned(dataDir: string, names: readonly string[], log: Log): Promise<void> {
+  const now = new Date()
   // Only who wants such a certificate pays for the library that makes it, at each start.
   const { generateTlsKey, signForItself, whyMadeAnew } = await import(
     '../northbound/http/server/self-signed-certificate.js'

@@ -61,7 +61,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
   const rpc = startRpc(foundation, stages)
   const idempotency = createIdempotencyCache(() => settings.current.callLimits)
   const conversions = startConversions(foundation)
-  const tokens = tokenServiceOn(stores.store.tokens, settings, log, rights.noteChange)
+  const tokens = tokenServiceOn(stores.store.tokens, { settings, log, onRevoked: rights.noteChange })
   const events = startEvents(foundation, fleet)
   const jobs = await startJobs(foundation, stages, { tokens, rpc, conversions })
 
