@@ -6,7 +6,8 @@ const NAMED: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', qu
 /** A text with its entity and character references undone (XML 1.0 §4.1, §4.6), once. */
 export function decodeReferences(text: string): string {
   if (!text.includes('&')) return text
-  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi, (whole, hex, decimal, name) => {
+  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi, (whole, ...groups) => {
+    const [hex, decimal, name]: readonly unknown[] = groups
     if (typeof name === 'string') return NAMED[name.toLowerCase()] ?? whole
     const code = typeof hex === 'string' ? Number.parseInt(hex, 16) : Number(decimal)
     return code <= 0x10ffff ? String.fromCodePoint(code) : whole
@@ -19,10 +20,14 @@ export function joinedText(raw: string): string {
 }
 
 /**
- * Writes another text in the place of what stands between two tags, and comments as `clean` leaves them.
+ * Writes `text` in the place of `before`, which is what stands between two tags, and comments as `clean` leaves them.
  * What was not changed stays as it was written.
  */
-export function rewriteText(raw: string, text: string, before: string, clean: (text: string) => string): string {
+export function rewriteText(
+  raw: string,
+  { before, text }: { readonly before: string; readonly text: string },
+  clean: (text: string) => string,
+): string {
   const pieces = raw.match(PIECE) ?? []
   if (text === before) return pieces.map((piece) => (isText(piece) ? piece : cleaned(piece, clean))).join('')
   const others = pieces.filter((piece) => !isText(piece)).map((piece) => cleaned(piece, clean))

@@ -71,11 +71,12 @@ export function createRedaction(names: readonly string[] = SECRET_NAMES): Redact
   const between = (raw: string): string => {
     if (!raw.includes('<') && !raw.includes('&')) return clean(raw)
     // The device reads through character data, CDATA and the comments in them.
-    const text = joinedText(raw)
-    return rewriteText(raw, clean(text), text, clean)
+    const before = joinedText(raw)
+    return rewriteText(raw, { before, text: clean(before) }, clean)
   }
   const tag = (raw: string): string =>
-    raw.replace(ATTRIBUTE, (whole, before: string, name: string, equals: string, value: string) => {
+    raw.replace(ATTRIBUTE, (whole, ...groups: [before: string, name: string, equals: string, value: string]) => {
+      const [before, name, equals, value] = groups
       const text = decodeReferences(value.slice(1, -1))
       const secret = isSecretName(name, further) ? text !== '' : clean(text) !== text
       return secret ? `${before}${name}${equals}"${REDACTED}"` : whole
@@ -128,7 +129,7 @@ function withoutSecrets(text: string, further: ReadonlySet<string>): { readonly 
   const name = new RegExp(NAME)
   for (let found = name.exec(rest); found !== null; found = name.exec(rest)) {
     if (!isSecretName(found[0], further)) continue
-    const value = valueAfter(rest, found.index, name.lastIndex, found[0])
+    const value = valueAfter(rest, found.index, found[0])
     if (value === undefined) continue
     kept += rest.slice(at, value.start) + (value.empty ? '' : REDACTED)
     at = value.end ?? rest.length
@@ -148,7 +149,8 @@ interface Value {
 }
 
 /** Where the value of what is named here stands, if it has one. */
-function valueAfter(text: string, nameStart: number, nameEnd: number, name: string): Value | undefined {
+function valueAfter(text: string, nameStart: number, name: string): Value | undefined {
+  const nameEnd = nameStart + name.length
   const opening = /<(?:[\w.-]{1,64}:)?$/.exec(text.slice(Math.max(0, nameStart - 66), nameStart))?.[0]
   if (opening !== undefined) {
     const start = after(REST_OF_TAG, text, nameEnd)

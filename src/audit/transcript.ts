@@ -35,7 +35,7 @@ export function createTranscript(options: TranscriptOptions): Transcript {
   const { info, write } = options
   const said = (from: From, time: number, text: string): void =>
     write(JSON.stringify({ time: new Date(time).toISOString(), from, text }))
-  const leftOut = (from: From, time: number, bytes: number, why: LeftOut): void =>
+  const leftOut = ({ from, time, bytes, why }: Omission): void =>
     write(JSON.stringify({ time: new Date(time).toISOString(), from, leftOut: why, octets: bytes }))
   const body = info.channel === 'netconf' ? ofMessages(options, said, leftOut) : ofLines(options, said, leftOut)
   return {
@@ -48,22 +48,30 @@ export function createTranscript(options: TranscriptOptions): Transcript {
 }
 
 type Say = (from: From, time: number, text: string) => void
-type LeaveOut = (from: From, time: number, bytes: number, why: LeftOut) => void
+type LeaveOut = (omission: Omission) => void
+
+interface Omission {
+  readonly from: From
+  readonly time: number
+  readonly bytes: number
+  readonly why: LeftOut
+}
 
 function ofMessages({ redaction, maxMessageSize }: TranscriptOptions, say: Say, leaveOut: LeaveOut): Transcript {
   let now = 0
   const tell = (side: 'client' | 'server', { head, bytes }: ScannedMessage): void => {
     const from = side === 'client' ? 'client' : 'device'
-    if (head.length < bytes) return leaveOut(from, now, bytes, 'too-long')
+    if (head.length < bytes) return leaveOut({ from, time: now, bytes, why: 'too-long' })
     const text = redaction.message(head)
-    if (text === undefined) leaveOut(from, now, bytes, 'not-well-formed')
+    if (text === undefined) leaveOut({ from, time: now, bytes, why: 'not-well-formed' })
     else say(from, now, text)
   }
   const scanner = createSessionScanner({
     headSize: maxMessageSize,
     onHello: tell,
     onMessage: tell,
-    onBroken: (side) => leaveOut(side === 'client' ? 'client' : 'device', now, 0, 'broken-framing'),
+    onBroken: (side) =>
+      leaveOut({ from: side === 'client' ? 'client' : 'device', time: now, bytes: 0, why: 'broken-framing' }),
   })
   return {
     fromClient: (bytes, time) => {
@@ -97,7 +105,7 @@ function ofLines({ info, redaction, maxMessageSize }: TranscriptOptions, say: Sa
     const end = text.lastIndexOf('\n') + 1
     if (end > 0) {
       const whole = held + text.slice(0, end)
-      if (skipped > 0) leaveOut('device', time, skipped, 'too-long')
+      if (skipped > 0) leaveOut({ from: 'device', time, bytes: skipped, why: 'too-long' })
       // The rest of a line that was too long is left out with it.
       const kept = skipped > 0 ? whole.slice(whole.indexOf('\n') + 1) : whole
       skipped = 0
