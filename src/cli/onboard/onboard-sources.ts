@@ -20,13 +20,21 @@ export function usualMethod(profile: Profile | undefined): LoginMethod {
   return profile?.privateKey === undefined ? 'password' : 'key'
 }
 
+/** Where to look for what a login needs. */
+export interface LoginSources {
+  /** Of the credentials in the configuration. */
+  readonly name: string
+  /** What the configuration says of them, where it has them. */
+  readonly profile: Profile | undefined
+  /** On the device. */
+  readonly account: string
+  readonly caDirectory: string
+}
+
 /** What the device must know so that the bridge can log in. */
 export async function findLogin(
   method: LoginMethod,
-  name: string,
-  profile: Profile | undefined,
-  account: string,
-  caDirectory: string,
+  { name, profile, account, caDirectory }: LoginSources,
 ): Promise<FoundLogin> {
   if (method === 'password') return { ok: true, login: { method } }
   if (method === 'certificate') {

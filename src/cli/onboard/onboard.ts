@@ -73,14 +73,13 @@ export function onboardCommand(
     .option('--ca-dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
     .option('--config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
     .option('--json', 'print JSON on standard output')
-    .action((deviceId: string, options: OnboardOptions) => onboard(deviceId, options, io, addDeviceTo))
+    .action((deviceId: string, options: OnboardOptions) => onboard(deviceId, options, { io, addDeviceTo }))
 }
 
 async function onboard(
   deviceId: string,
   options: OnboardOptions,
-  io: CommandIo,
-  addDeviceTo: (dataDir: string) => AddDevice,
+  { io, addDeviceTo }: { readonly io: CommandIo; readonly addDeviceTo: (dataDir: string) => AddDevice },
 ): Promise<void> {
   if (options.vendor === 'rfc8071' && options.auth === 'certificate')
     return reportFailure(
@@ -98,7 +97,7 @@ async function onboard(
   }
   const { config } = loaded
   const configured = config.devices.find(({ id }) => id.toLowerCase() === deviceId.toLowerCase())
-  const gathered = await gather(configured?.id ?? deviceId, options, config, configured, io)
+  const gathered = await gather({ deviceId: configured?.id ?? deviceId, configured, config }, options, io)
   if (gathered === undefined) return
 
   const { onboarding, credentials } = gathered
@@ -120,6 +119,13 @@ async function onboard(
 
 const CONFIGURED: DeviceAdded = { ok: true }
 
+/** The device that is set up, what the configuration says of it, and the whole configuration. */
+interface Subject {
+  readonly deviceId: string
+  readonly configured: DeviceConfig | undefined
+  readonly config: Config
+}
+
 interface Gathered {
   readonly onboarding: Onboarding
   readonly credentials: string
@@ -129,10 +135,8 @@ interface Gathered {
  * Looks together what the configuration, the keys and the CA say; tells and gives undefined when something is missing.
  */
 async function gather(
-  deviceId: string,
+  { deviceId, configured, config }: Subject,
   options: OnboardOptions,
-  config: Config,
-  configured: DeviceConfig | undefined,
   io: CommandIo,
 ): Promise<Gathered | undefined> {
   const credentials = configured?.credentials ?? options.credentials
@@ -148,7 +152,8 @@ async function gather(
     io.stderr.write(`note: devices are told to dial ${hostname()}; name another address with --bridge\n`)
 
   const caDirectory = options.caDir === undefined ? defaultCaDirectory(config.dataDir) : resolve(io.cwd, options.caDir)
-  const found = await findLogin(options.auth ?? usualMethod(profile), credentials, profile, account, caDirectory)
+  const sources = { name: credentials, profile, account, caDirectory }
+  const found = await findLogin(options.auth ?? usualMethod(profile), sources)
   if (!found.ok) {
     reportFailure(io, found.problem)
     return undefined
