@@ -39,7 +39,7 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   const yaml = parseYaml(text)
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
-  const { tree, ...renamed } = renameKeys(locateTree(yaml.document, yaml.lines, environment, nodeLimitOf(text)))
+  const { tree, ...renamed } = renameKeys(locateTree(yaml, { environment, nodeLimit: nodeLimitOf(text) }))
   const parsed = configSchema(directory, environment).safeParse(tree.value)
   const faults = [
     ...renamed.faults,

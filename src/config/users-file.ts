@@ -49,7 +49,7 @@ export function loadUsersFile({ path, cwd, config, environment, problems }: User
   const yaml = parseYaml(read.text)
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
-  const tree = locateTree(yaml.document, yaml.lines, environment, nodeLimitOf(read.text))
+  const tree = locateTree(yaml, { environment, nodeLimit: nodeLimitOf(read.text) })
   const parsed = usersFileSchema().safeParse(tree.value)
   const found = locateProblems(tree, file, [
     ...(parsed.success ? [] : schemaFaults(parsed.error, tree)),

@@ -52,10 +52,8 @@ interface Entry {
  * `nodeLimit` bounds how many values the anchors may multiply the file to.
  */
 export function locateTree(
-  document: Document.Parsed,
-  lines: LineCounter,
-  environment: Environment,
-  nodeLimit: number,
+  { document, lines }: { readonly document: Document.Parsed; readonly lines: LineCounter },
+  { environment, nodeLimit }: { readonly environment: Environment; readonly nodeLimit: number },
 ): LocatedTree {
   const places = new Map<string, Place>()
   const faults: ConfigError[] = []
@@ -74,18 +72,22 @@ export function locateTree(
     return { line: Math.max(line, 1), column: Math.max(col, 1), fromEnvironment: false, bare: false }
   }
 
-  function fault(path: ValuePath, place: Place, message: string, hint?: string): void {
+  function fault(
+    { path, place }: { readonly path: ValuePath; readonly place: Place },
+    message: string,
+    hint?: string,
+  ): void {
     faults.push({ path, place, message, ...(hint === undefined ? {} : { hint }) })
   }
 
   function read(node: Node | null, path: ValuePath, place: Place): unknown {
     places.set(pathKey(path), place)
     nodes += 1
-    if (nodes === nodeLimit) fault(path, place, 'the aliases of this file multiply it beyond reason')
+    if (nodes === nodeLimit) fault({ path, place }, 'the aliases of this file multiply it beyond reason')
     if (nodes >= nodeLimit || node === null) return null
     if (isAlias(node)) return read(target(node, path, place), path, place)
     if ('tag' in node && node.tag !== undefined)
-      fault(path, place, 'a YAML tag', 'quote the value if the ! belongs to it')
+      fault({ path, place }, 'a YAML tag', 'quote the value if the ! belongs to it')
     if (isScalar(node)) return readScalar(node, path, place)
     if (isMap<Node | null, Node | null>(node)) return guarded(node, () => readMap(node, path))
     if (isSeq<Node>(node))
@@ -98,7 +100,7 @@ export function locateTree(
     if (node.type === Scalar.PLAIN && ['', '~', 'null'].includes(written)) return null
     const { text, fromEnvironment, problems } = interpolate(written, environment)
     if (fromEnvironment) places.set(pathKey(path), { ...place, fromEnvironment })
-    for (const { message, hint } of problems) fault(path, place, message, hint)
+    for (const { message, hint } of problems) fault({ path, place }, message, hint)
     return text
   }
 
@@ -117,14 +119,14 @@ export function locateTree(
       const key = isScalar(pair.key) && typeof pair.key.value === 'string' ? pair.key.value : undefined
       const earlier = entries.get(key ?? '')
       if (key === '<<') merged.push({ place, value: pair.value })
-      else if (key === undefined) fault(path, place, 'a key that is not a plain word')
+      else if (key === undefined) fault({ path, place }, 'a key that is not a plain word')
       else if (unprotected(key) !== key)
-        fault(path, place, '`${…}` in a key', 'only values are taken from the environment')
-      else if (key === '__proto__') fault(path, place, 'a key of this name is not allowed')
+        fault({ path, place }, '`${…}` in a key', 'only values are taken from the environment')
+      else if (key === '__proto__') fault({ path, place }, 'a key of this name is not allowed')
       else if (earlier === undefined) entries.set(key, { place, value: pair.value })
       else {
         const message = `the key \`${strangerText(key)}\` is here a second time, it is already on line ${earlier.place.line}`
-        fault([...path, key], place, message, 'keep one of them')
+        fault({ path: [...path, key], place }, message, 'keep one of them')
       }
     }
     for (const { place, value: source } of merged)
@@ -139,7 +141,7 @@ export function locateTree(
       const all = source.items.map((item) => [...mergedEntries(item, path, place)])
       return new Map(all.toReversed().flat())
     }
-    if (source !== null || !isAlias(node)) fault(path, place, '`<<` merges mappings only')
+    if (source !== null || !isAlias(node)) fault({ path, place }, '`<<` merges mappings only')
     return new Map()
   }
 
@@ -149,7 +151,7 @@ export function locateTree(
     if (node !== undefined && !within.has(node)) return node
     const message =
       node === undefined ? 'an alias of an anchor that is not set above it' : 'an anchor that contains itself'
-    fault(path, place, message, 'quote the value if the * belongs to it')
+    fault({ path, place }, message, 'quote the value if the * belongs to it')
     return null
   }
 
