@@ -14,8 +14,7 @@ export interface ConfigEdit {
 
 /** What makes `source` equal to `target`. Subtrees that only one of them has are one edit. */
 export function differences(
-  source: readonly XmlElement[],
-  target: readonly XmlElement[],
+  { source, target }: { readonly source: readonly XmlElement[]; readonly target: readonly XmlElement[] },
   schemas: SchemaChildren,
   parentPath = '',
 ): readonly ConfigEdit[] {
@@ -35,7 +34,7 @@ export function differences(
     const old = source.find((one) => sameInstance(one, fresh, schema))
     if (old === undefined) return [{ operation: 'create', target: path, value: fresh }]
     if (schema !== undefined && 'children' in schema)
-      return differences(elementsOf(old), elementsOf(fresh), schema.children, path)
+      return differences({ source: elementsOf(old), target: elementsOf(fresh) }, schema.children, path)
     if (textOf(old).trim() === textOf(fresh).trim()) return []
     return [{ operation: 'replace', target: path, value: fresh, sourceValue: old }]
   })

@@ -65,7 +65,7 @@ export const COMPARE_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
       const errors = sides.flatMap((side) => (side.ok ? [] : [side.error]))
       return okUnless(errors.slice(0, 1))
     }
-    const edits = differences(source.value, target.value, SCHEMA)
+    const edits = differences({ source: source.value, target: target.value }, SCHEMA)
     return content(edits.length === 0 ? compared('no-matches') : compared('differences', [yangPatch(edits)]))
   },
 }

@@ -72,8 +72,7 @@ export function content(...elements: readonly XmlElement[]): ServerAnswer {
 export function refuse(
   tag: RpcError['tag'],
   message: string,
-  info: readonly XmlElement[] = [],
-  type: RpcError['type'] = 'protocol',
+  { info = [], type = 'protocol' }: { readonly info?: readonly XmlElement[]; readonly type?: RpcError['type'] } = {},
 ): ServerAnswer {
   return okUnless([rpcError(tag, message, { type, info })])
 }

@@ -47,18 +47,19 @@ export function answerRpc(
   const answered = (answer: ServerAnswer): AnsweredRpc => ({ answer, attributes: rpc.attributes })
   if (rpc.messageId === undefined && context.dialect.requiresMessageId) {
     const info = [errorInfo.badAttribute('message-id'), errorInfo.badElement('rpc')]
-    return answered(refuse('missing-attribute', 'the <rpc> has no message-id', info, 'rpc'))
+    return answered(refuse('missing-attribute', 'the <rpc> has no message-id', { info, type: 'rpc' }))
   }
   const [operation, surplus] = rpc.operations
-  if (operation === undefined) return answered(refuse('missing-element', 'the <rpc> holds no operation', [], 'rpc'))
+  if (operation === undefined)
+    return answered(refuse('missing-element', 'the <rpc> holds no operation', { type: 'rpc' }))
   if (surplus !== undefined) {
     const info = [errorInfo.badElement(surplus.name)]
-    return answered(refuse('unknown-element', 'the <rpc> holds more than one operation', info, 'rpc'))
+    return answered(refuse('unknown-element', 'the <rpc> holds more than one operation', { info, type: 'rpc' }))
   }
   const known = operationNamed(operation, context.dialect)
   if (known === undefined) {
     const info = [errorInfo.badElement(operation.name)]
-    return answered(refuse('operation-not-supported', `there is no operation <${operation.name}> here`, info))
+    return answered(refuse('operation-not-supported', `there is no operation <${operation.name}> here`, { info }))
   }
   const closing = operation.namespace === NETCONF_NS && operation.name === 'close-session'
   if (context.subscription.active() && !context.interleave && !closing) {

@@ -30,11 +30,11 @@ export const SESSION_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
   'kill-session': (call) => {
     const text = childText(call.operation, NETCONF_NS, 'session-id')
     const info = [errorInfo.badElement('session-id')]
-    if (text === undefined) return refuse('missing-element', '<session-id> is missing', info)
+    if (text === undefined) return refuse('missing-element', '<session-id> is missing', { info })
     const victim = call.device.sessions.get(Number(text))
-    if (victim === undefined) return refuse('invalid-value', `there is no session ${text.slice(0, 20)}`, info)
+    if (victim === undefined) return refuse('invalid-value', `there is no session ${text.slice(0, 20)}`, { info })
     if (victim.actor.sessionId === call.actor.sessionId) {
-      return refuse('invalid-value', 'a session ends itself with close-session', info)
+      return refuse('invalid-value', 'a session ends itself with close-session', { info })
     }
     victim.end('killed', call.actor.sessionId)
     return ok()
@@ -47,7 +47,7 @@ export const MONITORING_OPERATIONS: Readonly<Record<string, ServerOperation>> = 
     const asked = (name: string): string | undefined => childText(call.operation, MONITORING_NS, name)
     const identifier = asked('identifier')
     if (identifier === undefined) {
-      return refuse('missing-element', '<identifier> is missing', [errorInfo.badElement('identifier')])
+      return refuse('missing-element', '<identifier> is missing', { info: [errorInfo.badElement('identifier')] })
     }
     const version = asked('version')
     const format = (asked('format') ?? 'yang').replace(/^.*:/, '')
@@ -55,7 +55,9 @@ export const MONITORING_OPERATIONS: Readonly<Record<string, ServerOperation>> = 
       (module) => module.identifier === identifier && (version === undefined || version === module.version),
     )
     if (found === undefined || format !== 'yang') {
-      return refuse('invalid-value', `there is no schema ${identifier} of that version and format`, [], 'application')
+      return refuse('invalid-value', `there is no schema ${identifier} of that version and format`, {
+        type: 'application',
+      })
     }
     return content(element(MONITORING_NS, 'data', found.text))
   },
@@ -78,7 +80,7 @@ export const NOTIFICATION_OPERATIONS: Readonly<Record<string, ServerOperation>> 
       return badElement('startTime', 'startTime lies in the future')
     }
     if (stopTime !== undefined && startTime === undefined) {
-      return refuse('missing-element', 'stopTime needs a startTime', [errorInfo.badElement('startTime')])
+      return refuse('missing-element', 'stopTime needs a startTime', { info: [errorInfo.badElement('startTime')] })
     }
     if (stopTime !== undefined && startTime !== undefined && stopTime < startTime) {
       return badElement('stopTime', 'stopTime lies before startTime')
@@ -98,10 +100,10 @@ export const TEST_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
     const size = Number(childText(call.operation, TEST_NS, 'size') ?? '0')
     const delay = Number(childText(call.operation, TEST_NS, 'delay') ?? '0')
     if (!Number.isSafeInteger(size) || size < 0 || size > MAX_GENERATED) {
-      return refuse('invalid-value', `size is bytes, up to ${MAX_GENERATED}`, [errorInfo.badElement('size')])
+      return refuse('invalid-value', `size is bytes, up to ${MAX_GENERATED}`, { info: [errorInfo.badElement('size')] })
     }
     if (!Number.isSafeInteger(delay) || delay < 0 || delay > 2 ** 31 - 1) {
-      return refuse('invalid-value', 'delay is milliseconds', [errorInfo.badElement('delay')])
+      return refuse('invalid-value', 'delay is milliseconds', { info: [errorInfo.badElement('delay')] })
     }
     return { kind: 'generated', size, delay, drop: childOf(call.operation, TEST_NS, 'drop') !== undefined }
   },
@@ -129,5 +131,5 @@ function timeOf(text: string | undefined): number | undefined {
 }
 
 function badElement(name: string, message: string): ServerAnswer {
-  return refuse('bad-element', message, [errorInfo.badElement(name)])
+  return refuse('bad-element', message, { info: [errorInfo.badElement(name)] })
 }
