@@ -69,7 +69,7 @@ export function buildRpcError(error: RpcError): XmlElement {
       ? []
       : [
           element(NETCONF_NS, 'error-message', error.message, {
-            attributes: [attribute('lang', 'en', XML_NS, 'xml')],
+            attributes: [attribute('lang', 'en', { namespace: XML_NS, prefix: 'xml' })],
           }),
         ]
   const path =

@@ -130,7 +130,7 @@ function adoptNamespaces(rpc: XmlElement): XmlElement {
       prefix: open ? '' : node.prefix,
       attributes: node.attributes.map((one) =>
         one.name === 'operation' && one.namespace === '' && home === DEVICE_NS
-          ? attribute('operation', one.value, NETCONF_NS, 'nc')
+          ? attribute('operation', one.value, { namespace: NETCONF_NS, prefix: 'nc' })
           : one,
       ),
       children: node.children.map((child) => (typeof child === 'string' ? child : adopt(child, inner))),

@@ -43,7 +43,7 @@ export function withOrigins(data: readonly XmlElement[]): readonly XmlElement[] 
       ? node
       : {
           ...node,
-          attributes: [...node.attributes, attribute('origin', `or:${ORIGIN}`, ORIGIN_NS, 'or')],
+          attributes: [...node.attributes, attribute('origin', `or:${ORIGIN}`, { namespace: ORIGIN_NS, prefix: 'or' })],
           declarations: { ...node.declarations, or: ORIGIN_NS },
         },
   )

@@ -143,9 +143,10 @@ function attributeIn(attributes: string, wanted: string): string | undefined {
 /** Character and predefined entity references resolved; others stay as they are. */
 function unescaped(value: string): string {
   if (!value.includes('&')) return value
-  return value.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi, (whole, hex, decimal, name) => {
-    if (name !== undefined) return ENTITIES[String(name).toLowerCase()] ?? whole
-    const code = hex === undefined ? Number(decimal) : Number.parseInt(String(hex), 16)
+  return value.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/gi, (whole, ...groups) => {
+    const [hex, decimal, name]: readonly (string | undefined)[] = groups
+    if (name !== undefined) return ENTITIES[name.toLowerCase()] ?? whole
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
     return code <= 0x10ffff ? String.fromCodePoint(code) : whole
   })
 }

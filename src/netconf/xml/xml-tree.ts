@@ -40,7 +40,11 @@ export function element(
 }
 
 /** An attribute in no namespace, unless one is given with its prefix. */
-export function attribute(name: string, value: string, namespace = '', prefix = ''): XmlAttribute {
+export function attribute(
+  name: string,
+  value: string,
+  { namespace, prefix }: Pick<XmlAttribute, 'namespace' | 'prefix'> = { namespace: '', prefix: '' },
+): XmlAttribute {
   return { namespace, name, prefix, value }
 }
 

@@ -50,7 +50,10 @@ test('a subtree is written with the namespaces it needs', () => {
 })
 
 test('an attribute gets a prefix of its own where its prefix is taken', () => {
-  const tree = element('urn:a', 'e', [], { prefix: 'p', attributes: [attribute('k', 'v', 'urn:b', 'p')] })
+  const tree = element('urn:a', 'e', [], {
+    prefix: 'p',
+    attributes: [attribute('k', 'v', { namespace: 'urn:b', prefix: 'p' })],
+  })
   expect(meaning(parsed(serialiseXml(tree)))).toEqual(meaning(tree))
 })
 
