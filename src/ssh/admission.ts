@@ -82,190 +82,217 @@ interface State {
   begin: (outcome: 'begun' | 'timeout' | 'gone') => void
 }
 
-export function createAdmission(
-  initial: AdmissionLimits,
-  {
-    now = () => performance.now(),
-    slicer = createTimeSlicer(),
-    isUnlimited = () => false,
-  }: {
-    readonly now?: () => number
-    readonly slicer?: TimeSlicer
-    /** Whether a source may take all that is free. */
-    readonly isUnlimited?: (network: string) => boolean
-  } = {},
-): Admission {
-  let limits = initial
-  /** Of connections before their handshake, and of handshakes. */
-  const before: FairShare = createFairShare(() => limits.maxQueuedHandshakes, { isUnlimited })
-  const begun: FairShare = createFairShare(() => limits.maxHandshakes, { isUnlimited })
+export interface AdmissionOptions {
+  readonly now?: () => number
+  readonly slicer?: TimeSlicer
+  /** Whether a source may take all that is free. */
+  readonly isUnlimited?: (network: string) => boolean
+}
+
+export function createAdmission(limits: AdmissionLimits, options: AdmissionOptions = {}): Admission {
+  return new FairAdmission(limits, options)
+}
+
+class FairAdmission implements Admission {
+  #limits: AdmissionLimits
+  readonly #now: () => number
+  readonly #slicer: TimeSlicer
+  /** Of connections before their handshake. */
+  readonly #before: FairShare
+  /** Of handshakes. */
+  readonly #begun: FairShare
   /** Those that have not asked for a place yet, the oldest first. */
-  const silent = new Set<State>()
-  const queue = createFairQueue<State>()
+  readonly #silent = new Set<State>()
+  readonly #queue = createFairQueue<State>()
   /** Those with a place. */
-  const running = new Set<State>()
+  readonly #running = new Set<State>()
   /** Those that have begun and have work, but no place. */
-  const returning = new Set<State>()
-  let pending = 0
-  let lookAgain: NodeJS.Timeout | undefined
+  readonly #returning = new Set<State>()
+  #pending = 0
+  #lookAgain: NodeJS.Timeout | undefined
 
-  const doPieces = (state: State): void =>
-    slicer(() => {
-      for (const piece of state.pieces.splice(0)) piece()
-      state.lastWorked = now()
-      if (returning.size > 0 || queue.size > 0) serve()
-    })
-
-  /** Makes room among those with a place, from one that idles; else says when to look again. */
-  const roomAmongRunning = (): boolean => {
-    if (running.size < limits.maxConcurrentHandshakes) return true
-    let soonest = Infinity
-    for (const state of running) {
-      if (state.pieces.length > 0) continue
-      const left = state.lastWorked + IDLE_ALLOWANCE - now()
-      if (left <= 0) return running.delete(state)
-      soonest = Math.min(soonest, left)
-    }
-    if (soonest < Infinity) lookAgain ??= setTimeout(lookNow, Math.ceil(soonest))
-    return false
+  constructor(limits: AdmissionLimits, options: AdmissionOptions) {
+    const { now = () => performance.now(), slicer = createTimeSlicer(), isUnlimited = () => false } = options
+    this.#limits = limits
+    this.#now = now
+    this.#slicer = slicer
+    this.#before = createFairShare(() => this.#limits.maxQueuedHandshakes, { isUnlimited })
+    this.#begun = createFairShare(() => this.#limits.maxHandshakes, { isUnlimited })
   }
-  const lookNow = (): void => {
-    lookAgain = undefined
-    serve()
+
+  enter(network: string, familiar: boolean, giveWay: () => void = () => undefined): Entry {
+    const kept = familiar ? 0 : this.#limits.maxQueuedHandshakes / 4
+    if (this.#before.free <= kept) this.#makeRoomFor(network)
+    if (this.#before.free <= kept) return { ok: false, cause: 'too-many-handshakes' }
+    if (!this.#before.mayHaveMore(network)) return { ok: false, cause: 'too-many-from-source' }
+    this.#before.take(network)
+    const since = this.#now()
+    const state: State = {
+      network,
+      since,
+      giveWay,
+      stage: 'arriving',
+      pieces: [],
+      lastWorked: since,
+      begin: () => undefined,
+    }
+    this.#silent.add(state)
+    return { ok: true, call: this.#callOf(state) }
+  }
+
+  get counts(): HandshakeCounts {
+    // One that is pending may have a place too, while what it sends is worked on.
+    const working = [...this.#running].filter(({ stage }) => stage === 'begun').length
+    return {
+      arriving: this.#before.taken - this.#queue.size,
+      queued: this.#queue.size,
+      running: working,
+      waiting: this.#begun.taken - working,
+      pending: this.#pending,
+    }
+  }
+
+  configure(limits: AdmissionLimits): void {
+    this.#limits = limits
+    this.#serve()
+  }
+
+  #callOf(state: State): Call {
+    return {
+      queue: (rank, gone) => this.#enqueue(state, rank, gone),
+      work: (piece) => this.#work(state, piece),
+      suspended: (waiting) => this.#suspend(state, waiting),
+      leave: () => {
+        this.#leave(state)
+        this.#serve()
+      },
+    }
+  }
+
+  #enqueue(state: State, rank: Rank, gone: AbortSignal): Promise<'begun' | 'timeout' | 'gone'> {
+    return new Promise((resolve) => {
+      const settle = (outcome: 'begun' | 'timeout' | 'gone'): void => {
+        clearTimeout(timer)
+        stopListening()
+        this.#queue.delete(state, rank, state.network)
+        if (state.stage === 'queued') state.stage = 'arriving'
+        resolve(outcome)
+      }
+      const giveUp = (): void => settle('gone')
+      const timer = setTimeout(() => settle('timeout'), this.#limits.queueTimeout)
+      state.begin = settle
+      state.stage = 'queued'
+      this.#silent.delete(state)
+      this.#queue.add(state, rank, state.network)
+      let stopListening = (): void => undefined
+      stopListening = onAbort(gone, giveUp)
+      if (!gone.aborted) this.#serve()
+    })
+  }
+
+  #work(state: State, piece: () => void): void {
+    if (state.stage === 'over') return
+    state.pieces.push(piece)
+    if (this.#running.has(state)) {
+      if (state.pieces.length === 1) this.#doPieces(state)
+      return
+    }
+    this.#returning.add(state)
+    this.#serve()
+  }
+
+  async #suspend<T>(state: State, waiting: () => Promise<T>): Promise<T> {
+    this.#leavePlace(state)
+    this.#begun.give(state.network)
+    state.stage = 'pending'
+    this.#pending += 1
+    this.#serve()
+    try {
+      return await waiting()
+    } finally {
+      this.#pending -= 1
+      // It has begun already, so there is room for it.
+      if (state.stage === 'pending') {
+        state.stage = 'begun'
+        this.#begun.take(state.network)
+      }
+    }
   }
 
   /** Gives places to those who have work, and begins handshakes, as far as there is room. */
-  const serve = (): void => {
-    while ((returning.size > 0 || queue.size > 0) && roomAmongRunning()) {
-      const [state] = returning
+  #serve(): void {
+    while ((this.#returning.size > 0 || this.#queue.size > 0) && this.#hasRoomAmongRunning()) {
+      const [state] = this.#returning
       if (state !== undefined) {
-        returning.delete(state)
-        running.add(state)
-        doPieces(state)
+        this.#returning.delete(state)
+        this.#running.add(state)
+        this.#doPieces(state)
         continue
       }
-      const next = queue.next((network) => begun.mayHaveMore(network))
+      const next = this.#queue.next((network) => this.#begun.mayHaveMore(network))
       if (next === undefined) return
-      begin(next)
+      this.#begin(next)
     }
   }
-  const begin = (state: State): void => {
-    before.give(state.network)
-    begun.take(state.network)
-    state.stage = 'begun'
-    running.add(state)
-    state.pieces.push(() => state.begin('begun'))
-    doPieces(state)
+
+  /** Makes room among those with a place, from one that idles; else says when to look again. */
+  #hasRoomAmongRunning(): boolean {
+    if (this.#running.size < this.#limits.maxConcurrentHandshakes) return true
+    let soonest = Infinity
+    for (const state of this.#running) {
+      if (state.pieces.length > 0) continue
+      const left = state.lastWorked + IDLE_ALLOWANCE - this.#now()
+      if (left <= 0) return this.#running.delete(state)
+      soonest = Math.min(soonest, left)
+    }
+    if (soonest < Infinity && this.#lookAgain === undefined)
+      this.#lookAgain = setTimeout(() => this.#lookNow(), Math.ceil(soonest))
+    return false
   }
 
-  const callOf = (state: State): Call => ({
-    queue: (rank, gone) =>
-      new Promise((resolve) => {
-        const settle = (outcome: 'begun' | 'timeout' | 'gone'): void => {
-          clearTimeout(timer)
-          stopListening()
-          queue.delete(state, rank, state.network)
-          if (state.stage === 'queued') state.stage = 'arriving'
-          resolve(outcome)
-        }
-        const giveUp = (): void => settle('gone')
-        const timer = setTimeout(() => settle('timeout'), limits.queueTimeout)
-        state.begin = settle
-        state.stage = 'queued'
-        silent.delete(state)
-        queue.add(state, rank, state.network)
-        let stopListening = (): void => undefined
-        stopListening = onAbort(gone, giveUp)
-        if (!gone.aborted) serve()
-      }),
-    work: (piece) => {
-      if (state.stage === 'over') return
-      state.pieces.push(piece)
-      if (running.has(state)) {
-        if (state.pieces.length === 1) doPieces(state)
-        return
-      }
-      returning.add(state)
-      serve()
-    },
-    suspended: async (waiting) => {
-      leavePlace(state)
-      begun.give(state.network)
-      state.stage = 'pending'
-      pending += 1
-      serve()
-      try {
-        return await waiting()
-      } finally {
-        pending -= 1
-        // It has begun already, so there is room for it.
-        if (state.stage === 'pending') {
-          state.stage = 'begun'
-          begun.take(state.network)
-        }
-      }
-    },
-    leave: () => {
-      leave(state)
-      serve()
-    },
-  })
-  const leave = (state: State): void => {
+  #lookNow(): void {
+    this.#lookAgain = undefined
+    this.#serve()
+  }
+
+  #begin(state: State): void {
+    this.#before.give(state.network)
+    this.#begun.take(state.network)
+    state.stage = 'begun'
+    this.#running.add(state)
+    state.pieces.push(() => state.begin('begun'))
+    this.#doPieces(state)
+  }
+
+  #doPieces(state: State): void {
+    this.#slicer(() => {
+      for (const piece of state.pieces.splice(0)) piece()
+      state.lastWorked = this.#now()
+      if (this.#returning.size > 0 || this.#queue.size > 0) this.#serve()
+    })
+  }
+
+  #leave(state: State): void {
     const { stage, network } = state
     state.stage = 'over'
     state.pieces.length = 0
-    silent.delete(state)
-    leavePlace(state)
-    if (stage === 'begun') begun.give(network)
-    else if (stage === 'arriving' || stage === 'queued') before.give(network)
+    this.#silent.delete(state)
+    this.#leavePlace(state)
+    if (stage === 'begun') this.#begun.give(network)
+    else if (stage === 'arriving' || stage === 'queued') this.#before.give(network)
   }
-  const leavePlace = (state: State): void => {
-    running.delete(state)
-    returning.delete(state)
+
+  #leavePlace(state: State): void {
+    this.#running.delete(state)
+    this.#returning.delete(state)
   }
 
   /** Closes the connection that has sent nothing for the longest time, for a source that has none. */
-  const makeRoomFor = (network: string): void => {
-    const [oldest] = silent
-    if (oldest === undefined || before.holds(network) > 0 || now() - oldest.since < SILENCE_ALLOWANCE) return
-    leave(oldest)
+  #makeRoomFor(network: string): void {
+    const [oldest] = this.#silent
+    if (oldest === undefined || this.#before.holds(network) > 0 || this.#now() - oldest.since < SILENCE_ALLOWANCE)
+      return
+    this.#leave(oldest)
     oldest.giveWay()
-  }
-
-  return {
-    enter: (network, familiar, giveWay = () => undefined) => {
-      const kept = familiar ? 0 : limits.maxQueuedHandshakes / 4
-      if (before.free <= kept) makeRoomFor(network)
-      if (before.free <= kept) return { ok: false, cause: 'too-many-handshakes' }
-      if (!before.mayHaveMore(network)) return { ok: false, cause: 'too-many-from-source' }
-      before.take(network)
-      const since = now()
-      const state: State = {
-        network,
-        since,
-        giveWay,
-        stage: 'arriving',
-        pieces: [],
-        lastWorked: since,
-        begin: () => undefined,
-      }
-      silent.add(state)
-      return { ok: true, call: callOf(state) }
-    },
-    get counts() {
-      // One that is pending may have a place too, while what it sends is worked on.
-      const working = [...running].filter(({ stage }) => stage === 'begun').length
-      return {
-        arriving: before.taken - queue.size,
-        queued: queue.size,
-        running: working,
-        waiting: begun.taken - working,
-        pending,
-      }
-    },
-    configure: (next) => {
-      limits = next
-      serve()
-    },
   }
 }
