@@ -27,7 +27,9 @@ export const options = {
   external: ['ssh2', 'libsql', 'pino', 'pino-pretty', 'swagger-ui-dist', '@opentelemetry/*'],
   // CommonJS packages among the others ask for Node's own modules by it.
   banner: {
-    js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
+    js:
+      "import { createRequire as createBundleRequire } from 'node:module'; " +
+      "const require = createBundleRequire(import.meta.url);",
   },
   logLevel: 'warning',
 }

@@ -30,7 +30,9 @@ export function releaseChangelog(
   const earlier = next === -1 ? '' : after.slice(next)
   return {
     section,
-    changelog: `${changelog.slice(0, begin)}${UNRELEASED}\n\n## ${version} – ${date}\n\n${section}\n${earlier === '' ? '' : `\n${earlier}`}`,
+    changelog:
+      `${changelog.slice(0, begin)}${UNRELEASED}\n\n` +
+      `## ${version} – ${date}\n\n${section}\n${earlier === '' ? '' : `\n${earlier}`}`,
   }
 }
 

@@ -26,7 +26,10 @@ export function asReleased(document: OpenApiDocument): string {
     Object.entries(named)
       .map(([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)}`)
       .join(',\n')
-  return `{\n  "paths": {\n${lines(paths)}\n  },\n  "components": { "schemas": {\n${lines(components?.schemas)}\n  } }\n}\n`
+  return (
+    `{\n  "paths": {\n${lines(paths)}\n  },\n` +
+    `  "components": { "schemas": {\n${lines(components?.schemas)}\n  } }\n}\n`
+  )
 }
 
 /** @param keys whether the keys of this object are keywords of OpenAPI, or names that the API has chosen */

@@ -14,7 +14,9 @@ export function addressesOfThisMachine(log: Log, interfaces: typeof networkInter
     log.warn(
       {
         err: error,
-        hint: 'allow AF_NETLINK (RestrictAddressFamilies= in the systemd unit), or keep the addresses of this machine out of endpoint.ssh.device-addresses',
+        hint:
+          'allow AF_NETLINK (RestrictAddressFamilies= in the systemd unit), ' +
+          'or keep the addresses of this machine out of endpoint.ssh.device-addresses',
       },
       'addresses of this machine are not known: a device may be given one of them',
     )

@@ -97,12 +97,14 @@ function explain(error: unknown, { key, address, port, socketName, off }: Listen
       `${key}: not permitted to listen on ${where}: ports below 1024 need a privilege`,
       [
         'one of these will do:',
-        `  - the capability: setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")", or AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit`,
+        '  - the capability: setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")", ' +
+          'or AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit',
         `  - the sysctl: sysctl net.ipv4.ip_unprivileged_port_start=${port}`,
         ...(socketName === undefined
           ? []
           : [
-              `  - socket activation: a systemd .socket unit with ListenStream=${port} and FileDescriptorName=${socketName}`,
+              '  - socket activation: ' +
+                `a systemd .socket unit with ListenStream=${port} and FileDescriptorName=${socketName}`,
             ]),
         `  - another port: set ${portKey} to 1024 or more`,
       ].join('\n'),

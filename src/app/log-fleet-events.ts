@@ -19,7 +19,9 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
           deviceId,
           software,
           mostSessions,
-          hint: 'this software mixes up answers when several sessions are busy; devices[].max-sessions allows more on this device',
+          hint:
+            'this software mixes up answers when several sessions are busy; ' +
+            'devices[].max-sessions allows more on this device',
         },
         'the device gets one session at a time',
       ),
@@ -30,7 +32,9 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
           source,
           software,
           lost,
-          hint: 'its place is free again; a link with link.max-lost-channels of them is ended, and the device dials again',
+          hint:
+            'its place is free again; a link with link.max-lost-channels of them is ended, ' +
+            'and the device dials again',
         },
         loss === 'open'
           ? 'the device neither opened a channel nor refused it'
@@ -49,7 +53,8 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
           reason: 'identity-contested',
           hint: IDENTITY_CONTESTED_HINT,
         },
-        `two live links of ${JSON.stringify(deviceId)} replaced each other again and again: the one from ${source} stays while it answers, the one from ${otherSource} was turned away`,
+        `two live links of ${JSON.stringify(deviceId)} replaced each other again and again: ` +
+          `the one from ${source} stays while it answers, the one from ${otherSource} was turned away`,
       )
     },
     replaced: ({ deviceId, source, oldSource, sessions }) =>

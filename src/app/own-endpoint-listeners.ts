@@ -178,13 +178,17 @@ function hintFor({ listener: { address, port, by }, error: { code } }: ListenFai
 
 function localHint(address: string): string {
   const family = isIPv4(address) ? '' : '-6 '
-  return `make it one: \`ip ${family}route add local PREFIX dev lo\` for all of a prefix (AnyIP), or \`ip address add ${address} dev lo\`; then SIGHUP`
+  return (
+    `make it one: \`ip ${family}route add local PREFIX dev lo\` for all of a prefix (AnyIP), ` +
+    `or \`ip address add ${address} dev lo\`; then SIGHUP`
+  )
 }
 
 function startProblem(failure: ListenFailure): StartError {
   const { deviceId, address, port, by } = failure.listener
   return new StartError(
-    `devices: endpoint.${by} of ${JSON.stringify(deviceId)}: cannot listen on ${hostAndPort(address, port)}: ${whyNot(failure.error)}`,
+    `devices: endpoint.${by} of ${JSON.stringify(deviceId)}: ` +
+      `cannot listen on ${hostAndPort(address, port)}: ${whyNot(failure.error)}`,
     hintFor(failure),
   )
 }

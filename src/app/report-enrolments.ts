@@ -11,7 +11,9 @@ export async function tellOfBadDeviceIds(enrolments: Pick<Enrolments, 'list'>, l
     log.warn(
       {
         deviceId,
-        hint: `a device id ${broken.rule}: give the device another one, then: ${homeportCommand('devices forget', deviceId)}`,
+        hint:
+          `a device id ${broken.rule}: give the device another one, ` +
+          `then: ${homeportCommand('devices forget', deviceId)}`,
       },
       `the device id of an enrolment ${broken.fault}, so the device is refused when it calls`,
     )
@@ -26,7 +28,9 @@ export function toldAsLeft(deviceIds: readonly string[]): [object, string] {
     {
       devices: deviceIds.length,
       deviceIds: deviceIds.slice(0, NAMED_AT_MOST),
-      hint: 'their next call is that of a stranger; to keep one, add it under `devices` again, or approve it when it calls',
+      hint:
+        'their next call is that of a stranger; to keep one, ' +
+        'add it under `devices` again, or approve it when it calls',
     },
     'enrolments ended: their entries are no longer in the configuration file',
   ]

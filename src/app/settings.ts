@@ -160,8 +160,12 @@ export function credentialsFor(
   return {
     ...others,
     withheld: {
-      message: `the password of the credentials ${JSON.stringify(name)} is not sent to a device that ${JSON.stringify(limit.by)} let in`,
-      hint: `list the profile in \`credentials\` of a role of theirs, or let somebody who administers every device enrol it anew: ${homeportCommand('devices forget', deviceId)}`,
+      message:
+        `the password of the credentials ${JSON.stringify(name)} ` +
+        `is not sent to a device that ${JSON.stringify(limit.by)} let in`,
+      hint:
+        `list the profile in \`credentials\` of a role of theirs, ` +
+        `or let somebody who administers every device enrol it anew: ${homeportCommand('devices forget', deviceId)}`,
     },
   }
 }

@@ -39,4 +39,5 @@ export function readOperationPattern(written: string): ParseResult<OperationPatt
 }
 
 const form =
-  'write `get-config`, `edit-config:candidate` for one datastore, `{namespace-uri}name` for one namespace; `*` and `?` are patterns'
+  'write `get-config`, `edit-config:candidate` for one datastore, ' +
+  '`{namespace-uri}name` for one namespace; `*` and `?` are patterns'

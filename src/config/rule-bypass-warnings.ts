@@ -27,7 +27,9 @@ export function waysAroundRules({ roles, users }: Config): readonly ConfigError[
     const free = held.find(({ role }) => commandChannels(role) !== undefined && !hasRules(role))
     // Where that role allows every operation over NETCONF too, there are no rules to go around.
     if (ruled === undefined || free === undefined || allowsEverything(free.role)) return []
-    const message = `where the roles ${ruled.name} and ${free.name} include the same device, ${commandChannels(free.role)} of the one goes around the operations of the other`
+    const message =
+      `where the roles ${ruled.name} and ${free.name} include the same device, ` +
+      `${commandChannels(free.role)} of the one goes around the operations of the other`
     return [{ path: ['users', at, 'roles'], message }]
   })
   return [...within, ...between]

@@ -85,7 +85,8 @@ function namedTwice(tree: LocatedTree, configured: readonly UserConfig[]): reado
 function warningAboutMode(path: string, file: string): readonly Problem[] {
   const mode = modeOf(path)
   if (mode === undefined || (mode & 0o022) === 0) return []
-  const message = `others than its owner may write it (mode ${(mode & 0o777).toString(8)}), and so give rights to anybody`
+  const octal = (mode & 0o777).toString(8)
+  const message = `others than its owner may write it (mode ${octal}), and so give rights to anybody`
   return [{ file, key: '', message, hint: 'chmod go-w it' }]
 }
 

@@ -34,7 +34,9 @@ export function warningsAboutUsers(
           {
             path: ['users', at],
             message: 'this user can never log in',
-            hint: 'add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
+            hint:
+              'add `password-hash` or `authorized-keys`, ' +
+              'or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
           },
         ]),
     ...(user.roles.length > 0 || authenticationHook !== undefined
@@ -92,7 +94,8 @@ function hastyKeepalive({ endpoint: { ssh } }: Config): readonly ConfigError[] {
     {
       path: ['endpoint', 'ssh', 'keepalive-interval'],
       message:
-        'a client on libssh or libssh2 that is idle for a few minutes is let go, because it answers only while it reads',
+        'a client on libssh or libssh2 that is idle for a few minutes is let go, ' +
+        'because it answers only while it reads',
       hint: 'leave `keepalive-interval` out, so that TCP alone tells who is gone, or raise `keepalive-count-max`',
     },
   ]

@@ -97,6 +97,7 @@ function whose({ scope, user, address }: LoginBlock): string {
 
 function hintFor({ scope }: LoginBlock): string {
   return scope === 'address'
-    ? 'keys still log in from there, and so does who did before with the same password; if many users share the address, raise login-limits.failures-per-address'
+    ? 'keys still log in from there, and so does who did before with the same password; ' +
+        'if many users share the address, raise login-limits.failures-per-address'
     : 'the user still logs in with a key, and from elsewhere; look for a program that goes on with an old password'
 }

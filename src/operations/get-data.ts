@@ -19,7 +19,8 @@ export const getData = defineOperation({
   namespace: NMDA_NS,
   summary: 'What a datastore of NMDA holds (RFC 8526)',
   description:
-    '`operational` has configuration and state as they are in use, with the origin of each value where that is asked for.',
+    '`operational` has configuration and state as they are in use, ' +
+    'with the origin of each value where that is asked for.',
   body: z.strictObject({
     datastore: nmdaDatastoreSchema,
     filter: filterSchema.optional(),

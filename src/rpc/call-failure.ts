@@ -141,7 +141,9 @@ export function noSession(deviceId: string, thrown: unknown): CallFailure {
 export function outcomeUnknown(deviceId: string, why: string): CallFailure {
   return {
     cause: 'outcome-unknown',
-    message: `device ${JSON.stringify(deviceId)} took the request, but its answer did not arrive: ${why}; whether it was carried out is not known`,
+    message:
+      `device ${JSON.stringify(deviceId)} took the request, ` +
+      `but its answer did not arrive: ${why}; whether it was carried out is not known`,
     hint: 'look at the device (get-config) before you send it again',
     mayHaveHappened: true,
     why,

@@ -85,7 +85,9 @@ export async function holdSession(link: Link, log: Log): Promise<HeldSession> {
         deviceId: link.deviceId,
         times: endedAtOnce,
         retrySeconds: wait / 1000,
-        hint: 'a device without a session may drop the connection; look at its NETCONF server and at how many sessions it allows',
+        hint:
+          'a device without a session may drop the connection; ' +
+          'look at its NETCONF server and at how many sessions it allows',
       },
       `the session that the bridge holds for the device is not there: ${why}`,
     )

@@ -188,7 +188,8 @@ function parseExpiry(text: string): Date | undefined {
 }
 
 const KNOWN =
-  'known are from="…", expiry-time="…", cert-authority, principals="…", command="netconf", restrict, and pty, port-forwarding and the like with or without no-'
+  'known are from="…", expiry-time="…", cert-authority, principals="…", ' +
+  'command="netconf", restrict, and pty, port-forwarding and the like with or without no-'
 
 /** Options of sshd(8) that may be named in a message; another word is not shown, it may be the rest of a secret. */
 const NAMED: readonly string[] = [

@@ -80,7 +80,9 @@ function malformedLine(line: number): ParsedRevocations {
     failure: {
       reason: 'malformed-revocation-line',
       message: `line ${line} is no revocation`,
-      hint: 'write `serial: 7-9`, `id: router1`, `sha256: ssh-ed25519 AAAA…` or a public key line, or give a file made by `ssh-keygen -k`',
+      hint:
+        'write `serial: 7-9`, `id: router1`, `sha256: ssh-ed25519 AAAA…` or a public key line, ' +
+        'or give a file made by `ssh-keygen -k`',
     },
   }
 }

@@ -2,10 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
-const src = fileURLToPath(new URL('../../src/', import.meta.url))
-const files = readdirSync(src, { encoding: 'utf8', recursive: true })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => ({ name, text: readFileSync(`${src}${name}`, 'utf8') }))
+const files = sourcesOf('src')
+const scripts = sourcesOf('scripts')
+
+/** The TypeScript files of a folder of the repository, with their names in it: `lib/on-abort.ts` of `src`. */
+function sourcesOf(folder: string): readonly { readonly name: string; readonly text: string }[] {
+  const path = fileURLToPath(new URL(`../../${folder}/`, import.meta.url))
+  return readdirSync(path, { encoding: 'utf8', recursive: true })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ name, text: readFileSync(`${path}${name}`, 'utf8') }))
+}
 
 /** Places in `src/` where something is written, as `file: line`. */
 function places(pattern: RegExp): readonly string[] {
@@ -14,9 +20,19 @@ function places(pattern: RegExp): readonly string[] {
   )
 }
 
+const LONGEST_LINE = 120
+
 describe('what the lint cannot say of src/', () => {
   test('there is something to look at', () => {
     expect(files.length).toBeGreaterThan(300)
+    expect(scripts.length).toBeGreaterThan(5)
+  })
+
+  test('no line of src/ and scripts/ is longer than an editor shows: the formatter leaves long texts as they are', () => {
+    const tooLong = [...files, ...scripts].flatMap(({ name, text }) =>
+      text.split('\n').flatMap((line, index) => (line.length > LONGEST_LINE ? [`${name}:${index + 1}: ${line}`] : [])),
+    )
+    expect(tooLong).toEqual([])
   })
 
   test('only onAbort listens to an AbortSignal, because it looks whether it is aborted already', () => {

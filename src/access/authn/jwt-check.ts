@@ -161,6 +161,8 @@ function unreachable(why: string): JwtVerdict {
     ok: false,
     reason: 'unreachable',
     message: `the identity provider does not answer, so the token could not be checked: ${why}`,
-    hint: 'look at endpoint.http.oidc and at the provider; tokens of homeport token create and passwords work meanwhile',
+    hint:
+      'look at endpoint.http.oidc and at the provider; ' +
+      'tokens of homeport token create and passwords work meanwhile',
   }
 }

@@ -67,7 +67,8 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE block_key ADD COLUMN lines INTEGER NOT NULL DEFAULT 0;
   UPDATE block_key SET lines = 1 + (
     (SELECT count - 1 FROM block WHERE block.block = block_key.block) /
-    (SELECT count(*) FROM block_key AS other WHERE other.block = block_key.block AND other.key >= 'user ' AND other.key < 'user!'))
+    (SELECT count(*) FROM block_key AS other
+      WHERE other.block = block_key.block AND other.key >= 'user ' AND other.key < 'user!'))
   WHERE key >= 'user ' AND key < 'user!';
   `,
 ]

@@ -52,7 +52,8 @@ async function makeCa({ directory, role, type }: WantedCa, io: CommandIo): Promi
   const text = generatePrivateKey(type, comment)
   if (!(await createFile(file, text, 0o600))) {
     io.stdout.write(
-      `${role} CA  kept  ${file}  without its public half; write that with: ssh-keygen -y -f ${role}_ca > ${role}_ca.pub\n`,
+      `${role} CA  kept  ${file}  without its public half; ` +
+        `write that with: ssh-keygen -y -f ${role}_ca > ${role}_ca.pub\n`,
     )
     return 'there'
   }

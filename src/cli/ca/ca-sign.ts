@@ -91,7 +91,8 @@ function lowerCased(principals: readonly string[], io: CommandIo): readonly stri
   const changed = principals.filter((principal, index) => principal !== lower[index])
   if (changed.length > 0)
     io.stdout.write(
-      `Written in lower case, because ssh looks for names of hosts that way: ${changed.map((name) => name.toLowerCase()).join(', ')}\n`,
+      'Written in lower case, because ssh looks for names of hosts that way: ' +
+        `${changed.map((name) => name.toLowerCase()).join(', ')}\n`,
     )
   return [...new Set(lower)]
 }

@@ -2,6 +2,7 @@ import { inBackground } from '../../lib/background.js'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { readDuration } from '../../config/duration.js'
 import { keptHostKey } from '../../simulator/host-key.js'
+import { TEST_NS } from '../../simulator/data-model.js'
 import type { DialectName } from '../../simulator/dialect.js'
 import { type SimulatedDevices, startSimulatedDevices } from '../../simulator/simulated-devices.js'
 import { type CommandIo, processIo } from '../command-io.js'
@@ -92,7 +93,7 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
 
 const HELP = `
 The devices' data: namespace urn:homeport:simulated-device, with system and interfaces (see <get-schema>).
-Tests: <generate-reply xmlns="urn:homeport:simulated-device:test"> with <size> in bytes, <delay> in milliseconds, <drop/>.
+Tests: <generate-reply xmlns="${TEST_NS}"> with <size> in bytes, <delay> in milliseconds, <drop/>.
 
 Example:
   homeport simulate --count 2 --to 127.0.0.1:4334 --secret 's3cret-{id}' --password netconf

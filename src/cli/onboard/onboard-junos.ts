@@ -36,7 +36,8 @@ function certificateFiles({ deviceId, login, hostCaFile }: Onboarding): readonly
     const hostCaDirectory = hostCaFile.replace(/\/[^/]*$/, '')
     const sign = deviceId.includes(',')
       ? '# a device id with a comma can be no principal: approve the host key instead, or change the device id'
-      : `${homeportCommand('ca sign-host', `${DEVICE_HOST_KEY}.pub`)} --dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
+      : `${homeportCommand('ca sign-host', `${DEVICE_HOST_KEY}.pub`)} ` +
+        `--dir ${shellWord(hostCaDirectory)} --principals ${shellWord(deviceId.toLowerCase())}`
     steps.push({
       title: "Here: certify the device's host key, or leave out the line host-certificate-file below",
       text: [
@@ -66,13 +67,15 @@ function accountAndService({ account, login, hostCaFile }: Onboarding): Step {
   const asks = login.method === 'password'
   return {
     title: asks
-      ? 'On the device, in configuration mode: the account and NETCONF (the last line asks for the password of the credentials; `commit` after it)'
+      ? 'On the device, in configuration mode: the account and NETCONF ' +
+        '(the last line asks for the password of the credentials; `commit` after it)'
       : 'On the device, in configuration mode: the account and NETCONF',
     text: [
       `${user} class super-user`,
       ...(login.method === 'key'
         ? [
-            `${user} authentication ${keyStatements[login.key.type] ?? login.key.type} ${junosWord(publicKeyLine(login.key))}`,
+            `${user} authentication ${keyStatements[login.key.type] ?? login.key.type} ` +
+              junosWord(publicKeyLine(login.key)),
           ]
         : []),
       ...certificates,

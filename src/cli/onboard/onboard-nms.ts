@@ -16,6 +16,7 @@ export function nmsStanzas(onboarding: Onboarding, networkOs: string): NmsStanza
   const { host, endpointPort: port, hostKeys, hostCa } = bridge
   const login = `${operator}@${deviceId}`
   const name = plainName(deviceId)
+  const user = pythonString(login)
   return {
     knownHosts: [
       // For OpenSSH this line alone will do; paramiko, and what is built on it, knows no certificates.
@@ -34,11 +35,11 @@ export function nmsStanzas(onboarding: Onboarding, networkOs: string): NmsStanza
     ].join('\n'),
     ncclient: `from getpass import getpass
 from ncclient import manager
-with manager.connect(host=${pythonString(host)}, port=${port}, username=${pythonString(login)}, password=getpass()) as m:
+with manager.connect(host=${pythonString(host)}, port=${port}, username=${user}, password=getpass()) as m:
     print(m.get_config("running"))`,
     pyez: `from getpass import getpass
 from jnpr.junos import Device
-with Device(host=${pythonString(host)}, port=${port}, user=${pythonString(login)}, passwd=getpass()) as device:
+with Device(host=${pythonString(host)}, port=${port}, user=${user}, passwd=getpass()) as device:
     print(device.facts)`,
     ansible: `all:
   hosts:

@@ -1,6 +1,8 @@
 import type { DeviceLogin, Onboarding, Step } from './onboarding.js'
 import { xmlText } from '../quoting.js'
 
+const CRYPTO_TYPES = 'urn:ietf:params:xml:ns:yang:ietf-crypto-types'
+
 /**
  * What to merge into the configuration of a device with ietf-netconf-server (draft-ietf-netconf-netconf-client-server,
  * RFC 9643, RFC 9644).
@@ -8,7 +10,9 @@ import { xmlText } from '../quoting.js'
 export function rfc8071Steps({ bridge, account, login }: Onboarding): readonly Step[] {
   return [
     {
-      title: `On the device: merge this into its configuration. HOST-KEY is the name of its host key in its keystore${login.method === 'password' ? ', PASSWORD that of the credentials' : ''}`,
+      title:
+        'On the device: merge this into its configuration. HOST-KEY is the name of its host key ' +
+        `in its keystore${login.method === 'password' ? ', PASSWORD that of the credentials' : ''}`,
       text: `<netconf-server xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-server">
   <call-home>
     <netconf-client>
@@ -68,7 +72,7 @@ function authentication(login: DeviceLogin): string {
                       <inline-definition>
                         <public-key>
                           <name>homeport</name>
-                          <public-key-format xmlns:ct="urn:ietf:params:xml:ns:yang:ietf-crypto-types">ct:ssh-public-key-format</public-key-format>
+                          <public-key-format xmlns:ct="${CRYPTO_TYPES}">ct:ssh-public-key-format</public-key-format>
                           <public-key>${login.key.blob.toString('base64')}</public-key>
                         </public-key>
                       </inline-definition>

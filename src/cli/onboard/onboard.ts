@@ -195,7 +195,8 @@ function asText(onboarding: Onboarding, steps: readonly Step[], nms: NmsStanzas)
   const known =
     nms.knownHosts.length > 0
       ? nms.knownHosts.join('\n')
-      : `ssh-keyscan -p ${endpointPort} ${shellWord(host)}    # once the bridge has made its host keys; compare with its log`
+      : `ssh-keyscan -p ${endpointPort} ${shellWord(host)}    ` +
+        '# once the bridge has made its host keys; compare with its log'
   const sections: readonly Step[] = [
     ...steps,
     { title: 'For the NMS, known_hosts', text: known },
@@ -224,7 +225,8 @@ function asJson(result: {
 function whatNext({ deviceId, secret }: Onboarding, configured: boolean): string {
   if (configured) return `${deviceId} is in the configuration, which decides for it`
   return secret === undefined
-    ? `The bridge knows ${deviceId} now. It waits as pending until its host key is approved, unless it shows a host certificate for that name: homeport devices list`
+    ? `The bridge knows ${deviceId} now. It waits as pending until its host key is approved, ` +
+        'unless it shows a host certificate for that name: homeport devices list'
     : `The bridge knows ${deviceId} now: it attaches as soon as it dials in with this secret, which is not shown again`
 }
 

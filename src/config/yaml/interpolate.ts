@@ -36,7 +36,9 @@ export function interpolate(text: string, environment: Environment): Interpolate
     if (fallback !== undefined) return fallback
     problems.push({
       message: `the environment variable ${name} is not set`,
-      hint: `set ${name} in the environment or in .env, or ${name}_FILE to a file that holds it, or write \${${name}:-default}`,
+      hint:
+        `set ${name} in the environment or in .env, ` +
+        `or ${name}_FILE to a file that holds it, or write \${${name}:-default}`,
     })
     return ''
   })

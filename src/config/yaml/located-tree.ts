@@ -125,7 +125,8 @@ export function locateTree(
       else if (key === '__proto__') fault({ path, place }, 'a key of this name is not allowed')
       else if (earlier === undefined) entries.set(key, { place, value: pair.value })
       else {
-        const message = `the key \`${strangerText(key)}\` is here a second time, it is already on line ${earlier.place.line}`
+        const { line } = earlier.place
+        const message = `the key \`${strangerText(key)}\` is here a second time, it is already on line ${line}`
         fault({ path: [...path, key], place }, message, 'keep one of them')
       }
     }

@@ -208,7 +208,9 @@ function problemsOf({ kind, lacking, moved }: Pick<Supply<EndpointKind>, 'kind' 
   if (elsewhere.length > 0)
     problems.push({
       reason: kind === 'port' ? 'port-moved' : 'address-moved',
-      message: `another ${kind} was given to ${elsewhere.length} ${elsewhere.length === 1 ? 'device' : 'devices'}, because the one before is outside the range or somebody else's`,
+      message:
+        `another ${kind} was given to ${elsewhere.length} ${elsewhere.length === 1 ? 'device' : 'devices'}, ` +
+        "because the one before is outside the range or somebody else's",
       hint: 'clients that know the old one must learn the new one: homeport devices hosts',
       deviceIds: elsewhere,
     })

@@ -159,8 +159,9 @@ function anotherKey(deviceId: string, presented: Pin, fingerprint: string): Enro
   return refuseChange(
     'fingerprint-mismatch',
     `${JSON.stringify(deviceId)} shows ${keyFingerprint(presented.blob).fingerprint}, and not ${fingerprint}`,
-    'look at the host key on the device itself (ssh-keygen -lf): where it has the second one, somebody else claims its device id, and ' +
-      'it must call again; where it has the first one, give that',
+    'look at the host key on the device itself (ssh-keygen -lf): ' +
+      'where it has the second one, somebody else claims its device id, and it must call again; ' +
+      'where it has the first one, give that',
   )
 }
 

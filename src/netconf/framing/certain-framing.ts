@@ -44,7 +44,9 @@ export function certainFraming(client: ChunksClaim, server: ChunksClaim): Result
   if (client === 'announced' && server === 'announced') return succeeded('chunked')
   return failed({
     kind: 'bad-hello',
-    cause: `it is ambiguous whether the ${client === 'ambiguous' ? 'client' : 'device'} announces base:1.1 in its <hello>`,
+    cause:
+      `it is ambiguous whether the ${client === 'ambiguous' ? 'client' : 'device'} ` +
+      'announces base:1.1 in its <hello>',
     hint: `write ${CAPABILITY.base11} as a <capability> of its own, in just these characters, or not at all`,
   })
 }

@@ -165,7 +165,9 @@ export function passwordChange(username: string, prompt: string): LoginError {
   return Object.assign(
     new Error(`the device wants the password of ${JSON.stringify(username)} changed: ${JSON.stringify(said)}`),
     {
-      hint: `log into the device as ${JSON.stringify(username)} and change its password there, then set the new one in its \`credentials\``,
+      hint:
+        `log into the device as ${JSON.stringify(username)} and change its password there, ` +
+        'then set the new one in its `credentials`',
     },
   )
 }

@@ -97,7 +97,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE enrolment ADD COLUMN configured INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE pin ADD COLUMN secret_mark BLOB;
   UPDATE pin SET secret_mark = x'' WHERE added_by = 'hmac' AND NOT EXISTS (
-    SELECT 1 FROM enrolment WHERE enrolment.device_id = pin.device_id AND decision_how = 'operator' AND decision_by = 'hmac'
+    SELECT 1 FROM enrolment
+    WHERE enrolment.device_id = pin.device_id AND decision_how = 'operator' AND decision_by = 'hmac'
   );
   UPDATE enrolment SET configured = 1 WHERE standing = 'approved' AND secret IS NULL AND (
     decision_how IS NULL OR decision_how = 'hmac'

@@ -83,7 +83,9 @@ export function identifyByCredentials(
     }
     return refuse(c, 'not-authenticated', {
       message: 'this needs a token or a password',
-      hint: 'send Authorization: Bearer TOKEN (homeport token create), or basic authentication as a user of the configuration',
+      hint:
+        'send Authorization: Bearer TOKEN ' +
+        '(homeport token create), or basic authentication as a user of the configuration',
     })
   }
 }

@@ -61,9 +61,9 @@ function answerOutOfScope(c: Context<ApiEnv>, scope: Scope): Response {
 
 /** Tells a caller that it has not got the scope on a device; a route may find that out later than its definition. */
 export function answerNoRights(c: Context<ApiEnv>, scope: Scope, deviceId: string) {
-  const { user } = c.get('caller')
+  const user = JSON.stringify(c.get('caller').user)
   return answerProblem(c, 'no-rights', {
-    message: `user ${JSON.stringify(user)} has no role with the scope \`${scope}\` on device ${JSON.stringify(deviceId)}`,
+    message: `user ${user} has no role with the scope \`${scope}\` on device ${JSON.stringify(deviceId)}`,
     hint: 'ask whoever runs the bridge for a role that includes the device',
   })
 }

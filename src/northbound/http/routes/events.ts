@@ -37,7 +37,8 @@ const route = createRoute({
   responses: {
     200: {
       description:
-        'one event each: its type, its id, and JSON with at, deviceId and details; `gap` where some were missed; `ended`, the last, where the right to it has ended',
+        'one event each: its type, its id, and JSON with at, deviceId and details; ' +
+        '`gap` where some were missed; `ended`, the last, where the right to it has ended',
       content: { 'text/event-stream': { schema: z.string() } },
     },
     ...problemResponses('invalid-request', 'too-many-calls'),

@@ -51,12 +51,14 @@ const route = createRoute({
   operationId: 'deviceNotifications',
   tags: ['streams'],
   summary:
-    'Notifications of a device (RFC 5277) as server-sent events, through its redials; Last-Event-ID goes on where it was',
+    'Notifications of a device (RFC 5277) as server-sent events, ' +
+    'through its redials; Last-Event-ID goes on where it was',
   request: { params: deviceIdParameter, query: querySchema },
   responses: {
     200: {
       description:
-        '`subscribed`, then `notification` with the whole of it as data, `interrupted` when the session ended, `subscribed` again, `refused` when the device has had enough, `ended` when the right to it has',
+        '`subscribed`, then `notification` with the whole of it as data, `interrupted` when the session ended, ' +
+        '`subscribed` again, `refused` when the device has had enough, `ended` when the right to it has',
       content: { 'text/event-stream': { schema: z.string() } },
     },
     ...problemResponses(

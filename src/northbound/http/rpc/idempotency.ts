@@ -172,7 +172,9 @@ function again(c: Context<ApiEnv>, { fingerprint, answer }: Kept, wanted: string
     })
   if (answer.body === undefined)
     return answerProblem(c, 'answer-not-kept', {
-      message: `the request was carried out, with status ${answer.status}, but its answer was not kept: it was too long, or there was no room`,
+      message:
+        `the request was carried out, with status ${answer.status}, ` +
+        'but its answer was not kept: it was too long, or there was no room',
       hint: 'look at the device (get-config)',
     })
   return new Response(answer.body, {

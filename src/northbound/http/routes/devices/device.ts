@@ -69,7 +69,8 @@ export const deviceSchema = z
       .nullable()
       .openapi({
         description:
-          'two live links of this identity were there since the bridge started: how many were turned away, and where the one that stayed and the last other one came from',
+          'two live links of this identity were there since the bridge started: how many were turned away, ' +
+          'and where the one that stayed and the last other one came from',
       }),
     lastDetached: z.object({ at: time, reason: z.string(), message: z.string() }).nullable(),
   })

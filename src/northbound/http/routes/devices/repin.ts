@@ -15,7 +15,8 @@ const route = createRoute({
   operationId: 'repinDevice',
   tags: ['devices'],
   summary:
-    'Binds the device id to the key of this fingerprint, which it must have shown, instead of those before (a hardware swap)',
+    'Binds the device id to the key of this fingerprint, ' +
+    'which it must have shown, instead of those before (a hardware swap)',
   request: {
     params: deviceIdParameter,
     body: { required: true, content: { 'application/json': { schema: repinSchema } } },

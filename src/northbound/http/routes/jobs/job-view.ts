@@ -19,10 +19,14 @@ export const jobSchema = z
     expiresAt: time,
     startedAt: time.nullable(),
     finishedAt: time.nullable(),
-    answer: z.object({ status: z.int(), contentType: z.string(), body: z.string() }).nullable().openapi({
-      description:
-        'what the call would have been answered with; null as well for the job of somebody else on a device where not every operation is allowed to you',
-    }),
+    answer: z
+      .object({ status: z.int(), contentType: z.string(), body: z.string() })
+      .nullable()
+      .openapi({
+        description:
+          'what the call would have been answered with; ' +
+          'null as well for the job of somebody else on a device where not every operation is allowed to you',
+      }),
   })
   .openapi('Job')
 

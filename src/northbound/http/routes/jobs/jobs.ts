@@ -17,7 +17,8 @@ const list = createRoute({
   operationId: 'listJobs',
   tags: ['jobs'],
   summary:
-    'Calls that wait for their devices, and those that were carried out: your own, and with `admin` those of your devices',
+    'Calls that wait for their devices, and those that were carried out: ' +
+    'your own, and with `admin` those of your devices',
   request: { query: z.object({ device: z.string().optional(), state: jobSchema.shape.state.optional() }) },
   responses: {
     200: { description: 'the oldest first', content: { 'application/json': { schema: jobListSchema } } },
