@@ -30,10 +30,9 @@ export interface Challenger {
 export interface IdentityGuard {
   /**
    * Replaces at once where that is rare: the older link is half-open then as a rule. Where it happens for the third
-   * time within a minute, the
-   * older link is asked whether it is there, and stays if it answers: two devices with one key, or one device that
-   * calls twice, would otherwise end
-   * each other's sessions for ever. One challenger waits at a time, the newest.
+   * time within a minute, the older link is asked whether it is there, and stays if it answers: two devices with one
+   * key, or one device that calls twice, would otherwise end each other's sessions for ever. One challenger waits at a
+   * time, the newest.
    */
   readonly challenge: (old: Link, challenger: Challenger) => void
   /** The older link has ended: whoever waits attaches. */

@@ -21,8 +21,7 @@ export interface SessionEvent extends Pick<LiveSession, 'id' | 'deviceId' | 'cli
 
 /**
  * What happens in the fleet, by name of the event. An event may come from another node, as a line of JSON, so it is
- * made of plain data:
- * texts, numbers, truth values, and lists and records of these; a time is an ISO 8601 text.
+ * made of plain data: texts, numbers, truth values, and lists and records of these; a time is an ISO 8601 text.
  */
 export interface FleetEvents {
   /** A device that nothing vouches for waits for an operator. */
@@ -78,8 +77,7 @@ export type FleetListeners = {
 export interface FleetEventFeed {
   /**
    * Has the events that happen from now on told. Each is told after the call that caused it has returned, some time
-   * later where it
-   * happened on another node; those of one device come in their order.
+   * later where it happened on another node; those of one device come in their order.
    * @returns what ends it: nothing is told afterwards
    */
   readonly subscribe: (listeners: FleetListeners) => () => void

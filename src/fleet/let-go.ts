@@ -19,8 +19,7 @@ const LOOK = 1_000
 
 /**
  * Lets the device of a periodic connection go (ietf-netconf-server, `connection-type/periodic`) once its work is done:
- * its jobs first, then its
- * clients, then nothing for `idleTimeout`.
+ * its jobs first, then its clients, then nothing for `idleTimeout`.
  * @returns what ends that
  */
 export function letGoWhenDone({ busy, hasWork, idleTimeout, letGo }: PeriodicLink): () => void {

@@ -14,8 +14,7 @@ import { linkEnd } from './refusals/link-ends.js'
 export interface LinkPlaces {
   /**
    * Gives a proven link the place of its device. It replaces the older one at once (half-open connections are the
-   * commonest failure of
-   * call home), unless two live ones replace each other again and again.
+   * commonest failure of call home), unless two live ones replace each other again and again.
    * @param held the session that the bridge keeps open on it for itself
    */
   readonly attach: (link: Link, held?: HeldSession) => void

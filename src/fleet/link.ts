@@ -55,8 +55,7 @@ export interface LinkEnd {
 export interface LinkCapacity {
   /**
    * How many channels it can have at a time; absent where the device alone decides, as over SSH. It is one where the
-   * connection itself is
-   * the session, as over TLS (RFC 7589): the link ends with its channel then.
+   * connection itself is the session, as over TLS (RFC 7589): the link ends with its channel then.
    */
   readonly channels?: number
   /** The subsystems that can be had on it, and nothing else; absent where the device decides. */

@@ -2,8 +2,7 @@ import type { Link } from './link.js'
 
 /**
  * Device software that mixes up its own answers when several sessions of a connection are busy. A device on libnetconf2
- * (netopeer2) shows the
- * identification of libssh where nobody configured another one.
+ * (netopeer2) shows the identification of libssh where nobody configured another one.
  */
 const ONE_AT_A_TIME = /^libssh[-_]|libnetconf2|netopeer2/i
 
@@ -20,8 +19,7 @@ export type SessionTraits = Pick<Link, 'software' | 'capacity'>
 
 /**
  * How many sessions a device gets at a time on a link: `max-sessions`, and no more than the link has channels; one
- * where the device's
- * software is limited to that.
+ * where the device's software is limited to that.
  */
 export function mostSessions(bounds: SessionBounds, { software, capacity }: SessionTraits): number {
   const most = isLimitedBySoftware(bounds, software) ? 1 : bounds.maxSessions
@@ -30,8 +28,7 @@ export function mostSessions(bounds: SessionBounds, { software, capacity }: Sess
 
 /**
  * Whether a device gets one session at a time because its software corrupts its stream with several (`Mismatched MAC`),
- * unless the file
- * says otherwise of this very device.
+ * unless the file says otherwise of this very device.
  */
 export function isLimitedBySoftware({ ownMaxSessions = false }: SessionBounds, software: string): boolean {
   return !ownMaxSessions && ONE_AT_A_TIME.test(software)
@@ -42,9 +39,8 @@ const PATIENCE = 10
 
 /**
  * How many channels a device may leave unanswered on one link before the link is ended for it: as many as it has
- * sessions, and no more than `limit`.
- * libnetconf2 2.x serves on with such channels, but loops for ever when the connection ends; so its link is ended for
- * this much later.
+ * sessions, and no more than `limit`. libnetconf2 2.x serves on with such channels, but loops for ever when the
+ * connection ends; so its link is ended for this much later.
  */
 export function mostLostChannels(
   { maxSessions }: SessionBounds,

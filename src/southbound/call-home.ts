@@ -48,9 +48,8 @@ export interface CallHomeLimits extends TransportLimits {
 
 /**
  * The way of a device in: read its claim, wait for a place, have it prove a key, judge that (and wait for an operator,
- * where it is pending),
- * log in with what is bound to that identity, and attach the link to the fleet. Whatever fails, the connection is
- * closed and the refusal told.
+ * where it is pending), log in with what is bound to that identity, and attach the link to the fleet. Whatever fails,
+ * the connection is closed and the refusal told.
  */
 export async function receiveCall(
   { transport, socket, source, network, place, refused, limits }: IncomingCall,
@@ -123,8 +122,7 @@ export async function receiveCall(
 
 /**
  * Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation
- * sequence does not. Where
- * the connection is the one session, that is a client's.
+ * sequence does not. Where the connection is the one session, that is a client's.
  */
 function wantsHeldSession({ form }: Claim, { capacity }: Link): boolean {
   return form === 'none' && capacity.channels !== 1

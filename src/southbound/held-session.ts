@@ -29,11 +29,10 @@ const END_OF_HELLO = ']]>]]>'
 /**
  * Keeps one NETCONF session of the bridge's own open on a link, as RFC 8071 §3.1 C8 has the client start one:
  * libnetconf2 (and so netopeer2) takes a connection without a session for dead after ten seconds, hangs up and dials
- * again.
- * It also dials again when the first session of a connection ends, so that one has to be the bridge's.
- * Settles when the device has answered the first time, or did not for a while. Afterwards the session is opened anew
- * whenever it ended, until the link ends or the
- * device has no NETCONF; a device that ends it at once is asked less and less often.
+ * again. It also dials again when the first session of a connection ends, so that one has to be the bridge's. Settles
+ * when the device has answered the first time, or did not for a while. Afterwards the session is opened anew whenever
+ * it ended, until the link ends or the device has no NETCONF; a device that ends it at once is asked less and less
+ * often.
  */
 export async function holdSession(link: Link, log: Log): Promise<HeldSession> {
   let state: HeldSessionView['state'] = 'opening'

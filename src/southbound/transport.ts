@@ -8,9 +8,8 @@ import type { KnownDevices } from '../trust/known-devices.js'
 
 /**
  * What devices speak on the connections that they dial (RFC 8071 §3.1): the way from a socket to a link. `call-home.ts`
- * decides when each
- * step is taken; a transport knows how. Whatever it needs of its own, such as trust anchors and credentials, it is made
- * with.
+ * decides when each step is taken; a transport knows how. Whatever it needs of its own, such as trust anchors and
+ * credentials, it is made with.
  *
  *     listen ──▶ readClaim ──▶ (a place among the handshakes) ──▶ prove ──▶ open ──▶ a link for the fleet
  *                                                                   │
@@ -29,8 +28,7 @@ export interface Transport {
   readonly listen: (take: (socket: Socket) => void) => Server
   /**
    * Reads what a device says of itself before anything is proven, and leaves everything after it on the socket, paused.
-   * A transport whose
-   * device says nothing first gives the claim `none` at once.
+   * A transport whose device says nothing first gives the claim `none` at once.
    * @param timeout milliseconds for the whole of it
    */
   readonly readClaim: (socket: Socket, timeout: number) => Promise<ClaimReading>

@@ -18,8 +18,7 @@ type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
 
 /**
  * One operation on many devices: lines of JSON on standard output, as they come; on a terminal, replies for people and
- * a progress bar.
- * The exit status is 0 only when devices were asked and every one answered without an error.
+ * a progress bar. The exit status is 0 only when devices were asked and every one answered without an error.
  */
 export async function runOnMany(io: CommandIo, options: OperationOptions, asked: object): Promise<void> {
   const found = findBridge(io, options.config)

@@ -24,8 +24,8 @@ export function portPool({ first, last }: PortRange): EndpointPool<number> {
 
 /**
  * The addresses of a prefix in the form in which sockets tell them. The first one is not among them (the network's own
- * in IPv4,
- * the routers' anycast address in IPv6, RFC 4291 §2.6.1), nor is the last one in IPv4, which is for broadcasts.
+ * in IPv4, the routers' anycast address in IPv6, RFC 4291 §2.6.1), nor is the last one in IPv4, which is for
+ * broadcasts.
  */
 export function addressPool({ family, network, bits }: AddressPrefix): EndpointPool<string> {
   const width = ADDRESS_BITS[family]

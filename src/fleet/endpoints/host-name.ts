@@ -4,9 +4,8 @@ const LONGEST_LABEL = 63
 
 /**
  * The name of a device where only host names will do: in /etc/hosts, in DNS, in ssh_config. It is the device id itself
- * in lower case,
- * as OpenSSH looks for it, where that is a host name; undefined when nothing of it could be one. Two device ids may
- * share it.
+ * in lower case, as OpenSSH looks for it, where that is a host name; undefined when nothing of it could be one. Two
+ * device ids may share it.
  */
 export function hostNameOf(deviceId: string): string | undefined {
   const labels = deviceId

@@ -37,8 +37,7 @@ export function storedDevice(enrolment: Enrolment): KnownDevice {
 
 /**
  * What is left of an enrolment once its entry has left the configuration file: that somebody rejected the device, or
- * that it waits for
- * a decision. Who was let in as an entry of the file is out with it, whoever approved it.
+ * that it waits for a decision. Who was let in as an entry of the file is out with it, whoever approved it.
  */
 export function withoutEntry(enrolment: Enrolment): Enrolment | undefined {
   if (enrolment.standing === 'approved') return undefined

@@ -19,8 +19,8 @@ export interface ChangedEnrolment {
 
 /**
  * What this node knows of enrolments: the entries of the configuration file, and what the store holds. It follows the
- * store, so that what
- * another node decides is known here; what this node changes counts at once, also while the disk is full.
+ * store, so that what another node decides is known here; what this node changes counts at once, also while the disk is
+ * full.
  */
 export interface EnrolmentMemory {
   readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined

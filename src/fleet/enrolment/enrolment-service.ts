@@ -235,9 +235,8 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
 
 /**
  * What becomes of a device by a change of its enrolment. `admitted`: clients may reach it. `narrowed`: less vouches for
- * it than before, and
- * a link of it is judged again. `let-go`: it does not wait any more. With each of them, the connection that waits is
- * judged again.
+ * it than before, and a link of it is judged again. `let-go`: it does not wait any more. With each of them, the
+ * connection that waits is judged again.
  */
 function effectOf(
   before: Enrolment | undefined,

@@ -22,9 +22,8 @@ export type { KeyFingerprint }
  * (2) An operator added it, and the key of its first call is one that nothing vouches for.
  *
  * `configured` is a device with an entry in the configuration file on which nobody has decided, or whose entry itself
- * says what proves
- * it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a rejection and a call
- * that waits.
+ * says what proves it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a
+ * rejection and a call that waits.
  */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 
@@ -78,8 +77,8 @@ export interface AddedDevice {
 
 /**
  * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told
- * which ones they may use, because
- * a device that they let in is theirs to choose: it is sent the passwords of those profiles alone.
+ * which ones they may use, because a device that they let in is theirs to choose: it is sent the passwords of those
+ * profiles alone.
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
 

@@ -7,8 +7,8 @@ const MAX_KEYS = 8
 
 /**
  * The keys that refused calls of a device id showed lately, the newest first, in memory alone. A stranger who goes on
- * calling pushes
- * the key of the device out of the store's one place for it, so the operator's fingerprint is looked for here as well.
+ * calling pushes the key of the device out of the store's one place for it, so the operator's fingerprint is looked for
+ * here as well.
  */
 export interface PresentedKeys {
   readonly note: (deviceId: string, pin: Pin) => void

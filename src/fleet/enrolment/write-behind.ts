@@ -5,9 +5,8 @@ export type EnrolmentEdit = (current: Enrolment) => Enrolment | undefined
 
 /**
  * Writes enrolments at once as long as they are few; of many, as when thousands of entries leave the configuration
- * file, a few in each
- * turn of the event loop. The first that cannot be written ends it: what is left is found, and written, at the next
- * start.
+ * file, a few in each turn of the event loop. The first that cannot be written ends it: what is left is found, and
+ * written, at the next start.
  */
 export interface WriteBehind {
   readonly add: (edits: ReadonlyMap<string, EnrolmentEdit>) => void

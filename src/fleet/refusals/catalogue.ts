@@ -9,8 +9,7 @@ import { SESSION_REFUSALS } from './sessions.js'
 /**
  * Every reason why a call-home connection, a link, a session, a client or a login is refused or ended, by what it
  * happens to. Types, texts and the labels of metrics are derived from its parts, and docs/troubleshooting.md has a
- * table for each, to which a test holds it.
- * The words are stable: people search for them, and alert on them.
+ * table for each, to which a test holds it. The words are stable: people search for them, and alert on them.
  */
 export const REFUSALS = {
   callHome: CALL_HOME_REFUSALS,

@@ -57,10 +57,8 @@ export function createDeviceChannels(
 
   /**
    * Calls `gaveUp` when the device has not closed a channel that was closed towards it. A device whose answers are on
-   * their way behind
-   * other data has all the time that it needs: it is asked something that it answers after the close, and only then, or
-   * when nothing
-   * comes from it at all, the wait is over.
+   * their way behind other data has all the time that it needs: it is asked something that it answers after the close,
+   * and only then, or when nothing comes from it at all, the wait is over.
    */
   const watchClose = (channel: ClientChannel, gaveUp: () => void): void => {
     const socket = socketOf(client)

@@ -17,9 +17,8 @@ export type Initiation =
 
 /**
  * Reads what a device sends before its SSH identification: a Junos initiation sequence in every form that was seen, a
- * Calix identity,
- * or nothing (RFC 8071; other lines before the identification are legal, RFC 4253 §4.2).
- * Call it again with all bytes whenever more have come.
+ * Calix identity, or nothing (RFC 8071; other lines before the identification are legal, RFC 4253 §4.2). Call it again
+ * with all bytes whenever more have come.
  */
 export function readInitiation(bytes: Buffer): Initiation {
   const stranger = recogniseStranger(bytes)

@@ -9,8 +9,7 @@ const ACKNOWLEDGEMENT = '<ack>ok</ack>'
 
 /**
  * Reads a call-home connection up to the device's SSH identification, and leaves that and everything after it on the
- * socket,
- * paused, for the SSH client.
+ * socket, paused, for the SSH client.
  * @param timeout milliseconds for the whole of it
  */
 export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading> {

@@ -58,11 +58,9 @@ const MOST_STEPS = 8
 
 /**
  * Offers credentials to a device one after the other: certificates and keys, then the password, then the same password
- * for keyboard-interactive.
- * A method that the device does not take at that moment is left out, so that its count of failed attempts is not used
- * up. After a partial success
- * the device names its methods anew, and what it did not take before is due again, in whatever order it wants its steps
- * (RFC 4252 §5.1).
+ * for keyboard-interactive. A method that the device does not take at that moment is left out, so that its count of
+ * failed attempts is not used up. After a partial success the device names its methods anew, and what it did not take
+ * before is due again, in whatever order it wants its steps (RFC 4252 §5.1).
  */
 export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): LoginCourse {
   let state: 'fresh' | 'preparing' | 'going' | 'over' = 'fresh'

@@ -16,8 +16,8 @@ const NEW_PASSWORD = /\b(new|retype|re-?enter|repeat|confirm|change|again|expire
 
 /**
  * Answers the prompts of one keyboard-interactive login: the user name where the answer may be seen, the password at
- * the first prompt for a secret,
- * and nothing at any further one, such as for a second factor, because that is not what the password is for.
+ * the first prompt for a secret, and nothing at any further one, such as for a second factor, because that is not what
+ * the password is for.
  */
 export function promptAnswers({
   username,

@@ -50,10 +50,8 @@ export interface SshRefused {
 
 /**
  * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange and judgement of the host key, then
- * the login.
- * No credentials are sent before the host key was judged to be the device's. A pending device is held in key exchange,
- * and so is a proven
- * one until the login is asked for.
+ * the login. No credentials are sent before the host key was judged to be the device's. A pending device is held in key
+ * exchange, and so is a proven one until the login is asked for.
  */
 export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Promise<SshProof> {
   const { work, handshakeTimeout } = options

@@ -28,8 +28,7 @@ export interface SshTransportOptions {
 
 /**
  * Call home over SSH (RFC 8071, IANA port 4334): an initiation sequence where the vendor has one, key exchange in which
- * a host key is
- * proven, a login with what is bound to the device, and channels as many as the device opens.
+ * a host key is proven, a login with what is bound to the device, and channels as many as the device opens.
  */
 export function createSshTransport({ anchors, credentialsFor, log }: SshTransportOptions): Transport {
   const keepalive = createKeepalive()
