@@ -8,30 +8,28 @@ import type { SessionRequest } from './session-request.js'
 import type { SessionHandle } from './session-register.js'
 
 /**
- * All devices that we know, with their links. The only way from a client to a device.
+ * All devices that the bridge knows, with their links. Clients reach devices through the fleet alone.
  *
- * Every answer and every event may come from another node, so whoever asks keeps to this:
- * - an answer is a copy of how things were when it was made, in plain data (what `structuredClone` takes), and things
- *   may have changed since;
- * - a session and a device are named by their ids; what acts on one is asynchronous and says whether there was one;
- * - an event comes some time after what it tells of, also after the answer to the call that caused it.
- * Only what is carried stays where it is: a session's channel, and its handle, are in the hands of whoever opened it.
+ * An answer or an event may come from another node. Callers can therefore count on this, and on no more:
+ * - an answer is a copy of the state at the time it was made, in plain data that `structuredClone` takes; the state may
+ *   have changed since;
+ * - a session or a device is named by its id; a function that acts on one is asynchronous and says whether it existed;
+ * - an event arrives some time after what it reports, possibly after the answer to the call that caused it.
+ * A session's channel and its handle stay with the caller that opened the session, and never move to another node.
  *
  *     a link       call home ──attach──▶ attached ──its end──▶ detached ──attach──▶ attached …
  *                                           │ ▲
  *        another proven link of the device  │ │ the older one ends: `replaced`, with its sessions; clients that
  *                                           ▼ │ wait for a session get it on the newer one
  *                                        challenged
- *                                           │ twice within a minute the newer one takes its place at once; the third
- * time the older
- *                                           │ one is asked whether it is there, and where it answers within
- * `replaceWait` …
+ *                                           │ twice within a minute the newer one takes its place at once;
+ *                                           │ the third time the older one is asked whether it is there,
+ *                                           │ and where it answers within `replaceWait` …
  *                                           ▼
  *                                        contested: the newer one is turned away (`identity-contested`)
  *
- *     a session    openSession ──▶ no link ───── within `reconnectWait` of a loss ──▶ waits for a link ──▶ (from the
- * top)
- *                      │              └───────── otherwise ──▶ refused: `not-connected`
+ *     a session    openSession ──▶ no link ── within `reconnectWait` of a loss ──▶ waits for a link ──▶ (from the top)
+ *                      │              └────── otherwise ──▶ refused: `not-connected`
  *                      ├─────────▶ a spare channel is ready ──▶ open
  *                      ├─────────▶ a free place ──▶ the device opens a channel ──▶ open
  *                      │              ▲                  └──▶ refused, or asked again where the device has no place yet
@@ -44,31 +42,31 @@ export interface Fleet extends FleetEventFeed {
   readonly devices: () => Promise<readonly DeviceStatus[]>
   /** @param signal aborted when the client goes away */
   readonly openSession: (asked: SessionRequest, signal?: AbortSignal) => Promise<SessionOpening>
-  /** Waits for a device to have a link, for at most so many milliseconds; whether it has one then. */
+  /** Waits until a device has a link, at most `wait` milliseconds. Says whether it has one then. */
   readonly whenAttached: (deviceId: string, wait: number, signal?: AbortSignal) => Promise<boolean>
   /** The sessions that clients have on devices now, the oldest first. */
   readonly sessions: () => Promise<readonly LiveSession[]>
-  /** Ends a session, and tells its client who did it. False when there is none of this id. */
+  /** Ends a session, and tells its client who (`by`) did it. False when there is no session of this id. */
   readonly endSession: (id: string, by: string) => Promise<boolean>
-  /** Ends a device's link, with its sessions; the device dials again. False when it has none. */
+  /** Ends a device's link with all its sessions; the device dials again. False when the device has no link. */
   readonly disconnect: (deviceId: string, by: string) => Promise<boolean>
   readonly counts: () => Promise<FleetCounts>
 }
 
 /**
- * A session on a device is the device's own channel; its handle tells the fleet what is carried, and is told when it is
- * killed.
+ * A client's session is a channel on the device's link. Whoever opened it counts its bytes on the handle, and learns
+ * from the handle when an operator kills the session.
  */
 export type SessionOpening =
   | { readonly ok: true; readonly channel: DeviceChannel; readonly session: SessionHandle }
   | { readonly ok: false; readonly refusal: FleetSessionRefusal }
 
-/** What there is now, for metrics. */
+/** How many links and sessions there are now, for metrics. */
 export interface FleetCounts {
   readonly links: number
   readonly sessions: Readonly<Record<SessionClient['via'], number>>
-  /** Clients that wait for a session: for a free one on a link, or for a device that lost its link. */
+  /** Clients that wait for a session, because the link is full or because the device has lost its link. */
   readonly waitingSessions: number
-  /** Carried since the start. */
+  /** Bytes carried since the bridge started. */
   readonly bytes: CarriedBytes
 }

@@ -9,7 +9,7 @@ export interface DeviceChannel {
   readonly standardError: Readable
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
   readonly closed: Promise<{ readonly exit?: Exit }>
-  /** Whether the device has ended its side already, also while not all that it sent was read. */
+  /** Whether the device has ended its side. Bytes that it sent before may not have been read yet. */
   readonly ended: () => boolean
   /** Whether the device opened the channel without the terminal that was asked for. */
   readonly terminalRefused: boolean
@@ -19,13 +19,13 @@ export interface DeviceChannel {
   /** A break of so many milliseconds on the device's terminal (RFC 4335). */
   readonly sendBreak: (milliseconds: number) => void
   /**
-   * Takes what tells whether somebody waits for a reply on this channel, in place of what was given before:
-   * a device that is silent meanwhile is not taken for dead by that alone. Absent where nothing asks.
+   * Sets the function that says whether a client waits for a reply on this channel. While one does, the link's
+   * keepalive does not take a silent device for dead. Absent where the transport has no keepalive.
    */
   readonly awaitReply?: (awaited: () => boolean) => void
   /**
-   * Why the link below it ended, once it did. A promise would be kept alive by a link that outlives thousands of
-   * channels.
+   * Why the link below the channel ended, once it did. It is no promise, because the link would keep one for each of
+   * the thousands of channels that it outlives.
    */
   readonly linkEnd: () => LinkEnd | undefined
   readonly close: () => void
@@ -43,7 +43,7 @@ export type ChannelOpening =
       readonly message: string
     }
 
-/** What a device left unanswered: that a channel be opened, with what it is for, or that it be closed. */
+/** The request that a device left unanswered: to open a channel (and serve its request there), or to close it. */
 export type ChannelLoss = 'open' | 'close'
 
 export interface LinkEnd {
@@ -51,7 +51,7 @@ export interface LinkEnd {
   readonly message: string
 }
 
-/** What can be had on a link, by its transport. */
+/** What a link can carry, by its transport. */
 export interface LinkCapacity {
   /**
    * How many channels it can have at a time; absent where the device alone decides, as over SSH. It is one where the
@@ -67,13 +67,13 @@ export function carries({ capacity: { subsystems } }: Pick<Link, 'capacity'>, re
   return subsystems === undefined || (request.kind === 'subsystem' && subsystems.includes(request.name))
 }
 
-/** The authenticated transport over one call-home connection. Whoever made it has proven that it is `deviceId`'s. */
+/** An authenticated call-home connection of the device `deviceId`. Its transport has proven that it is that device. */
 export interface Link {
   readonly deviceId: string
   /** `address:port` that the device dialled from. */
   readonly source: string
   readonly hostKeyFingerprint: string
-  /** What the device's end of the connection says that it is, such as its SSH software version. */
+  /** The software that the device says it runs, such as its SSH software version `OpenSSH_7.5`. */
   readonly software: string
   readonly capacity: LinkCapacity
   readonly ended: Promise<LinkEnd>

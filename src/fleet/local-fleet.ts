@@ -14,13 +14,13 @@ import { createSessionRegister } from './session-register.js'
 
 /** The fleet of this node: the links that were attached here, and the sessions on them. */
 export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
-  /** Keeps and tells that a call-home connection was refused. It never touches a link. */
+  /** Records and reports that a call-home connection was refused. The device's link, if any, stays. */
   readonly refuse: (refusal: LinkRefusal) => void
-  /** Takes in a device that was enrolled; one that is known stays as it is. */
+  /** Adds a device that was enrolled. A device that the fleet has already stays as it is. */
   readonly add: (device: Device) => void
-  /** Applies a new configuration: links of devices that stayed and are still proven are kept, with their sessions. */
+  /** Applies a new configuration. A device that is still in it, and still proven, keeps its link and its sessions. */
   readonly configure: (devices: readonly Device[], limits: FleetLimits) => void
-  /** Opens no session any more, and settles once none is left. Links stay. */
+  /** Opens no more sessions, and settles once the last one has ended. Links stay. */
   readonly drain: () => Promise<void>
   /** Ends every link. */
   readonly close: () => void
@@ -33,15 +33,18 @@ export interface FleetLimits {
   readonly reconnectWait: number
   readonly reconnectWindow: number
   /**
-   * How long a client is held at most, after a start, for a device that was attached before, while its connection may
-   * wait among others.
+   * How long a client waits at most, after a start of the bridge, for a device that was attached before that start. All
+   * devices dial at once then, and the device may still be in the queue for its handshake.
    */
   readonly startWait: number
-  /** How long a device that calls from time to time is kept without work. */
+  /** How long a device with a periodic connection stays attached without a session or job. */
   readonly idleTimeout: number
-  /** How long a link gets to answer that is to be replaced for the third time within a minute. */
+  /** How long a link may take to answer a probe, when a newer link is about to replace it for the third time. */
   readonly replaceWait: number
-  /** Channels that a device may leave unanswered on one link; so many, or as many as it has sessions, end it. */
+  /**
+   * How many channels a device may leave unanswered on one link. At this number, or at the device's number of sessions
+   * where that is smaller, the bridge ends the link.
+   */
   readonly maxLostChannels: number
 }
 
@@ -49,20 +52,20 @@ export interface LocalFleetOptions {
   readonly devices: readonly Device[]
   readonly limits: FleetLimits
   readonly events?: FleetEmitter
-  /** Where a device is reached by itself; what the configuration fixes, when not given. */
+  /** The port or address of a device's own. When absent, only those that the configuration fixes count. */
   readonly endpointOf?: (deviceId: string) => DeviceEndpoint | undefined
-  /** The devices that were attached when the process before this one ended, and when it was there last. */
+  /** The devices that were attached when the previous process of the bridge ended, and when it was last alive. */
   readonly before?: { readonly deviceIds: readonly string[]; readonly lastAlive?: Date }
-  /** When a device was seen last, as far as that is known. */
+  /** When a device was last attached or pending; undefined where that is not known. */
   readonly lastSeen?: (deviceId: string) => Promise<Date | undefined>
   /** Whether call-home connections still wait for their handshakes. */
   readonly crowdAtStart?: () => boolean
-  /** Whether somebody has work for a device beside the clients that are here: a job that waits for it. */
+  /** Whether a job waits for the device. Clients that wait for it are counted elsewhere. */
   readonly hasWork?: (deviceId: string) => Promise<boolean>
   readonly now?: () => number
 }
 
-/** Longer than most, because it ties parts that have a state each: places of links, waits, sessions. */
+/** Longer than most functions, because it connects parts with a state each: places of links, waits, sessions. */
 export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   const now = options.now ?? Date.now
   const events = options.events ?? createFleetEmitter()

@@ -13,7 +13,7 @@ import { type FleetSessionRefusal, sessionRefusal } from './refusals/sessions.js
 import type { SessionRegister } from './session-register.js'
 import type { SpareChannel, SpareChannels } from './spare-channels.js'
 
-/** How clients get sessions on the links of this node. */
+/** Opens sessions for clients on the links of this node. */
 export interface SessionOpener {
   readonly open: Fleet['openSession']
 }
@@ -30,7 +30,8 @@ export interface SessionOpenerOptions {
 }
 
 /**
- * Milliseconds between attempts on a device that opens no further channel although our own count is below its limit.
+ * Milliseconds between two attempts to open a channel on a device that refuses one, although by the bridge's count it
+ * has fewer sessions than its limit.
  */
 const REFUSED_CHANNEL_RETRY = 100
 
@@ -40,11 +41,11 @@ interface Asking extends SessionRequest {
   /** When it asked, in milliseconds since 1970. */
   readonly began: number
   readonly signal: AbortSignal | undefined
-  /** Why the device opened no further channel, the last time that it was asked. */
+  /** The device's reason for its last refusal of a channel. */
   lastRefusal: string
 }
 
-/** Longer than most, because it is one way: from a client that asks to its session or its refusal. */
+/** Longer than most functions, because it is one path: from a client's request to its session or its refusal. */
 export function createSessionOpener(options: SessionOpenerOptions): SessionOpener {
   const { find, admissionOf, limits, state, waits, events, register, now } = options
 

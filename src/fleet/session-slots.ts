@@ -1,24 +1,24 @@
 import { onAbort } from '../lib/on-abort.js'
-/** A place among the sessions of a link; given back once. */
+/** A place among the sessions of a link. Its holder gives it back once. */
 export type Release = () => void
 
 export type SlotRequest =
   | { readonly ok: true; readonly release: Release }
   | { readonly ok: false; readonly cause: 'queue-full' | 'timeout' | 'cancelled' | 'closed' }
 
-/** Without getters: V8 describes each object that is made with some by itself, and there is one for each link. */
+/** Has functions and no getters: objects with getters share no hidden class in V8, and every link has one of these. */
 export interface SessionSlots {
   readonly taken: () => number
   readonly queued: () => number
-  /** Whether the next one would have to wait. */
+  /** Whether the next client would have to wait. */
   readonly full: () => boolean
-  /** Takes a place, waiting in order of arrival for at most `wait` milliseconds. */
+  /** Takes a place. Clients wait in the order in which they came, at most `wait` milliseconds. */
   readonly acquire: (wait: number, signal?: AbortSignal) => Promise<SlotRequest>
   /** Takes a place where one is free and nobody waits; undefined otherwise. */
   readonly tryAcquire: () => Release | undefined
-  /** Applies new limits; sessions that run are never ended for them. */
+  /** Applies new limits. A lower limit ends no session that is running. */
   readonly limit: (limits: SlotLimits) => void
-  /** Tells everybody who waits that no place will come. */
+  /** Refuses everybody who waits. */
   readonly close: () => void
 }
 
@@ -29,7 +29,7 @@ export interface SlotLimits {
 
 /**
  * The sessions that one link may carry at a time, with a bounded queue before them.
- * @param idle called whenever the last place was given back and nobody waits
+ * @param idle called whenever the last session has given back its place and nobody waits
  */
 export function createSessionSlots(initial: SlotLimits, idle: () => void = () => undefined): SessionSlots {
   let limits = initial

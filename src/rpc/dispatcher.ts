@@ -5,28 +5,27 @@ import type { CallDeadline } from './call-deadline.js'
 import type { Failed } from './call-failure.js'
 
 /**
- * Where operations are sent. Whatever takes one here takes it in this way, so that each is a layer over a device's
- * session:
+ * Sends operations to a device. Three dispatchers exist. Each of them is a layer over a NETCONF session on the device
+ * (`device-session.ts`):
  *
  *     sessions that are shared   pool.at(place)           shared-sessions.ts   ┐
- *     a session of a client's    sessions.find(…)         client-sessions.ts   ├─ over a device session
- * (device-session.ts)
+ *     a session of a client's    sessions.find(…)         client-sessions.ts   ├─ device-session.ts
  *     a session for one call     oneShotSession(…)        one-shot-session.ts  ┘
  */
 export interface Dispatcher {
   /**
-   * Sends an operation; answers once its reply begins. Whoever gets a reply reads its body to the end or destroys it.
+   * Sends an operation, and settles once its reply begins. The caller reads the reply's body to the end or destroys it.
    */
   readonly ask: (operation: SentOperation, options: AskOptions) => Promise<Asked>
 }
 
 /** How an operation is sent. */
 export interface AskOptions {
-  /** `signal` gives up on what was not sent yet, and on a read; `time` gives up on the reply to anything. */
+  /** `signal` cancels an operation that was not sent yet, or that reads. `time` ends the wait for any reply. */
   readonly deadline: Pick<CallDeadline, 'signal' | 'time'>
-  /** Whether it has no effect, so that it may be sent again where its session dies before the reply begins. */
+  /** Whether the operation changes nothing. It is then sent again when its session dies before the reply begins. */
   readonly repeatable: boolean
-  /** Of the call that it belongs to. */
+  /** The trace span of the HTTP call that the operation belongs to. */
   readonly span?: Span | undefined
 }
 

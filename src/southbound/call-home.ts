@@ -17,7 +17,7 @@ import type { SeenDevices } from './seen-devices.js'
 import type { Transport, TransportLimits } from './transport.js'
 import { watchWaiting } from './waiting-connection.js'
 
-/** Whom a call-home connection may turn out to be, and what becomes of it. */
+/** The parts of the bridge that a call-home connection needs on its way in. */
 export interface CallHome {
   readonly fleet: Pick<LocalFleet, 'attach' | 'refuse'>
   readonly service: EnrolmentService
@@ -26,17 +26,17 @@ export interface CallHome {
   readonly log: Log
 }
 
-/** A connection that was taken in. */
+/** One call-home connection that the listener has accepted. */
 export interface IncomingCall {
   readonly transport: Transport
   readonly socket: Socket
   /** `address:port` that the device dialled from. */
   readonly source: string
-  /** Where it counts as coming from. */
+  /** The source network by which limits and penalties count, such as an IPv6 /64. */
   readonly network: string
-  /** Its place among the handshakes. */
+  /** The connection's place among the handshakes, or in the queue for them. */
   readonly place: Call
-  /** Told of its refusal before anybody else; gives what is told then. */
+  /** Tells the listener of a refusal first. The listener returns the refusal that everybody else is told. */
   readonly refused: (refusal: CallHomeRefusal) => CallHomeRefusal
   readonly limits: CallHomeLimits
 }
@@ -47,9 +47,9 @@ export interface CallHomeLimits extends TransportLimits {
 }
 
 /**
- * The way of a device in: read its claim, wait for a place, have it prove a key, judge that (and wait for an operator,
- * where it is pending), log in with what is bound to that identity, and attach the link to the fleet. Whatever fails,
- * the connection is closed and the refusal told.
+ * Takes one device from its connection to a link in the fleet, in this order: read what the device claims to be, wait
+ * for a place among the handshakes, have it prove its key and judge that key, log in to it, attach the link. A pending
+ * device waits for an operator in between. A step that fails closes the connection and reports the refusal.
  */
 export async function receiveCall(
   { transport, socket, source, network, place, refused, limits }: IncomingCall,
@@ -59,7 +59,7 @@ export async function receiveCall(
     socket.destroy()
     const refusal = refused(found)
     const deviceId = refusal.deviceId ?? claimed
-    // It may quote what the other side wrote: a disconnect's description, a name in a certificate.
+    // The message may quote a stranger: the text of an SSH disconnect, or a name in a certificate.
     const message = strangerText(refusal.message)
     const told = { ...refusal, message, source, ...(deviceId === undefined ? {} : { deviceId }) }
     service.refused(told, key)
@@ -100,7 +100,7 @@ export async function receiveCall(
   if (!opening.ok) return fail(opening.refusal, claimed, opening.key)
   const { link, identity } = opening
   const { deviceId, because, key } = identity
-  /** Whatever is waited for, what proved the device may be taken away meanwhile. */
+  /** Asked after each wait: an operator may have revoked the device's key meanwhile. */
   const gone = (): boolean => {
     const refusal = identity.objection()
     if (refusal === undefined) return false
@@ -121,8 +121,9 @@ export async function receiveCall(
 }
 
 /**
- * Whoever calls home by RFC 8071 alone may count on the session that it speaks of; sshd behind a Junos initiation
- * sequence does not. Where the connection is the one session, that is a client's.
+ * Whether the bridge opens a NETCONF session of its own on the link. A device that calls home by RFC 8071 alone may
+ * expect one. A device that sends a Junos initiation sequence runs sshd, which does not. A link with one channel has no
+ * room for it: that channel is for a client.
  */
 function wantsHeldSession({ form }: Claim, { capacity }: Link): boolean {
   return form === 'none' && capacity.channels !== 1

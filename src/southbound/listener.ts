@@ -9,9 +9,9 @@ import { type CallHome, type CallHomeLimits, receiveCall } from './call-home.js'
 import { createSeenDevices } from './seen-devices.js'
 import type { Transport } from './transport.js'
 
-/** Where devices call home, over whatever transports: all of them share the places and the queue for handshakes. */
+/** Accepts call-home connections over all transports. They share the places for handshakes, and the queue for these. */
 export interface CallHomeListener {
-  /** Takes calls over a transport (RFC 8071 §3.1 C1). The caller makes the server listen. */
+  /** Makes a server that accepts calls over a transport (RFC 8071 §3.1 C1). The caller makes it listen. */
   readonly take: (transport: Transport) => Server
   /** Call-home connections that have not become links yet. */
   readonly handshakes: HandshakeCounts
@@ -27,13 +27,13 @@ export interface CallHomeListenerOptions extends Omit<CallHome, 'seenDevices'> {
 }
 
 export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {
-  /** Devices, and networks that they called from, that are remembered as ones that were attached before. */
+  /** How many devices, and networks of devices, are remembered as having been attached before. */
   readonly maxFamiliar: number
 }
 
-/** What is known of sources, on all ports. */
+/** What is known of source networks. All call-home ports share it. */
 export interface CallHomeSources {
-  /** Whether a source may take all places that are free. */
+  /** Whether the limit of connections from one source does not apply to this network. */
   readonly isUnlimited: (network: string) => boolean
   readonly penalties: Pick<Penalties, 'left' | 'punish'>
 }
@@ -55,18 +55,18 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
   const servers: Server[] = []
 
   const takeCall = (transport: Transport, socket: Socket): void => {
-    // Whoever reads the socket hears of an error by its close; between two readers nobody would listen.
+    // A socket without an error listener ends the process. Its readers learn of an error by the event `close`.
     socket.on('error', heardByClose)
     const source = sourceOf(socket)
     const network = networkOf(socket.remoteAddress ?? '')
     metrics.connected()
-    /** At once, before anything is read: a refused call costs next to nothing. */
+    /** Refuses the call before anything is read from it, so that it costs next to nothing. */
     const rejectCall = (refusal: CallHomeRefusal): void => {
       socket.destroy()
       fleet.refuse({ ...refusal, source })
     }
     const familiar = seenDevices.hasSeen(network)
-    // From where a device has attached, others may do wrong: a site has one address.
+    // A network from which a device has attached is not penalised: all devices of a site may share one address.
     const left = familiar ? 0 : penalties.left(network)
     if (left > 0) return rejectCall(callHomeRefusal('penalised', Math.ceil(left / 1000)))
     let hasGivenWay = false
@@ -109,5 +109,5 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
   }
 }
 
-// Not made for each socket: it would keep what a call needs for as long as the link that came of it.
+// One function for all sockets. A closure in `takeCall` would keep the call's variables as long as its link lives.
 const heardByClose = (): void => undefined

@@ -7,23 +7,23 @@ import type { Evidence } from '../trust/evidence.js'
 import type { KnownDevices } from '../trust/known-devices.js'
 
 /**
- * What devices speak on the connections that they dial (RFC 8071 §3.1): the way from a socket to a link. `call-home.ts`
- * decides when each step is taken; a transport knows how. Whatever it needs of its own, such as trust anchors and
- * credentials, it is made with.
+ * The protocol that a device speaks on the connection that it dials (RFC 8071 §3.1), such as SSH. It turns a socket
+ * into a link. `call-home.ts` decides when each step is taken; the transport knows how to take it. A transport gets its
+ * trust anchors and credentials when it is made.
  *
  *     listen ──▶ readClaim ──▶ (a place among the handshakes) ──▶ prove ──▶ open ──▶ a link for the fleet
  *                                                                   │
- *                                                                   └─ pending: held until an operator decides, nothing
- * is sent meanwhile
+ *                                                                   └─ pending: the bridge holds the connection, and
+ *                                                                      sends nothing, until an operator decides
  *
- * A step that fails gives its refusal; the connection is closed by then, or is closed by whoever asked.
+ * A step that fails returns a refusal. The caller then closes the connection, if the step has not.
  */
 export interface Transport {
-  /** Names it in listeners and logs, such as `ssh`. */
+  /** The name of the transport in listeners and logs, such as `ssh`. */
   readonly kind: string
   /**
-   * Makes the server that devices dial; the caller makes it listen. `take` gets each connection with nothing read from
-   * it.
+   * Makes the server that devices dial; the caller makes it listen. `take` gets each connection before anything is read
+   * from it.
    */
   readonly listen: (take: (socket: Socket) => void) => Server
   /**
@@ -33,8 +33,8 @@ export interface Transport {
    */
   readonly readClaim: (socket: Socket, timeout: number) => Promise<ClaimReading>
   /**
-   * Has the device prove a key, and judges it. The bridge has sent nothing by then that tells a stranger more than that
-   * it is there.
+   * Has the device prove that it holds a key, and judges that key. Until then the bridge sends nothing by which a
+   * stranger learns more than that a bridge is there.
    */
   readonly prove: (call: ProvingCall) => Promise<Proof>
 }
@@ -43,20 +43,20 @@ export type ClaimReading =
   | { readonly ok: true; readonly claim: Claim }
   | { readonly ok: false; readonly refusal: CallHomeRefusal }
 
-/** A connection whose device shall prove who it is. */
+/** A connection whose device has to prove who it is. */
 export interface ProvingCall {
   readonly socket: Socket
   /** `address:port` that the device dialled from. */
   readonly source: string
   readonly claim: Claim
-  /** What can prove each device now. A link asks it again after each change, so it is kept. */
+  /** The keys, certificates and secrets that prove devices now. A link keeps this and asks again after each change. */
   readonly known: () => KnownDevices
   /**
-   * Settles when an operator has decided on a device that nothing vouches for, or when it has waited long enough;
-   * judged anew then.
+   * Waits for an operator to decide on a pending device, up to a limit. The transport judges the device's key again
+   * when this settles.
    */
   readonly decision: (pending: PendingDevice, gone: AbortSignal) => Promise<PendingOutcome>
-  /** Does a piece of the handshake's work when it is its turn. */
+  /** Runs a piece of the handshake's work when this connection has its turn on the event loop. */
   readonly work: (piece: () => void) => void
   readonly limits: TransportLimits
 }
@@ -69,7 +69,7 @@ export interface PendingDevice {
 
 /** Bounds on a handshake, and on the link that comes of it; times in milliseconds. */
 export interface TransportLimits extends ChannelLimits {
-  /** For `prove` and `open` together, without what a decision takes. */
+  /** For `prove` and `open` together; the wait for an operator's decision does not count. */
   readonly handshakeTimeout: number
   readonly keepaliveInterval: number
   readonly keepaliveCountMax: number
@@ -78,20 +78,20 @@ export interface TransportLimits extends ChannelLimits {
 
 /** How long a device may leave a channel unanswered, in milliseconds. */
 export interface ChannelLimits {
-  /** Until it has opened one and answered what it is for. */
+  /** Until the device has opened the channel and answered the request on it, such as for the subsystem `netconf`. */
   readonly channelOpenTimeout: number
-  /** Until it has closed one that the bridge closed (RFC 4254 §5.3: it must, unless it has already). */
+  /** Until the device has closed a channel that the bridge closed, as RFC 4254 §5.3 demands. */
   readonly channelCloseTimeout: number
 }
 
-/** `key`: what the device has shown before it was refused. */
+/** `key`: the key that the device showed before it was refused. */
 export type Proof =
   | {
       readonly ok: true
       readonly identity: Identity
       /**
-       * Sends what is bound to the identity (RFC 8071 §3.1 C7), and settles once the device has let the bridge in.
-       * Asked once.
+       * Logs in to the device with the credentials that are bound to its identity (RFC 8071 §3.1 C7), and settles once
+       * the device has let the bridge in. Called once.
        */
       readonly open: () => Promise<LinkOpening>
     }
@@ -102,13 +102,13 @@ export interface Identity {
   readonly deviceId: string
   readonly key: Buffer
   readonly because: Evidence
-  /** Whether the device shall be bound to the key, so that its next call is judged by it. */
+  /** Whether the caller has to store the key as the device's pin, by which its next call is judged. */
   readonly pin: boolean
-  /** Why it is not proven any more: what vouched for it may be taken away at any time. */
+  /** Why the identity is not proven any more, because a key was revoked for example; undefined while it is. */
   readonly objection: () => CallHomeRefusal | undefined
 }
 
-/** `identity`: as it was judged last, when the device let the bridge in. */
+/** `identity`: the last judgement, made when the device let the bridge in. */
 export type LinkOpening =
   | { readonly ok: true; readonly link: Link; readonly identity: Identity }
   | { readonly ok: false; readonly refusal: CallHomeRefusal; readonly key?: Buffer }

@@ -5,10 +5,8 @@ export type { KeyFingerprint }
 /**
  * The standing of a device id.
  *
- *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known) when it makes room for
- * others,
- *       │     ▲                                                     │  ▲  │     or has not called for
- * `pending-lifetime`
+ *     (not known) ── a call that nothing vouches for ─────────────▶ pending ──▶ (not known), when another one needs
+ *       │     ▲                                                     │  ▲  │     its place, or after `pending-lifetime`
  *       │     │ forget, from everywhere                             │  │  └── reject ─────────────┐
  *       │     └─────────────────────                        approve │  │                         ▼
  *       │                                                           ▼  │ (2)                  rejected
@@ -21,13 +19,13 @@ export type { KeyFingerprint }
  * called.
  * (2) An operator added it, and the key of its first call is one that nothing vouches for.
  *
- * `configured` is a device with an entry in the configuration file on which nobody has decided, or whose entry itself
- * says what proves it: then the file decides, whatever the store holds. Once the entry is gone, so is all but a
- * rejection and a call that waits.
+ * A device is `configured` when it has an entry in the configuration file, and nobody has decided on it or the entry
+ * itself says what proves it. The file then decides, whatever the store holds. When the entry is removed, the store
+ * keeps two things of the device: that it was rejected, or that its call waits for a decision.
  */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 
-/** What is known of a device id's enrolment; nothing secret is in it. */
+/** The enrolment of a device id as the API shows it, without secrets. */
 export interface EnrolmentView {
   readonly deviceId: string
   readonly standing: Standing
@@ -43,9 +41,9 @@ export interface EnrolmentView {
     readonly source: string
     readonly at: Date
   }
-  /** How often connections that claimed it were refused since the bridge started, by reason; none when absent. */
+  /** How often calls that claimed this device id were refused since the bridge started, by reason. */
   readonly refusals?: Readonly<Record<string, number>>
-  /** Where it called from, the newest first. */
+  /** The addresses that the device called from, the newest first. */
   readonly addresses: readonly string[]
   readonly hasSecret: boolean
 }
@@ -76,21 +74,21 @@ export interface AddedDevice {
 }
 
 /**
- * Who decides on an enrolment. A name alone is of somebody who may use every credentials profile; of others it is told
- * which ones they may use, because a device that they let in is theirs to choose: it is sent the passwords of those
- * profiles alone.
+ * The operator who decides on an enrolment. A name alone stands for an operator who may use every credentials profile.
+ * Of any other operator the allowed profiles are listed. A device that such an operator lets in may be a device of their
+ * own, so the bridge sends it the passwords of the listed profiles alone.
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
 
 /** What an operator approves. */
 export interface Approval {
-  /** `SHA256:…` of the host key, as it was compared with the device: another key may have been shown meanwhile. */
+  /** The host key's fingerprint, such as `SHA256:…`, that the operator has compared with the device. */
   readonly fingerprint: string
   /** Another device id, for a device that was found by its fingerprint alone. */
   readonly as?: string
 }
 
-/** Who is in the fleet, and who decides on it. `by` names the operator in the audit log. */
+/** Operators decide here which devices are in the fleet. `by` names the operator in the audit log. */
 export interface Enrolments {
   readonly list: () => Promise<readonly EnrolmentView[]>
   readonly get: (deviceId: string) => Promise<EnrolmentView | undefined>
