@@ -25,7 +25,7 @@ export interface AskOptions {
   readonly deadline: Pick<CallDeadline, 'signal' | 'time'>
   /** Whether the operation changes nothing. It is then sent again when its session dies before the reply begins. */
   readonly repeatable: boolean
-  /** The trace span of the HTTP call that the operation belongs to. */
+  /** The trace span of the call that the operation belongs to. */
   readonly span?: Span | undefined
 }
 

@@ -75,8 +75,8 @@ export interface AddedDevice {
 
 /**
  * The operator who decides on an enrolment. A name alone stands for an operator who may use every credentials profile.
- * Of any other operator the allowed profiles are listed. A device that such an operator lets in may be a device of their
- * own, so the bridge sends it the passwords of the listed profiles alone.
+ * Of any other operator the allowed profiles are listed. Such an operator may let in a device of their own, so the
+ * bridge sends the device the passwords of the listed profiles alone.
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
 

@@ -18,16 +18,16 @@ export interface RelayEnd {
   readonly by: 'device' | 'client' | 'link' | 'operator' | 'guard' | 'rights'
   readonly exit?: Exit
   readonly linkEnd?: LinkEnd
-  /** The operator who killed the session. */
+  /** The name of the operator who killed the session. */
   readonly killedBy?: string
   readonly violation?: ProtocolViolation
-  /** Why the client has no right to it any more. */
+  /** Why the client has lost its right to the session. */
   readonly why?: RightEnd
   readonly fromClient: number
   readonly fromDevice: number
 }
 
-/** What the client is told, on standard error, when its session ends otherwise than by the device or by itself. */
+/** What the bridge writes to the client on standard error, when neither device nor client has ended the session. */
 export interface RelayMessages {
   readonly linkEnded: (end: LinkEnd) => string
   readonly killed: (by: string) => string
@@ -36,25 +36,25 @@ export interface RelayMessages {
 }
 
 /**
- * Milliseconds that a device gets to take what a client that left had still sent, and a client what a guard had still
- * let pass.
+ * Milliseconds that a device gets to read the last bytes of a client that has left, and that a client gets to read the
+ * last bytes that the guard let pass.
  */
 const LAST_BYTES_TIMEOUT = 5_000
 
-/** Milliseconds that a client gets to take why its session was ended. */
+/** Milliseconds that a client gets to read why its session was ended. */
 const LAST_MESSAGE_TIMEOUT = 1_000
 
 export interface RelayOptions {
   readonly client: ServerChannel
   readonly device: DeviceChannel
-  /** Counts the bytes, and tells when an operator kills it, or its client has lost the right to it. */
+  /** Counts the bytes. Reports when an operator kills the session, or when the client loses its right to it. */
   readonly session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> }
-  /** Sees every byte that the client sends and is sent. */
+  /** Gets every byte that the client sends and every byte that it is sent. */
   readonly audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>
   /** Settles when the client closed its channel or its connection was lost. */
   readonly clientGone: Promise<void>
   readonly messages: RelayMessages
-  /** What the bytes pass through where rules on operations apply. */
+  /** Checks the client's requests, where rules on operations apply to the client. */
   readonly startGuard?: StartGuard | undefined
 }
 
@@ -65,7 +65,7 @@ export interface RelayOptions {
 export async function relay(options: RelayOptions): Promise<RelayEnd> {
   const { client, device, session, audit, clientGone, messages, startGuard } = options
   const toDevice = sinkInto(device.stream, () => void device.stream.end())
-  // The end is the client's to hear of when standard error has ended, too.
+  // The client is told of the end only when the device's standard error has ended too.
   const toClient = sinkInto(client, () => undefined)
   const audited: ByteSink = {
     ...toClient,
@@ -83,14 +83,14 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
   const stopReplies = pipeToSink(device.stream, guard?.fromDevice ?? audited)
   device.stream.on('data', (bytes: Buffer) => session.carried('fromDevice', bytes.length))
   device.standardError.pipe(client.stderr, { end: false })
-  /** Lets whatever the device still sends run dry, so that its channel can close. */
+  /** Reads and drops what the device still sends: its channel closes only when everything was read. */
   const leave = (): void => {
     toClient.abandon()
     device.standardError.unpipe(client.stderr)
     device.standardError.resume()
   }
-  // After EOF nothing more may be said on standard error, and that a link ended, or the guard ends the session, has to
-  // be explained there.
+  // No data may follow EOF (RFC 4254 §5.3). So EOF waits where the bridge may still have to explain on standard error
+  // that the link ended, or that the guard ended the session.
   const ended = Promise.all([endOf(device.stream), endOf(device.standardError)])
     .then(() => allFlushed(client))
     .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))
@@ -125,14 +125,14 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     if (first.by === 'guard') {
       stopReplies()
       guard?.fromDevice.end()
-      // What it let pass and says itself is for the client, if it takes it.
+      // The client gets what the guard let pass and what the guard says, if it reads in time.
       await within(LAST_BYTES_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     }
     leave()
-    // At once: what somebody without the right has sent goes no further.
+    // At once: bytes of a client without the right must not reach the device.
     if (first.by === 'rights') device.close()
     client.stderr.write(lastMessage(first, messages))
-    // A client that reads nothing does not hold up its end.
+    // The session ends also when the client reads nothing.
     await within(LAST_MESSAGE_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     if (first.by === 'guard') device.close()
     sendExit(client, { status: 1 })
@@ -169,7 +169,7 @@ function lastMessage(cut: Cut, messages: RelayMessages): string {
   return cut.by === 'guard' ? messages.violated(cut.violation) : messages.rightEnded(cut.why)
 }
 
-/** Settles once everything that a stream will ever give was read. */
+/** Settles once a stream has ended and all of it was read. */
 function endOf(stream: NodeJS.ReadableStream): Promise<void> {
   return new Promise((resolve) => stream.once('end', resolve))
 }
@@ -178,7 +178,7 @@ async function allFlushed(client: ServerChannel): Promise<void> {
   await Promise.all([flushed(client), flushed(client.stderr)])
 }
 
-/** Settles once everything written to a stream so far was handed on. */
+/** Settles once the stream has handed on everything written so far. */
 function flushed(stream: NodeJS.WritableStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.writable) stream.write(Buffer.alloc(0), () => resolve())

@@ -30,7 +30,7 @@ import type { EntryPoint } from './target.js'
 
 /** Bounds on clients; times in milliseconds. */
 export interface SshEndpointLimits extends NewcomerLimits, SeatLimits, ClientLimits {
-  /** Bytes of all requests under rules on operations that are held at a time. */
+  /** How many bytes of requests the bridge holds at a time, in all sessions, while it checks them against rules. */
   readonly maxInspectedTotal: number
 }
 
@@ -39,39 +39,39 @@ export interface SshEndpointOptions {
   readonly access: Access
   readonly auditLog: AuditLog
   readonly entryPoints: EntryPoints
-  /** Those to begin with. */
+  /** The limits at the start; `configure` changes them. */
   readonly limits: SshEndpointLimits
   readonly log: Log
   readonly metrics: ClientMetrics
   readonly sources: Sources
-  /** Traces sessions, where there is one. */
+  /** Traces sessions, where traces are switched on. */
   readonly tracer?: CurrentTracer
 }
 
 export interface SshEndpoint {
-  /** Where every device is reached. */
+  /** The server of the shared entry point, through which clients reach every device. */
   readonly server: Server
-  /** Another server for the same clients, for a further port. */
+  /** Makes another server for the same clients, on a further port. */
   readonly addServer: () => Server
-  /** How many connections of clients there are, and how far those are that have not logged in. */
+  /** How many connections clients have, and at which step of the login those are that are not through it. */
   readonly connections: number
   readonly handshakes: HandshakeCounts
-  /** Settles once no client has a session any more. */
+  /** Settles once the last session of a client has ended. */
   readonly quiet: () => Promise<void>
-  /** Serves a client that came in elsewhere; its entry point is that of the address it dialled, where none is given. */
+  /** Serves a client whose connection another server accepted. By default its entry point is the address it dialled. */
   readonly serve: (socket: Socket, entryPoint?: EntryPoint) => void
   /** Applies new limits to connections from now on. */
   readonly configure: (limits: SshEndpointLimits) => void
-  /** Takes no more clients; those that are here stay. */
+  /** Accepts no more clients. Connected clients stay. */
   readonly stopListening: () => void
-  /** Takes no more clients and closes the connections of those that are here. */
+  /** Accepts no more clients, and closes the connections of all clients. */
   readonly close: () => void
 }
 
 /** Lines that say that all connections of clients are in use. */
 const FULL_LINES = { each: 10, all: 10, interval: 10_000 }
 
-/** A client's connection before its first byte is read. */
+/** A client's connection, of which the bridge has read nothing yet. */
 interface Arrival {
   readonly entryPoint: EntryPoint
   readonly newcomer: Newcomer
@@ -96,14 +96,14 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
     tolerateRepeatedServiceRequest(connection)
     boundUnreadAnswers(connection)
     const arrival = clients.get(socketOf(connection))
-    // It went away before its identification was read.
+    // The client hung up before the bridge read its SSH identification.
     if (arrival === undefined) return void connection.end()
     arrival.newcomer.govern(connection)
     serveClient({ connection, ...arrival, limits }, services)
   }
   const sshServers = createSshServers(greet)
 
-  /** Takes a connection in; false where there are too many already. */
+  /** Accepts a client's connection; false where there are too many connections already. */
   const serve = (socket: Socket, entryPoint = entryPoints.at(socket.localAddress)): boolean => {
     socket.on('error', () => undefined)
     if (seats.full) {
@@ -170,8 +170,8 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
 }
 
 /**
- * ssh2's servers, one for each set of host keys that is presented: one alone, unless there is a CA. They listen
- * nowhere. A set that nobody presents any more takes its server along when it is collected.
+ * The servers of ssh2, one for each set of host keys that the bridge presents. Without a CA there is one set. None of
+ * these servers listens; they are given sockets. A server is garbage once its set of host keys is.
  */
 function createSshServers(greet: (connection: Connection) => void): {
   readonly with: (hostKeys: ServerConfig['hostKeys']) => SshServer

@@ -32,7 +32,7 @@ import type { StartGuard } from './guard/request-guard.js'
 import { type GuardContext, guardOf } from './guard/session-guard.js'
 import { gatherEnvironment, type SessionEnvironment } from './terminal.js'
 
-/** Whom a session is for, once authentication and the rights on the device were decided. */
+/** The client of a session: an authenticated user with rights on the device. */
 export interface SessionContext {
   readonly fleet: Fleet
   readonly deviceId: string
@@ -41,11 +41,11 @@ export interface SessionContext {
   /** How the client proved to be the user. */
   readonly method: Authenticated['method']
   readonly auditLog: AuditLog
-  /** What this user may do on this device, asked anew for each session. */
+  /** What the user may do on the device. It is asked again for each session. */
   readonly authorise: () => Promise<Authorisation>
-  /** Why the login does not count any more. */
+  /** Why the login is not valid any more; undefined while it is. */
   readonly ended: () => RightEnd | undefined
-  /** When it ends by itself. */
+  /** When the login expires, as with a certificate. */
   readonly until: Date | undefined
   readonly live: LiveRights
   /** How rules on operations are enforced. */
@@ -115,7 +115,7 @@ function beginSpan({ tracer, client: { user, via }, deviceId }: SessionContext):
   })
 }
 
-/** Whether anything that this user may have on the device runs on a terminal. */
+/** Whether the user may have a kind of session on the device that runs on a terminal. */
 async function mayHaveTerminal({ authorise, restriction }: SessionContext): Promise<boolean> {
   const authorisation = await authorise()
   if (!authorisation.allowed || restriction.noTerminal || restriction.netconfOnly) return false
@@ -123,15 +123,15 @@ async function mayHaveTerminal({ authorise, restriction }: SessionContext): Prom
   return channels.has('shell') || channels.has('exec')
 }
 
-/** What a client gets, and the roles that it owes it to. */
+/** The session that a client gets, and the roles that give it. */
 interface Allowed {
   readonly use: ChannelUse
   readonly roles: readonly string[]
-  /** What its requests pass through, where rules on operations apply. */
+  /** Checks the client's requests, where rules on operations apply. */
   readonly guard?: StartGuard
 }
 
-/** Whether a client gets what it asks for, as far as that is for the bridge to say. */
+/** Whether the bridge allows a client the session that it asks for. The device may still refuse it. */
 async function decide(
   purpose: ChannelPurpose,
   { authorise, restriction, auditLog, rules, client, deviceId, log }: SessionContext,
@@ -162,7 +162,7 @@ async function runSession(asked: Asked, allowed: Allowed, context: SessionContex
   const { held, request, span } = asked
   const opening = await openOnDevice(asked, allowed, context)
   if (!opening.ok) {
-    // What the device itself refuses is refused to the client alike: ncclient then asks for the Junos command.
+    // The bridge refuses the client in the way that the device did. ncclient then asks for the Junos command instead.
     if (opening.refusal.reason === 'refused-by-device') return passOnRefusal(asked, opening.refusal, context)
     return rejectSession(asked, opening.refusal, context)
   }
@@ -174,7 +174,7 @@ async function runSession(asked: Asked, allowed: Allowed, context: SessionContex
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
   if (!audited.ok) {
-    // Its close is told, and the session let go, only once everything was read.
+    // The session is let go, and its end reported, only once everything was read.
     channel.stream.resume()
     channel.standardError.resume()
     channel.close()
@@ -202,7 +202,7 @@ async function openOnDevice(
     'session',
     clientGone.then(() => cancel.abort()),
   )
-  // NETCONF has no language and no terminal type: what a client sends of them in passing is not for the device.
+  // A client may send `LANG` and a terminal type with any session. NETCONF needs neither, so the device gets neither.
   const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
   span?.rename(`${use.kind} session`)
   const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
@@ -255,7 +255,7 @@ function messagesTo(request: ChannelRequest, deviceId: string): RelayMessages {
   }
 }
 
-/** How a session is named in log and trace. */
+/** The fields that name a session in log and trace. */
 interface ShownSession {
   readonly sessionId: string
   readonly channel: ChannelUse['kind']
@@ -294,7 +294,7 @@ function logEnd(
   )
 }
 
-/** Why a session that is open may not go on; undefined while it may. */
+/** Why an open session has to end; undefined while it may go on. */
 async function rightTo(
   { request, use, guard }: Pick<Asked, 'request'> & Pick<Allowed, 'use'> & { readonly guard: StartGuard | undefined },
   { authorise, ended, client, deviceId }: SessionContext,
@@ -306,7 +306,7 @@ async function rightTo(
     const { message, hint } = channelNotAllowed(request, use, { permission, user: client.user, deviceId })
     return rightEnd('no-rights', message, hint)
   }
-  // Rules stand in the way of bytes from the beginning, or not at all.
+  // A session that began without a guard cannot get one later, so it ends when rules come to apply to it.
   return use.kind === 'netconf' && guard === undefined && permission.operations.kind === 'rules'
     ? rightEnd('rules-changed', client.user)
     : undefined
@@ -317,12 +317,12 @@ function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusal, 're
   span?.end()
 }
 
-/** What was asked for, in the words of the audit log, which takes the secrets out of a command. */
+/** The client's request as the audit log shows it; the audit log removes secrets from commands. */
 function auditedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
   return { request: describeRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
 }
 
-/** A client that has a terminal on its mind leaves carriage returns to the other side. */
+/** A client with a terminal has it in raw mode, so each of its lines ends with a carriage return and a line feed. */
 function lineEnd({ terminal }: ChannelRequest): string {
   return terminal === undefined ? '\n' : '\r\n'
 }

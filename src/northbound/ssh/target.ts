@@ -1,6 +1,6 @@
 import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 
-/** Where a client's connection came in: where every device is reached, or where one alone is. */
+/** Where a client's connection came in: at the shared entry point of all devices, or at that of one device. */
 export type EntryPoint =
   | { readonly kind: 'shared' }
   | {
@@ -10,19 +10,19 @@ export type EntryPoint =
       readonly by: 'port' | 'address' | 'jump'
     }
 
-/** What a client asked for: by the entry point that it came in by, or by its login name. */
+/** What a client asked for, by its entry point or by its login name, such as `ops@router1`. */
 export type Target =
   | { readonly kind: 'device'; readonly deviceId: string }
-  /** A plain login name at the shared entry point: only to jump on from here. */
+  /** A plain login name at the shared entry point. The client can only use the bridge as a jump host. */
   | { readonly kind: 'none' }
-  /** The entry point is one device's, the login name says another. */
+  /** The client came in at one device's entry point, but its login name names another device. */
   | {
       readonly kind: 'contradiction'
       readonly entryPoint: Extract<EntryPoint, { kind: 'device' }>
       readonly asked: string
     }
 
-/** The device that a login asks for, where its name says one (`asked`) or does not. */
+/** The target of a login. `asked` is the device that the login name names, if any. */
 export function targetOf(entryPoint: EntryPoint, asked: string | undefined, ownDevice: string | undefined): Target {
   if (entryPoint.kind === 'shared') {
     const deviceId = asked ?? ownDevice
@@ -34,9 +34,9 @@ export function targetOf(entryPoint: EntryPoint, asked: string | undefined, ownD
 }
 
 /**
- * Why there is no session for what was asked for.
- * @param seesEntryPoint whether the client has rights on the device of the entry point: nobody else is told which one
- * that is
+ * Why a client gets no session for its target.
+ * @param seesEntryPoint whether the client has rights on the device of the entry point: only then the refusal names
+ * that device
  */
 export function refusalOfTarget(target: Exclude<Target, { kind: 'device' }>, seesEntryPoint: boolean) {
   if (target.kind === 'none') return sessionRefusal('no-device')
