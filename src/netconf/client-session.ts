@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream'
 import { createGiveWay } from '../lib/give-way.js'
 import { onAbort } from '../lib/on-abort.js'
-import { CAPABILITY, meetsNeed, type Need } from './capabilities.js'
+import { CAPABILITY, meetsNeed } from './capabilities.js'
 import { DEFAULT_MAX_MESSAGE_SIZE } from './framing/frame-decoder.js'
 import { encodeFrame } from './framing/frame-encoder.js'
 import { createFramePartDecoder } from './framing/frame-parts.js'
-import type { Framing, FramingError } from './framing/framing.js'
+import type { Framing } from './framing/framing.js'
 import { createHeldFlow } from './held-flow.js'
 import { agreeFraming, buildHello, parseHello } from './hello.js'
 import { isNotification, type Notification, notificationOf } from './notification.js'
@@ -20,6 +20,17 @@ import {
 import { operation } from './rpc.js'
 import { isReply } from './rpc-reply.js'
 import { NetconfSessionError } from './session-error.js'
+import {
+  cancelled,
+  framingFailed,
+  notOffered,
+  notSendable,
+  sessionClosed,
+  timedOut,
+  tooBig,
+  tooMany,
+  unexpected,
+} from './session-failures.js'
 import { type SentOperation, writeRpc } from './written-operation.js'
 import { findRootStartTag } from './xml/root-start-tag.js'
 import { parseRootTag, parseXmlGently } from './xml/xml-parse.js'
@@ -84,7 +95,8 @@ const MAX_HEAD_SIZE = 64 * 1024
 const MAX_HELLO_SIZE = 512 * 1024
 
 /**
- * Exchanges hellos on a fresh channel and hands out the session.
+ * Exchanges hellos on a fresh channel and hands out the session. Longer than most, because what comes, what is asked
+ * and how the session ends share their state, and no byte of a reply passes through another object.
  * @throws NetconfSessionError when the peer does not greet properly in time; the channel is then destroyed
  */
 export function openClientSession(channel: Duplex, options: ClientSessionOptions = {}): Promise<ClientSession> {
@@ -366,43 +378,4 @@ export function openClientSession(channel: Duplex, options: ClientSessionOptions
     }
     send(serialiseXml(buildHello({ capabilities: ours })))
   })
-}
-
-function unexpected(what: string): NetconfSessionError {
-  return new NetconfSessionError('unexpected-message', `the peer sent ${what}`, 'the peer is at fault')
-}
-
-function framingFailed({ kind, cause, hint }: FramingError): NetconfSessionError {
-  return new NetconfSessionError(kind === 'invalid-chunk' ? 'invalid-framing' : 'message-too-big', cause, hint)
-}
-
-function tooBig(limit: number): NetconfSessionError {
-  const hint = 'raise the bound on message size, or ask for less with a filter'
-  return new NetconfSessionError('message-too-big', `a NETCONF message is larger than ${limit} bytes`, hint)
-}
-
-function tooMany(limit: number): NetconfSessionError {
-  return new NetconfSessionError('too-many-requests', `${limit} requests await their replies`, 'wait for some of them')
-}
-
-function notSendable(cause: string): NetconfSessionError {
-  return new NetconfSessionError('not-sendable', `the request was not sent: ${cause}`, 'correct the request')
-}
-
-function notOffered({ name }: Need): NetconfSessionError {
-  const cause = `the request was not sent: the server does not announce ${name} in its <hello>`
-  return new NetconfSessionError('not-offered', cause, 'use an operation that it has, or switch the feature on there')
-}
-
-function timedOut(timeout: number): NetconfSessionError {
-  const hint = 'give the request more time, or close the session'
-  return new NetconfSessionError('reply-timeout', `no reply within ${timeout} ms`, hint)
-}
-
-function cancelled(): NetconfSessionError {
-  return new NetconfSessionError('cancelled', 'the request was given up', 'nothing is to be done')
-}
-
-function sessionClosed(cause: string): NetconfSessionError {
-  return new NetconfSessionError('session-closed', cause, 'open a new session')
 }

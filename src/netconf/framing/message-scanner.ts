@@ -43,7 +43,10 @@ const MAX_HEADER = 13
 /** The longest run of line ends and blanks that still counts as lying between messages of `end-of-message` framing. */
 const MAX_BLANKS = 16
 
-/** A scanner of RFC 6242 framing; both peers start with `end-of-message`. */
+/**
+ * A scanner of RFC 6242 framing; both peers start with `end-of-message`. Longer than most, because both framings share
+ * the state of what was carried over from one read to the next.
+ */
 export function createMessageScanner({
   headSize,
   tailSize = 0,

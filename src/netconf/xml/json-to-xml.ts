@@ -65,6 +65,12 @@ function below(before: Path, step: string | number): Path {
   return before === undefined ? { step } : { step, before }
 }
 
+/** A value of the JSON, and the way to it. */
+interface Value {
+  readonly held: unknown
+  readonly path: Path
+}
+
 /** Where an element stands. */
 interface Around {
   readonly depth: number
@@ -79,15 +85,16 @@ function childrenOf(value: JsonObject, around: Around, path: Path): XmlNode[] {
     if (key.startsWith('@')) continue
     const at = below(path, key)
     if (key === '#text') addText(children, textOf(held, at))
-    else if (key === '#content') addContent(children, held, around, at)
+    else if (key === '#content') addContent(children, { held, path: at }, around)
     else if (Array.isArray(held))
-      for (const [index, one] of held.entries()) children.push(elementOf(key, one, around, below(at, index)))
-    else children.push(elementOf(key, held, around, at))
+      for (const [index, one] of held.entries())
+        children.push(elementOf(key, { held: one, path: below(at, index) }, around))
+    else children.push(elementOf(key, { held, path: at }, around))
   }
   return children
 }
 
-function addContent(children: XmlNode[], held: unknown, around: Around, path: Path): void {
+function addContent(children: XmlNode[], { held, path }: Value, around: Around): void {
   if (!Array.isArray(held)) throw new Fault('expected a list of texts and elements', path)
   for (const [index, one] of held.entries()) {
     const at = below(path, index)
@@ -95,12 +102,12 @@ function addContent(children: XmlNode[], held: unknown, around: Around, path: Pa
     else {
       const [name, ...others] = Object.keys(one)
       if (name === undefined || others.length > 0) throw new Fault('expected one element under its name', at)
-      children.push(elementOf(name, one[name], around, below(at, name)))
+      children.push(elementOf(name, { held: one[name], path: below(at, name) }, around))
     }
   }
 }
 
-function elementOf(key: string, held: unknown, { depth, scope }: Around, path: Path): XmlElement {
+function elementOf(key: string, { held, path }: Value, { depth, scope }: Around): XmlElement {
   if (depth >= MAX_DEPTH) throw new Fault(`elements are nested deeper than ${MAX_DEPTH}`, undefined)
   const { prefix, name } = splitName(key, path)
   if (!isObject(held)) {
