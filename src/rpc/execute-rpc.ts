@@ -26,16 +26,16 @@ import type { RpcCaller, RpcRequest, RpcResult } from './rpc-request.js'
 import { mayHaveEffect } from './session-policy.js'
 
 /**
- * Carries out one request: rights, then rules, then the wait for the device, then a session that suits the operation,
- * then the reply as far as it is known whether it holds errors. Nothing reaches the device before rights and rules
- * allow it.
+ * Carries out one request in this order: check rights, check rules, wait for the device, get a session that suits the
+ * operation, send it, read the reply until it is known whether it holds errors. The device receives nothing of a
+ * request that rights or rules forbid.
  */
 export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: RpcCaller): Promise<RpcResult> {
   const { deviceId, timeout, wait } = request
   let judged = await judgeRpc(parts, request, caller)
   if (judged.ok && wait > 0) {
     await parts.fleet.whenAttached(deviceId, wait, caller.signal)
-    // Minutes later the caller may have no right to it any more.
+    // The wait may take minutes, and the caller may have lost the right meanwhile.
     judged = await judgeRpc(parts, request, caller)
   }
   if (!judged.ok) return failure(judged.failure)
@@ -54,7 +54,7 @@ export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: R
     deadline.met()
     if (asked.ok) return await resultOf(asked.reply, request, ended)
     const told = toldFailure(asked.failure, request, deadline)
-    // What was not sent is no RPC.
+    // A request that was never sent does not count as an RPC.
     if (told.mayHaveHappened || told.cause === 'device-timeout' || told.cause === 'link-lost') audited('aborted', 0)
     entered.leave()
     return failure(told)
@@ -129,7 +129,7 @@ async function resultOf(
 
 const failure = (why: CallFailure): RpcResult => ({ kind: 'failure', failure: why })
 
-/** What a failure is to the caller: sessions do not know why they were told to give up, or whether it matters. */
+/** Tells the caller why the request failed. A session that was cancelled does not know who cancelled it, or why. */
 function toldFailure(failed: CallFailure, { deviceId, operation }: RpcRequest, deadline: CallDeadline): CallFailure {
   const { cause, message, why = message } = failed
   const effect = mayHaveEffect(operation.policy)

@@ -15,12 +15,12 @@ export interface SessionPool {
   readonly at: (place: PoolPlace) => Dispatcher
   /** How many sessions there are, those being opened included. */
   readonly count: () => number
-  /** Keeps no session that has nothing to do, from now on; calls under way are answered. */
+  /** Closes idle sessions from now on. Calls under way are still answered. */
   readonly drain: () => void
   readonly close: () => Promise<void>
 }
 
-/** Several users have a warm session, so it is the bridge's own. */
+/** The client of a pooled session is the bridge itself, because several users share the session. */
 const POOL_CLIENT = { user: 'homeport', source: 'warm', via: 'http' } as const
 
 /** @param now milliseconds of a clock that only goes on */
@@ -35,7 +35,7 @@ export function createSessionPool(
 
   const count = (): number => [...places.values()].reduce((sum, shared) => sum + shared.count, 0)
 
-  /** Closes so many sessions that nobody uses; whether there were any. */
+  /** Closes up to so many idle sessions. Says whether there were any. */
   const closeIdle = (of: (place: PoolPlace) => boolean, most: number): boolean => {
     let left = most
     for (const shared of places.values()) if (of(shared.place)) left -= shared.closeIdle(left)
@@ -62,13 +62,13 @@ export function createSessionPool(
     return shared
   }
 
-  // Somebody waits for a session of the device: those that nobody uses are given back.
+  // A client waits for a session on the device, so the pool gives back its idle ones.
   const stopListening = fleet.subscribe({
     'session-wanted': ({ deviceId }) => void closeIdle((place) => place.deviceId === deviceId, Number.MAX_SAFE_INTEGER),
   })
 
   return {
-    // Found when it is used: by then it may have been emptied and forgotten.
+    // Looked up at each use, because an empty place is removed.
     at: (place) => ({ ask: (operation, options) => sharedAt(place).ask(operation, options) }),
     count,
     drain: () => {

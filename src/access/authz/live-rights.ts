@@ -8,13 +8,13 @@ export interface LiveThing {
   readonly check: () => RightEnd | undefined | Promise<RightEnd | undefined>
   /** When the right ends by itself. */
   readonly until?: Date | undefined
-  /** Ends it, and tells its client why; called once. */
+  /** Ends the thing, and tells its client why. Called once. */
   readonly end: (why: RightEnd) => void
 }
 
 /**
- * All that is live by somebody's right. A token that is revoked, a user who is removed, a role or a key that is taken
- * away: whoever changes such a thing calls `recheck`, and what has lost its right ends.
+ * All streams, sessions and connections that depend on somebody's right. Code that takes away a right (revokes a token,
+ * removes a user, changes a role) calls `recheck`. Everything that has lost its right then ends.
  */
 export interface LiveRights {
   /**
@@ -22,7 +22,7 @@ export interface LiveRights {
    * while it began.
    */
   readonly watch: (thing: LiveThing) => () => void
-  /** Asks of everything whether its right still holds. */
+  /** Checks the right of everything that is watched. */
   readonly recheck: () => void
   /** How many things are watched. */
   readonly count: () => number

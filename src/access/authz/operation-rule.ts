@@ -80,7 +80,7 @@ function allows(rule: OperationRule, { namespace, name }: Named, datastore: stri
   return !foreign || (rule.namespace === undefined ? rule.name === '*' : rule.name === name)
 }
 
-/** A denial holds for the operation, and for whatever reads or writes the same datastore by another name. */
+/** A denial holds for the operation, and for any other operation that reads or writes the same datastore. */
 function denies(rule: OperationRule, operation: Operation): boolean {
   if (rule.effect !== 'deny') return false
   const { uses } = operation
@@ -88,7 +88,7 @@ function denies(rule: OperationRule, operation: Operation): boolean {
     rule.datastore === undefined || rule.datastore.toLowerCase() === datastore.toLowerCase()
   if (isAbout(rule, operation)) {
     if (rule.datastore === undefined || uses.some(({ datastore }) => forbidden(datastore))) return true
-    // Which datastore it means cannot be told.
+    // The request does not say which datastore it means.
     if (uses.length === 0 && datastoreUses(operation.name).length > 0) return true
   }
   return uses.some(
@@ -101,7 +101,7 @@ function denies(rule: OperationRule, operation: Operation): boolean {
 
 const NOT_DATASTORES: ReadonlySet<string> = new Set(['url', 'config'])
 
-/** Whether a denial names an operation; to many devices no namespace is any. */
+/** Whether a denial names an operation. Many devices take an operation in no namespace for one of any. */
 function isAbout(rule: OperationRule, { namespace, name }: Named): boolean {
   const named = rule.namespace === undefined || namespace === '' || rule.namespace === namespace
   return named && matchesGlob(rule.name, name)

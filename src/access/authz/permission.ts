@@ -15,7 +15,7 @@ export type PermissionDecision =
   | { readonly allowed: true; readonly permission: Permission }
   | { readonly allowed: false; readonly reason: string }
 
-/** What a user may do on a device, or why nothing. */
+/** What a user may do on a device, or why the user may do nothing there. */
 export function permissionOn(
   user: Pick<User, 'name' | 'roles'>,
   roles: Roles,

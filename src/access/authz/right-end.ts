@@ -6,11 +6,11 @@ export type RightEnd = Refusal<RightEndReason>
 
 export type RightEndReason =
   | Exclude<TokenFault, 'invalid-token'>
-  /** There is no such user any more. */
+  /** The user was removed. */
   | 'user-removed'
-  /** What the login was proven by does not count any more: a key, a certificate, the issuer, the hook. */
+  /** The key, the certificate, the issuer or the hook that proved the login is not trusted any more. */
   | 'login-withdrawn'
-  /** No role gives it any more. */
+  /** No role of the user gives the right any more. */
   | 'no-rights'
-  /** Rules on operations came where there were none. */
+  /** Rules on operations now apply to a user to whom none applied when the session began. */
   | 'rules-changed'

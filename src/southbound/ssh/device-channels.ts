@@ -19,12 +19,12 @@ export interface DeviceChannels {
 }
 
 /**
- * Rounds of `channelCloseTimeout` in which a device that sends other things all the time may answer neither the close
- * nor a probe.
+ * How many times `channelCloseTimeout` a device may take to answer a close and a probe, while it keeps sending other
+ * data.
  */
 const MOST_ROUNDS = 10
 
-/** What the channels know of the link that they are on. */
+/** What the channels need of their link. */
 export interface LinkOfChannels {
   /** What tells of each channel whether somebody waits for a reply on it. */
   readonly awaited: Set<() => boolean>
@@ -56,9 +56,9 @@ export function createDeviceChannels(
   }
 
   /**
-   * Calls `gaveUp` when the device has not closed a channel that was closed towards it. A device whose answers are on
-   * their way behind other data has all the time that it needs: it is asked something that it answers after the close,
-   * and only then, or when nothing comes from it at all, the wait is over.
+   * Calls `gaveUp` when the device does not close a channel that the bridge has closed. The device's close may be on
+   * its way behind other data. So the bridge sends a probe, which the device answers after the close. The wait is over
+   * when that answer comes without a close before it, or when nothing comes from the device at all.
    */
   const watchClose = (channel: ClientChannel, gaveUp: () => void): void => {
     const socket = socketOf(client)
@@ -157,7 +157,7 @@ function deviceChannel(
       if (closing || peerHasClosed(channel)) return
       closing = true
       watchClose(channel, () => {
-        // What it still sends on it is for nobody.
+        // Nobody reads what the device still sends on this channel.
         channel.resume()
         channel.stderr.resume()
         settle()

@@ -6,7 +6,7 @@ import { type Judged, noLongerProven, pendingStill, type Trusted } from './hands
 
 export interface HostKeyJudgementOptions {
   /**
-   * Does what makes judging a proven key take long, in turns of the event loop; undefined where there is nothing to do.
+   * Does the slow part of judging a key beforehand, in several turns of the event loop; undefined where there is none.
    */
   readonly beforeJudging?: (key: Buffer) => Promise<void> | undefined
   /**
@@ -15,17 +15,17 @@ export interface HostKeyJudgementOptions {
    */
   readonly judge: (key: Buffer) => Verdict
   /**
-   * Settles when an operator has decided on a pending device, or when it has waited long enough; judged anew then.
-   * Nothing has been sent to the device meanwhile that it could learn anything from.
+   * Waits for an operator to decide on a pending device, up to a limit; the key is judged again afterwards. Meanwhile
+   * the bridge sends nothing from which a stranger could learn anything.
    */
   readonly decision: (pending: CallHomeRefusal, key: Buffer, connectionGone: AbortSignal) => Promise<PendingOutcome>
 }
 
-/** What is thought of the host key of one connection, from key exchange to the end of the login. */
+/** The judgement of one connection's host key, from key exchange to the end of the login. */
 export interface HostKeyJudgement {
   /** The key that key exchange has proven. */
   readonly presented: () => Buffer | undefined
-  /** What was found last; undefined before the key was judged. */
+  /** The last verdict; undefined before the first one. */
   readonly last: () => Judged | undefined
   /**
    * Judges the key for the first time, after a decision where one is needed.

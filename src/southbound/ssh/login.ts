@@ -10,12 +10,12 @@ export interface Login {
   readonly password?: string
 }
 
-/** Why a login ended, with what may help. */
+/** Why a login ended, with a hint for the operator. */
 export interface LoginError extends Error {
   readonly hint?: string
 }
 
-/** What a login needs of its surroundings. */
+/** What a login asks of, and reports to, the handshake that it is part of. */
 export interface LoginEnvironment {
   /**
    * Asked at the first attempt, which is after the host key was judged; rejects when nothing is bound to the device.
@@ -23,7 +23,7 @@ export interface LoginEnvironment {
   readonly prepare: () => Promise<Login>
   /** Asked right before anything of the credentials is sent; what speaks against it by now. */
   readonly objection: () => LoginError | undefined
-  /** Told why the login ends; once. */
+  /** Called once, with the reason why the login ends. */
   readonly onFailure: (problem: LoginError) => void
 }
 
@@ -32,7 +32,7 @@ export interface LoginCourse {
   readonly handler: AuthHandlerMiddleware
   /** A device that wants another password is never given one (RFC 4252 §8). */
   readonly passwordChangeWanted: (prompt: string) => void
-  /** Sends nothing any more. */
+  /** Makes the login send nothing from now on. */
   readonly end: () => void
   /**
    * As whom, which steps the device accepted, what it asked for then, and what it was offered; undefined before the
@@ -58,9 +58,9 @@ const MOST_STEPS = 8
 
 /**
  * Offers credentials to a device one after the other: certificates and keys, then the password, then the same password
- * for keyboard-interactive. A method that the device does not take at that moment is left out, so that its count of
- * failed attempts is not used up. After a partial success the device names its methods anew, and what it did not take
- * before is due again, in whatever order it wants its steps (RFC 4252 §5.1).
+ * by keyboard-interactive. It leaves out a method that the device does not list at that moment, because each attempt
+ * counts against the device's limit of failed ones. After a partial success the device lists its methods again
+ * (RFC 4252 §5.1). A method that was left out before may be in the new list, and is then offered.
  */
 export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): LoginCourse {
   let state: 'fresh' | 'preparing' | 'going' | 'over' = 'fresh'
@@ -94,7 +94,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
       accepted.add(last)
       due = attempts.filter((attempt) => !accepted.has(attempt) && !refused.has(attempt))
     } else if (methods === null || methods.includes(last.method)) refused.add(last)
-    // Else the device did not look at it: another step has to come first.
+    // Otherwise the device has not looked at this method yet: it wants another step first.
     last = undefined
   }
   const proceed = (next: NextAuthHandler): void => {

@@ -16,13 +16,13 @@ import { type Login, type LoginError, loginWith } from './login.js'
 import { createSshLink, type SshLinkOptions } from './ssh-link.js'
 
 export interface SshHandshakeOptions extends HostKeyJudgementOptions, SshLinkOptions {
-  /** What key exchange asks the device to prove; never empty. */
+  /** The host key algorithms that the bridge offers in key exchange, such as `ssh-ed25519`; never empty. */
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
   readonly login: (verdict: Trusted) => Promise<Login>
   /** Whether that is what is bound to it now. */
   readonly loginStands?: (verdict: Trusted) => boolean
-  /** Does a piece of the handshake's work when it is its turn. */
+  /** Runs a piece of the handshake's work when this connection has its turn on the event loop. */
   readonly work: (piece: () => void) => void
   /** Milliseconds for key exchange and login together. */
   readonly handshakeTimeout: number
@@ -50,8 +50,8 @@ export interface SshRefused {
 
 /**
  * Runs SSH as the client on a call-home connection (RFC 8071 §3.1 C3): key exchange and judgement of the host key, then
- * the login. No credentials are sent before the host key was judged to be the device's. A pending device is held in key
- * exchange, and so is a proven one until the login is asked for.
+ * the login. The bridge sends credentials only after it has judged the host key to be the device's. Key exchange stays
+ * open while a device is pending, and until the caller asks for the login.
  */
 export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Promise<SshProof> {
   const { work, handshakeTimeout } = options
@@ -99,7 +99,7 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
     stopListening()
     client.off('error', fail)
     workFreely()
-    // ssh2 keeps both for as long as the connection, and with them all that this handshake was about.
+    // ssh2 keeps both functions as long as the connection. They would keep the whole handshake in memory.
     hostVerifier.replace(onlyThis(key))
     authHandler.replace(noFurtherLogin)
     opening.settle({ ok: true, link: createSshLink(client, { socket, verdict, key }, options), verdict, key })
@@ -196,7 +196,7 @@ function credentialsChanged(): LoginError {
   })
 }
 
-/** In a key re-exchange only the same key will do, and the answer must come at once. */
+/** In a key re-exchange the device has to prove the same key, and ssh2 wants the answer at once. */
 const onlyThis = (key: Buffer) => (shown: Buffer) => key.equals(shown)
 
 const noFurtherLogin = (): void => undefined

@@ -15,7 +15,7 @@ import type { Trusted } from './handshake-refusal.js'
 
 export interface SshLinkOptions {
   readonly source: string
-  /** Judges the host key again when the configuration changes; the link keeps it. */
+  /** Judges the device's host key. The link keeps it, to judge the key again when the configuration changes. */
   readonly judge: (key: Buffer) => Verdict
   /** Asks whether the device is there. */
   readonly keepalive: Keepalive
@@ -46,9 +46,9 @@ export function createSshLink(
   nameWork(client, { kind: 'link', source })
   forgetLogin(client)
   forgetKeyExchange(client)
-  // ssh2 tells of the end of a key exchange while it is still at work with it.
+  // ssh2 reports the end of a key exchange before it has finished its own part of it.
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
-  /** What tells of each channel whether somebody waits for a reply on it. */
+  /** One function for each channel. It says whether a client waits for a reply there. */
   const awaited = new Set<() => boolean>()
   const watched: Watched = {
     socket,
@@ -86,12 +86,12 @@ export function createSshLink(
     },
     end: (reason) => {
       end ??= reason
-      // The other side of a half-open connection never answers, so nothing is waited for.
+      // The device at the other end of a half-open connection never answers, so the bridge does not wait for it.
       client.end()
       socket.destroy()
     },
   }
 }
 
-/** The device alone decides what it opens, and how much of it. */
+/** Over SSH the device alone decides which channels it opens, and how many. */
 const CAPACITY: LinkCapacity = {}

@@ -20,15 +20,16 @@ import type { Login } from './login.js'
 import { proveHostKey, type SshHandshakeOptions, type SshProof } from './ssh-handshake.js'
 
 export interface SshTransportOptions {
-  /** What vouches for host keys now; a reload changes what this gives. */
+  /** The trust anchors by which host keys are judged now. After a reload it returns the new ones. */
   readonly anchors: () => TrustAnchors
   readonly credentialsFor: (deviceId: string, because: Evidence) => Credentials | undefined
   readonly log: Log
 }
 
 /**
- * Call home over SSH (RFC 8071, IANA port 4334): an initiation sequence where the vendor has one, key exchange in which
- * a host key is proven, a login with what is bound to the device, and channels as many as the device opens.
+ * Call home over SSH (RFC 8071, IANA port 4334). Some vendors' devices send an initiation sequence first. Key exchange
+ * proves the device's host key. Then the bridge logs in with the credentials that are bound to the device. How many
+ * channels a link has is for the device to decide.
  */
 export function createSshTransport({ anchors, credentialsFor, log }: SshTransportOptions): Transport {
   const keepalive = createKeepalive()
@@ -97,7 +98,7 @@ function identityOf({ deviceId, because, pin }: Trusted, key: Buffer, judge: Jud
   }
 }
 
-/** Apart, because a link keeps it: made among the others it would hold all that they need. */
+/** A function of its own, because a link keeps its result: a closure further up would keep the whole handshake too. */
 function judgeOf(claim: Claim, known: () => KnownDevices, anchors: () => TrustAnchors): Judge {
   return (key) => judgeHostKey({ claim, presented: key, known: known(), anchors: anchors(), now: new Date() })
 }
