@@ -76,26 +76,15 @@ export async function createEndpointAssignments(options: {
   let ranges: EndpointRanges = { reservedPorts: [], reservedAddresses: [] }
   let pools: Pools = {}
 
-  /** Another one than a device has, or undefined when nothing is left. */
-  const give = <K extends EndpointKind>(deviceId: string, supply: Supply<K>): EndpointValue<K> | undefined => {
-    const { kind, pool, held, reserved } = supply
-    if (pool === undefined || pool.size === 0n) return undefined
-    const mostTaken = BigInt(held.size + reserved.size + supply.fixed.size)
-    const begin = hashOf(deviceId) % pool.size
-    for (let step = 0n; step < pool.size && step <= mostTaken; step += 1n) {
-      const value = pool.at((begin + step) % pool.size)
-      if (!held.has(value) && !reserved.has(value) && !supply.fixed.has(value)) return value
-    }
-    return leases.reclaim(kind, (holder, value) => !devices.has(holder) && pool.holds(value))
-  }
-
   /** What a device keeps, else what it is given. */
   const decide = <K extends EndpointKind>(deviceId: string, supply: Supply<K>): EndpointValue<K> | undefined => {
     const { kind, pool } = supply
     const kept: EndpointValue<K> | undefined = leases.of(deviceId)?.[kind]
     if (pool === undefined) return kept
     if (kept !== undefined && pool.holds(kept) && !supply.fixed.has(kept) && supply.isUsable(kept)) return kept
-    const value = give(deviceId, supply)
+    const value =
+      firstFree(deviceId, pool, supply) ??
+      leases.reclaim(kind, (holder, held) => !devices.has(holder) && pool.holds(held))
     if (value === undefined) supply.lacking.push(deviceId)
     if (kept !== undefined) supply.moved.push(deviceId)
     return value
@@ -187,6 +176,22 @@ export async function createEndpointAssignments(options: {
       done()
     },
   }
+}
+
+/** The first port or address that nobody has, from a place on that the device's id tells. */
+function firstFree<K extends EndpointKind>(
+  deviceId: string,
+  pool: EndpointPool<EndpointValue<K>>,
+  { held, reserved, fixed }: Supply<K>,
+): EndpointValue<K> | undefined {
+  if (pool.size === 0n) return undefined
+  const mostTaken = BigInt(held.size + reserved.size + fixed.size)
+  const begin = hashOf(deviceId) % pool.size
+  for (let step = 0n; step < pool.size && step <= mostTaken; step += 1n) {
+    const value = pool.at((begin + step) % pool.size)
+    if (!held.has(value) && !reserved.has(value) && !fixed.has(value)) return value
+  }
+  return undefined
 }
 
 function endpointOf(port: number | undefined, address: string | undefined): DeviceEndpoint {
