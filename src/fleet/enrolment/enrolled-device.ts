@@ -22,7 +22,7 @@ export function withStored(device: ConfiguredDevice, enrolment: Enrolment | unde
   }
 }
 
-/** A device that only the store knows. */
+/** A device that is in the store, but not in the configuration file. */
 export function storedDevice(enrolment: Enrolment): KnownDevice {
   const { deviceId, secret, standing } = enrolment
   return {
@@ -36,8 +36,8 @@ export function storedDevice(enrolment: Enrolment): KnownDevice {
 }
 
 /**
- * What is left of an enrolment once its entry has left the configuration file: that somebody rejected the device, or
- * that it waits for a decision. Who was let in as an entry of the file is out with it, whoever approved it.
+ * The rest of an enrolment after its entry was removed from the configuration file. It keeps that somebody rejected the
+ * device, or that the device waits for a decision. An approval is lost with the entry, whoever gave it.
  */
 export function withoutEntry(enrolment: Enrolment): Enrolment | undefined {
   if (enrolment.standing === 'approved') return undefined
@@ -57,7 +57,7 @@ function pinsOf(enrolment: Enrolment | undefined, secret: string | undefined): K
   return countingPins(enrolment, secret).map(({ type, blob }) => ({ type, blob, comment: '' }))
 }
 
-/** A pin that an HMAC vouched for belongs to its secret: with another one, or none, it is void. */
+/** A pin that an HMAC vouched for belongs to the HMAC's secret. With another secret, or none, the pin is void. */
 function countingPins(enrolment: Enrolment | undefined, secret: string | undefined): readonly Pin[] {
   return (enrolment?.pins ?? []).filter(({ blob, secretMark }) => {
     if (secretMark === undefined) return true

@@ -18,9 +18,9 @@ export interface ChangedEnrolment {
 }
 
 /**
- * What this node knows of enrolments: the entries of the configuration file, and what the store holds. It follows the
- * store, so that what another node decides is known here; what this node changes counts at once, also while the disk is
- * full.
+ * The enrolments as this node knows them: the entries of the configuration file, and the contents of the store. The
+ * node follows the store, and so learns what another node decides. A change by this node counts at once, even while the
+ * disk is full.
  */
 export interface EnrolmentMemory {
   readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined
@@ -56,14 +56,14 @@ export interface EnrolmentMemoryOptions {
 
 export async function createEnrolmentMemory(options: EnrolmentMemoryOptions): Promise<EnrolmentMemory> {
   const { store, noted, settled, left, onStoreProblem } = options
-  /** By which this node knows its own changes when the store tells of them. */
+  /** The mark of this node's own changes, by which it knows them when the store reports them. */
   const writer = randomBytes(8).toString('hex')
   let entries = new Map<string, ConfiguredDevice>()
   let stored = new Map<string, Enrolment>()
   let known = createKnownDevices()
   /** How many changes of this node are on their way to the store, by device. */
   const underWay = new Map<string, number>()
-  /** Devices that another node changed meanwhile. */
+  /** Devices that another node changed while a change of this node was on its way to the store. */
   const overtaken = new Set<string>()
 
   const knownOf = (deviceId: string): KnownDevice | undefined => {

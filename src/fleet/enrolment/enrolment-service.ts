@@ -28,9 +28,9 @@ export interface PendingCall {
   readonly source: string
 }
 
-/** Where devices are enrolled: what the configuration says of them, and what was decided and seen, in the store. */
+/** Enrols devices. It joins the configuration file with the decisions and sightings that are in the store. */
 export interface EnrolmentService extends Enrolments, Proofs {
-  /** What can prove each device; read for every call. */
+  /** The keys, certificates and secrets that prove each device. Every call-home connection reads them. */
   readonly known: () => KnownDevices
   /** The devices that clients may reach. */
   readonly devices: () => readonly Device[]
@@ -59,11 +59,11 @@ export interface EnrolmentService extends Enrolments, Proofs {
   ) => void
   /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
   readonly holdPending: (call: PendingCall, signal: AbortSignal) => Promise<PendingOutcome>
-  /** Notes a device that attached. */
+  /** Records that a device has attached. */
   readonly seen: (deviceId: string, source: string) => void
   /**
-   * Notes a refused call, and the key that it presented where that is another than the pinned one; one of a crowd is
-   * only counted.
+   * Records a refused call, and the key that the device presented where that is not the pinned one. A call that was
+   * refused because of overload is only counted.
    */
   readonly refused: (refusal: LinkRefusal, presented?: Buffer) => void
 }
@@ -234,9 +234,9 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
 }
 
 /**
- * What becomes of a device by a change of its enrolment. `admitted`: clients may reach it. `narrowed`: less vouches for
- * it than before, and a link of it is judged again. `let-go`: it does not wait any more. With each of them, the
- * connection that waits is judged again.
+ * The effect of a changed enrolment on its device. `admitted`: clients may reach the device. `narrowed`: less vouches
+ * for the device than before, so its link is judged again. `let-go`: the device no longer waits for a decision. In all
+ * three cases a connection of the device that waits is judged again.
  */
 function effectOf(
   before: Enrolment | undefined,
@@ -248,7 +248,7 @@ function effectOf(
   return before?.standing === 'pending' && after?.standing !== 'pending' ? 'let-go' : 'none'
 }
 
-/** Whether an operator has decided meanwhile. */
+/** Whether an operator has decided on the device meanwhile. */
 function isDecidedAnew(before: Enrolment | undefined, after: Enrolment | undefined): boolean {
   if (after?.decision?.how !== 'operator') return false
   return before?.decision?.by !== after.decision.by || before.decision.at.getTime() !== after.decision.at.getTime()

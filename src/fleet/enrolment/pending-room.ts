@@ -8,7 +8,7 @@ export interface PendingBounds {
   readonly pendingLifetime: number
 }
 
-/** How many device ids wait for an operator, and who makes room where they are too many. */
+/** Bounds how many device ids wait for an operator, and chooses which one is dropped when there are too many. */
 export interface PendingRoom {
   /** Notes a device id that waits, or that has called again; times in milliseconds since 1970. */
   readonly note: (deviceId: string, address: string, seen: number) => void

@@ -6,9 +6,9 @@ const MAX_DEVICES = 1000
 const MAX_KEYS = 8
 
 /**
- * The keys that refused calls of a device id showed lately, the newest first, in memory alone. A stranger who goes on
- * calling pushes the key of the device out of the store's one place for it, so the operator's fingerprint is looked for
- * here as well.
+ * The keys that refused calls of a device id showed lately, the newest first, in memory alone. The store has room for
+ * one such key. A stranger who goes on calling replaces the device's key there, so the fingerprint that an operator
+ * gives is looked up here as well.
  */
 export interface PresentedKeys {
   readonly note: (deviceId: string, pin: Pin) => void

@@ -19,7 +19,7 @@ export function createProofs(memory: EnrolmentMemory, now: () => Date): Proofs {
       const pin = { type, blob, by: how, addedAt: now(), ...marked }
       await memory.update(deviceId, (enrolment) => ({
         ...enrolment,
-        // Who was rejected is so again once the file does not vouch for it any more.
+        // The rejection stays stored. It counts again when the configuration file no longer vouches for the device.
         standing: enrolment.standing === 'rejected' ? 'rejected' : 'approved',
         pins: [pin],
         decision: enrolment.decision ?? { by: how, at: now(), how },

@@ -4,9 +4,9 @@ import type { Enrolment } from '../../store/enrolment.js'
 export type EnrolmentEdit = (current: Enrolment) => Enrolment | undefined
 
 /**
- * Writes enrolments at once as long as they are few; of many, as when thousands of entries leave the configuration
- * file, a few in each turn of the event loop. The first that cannot be written ends it: what is left is found, and
- * written, at the next start.
+ * Writes a few enrolments at once. Of many, as when thousands of entries are removed from the configuration file, it
+ * writes some in each turn of the event loop. It stops at the first one that cannot be written. The next start of the
+ * bridge finds the others, and writes them.
  */
 export interface WriteBehind {
   readonly add: (edits: ReadonlyMap<string, EnrolmentEdit>) => void

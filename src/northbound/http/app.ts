@@ -57,7 +57,7 @@ export interface AppOptions extends HttpServices {
   readonly network?: NetworkSide
 }
 
-/** What guards an app that the network reaches. A reload changes what these give. */
+/** The checks of an app that the network reaches. After a reload these functions return the new settings. */
 export interface NetworkSide {
   readonly proxies: () => ProxyTrust
   readonly knowsHost: KnowsHost
@@ -90,7 +90,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   app.use(logRequests(log))
   app.use(setSecurityHeaders())
   app.use(endUnreadBodies())
-  // Before what may refuse a call: load balancers ask by whatever name they know.
+  // Before the checks that may refuse a call: a load balancer asks under any host name that it knows.
   registerSharedSchemas(app)
   registerHealth(app, health)
   app.use(async (c, next) => {
@@ -110,7 +110,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   )
 
   app.use((c, next) => {
-    // Clients that are generated declare JSON also where they send nothing.
+    // A generated client declares a JSON body also when it sends none.
     if (c.req.header('content-length') === '0') c.req.raw.headers.delete('content-type')
     return next()
   })

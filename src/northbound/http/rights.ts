@@ -5,9 +5,9 @@ import type { Caller } from './middleware/caller.js'
 import type { QueuedJob } from '../../rpc/jobs/job-request.js'
 
 /**
- * What a caller may do with one thing that others may have made. Routes look things up by these functions alone, so
- * that a right is asked of the thing and not of its kind: who has a scope somewhere has it on what belongs to the
- * devices of that scope, and nowhere else.
+ * What a caller may do with one thing (a job, a token, a session) that somebody else may have made. Routes look things
+ * up by these functions alone, so each right is checked on the thing itself. A caller with the scope `admin` on some
+ * devices has it on the jobs and sessions of those devices, and on no others.
  */
 export interface RightsOnThing {
   /** It is listed, and found by its id. */
@@ -21,8 +21,8 @@ export interface RightsOnThing {
 const none: RightsOnThing = { see: false, read: false, end: false }
 
 /**
- * One's own jobs, while one may use their devices; those of others, for `admin` on the device, without an answer that
- * one could not ask for.
+ * A caller sees their own jobs, as long as they may use the device. With `admin` on the device they see the jobs of
+ * others too, but the answers only where they may use every operation on the device.
  */
 export async function rightsOnJob(
   caller: Caller,
@@ -37,7 +37,7 @@ export async function rightsOnJob(
   return { see: true, read, end: true }
 }
 
-/** All tokens for who administers every device; otherwise one's own. A token that was narrowed knows itself alone. */
+/** A caller who administers every device sees all tokens, any other caller their own. A narrowed token sees itself. */
 export function rightsOnToken(caller: Caller, { id, user }: Pick<ApiToken, 'id' | 'user'>): RightsOnThing {
   const narrowed = caller.scopes !== undefined || caller.devices !== undefined
   const own = narrowed ? caller.token === id : samePrincipal(caller.principal, { realm: 'local', name: user })

@@ -14,12 +14,12 @@ import { type KnownDevices, namesOf } from '../known-devices.js'
 import { casOf, knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from '../trust-anchors.js'
 
-/** Whether a host key that key exchange has proven makes a claim an identity, and why or why not. */
+/** The verdict on a host key that key exchange has proven: the device's identity, or why there is none. */
 export type Verdict =
-  /** `pin`: the key shall be kept, so that the next call is judged by it. */
+  /** `pin`: whether the bridge has to store the key, so that the device's next call is judged by it. */
   { readonly trusted: true; readonly deviceId: string; readonly because: Evidence; readonly pin: boolean } | Distrust
 
-/** Why a host key proves nothing, and the device that it was judged as. */
+/** Why a host key proves nothing, and the device id that it was judged for. */
 export interface Distrust extends Refusal<HostKeyRefusalReason> {
   readonly trusted: false
   readonly deviceId?: string
@@ -36,9 +36,13 @@ export interface HostKeyCase {
 
 /**
  * Judges the host key, plain or a certificate, that a device proved in key exchange (RFC 8071 §3.1 C5). A device id
- * alone proves nothing. In order: what is revoked or was rejected is refused, whatever else vouches for it; a
- * configured secret asks for its HMAC; then a certificate of a trusted CA, a pin, known_hosts, the HMAC, and last the
- * first-use policy. A key other than the pinned one is refused and never pends.
+ * alone proves nothing. The order is:
+ * 1. A revoked key or a rejected device is refused, whatever else vouches for it.
+ * 2. A device with a configured secret has to send the HMAC of that secret.
+ * 3. One of these vouches for the key: a certificate of a trusted CA, a pin, known_hosts, the HMAC, or the first-use
+ *    policy.
+ *
+ * A key other than the pinned one is refused; it never waits for an operator.
  * @param judged.now the date that certificates must be valid at
  */
 export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verdict {
@@ -75,12 +79,12 @@ export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verd
   return firstUse({ deviceId: device.id, key, certified, isListed, ...identification, policy: anchors.firstUse })
 }
 
-/** What is there of a device that nothing vouches for. */
+/** What is known of a device whose key nothing vouches for. */
 interface FirstUseCase {
   readonly deviceId: string
   readonly key: Buffer
   readonly certified: CertificateRefusal | undefined
-  /** known_hosts has the key for this name, which proves a device that is expected and no other. */
+  /** Whether known_hosts has the key for this name. That proves an expected device, and no other. */
   readonly isListed: boolean
   readonly known: boolean
   readonly named: boolean
@@ -118,7 +122,7 @@ function judgeHostCertificate(
   })
 }
 
-/** `@revoked` counts whatever host it is written for: a key that was stolen from one device is no good for another. */
+/** A key marked `@revoked` is revoked for all hosts: a key that was stolen from one device is no good for another. */
 function revokedByKnownHosts(
   key: Buffer,
   certificate: Certificate | undefined,
@@ -140,7 +144,7 @@ export function namesJudged(judged: HostKeyCase): readonly string[] {
 function identified({ claim, presented, known, anchors }: HostKeyCase) {
   const parsed = parseCertificate(presented)
   const certificate = parsed.ok ? parsed.certificate : undefined
-  // One key has several blobs, and a revoked one must not pass in another.
+  // One key can be written as several blobs. A revoked key must not pass as another blob.
   const key = canonicalKey(certificate?.key.blob ?? presented)
   return { key, certificate, identification: identifyDevice({ claim, key, certificate, known, anchors }) }
 }
