@@ -19,7 +19,7 @@ const HANDFUL = 16
 const DELAY = 20
 /** Buffers and bytes that wait at most: their memory is held, and looking at them is a moment's work. */
 const MAX_BUFFERS = 64
-const MAX_OCTETS = 256 * 1024
+const MAX_BYTES = 256 * 1024
 
 export function createDeferredTap(): DeferredTap {
   const looks: Look[] = []
@@ -47,7 +47,7 @@ export function createDeferredTap(): DeferredTap {
       buffers.push(bytes)
       times.push(at)
       waiting += bytes.length
-      if (looks.length >= MAX_BUFFERS || waiting >= MAX_OCTETS) drain()
+      if (looks.length >= MAX_BUFFERS || waiting >= MAX_BYTES) drain()
       else if (looks.length === HANDFUL) setImmediate(drain)
       else timer ??= setTimeout(drain, DELAY)
     },

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { serialiseXml } from '../netconf/xml/xml-serialise.js'
 import { element } from '../netconf/xml/xml-tree.js'
 
-/** What a Calix AXOS E7 waits for before it begins SSH (protocol-facts §3). */
+/** What a Calix AXOS E7 waits for before it begins SSH. */
 const ACK = Buffer.from('<ack>ok</ack>')
 
 const MAX_ACK_WAIT = 1024

@@ -26,7 +26,7 @@ export interface DeviceConnectionOptions {
 /** Longer than any test: ssh2 cannot be told to send no probes. */
 const NO_KEEP_ALIVE = 2 ** 31 - 1
 
-/** The execs that Junos answers with NETCONF (protocol-facts §4). */
+/** The execs that Junos answers with NETCONF. */
 const NETCONF_COMMANDS: readonly string[] = ['netconf', 'xml-mode netconf need-trailer']
 
 /** Becomes the SSH server on a socket that is connected to the bridge. The socket's end is the connection's. */

@@ -21,7 +21,7 @@ export interface SimulatedDeviceOptions {
   readonly interleave?: boolean
   /** Channels on one connection: 10, as sshd. */
   readonly maxSessions?: number
-  /** SSH software version: Junos's OpenSSH in that manner. */
+  /** SSH software version: Junos's OpenSSH in that dialect. */
   readonly ident?: string
   /** How long every reply waits. */
   readonly replyDelay?: number
@@ -42,7 +42,7 @@ export interface SimulatedDeviceOptions {
   readonly random?: () => number
 }
 
-/** What Junos does by default, as far as anybody saw (protocol-facts §1.3). */
+/** What Junos does by default, as far as anybody saw. */
 export const DEVICE_DEFAULTS = {
   maxSessions: 10,
   loginGraceTime: 120_000,

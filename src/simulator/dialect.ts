@@ -56,7 +56,7 @@ const NMDA_MODULES: readonly string[] = [
   `${NMDA_COMPARE_NS}?module=ietf-nmda-compare&revision=2021-12-10`,
 ]
 
-/** The IETF's manner: what the RFCs say and nothing else. */
+/** The IETF's dialect: what the RFCs say and nothing else. */
 const plain: Dialect = {
   name: 'plain',
   defaultBases: ['1.0', '1.1'],
@@ -76,7 +76,7 @@ const plain: Dialect = {
 
 const JUNOS_XML_NS = 'http://xml.juniper.net/junos/21.4R0/junos'
 
-/** Junos's manner as protocol-facts §4 records it. */
+/** What Junos does otherwise than the RFCs say: base:1.0, names and namespaces of its own. */
 const junos: Dialect = {
   name: 'junos',
   defaultBases: ['1.0'],
@@ -110,7 +110,7 @@ const junos: Dialect = {
   requiresMessageId: false,
 }
 
-/** The manner of that name. */
+/** The dialect of that name. */
 export function dialectNamed(name: DialectName): Dialect {
   return name === 'junos' ? junos : plain
 }

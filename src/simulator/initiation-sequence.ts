@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 
 /**
- * What Junos sends before its SSH identification (protocol-facts §1.1): with a secret also the host key, ended by a
+ * What Junos sends before its SSH identification: with a secret also the host key, ended by a
  * NUL as seen on real devices, and its HMAC.
  * @param hostPublicLine `type base64`
  */
@@ -13,7 +13,7 @@ export function initiationSequence(deviceId: string, hostPublicLine: string, sec
   return Buffer.from(lines.map((line) => `${line}\r\n`).join(''))
 }
 
-/** `hex(HMAC-SHA1(secret, "type base64"))` (protocol-facts §1.2). */
+/** `hex(HMAC-SHA1(secret, "type base64"))`. */
 export function initiationHmac(secret: string, hostPublicLine: string): string {
   return createHmac('sha1', secret).update(hostPublicLine).digest('hex')
 }

@@ -13,7 +13,7 @@ import type { SessionTransport } from './session-transport.js'
 export interface NetconfServerOptions {
   readonly deviceId: string
   readonly dialect?: DialectName
-  /** Base versions it announces; the manner's own by default (Junos 1.0, plain both). */
+  /** Base versions it announces; the dialect's own by default (Junos 1.0, plain both). */
   readonly bases?: readonly BaseVersion[]
   readonly interleave?: boolean
   /** Milliseconds that every reply waits. */

@@ -35,7 +35,7 @@ describe('what comes before SSH', () => {
     )
   })
 
-  test('the HMAC is that of protocol-facts', () => {
+  test('the HMAC is that of the documented example', () => {
     expect(initiationHmac('s3cret', 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQAB')).toBe(
       '316011e4df155a59594ea4076509852ffb863ddc',
     )

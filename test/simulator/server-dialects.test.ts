@@ -24,7 +24,7 @@ const connect = async (options: Partial<NetconfServerOptions> = {}, bases?: read
   return client
 }
 
-describe('the Junos manner', () => {
+describe('the Junos dialect', () => {
   const junos = (more: Partial<NetconfServerOptions> = {}) => talkTo({ dialect: 'junos', ...more })
 
   test('greets with comments, without a prolog, in both spellings, base:1.0, with a process id', async () => {
@@ -82,7 +82,7 @@ describe('the Junos manner', () => {
   })
 })
 
-describe('the plain manner', () => {
+describe('the plain dialect', () => {
   test('a request without message-id is an error; other attributes come back', async () => {
     const talk = talkTo()
     await talk.hello()

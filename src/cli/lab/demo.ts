@@ -146,7 +146,7 @@ function instructions(directory: string, { addresses }: Bridge, token: string): 
   ].join(' ')
   return `
 Homeport runs. Two simulated devices have called home to ${addresses.callHome}:
-  router1   Junos manner, proven by the HMAC of its initiation sequence
+  router1   Junos dialect, proven by the HMAC of its initiation sequence
   router2   plain RFC 8071, proven by its host key
 
 Reach them on ${host} port ${port} as ${user.name}@DEVICE, with the key below or the password "${user.password}".

@@ -6,7 +6,7 @@ import type { Refusal } from '../../lib/refusal.js'
 export type WrongCaller = Refusal<`${'device' | 'http' | 'tls'}-on-client-port`>
 
 /** Bytes that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
-const MOST_OCTETS = 8 * 1024
+const MOST_BYTES = 8 * 1024
 
 /** What only a server says in its offer of algorithms (OpenSSH's strict key exchange). */
 const SERVERS_WORD = 'kex-strict-s-v00@openssh.com'
@@ -28,10 +28,10 @@ export function recogniseWrongCaller(bytes: Buffer): WrongCaller | undefined {
 export function watchFirstBytes(socket: Socket, found: (caller: WrongCaller) => void): void {
   let bytes: Buffer = Buffer.alloc(0)
   const onData = (chunk: Buffer): void => {
-    bytes = Buffer.concat([bytes, chunk.subarray(0, MOST_OCTETS - bytes.length)])
+    bytes = Buffer.concat([bytes, chunk.subarray(0, MOST_BYTES - bytes.length)])
     const caller = recogniseWrongCaller(bytes)
     if (caller !== undefined) found(caller)
-    if (caller !== undefined || bytes.length >= MOST_OCTETS || hasOffer(bytes)) socket.off('data', onData)
+    if (caller !== undefined || bytes.length >= MOST_BYTES || hasOffer(bytes)) socket.off('data', onData)
   }
   // Before whoever reads it, who would end the connection for the same bytes without a word.
   socket.prependListener('data', onData)

@@ -88,7 +88,7 @@ function lessOne(odd: Buffer): Buffer {
  * Cookie and message number before the lists of a KEXINIT, and the lists between those for host keys and
  * `first_kex_packet_follows`.
  */
-const OCTETS_BEFORE_LISTS = 17
+const BYTES_BEFORE_LISTS = 17
 const FURTHER_LISTS = 8
 
 /**
@@ -96,7 +96,7 @@ const FURTHER_LISTS = 8
  * the same key exchange and the same host key algorithm best, and is passed over otherwise (RFC 4253 §7).
  */
 function judgeGuess(protocol: Protocol, { _remoteKexinit: kexinit }: KeyExchange): void {
-  const reader = createWireReader(kexinit.subarray(OCTETS_BEFORE_LISTS))
+  const reader = createWireReader(kexinit.subarray(BYTES_BEFORE_LISTS))
   const [theirKex] = reader.text().split(',', 1)
   const [theirHostKey] = reader.text().split(',', 1)
   for (let list = 0; list < FURTHER_LISTS; list += 1) reader.string()
