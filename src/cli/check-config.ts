@@ -11,7 +11,7 @@ import { type CommandIo, processIo } from './command-io.js'
 export function checkConfigCommand(io: CommandIo = processIo()): Command {
   return new Command('check-config')
     .description('check a configuration file as serve would read it')
-    .option('--config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
     .option('--json', 'print the result as JSON on standard output')
     .action((options: { readonly config?: string; readonly json?: true }) => {
       const loaded = loadConfig({ path: options.config, cwd: io.cwd, env: io.env })

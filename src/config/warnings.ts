@@ -102,8 +102,8 @@ function hastyKeepalive({ endpoint: { ssh } }: Config): readonly ConfigError[] {
 }
 
 /**
- * Who knows the proof of two devices can speak for either; told once for those devices, however many keys they share: a
- * fleet may do so on purpose.
+ * Two devices with one host key can speak for each other, and a secret of two vouches for neither. It is told once for
+ * those devices, however many keys they share: a fleet may do so on purpose.
  */
 function sharedProof(
   config: Config,
@@ -118,12 +118,10 @@ function sharedProof(
   return [...groups.values()].flatMap((indices): readonly ConfigError[] => {
     const [, second] = indices
     if (second === undefined) return []
-    const what = key === 'secret' ? 'the same secret' : 'the same host key'
-    return [
-      {
-        path: ['devices', second, key],
-        message: `${what} as another device (${indices.length} share it), so each can pose as the other`,
-      },
-    ]
+    const told =
+      key === 'secret'
+        ? `the same secret as another device (${indices.length} share it), so it proves none of them`
+        : `the same host key as another device (${indices.length} share it), so each can pose as the other`
+    return [{ path: ['devices', second, key], message: told }]
   })
 }

@@ -86,7 +86,11 @@ export function notAuthorised({
   readonly hint: string
 }): CallFailure & { readonly cause: 'unknown-device' | 'no-rights' } {
   return reason === 'unknown-device'
-    ? { cause: 'unknown-device', message, hint: 'check the spelling; GET /api/v1/devices has all of them' }
+    ? {
+        cause: 'unknown-device',
+        message,
+        hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
+      }
     : { cause: 'no-rights', message, hint }
 }
 

@@ -36,6 +36,11 @@ describe('check-config', () => {
     })
   })
 
+  it('takes the short name of its option, as other commands do', async () => {
+    writeFileSync(join(cwd, 'my.yaml'), valid, { mode: 0o600 })
+    expect(await check('-c', 'my.yaml')).toMatchObject({ stdout: 'my.yaml: ok (2 devices, 1 user)\n', status: 0 })
+  })
+
   it('warns of each file with secrets that everybody may read, with the command that mends it', async () => {
     const config = `credentials:
   default: { username: netconf, private-key: "the key", password: x }

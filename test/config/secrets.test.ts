@@ -65,7 +65,7 @@ devices:
     const warnings = parsed.ok ? parsed.warnings.map(formatProblem) : []
     expect(warnings).toEqual([
       expect.stringContaining('no users'),
-      'config/homeport.yaml:4:14: devices[1].secret: the same secret as another device (2 share it), so each can pose as the other',
+      'config/homeport.yaml:4:14: devices[1].secret: the same secret as another device (2 share it), so it proves none of them',
       'config/homeport.yaml:4:31: devices[1].host-keys: the same host key as another device (2 share it), so each can pose as the other',
     ])
     expect(warnings.join('\n')).not.toContain(SECRET)

@@ -94,7 +94,7 @@ function signUserCommand(io: CommandIo, now: () => Date): Command {
 function placed(command: Command): Command {
   return command
     .option('--dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
-    .option('--config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
 }
 
 function signing(command: Command, principals: string): Command {

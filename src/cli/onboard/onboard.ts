@@ -71,7 +71,7 @@ export function onboardCommand(
     )
     .option('--credentials <name>', 'the credentials to log in with', 'default')
     .option('--ca-dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
-    .option('--config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
     .option('--json', 'print JSON on standard output')
     .action((deviceId: string, options: OnboardOptions) => onboard(deviceId, options, { io, addDeviceTo }))
 }
