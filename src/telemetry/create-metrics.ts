@@ -19,7 +19,9 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
   gauge('build_info', 'What runs here; always 1.', 'version', 'node').set({ version, node: process.version }, 1)
   const setReadings = createReadingGauges(instruments)
   // Both the fleet and whoever serves clients refuse sessions, and both devices and clients are forgotten.
-  const sessionRefused = countByReason('sessions_refused_total', 'Sessions that were refused.', reasons.sessions)
+  const sessionRefused = countByReason('sessions_refused_total', 'Sessions that were refused.', {
+    known: reasons.sessions,
+  })
   const forgotten = counterOf(
     'familiar_forgotten_total',
     'Devices and sources that were forgotten as known ones, because there are more than are remembered.',

@@ -37,10 +37,17 @@ export function createInstruments() {
       for (const value of values) made.inc({ [label]: value } as Record<Label, string>, 0)
       return made
     },
-    /** The same for reasons; any other is counted as `other`. */
-    countByReason: (name: string, help: string, known: readonly string[]): ((reason: string) => void) => {
+    /**
+     * A counter by the reasons of the catalogue; any other is counted as `other`. A reason has a series once it was
+     * counted: most of a hundred are never met. Those of `zeroed` have theirs from the start.
+     */
+    countByReason: (
+      name: string,
+      help: string,
+      { known, zeroed = [] }: { readonly known: readonly string[]; readonly zeroed?: readonly string[] },
+    ): ((reason: string) => void) => {
       const made = counter(name, help, 'reason')
-      for (const reason of known) made.inc({ reason }, 0)
+      for (const reason of zeroed) made.inc({ reason }, 0)
       const knows = new Set(known)
       return (reason) => made.inc({ reason: knows.has(reason) ? reason : OTHER_WORD })
     },

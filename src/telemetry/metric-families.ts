@@ -42,19 +42,20 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
   }
 }
 
-/** @param reasons that each counter of refusals has a series for from the start on */
+/** @param reasons of the catalogue; why links end has a series for each from the start on */
 export function fleetMetrics(
   { counter, counterOf, countByReason, histogram }: Instruments,
   reasons: { readonly callHome: readonly string[]; readonly linkEnds: readonly string[] },
   sessionRefused: FleetMetrics['sessionRefused'],
 ): FleetMetrics {
   const linksAttached = counter('links_attached_total', 'Links that were attached.')
-  const linkEnded = countByReason('links_ended_total', 'Links that ended, by reason.', reasons.linkEnds)
-  const callRefused = countByReason(
-    'call_home_refusals_total',
-    'Call-home connections that were refused.',
-    reasons.callHome,
-  )
+  const linkEnded = countByReason('links_ended_total', 'Links that ended, by reason.', {
+    known: reasons.linkEnds,
+    zeroed: reasons.linkEnds,
+  })
+  const callRefused = countByReason('call_home_refusals_total', 'Call-home connections that were refused.', {
+    known: reasons.callHome,
+  })
   const contested = counter(
     'identities_contested_total',
     'Proven links that were turned away because another one of the same identity is alive.',
@@ -116,18 +117,16 @@ const LOGIN_METHODS = new Set([
   'jwt',
 ])
 
-/** @param loginReasons that the counter of refused logins has a series for from the start on */
+/** @param loginReasons that the counter of refused logins knows by name */
 export function clientMetrics(
   { counter, counterOf, countByReason }: Instruments,
   loginReasons: readonly string[],
   shared: Pick<ClientMetrics, 'sessionRefused' | 'familiarForgotten'>,
 ): ClientMetrics {
   const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
-  const loginRefused = countByReason(
-    'login_refusals_total',
-    'Why attempts to log in, or connections for it, failed.',
-    loginReasons,
-  )
+  const loginRefused = countByReason('login_refusals_total', 'Why attempts to log in, or connections for it, failed.', {
+    known: loginReasons,
+  })
   const penalised = counter(
     'sources_penalised_total',
     'Sources that were kept out for a while, by what they did last.',

@@ -109,6 +109,6 @@ export interface Metrics {
 export interface MetricsOptions {
   readonly version: string
   readonly readings: () => Promise<Readings>
-  /** The reasons that each counter of refusals has a series for, from the start on; any other is counted as `other`. */
+  /** The reasons that each counter of refusals knows by name; any other is counted as `other`. */
   readonly reasons: Readonly<Record<'callHome' | 'linkEnds' | 'sessions' | 'logins', readonly string[]>>
 }

@@ -10,24 +10,22 @@ import { curl } from './support/http-api.js'
 import { opsUser } from './support/users.js'
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const page = await readFile(new URL('../../docs/http.md', import.meta.url), 'utf8')
+const docs = new URL('../../docs/', import.meta.url)
 
 /** What can be run: indented blocks that begin with a command, in the order of the page, without their indentation. */
-const examples = [...page.matchAll(/(?:^ {4}.*\n)+/gm)]
-  .map(([block]) => block.replaceAll(/^ {4}/gm, ''))
-  .filter((block) => /^(?:curl|homeport|[A-Z]+=)/.test(block))
+const examplesOf = async (page: string): Promise<readonly string[]> =>
+  [...(await readFile(new URL(page, docs), 'utf8')).matchAll(/(?:^ {4}.*\n)+/gm)]
+    .map(([block]) => block.replaceAll(/^ {4}/gm, ''))
+    .filter((block) => /^(?:curl|homeport|[A-Z]+=)/.test(block))
 
 /** What each writes, in the same order. */
-const written: readonly (readonly RegExp[])[] = [
+const writtenByHttp: readonly (readonly RegExp[])[] = [
   [/<rpc-reply.*<hostname>router2</],
   [/<rpc-reply.*<hostname>router2</],
   [/<rpc-reply[^>]* message-id="101"/],
   [/<hostname>router2</],
   [/"rpc-reply".*"hostname":"router2"/],
   [/module simulated-device/],
-  [/<oper-status>up</],
-  [/<ok\/>[^]*<target>\/simulated-device:system\/contact</],
-  [/(?:<ok\/>[^]*){2}/],
   [/"steps":\[.*"operation":"commit","outcome":"ok"/],
   [/(?:<ok\/>[^]*){3}"sessionId":\d+/],
   [/<rpc-reply.*<hostname>router2</],
@@ -39,6 +37,12 @@ const written: readonly (readonly RegExp[])[] = [
   [/^[0-9a-f]{64}$/m],
   [/(?:<ok\/>[^]*){2}ietf-netconf-nmda[^]*<no-matches[^]*"summary"/],
   [/urn:homeport:problem:rpc-error/, /"rpc-errors":\[\{"type":"/],
+]
+
+const writtenByDatastores: readonly (readonly RegExp[])[] = [
+  [/<oper-status>up</],
+  [/<ok\/>[^]*<target>\/simulated-device:system\/contact</],
+  [/(?:<ok\/>[^]*){2}/],
 ]
 
 let bridge: RunningBridge
@@ -84,7 +88,10 @@ function shell(script: string): Promise<{ readonly status: number | null; readon
   })
 }
 
-describe('docs/http.md', () => {
+describe.each([
+  ['http.md', await examplesOf('http.md'), writtenByHttp],
+  ['datastores.md', await examplesOf('datastores.md'), writtenByDatastores],
+] as const)('docs/%s', (_page, examples, written) => {
   it('has the examples that are known here', () => {
     expect(examples).toHaveLength(written.length)
   })
