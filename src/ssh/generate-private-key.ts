@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { sshMpint, sshString } from './wire.js'
 
 /** The blocks of the unencrypted format are padded to this size (OpenSSH PROTOCOL.key). */
@@ -45,9 +45,21 @@ const fieldsOf: Readonly<Record<GeneratedKeyType, () => KeyFields>> = {
   rsa: rsaFields,
 }
 
+const SPKI = { type: 'spki', format: 'der' } as const
+const PKCS8 = { type: 'pkcs8', format: 'der' } as const
+
+/**
+ * The numbers of an ECDSA or RSA key that was just generated. They are read from a key object of its own: Node's generator
+ * shares a lock with the key object that it answers, and takes it once more when it is collected as garbage. Where that
+ * happens while the object is exported, the thread waits for itself for ever.
+ */
+function numbersIn(pkcs8: Buffer): JsonWebKey {
+  return createPrivateKey({ key: pkcs8, type: 'pkcs8', format: 'der' }).export({ format: 'jwk' })
+}
+
 function ed25519Fields(): KeyFields {
-  const { privateKey } = generateKeyPairSync('ed25519')
-  const jwk = privateKey.export({ format: 'jwk' })
+  // Logins by ephemeral certificate make one each. Node takes no lock for this type.
+  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
   const publicKey = bytes(jwk.x)
   return {
     type: 'ssh-ed25519',
@@ -57,15 +69,18 @@ function ed25519Fields(): KeyFields {
 }
 
 function ecdsaFields(): KeyFields {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const jwk = privateKey.export({ format: 'jwk' })
+  const jwk = numbersIn(
+    generateKeyPairSync('ec', { namedCurve: 'P-256', publicKeyEncoding: SPKI, privateKeyEncoding: PKCS8 }).privateKey,
+  )
   const publicFields = [sshString('nistp256'), sshString(Buffer.concat([Buffer.from([4]), bytes(jwk.x), bytes(jwk.y)]))]
   return { type: 'ecdsa-sha2-nistp256', publicFields, privateFields: [...publicFields, sshMpint(bytes(jwk.d))] }
 }
 
 function rsaFields(): KeyFields {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: RSA_BITS })
-  const { n, e, d, qi, p, q } = privateKey.export({ format: 'jwk' })
+  const { n, e, d, qi, p, q } = numbersIn(
+    generateKeyPairSync('rsa', { modulusLength: RSA_BITS, publicKeyEncoding: SPKI, privateKeyEncoding: PKCS8 })
+      .privateKey,
+  )
   const numbers = (...values: readonly (string | undefined)[]): Buffer[] =>
     values.map((value) => sshMpint(bytes(value)))
   // The public half begins with the exponent, the private half with the modulus.

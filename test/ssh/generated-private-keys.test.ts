@@ -34,6 +34,21 @@ describe('a generated private key', () => {
     expect(new Set(halves).size).toBe(count)
   })
 
+  it.each(['ed25519', 'ecdsa'] as const)(
+    'is made whenever garbage is collected, which froze the process: %s',
+    async (type) => {
+      const source = JSON.stringify(new URL('../../src/ssh/generate-private-key.ts', import.meta.url).href)
+      const program = `const { generatePrivateKey } = await import(${source})
+        for (let n = 0; n < 4000; n += 1) generatePrivateKey('${type}', 'n')
+        process.stdout.write('made')`
+      // Garbage is collected every few keys.
+      const words = ['--max-semi-space-size=1', '--import', 'tsx', '--input-type=module', '--eval', program]
+      const { stdout } = await promisify(execFile)(process.execPath, words, { timeout: 60_000, killSignal: 'SIGKILL' })
+      expect(stdout).toBe('made')
+    },
+    90_000,
+  )
+
   it.each(['ed25519', 'ecdsa'] as const)('can be read by ssh-keygen, with its comment: %s', async (type) => {
     const read = Array.from({ length: 9 }, async (_, at) => {
       const text = generatePrivateKey(type, 'c'.repeat(at))
