@@ -8,6 +8,7 @@ export default defineConfig({
       provider: 'v8',
       include: ['src/**/*.ts'],
       reporter: ['json-summary', 'html'],
+      reportOnFailure: true,
       reportsDirectory: 'test/.build/coverage',
     },
     projects: [

@@ -49,9 +49,9 @@ const SPKI = { type: 'spki', format: 'der' } as const
 const PKCS8 = { type: 'pkcs8', format: 'der' } as const
 
 /**
- * The numbers of an ECDSA or RSA key that was just generated. They are read from a key object of its own: Node's generator
- * shares a lock with the key object that it answers, and takes it once more when it is collected as garbage. Where that
- * happens while the object is exported, the thread waits for itself for ever.
+ * The numbers of an ECDSA or RSA key that was just generated. They are read from a key object of its own: Node's
+ * generator shares a lock with the key object that it answers, and takes it once more when it is collected as garbage.
+ * Where that happens while the object is exported, the thread waits for itself for ever.
  */
 function numbersIn(pkcs8: Buffer): JsonWebKey {
   return createPrivateKey({ key: pkcs8, type: 'pkcs8', format: 'der' }).export({ format: 'jwk' })
