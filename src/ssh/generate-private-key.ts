@@ -58,13 +58,13 @@ function numbersIn(pkcs8: Buffer): JsonWebKey {
 }
 
 function ed25519Fields(): KeyFields {
-  // Logins by ephemeral certificate make one each. Node takes no lock for this type.
-  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
-  const publicKey = bytes(jwk.x)
+  const generated = generateKeyPairSync('ed25519', { publicKeyEncoding: SPKI, privateKeyEncoding: PKCS8 })
+  // Both encodings end with the 32 bytes of the key itself (RFC 8410, sections 4 and 7).
+  const publicKey = generated.publicKey.subarray(-32)
   return {
     type: 'ssh-ed25519',
     publicFields: [sshString(publicKey)],
-    privateFields: [sshString(publicKey), sshString(Buffer.concat([bytes(jwk.d), publicKey]))],
+    privateFields: [sshString(publicKey), sshString(Buffer.concat([generated.privateKey.subarray(-32), publicKey]))],
   }
 }
 
