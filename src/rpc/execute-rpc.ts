@@ -18,6 +18,7 @@ import {
 } from './call-failure.js'
 import { readReply } from './device-reply.js'
 import type { Dispatcher } from './dispatcher.js'
+import { judgeWhenAttached } from './judge-when-attached.js'
 import { oneShotSession } from './one-shot-session.js'
 import { auditRpc } from './audit-rpc.js'
 import { ReplyStalled, ReplyTooLong } from './reply-content.js'
@@ -31,13 +32,9 @@ import { mayHaveEffect } from './session-policy.js'
  * request that rights or rules forbid.
  */
 export async function executeRpc(parts: RpcParts, request: RpcRequest, caller: RpcCaller): Promise<RpcResult> {
-  const { deviceId, timeout, wait } = request
-  let judged = await judgeRpc(parts, request, caller)
-  if (judged.ok && wait > 0) {
-    await parts.fleet.whenAttached(deviceId, wait, caller.signal)
-    // The wait may take minutes, and the caller may have lost the right meanwhile.
-    judged = await judgeRpc(parts, request, caller)
-  }
+  const { deviceId, timeout } = request
+  const judge = () => judgeRpc(parts, request, caller)
+  const judged = await judgeWhenAttached({ fleet: parts.fleet, caller }, request, judge)
   if (!judged.ok) return failure(judged.failure)
   const entered = enterCall(parts, deviceId, caller.principal)
   if (!entered.ok) return failure(entered.failure)

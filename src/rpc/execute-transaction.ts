@@ -15,6 +15,7 @@ import {
 } from './call-failure.js'
 import { type DeviceSession, openDeviceSession } from './device-session.js'
 import { auditRpc } from './audit-rpc.js'
+import { judgeWhenAttached } from './judge-when-attached.js'
 import { enterCall, type RpcParts } from './rpc-parts.js'
 import type { RpcCaller } from './rpc-request.js'
 import {
@@ -71,13 +72,9 @@ export async function executeTransaction(
   request: TransactionRequest,
   caller: RpcCaller,
 ): Promise<TransactionResult> {
-  const { deviceId, timeout, wait } = request
-  let judged = await judgeTransaction(parts, request, caller)
-  if (judged.ok && wait > 0) {
-    await parts.fleet.whenAttached(deviceId, wait, caller.signal)
-    // Minutes later the caller may have no right to it any more.
-    judged = await judgeTransaction(parts, request, caller)
-  }
+  const { deviceId, timeout } = request
+  const judge = () => judgeTransaction(parts, request, caller)
+  const judged = await judgeWhenAttached({ fleet: parts.fleet, caller }, request, judge)
   if (!judged.ok) return failure(judged.failure)
   const entered = enterCall(parts, deviceId, caller.principal)
   if (!entered.ok) return failure(entered.failure)
