@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi'
+import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { strangerText } from '../../lib/stranger-text.js'
 import {
@@ -6,13 +7,10 @@ import {
   deviceAnswerSchema,
   summarySchema,
 } from '../../northbound/http/routes/operations/many-devices.js'
-import { notReached } from './bridge-client.js'
-import { callBridge } from './bridge-stream.js'
 import type { CommandIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
-import { findBridge } from './find-bridge.js'
 import { createProgressBar } from './progress-bar.js'
-import { type OperationOptions, tellRefusal } from './run-operation.js'
+import { callForAnswer, type OperationOptions } from './run-operation.js'
 
 type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
 
@@ -21,53 +19,53 @@ type ManyDevicesSummary = z.output<typeof summarySchema>['summary']
  * a progress bar. The exit status is 0 only when devices were asked and every one answered without an error.
  */
 export async function runOnMany(io: CommandIo, options: OperationOptions, asked: object): Promise<void> {
-  const found = findBridge(io, options.config)
-  if (!found.ok) return exitWithFailure(found.problem, io)
-  const { location } = found
-  const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
-  try {
-    const answer = await callBridge(location, {
-      method: 'POST',
-      path: `/api/v1/rpc${query}`,
-      headers: { Accept: 'application/x-ndjson', 'Content-Type': 'application/json' },
-      body: Buffer.from(JSON.stringify(asked)),
-    })
-    if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, json: options.json === true })
-    const forPeople = io.stdout.isTTY === true && options.json !== true
-    const bar = createProgressBar(io, Number(answer.headers['homeport-devices'] ?? 0))
-    let total: ManyDevicesSummary | undefined
-    for await (const line of createInterface({ input: answer })) {
-      const parsed: unknown = JSON.parse(line)
-      const summary = summarySchema.safeParse(parsed)
-      if (summary.success) {
-        total = summary.data.summary
-        bar.end()
-        const { devices, ok, failed, milliseconds } = total
-        if (forPeople) io.stderr.write(`${devices} devices: ${ok} ok, ${failed} failed, in ${milliseconds / 1000} s\n`)
-        else io.stdout.write(`${line}\n`)
-        continue
-      }
-      const one = deviceAnswerSchema.parse(parsed)
-      bar.clear()
-      io.stdout.write(forPeople ? shown(one) : `${line}\n`)
-      bar.advance(one.problem === undefined)
-    }
-    if (total === undefined) {
+  await callForAnswer(io, options, {
+    path: '/api/v1/rpc',
+    contentType: 'application/json',
+    accept: 'application/x-ndjson',
+    body: JSON.stringify(asked),
+    take: (answer) => showAnswers(io, options, answer),
+  })
+}
+
+/** Writes the answers of devices as they come, then their summary. Rejects when they break off. */
+async function showAnswers(
+  io: CommandIo,
+  options: Pick<OperationOptions, 'json'>,
+  answer: IncomingMessage,
+): Promise<void> {
+  const forPeople = io.stdout.isTTY === true && options.json !== true
+  const bar = createProgressBar(io, Number(answer.headers['homeport-devices'] ?? 0))
+  let total: ManyDevicesSummary | undefined
+  for await (const line of createInterface({ input: answer })) {
+    const parsed: unknown = JSON.parse(line)
+    const summary = summarySchema.safeParse(parsed)
+    if (summary.success) {
+      total = summary.data.summary
       bar.end()
-      return exitWithFailure(
-        { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
-        io,
-      )
+      const { devices, ok, failed, milliseconds } = total
+      if (forPeople) io.stderr.write(`${devices} devices: ${ok} ok, ${failed} failed, in ${milliseconds / 1000} s\n`)
+      else io.stdout.write(`${line}\n`)
+      continue
     }
-    if (total.devices === 0)
-      return exitWithFailure(
-        { message: 'no device was asked', hint: 'homeport devices list has those that you may use', status: 1 },
-        io,
-      )
-    io.exit(total.failed === 0 ? 0 : 1)
-  } catch (error) {
-    exitWithFailure(await notReached(location, error as NodeJS.ErrnoException), io)
+    const one = deviceAnswerSchema.parse(parsed)
+    bar.clear()
+    io.stdout.write(forPeople ? shown(one) : `${line}\n`)
+    bar.advance(one.problem === undefined)
   }
+  if (total === undefined) {
+    bar.end()
+    return exitWithFailure(
+      { message: 'the answer broke off before its summary', hint: 'look at the log of the bridge', status: 1 },
+      io,
+    )
+  }
+  if (total.devices === 0)
+    return exitWithFailure(
+      { message: 'no device was asked', hint: 'homeport devices list has those that you may use', status: 1 },
+      io,
+    )
+  io.exit(total.failed === 0 ? 0 : 1)
 }
 
 function shown({ device, milliseconds, reply, problem }: DeviceAnswer): string {

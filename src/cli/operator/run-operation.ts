@@ -26,6 +26,32 @@ export interface OperationCall {
 
 /** Sends an operation; the device's reply goes to standard output as it comes, what is wrong to standard error. */
 export async function runOperation(io: CommandIo, options: OperationOptions, call: OperationCall): Promise<void> {
+  const accept = options.json === true ? 'application/json' : (call.accept ?? 'application/xml')
+  await callForAnswer(io, options, {
+    ...call,
+    accept,
+    take: async (answer) => {
+      await passOn(io, answer)
+      io.exit(0)
+    },
+  })
+}
+
+/** Posts to the bridge and hands its answer on where it is a success; whatever else comes is told on standard error. */
+export async function callForAnswer(
+  io: CommandIo,
+  options: OperationOptions,
+  {
+    path,
+    contentType,
+    accept,
+    body,
+    take,
+  }: OperationCall & {
+    readonly accept: string
+    readonly take: (answer: IncomingMessage) => Promise<void>
+  },
+): Promise<void> {
   const found = findBridge(io, options.config)
   if (!found.ok) return exitWithFailure(found.problem, io)
   const { location } = found
@@ -33,23 +59,19 @@ export async function runOperation(io: CommandIo, options: OperationOptions, cal
   try {
     const answer = await callBridge(location, {
       method: 'POST',
-      path: call.path + query,
-      headers: {
-        Accept: options.json === true ? 'application/json' : (call.accept ?? 'application/xml'),
-        'Content-Type': call.contentType,
-      },
-      body: Buffer.from(call.body),
+      path: path + query,
+      headers: { Accept: accept, 'Content-Type': contentType },
+      body: Buffer.from(body),
     })
     if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, json: options.json === true })
-    await passOn(io, answer)
-    io.exit(0)
+    await take(answer)
   } catch (error) {
     exitWithFailure(await notReached(location, error as NodeJS.ErrnoException), io)
   }
 }
 
 /** What the bridge, a rule or the device had against it; the errors of the device one a line. */
-export async function tellRefusal(
+async function tellRefusal(
   io: CommandIo,
   location: BridgeLocation,
   { answer, json }: { readonly answer: IncomingMessage; readonly json: boolean },
