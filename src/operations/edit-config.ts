@@ -21,6 +21,35 @@ export const exampleEdit = {
   config: '<system xmlns="urn:homeport:simulated-device"><location>row 4, rack 11</location></system>',
 }
 
+/** Where the command of an edit has what it changes. */
+export const configArgument = {
+  flags: '[file]',
+  help: 'what goes into <config>, as XML (default: standard input)',
+  parameter: 'config',
+  as: 'file',
+} as const
+
+export const defaultOperationOption = {
+  flags: '--default-operation <word>',
+  help: 'what is done where the edit does not say',
+  parameter: 'default-operation',
+  as: 'words',
+  choices: defaultOperationSchema.options,
+} as const
+
+/**
+ * Says where an edit has both a configuration and a URL of one, or neither.
+ * @param path of the edit in the request
+ * @throws InvalidField
+ */
+export function requireConfigOrUrl(
+  { config, url }: Pick<z.output<typeof editSchema>, 'config' | 'url'>,
+  path: readonly (string | number)[] = [],
+): void {
+  if ((config === undefined) === (url === undefined))
+    throw new InvalidField([...path, 'config'], 'give `config`, or `url` instead')
+}
+
 /** `<edit-config>`. `path` is where the edit stands in the request. */
 export function buildEdit(
   target: z.output<typeof datastoreSchema>,
@@ -28,8 +57,7 @@ export function buildEdit(
   path: readonly (string | number)[] = [],
 ): XmlElement {
   const { config, url } = edit
-  if ((config === undefined) === (url === undefined))
-    throw new InvalidField([...path, 'config'], 'give `config`, or `url` instead')
+  requireConfigOrUrl(edit, path)
   return element(
     NETCONF_NS,
     'edit-config',
@@ -57,21 +85,10 @@ export const editConfig = defineOperation({
   note: '`config`, or `url` instead',
   command: {
     description: 'change a configuration of a device',
-    argument: {
-      flags: '[file]',
-      help: 'what goes into <config>, as XML (default: standard input)',
-      parameter: 'config',
-      as: 'file',
-    },
+    argument: configArgument,
     options: [
       { flags: '--target <datastore>', help: 'candidate, or running', parameter: 'target', as: 'text', required: true },
-      {
-        flags: '--default-operation <word>',
-        help: 'what is done where the edit does not say',
-        parameter: 'default-operation',
-        as: 'words',
-        choices: defaultOperationSchema.options,
-      },
+      defaultOperationOption,
       {
         flags: '--test-option <word>',
         parameter: 'test-option',

@@ -2,10 +2,10 @@ import { z } from '@hono/zod-openapi'
 import { NMDA_NS } from '../netconf/xml/namespaces.js'
 import { writes } from './datastore-use.js'
 import { defineOperation } from './define-operation.js'
-import { exampleEdit } from './edit-config.js'
+import { configArgument, defaultOperationOption, editSchema, exampleEdit, requireConfigOrUrl } from './edit-config.js'
 import { contentOf, elementsWith, moduleNeed, nmdaDatastore, nmdaDatastoreSchema } from './nmda.js'
-import { defaultOperationSchema, given, textSchema } from './parameters.js'
-import { elementsOfPayload, InvalidField, payloadSchema } from './payload.js'
+import { given } from './parameters.js'
+import { elementsOfPayload } from './payload.js'
 import { ownSession } from './session-policy.js'
 
 const nmda = elementsWith('nmda', NMDA_NS)
@@ -17,9 +17,7 @@ export const editData = defineOperation({
   summary: 'Changes a datastore of NMDA that can be written (RFC 8526)',
   body: z.strictObject({
     datastore: nmdaDatastoreSchema.openapi({ example: 'candidate' }),
-    config: payloadSchema.optional(),
-    url: textSchema.optional().openapi({ description: 'instead of `config`, where the device has `:url`' }),
-    'default-operation': defaultOperationSchema.optional(),
+    ...editSchema.pick({ config: true, url: true, 'default-operation': true }).shape,
   }),
   example: { datastore: 'candidate', ...exampleEdit },
   bodyLimit: 'request',
@@ -30,12 +28,7 @@ export const editData = defineOperation({
   note: '`config`, or `url` instead',
   command: {
     description: 'change a datastore of a device (RFC 8526)',
-    argument: {
-      flags: '[file]',
-      help: 'what goes into <config>, as XML (default: standard input)',
-      parameter: 'config',
-      as: 'file',
-    },
+    argument: configArgument,
     options: [
       {
         flags: '--datastore <name>',
@@ -44,18 +37,11 @@ export const editData = defineOperation({
         as: 'text',
         required: true,
       },
-      {
-        flags: '--default-operation <word>',
-        help: 'what is done where the edit does not say',
-        parameter: 'default-operation',
-        as: 'words',
-        choices: defaultOperationSchema.options,
-      },
+      defaultOperationOption,
     ],
   },
   build: ({ datastore, config, url, 'default-operation': defaultOperation }) => {
-    if ((config === undefined) === (url === undefined))
-      throw new InvalidField(['config'], 'give `config`, or `url` instead')
+    requireConfigOrUrl({ config, url })
     return nmda(
       'edit-data',
       given(
