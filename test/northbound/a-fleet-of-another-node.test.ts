@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import ssh2, { type ClientChannel } from 'ssh2'
+import type { Client, ClientChannel } from 'ssh2'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLiveRights } from '../../src/access/authz/live-rights.js'
 import { createFleetEventLog } from '../../src/fleet/event-log.js'
@@ -9,9 +9,8 @@ import type { Api } from '../../src/northbound/http/api.js'
 import { createApp } from '../../src/northbound/http/app.js'
 import { operatorCaller } from '../../src/northbound/http/middleware/caller.js'
 import { unrestricted } from '../../src/northbound/ssh/login-restriction.js'
-import { serveSession, type SessionContext } from '../../src/northbound/ssh/session.js'
+import type { SessionContext } from '../../src/northbound/ssh/session.js'
 import { createRpcService } from '../../src/rpc/rpc-service.js'
-import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { fleetElsewhere, later } from '../fleet/support/fleet-elsewhere.js'
 import { makeLink } from '../fleet/support/hand-made-link.js'
@@ -20,6 +19,7 @@ import { makeFleet, router } from '../fleet/support/test-fleet.js'
 import { callLimits, fleetInMemory } from './http/fleet-in-memory.js'
 import { recordedLog } from './http/recorded-log.js'
 import { type DeviceInMemory, deviceInMemory } from './http/rpc/support/device-in-memory.js'
+import { connectedTo } from './ssh/support/served-sessions.js'
 
 const own = endAfterEach()
 
@@ -138,7 +138,7 @@ describe('the HTTP API on a fleet whose answers and events come from another nod
 
 describe('a client over SSH on a fleet whose answers and events come from another node', () => {
   /** A client that has logged in, for a device. */
-  async function logIn(deviceId = 'router1'): Promise<ssh2.Client> {
+  async function logIn(deviceId = 'router1'): Promise<Client> {
     const context = {
       fleet,
       deviceId,
@@ -168,28 +168,11 @@ describe('a client over SSH on a fleet whose answers and events come from anothe
       metrics: { sessionRefused: () => undefined },
       tracer: () => undefined,
     } as unknown as SessionContext
-    const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
-    server.on('connection', (connection) => {
-      connection.on('error', () => undefined)
-      connection.on('authentication', (attempt) => attempt.accept())
-      connection.on('session', (accept) => serveSession({ connection, session: accept() }, context, () => undefined))
-    })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as { port: number }
-    const client = new ssh2.Client()
-    own({
-      stop: () => {
-        client.end()
-        server.close()
-      },
-    })
-    const ready = once(client, 'ready')
-    client.connect({ host: '127.0.0.1', port, username: 'ops', password: 'any' })
-    await ready
+    const { client, stop } = await connectedTo(context)
+    own({ stop })
     return client
   }
-  const askForSession = (client: ssh2.Client): Promise<ClientChannel> =>
+  const askForSession = (client: Client): Promise<ClientChannel> =>
     new Promise((resolve, reject) =>
       client.subsys('netconf', (error, opened) => (error === undefined ? resolve(opened) : reject(error))),
     )

@@ -3,20 +3,9 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } fr
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { GIT_ENVIRONMENT } from './support/git-environment.js'
 
 const root = join(import.meta.dirname, '../..')
-
-/** Git reads nothing of who runs the tests, neither their settings nor a hook's own surroundings. */
-const environment = {
-  PATH: process.env.PATH,
-  HOME: tmpdir(),
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_AUTHOR_NAME: 'somebody',
-  GIT_AUTHOR_EMAIL: 'somebody@example.org',
-  GIT_COMMITTER_NAME: 'somebody',
-  GIT_COMMITTER_EMAIL: 'somebody@example.org',
-}
 
 let clone = ''
 
@@ -40,7 +29,7 @@ beforeEach(() => {
 afterEach(() => rmSync(clone, { recursive: true }))
 
 function run(command: string, ...words: readonly string[]): { readonly status: number | null; readonly told: string } {
-  const { status, stdout, stderr } = spawnSync(command, words, { cwd: clone, env: environment, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(command, words, { cwd: clone, env: GIT_ENVIRONMENT, encoding: 'utf8' })
   return { status, told: stdout + stderr }
 }
 

@@ -3,20 +3,10 @@ import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { GIT_ENVIRONMENT } from './support/git-environment.js'
 
 const root = join(import.meta.dirname, '../..')
 const LAST_RELEASE = 'test/northbound/http/openapi-of-the-last-release.json'
-
-const environment = {
-  PATH: process.env.PATH,
-  HOME: tmpdir(),
-  GIT_CONFIG_GLOBAL: '/dev/null',
-  GIT_CONFIG_SYSTEM: '/dev/null',
-  GIT_AUTHOR_NAME: 'somebody',
-  GIT_AUTHOR_EMAIL: 'somebody@example.org',
-  GIT_COMMITTER_NAME: 'somebody',
-  GIT_COMMITTER_EMAIL: 'somebody@example.org',
-}
 
 /** A repository with files of this one as they are now, the version 0.8.0, and one commit. */
 let clone = ''
@@ -46,7 +36,7 @@ interface Ran {
 }
 
 function run(command: string, ...words: readonly string[]): Ran {
-  const { status, stdout, stderr } = spawnSync(command, words, { cwd: clone, env: environment, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(command, words, { cwd: clone, env: GIT_ENVIRONMENT, encoding: 'utf8' })
   return { status, out: stdout, err: stderr }
 }
 

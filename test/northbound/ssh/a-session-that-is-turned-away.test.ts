@@ -1,40 +1,17 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
-import ssh2 from 'ssh2'
 import { afterEach, expect, it } from 'vitest'
 import type { AuditLog } from '../../../src/audit/audit-log.js'
 import type { DeviceChannel } from '../../../src/fleet/link.js'
-import { serveSession, type SessionContext } from '../../../src/northbound/ssh/session.js'
+import type { SessionContext } from '../../../src/northbound/ssh/session.js'
 import { unrestricted } from '../../../src/northbound/ssh/login-restriction.js'
-import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { createLog } from '../../../src/telemetry/log.js'
+import { connectedTo } from './support/served-sessions.js'
 
 const ends: (() => void)[] = []
 afterEach(() => {
   for (const end of ends.splice(0)) end()
 })
-
-/** A client's connection on which every session is served in this way. */
-async function connectedTo(context: SessionContext): Promise<ssh2.Client> {
-  const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
-  server.on('connection', (connection) => {
-    connection.on('error', () => undefined)
-    connection.on('authentication', (attempt) => attempt.accept())
-    connection.on('session', (accept) => serveSession({ connection, session: accept() }, context, () => undefined))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  const client = new ssh2.Client()
-  const ready = once(client, 'ready')
-  client.connect({ host: '127.0.0.1', port, username: 'ops', password: 'any' })
-  await ready
-  ends.push(
-    () => client.end(),
-    () => void server.close(),
-  )
-  return client
-}
 
 it('after its device’s channel was opened leaves nothing unread there, or the channel would never be closed', async () => {
   const stream = new PassThrough()
@@ -69,7 +46,8 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
     tracer: () => undefined,
   } as unknown as SessionContext
 
-  const client = await connectedTo(context)
+  const { client, stop } = await connectedTo(context)
+  ends.push(stop)
   const read = Promise.all([once(stream, 'end'), once(standardError, 'end')])
   const told = new Promise<string>((resolve, reject) => {
     client.subsys('netconf', (error, session) => {
