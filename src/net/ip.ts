@@ -64,6 +64,13 @@ export function isExact({ family, address, prefix }: Network): boolean {
   return (value >> hostBits) << hostBits === value
 }
 
+/** Whether all addresses of a network lie within another one. */
+export function contains(outer: Network, inner: Network): boolean {
+  if (outer.family !== inner.family || outer.prefix > inner.prefix) return false
+  const hostBits = BigInt(ADDRESS_BITS[outer.family] - outer.prefix)
+  return addressValue(outer.address) >> hostBits === addressValue(inner.address) >> hostBits
+}
+
 /** What an address is one of; undefined when it is none. */
 export function familyOf(address: string): AddressFamily | undefined {
   return FAMILIES[isIP(address)]

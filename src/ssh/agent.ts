@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { type Certificate, parseCertificate } from './certificate.js'
 import { keyTypeOf } from './public-key.js'
-import type { SignatureAlgorithm } from './signature.js'
+import type { AnySignatureAlgorithm } from './signature.js'
 import { type VerifyingKey, parseVerifyingKey } from './verifying-key.js'
 import { sshString, sshUint32 } from './wire.js'
 import { createWireReader } from './wire-reader.js'
@@ -14,6 +14,8 @@ export interface AgentIdentity {
   /** The plain key. */
   readonly key: VerifyingKey
   readonly certificate?: Certificate
+  /** Whether the agent holds the plain key alone, and the certificate comes from a file. */
+  readonly certificateFromFile?: true
 }
 
 export type AgentFailure = {
@@ -28,7 +30,7 @@ export type AgentAnswer<T> =
 
 /** Message numbers and flags of draft-ietf-sshm-ssh-agent §5. */
 const message = { failure: 5, requestIdentities: 11, identities: 12, signRequest: 13, signature: 14 } as const
-const signFlags: Partial<Record<SignatureAlgorithm, number>> = { 'rsa-sha2-256': 2, 'rsa-sha2-512': 4 }
+const signFlags: Partial<Record<AnySignatureAlgorithm, number>> = { 'rsa-sha2-256': 2, 'rsa-sha2-512': 4 }
 
 /** Bytes of an answer; OpenSSH's agent sends no longer ones. */
 const LONGEST_ANSWER = 256 * 1024
@@ -63,13 +65,13 @@ export async function agentIdentities(
  * @param asked.timeout milliseconds; an agent may ask its owner first
  */
 export async function signWithAgent(
-  { agent, key, certificate }: AgentIdentity,
-  asked: { readonly algorithm: SignatureAlgorithm; readonly data: Buffer; readonly timeout?: number | undefined },
+  { agent, key, certificate, certificateFromFile }: AgentIdentity,
+  asked: { readonly algorithm: AnySignatureAlgorithm; readonly data: Buffer; readonly timeout?: number | undefined },
 ): Promise<AgentAnswer<Buffer>> {
   const { algorithm, data, timeout = DEFAULT_TIMEOUT } = asked
   const request = Buffer.concat([
     Buffer.from([message.signRequest]),
-    sshString(certificate?.blob ?? key.blob),
+    sshString(certificateFromFile === true ? key.blob : (certificate?.blob ?? key.blob)),
     sshString(data),
     sshUint32(signFlags[algorithm] ?? 0),
   ])

@@ -56,10 +56,15 @@ export function certificateAlgorithm(name: string): CertificateAlgorithm | undef
  * The host certificate algorithms to offer when the certified key is expected to be of one of these plain types; all
  * when none is expected. They go before the plain ones of `hostKeyAlgorithmsFor`, because the client's order decides
  * (RFC 4253 §7.1).
+ * @param accepted the names of those that may be offered; all when not given
  */
-export function hostCertificateAlgorithmsFor(keyTypes: readonly string[]): ServerHostKeyAlgorithm[] {
+export function hostCertificateAlgorithmsFor(
+  keyTypes: readonly string[],
+  accepted?: readonly string[],
+): ServerHostKeyAlgorithm[] {
   return (
     CERTIFICATE_ALGORITHMS.filter(({ keyType }) => keyTypes.length === 0 || keyTypes.includes(keyType))
+      .filter(({ name }) => accepted?.includes(name) ?? true)
       // ssh2's types know no certificates; `connectClient` makes ssh2 itself take them.
       .map(({ name }) => name as ServerHostKeyAlgorithm)
   )

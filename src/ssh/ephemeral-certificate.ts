@@ -13,6 +13,8 @@ export interface EphemeralCertificateRequest {
   readonly minutes: number
   readonly serial?: bigint
   readonly criticalOptions?: Readonly<Record<string, string>>
+  /** What the login may do beside running a command; a terminal and connections to ports when not given. */
+  readonly extensions?: readonly string[]
 }
 
 export type EphemeralCertificate =
@@ -24,13 +26,13 @@ const MINUTE = 60_000
 /** Clocks differ; ssh-keygen begins a certificate that is valid from now a minute ago too. */
 const TOLERATED_CLOCK_SKEW = MINUTE
 
-/** What the bridge relays beside NETCONF may ask for a terminal; nothing is forwarded through a device. */
-const EXTENSIONS = ['permit-pty']
+/** What the bridge relays beside NETCONF may ask for a terminal, and for a port of the device's own. */
+const EXTENSIONS = ['permit-port-forwarding', 'permit-pty']
 
 /** A fresh Ed25519 key and a user certificate for it, for one login. Neither is ever written anywhere. */
 export function makeEphemeralCertificate(
   ca: ParsedKey,
-  { principals, keyId, now, minutes, serial, criticalOptions }: EphemeralCertificateRequest,
+  { principals, keyId, now, minutes, serial, criticalOptions, extensions = EXTENSIONS }: EphemeralCertificateRequest,
 ): EphemeralCertificate {
   const generated = parsePrivateKey(generatePrivateKey('ed25519', keyId))
   // A key that was made a moment ago can be read, or nothing here works.
@@ -41,7 +43,7 @@ export function makeEphemeralCertificate(
     keyId,
     principals,
     validity: { from: new Date(now.getTime() - TOLERATED_CLOCK_SKEW), to: new Date(now.getTime() + minutes * MINUTE) },
-    extensions: EXTENSIONS,
+    extensions,
     ...(serial === undefined ? {} : { serial }),
     ...(criticalOptions === undefined ? {} : { criticalOptions }),
   })

@@ -1,4 +1,5 @@
-import { createPrivateKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
+import { createPrivateKey, generateKeyPair, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
+import { promisify } from 'node:util'
 import { sshMpint, sshString } from './wire.js'
 
 /** The blocks of the unencrypted format are padded to this size (OpenSSH PROTOCOL.key). */
@@ -14,7 +15,17 @@ export type GeneratedKeyType = 'ed25519' | 'ecdsa' | 'rsa'
  * passphrase. Written here because one in about two hundred Ed25519 keys of ssh2's own generator can be read by nobody.
  */
 export function generatePrivateKey(type: GeneratedKeyType, comment: string): string {
-  const { type: keyType, publicFields, privateFields } = fieldsOf[type]()
+  return textOf(fieldsOf[type](), comment)
+}
+
+/** The same, where an RSA key is made in a thread, because it takes up to a second. */
+export async function generatePrivateKeyAside(type: GeneratedKeyType, comment: string): Promise<string> {
+  if (type !== 'rsa') return generatePrivateKey(type, comment)
+  const { privateKey } = await promisify(generateKeyPair)('rsa', RSA_PARAMETERS)
+  return textOf(rsaFieldsIn(privateKey), comment)
+}
+
+function textOf({ type: keyType, publicFields, privateFields }: KeyFields, comment: string): string {
   const check = randomBytes(4)
   const secret = Buffer.concat([check, check, sshString(keyType), ...privateFields, sshString(comment)])
   const padding = Buffer.from(
@@ -76,11 +87,14 @@ function ecdsaFields(): KeyFields {
   return { type: 'ecdsa-sha2-nistp256', publicFields, privateFields: [...publicFields, sshMpint(bytes(jwk.d))] }
 }
 
+const RSA_PARAMETERS = { modulusLength: RSA_BITS, publicKeyEncoding: SPKI, privateKeyEncoding: PKCS8 } as const
+
 function rsaFields(): KeyFields {
-  const { n, e, d, qi, p, q } = numbersIn(
-    generateKeyPairSync('rsa', { modulusLength: RSA_BITS, publicKeyEncoding: SPKI, privateKeyEncoding: PKCS8 })
-      .privateKey,
-  )
+  return rsaFieldsIn(generateKeyPairSync('rsa', RSA_PARAMETERS).privateKey)
+}
+
+function rsaFieldsIn(pkcs8: Buffer): KeyFields {
+  const { n, e, d, qi, p, q } = numbersIn(pkcs8)
   const numbers = (...values: readonly (string | undefined)[]): Buffer[] =>
     values.map((value) => sshMpint(bytes(value)))
   // The public half begins with the exponent, the private half with the modulus.

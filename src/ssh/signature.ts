@@ -7,7 +7,12 @@ import { createWireReader } from './wire-reader.js'
 /** The algorithms that a signature may name (RFC 4253 §6.6, RFC 5656, RFC 8332, RFC 8709). SHA-1 is not among them. */
 export type SignatureAlgorithm = Exclude<VerifyingKeyType, 'ssh-rsa'> | 'rsa-sha2-512' | 'rsa-sha2-256'
 
-const hashes: Readonly<Record<SignatureAlgorithm, string | null>> = {
+/** RSA with SHA-1, which the bridge signs with and takes only where somebody has allowed it. */
+export const SHA1 = 'ssh-rsa'
+
+export type AnySignatureAlgorithm = SignatureAlgorithm | typeof SHA1
+
+const hashes: Readonly<Record<AnySignatureAlgorithm, string | null>> = {
   // oxlint-disable-next-line unicorn/no-null -- Node's word for a signature without a hash of its own
   'ssh-ed25519': null,
   'ecdsa-sha2-nistp256': 'sha256',
@@ -15,6 +20,7 @@ const hashes: Readonly<Record<SignatureAlgorithm, string | null>> = {
   'ecdsa-sha2-nistp521': 'sha512',
   'rsa-sha2-512': 'sha512',
   'rsa-sha2-256': 'sha256',
+  [SHA1]: 'sha1',
 }
 
 /** The algorithms that keys of a type sign with, best first. */
@@ -75,12 +81,12 @@ function leftPadded(bytes: Buffer, size: number): Buffer | undefined {
  * Signs with a private key: a signature blob, `string algorithm, string signature`. Throws when OpenSSL refuses the
  * key.
  */
-export function signatureBlob(key: ParsedKey, algorithm: SignatureAlgorithm, data: Buffer): Buffer {
+export function signatureBlob(key: ParsedKey, algorithm: AnySignatureAlgorithm, data: Buffer): Buffer {
   return Buffer.concat([sshString(algorithm), sshString(signatureValue(key, algorithm, data))])
 }
 
 /** The inner string of a signature blob. Throws when OpenSSL refuses the key. */
-export function signatureValue(key: ParsedKey, algorithm: SignatureAlgorithm, data: Buffer): Buffer {
+export function signatureValue(key: ParsedKey, algorithm: AnySignatureAlgorithm, data: Buffer): Buffer {
   const privateKey = createPrivateKey(key.getPrivatePEM())
   const value = sign(hashes[algorithm], data, { key: privateKey, dsaEncoding: 'ieee-p1363' })
   if (!algorithm.startsWith('ecdsa-')) return value

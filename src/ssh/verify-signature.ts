@@ -2,7 +2,7 @@ import type { PublicKeyAuthContext } from 'ssh2'
 import { certificateAlgorithm } from './certificate-algorithms.js'
 import { parseCertificate, type ParsedCertificate } from './certificate.js'
 import { keyTypeOf } from './public-key.js'
-import { verifySignature } from './signature.js'
+import { SHA1, verifySignature } from './signature.js'
 import { ssh2 } from './ssh2/load.js'
 
 type OfferedKey = PublicKeyAuthContext['key']
@@ -11,8 +11,12 @@ type OfferedKey = PublicKeyAuthContext['key']
  * Whether a public key login carries a signature that its key made over this very session (RFC 4252 §7); with a
  * certificate, its certified key. RSA signatures with SHA-1 do not count (RFC 8332). Whether the key or the certificate
  * is anybody's is for others to judge.
+ * @param by.sha1 lets them count all the same
  */
-export function signatureHolds({ key, blob, signature, hashAlgo }: PublicKeyAuthContext): boolean {
+export function signatureHolds(
+  { key, blob, signature, hashAlgo }: PublicKeyAuthContext,
+  by: { readonly sha1?: boolean } = {},
+): boolean {
   if (blob === undefined || signature === undefined) return false
   const offered = offeredCertificate(key)
   if (offered !== undefined) {
@@ -31,11 +35,17 @@ export function signatureHolds({ key, blob, signature, hashAlgo }: PublicKeyAuth
   }
   // ssh2 takes the nonce of a certificate for its key when the certificate passes as a plain key.
   if (keyTypeOf(key.data) !== key.algo || key.algo.includes('-cert-')) return false
-  if (key.algo === 'ssh-rsa' && hashAlgo === undefined) return false
+  if (key.algo === SHA1 && hashAlgo === undefined && by.sha1 !== true) return false
   const parsed = ssh2.utils.parseKey(Buffer.from(`${key.algo} ${key.data.toString('base64')}`))
   const publicKey = Array.isArray(parsed) ? parsed[0] : parsed
   if (publicKey === undefined || publicKey instanceof Error) return false
   return publicKey.verify(blob, signature, hashAlgo) === true
+}
+
+/** The name of the algorithm by which a public key login offers its key; ssh2 tells only the type of an RSA key. */
+export function offeredAlgorithm({ key, hashAlgo }: Pick<PublicKeyAuthContext, 'key' | 'hashAlgo'>): string {
+  if (key.algo !== SHA1 || hashAlgo === undefined) return key.algo
+  return hashAlgo === 'sha512' ? 'rsa-sha2-512' : 'rsa-sha2-256'
 }
 
 /** The certificate that a public key login offers, or undefined when it offers a plain key. */

@@ -21,11 +21,11 @@ describe('the host keys of the bridge', () => {
   it('are made at the first start, for their owner alone, and are the same at the second', async () => {
     const path = join(await directory(), 'not', 'there', 'yet')
     const first = await loadHostKeys([], path)
-    expect(first.ok && first.keys.map(({ type }) => type)).toEqual(['ssh-ed25519', 'ecdsa-sha2-nistp256'])
-    expect(first.ok && first.generated).toEqual([join(path, 'ssh_host_ed25519_key'), join(path, 'ssh_host_ecdsa_key')])
+    expect(first.ok && first.keys.map(({ type }) => type)).toEqual(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa'])
+    const names = ['ssh_host_ed25519_key', 'ssh_host_ecdsa_key', 'ssh_host_rsa_key']
+    expect(first.ok && first.generated).toEqual(names.map((name) => join(path, name)))
     expect((await stat(path)).mode & 0o777).toBe(0o700)
-    for (const name of ['ssh_host_ed25519_key', 'ssh_host_ecdsa_key'])
-      expect((await stat(join(path, name))).mode & 0o777).toBe(0o600)
+    for (const name of names) expect((await stat(join(path, name))).mode & 0o777).toBe(0o600)
     const second = await loadHostKeys([], path)
     expect(second.ok && second.generated).toEqual([])
     expect(publicHalves(second)).toEqual(publicHalves(first))
@@ -36,8 +36,23 @@ describe('the host keys of the bridge', () => {
     const text = generatePrivateKey('ed25519', 'mine')
     await writeFile(join(path, 'ssh_host_ed25519_key'), text)
     const loaded = await loadHostKeys([], path)
-    expect(loaded.ok && loaded.generated).toEqual([join(path, 'ssh_host_ecdsa_key')])
+    expect(loaded.ok && loaded.generated).toEqual([join(path, 'ssh_host_ecdsa_key'), join(path, 'ssh_host_rsa_key')])
     expect(await readFile(join(path, 'ssh_host_ed25519_key'), 'utf8')).toBe(text)
+  })
+
+  it('of an earlier version, which made no RSA key, are kept, and get one beside them that is offered last', async () => {
+    const path = await directory()
+    const before = ['ed25519', 'ecdsa'] as const
+    for (const type of before) await writeFile(join(path, `ssh_host_${type}_key`), generatePrivateKey(type, 'mine'))
+    const texts = (): Promise<string[]> =>
+      Promise.all(before.map((type) => readFile(join(path, `ssh_host_${type}_key`), 'utf8')))
+    const kept = await texts()
+    const loaded = await loadHostKeys([], path)
+    expect(loaded.ok && loaded.generated).toEqual([join(path, 'ssh_host_rsa_key')])
+    expect(loaded.ok && loaded.keys.map(({ type }) => type)).toEqual(['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ssh-rsa'])
+    expect(await texts()).toEqual(kept)
+    const again = await loadHostKeys([], path)
+    expect(publicHalves(again)).toEqual(publicHalves(loaded))
   })
 
   it('are the configured ones where there are any, and none is made then', async () => {

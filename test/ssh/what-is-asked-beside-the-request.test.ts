@@ -6,7 +6,7 @@ import { generatePrivateKey } from '../../src/ssh/generate-private-key.js'
 import { governFlow } from '../../src/ssh/ssh2/flow-control.js'
 import { socketOf } from '../../src/ssh/ssh2/connections.js'
 import { type OpenedSession, openSessionChannel } from '../../src/ssh/ssh2/open-session.js'
-import type { ChannelRequest, Terminal } from '../../src/ssh/session-channel.js'
+import type { SessionChannelRequest, Terminal } from '../../src/ssh/session-channel.js'
 import { sendChannelRequest } from '../../src/ssh/ssh2/packets.js'
 import { answerAfterExit, controlsOf, takeSessionRequests } from '../../src/ssh/ssh2/session-requests.js'
 import { sshString, sshUint32 } from '../../src/ssh/wire.js'
@@ -21,7 +21,7 @@ const hostKey = generatePrivateKey('ed25519', 'test')
 /** ECHO off, and both speeds: what ssh2's own reading of modes would lose. */
 const modes = Buffer.from([53, 0, 0, 0, 0, 128, 0, 0, 0x96, 0, 129, 0, 0, 0x96, 0, 0])
 const terminal: Terminal = { type: 'xterm-256color', columns: 132, rows: 43, width: 1, height: 2, modes }
-const shell: ChannelRequest = { kind: 'shell', terminal }
+const shell: SessionChannelRequest = { kind: 'shell', terminal }
 
 type Heard = (string | number | Terminal | object)[]
 
@@ -33,7 +33,7 @@ interface Server {
   readonly heard: Heard
   /** Settles once so much has arrived. */
   readonly arrived: (count: number) => Promise<void>
-  readonly open: (request: ChannelRequest) => Promise<OpenedSession | string>
+  readonly open: (request: SessionChannelRequest) => Promise<OpenedSession | string>
   readonly stop: () => void
 }
 
@@ -109,7 +109,7 @@ async function startServer(grant: () => boolean | Promise<boolean> = () => true)
   })
 }
 
-async function openedOn(server: Server, request: ChannelRequest): Promise<OpenedSession> {
+async function openedOn(server: Server, request: SessionChannelRequest): Promise<OpenedSession> {
   const opened = await server.open(request)
   if (typeof opened === 'string') throw new Error(opened)
   opened.channel.resume()

@@ -5,16 +5,22 @@
 import type { Client, ConnectConfig, Connection } from 'ssh2'
 import { certificateAlgorithm, CERTIFICATE_ALGORITHMS } from '../certificate-algorithms.js'
 import { parseCertificate } from '../certificate.js'
+import { type AgreedKeyExchange, agreedKeyExchange } from '../post-quantum.js'
 import { type LoginMeans, loginMeansOf } from './keys.js'
-import { isOver, onEachKeyExchange, proveBeforeJudging, stopOnceOver } from './key-exchange.js'
+import { takeHybrids } from './hybrid-key-exchange.js'
+import { isOver, onEachKeyExchange, proveBeforeJudging, refuseKeyExchange, stopOnceOver } from './key-exchange.js'
 import { inside, type KeyExchange, type Protocol } from './internals.js'
 import { sendPayload } from './packets.js'
+import { SHA1 } from '../signature.js'
 import { sshString, sshUint32 } from '../wire.js'
 import { requireSsh2 } from './load.js'
 
 const { SUPPORTED_SERVER_HOST_KEY: knownAlgorithms } = requireSsh2('ssh2/lib/protocol/constants.js') as {
   readonly SUPPORTED_SERVER_HOST_KEY: string[]
 }
+
+/** Says why a key exchange is not wanted; undefined where it is. */
+export type ObjectTo = (agreed: AgreedKeyExchange) => string | undefined
 
 /**
  * Connects a fresh ssh2 Client like its `connect()`, with certificates: `algorithms.serverHostKey` may name host
@@ -29,6 +35,7 @@ export function connectClient(client: Client, config: ConnectConfig): void {
   client.connect(config)
   // Nothing has been read from the socket yet: ssh2 waits for a turn of the event loop.
   const protocol = inside(client)._protocol
+  takeHybrids(protocol)
   onEachKeyExchange(protocol, (exchange) => {
     verifyHostCertificate(exchange)
     stopOnceOver(protocol, exchange)
@@ -51,14 +58,27 @@ function refuseGlobalRequests(protocol: Protocol): void {
   }
 }
 
+export interface AcceptOptions {
+  /** The algorithms that logins with a key may use; the usual ones when not given. */
+  readonly accepted?: readonly string[] | undefined
+  /** What speaks against a key exchange that was agreed on, in words that the client reads. */
+  readonly objectTo?: ObjectTo
+}
+
 /**
  * Prepares a connection of an ssh2 Server, as it begins: it can then prove the host certificates among its
  * `serverHostKeys`, and it tells the client the signature algorithms that are taken.
  */
-export function acceptClient(connection: Connection): void {
+export function acceptClient(
+  connection: Connection,
+  { accepted = USER_SIGNATURES, objectTo = () => undefined }: AcceptOptions = {},
+): void {
   const protocol = inside(connection)._protocol
   let clientListens = false
+  takeHybrids(protocol)
   onEachKeyExchange(protocol, (exchange) => {
+    const objection = objectTo(agreedKeyExchange(exchange.negotiated.kex))
+    if (objection !== undefined) return refuseKeyExchange(protocol, objection)
     signForHostCertificate(exchange)
     const { start } = exchange
     exchange.start = () => {
@@ -69,21 +89,19 @@ export function acceptClient(connection: Connection): void {
   })
   // The next packet after the first NEWKEYS, as RFC 8308 §2.4 asks.
   connection.once('handshake', () => {
-    if (clientListens) sendPayload(protocol, extInfo)
+    if (clientListens) sendPayload(protocol, extInfo(accepted))
   })
 }
 
-const userSignatureAlgorithms = CERTIFICATE_ALGORITHMS.map(({ signature }) => signature).join(',')
+const USER_SIGNATURES: readonly string[] = CERTIFICATE_ALGORITHMS.map(({ signature }) => signature)
 
 /**
  * In ssh2's own message a comma is missing, so that rsa-sha2-512 is not in it, and SHA-1 and DSA are (RFC 8308 §3.1).
  */
-const extInfo = Buffer.concat([
-  Buffer.from([7]),
-  sshUint32(1),
-  sshString('server-sig-algs'),
-  sshString(userSignatureAlgorithms),
-])
+function extInfo(accepted: readonly string[]): Buffer {
+  const signatures = accepted.filter((name) => !name.includes('-cert-')).join(',')
+  return Buffer.concat([Buffer.from([7]), sshUint32(1), sshString('server-sig-algs'), sshString(signatures)])
+}
 
 /**
  * ssh2 compares the negotiated name with the type of the blob when it comes, then in `finish` with the name in the
@@ -155,6 +173,8 @@ function loginWithMeans(protocol: Protocol, fail: (error: unknown) => void): voi
     const means = loginMeansOf(key)
     if (means === undefined) return original(username, key, algorithm, sign)
     const chosen = chooseAlgorithm(means, serverAlgorithms())
+    // Only a key that was made for this login has it: who reads how the login went is to see what was offered.
+    if (chosen?.signature === SHA1) (key as { type: string }).type = chosen.name
     // Without a signature the server is only asked whether the key would do.
     if (chosen === undefined || sign === undefined) return original(username, key, chosen?.name)
     const blob = (key as { readonly getPublicSSH: () => Buffer }).getPublicSSH()
@@ -198,12 +218,16 @@ function listenForServerAlgorithms(protocol: Protocol): () => readonly string[] 
 }
 
 /**
- * The best one whose signatures the server says it takes; the best of all when it says nothing of use, as OpenSSH 7.4
- * does.
+ * The best one whose signatures the server says it takes; when it says nothing of use, as OpenSSH 7.4 does, SHA-1 where
+ * that is allowed, which every server knows that may sign an RSA key at all (RFC 8332 §3.3), else the best of all.
  */
 function chooseAlgorithm(
   { algorithms }: LoginMeans,
   taken: readonly string[],
 ): LoginMeans['algorithms'][number] | undefined {
-  return algorithms.find(({ signature }) => taken.includes(signature)) ?? algorithms[0]
+  return (
+    algorithms.find(({ signature }) => taken.includes(signature)) ??
+    algorithms.find(({ signature }) => signature === SHA1) ??
+    algorithms[0]
+  )
 }

@@ -49,22 +49,40 @@ export function holdAnswer(connection: Connection, accept: () => ServerChannel |
   }
 }
 
-/** `SSH_OPEN_ADMINISTRATIVELY_PROHIBITED` (RFC 4254 §5.1). */
-const ADMINISTRATIVELY_PROHIBITED = 1
+/** Why a channel is not opened (RFC 4254 §5.1). */
+export const OPEN_FAILURES = { prohibited: 1, 'connect-failed': 2, 'unknown-type': 3, shortage: 4 } as const
 
-/**
- * Refuses to open a channel as administratively prohibited, and says why; ssh2's own `reject` says `connect failed` and
- * nothing.
- */
-export function prohibitChannel(connection: Connection, reject: () => void, why: string): void {
+export type OpenFailure = keyof typeof OPEN_FAILURES
+
+/** Refuses to open a channel, and says why; ssh2's own `reject` says `connect failed` and nothing. */
+export function refuseChannel(
+  connection: Connection,
+  reject: () => void,
+  { failure, why }: { readonly failure: OpenFailure; readonly why: string },
+): void {
   const { _protocol: protocol } = inside(connection)
   const { channelOpenFail } = protocol
-  protocol.channelOpenFail = (id) => channelOpenFail.call(protocol, id, ADMINISTRATIVELY_PROHIBITED, why)
+  protocol.channelOpenFail = (id) => channelOpenFail.call(protocol, id, OPEN_FAILURES[failure], why)
   try {
     reject()
   } finally {
     protocol.channelOpenFail = channelOpenFail
   }
+}
+
+/**
+ * Settles once either side has closed the channel, whether or not all before it was read: ssh2 tells of a close only
+ * then, so that a client whose last bytes nobody takes would never be gone.
+ */
+export function whenClosing(channel: ServerChannel): Promise<void> {
+  return new Promise((resolve) => {
+    const close = channel.close.bind(channel)
+    channel.close = (...rest: Parameters<typeof close>) => {
+      close(...rest)
+      resolve()
+    }
+    channel.once('close', () => resolve())
+  })
 }
 
 /** Sends EOF to the client and leaves the channel open, which ssh2's own `end()` does not. */

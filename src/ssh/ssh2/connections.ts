@@ -2,9 +2,9 @@
 import type { Socket } from 'node:net'
 import type { Client, Connection } from 'ssh2'
 import { strangerText } from '../../lib/stranger-text.js'
-import { sshString, sshUint32 } from '../wire.js'
+import { type AgreedKeyExchange, agreedKeyExchange } from '../post-quantum.js'
 import { inside, type Protocol } from './internals.js'
-import { sendPayload } from './packets.js'
+import { disconnectMessage, sendPayload } from './packets.js'
 
 /** The TCP socket below an SSH connection. */
 export function socketOf(connection: Client | Connection): Socket {
@@ -17,6 +17,12 @@ const MAX_SOFTWARE_LENGTH = 255
 /** The software version in the other side's SSH identification, such as `OpenSSH_9.2p1`. */
 export function remoteSoftwareOf(client: Client): string {
   return strangerText(inside(client)._remoteVer ?? 'unknown', MAX_SOFTWARE_LENGTH)
+}
+
+/** What the last key exchange of a connection was; undefined before the first. */
+export function keyExchangeOf(connection: Client | Connection): AgreedKeyExchange | undefined {
+  const { _kex: exchange } = inside(connection)._protocol
+  return exchange === undefined ? undefined : agreedKeyExchange(exchange.negotiated.kex)
 }
 
 /**
@@ -84,15 +90,11 @@ export const BY_APPLICATION = 11
 /** `SSH_DISCONNECT_TOO_MANY_CONNECTIONS` (RFC 4253 §11.1). */
 export const TOO_MANY_CONNECTIONS = 12
 
-const DISCONNECT = 1
-
 /** Ends a connection and says why, which ssh2's own `end()` does not. */
 export function sayGoodbye(connection: Connection, reason: number, words: string): void {
   const { _protocol: protocol, _sock: socket } = inside(connection)
   if (!socket.writable) return
-  const language = ''
-  const message = [Buffer.from([DISCONNECT]), sshUint32(reason), sshString(words), sshString(language)]
-  sendPayload(protocol, Buffer.concat(message))
+  sendPayload(protocol, disconnectMessage(reason, words))
   socket.end()
 }
 

@@ -37,8 +37,10 @@ export interface Protocol {
   readonly _packetRW: {
     readonly write: {
       readonly allocStart: number
-      readonly alloc: (size: number) => Buffer
-      readonly finalize: (packet: Buffer) => Buffer
+      /** The same for a packet that goes out during a key exchange; `force` then has to be given. */
+      readonly allocStartKEX: number
+      readonly alloc: (size: number, force?: boolean) => Buffer
+      readonly finalize: (packet: Buffer, force?: boolean) => Buffer
     }
   }
   /** Packets held back during a key re-exchange. */
@@ -49,13 +51,20 @@ export interface Protocol {
   _kex: KeyExchange | undefined
   _offer: Offer
   _remoteIdentRaw: Buffer
-  /** With the tag or MAC of a packet, whichever of them its cipher has. */
-  readonly _decipher: { _onPayload: (payload: Buffer) => unknown; _tag?: Buffer; _mac?: Buffer }
+  /** Called with the other side's identification; what reads packets is there then. */
+  _onHeader: (header: unknown) => void
+  /**
+   * With the tag or MAC of a packet, whichever of them its cipher has. Undefined until the other side's identification
+   * is there.
+   */
+  readonly _decipher: { _onPayload: (payload: Buffer) => unknown; _tag?: Buffer; _mac?: Buffer } | undefined
   /** Takes a packet while no key exchange is under way. */
   readonly _onPayload: (payload: Buffer) => unknown
   _skipNextInboundPacket: boolean
   _hostVerifier: HostVerifier | undefined
   _onError: (error: Error & { level?: string }) => void
+  /** Told what happens, for debugging. */
+  _debug: ((message: string) => void) | undefined
 
   parse: (data: Buffer, start: number, end: number) => void
   /** Reads one part of what came, and gives where the next begins. */
@@ -72,6 +81,17 @@ export interface Protocol {
   readonly ping: () => void
 
   readonly session: (id: number, window: number, packetSize: number) => void
+  readonly directTcpip: (
+    id: number,
+    window: number,
+    packetSize: number,
+    to: {
+      readonly dstIP: string
+      readonly dstPort: number
+      readonly srcIP: string
+      readonly srcPort: number
+    },
+  ) => void
   channelOpenFail: (id: number, reason: number, description?: string) => void
   channelSuccess: (id: number) => void
   readonly channelFailure: (id: number) => void
@@ -97,9 +117,11 @@ export interface Offer {
 }
 
 export interface KeyExchange {
-  /** `group` for Diffie-Hellman in one of the fixed groups. */
-  readonly type: string
-  readonly negotiated: { serverHostKey: string }
+  /** `group` for Diffie-Hellman in one of the fixed groups, `groupex` in one that the server picks. */
+  type: string
+  readonly negotiated: { kex: string; serverHostKey: string }
+  /** Of the exchange hash, and of what keys are made with. */
+  hashName: string
   /** Of the connection; undefined in its first key exchange until that is over. */
   readonly sessionID: Buffer
   /** Whether the client wants to be told the server's signature algorithms; set before `start`. */
@@ -108,14 +130,18 @@ export interface KeyExchange {
   _hostKey: unknown
   _sig: unknown
   /** The other side's KEXINIT (RFC 4253 §7.1). */
-  readonly _remoteKexinit: Buffer
+  _remoteKexinit: Buffer
   _remoteIdentRaw: Buffer
   readonly _sentNEWKEYS: boolean
   readonly _finished: boolean
   /** The ephemeral keys of X25519, and those of other methods. */
   _keys?: unknown
   _dh?: { readonly getPrime: () => Buffer } | null
-  readonly generateKeys: () => void
+  generateKeys: () => void
+  /** The own public value. */
+  getPublicKey: () => Buffer
+  /** The other side's public value as it goes into the exchange hash. */
+  convertPublicKey: (theirs: Buffer) => Buffer
   /** An error is given back, not thrown. */
   computeSecret: (theirPublicValue: Buffer) => Buffer | Error
   finish: (hostUnverified?: boolean) => unknown

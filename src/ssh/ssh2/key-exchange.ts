@@ -5,8 +5,12 @@
  */
 import { rsaKeyFault } from '../verifying-key.js'
 import { createWireReader } from '../wire-reader.js'
+import { boundGroupExchange } from './group-exchange.js'
+import { becomeHybrid } from './hybrid-key-exchange.js'
 import type { KeyExchange, Protocol } from './internals.js'
 import { requireSsh2 } from './load.js'
+import { disconnectMessage, sendInKeyExchange } from './packets.js'
+import { isOutOfRange } from './public-value.js'
 
 type Finish = KeyExchange['finish']
 
@@ -43,9 +47,11 @@ Object.defineProperty(prototype, '_kex', {
       throw new Error('a key exchange was begun before the one under way was over')
     this[currentExchange] = next
     if (next === undefined) return
+    becomeHybrid(this, next)
     makeStoppable(next)
     judgeGuess(this, next)
     if (next.type === 'group') judgePublicValue(next)
+    if (next.type === 'groupex') boundGroupExchange(next)
     if (next.sessionID !== undefined) takeUsualMessages(this)
     this[adaptExchange]?.(next)
   },
@@ -56,32 +62,27 @@ export function onEachKeyExchange(protocol: Protocol, adapt: (exchange: KeyExcha
   ;(protocol as ExchangeProperties)[adaptExchange] = adapt
 }
 
+/** Ends a connection over the key exchange that was agreed on, and says why; nothing of it has been computed. */
+export function refuseKeyExchange(protocol: Protocol, words: string): void {
+  sendInKeyExchange(protocol, disconnectMessage(KEY_EXCHANGE_FAILED, words))
+  doFatalError(protocol, words, 'handshake', KEY_EXCHANGE_FAILED)
+}
+
 /** Whether a connection has failed or is closed: nothing can be sent on it any more. */
 export function isOver({ _destruct: destruct }: { readonly _destruct: unknown }): boolean {
   return destruct === undefined
 }
 
-/**
- * Values of the other side below 2 or above p - 2 make the secret known to anybody (RFC 4253 §8); OpenSSL takes them,
- * of any length.
- */
+/** OpenSSL takes any public value of the other side. */
 function judgePublicValue(exchange: KeyExchange): void {
   const { computeSecret } = exchange
   exchange.computeSecret = (theirs) => {
     exchange.generateKeys()
     const prime = exchange._dh?.getPrime() ?? Buffer.alloc(0)
-    const value = theirs.subarray(theirs.findIndex((byte) => byte !== 0))
-    const isSmall = value.length === 0 || (value.length === 1 && (value[0] ?? 0) < 2)
-    const isLarge = value.length > prime.length || (value.length === prime.length && value.compare(lessOne(prime)) >= 0)
-    return isSmall || isLarge ? new Error('the public value is out of range') : computeSecret.call(exchange, theirs)
+    return isOutOfRange(theirs, prime)
+      ? new Error('the public value is out of range')
+      : computeSecret.call(exchange, theirs)
   }
-}
-
-/** An odd number less one. */
-function lessOne(odd: Buffer): Buffer {
-  const even = Buffer.from(odd)
-  even[even.length - 1] = (odd.at(-1) ?? 0) & 0xfe
-  return even
 }
 
 /**
@@ -119,6 +120,7 @@ const FIRST_OF_CONNECTION = 80
  */
 function takeUsualMessages(protocol: Protocol): void {
   const { _decipher: decipher } = protocol
+  if (decipher === undefined) return
   const onPayload = decipher._onPayload
   // The key exchange ends with another decipher in this one's place.
   decipher._onPayload = (payload) => {
@@ -149,11 +151,16 @@ export function proveBeforeJudging(protocol: Protocol): void {
  * a client.
  */
 export function stopOnceOver(protocol: Protocol, exchange: KeyExchange): void {
-  const { parse } = exchange
-  exchange.parse = (payload) => {
-    const next = parse.call(exchange, payload)
-    return isOver(protocol) ? Number.POSITIVE_INFINITY : next
+  const stoppable = (parse: KeyExchange['parse']): KeyExchange['parse'] => {
+    const stopping: KeyExchange['parse'] = (payload) => {
+      const next = parse.call(exchange, payload)
+      // Group exchange goes on with another function for what comes after its own messages.
+      if (exchange.parse !== stopping) exchange.parse = stoppable(exchange.parse)
+      return isOver(protocol) ? Number.POSITIVE_INFINITY : next
+    }
+    return stopping
   }
+  exchange.parse = stoppable(exchange.parse)
 }
 
 /** Whether the server has signed this key exchange with the key that it presents. Fails the connection where not. */

@@ -7,15 +7,15 @@ import { type AgentIdentity, type AgentFailure, signWithAgent } from '../agent.j
 import { CERTIFICATE_ALGORITHMS } from '../certificate-algorithms.js'
 import type { Certificate } from '../certificate.js'
 import { publicKeyLine } from '../public-key.js'
-import { type SignatureAlgorithm, signatureAlgorithmsOf, signatureBlob, signatureValue } from '../signature.js'
+import { type AnySignatureAlgorithm, SHA1, signatureAlgorithmsOf, signatureBlob, signatureValue } from '../signature.js'
 import { parseVerifyingKey, type VerifyingKeyType } from '../verifying-key.js'
 import { ssh2 } from './load.js'
 
 /** How a key proves itself in a login: the names it goes by, best first, and its signature blobs. */
 export interface LoginMeans {
-  readonly algorithms: readonly { readonly name: string; readonly signature: SignatureAlgorithm }[]
+  readonly algorithms: readonly { readonly name: string; readonly signature: AnySignatureAlgorithm }[]
   /** Rejects when the key cannot sign. */
-  readonly sign: (algorithm: SignatureAlgorithm, data: Buffer) => Promise<Buffer>
+  readonly sign: (algorithm: AnySignatureAlgorithm, data: Buffer) => Promise<Buffer>
 }
 
 const loginMeans = new WeakMap<object, LoginMeans>()
@@ -38,10 +38,10 @@ export type LoginKey =
 /**
  * A key for an `authHandler` entry of type `publickey` of a client that `connectClient` connects: a private key, alone
  * or with its user certificate. RSA signs with SHA-512, or with SHA-256 for a server that says it knows only that.
- * @param algorithm the only one to sign with, for a server that refuses others without saying so beforehand
+ * @param accepted the names of the algorithms that it may be offered by; the usual ones when not given
  */
-export function loginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
-  if (certificate !== undefined || algorithm !== undefined) return makeLoginKey(privateKey, certificate, algorithm)
+export function loginKey(privateKey: ParsedKey, certificate?: Certificate, accepted?: readonly string[]): LoginKey {
+  if (certificate !== undefined || accepted !== undefined) return makeLoginKey(privateKey, certificate, accepted)
   const known = plainLoginKeys.get(privateKey)
   if (known !== undefined) return known
   const made = makeLoginKey(privateKey)
@@ -52,58 +52,63 @@ export function loginKey(privateKey: ParsedKey, certificate?: Certificate, algor
 /** Thousands of links log in with the same key. */
 const plainLoginKeys = new WeakMap<ParsedKey, LoginKey>()
 
-function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, algorithm?: SignatureAlgorithm): LoginKey {
+function makeLoginKey(privateKey: ParsedKey, certificate?: Certificate, accepted?: readonly string[]): LoginKey {
   const plain = parseVerifyingKey(privateKey.getPublicSSH())
   if (!plain.ok) return refused('unusable-key', plain.failure.message, plain.failure.hint)
   const failure = certificate === undefined ? undefined : mismatch(plain.key.blob, certificate, 'user')
   if (failure !== undefined) return failure
-  return {
-    ok: true,
-    key: loginKeyOf(privateKey, certificate, {
-      algorithms: algorithmsOf(plain.key.type, certificate).filter(
-        ({ signature }) => signature === (algorithm ?? signature),
-      ),
-      sign: async (signature, data) => signatureBlob(privateKey, signature, data),
-    }),
-  }
+  return loginKeyOf(privateKey, certificate, {
+    algorithms: acceptedOf(plain.key.type, certificate, accepted),
+    sign: async (signature, data) => signatureBlob(privateKey, signature, data),
+  })
 }
 
 /**
  * The same for a key that an ssh-agent holds, with its certificate if it holds one.
- * @param onProblem hears why the agent did not sign; the login then goes on with the next method
- * @param timeout milliseconds for each signature
+ * @param options.onProblem hears why the agent did not sign; the login then goes on with the next method
+ * @param options.timeout milliseconds for each signature
  */
 export function agentLoginKey(
   identity: AgentIdentity,
-  onProblem: (failure: AgentFailure) => void = () => undefined,
-  timeout?: number,
-): ParsedKey {
+  options: {
+    readonly accepted?: readonly string[] | undefined
+    readonly onProblem?: (failure: AgentFailure) => void
+    readonly timeout?: number
+  } = {},
+): LoginKey {
+  const { accepted, onProblem, timeout } = options
   const { key, certificate } = identity
   const parsed = ssh2.utils.parseKey(publicKeyLine(key))
   const base = Array.isArray(parsed) ? parsed[0] : parsed
   // ssh2 knows every type of key that an AgentIdentity can have.
   if (base === undefined || base instanceof Error) throw new Error(`ssh2 cannot read a key of type ${key.type}`)
   return loginKeyOf(base, certificate, {
-    algorithms: algorithmsOf(key.type, certificate),
+    algorithms: acceptedOf(key.type, certificate, accepted),
     sign: async (algorithm, data) => {
       const answer = await signWithAgent(identity, { algorithm, data, timeout })
       if (answer.ok) return answer.value
-      onProblem(answer.failure)
+      onProblem?.(answer.failure)
       throw new Error(answer.failure.message)
     },
   })
 }
 
-function loginKeyOf(base: ParsedKey, certificate: Certificate | undefined, means: LoginMeans): ParsedKey {
+function loginKeyOf(base: ParsedKey, certificate: Certificate | undefined, means: LoginMeans): LoginKey {
   const [best] = means.algorithms
+  if (best === undefined)
+    return refused(
+      'unusable-key',
+      `a key of type ${base.type} is not used: none of its algorithms may be`,
+      'add one of them to `pubkey-accepted-algorithms`, or log in with a key of another type',
+    )
   const blob = certificate?.blob ?? base.getPublicSSH()
   const key = derivedKey(base, {
-    type: best?.name ?? base.type,
+    type: best.name,
     getPublicSSH: () => blob,
     isPrivateKey: () => true,
   })
   loginMeans.set(key, means)
-  return key
+  return { ok: true, key }
 }
 
 /** A private key that a server presents, with the host certificates for it. */
@@ -138,6 +143,23 @@ export function serverHostKeys(hostKeys: readonly HostKey[]): ServerHostKeys {
   return { ok: true, hostKeys: [...certified, ...plain].map((key) => ({ key: key as unknown as Buffer })) }
 }
 
+/**
+ * The host keys of a server of which the accepted algorithms are left; an RSA key signs with SHA-1 as well where that
+ * is accepted. Empty where none is left.
+ */
+export function hostKeysFor(hostKeys: ServerConfig['hostKeys'], accepted: readonly string[]): ServerConfig['hostKeys'] {
+  // Their types are names of algorithms, which ssh2's own types do not know.
+  const keys = hostKeys.map((held) => (held as unknown as { readonly key: ParsedKey & { readonly type: string } }).key)
+  const rsa = keys.find(({ type }: { readonly type: string }) => type === 'rsa-sha2-256')
+  const sha1 =
+    rsa === undefined
+      ? []
+      : [derivedKey(rsa, { type: SHA1, sign: (data) => signatureValue(rsa, SHA1, Buffer.from(data)) })]
+  return [...keys, ...sha1]
+    .filter(({ type }) => accepted.includes(type))
+    .map((key) => ({ key: key as unknown as Buffer }))
+}
+
 function hostKeysOf(key: ParsedKey, keyType: VerifyingKeyType, certificate: Certificate | undefined): ParsedKey[] {
   const blob = certificate?.blob ?? key.getPublicSSH()
   return algorithmsOf(keyType, certificate).map(({ name, signature }) =>
@@ -152,6 +174,19 @@ function hostKeysOf(key: ParsedKey, keyType: VerifyingKeyType, certificate: Cert
 function algorithmsOf(keyType: VerifyingKeyType, certificate: Certificate | undefined): LoginMeans['algorithms'] {
   if (certificate === undefined) return signatureAlgorithmsOf(keyType).map((name) => ({ name, signature: name }))
   return CERTIFICATE_ALGORITHMS.filter(({ type }) => type === certificate.type)
+}
+
+/** The algorithms that a key may be offered by; SHA-1 for an RSA key where it is accepted, after all others. */
+function acceptedOf(
+  keyType: VerifyingKeyType,
+  certificate: Certificate | undefined,
+  accepted: readonly string[] | undefined,
+): LoginMeans['algorithms'] {
+  const usual = algorithmsOf(keyType, certificate)
+  if (accepted === undefined) return usual
+  const sha1: LoginMeans['algorithms'] =
+    keyType === 'ssh-rsa' && certificate === undefined ? [{ name: SHA1, signature: SHA1 }] : []
+  return [...usual, ...sha1].filter(({ name }) => accepted.includes(name))
 }
 
 /** What a derived key has of its own; `type` is the name of an algorithm. */

@@ -4,8 +4,12 @@
  * for a small RPC.
  */
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import type * as Ssh2 from 'ssh2'
 import { createRandomPool } from '../../lib/random-pool.js'
+import { type AddonFault, addonFault, readAddon } from './addon.js'
+import { ADDON, wouldAbort } from './fatal-addon.mjs'
+import { type Ciphers, writeWholePackets } from './whole-packets.js'
 
 const require = createRequire(import.meta.url)
 
@@ -15,8 +19,16 @@ type FatalError = (protocol: { readonly _destruct: unknown }, ...rest: unknown[]
 
 endOnce()
 
-/** Whether ciphers use the compiled addon. */
-export const { bindingAvailable } = loadCiphers()
+const addon = readAddon(join(dirname(require.resolve('ssh2/package.json')), ADDON))
+
+const ciphers = withoutFatalAddon(loadCiphers)
+const { bindingAvailable } = ciphers
+if (!bindingAvailable) writeWholePackets(ciphers)
+
+/** Why ciphers run in JavaScript, two to three times slower; undefined where they use ssh2's compiled addon. */
+export function whyCiphersAreSlow(): AddonFault | undefined {
+  return bindingAvailable ? undefined : addonFault(addon, process.versions.node)
+}
 
 /** A file of ssh2's own, which its insides are reached by. */
 export const requireSsh2 = (file: `ssh2/${string}`): unknown => require(file)
@@ -36,7 +48,22 @@ function endOnce(): void {
     protocol._destruct === undefined ? Number.POSITIVE_INFINITY : doFatalError(protocol, ...rest)
 }
 
-function loadCiphers(): { readonly bindingAvailable: boolean } {
+/** Loads without the addon where that would end the process: ssh2 does by itself what it cannot load. */
+function withoutFatalAddon<T>(load: () => T): T {
+  if (addon === undefined || !wouldAbort(addon, process.versions.node)) return load()
+  const { extensions } = require
+  const usual = extensions['.node']
+  extensions['.node'] = (): never => {
+    throw new Error('it would end the process')
+  }
+  try {
+    return load()
+  } finally {
+    extensions['.node'] = usual
+  }
+}
+
+function loadCiphers(): Ciphers & { readonly bindingAvailable: boolean } {
   const crypto = require('node:crypto') as { randomFillSync: Fill }
   const { randomFillSync } = crypto
   const pool = createRandomPool((bytes) => randomFillSync(bytes))
@@ -45,7 +72,7 @@ function loadCiphers(): { readonly bindingAvailable: boolean } {
     return buffer
   }
   try {
-    return require('ssh2/lib/protocol/crypto.js') as { readonly bindingAvailable: boolean }
+    return require('ssh2/lib/protocol/crypto.js') as ReturnType<typeof loadCiphers>
   } finally {
     crypto.randomFillSync = randomFillSync
   }

@@ -1,7 +1,7 @@
 /** Opens session channels on a link. */
 import type { Client, ClientChannel } from 'ssh2'
 import { strangerText } from '../../lib/stranger-text.js'
-import type { ChannelRequest, Terminal } from '../session-channel.js'
+import type { SessionChannelRequest, Terminal } from '../session-channel.js'
 import { sshString, sshUint32 } from '../wire.js'
 import { probe } from './connections.js'
 import { inside, insideChannel, type OpenedChannel, type Protocol } from './internals.js'
@@ -28,7 +28,7 @@ export interface OpenedSession {
  */
 export function openSessionChannel(
   client: Client,
-  request: ChannelRequest,
+  request: SessionChannelRequest,
   tell: (refusal: ChannelRefusal | undefined, opened: OpenedSession | undefined) => void,
 ): (over: () => void) => void {
   const { _protocol: protocol, _chanMgr: channels, _sock: socket } = inside(client)
@@ -98,4 +98,4 @@ function sendTerminal(protocol: Protocol, id: number, { type, modes, ...size }: 
 }
 
 /** ssh2 counts on exactly this for the channels it makes (`lib/Channel.js`). */
-const RECEIVE_PACKET_SIZE = 32 * 1024
+export const RECEIVE_PACKET_SIZE = 32 * 1024

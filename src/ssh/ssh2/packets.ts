@@ -7,7 +7,7 @@ import { requireSsh2 } from './load.js'
 export type PacketProtocol = Pick<Protocol, '_packetRW'>
 
 const { sendPacket } = requireSsh2('ssh2/lib/protocol/utils.js') as {
-  readonly sendPacket: (protocol: PacketProtocol, packet: Buffer) => void
+  readonly sendPacket: (protocol: PacketProtocol, packet: Buffer, bypass?: boolean) => void
 }
 
 /** Sends a payload as it is. */
@@ -17,6 +17,23 @@ export function sendPayload(protocol: PacketProtocol, payload: Buffer): void {
   const packet = write.alloc(payload.length)
   packet.set(payload, start)
   sendPacket(protocol, write.finalize(packet))
+}
+
+/** The same in the middle of a key exchange, where ssh2 would keep it until that is over. */
+export function sendInKeyExchange(protocol: PacketProtocol, payload: Buffer): void {
+  const { write } = protocol._packetRW
+  const start = write.allocStartKEX
+  const packet = write.alloc(payload.length, true)
+  packet.set(payload, start)
+  sendPacket(protocol, write.finalize(packet, true), true)
+}
+
+const DISCONNECT = 1
+
+/** An SSH_MSG_DISCONNECT that says why (RFC 4253 §11.1), which ssh2's own does not. */
+export function disconnectMessage(reason: number, words: string): Buffer {
+  const language = ''
+  return Buffer.concat([Buffer.of(DISCONNECT), sshUint32(reason), sshString(words), sshString(language)])
 }
 
 /** SSH_MSG_CHANNEL_REQUEST (RFC 4254 §5.4). */

@@ -1,4 +1,4 @@
-import { bindingAvailable, requireSsh2 } from './load.js'
+import { requireSsh2 } from './load.js'
 
 const TESTED_VERSION = '1.17.0'
 
@@ -7,9 +7,4 @@ export function assertSupportedSsh2(): void {
   const { version } = requireSsh2('ssh2/package.json') as { version: string }
   if (version !== TESTED_VERSION)
     throw new Error(`ssh2 ${version} is installed, but Homeport was built for ssh2 ${TESTED_VERSION}: run \`npm ci\``)
-}
-
-/** Whether ssh2 uses its compiled addon. Without it ciphers run in JavaScript, two to three times slower. */
-export function nativeCryptoAvailable(): boolean {
-  return bindingAvailable
 }

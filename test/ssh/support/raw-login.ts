@@ -15,13 +15,15 @@ interface RawProtocol {
   readonly _cipher: { readonly encrypt: (packet: Buffer) => void }
   readonly authKeyboard: (username: string) => void
   readonly authPassword: (username: string, password: string, newPassword?: string) => void
+  readonly authPK: (username: string, keyLine: string, algorithm: string) => void
   readonly authInfoRes: (responses: readonly string[]) => void
 }
 
 /**
- * What the server said: `prompt` with its prompts, `failure` with the methods that are left, `success`, or `closed`.
+ * What the server said: `prompt` with its prompts, `failure` with the methods that are left, `key would do` with its
+ * algorithm and blob, `success`, or `closed`.
  */
-export type Said = readonly [kind: 'prompt' | 'failure' | 'success' | 'closed', ...rest: unknown[]]
+export type Said = readonly [kind: 'prompt' | 'failure' | 'key would do' | 'success' | 'closed', ...rest: unknown[]]
 
 /** A client whose login the test makes message by message. */
 export interface RawLogin {
@@ -30,6 +32,8 @@ export interface RawLogin {
   readonly answer: (responses: readonly string[]) => void
   /** An answer that says that it holds so many responses, and holds none. */
   readonly answerThatClaims: (responses: number) => void
+  /** Asks whether a key would do, by an algorithm; the key is a line as in a `.pub` file. */
+  readonly askAboutKey: (algorithm: string, keyLine: string) => void
   /** What the server says next. */
   readonly said: () => Promise<Said>
   readonly stop: () => void
@@ -60,6 +64,7 @@ export async function openRawLogin(config: ConnectConfig & { readonly username: 
     say('prompt', prompts)
   }
   handlers['USERAUTH_FAILURE'] = (_protocol, methods) => say('failure', methods)
+  handlers['USERAUTH_PK_OK'] = (_protocol, algorithm, key) => say('key would do', algorithm, key)
   handlers['USERAUTH_SUCCESS'] = () => say('success')
   return {
     askForPrompts: () => {
@@ -80,6 +85,10 @@ export async function openRawLogin(config: ConnectConfig & { readonly username: 
       packet[write.allocStart] = 61
       packet.writeUInt32BE(responses, write.allocStart + 1)
       protocol._cipher.encrypt(write.finalize(packet))
+    },
+    askAboutKey: (algorithm, keyLine) => {
+      breakOff()
+      protocol.authPK(config.username, keyLine, algorithm)
     },
     said: async () => {
       const next = (await all.next()) as { readonly value: readonly [Said] }

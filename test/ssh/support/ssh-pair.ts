@@ -1,5 +1,12 @@
 import { once } from 'node:events'
-import ssh2, { type Client, type ClientChannel, type ConnectConfig, type Connection, type ServerChannel } from 'ssh2'
+import ssh2, {
+  type Algorithms,
+  type Client,
+  type ClientChannel,
+  type ConnectConfig,
+  type Connection,
+  type ServerChannel,
+} from 'ssh2'
 import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
 import { socketOf } from '../../../src/ssh/ssh2/connections.js'
 
@@ -31,6 +38,10 @@ export interface SshPairOptions {
   readonly serve?: Serve
   readonly onConnection?: (connection: Connection) => void
   readonly connect?: (client: Client) => Partial<ConnectConfig>
+  /** How the client begins; by its own `connect()` unless given. */
+  readonly connectBy?: (client: Client, config: ConnectConfig) => void
+  /** What the server offers. */
+  readonly algorithms?: Algorithms
 }
 
 /** What tests must know of ssh2 to play a peer that ssh2 itself never is. */
@@ -53,7 +64,10 @@ const hostKey = generatePrivateKey('ed25519', 'test')
 export async function openSshPair(options: SshPairOptions = {}): Promise<SshPair> {
   const serve: Serve = options.serve ?? ((_connection, accept) => accept())
   const served: Omit<ChannelPair, 'client'>[] = []
-  const server = new ssh2.Server({ hostKeys: [hostKey] })
+  const server = new ssh2.Server({
+    hostKeys: [hostKey],
+    ...(options.algorithms === undefined ? {} : { algorithms: options.algorithms }),
+  })
   const connected = new Promise<Connection>((resolve) => {
     server.on('connection', (connection) => {
       connection.on('error', () => undefined)
@@ -79,7 +93,9 @@ export async function openSshPair(options: SshPairOptions = {}): Promise<SshPair
   }
   const ready = once(client, 'ready')
   const { port } = server.address() as { port: number }
-  client.connect({ port, host: '127.0.0.1', username: 'test', password: 'any', ...options.connect?.(client) })
+  const config = { port, host: '127.0.0.1', username: 'test', password: 'any', ...options.connect?.(client) }
+  if (options.connectBy === undefined) client.connect(config)
+  else options.connectBy(client, config)
   const connection = await connected
   try {
     await ready
