@@ -2,12 +2,17 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { errorCode } from './error-code.js'
 import type { ConfigError } from './config-error.js'
+import { isKeyLine } from './key-lines.js'
+import { hintWhenDenied } from './denied-files.js'
+import { isDenial } from '../lib/is-denial.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { strangerText } from '../lib/stranger-text.js'
 import { listAt, mappingAt, textAt } from './yaml/raw-shape.js'
 import type { ValuePath } from './yaml/value-path.js'
 
-interface NamedFile {
+/** A file that a configuration names, as it is written there. */
+export interface NamedFile {
+  /** Of the key. */
   readonly path: ValuePath
   readonly file: string | undefined
 }
@@ -16,16 +21,22 @@ interface NamedFile {
 export function checkFiles(tree: LocatedTree, directory: string): readonly ConfigError[] {
   return filesNamedIn(tree.value).flatMap(({ path, file }): readonly ConfigError[] => {
     if (file === undefined || file === '') return []
-    const problem = whyUnreadable(resolve(directory, file))
+    const resolved = resolve(directory, file)
+    const problem = whyUnreadable(resolved)
     if (problem === undefined) return []
-    const shown = tree.placeOf(path).fromEnvironment ? 'the file' : strangerText(resolve(directory, file))
-    const hint = 'paths are relative to the configuration file'
-    return [{ path, message: `${shown} cannot be read (${problem})`, ...(problem === 'ENOENT' ? { hint } : {}) }]
+    const { fromEnvironment } = tree.placeOf(path)
+    const fault = {
+      path,
+      message: `${fromEnvironment ? 'the file' : strangerText(resolved)} cannot be read (${problem})`,
+    }
+    if (isDenial(problem))
+      return [{ ...fault, hint: hintWhenDenied(), ...(fromEnvironment ? {} : { denied: resolved }) }]
+    return [problem === 'ENOENT' ? { ...fault, hint: 'paths are relative to the configuration file' } : fault]
   })
 }
 
 /** All of them but the sockets of agents, which come and go while Homeport runs. */
-function filesNamedIn(value: unknown): readonly NamedFile[] {
+export function filesNamedIn(value: unknown): readonly NamedFile[] {
   const trust = mappingAt(value, 'trust')
   const ssh = mappingAt(mappingAt(value, 'endpoint'), 'ssh')
   const http = mappingAt(mappingAt(value, 'endpoint'), 'http')
@@ -43,6 +54,12 @@ function filesNamedIn(value: unknown): readonly NamedFile[] {
         file: textAt(item, key),
       })),
     ),
+    ...Object.entries(mappingAt(value, 'credentials')).flatMap(([name, item]) => {
+      const written = textAt(item, 'agent-key')
+      return written === undefined || isKeyLine(written)
+        ? []
+        : [{ path: ['credentials', name, 'agent-key'], file: written }]
+    }),
     { path: ['endpoint', 'ssh', 'host-ca'], file: textAt(ssh, 'host-ca') },
     ...['host-keys', 'host-certificates', 'trusted-user-ca-keys', 'revoked-keys'].flatMap((key) =>
       filesOfList(ssh, ['endpoint', 'ssh', key]),

@@ -26,6 +26,17 @@ function checkShared({ callHome, endpoint }: Config): readonly ConfigError[] {
       path: ['endpoint', 'ssh', 'further-ports', at],
       port,
     })),
+    ...(endpoint.ssh.legacy === undefined
+      ? []
+      : [
+          {
+            key: 'endpoint.ssh.legacy',
+            path: ['endpoint', 'ssh', 'legacy', 'port'],
+            what: 'old clients log in',
+            address: endpoint.ssh.legacy.address ?? endpoint.ssh.address,
+            port: endpoint.ssh.legacy.port,
+          },
+        ]),
     { key: 'endpoint.http', path: ['endpoint', 'http', 'port'], what: 'the HTTP API answers', ...endpoint.http },
   ]
   return listeners.flatMap((ours, at): readonly ConfigError[] => {
@@ -54,7 +65,14 @@ function checkDevices({ devices, endpoint, callHome }: Config): readonly ConfigE
   return devices.flatMap(({ endpoint: own }, at): readonly ConfigError[] => {
     const path = ['devices', at, 'endpoint']
     const faults: ConfigError[] = []
-    const ours = [endpoint.ssh.port, ...endpoint.ssh.furtherPorts, callHome.ssh.port, endpoint.http.port]
+    const { port, furtherPorts, legacy } = endpoint.ssh
+    const ours = [
+      port,
+      ...furtherPorts,
+      ...(legacy === undefined ? [] : [legacy.port]),
+      callHome.ssh.port,
+      endpoint.http.port,
+    ]
     if (own?.port !== undefined && ours.includes(own.port))
       faults.push({
         path: [...path, 'port'],

@@ -1,9 +1,11 @@
+import { algorithmFaults } from './algorithm-faults.js'
 import { readOwnAddress } from './address-prefix.js'
 import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import { duplicates, shown, unknownName } from './name-faults.js'
 import { isWritten, listAt, mappingAt, textAt } from './yaml/raw-shape.js'
 import { isPrivateUrl } from './scalars.js'
+import type { ValuePath } from './yaml/value-path.js'
 import { userFaults } from './user-faults.js'
 
 /**
@@ -27,6 +29,7 @@ export function checkMeaning(tree: LocatedTree): readonly ConfigError[] {
     ...roleCredentialsFaults(tree),
     ...httpFaults(tree),
     ...traceFaults(tree),
+    ...algorithmFaults(tree),
   ]
 }
 
@@ -96,6 +99,12 @@ const NEEDS = [
     hint: 'add the `private-key`, or `agent: true` where an ssh-agent holds it',
   },
   {
+    key: 'agent-key',
+    one: ['agent'],
+    message: 'the key of an agent without the agent',
+    hint: 'add `agent: true`, or the path of its socket',
+  },
+  {
     key: 'passphrase',
     one: ['private-key'],
     message: 'a passphrase without a private key',
@@ -119,12 +128,27 @@ const NEEDS = [
     message: 'a lifetime without a user CA that certifies it',
     hint: 'add `user-ca`; a certificate from a file has its own',
   },
+  {
+    key: 'per-user',
+    one: ['user-ca'],
+    message: 'nobody is logged in as themselves without a user CA that certifies who they are',
+    hint: 'add `user-ca`, and have the devices trust it',
+  },
+  {
+    key: 'per-user-port',
+    one: ['per-user'],
+    message: 'a port for sessions of users as themselves, which there are none of',
+    hint: 'add `per-user: true`',
+  },
 ] as const
 
 function credentialsFaults(tree: LocatedTree): readonly ConfigError[] {
   return Object.entries(mappingAt(tree.value, 'credentials')).flatMap(([name, item]): readonly ConfigError[] => {
     const path = ['credentials', name]
-    const lacking = NEEDS.filter(({ key, one }) => isWritten(item, key) && !one.some((each) => isWritten(item, each)))
+    const lacking = NEEDS.filter(
+      ({ key, one }) =>
+        isWritten(item, key) && textAt(item, key) !== 'false' && !one.some((each) => isWritten(item, each)),
+    )
     if (lacking.length > 0) return lacking.map(({ key, message, hint }) => ({ path: [...path, key], message, hint }))
     if (['password', 'private-key', 'agent', 'user-ca'].some((key) => isWritten(item, key))) return []
     const hint = 'add `private-key`, `agent`, `user-ca` or `password`'
@@ -147,17 +171,25 @@ function deviceFaults(tree: LocatedTree): readonly ConfigError[] {
           'add its `host-keys`, or the `secret` that it signs its host key with (Junos: `outbound-ssh … secret`), ' +
           'or set `trust.known-hosts`, or `trust.first-use: pend` to approve its key when it calls',
       })
-    const name = textAt(item, 'credentials')
-    if (name === undefined && !isWritten(item, 'credentials') && !known.includes('default'))
+    if (!isWritten(item, 'credentials') && !known.includes('default'))
       faults.push({
         path,
         message: 'no credentials to log in to this device with',
         hint: 'add `credentials: { default: … }` at the top level, or name others here with `credentials`',
       })
-    if (name !== undefined && !known.includes(name))
-      faults.push(unknownName(tree, { path: [...path, 'credentials'], what: 'credentials', name, known }))
+    for (const [name, place] of namesIn(item, [...path, 'credentials']))
+      if (!known.includes(name)) faults.push(unknownName(tree, { path: place, what: 'credentials', name, known }))
     return faults
   })
+}
+
+/** The credentials that a device or a role names, one or a list, with where each stands. */
+function namesIn(item: unknown, path: ValuePath): readonly (readonly [string, ValuePath])[] {
+  const one = textAt(item, 'credentials')
+  if (one !== undefined) return [[one, path]]
+  return listAt(item, 'credentials').flatMap((name, at) =>
+    typeof name === 'string' ? [[name, [...path, at]] as const] : [],
+  )
 }
 
 function httpFaults(tree: LocatedTree): readonly ConfigError[] {
@@ -209,16 +241,19 @@ function roleFaults(tree: LocatedTree): readonly ConfigError[] {
   )
 }
 
-/** A profile that is not there would be given to the next one of that name. */
+/**
+ * A profile that is not there would be given to the next one of that name, and no link can be on an account that there
+ * is not.
+ */
 function roleCredentialsFaults(tree: LocatedTree): readonly ConfigError[] {
   const known = Object.keys(mappingAt(tree.value, 'credentials'))
-  return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([name, item]) =>
-    listAt(item, 'credentials').flatMap((profile, at): readonly ConfigError[] =>
-      typeof profile !== 'string' || known.includes(profile)
-        ? []
-        : [unknownName(tree, { path: ['roles', name, 'credentials', at], what: 'credentials', name: profile, known })],
-    ),
-  )
+  return Object.entries(mappingAt(tree.value, 'roles')).flatMap(([role, item]) => {
+    const as = textAt(item, 'as')
+    const named = namesIn(item, ['roles', role, 'credentials'])
+    return (as === undefined ? named : [...named, [as, ['roles', role, 'as']] as const])
+      .filter(([name]) => !known.includes(name))
+      .map(([name, path]) => unknownName(tree, { path, what: 'credentials', name, known }))
+  })
 }
 
 /** Whether a role has NETCONF channels, which are of no use without operations. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
-import { shellWord } from '../lib/shell-word.js'
+import { closeToOthers } from './close-to-others.js'
 import type { LocatedTree } from './yaml/located-tree.js'
 import type { Problem } from './problem.js'
 import type { Config } from './schema.js'
@@ -45,7 +45,7 @@ export function writtenSecret(tree: LocatedTree): string | undefined {
  */
 export function warningsAboutSecrecy(options: {
   readonly config: Config
-  readonly file: string | undefined
+  readonly file: string
   readonly secretKey: string | undefined
   readonly cwd: string
   /** Absolute; that of the configuration file. */
@@ -67,15 +67,13 @@ export function warningsAboutSecrecy(options: {
     const mode = modeOf(path)
     if (mode === undefined || (mode & READABLE_BY_ALL) === 0) return []
     const below = relative(cwd, path)
-    const shown = below.startsWith('..') ? path : below
+    const shown = below.startsWith('..') || resolve(cwd) === '/' ? path : below
     const message = `${what}, and everybody on this machine may read it (mode ${(mode & 0o777).toString(8)})`
-    return [{ file: shown, key, message, hint: `chmod o-rwx ${shown.startsWith('-') ? '-- ' : ''}${shellWord(shown)}` }]
+    return [{ file: shown, key, message, hint: closeToOthers(path, shown) }]
   }
   const folders = [...new Set([resolve(cwd), resolve(cwd, directory)])]
   const warnings = [
-    ...(file === undefined || secretKey === undefined
-      ? []
-      : warning(resolve(cwd, file), secretKey, 'the file has a secret in it')),
+    ...(secretKey === undefined ? [] : warning(resolve(cwd, file), secretKey, 'the file has a secret in it')),
     ...folders.flatMap((folder) => warning(join(folder, '.env'), '', 'secrets are in it')),
     ...keys.flatMap(({ key, path }) => (path === undefined ? [] : warning(path, key, 'it is a private key'))),
   ]

@@ -1,7 +1,10 @@
+import { algorithmsSection } from './algorithm-section.js'
 import { readAddressPrefix } from './address-prefix.js'
 import { MANY, MIB } from './bounds.js'
+import { proxyProtocolSection } from './proxy-protocol-section.js'
 import { atNextStart } from './restart-mark.js'
 import {
+  deviceSelector,
   duration,
   hostName,
   integer,
@@ -33,6 +36,8 @@ function sshSection(directory: string) {
     address: atNextStart(listenAddress().default('::')),
     port: atNextStart(integer(0, 65_535).default(830)),
     'further-ports': atNextStart(list(integer(0, 65_535))),
+    'proxy-protocol': proxyProtocolSection().prefault({}),
+    legacy: atNextStart(legacySection().optional(), 'presence'),
     'host-keys': atNextStart(list(path(directory))),
     'host-certificates': atNextStart(list(path(directory))),
     'host-ca': atNextStart(path(directory).optional()),
@@ -43,6 +48,7 @@ function sshSection(directory: string) {
     'device-addresses': scalar(readAddressPrefix).optional(),
     'trusted-user-ca-keys': list(path(directory)),
     'revoked-keys': list(path(directory)),
+    'minimum-key-exchange': oneOf('classical', 'post-quantum').default('classical'),
     'login-timeout': duration().default(60_000),
     'max-login-attempts': integer(6, 1000).default(10),
     'max-connections': integer(1, MANY).default(1000),
@@ -54,6 +60,7 @@ function sshSection(directory: string) {
       .default(0.3),
     'max-familiar': integer(1, 10_000_000).default(10_000),
     'max-sessions-per-connection': integer(1, MANY).default(10),
+    'refusals-in-netconf': yesOrNo().default(true),
     'max-inspected-request': size('1KiB', '1GiB').default(16 * MIB),
     'max-inspected-total': size('1MiB', '64GiB').default(256 * MIB),
     'max-waiting-refusals': integer(1, 10_000).default(100),
@@ -61,6 +68,17 @@ function sshSection(directory: string) {
     // Clients on libssh and libssh2 answer only while they read, so they are not asked unless somebody wants it.
     'keepalive-interval': duration('0s').default(0),
     'keepalive-count-max': integer(1, 100).default(30),
+  })
+}
+
+/** A listener of its own for clients that know old algorithms alone. */
+function legacySection() {
+  return section({
+    address: atNextStart(listenAddress().optional()),
+    port: atNextStart(integer(0, 65_535).default(8830)),
+    users: list(text()),
+    devices: list(deviceSelector()).prefault(['*']),
+    algorithms: algorithmsSection().prefault('legacy'),
   })
 }
 
@@ -73,6 +91,7 @@ function httpSection(directory: string) {
     key: atNextStart(path(directory).optional(), 'presence'),
     'self-signed': atNextStart(yesOrNo().default(false)),
     'client-ca': atNextStart(path(directory).optional(), 'presence'),
+    'proxy-protocol': proxyProtocolSection().prefault({}),
     'trusted-proxies': list(network()),
     'proxy-header': oneOf('x-forwarded', 'forwarded').default('x-forwarded'),
     'max-connections': integer(1, MANY).default(1000),

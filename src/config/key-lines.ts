@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import {
   type AuthorizedKeyOptions,
   type AuthorizedKeyFailure,
@@ -15,6 +16,22 @@ export function publicKey() {
     const parsed = parsePlainKeyLine(line)
     return parsed.ok ? accepted(parsed.key) : refused(parsed.failure)
   })
+}
+
+/** A public key by its line, or by the file that has it. */
+export type PublicKeyOrFile = { readonly key: PublicKey } | { readonly file: string }
+
+export function publicKeyOrFile(directory: string) {
+  return scalar((written): ParseResult<PublicKeyOrFile> => {
+    if (!isKeyLine(written)) return accepted({ file: resolve(directory, written) })
+    const parsed = parsePlainKeyLine(written)
+    return parsed.ok ? accepted({ key: parsed.key }) : refused(parsed.failure)
+  })
+}
+
+/** Whether a text is the line of a key, and no path: it begins with a type, and more words follow. */
+export function isKeyLine(written: string): boolean {
+  return /^\s*(?:ssh|ecdsa|sk-ssh|sk-ecdsa|rsa-sha2)-\S+\s/.test(written)
 }
 
 /** A key that a user may log in with, and what stands before it on its line. */

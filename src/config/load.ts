@@ -1,28 +1,28 @@
-import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { warningsAboutSecrecy } from './check-secrecy.js'
+import { type ConfigSearch, findConfigFile } from './find-config.js'
 import { readEnvironment } from './yaml/environment.js'
 import { parseConfig } from './parse-config.js'
 import type { Problem } from './problem.js'
-import { type ReadText, readText } from './yaml/read-text.js'
+import { readConfigText } from './yaml/read-text.js'
+import type { SourcesRead } from './sources-read.js'
 import type { Config } from './schema.js'
 import { type LoadedUsers, loadUsersFile } from './users-file.js'
-
-/** Where the configuration is looked for when nobody names a file, relative to the working directory. */
-export const DEFAULT_FILE = 'config/homeport.yaml'
 
 export type LoadedConfig =
   | {
       readonly ok: true
       readonly config: Config
-      /** The file as it was named, or undefined when the built-in defaults are used. */
-      readonly file: string | undefined
+      /** The file as it was named, relative to the working directory. */
+      readonly file: string
       readonly warnings: readonly Problem[]
       /**
        * Files with secrets that everybody on this machine may read: warnings about the machine, not about what is
        * written.
        */
       readonly exposed: readonly Problem[]
+      /** The file itself, `.env` files and those of secrets: what a reload would read again. */
+      readonly sources: SourcesRead
       /** The users file that the configuration names. */
       readonly usersFile?: NamedUsersFile
     }
@@ -36,33 +36,30 @@ export interface NamedUsersFile {
   readonly load: () => LoadedUsers
 }
 
-export interface LoadOptions {
-  /** The file, relative to `cwd`; without it `config/homeport.yaml` if there is one, else the built-in defaults. */
-  readonly path?: string | undefined
-  readonly cwd: string
-  readonly env: Readonly<Record<string, string | undefined>>
-}
-
 /**
- * Reads and checks the configuration, with `.env` of the working directory and of the file's directory, and its users
- * file. Never throws.
+ * Finds, reads and checks the configuration, with `.env` of the working directory and of the file's directory, and its
+ * users file. Never throws. An empty file is a configuration, no file is none.
  */
-export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
-  const file = path ?? (existsSync(resolve(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined)
-  const directory = file === undefined ? resolve(cwd) : dirname(resolve(cwd, file))
-  const read = file === undefined ? { ok: true as const, text: '' } : readConfigText(file, cwd)
+export function loadConfig(search: ConfigSearch): LoadedConfig {
+  const { cwd, env } = search
+  const found = findConfigFile(search)
+  if (!found.ok) return { ok: false, problems: [found.problem] }
+  const { file } = found
+  const directory = dirname(resolve(cwd, file))
+  const read = readConfigText(found, cwd)
   if (!read.ok) return { ok: false, problems: [read.problem] }
 
-  const { environment, problems } = readEnvironment(env, cwd, directory)
-  const parsed = parseConfig({ text: read.text, file: file ?? 'built-in defaults', directory, environment })
+  const { environment, problems, read: besides } = readEnvironment(env, cwd, directory)
+  const parsed = parseConfig({ text: read.text, file, directory, environment })
   if (!parsed.ok) return { ok: false, problems: [...problems, ...parsed.problems] }
   if (problems.length > 0) return { ok: false, problems }
 
   const { config, secretKey } = parsed
   const { warnings } = parsed
   const exposed = warningsAboutSecrecy({ config, file, secretKey, cwd, directory })
+  const sources = new Map([[resolve(cwd, file), read.digest], ...besides])
   const { usersFile } = config
-  if (usersFile === undefined) return { ok: true, config, file, warnings, exposed }
+  if (usersFile === undefined) return { ok: true, config, file, warnings, exposed, sources }
   const load = (): LoadedUsers =>
     loadUsersFile({ path: usersFile, cwd, config, ...readEnvironment(env, cwd, directory) })
   const loaded = load()
@@ -73,10 +70,7 @@ export function loadConfig({ path, cwd, env }: LoadOptions): LoadedConfig {
     file,
     warnings: [...warnings, ...loaded.warnings],
     exposed,
+    sources,
     usersFile: { path: usersFile, load },
   }
-}
-
-function readConfigText(file: string, cwd: string): ReadText {
-  return readText(file, cwd, 'name another with --config, or start from config/homeport.example.yaml')
 }

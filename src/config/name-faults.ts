@@ -1,6 +1,6 @@
 import type { ConfigError } from './config-error.js'
 import type { LocatedTree } from './yaml/located-tree.js'
-import { nearestName } from './nearest-name.js'
+import { nearestName } from '../lib/nearest-name.js'
 import { strangerText } from '../lib/stranger-text.js'
 import { listAt, textAt } from './yaml/raw-shape.js'
 import type { ValuePath } from './yaml/value-path.js'

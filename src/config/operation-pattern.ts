@@ -1,5 +1,5 @@
 import { DATASTORE_OPERATIONS } from '../access/authz/standard-operations.js'
-import { nearestName } from './nearest-name.js'
+import { nearestName } from '../lib/nearest-name.js'
 import { accepted, type ParseResult } from './parse-result.js'
 
 /** Operations as a role names them: `get-config`, `edit-config:candidate`, `{urn:acme:ns}reset-*`, `*`. */

@@ -1,3 +1,5 @@
+import { certificateWarnings } from './certificate-warnings.js'
+import { certificatesNamedIn } from './certificates.js'
 import { checkFiles } from './check-files.js'
 import { checkListeners } from './check-listeners.js'
 import { checkMeaning } from './check-meaning.js'
@@ -8,6 +10,7 @@ import { locateWarnings, locateProblems } from './yaml/locate-problems.js'
 import { locateTree } from './yaml/located-tree.js'
 import { nodeLimitOf } from './yaml/node-limit.js'
 import { inFileOrder, type Problem } from './problem.js'
+import { homesOfKeys } from './keys-of-schema.js'
 import { renameKeys } from './renamed-keys.js'
 import { type Config, configSchema } from './schema.js'
 import { schemaFaults } from './schema-faults.js'
@@ -40,10 +43,11 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
   const { tree, ...renamed } = renameKeys(locateTree(yaml, { environment, nodeLimit: nodeLimitOf(text) }))
-  const parsed = configSchema(directory, environment).safeParse(tree.value)
+  const schema = configSchema(directory, environment)
+  const parsed = schema.safeParse(tree.value)
   const faults = [
     ...renamed.faults,
-    ...(parsed.success ? checkListeners(parsed.data) : schemaFaults(parsed.error, tree)),
+    ...(parsed.success ? checkListeners(parsed.data) : schemaFaults(parsed.error, tree, () => homesOfKeys(schema))),
     ...checkMeaning(tree),
     ...checkFiles(tree, directory),
   ]
@@ -53,7 +57,11 @@ export function parseConfig({ text, file, directory, environment }: ConfigSource
   return {
     ok: true,
     config: parsed.data,
-    warnings: locateWarnings(tree, file, [...renamed.warnings, ...warningsAbout(parsed.data)]),
+    warnings: locateWarnings(tree, file, [
+      ...renamed.warnings,
+      ...warningsAbout(parsed.data),
+      ...certificateWarnings(certificatesNamedIn(parsed.data), new Date()),
+    ]),
     ...(secretKey === undefined ? {} : { secretKey }),
   }
 }

@@ -14,6 +14,8 @@ export interface Problem {
   readonly message: string
   /** What to do about it. */
   readonly hint?: string
+  /** The file that this user may not read, absolute, where that is the problem. */
+  readonly denied?: string
 }
 
 /** `config/homeport.yaml:12:5: endpoint.ssh.port: …`, and the hint on an indented line of its own. */

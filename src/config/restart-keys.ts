@@ -52,6 +52,8 @@ function valueAt(value: unknown, path: readonly string[]): unknown {
 /** A copy with another value at one place; an optional key is absent rather than undefined. */
 function withValue(held: object, [key = '', ...rest]: readonly string[], value: unknown): object {
   const { [key]: old, ...others } = held as Readonly<Record<string, unknown>>
+  // A section that is not there has no keys to be absent.
+  if (rest.length > 0 && old === undefined && value === undefined) return held
   const next = rest.length === 0 ? value : withValue(old ?? {}, rest, value)
   return next === undefined ? others : { ...others, [key]: next }
 }
@@ -59,7 +61,12 @@ function withValue(held: object, [key = '', ...rest]: readonly string[], value: 
 /** Marks stand on keys of sections alone; what is in lists and under names changes with a reload. */
 function markedKeys(schema: z.core.$ZodType, at: readonly string[]): readonly RestartKey[] {
   const waits = restartMarkOf(schema)
-  if (waits !== undefined) return [{ key: at.join('.'), waits }]
+  if (waits === 'value') return [{ key: at.join('.'), waits }]
+  if (waits === 'presence') return [{ key: at.join('.'), waits }, ...keysWithin(schema, at)]
+  return keysWithin(schema, at)
+}
+
+function keysWithin(schema: z.core.$ZodType, at: readonly string[]): readonly RestartKey[] {
   if (schema instanceof z.ZodObject)
     return Object.entries(schema.shape).flatMap(([key, value]) => markedKeys(value as z.core.$ZodType, [...at, key]))
   if (schema instanceof z.ZodPipe) return markedKeys(schema.in instanceof z.ZodTransform ? schema.out : schema.in, at)

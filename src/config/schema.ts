@@ -1,6 +1,8 @@
 import type * as z from 'zod'
+import { algorithmSetSection } from './algorithm-section.js'
 import { auditSection } from './audit-section.js'
 import { MANY } from './bounds.js'
+import { DEFAULT_DATA_DIR } from './data-dir.js'
 import { endpointSection } from './endpoint-section.js'
 import { headerFields } from './header-fields.js'
 import { authenticationHookSection, loginLimitsSection } from './login-sections.js'
@@ -38,7 +40,18 @@ export type RoleConfig = MapValue<Config['roles']>
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
 
 /** What webhooks may tell of. */
-const FLEET_EVENTS = ['attached', 'replaced', 'detached', 'refused', 'contested', 'pending', 'decided'] as const
+const FLEET_EVENTS = [
+  'attached',
+  'replaced',
+  'link-added',
+  'link-ended',
+  'detached',
+  'refused',
+  'contested',
+  'pending',
+  'decided',
+  'labelled',
+] as const
 
 /** The role that exists when the file names none. */
 const BUILT_IN_ROLES = { operator: { devices: ['*'], operations: ['*'] } }
@@ -52,6 +65,7 @@ export function configSchema(directory: string, environment: Environment) {
     'call-home': callHomeSection().prefault({}),
     endpoint: endpointSection(directory).prefault({}),
     link: linkSection().prefault({}),
+    'algorithm-sets': named(algorithmSetSection()),
     trust: trustSection(directory).prefault({}),
     credentials: named(credentialsSection(directory, environment)),
     devices: list(deviceSection()),
@@ -64,7 +78,7 @@ export function configSchema(directory: string, environment: Environment) {
     audit: auditSection(directory).prefault({}),
     webhooks: list(webhookSection()),
     traces: tracesSection().optional(),
-    'data-dir': atNextStart(path(directory).prefault('data')),
+    'data-dir': atNextStart(path(directory).prefault(DEFAULT_DATA_DIR)),
     'drain-timeout': duration('0s').default(30_000),
     log: section({
       level: oneOf('trace', 'debug', 'info', 'warn', 'error').default('info'),
@@ -78,9 +92,11 @@ function roleSection() {
     devices: list(deviceSelector()),
     operations: list(operationPattern()),
     'denied-operations': list(operationPattern()),
-    channels: list(oneOf('netconf', 'exec', 'shell', 'sftp')).prefault(['netconf']),
+    channels: list(oneOf('netconf', 'exec', 'shell', 'sftp', 'ssh')).prefault(['netconf']),
+    forwards: list(integer(1, 65_535)),
     api: list(oneOf('read', 'rpc', 'admin')).prefault(['read', 'rpc']),
     credentials: list(text()),
+    as: text().optional(),
   })
 }
 

@@ -4,6 +4,7 @@ import { warningsAboutUsers } from './warnings.js'
 import type { Environment } from './yaml/environment.js'
 import type { ConfigError } from './config-error.js'
 import { locateWarnings, locateProblems } from './yaml/locate-problems.js'
+import { homesOfKeys } from './keys-of-schema.js'
 import { type LocatedTree, locateTree } from './yaml/located-tree.js'
 import { duplicates, shown } from './name-faults.js'
 import { nodeLimitOf } from './yaml/node-limit.js'
@@ -50,9 +51,10 @@ export function loadUsersFile({ path, cwd, config, environment, problems }: User
   if (!yaml.ok) return { ok: false, problems: inFileOrder(yaml.faults.map((fault) => ({ file, key: '', ...fault }))) }
 
   const tree = locateTree(yaml, { environment, nodeLimit: nodeLimitOf(read.text) })
-  const parsed = usersFileSchema().safeParse(tree.value)
+  const schema = usersFileSchema()
+  const parsed = schema.safeParse(tree.value)
   const found = locateProblems(tree, file, [
-    ...(parsed.success ? [] : schemaFaults(parsed.error, tree)),
+    ...(parsed.success ? [] : schemaFaults(parsed.error, tree, () => homesOfKeys(schema))),
     ...duplicates(tree, { list: 'users', key: 'name', what: 'user name' }),
     ...namedTwice(tree, config.users),
     ...userFaults(tree, {

@@ -1,6 +1,10 @@
+import { accountWarnings } from './account-warnings.js'
 import type { ConfigError } from './config-error.js'
 import type { Config, TrustConfig, UserConfig } from './schema.js'
-import { waysAroundRules } from './rule-bypass-warnings.js'
+import { minimumKeyExchangeWarnings } from './minimum-key-exchange-warnings.js'
+import { proxyProtocolWarnings } from './proxy-protocol-warnings.js'
+import { portsInVain, waysAroundRules } from './rule-bypass-warnings.js'
+import { weakAlgorithms } from './weak-algorithm-warnings.js'
 
 /** What is allowed and yet hardly meant. */
 export function warningsAbout(config: Config): readonly ConfigError[] {
@@ -12,8 +16,13 @@ export function warningsAbout(config: Config): readonly ConfigError[] {
       : [nobody]),
     ...warningsAboutUsers(config.users, config),
     ...httpWarnings(config),
+    ...proxyProtocolWarnings(config),
     ...hastyKeepalive(config),
     ...waysAroundRules(config),
+    ...portsInVain(config),
+    ...accountWarnings(config),
+    ...weakAlgorithms(config),
+    ...minimumKeyExchangeWarnings(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),
   ]
@@ -33,9 +42,9 @@ export function warningsAboutUsers(
       : [
           {
             path: ['users', at],
-            message: 'this user can never log in',
+            message: 'this user has neither password nor key, and can act by tokens alone',
             hint:
-              'add `password-hash` or `authorized-keys`, ' +
+              'that is right for a program over HTTP; else add `password-hash` or `authorized-keys`, ' +
               'or let certificates in with `endpoint.ssh.trusted-user-ca-keys`',
           },
         ]),

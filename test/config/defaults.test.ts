@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { configOf, parseText } from './parse-text.js'
 
+const proxyProtocol = { from: [], timeout: 10_000, maxWaiting: 4096 }
+
 describe('an empty configuration', () => {
   it.each(['', '\n', '# nothing yet\n', '---\n', '{}', 'devices:\nusers: ~\nroles:\nlink:\ncall-home: { ssh: }\n'])(
     'has every default: %j',
     (text) => {
       expect(configOf(text)).toEqual({
         callHome: {
-          ssh: { address: '::', port: 4334 },
+          ssh: { address: '::', port: 4334, proxyProtocol, algorithms: [] },
           initiationTimeout: 10_000,
           handshakeTimeout: 20_000,
           maxConcurrentHandshakes: 6,
@@ -21,12 +23,14 @@ describe('an empty configuration', () => {
             address: '::',
             port: 830,
             furtherPorts: [],
+            proxyProtocol,
             hostKeys: [],
             hostCertificates: [],
             hostNames: [],
             hostCertificateLifetime: 86_400_000,
             trustedUserCaKeys: [],
             revokedKeys: [],
+            minimumKeyExchange: 'classical',
             loginTimeout: 60_000,
             maxLoginAttempts: 10,
             maxConnections: 1000,
@@ -35,6 +39,7 @@ describe('an empty configuration', () => {
             maxHandshakeLoad: 0.3,
             maxFamiliar: 10_000,
             maxSessionsPerConnection: 10,
+            refusalsInNetconf: true,
             maxInspectedRequest: 16 * 1024 * 1024,
             maxInspectedTotal: 256 * 1024 * 1024,
             maxWaitingRefusals: 100,
@@ -49,6 +54,7 @@ describe('an empty configuration', () => {
             selfSigned: false,
             trustedProxies: [],
             proxyHeader: 'x-forwarded',
+            proxyProtocol,
             maxPipelinedRequests: 100,
             maxConnections: 1000,
             headersTimeout: 10_000,
@@ -95,8 +101,11 @@ describe('an empty configuration', () => {
           keepaliveInterval: 15_000,
           keepaliveCountMax: 3,
           maxReplyWait: 3_600_000,
+          maxConnections: 1,
           maxSessions: 10,
           maxQueuedSessions: 32,
+          maxForwards: 16,
+          maxForwardsPerUser: 8,
           sessionWait: 10_000,
           reconnectWait: 15_000,
           reconnectWindow: 120_000,
@@ -110,11 +119,13 @@ describe('an empty configuration', () => {
         trust: {
           revoked: [],
           firstUse: 'pend',
+          hmac: 'keeps-pins',
           pendingTimeout: 60_000,
           pendingLifetime: 86_400_000,
           maxPending: 256,
           maxPendingPerSource: 16,
         },
+        algorithmSets: new Map(),
         credentials: new Map(),
         devices: [],
         users: [],
@@ -154,6 +165,7 @@ describe('an empty configuration', () => {
               deniedOperations: [],
               credentials: [],
               channels: ['netconf'],
+              forwards: [],
               api: ['read', 'rpc'],
             },
           ],
@@ -207,6 +219,8 @@ describe('what is derived from other keys', () => {
       password: 'x',
       principals: ['netconf'],
       certificateLifetime: 300_000,
+      perUser: false,
+      perUserPort: 22,
     })
   })
 

@@ -41,6 +41,7 @@ describe('config/homeport.example.yaml', () => {
       'trust.revoked[0]: /srv/config/keys/revoked_host_keys cannot be read (ENOENT)',
       'credentials.default.private-key: /srv/config/keys/id_ed25519 cannot be read (ENOENT)',
       'credentials.default.certificate: /srv/config/keys/id_ed25519-cert.pub cannot be read (ENOENT)',
+      'credentials.agent.agent-key: /srv/config/keys/id_ed25519.pub cannot be read (ENOENT)',
       'credentials.fresh.user-ca: /srv/config/keys/user_ca cannot be read (ENOENT)',
       'users-file: /srv/config/users.yaml cannot be read (ENOENT)',
       'authentication-hook.ca-file: /srv/config/keys/aaa_ca.pem cannot be read (ENOENT)',

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { annotatedExample } from '../../src/config/annotated-example.js'
 import { type LoadedConfig, loadConfig } from '../../src/config/load.js'
 import { formatProblem } from '../../src/config/problem.js'
 
@@ -36,17 +37,9 @@ describe('the file', () => {
     })
   })
 
-  it('is not needed', () => {
-    expect(loadConfig({ cwd, env: {} })).toMatchObject({
-      ok: true,
-      file: undefined,
-      config: { dataDir: join(cwd, 'data') },
-    })
-  })
-
   it('that was named must exist', () => {
     expect(printed(loadConfig({ path: 'other.yaml', cwd, env: {} }))).toEqual([
-      'other.yaml: there is no such file\n    name another with --config, or start from config/homeport.example.yaml',
+      `other.yaml: there is no such file\n    name another with --config, or start from ${annotatedExample('/')}`,
     ])
     expect(printed(loadConfig({ path: '.', cwd, env: {} }))).toEqual(['.: is a directory\n    name the file in it'])
   })
@@ -93,6 +86,7 @@ describe('.env', () => {
 
   it('may be a directory of somebody else', () => {
     mkdirSync(join(cwd, '.env'))
+    write('homeport.yaml', '')
     expect(loadConfig({ cwd, env: {} }).ok).toBe(true)
   })
 })

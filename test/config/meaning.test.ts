@@ -88,6 +88,22 @@ describe('devices', () => {
     ])
   })
 
+  it('may have several credentials, each once and all of them there', () => {
+    const listed = (written: string) => device(`{ id: a, secret: x, max-connections: 2, credentials: ${written} }`)
+    const two = 'credentials: { default: { username: u, password: p }, other: { username: v, password: p } }\n'
+    const one = `${two}devices: [{ id: a, secret: x, credentials: [other, default] }]\n`
+    expect(configOf(one).devices[0]?.credentials).toEqual(['other', 'default'])
+    expect(configOf(device('{ id: a, secret: x, credentials: default }')).devices[0]?.credentials).toEqual(['default'])
+    expect(configOf(device('{ id: a, secret: x }')).devices[0]?.credentials).toEqual(['default'])
+    expect(problemsOf(listed('[default, defualt]'))).toEqual([
+      '3:68: devices[0].credentials[1]: unknown credentials `defualt`; did you mean `default`?',
+    ])
+    expect(problemsOf(listed('[default, default]'))).toEqual(['3:68: devices[0].credentials[1]: is named twice'])
+    expect(problemsOf(listed('[]'))).toEqual(['3:45: devices[0].credentials: is empty'])
+    expect(problemsOf(listed('{ a: b }'))).toHaveLength(1)
+    expect(problemsOf(listed('[[default]]'))).toHaveLength(1)
+  })
+
   it('may have a limit and labels of their own', () => {
     const config = configOf(device('{ id: a, secret: x, max-sessions: 3, labels: { constructor: b } }'))
     expect(config.devices).toEqual([
@@ -98,7 +114,7 @@ describe('devices', () => {
         spareChannels: 0,
         connection: 'persistent',
         hostKeys: [],
-        credentials: 'default',
+        credentials: ['default'],
         labels: { constructor: 'b' },
         maxSessions: 3,
       },
@@ -209,6 +225,15 @@ describe('credentials', () => {
       '1:45: credentials.a.principals: principals without a user CA that certifies them',
     ],
     [
+      '{ username: a, password: x, agent-key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB" }',
+      '1:47: credentials.a.agent-key: the key of an agent without the agent',
+    ],
+    [
+      '{ username: a, agent: /s, agent-key: nowhere.pub }',
+      '1:45: credentials.a.agent-key: /srv/config/nowhere.pub cannot be read (ENOENT)',
+    ],
+    ['{ username: a, agent: /s, agent-key: "ssh-ed25519 x" }', '1:45: credentials.a.agent-key: the key is not base64'],
+    [
       '{ username: a, agent: /s, certificate-lifetime: 1m }',
       '1:45: credentials.a.certificate-lifetime: a lifetime without a user CA that certifies it',
     ],
@@ -316,7 +341,7 @@ describe('users', () => {
   it('are warned about when they can do nothing', () => {
     const parsed = parseText('users:\n  - name: a\n')
     expect(parsed.ok && parsed.warnings.map(({ line, key, message }) => [line, key, message]).slice(1)).toEqual([
-      [2, 'users[0]', 'this user can never log in'],
+      [2, 'users[0]', 'this user has neither password nor key, and can act by tokens alone'],
       [2, 'users[0]', 'this user may open no device'],
     ])
   })
@@ -364,6 +389,7 @@ describe('roles', () => {
       ],
       deniedOperations: [{ name: 'kill-session' }, { name: '*', datastore: 'startup' }],
       channels: ['netconf', 'exec'],
+      forwards: [],
       api: ['read', 'rpc'],
       credentials: [],
     })
@@ -374,6 +400,14 @@ describe('roles', () => {
 roles: { r: { devices: ["*"], operations: ["*"], credentials: [edge, egde] } }
 `
     expect(problemsOf(text)).toEqual(['2:70: roles.r.credentials[1]: unknown credentials `egde`; did you mean `edge`?'])
+  })
+
+  it('name an account that there is', () => {
+    const text = (as: string): string => `credentials: { edge: { username: u, password: p } }
+roles: { r: { devices: ["*"], operations: ["*"], as: ${as} } }
+`
+    expect(configOf(text('edge')).roles.get('r')?.as).toBe('edge')
+    expect(problemsOf(text('egde'))).toEqual(['2:50: roles.r.as: unknown credentials `egde`; did you mean `edge`?'])
   })
 
   it.each([
@@ -401,7 +435,7 @@ roles: { r: { devices: ["*"], operations: ["*"], credentials: [edge, egde] } }
       '2:3: roles.a.operations: is missing or empty',
     ])
     expect(problemsOf('roles:\n  a: { devices: ["*"], operations: [get], channels: [telnet] }\n')).toEqual([
-      '2:54: roles.a.channels[0]: expected one of netconf, exec, shell, sftp',
+      '2:54: roles.a.channels[0]: expected one of netconf, exec, shell, sftp, ssh',
     ])
   })
 

@@ -46,3 +46,23 @@ describe('what needs a restart', () => {
     expect(untilRestart(tls, plain)).toEqual(tls)
   })
 })
+
+describe('the listener for old clients', () => {
+  const users = 'users: [{ name: nms }, { name: old }]\n'
+  const without = configOf(users)
+  const withIt = (keys: string) => configOf(`${users}endpoint: { ssh: { legacy: { ${keys} } } }`)
+
+  it('comes and goes at a start, and so does its port; who may use it changes at once', () => {
+    const there = withIt('users: [nms]')
+    expect(keysThatWait(without, there)).toEqual(['endpoint.ssh.legacy', 'endpoint.ssh.legacy.port'])
+    expect(untilRestart(without, there).endpoint.ssh.legacy).toBeUndefined()
+    expect(untilRestart(there, without).endpoint.ssh.legacy).toEqual(there.endpoint.ssh.legacy)
+    const moved = withIt('users: [old], port: 9000, algorithms: default')
+    expect(keysThatWait(there, moved)).toEqual(['endpoint.ssh.legacy.port'])
+    expect(untilRestart(there, moved).endpoint.ssh.legacy).toMatchObject({
+      port: 8830,
+      users: ['old'],
+      algorithms: { set: 'default' },
+    })
+  })
+})

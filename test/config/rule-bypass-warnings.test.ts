@@ -11,7 +11,7 @@ const warningsOf = (roles: Record<string, object>, held: readonly string[]): rea
   )
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join())
   return parsed.warnings.flatMap(({ key, message }) =>
-    /channels|users\[0\]\.roles/.test(key) ? [`${key}: ${message}`] : [],
+    /channels|forwards|users\[0\]\.roles/.test(key) ? [`${key}: ${message}`] : [],
   )
 }
 
@@ -41,6 +41,32 @@ describe('commands that go around rules on operations', () => {
     ['where there are files alone', { a: { ...viewer, channels: ['netconf', 'sftp'] } }],
     ['where another role allows every operation', { a: viewer, b: { ...operator, channels: ['netconf', 'exec'] } }],
   ])('are not told of %s', (_name, roles) => {
+    expect(warningsOf(roles, Object.keys(roles))).toEqual([])
+  })
+})
+
+describe('ports of devices that nobody can use', () => {
+  it('are told in a role with rules on operations', () => {
+    const message = 'its users are under rules on operations, and reach no port of the device itself'
+    expect(warningsOf({ a: { ...viewer, forwards: [443] } }, ['a'])).toEqual([`roles.a.forwards: ${message}`])
+    expect(warningsOf({ a: { ...viewer, channels: ['netconf', 'ssh'] } }, ['a'])).toEqual([
+      `roles.a.channels: ${message}`,
+    ])
+  })
+
+  it('are told of a user with a role for each', () => {
+    const roles = { viewer, ports: { channels: [], forwards: [22] } }
+    expect(warningsOf(roles, ['viewer', 'ports'])).toEqual([
+      'users[0].roles: where the roles ports and viewer include the same device, the operations of the one close the ports of the other',
+    ])
+    expect(warningsOf(roles, ['ports'])).toEqual([])
+  })
+
+  it.each<[string, Record<string, object>]>([
+    ['with every operation', { a: { ...operator, channels: ['netconf', 'ssh'], forwards: [443] } }],
+    ['of a role for ports alone', { a: { channels: ['ssh'], forwards: [443] } }],
+    ['where another role allows every operation', { a: viewer, b: { channels: ['ssh'] }, c: operator }],
+  ])('are not told %s', (_name, roles) => {
     expect(warningsOf(roles, Object.keys(roles))).toEqual([])
   })
 })

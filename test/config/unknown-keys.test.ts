@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { editDistance, nearestName } from '../../src/config/nearest-name.js'
+import { editDistance, nearestName } from '../../src/lib/nearest-name.js'
 import { printed, problemsOf } from './parse-text.js'
 
 describe('unknown keys', () => {
@@ -33,6 +33,37 @@ endpoint: { ssh: { trusted-user-ca-key: [a], revokd-keys: [b], host-certificate:
   it('name what is known when nothing is near', () => {
     expect(printed('log:\n  colour: blue\n')).toBe(
       'config/homeport.yaml:2:3: log.colour: unknown key `colour`\n    known here: level, format',
+    )
+  })
+
+  it.each([
+    ['known-hosts: a', '`known-hosts` belongs into `trust`'],
+    ['endpoint: { ssh: { first-use: pend } }', '`first-use` belongs into `trust`'],
+    ['endpoint: { http: { max-lost-chanels: 3 } }', '`max-lost-channels` belongs into `link`'],
+    ['devices: [{ id: a, roles: [x] }]', '`roles` belongs into `users[]` or the top of the file'],
+    ['devices: [{ id: a, endpoint: { host-keys: [x] } }]', '`host-keys` belongs into `endpoint.ssh` or `devices[]`'],
+    ['credentials: { a: { username: u, password: p, level: x } }', '`level` belongs into `log`'],
+    [
+      'roles: { a: { devices: ["*"], operations: ["*"], endpoint: 1 } }',
+      '`endpoint` belongs into the top of the file, `devices[]` or `traces`',
+    ],
+    ['webhooks: [{ url: "https://a.example/", secret: s, max-calls: 1 }]', '`max-calls` belongs into `endpoint.http`'],
+    [
+      'port: 830',
+      '`port` belongs into `call-home.ssh`, `endpoint.ssh`, `endpoint.ssh.legacy`, `endpoint.http` or `devices[].endpoint`',
+    ],
+  ])('that stand in the wrong place are sent to the right one, at any depth: %s', (text, hint) => {
+    expect(printed(text)).toContain(`unknown key`)
+    expect(printed(text).split('\n    ')).toContain(hint)
+  })
+
+  it('that a known one begins with, or that are known elsewhere too, are told both', () => {
+    expect(printed('users: [{ name: a, password: b }]')).toContain(
+      'users[0].password: unknown key `password`; did you mean `password-hash`?\n    `password` belongs into `credentials.NAME`',
+    )
+    expect(printed('endpoint: { ssh: { max-sessions: 3 } }')).toContain(
+      'unknown key `max-sessions`; did you mean `max-sessions-per-connection`?\n' +
+        '    `max-sessions` belongs into `endpoint.http`, `link` or `devices[]`',
     )
   })
 

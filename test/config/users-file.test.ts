@@ -68,7 +68,10 @@ describe('a users file', () => {
       'users: [{ name: a, device: router2 }]',
       'users/users.yaml:1:20: users[0].device: unknown device `router2`; did you mean `router1`?',
     ],
-    ['users: [{ name: a, password: b }]', 'users/users.yaml:1:20: users[0].password: unknown key `password`'],
+    [
+      'users: [{ name: a, password: b }]',
+      'users/users.yaml:1:20: users[0].password: unknown key `password`; did you mean `password-hash`?',
+    ],
     ['roles: {}', 'users/users.yaml:1:1: roles: unknown key `roles`'],
     ['users: [', 'users/users.yaml:1:9: wrong indentation, or a { or [ that is not closed'],
     ['- a', 'users/users.yaml: expected keys and values, found a list'],
@@ -97,7 +100,7 @@ describe('a users file', () => {
 
   it('has the doubts about its users told too', () => {
     expect(told(loadedWith('users:\n  - name: a\n'))).toEqual([
-      'users/users.yaml:2:5: users[0]: this user can never log in',
+      'users/users.yaml:2:5: users[0]: this user has neither password nor key, and can act by tokens alone',
       'users/users.yaml:2:5: users[0]: this user may open no device',
     ])
   })

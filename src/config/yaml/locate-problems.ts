@@ -14,8 +14,14 @@ export function locateWarnings(tree: LocatedTree, file: string, warnings: readon
 }
 
 function locateAll(tree: LocatedTree, file: string, faults: readonly ConfigError[]): readonly Problem[] {
-  return faults.map(({ path, message, hint, place }) => {
-    const told = { file, key: formatPath(tree.pathInFile(path)), message, ...(hint === undefined ? {} : { hint }) }
+  return faults.map(({ path, message, hint, denied, place }) => {
+    const told = {
+      file,
+      key: formatPath(tree.pathInFile(path)),
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(denied === undefined ? {} : { denied }),
+    }
     if (place === undefined && path.length === 0) return told
     const { line, column } = place ?? tree.placeOf(path)
     return { ...told, line, column }
