@@ -13,11 +13,19 @@ export interface Contest {
 }
 
 /**
- * Milliseconds within which replacements are counted together, and how many are taken for those of one device that
- * dials again.
+ * Milliseconds within which replacements are counted together, and how many for each link that a device may have are
+ * taken for those of one device that dials again.
  */
 const WINDOW = 60_000
 const OF_ONE_DEVICE = 2
+
+/** What decides when a replacement is one too many. */
+export interface ContestBounds {
+  /** Milliseconds that the older link gets to answer. */
+  readonly wait: () => number
+  /** How many links the device may have. */
+  readonly mostLinks: () => number
+}
 
 /** A proven link that waits for its place. */
 export interface Challenger {
@@ -30,25 +38,25 @@ export interface Challenger {
 export interface IdentityGuard {
   /**
    * Replaces at once where that is rare: the older link is half-open then as a rule. Where it happens for the third
-   * time within a minute, the older link is asked whether it is there, and stays if it answers: two devices with one
-   * key, or one device that calls twice, would otherwise end each other's sessions for ever. One challenger waits at a
-   * time, the newest.
+   * time within a minute (of a device with several links, more than twice for each), the older link is asked whether it
+   * is there, and stays if it answers: two devices with one key, or one device that calls twice, would otherwise end
+   * each other's sessions for ever. One challenger waits at a time, the newest.
    */
   readonly challenge: (old: Link, challenger: Challenger) => void
-  /** The older link has ended: whoever waits attaches. */
+  /** A link has ended, or the device may have more: whoever waits attaches. */
   readonly vacant: () => void
   readonly contest: () => Contest | undefined
 }
 
-/** @param wait milliseconds that the older link gets to answer */
-export function createIdentityGuard(wait: () => number, now: () => number): IdentityGuard {
+export function createIdentityGuard({ wait, mostLinks }: ContestBounds, now: () => number): IdentityGuard {
   let replacements: number[] = []
   let waiting: Challenger | undefined
   let timer: NodeJS.Timeout | undefined
   let contest: Contest | undefined
 
+  const most = (): number => OF_ONE_DEVICE * mostLinks()
   const note = (): void => {
-    replacements = [...replacements.filter((at) => at > now() - WINDOW), now()].slice(-OF_ONE_DEVICE - 1)
+    replacements = [...replacements.filter((at) => at > now() - WINDOW), now()].slice(-most() - 1)
   }
   const reject = (old: Link, challenger: Challenger): void => {
     const at = new Date(now())
@@ -86,7 +94,7 @@ export function createIdentityGuard(wait: () => number, now: () => number): Iden
   return {
     challenge: (old, challenger) => {
       const recent = replacements.filter((at) => at > now() - WINDOW).length
-      if (recent < OF_ONE_DEVICE && waiting === undefined) {
+      if (recent < most() && waiting === undefined) {
         note()
         return challenger.attach()
       }

@@ -4,7 +4,7 @@ import type { AttachedLink } from './events.js'
 import type { Attachment, FleetEntry } from './fleet-entry.js'
 import type { Device } from './device.js'
 import type { HeldSessionView } from './held-session.js'
-import type { Link, LinkEnd } from './link.js'
+import type { LinkEnd } from './link.js'
 import { mostSessions } from './most-sessions.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 
@@ -12,7 +12,12 @@ import type { LinkRefusal } from './refusals/call-home.js'
 export interface DeviceStatus extends Device {
   /** Where it is reached by itself, fixed or given. */
   readonly endpoint?: DeviceEndpoint
+  /** The oldest of its links. */
   readonly link?: LinkStatus
+  /** All its links, the oldest first; absent where it has none. */
+  readonly links?: readonly LinkStatus[]
+  /** When the oldest of its links began; where it has none, when its last one ended, also one of the process before. */
+  readonly lastSeen?: Date
   readonly lastDetached?: { readonly at: Date; readonly end: LinkEnd }
   readonly lastRefusal?: { readonly at: Date; readonly refusal: LinkRefusal }
   /** Two live links of its identity were there since the start. */
@@ -22,6 +27,7 @@ export interface DeviceStatus extends Device {
 export interface LinkStatus extends AttachedLink {
   readonly attachedAt: Date
   readonly sessions: number
+  /** Clients that wait for a session on any link of the device. */
   readonly queued: number
   /** How many sessions it gets at a time. */
   readonly mostSessions: number
@@ -31,27 +37,39 @@ export interface LinkStatus extends AttachedLink {
   readonly heldSession?: HeldSessionView
 }
 
+/** What is known of a device elsewhere than in its entry. */
+interface KnownBesides {
+  readonly endpoint: DeviceEndpoint | undefined
+  /** When the bridge was last alive with the device attached to it, before this process. */
+  readonly attachedBefore: Date | undefined
+}
+
 /** A device as it is now, with where it is reached by itself. */
-export function describeStatus(entry: FleetEntry, endpoint: DeviceEndpoint | undefined): DeviceStatus {
-  const { device, attachment, guard, lastDetached, lastRefusal } = entry
+export function describeStatus(entry: FleetEntry, { endpoint, attachedBefore }: KnownBesides): DeviceStatus {
+  const { device, attachments, guard, lastDetached, lastRefusal } = entry
+  const links = attachments.map((attachment) => linkStatus(attachment, entry))
+  const [oldest] = links
+  const lastSeen = oldest?.attachedAt ?? lastDetached?.at ?? attachedBefore
   const { endpoint: _fixed, ...configured } = device
   const contest = guard?.contest()
   return {
     ...configured,
     ...(endpoint === undefined ? {} : { endpoint }),
-    ...(attachment === undefined ? {} : { link: linkStatus(attachment, device) }),
+    ...(oldest === undefined ? {} : { link: oldest, links }),
     ...(contest === undefined ? {} : { contest }),
+    ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(lastDetached === undefined ? {} : { lastDetached }),
     ...(lastRefusal === undefined ? {} : { lastRefusal }),
   }
 }
 
-function linkStatus({ link, held, attachedAt, admission }: Attachment, device: Device): LinkStatus {
+function linkStatus(attachment: Attachment, { device, queue }: FleetEntry): LinkStatus {
+  const { link, held, attachedAt, admission } = attachment
   return {
-    ...describeLink(link),
+    ...describeLink(attachment),
     attachedAt: new Date(attachedAt),
     sessions: admission?.slots.taken() ?? 0,
-    queued: admission?.slots.queued() ?? 0,
+    queued: queue?.length() ?? 0,
     mostSessions: mostSessions(device, link),
     lostChannels: link.lostChannels(),
     ...(held === undefined ? {} : { heldSession: held.view() }),
@@ -59,6 +77,19 @@ function linkStatus({ link, held, attachedAt, admission }: Attachment, device: D
 }
 
 /** What may be told of a link. */
-export function describeLink({ deviceId, source, hostKeyFingerprint, software }: Link): AttachedLink {
-  return { deviceId, source, hostKeyFingerprint, software }
+export function describeLink({ number, link }: Pick<Attachment, 'number' | 'link'>): AttachedLink {
+  const { deviceId, source, hostKeyFingerprint, software, provenBy, loggedInBy, account, keyExchange, algorithms } =
+    link
+  return {
+    deviceId,
+    number,
+    source,
+    hostKeyFingerprint,
+    software,
+    provenBy,
+    ...(loggedInBy === undefined ? {} : { loggedInBy }),
+    ...(account === undefined ? {} : { account }),
+    ...(keyExchange === undefined ? {} : { keyExchange }),
+    ...(algorithms === undefined ? {} : { algorithms }),
+  }
 }

@@ -7,7 +7,11 @@ export interface Device {
   readonly maxSessions: number
   /** Whether the file says so of this very device. */
   readonly ownMaxSessions?: boolean
-  /** Channels that are kept ready on its link for the next clients; none by default. */
+  /** How many links it may have at a time, which are a pool of sessions then; one when absent. */
+  readonly maxConnections?: number
+  /** The names of the credentials that its links log in with, where the configuration says which. */
+  readonly accounts?: readonly string[]
+  /** Channels that are kept ready on each link of it for the next clients; none by default. */
   readonly spareChannels?: number
   /** Calls from time to time, and is let go when its work is done. */
   readonly periodic?: boolean

@@ -6,11 +6,14 @@ import { createRateLimit } from '../lib/rate-limit.js'
 export const FLEET_EVENT_TYPES = [
   'attached',
   'replaced',
+  'link-added',
+  'link-ended',
   'detached',
   'refused',
   'contested',
   'pending',
   'decided',
+  'labelled',
 ] as const
 
 export type FleetEventType = (typeof FLEET_EVENT_TYPES)[number]
@@ -86,6 +89,9 @@ export function createFleetEventLog(
   const takers = {
     attached: ({ deviceId, ...details }) => tell('attached', deviceId, details),
     replaced: ({ deviceId, ...details }) => tell('replaced', deviceId, details),
+    'link-added': ({ deviceId, ...details }) => tell('link-added', deviceId, details),
+    'link-ended': ({ deviceId, end, ...details }) =>
+      tell('link-ended', deviceId, { ...details, reason: end.reason, message: end.message }),
     detached: ({ deviceId, end, ...details }) =>
       tell('detached', deviceId, { ...details, reason: end.reason, message: end.message }),
     refused: ({ deviceId, source, reason, message, hint }) =>
@@ -97,6 +103,7 @@ export function createFleetEventLog(
     contested: ({ deviceId, ...details }) => tell('contested', deviceId, details),
     pending: (pending) => tellOfStranger('pending', pending),
     decided: ({ deviceId, ...details }) => tell('decided', deviceId, details),
+    labelled: ({ deviceId, ...details }) => tell('labelled', deviceId, details),
   } satisfies Required<Pick<FleetListeners, FleetEventType>>
   const stopListening = feed.subscribe(takers)
 

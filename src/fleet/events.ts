@@ -1,16 +1,27 @@
 import type { Contest } from './contested-identity.js'
-import type { ChannelLoss, LinkEnd } from './link.js'
+import type { ChannelLoss, Link, LinkEnd } from './link.js'
 import type { ChannelPurpose } from '../ssh/session-channel.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 import type { LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 import type { FleetSessionRefusal } from './refusals/sessions.js'
 
-export interface AttachedLink {
-  readonly deviceId: string
-  readonly source: string
-  readonly hostKeyFingerprint: string
-  readonly software: string
+/** What may be told of a link. */
+export interface AttachedLink
+  extends Pick<
+    Link,
+    | 'deviceId'
+    | 'source'
+    | 'hostKeyFingerprint'
+    | 'software'
+    | 'provenBy'
+    | 'loggedInBy'
+    | 'account'
+    | 'keyExchange'
+    | 'algorithms'
+  > {
+  /** Which of its device's links it is. */
+  readonly number: number
 }
 
 /** A session as events tell of it. */
@@ -32,10 +43,35 @@ export interface FleetEvents {
     readonly standing: 'approved' | 'rejected' | 'forgotten'
     readonly by: string
   }
+  /** Somebody changed labels of a device: all that it has now. */
+  readonly labelled: {
+    readonly deviceId: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly by: string
+  }
+  /** A device that its HMAC vouched for got another host key in place of those that it was bound to. */
+  readonly 'key-replaced': {
+    readonly deviceId: string
+    readonly source: string
+    readonly hostKeyFingerprint: string
+    /** The fingerprints of the keys that do not count any more. */
+    readonly replaced: readonly string[]
+    readonly by: 'hmac' | 'first-use'
+  }
+  /** A device has its first link. */
   readonly attached: AttachedLink
   /** A device that attached gets fewer sessions at a time than `link.max-sessions`, because of its software. */
   readonly 'sessions-limited': AttachedLink & { readonly mostSessions: number }
-  readonly replaced: AttachedLink & { readonly oldSource: string; readonly sessions: number }
+  readonly replaced: AttachedLink & {
+    readonly oldSource: string
+    readonly oldNumber: number
+    readonly sessions: number
+  }
+  /** A device has a further link beside those that it had; it has so many now. */
+  readonly 'link-added': AttachedLink & { readonly links: number }
+  /** One of several links of a device has ended; it has so many others. */
+  readonly 'link-ended': AttachedLink & { readonly end: LinkEnd; readonly links: number }
+  /** The last link of a device has ended. */
   readonly detached: AttachedLink & { readonly end: LinkEnd }
   readonly refused: LinkRefusal
   /** A proven link was turned away because another one of the same identity is alive. */

@@ -5,6 +5,7 @@ import type { CarriedBytes, LiveSession } from './live-session.js'
 import type { SessionClient } from './session-client.js'
 import type { FleetSessionRefusal } from './refusals/sessions.js'
 import type { SessionRequest } from './session-request.js'
+import type { KeyExchangeCounts } from '../telemetry/metrics.js'
 import type { SessionHandle } from './session-register.js'
 
 /**
@@ -19,8 +20,10 @@ import type { SessionHandle } from './session-register.js'
  *
  *     a link       call home ──attach──▶ attached ──its end──▶ detached ──attach──▶ attached …
  *                                           │ ▲
- *        another proven link of the device  │ │ the older one ends: `replaced`, with its sessions; clients that
- *                                           ▼ │ wait for a session get it on the newer one
+ *                                           │ │ of a device that may have several, up to `maxConnections` are there
+ *                                           │ │ beside each other (`link-added`, `link-ended`); above that,
+ *        another proven link of the device  │ │ the oldest one ends: `replaced`, with its sessions; clients that
+ *                                           ▼ │ wait for a session get it on a newer one
  *                                        challenged
  *                                           │ twice within a minute the newer one takes its place at once;
  *                                           │ the third time the older one is asked whether it is there,
@@ -48,13 +51,16 @@ export interface Fleet extends FleetEventFeed {
   readonly sessions: () => Promise<readonly LiveSession[]>
   /** Ends a session, and tells its client who (`by`) did it. False when there is no session of this id. */
   readonly endSession: (id: string, by: string) => Promise<boolean>
-  /** Ends a device's link with all its sessions; the device dials again. False when the device has no link. */
-  readonly disconnect: (deviceId: string, by: string) => Promise<boolean>
+  /**
+   * Ends a device's links, or the one of this number, with all sessions on them; the device dials again. False when
+   * there is none.
+   */
+  readonly disconnect: (deviceId: string, by: string, link?: number) => Promise<boolean>
   readonly counts: () => Promise<FleetCounts>
 }
 
 /**
- * A client's session is a channel on the device's link. Whoever opened it counts its bytes on the handle, and learns
+ * A client's session is a channel on a link of the device. Whoever opened it counts its bytes on the handle, and learns
  * from the handle when an operator kills the session.
  */
 export type SessionOpening =
@@ -63,7 +69,11 @@ export type SessionOpening =
 
 /** How many links and sessions there are now, for metrics. */
 export interface FleetCounts {
+  /** Devices that have a link. */
+  readonly attachedDevices: number
   readonly links: number
+  /** Of those that tell how their keys were exchanged. */
+  readonly linkKeyExchanges: KeyExchangeCounts
   readonly sessions: Readonly<Record<SessionClient['via'], number>>
   /** Clients that wait for a session, because the link is full or because the device has lost its link. */
   readonly waitingSessions: number

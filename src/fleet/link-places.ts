@@ -2,7 +2,7 @@ import { inBackground } from '../lib/background.js'
 import { type Contest, createIdentityGuard, identityContested } from './contested-identity.js'
 import { describeLink } from './device-status.js'
 import type { FleetEmitter } from './fleet-emitter.js'
-import type { Attachment, FleetEntry } from './fleet-entry.js'
+import { type Attachment, type FleetEntry, mostLinks, NO_ATTACHMENTS } from './fleet-entry.js'
 import type { HeldSession } from './held-session.js'
 import { letGoWhenDone } from './let-go.js'
 import type { ChannelLoss, Link, LinkEnd } from './link.js'
@@ -10,11 +10,11 @@ import { isLimitedBySoftware, mostLostChannels, mostSessions } from './most-sess
 import type { LinkRefusal } from './refusals/call-home.js'
 import { linkEnd } from './refusals/link-ends.js'
 
-/** The place that each device has for its one link. */
+/** The places that each device has for its links; one, where nobody says otherwise. */
 export interface LinkPlaces {
   /**
-   * Gives a proven link the place of its device. It replaces the older one at once (half-open connections are the
-   * commonest failure of call home), unless two live ones replace each other again and again.
+   * Gives a proven link a place of its device. Where none is free it replaces the oldest one at once (half-open
+   * connections are the commonest failure of call home), unless live ones replace each other again and again.
    * @param held the session that the bridge keeps open on it for itself
    */
   readonly attach: (link: Link, held?: HeldSession) => void
@@ -39,6 +39,13 @@ export interface LinkPlacesOptions {
   readonly now: () => number
 }
 
+/** The links of a device before a newer one came, those that give way to it, and how many there are now. */
+interface Change {
+  readonly before: readonly Attachment[]
+  readonly surplus: readonly Attachment[]
+  readonly links: number
+}
+
 /** Milliseconds that the session that the bridge holds gets to take leave before its link is let go. */
 const LEAVE_TIMEOUT = 2_000
 
@@ -57,13 +64,14 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
     const entry = find(link.deviceId)
     const end = unwanted(link, entry)
     if (end !== undefined || entry === undefined) return link.end(end ?? linkEnd('removed'))
-    const old = entry.attachment
+    if (entry.attachments.length < mostLinks(entry)) return takeIn(entry, link, held)
+    const [old] = leastWanted(entry.attachments, link)
     if (old === undefined) return takeIn(entry, link, held)
-    entry.guard ??= createIdentityGuard(() => limits().replaceWait, now)
+    entry.guard ??= createIdentityGuard({ wait: () => limits().replaceWait, mostLinks: () => mostLinks(entry) }, now)
     entry.guard.challenge(old.link, {
       link,
       // It may have waited for the answer of the older link, and things may have changed meanwhile.
-      attach: () => (entry.attachment === old ? replace(entry, link, held) : attach(link, held)),
+      attach: () => (entry.attachments.includes(old) ? replace(entry, link, held) : attach(link, held)),
       reject: (contest) => reject(link, contest),
     })
   }
@@ -88,50 +96,70 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
   }
 
   const takeIn = (entry: FleetEntry, link: Link, held: HeldSession | undefined): void => {
-    const old = entry.attachment
-    const attachment: Attachment = { link, held, attachedAt: now() }
-    entry.attachment = attachment
+    const before = entry.attachments
+    const surplus = leastWanted(before, link).slice(0, Math.max(before.length + 1 - mostLinks(entry), 0))
+    entry.linksSoFar += 1
+    const attachment: Attachment = { number: entry.linksSoFar, link, held, attachedAt: now() }
+    entry.attachments = [...before.filter((one) => !surplus.includes(one)), attachment]
     delete entry.lastDetached
     inBackground(
       'fleet',
       link.ended.then((end) => detach(entry, attachment, end)),
     )
     if (entry.device.periodic === true) letGoLater(entry, attachment)
-    link.onChannelLost((loss) => channelLost(entry, link, loss))
-    if (old === undefined) events.emit('attached', describeLink(link))
-    else displace(old, link)
+    link.onChannelLost((loss) => channelLost(entry, attachment, loss))
+    tellOf(attachment, { before, surplus, links: entry.attachments.length })
+    for (const old of surplus) displace(old, link)
+    // One of them may be half-open: until it answers, sessions go to the others.
+    for (const other of entry.attachments) if (other !== attachment) inBackground('fleet', other.link.probe())
     const most = mostSessions(entry.device, link)
     if (most < entry.device.maxSessions && isLimitedBySoftware(entry.device, link.software))
-      events.emit('sessions-limited', { ...describeLink(link), mostSessions: most })
+      events.emit('sessions-limited', { ...describeLink(attachment), mostSessions: most })
     attached(entry, attachment)
   }
 
-  /** Ends the older link of a device, with its sessions; whoever waits for one goes to the newer link. */
+  const tellOf = (attachment: Attachment, { before, surplus, links }: Change): void => {
+    const told = describeLink(attachment)
+    const [old, ...others] = surplus
+    if (before.length === 0) return events.emit('attached', told)
+    if (old === undefined) return events.emit('link-added', { ...told, links })
+    for (const other of others)
+      events.emit('link-ended', { ...describeLink(other), end: linkEnd('replaced', attachment.link.source), links })
+    events.emit('replaced', {
+      ...told,
+      oldSource: old.link.source,
+      oldNumber: old.number,
+      sessions: old.admission?.slots.taken() ?? 0,
+    })
+  }
+
+  /** Ends an older link of a device, with its sessions; whoever waits for one gets it on another link. */
   const displace = (old: Attachment, newer: Link): void => {
-    const sessions = old.admission?.slots.taken() ?? 0
-    events.emit('replaced', { ...describeLink(newer), oldSource: old.link.source, sessions })
     old.admission?.close()
     old.link.end(linkEnd('replaced', newer.source))
   }
 
   const detach = (entry: FleetEntry, attachment: Attachment, end: LinkEnd): void => {
     attachment.admission?.close()
-    if (entry.attachment !== attachment) return
-    delete entry.attachment
-    entry.lastDetached = { at: new Date(now()), end }
-    events.emit('detached', { ...describeLink(attachment.link), end })
+    if (!entry.attachments.includes(attachment)) return
+    const others = entry.attachments.filter((one) => one !== attachment)
+    entry.attachments = others.length === 0 ? NO_ATTACHMENTS : others
+    const ended = { ...describeLink(attachment), end }
+    if (others.length > 0) events.emit('link-ended', { ...ended, links: others.length })
+    else {
+      entry.lastDetached = { at: new Date(now()), end }
+      events.emit('detached', ended)
+      entry.queue?.disperse()
+    }
     entry.guard?.vacant()
   }
 
-  const letGoLater = ({ device: { id } }: FleetEntry, attachment: Attachment): void => {
+  const letGoLater = (entry: FleetEntry, attachment: Attachment): void => {
     const { link, held } = attachment
-    const busy = (): boolean => {
-      const { slots } = attachment.admission ?? {}
-      return (slots?.taken() ?? 0) + (slots?.queued() ?? 0) > 0
-    }
+    const busy = (): boolean => (attachment.admission?.slots.taken() ?? 0) + (entry.queue?.length() ?? 0) > 0
     const stop = letGoWhenDone({
       busy,
-      hasWork: () => hasWork(id),
+      hasWork: () => hasWork(entry.device.id),
       idleTimeout: () => limits().idleTimeout,
       letGo: async () => {
         await held?.giveWay(LEAVE_TIMEOUT)
@@ -142,9 +170,10 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
     inBackground('fleet', link.ended.then(stop))
   }
 
-  const channelLost = ({ device }: FleetEntry, link: Link, loss: ChannelLoss): void => {
+  const channelLost = ({ device }: FleetEntry, attachment: Attachment, loss: ChannelLoss): void => {
+    const { link } = attachment
     const lost = link.lostChannels()
-    events.emit('channel-lost', { ...describeLink(link), loss, lost })
+    events.emit('channel-lost', { ...describeLink(attachment), loss, lost })
     if (lost < mostLostChannels(device, limits().maxLostChannels, link)) return
     // Whether a device that says nothing at all is there is for the keepalive to judge, which knows for whom it may be
     // busy.
@@ -157,4 +186,14 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
       closed = true
     },
   }
+}
+
+/**
+ * Links of a device in the order in which they give way to a newer one: those on its account first, so that each
+ * account keeps its link; of these, those that owe an answer, then the oldest.
+ */
+function leastWanted(attachments: readonly Attachment[], { account }: Link): readonly Attachment[] {
+  const rank = ({ link }: Attachment): number =>
+    2 * Number(link.account === account) + Number(link.owesAnswer?.() === true)
+  return attachments.toSorted((one, other) => rank(other) - rank(one))
 }

@@ -70,7 +70,7 @@ export function createLinkWaits({
     for (;;) {
       const entry = find(deviceId)
       if (entry === undefined || state() === 'closed' || signal?.aborted) return false
-      if (entry.attachment !== undefined) return true
+      if (entry.attachments.length > 0) return true
       const left = until - now()
       if (left <= 0) return false
       await forLink(entry, left, signal)

@@ -1,5 +1,9 @@
 import type { Duplex, Readable } from 'node:stream'
+import type { NegotiatedAlgorithms } from '../ssh/negotiated-algorithms.js'
+import type { AgreedKeyExchange } from '../ssh/post-quantum.js'
 import type { ChannelPurpose, ChannelRequest, Exit, WindowSize } from '../ssh/session-channel.js'
+import type { Evidence } from '../trust/evidence.js'
+import type { LoginMethod } from '../trust/login-method.js'
 import type { LinkEndReason } from './refusals/link-ends.js'
 
 /** One channel on a link. Its streams honour back-pressure. */
@@ -9,6 +13,8 @@ export interface DeviceChannel {
   readonly standardError: Readable
   /** Settles once the device closed the channel and everything it sent was read; with its exit where it told one. */
   readonly closed: Promise<{ readonly exit?: Exit }>
+  /** Settles with its exit as soon as the device tells one, whatever is unread; absent where channels have none. */
+  readonly exited?: Promise<Exit>
   /** Whether the device has ended its side. Bytes that it sent before may not have been read yet. */
   readonly ended: () => boolean
   /** Whether the device opened the channel without the terminal that was asked for. */
@@ -33,15 +39,32 @@ export interface DeviceChannel {
 
 export type ChannelOpening =
   | { readonly ok: true; readonly channel: DeviceChannel }
-  /**
-   * `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for.
-   * `unanswered`: it has not said anything for too long.
-   */
   | {
       readonly ok: false
-      readonly cause: 'no-more-sessions' | 'request' | 'unanswered' | 'link-closed'
+      readonly cause: ChannelFailure
       readonly message: string
+      /** Of a channel to a port that was not answered: settles once it is, if ever. */
+      readonly answered?: Promise<void>
+      /** The port of the device's own that a session of a user was to be opened through. */
+      readonly port?: number
     }
+
+/**
+ * `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for.
+ * `unanswered`: it has not said anything for too long. Of a channel to one of its ports, `prohibited`: it forbids
+ * that; `connect-failed`: nothing took the connection there; `unknown-type`: it knows no such channels. Of a session
+ * as its user, `account`: the user is not let in; `host-key`: what answered at the device's own port is not the device.
+ */
+export type ChannelFailure =
+  | 'no-more-sessions'
+  | 'request'
+  | 'unanswered'
+  | 'link-closed'
+  | 'prohibited'
+  | 'connect-failed'
+  | 'unknown-type'
+  | 'account'
+  | 'host-key'
 
 /** The request that a device left unanswered: to open a channel (and serve its request there), or to close it. */
 export type ChannelLoss = 'open' | 'close'
@@ -73,11 +96,24 @@ export interface Link {
   /** `address:port` that the device dialled from. */
   readonly source: string
   readonly hostKeyFingerprint: string
+  /** What vouched for that key when the link began. */
+  readonly provenBy: Evidence
+  /** The steps by which the device let the bridge in; absent where the transport has no login of its own. */
+  readonly loggedInBy?: readonly LoginMethod[]
+  /** The name of the credentials that the bridge logged in with; absent where the transport has no login of its own. */
+  readonly account?: string | undefined
+  /** How the keys of the connection were last exchanged; absent where the transport does not tell. */
+  readonly keyExchange?: AgreedKeyExchange | undefined
+  /** What else key exchange has agreed on; absent where the transport has another word for it. */
+  readonly algorithms?: NegotiatedAlgorithms
   /** The software that the device says it runs, such as its SSH software version `OpenSSH_7.5`. */
   readonly software: string
   readonly capacity: LinkCapacity
   readonly ended: Promise<LinkEnd>
-  readonly openChannel: (request: ChannelRequest) => Promise<ChannelOpening>
+  /** @param user whom a session is for; the bridge itself where not given */
+  readonly openChannel: (request: ChannelRequest, user?: string) => Promise<ChannelOpening>
+  /** Whether sessions of users are opened as themselves on the device, and not as the account of the link. */
+  readonly perUser?: () => boolean
   /** Channels that the device has left unanswered and that may still take one of its sessions. */
   readonly lostChannels: () => number
   /** Has each such channel told from now on, to one listener alone. */
@@ -89,7 +125,14 @@ export interface Link {
   readonly mayBeBusy?: () => boolean
   /** Asks the device whether it is there; settles when it answers, never where it does not. */
   readonly probe: () => Promise<void>
+  /**
+   * Whether it has said nothing at all since it was asked last whether it is there: another link of the same device is
+   * the better one then. Absent where the transport does not tell.
+   */
+  readonly owesAnswer?: () => boolean
   /** Whether what proved this link still proves it; asked after the configuration changed. */
   readonly stillProven: () => boolean
+  /** Whether the weak algorithms that it uses, if any, may still be used; asked then, too. */
+  readonly mayStayWeak?: () => boolean
   readonly end: (end: LinkEnd) => void
 }

@@ -1,3 +1,4 @@
+import type { AgreedKeyExchange } from '../ssh/post-quantum.js'
 import type { ChannelPurpose } from '../ssh/session-channel.js'
 import type { SessionClient } from './session-client.js'
 
@@ -12,8 +13,11 @@ export interface LiveSession {
   /** Eight characters that nobody guesses, easy to read out and to type. */
   readonly id: string
   readonly deviceId: string
+  /** The number of the device's link that carries it. */
+  readonly link: number
   readonly client: SessionClient
   readonly request: ChannelPurpose
+  readonly keyExchange?: AgreedKeyExchange
   readonly openedAt: Date
   readonly bytes: CarriedBytes
 }

@@ -1,7 +1,7 @@
 import { describeStatus, type DeviceStatus } from './device-status.js'
 import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import { createFleetEmitter, type FleetEmitter } from './fleet-emitter.js'
-import type { Attachment, FleetEntry } from './fleet-entry.js'
+import { type Attachment, type FleetEntry, mostLinks, newEntry } from './fleet-entry.js'
 import type { Device } from './device.js'
 import type { Fleet, FleetCounts } from './fleet.js'
 import { type AdmissionBounds, createLinkAdmission, type LinkAdmission } from './link-admission.js'
@@ -9,6 +9,7 @@ import { createLinkPlaces, type LinkPlaces } from './link-places.js'
 import { createLinkWaits } from './link-waits.js'
 import type { LinkRefusal } from './refusals/call-home.js'
 import { linkEnd } from './refusals/link-ends.js'
+import type { PortLimits } from './open-port.js'
 import { createSessionOpener } from './open-session.js'
 import { createSessionRegister } from './session-register.js'
 
@@ -18,6 +19,8 @@ export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
   readonly refuse: (refusal: LinkRefusal) => void
   /** Adds a device that was enrolled. A device that the fleet has already stays as it is. */
   readonly add: (device: Device) => void
+  /** Has a device be what it is from now on, such as with other labels; unknown ones stay unknown. */
+  readonly change: (device: Device) => void
   /** Applies a new configuration. A device that is still in it, and still proven, keeps its link and its sessions. */
   readonly configure: (devices: readonly Device[], limits: FleetLimits) => void
   /** Opens no more sessions, and settles once the last one has ended. Links stay. */
@@ -26,8 +29,8 @@ export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
   readonly close: () => void
 }
 
-/** Bounds on what clients wait for; times in milliseconds. */
-export interface FleetLimits {
+/** Bounds on what clients have and wait for; times in milliseconds. */
+export interface FleetLimits extends PortLimits {
   readonly maxQueuedSessions: number
   readonly sessionWait: number
   readonly reconnectWait: number
@@ -82,12 +85,14 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     maxSessions,
     ...(ownMaxSessions === undefined ? {} : { ownMaxSessions }),
     ...(spareChannels === undefined ? {} : { spareChannels }),
-    maxQueuedSessions: limits.maxQueuedSessions,
   })
-  const admissionOf = (attachment: Attachment, device: Device): LinkAdmission =>
-    (attachment.admission ??= createLinkAdmission(attachment.link, attachment.held, boundsOf(device)))
-  const fillSpares = (attachment: Attachment, device: Device): void => {
-    if ((device.spareChannels ?? 0) > 0) admissionOf(attachment, device).spares.fill()
+  const admissionOf = (entry: FleetEntry, attachment: Attachment): LinkAdmission =>
+    (attachment.admission ??= createLinkAdmission(attachment, boundsOf(entry.device), {
+      awaited: () => (entry.queue?.length() ?? 0) > 0,
+      freed: () => entry.queue?.admit(),
+    }))
+  const fillSpares = (entry: FleetEntry, attachment: Attachment): void => {
+    if ((entry.device.spareChannels ?? 0) > 0) admissionOf(entry, attachment).spares.fill()
   }
 
   const refuse: LocalFleet['refuse'] = (refusal) => {
@@ -116,7 +121,8 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     attached: (entry, attachment) => {
       lostAtStart.delete(entry.device.id)
       waits.wake(entry)
-      fillSpares(attachment, entry.device)
+      entry.queue?.admit()
+      fillSpares(entry, attachment)
     },
     hasWork: async (deviceId) => (await options.hasWork?.(deviceId)) === true,
     now,
@@ -133,20 +139,24 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   })
 
   const add: LocalFleet['add'] = (device) => {
-    if (!entries.has(device.id)) entries.set(device.id, { device })
+    if (!entries.has(device.id)) entries.set(device.id, newEntry(device))
   }
 
   const adapt = (entry: FleetEntry, device: Device): void => {
+    const mayHave = mostLinks(entry)
     entry.device = device
-    const { attachment } = entry
-    if (attachment === undefined) return
-    if (attachment.admission === undefined) fillSpares(attachment, device)
-    else attachment.admission.adapt(boundsOf(device))
-    if (!attachment.link.stillProven()) attachment.link.end(linkEnd('no-longer-proven'))
+    for (const attachment of entry.attachments) {
+      if (attachment.admission === undefined) fillSpares(entry, attachment)
+      else attachment.admission.adapt(boundsOf(device))
+      const { link } = attachment
+      if (!link.stillProven()) link.end(linkEnd('no-longer-proven'))
+      else if (link.mayStayWeak?.() === false) link.end(linkEnd('algorithms-withdrawn', link.algorithms?.weak ?? []))
+    }
+    if (mostLinks(entry) > mayHave) entry.guard?.vacant()
   }
 
   const remove = (id: string, entry: FleetEntry): void => {
-    entry.attachment?.link.end(linkEnd('removed'))
+    for (const { link } of entry.attachments) link.end(linkEnd('removed'))
     entries.delete(id)
     entry.guard?.vacant()
     waits.wake(entry)
@@ -164,16 +174,33 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   }
 
   const endpointOf = options.endpointOf ?? ((deviceId: string) => find(deviceId)?.device.endpoint)
-  const statusOf = (entry: FleetEntry): DeviceStatus => describeStatus(entry, endpointOf(entry.device.id))
+  const statusOf = (entry: FleetEntry): DeviceStatus =>
+    describeStatus(entry, {
+      endpoint: endpointOf(entry.device.id),
+      attachedBefore: lostAtStart.has(entry.device.id) ? before.lastAlive : undefined,
+    })
 
   const counts = (): FleetCounts => {
+    let attachedDevices = 0
     let links = 0
     let waitingSessions = 0
-    for (const { attachment, waiting } of entries.values()) {
-      if (attachment !== undefined) links += 1
-      waitingSessions += (waiting?.size ?? 0) + (attachment?.admission?.slots.queued() ?? 0)
+    const linkKeyExchanges = { 'post-quantum': 0, classical: 0 }
+    for (const { attachments, waiting, queue } of entries.values()) {
+      if (attachments.length > 0) attachedDevices += 1
+      links += attachments.length
+      for (const { link } of attachments)
+        if (link.keyExchange !== undefined)
+          linkKeyExchanges[link.keyExchange.postQuantum ? 'post-quantum' : 'classical'] += 1
+      waitingSessions += (waiting?.size ?? 0) + (queue?.length() ?? 0)
     }
-    return { links, sessions: { ...register.live }, waitingSessions, bytes: { ...register.bytes } }
+    return {
+      attachedDevices,
+      links,
+      linkKeyExchanges,
+      sessions: { ...register.live },
+      waitingSessions,
+      bytes: { ...register.bytes },
+    }
   }
 
   configure(options.devices, options.limits)
@@ -188,15 +215,20 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     whenAttached: waits.whenAttached,
     sessions: async () => register.list(),
     endSession: async (id, by) => register.kill(id, by),
-    disconnect: async (deviceId, by) => {
-      const link = find(deviceId)?.attachment?.link
-      link?.end(linkEnd('disconnected', by))
-      return link !== undefined
+    disconnect: async (deviceId, by, number) => {
+      const all = find(deviceId)?.attachments ?? []
+      const ended = number === undefined ? all : all.filter((attachment) => attachment.number === number)
+      for (const { link } of ended) link.end(linkEnd('disconnected', by))
+      return ended.length > 0
     },
     counts: async () => counts(),
     attach: places.attach,
     refuse,
     add,
+    change: (device) => {
+      const entry = find(device.id)
+      if (entry !== undefined) adapt(entry, device)
+    },
     configure,
     drain: async () => {
       state = 'draining'
@@ -210,7 +242,7 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
       places.close()
       stopEndingIdle()
       for (const entry of entries.values()) {
-        entry.attachment?.link.end(linkEnd('shutdown'))
+        for (const { link } of entry.attachments) link.end(linkEnd('shutdown'))
         entry.guard?.vacant()
         waits.wake(entry)
       }

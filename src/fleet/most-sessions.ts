@@ -34,6 +34,26 @@ export function isLimitedBySoftware({ ownMaxSessions = false }: SessionBounds, s
   return !ownMaxSessions && ONE_AT_A_TIME.test(software)
 }
 
+/** Whose limit keeps a client from a session, and how many sessions it lets a device have. */
+export type SessionLimit =
+  /** The bridge's, from the configuration. */
+  | { readonly whose: 'bridge'; readonly most: number; readonly key: 'link.max-sessions' | 'devices[].max-sessions' }
+  /** The bridge's, for what it knows of the device's software. */
+  | { readonly whose: 'software'; readonly software: string }
+  /** That of the connection, which carries so many channels. */
+  | { readonly whose: 'connection'; readonly most: number }
+  /** The device's, which has refused another channel beside those that it has. */
+  | { readonly whose: 'device'; readonly open: number; readonly saying: string }
+
+/** Whose limit `mostSessions` is. */
+export function sessionLimit(bounds: SessionBounds, traits: SessionTraits): SessionLimit {
+  const { software, capacity } = traits
+  const most = mostSessions(bounds, traits)
+  if (isLimitedBySoftware(bounds, software)) return { whose: 'software', software }
+  if (most < bounds.maxSessions && capacity.channels !== undefined) return { whose: 'connection', most }
+  return { whose: 'bridge', most, key: bounds.ownMaxSessions === true ? 'devices[].max-sessions' : 'link.max-sessions' }
+}
+
 /** Of devices whose software ends badly with a connection. */
 const PATIENCE = 10
 

@@ -1,17 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { inBackground } from '../lib/background.js'
 import type { FleetEmitter } from './fleet-emitter.js'
-import type { Attachment, FleetEntry } from './fleet-entry.js'
+import { type Candidate, makeRoom, takePlace } from './choose-place.js'
+import type { Attachment, FleetEntry, SessionPlace } from './fleet-entry.js'
 import type { SessionRequest } from './session-request.js'
 import type { Fleet, SessionOpening } from './fleet.js'
 import type { LinkAdmission } from './link-admission.js'
-import { type ChannelOpening, carries } from './link.js'
+import { letGoOfChannel } from './let-go-of-channel.js'
+import { type ChannelOpening, carries, type Link } from './link.js'
 import type { LinkWaits } from './link-waits.js'
-import { mostSessions } from './most-sessions.js'
+import { type SessionLimit, sessionLimit } from './most-sessions.js'
+import { createPortOpener, type PortLimits, refusalOfPort } from './open-port.js'
 import { linkEnd } from './refusals/link-ends.js'
 import { type FleetSessionRefusal, sessionRefusal } from './refusals/sessions.js'
 import type { SessionRegister } from './session-register.js'
-import type { SpareChannel, SpareChannels } from './spare-channels.js'
+import { createSessionQueue, type PlaceAnswer, type SessionQueue } from './session-queue.js'
+import type { SpareChannel } from './spare-channels.js'
 
 /** Opens sessions for clients on the links of this node. */
 export interface SessionOpener {
@@ -20,8 +24,8 @@ export interface SessionOpener {
 
 export interface SessionOpenerOptions {
   readonly find: (deviceId: string) => FleetEntry | undefined
-  readonly admissionOf: (attachment: Attachment, device: FleetEntry['device']) => LinkAdmission
-  readonly limits: () => { readonly maxQueuedSessions: number; readonly sessionWait: number }
+  readonly admissionOf: (entry: FleetEntry, attachment: Attachment) => LinkAdmission
+  readonly limits: () => PortLimits & { readonly maxQueuedSessions: number; readonly sessionWait: number }
   readonly state: () => 'open' | 'draining' | 'closed'
   readonly waits: Pick<LinkWaits, 'forLink' | 'timeLeft' | 'lastKnown'>
   readonly events: FleetEmitter
@@ -41,13 +45,16 @@ interface Asking extends SessionRequest {
   /** When it asked, in milliseconds since 1970. */
   readonly began: number
   readonly signal: AbortSignal | undefined
-  /** The device's reason for its last refusal of a channel. */
-  lastRefusal: string
+  /** Links on which the device has just refused it a channel. */
+  readonly refusedBy: Set<Attachment>
+  /** That the device refused a channel for it, as the last thing that happened. */
+  lastRefusal: Extract<SessionLimit, { readonly whose: 'device' }> | undefined
 }
 
 /** Longer than most functions, because it is one path: from a client's request to its session or its refusal. */
 export function createSessionOpener(options: SessionOpenerOptions): SessionOpener {
   const { find, admissionOf, limits, state, waits, events, register, now } = options
+  const openPort = createPortOpener(options)
 
   const open: Fleet['openSession'] = async (asked, signal) => {
     const opening = await openOrRefuse(asked, signal)
@@ -59,7 +66,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   const openOrRefuse: Fleet['openSession'] = async (asked, signal) => {
     const entry = find(asked.deviceId)
     if (entry === undefined) return refused(sessionRefusal('unknown-device', asked.deviceId))
-    const asking = { ...asked, entry, began: now(), signal, lastRefusal: 'its sessions are all in use' }
+    const asking = { ...asked, entry, began: now(), signal, refusedBy: new Set<Attachment>(), lastRefusal: undefined }
     // Each round ends with a session, a refusal, or a change that makes another round worth while.
     for (;;) {
       const opening = noSession(asking) ?? (await tryOnce(asking))
@@ -75,8 +82,8 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   }
 
   const tryOnce = (asking: Asking): Promise<SessionOpening | 'again'> => {
-    const { attachment } = asking.entry
-    return attachment === undefined ? waitForLink(asking) : tryOn(attachment, asking)
+    const [first] = asking.entry.attachments
+    return first === undefined ? waitForLink(asking) : tryOn(first.link, asking)
   }
 
   const waitForLink = async ({ deviceId, entry, began, signal }: Asking): Promise<SessionOpening | 'again'> => {
@@ -87,88 +94,134 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     return 'again'
   }
 
+  /** The links of the device on which the session may be opened now. */
+  const candidatesFor = ({ entry, request, account }: Asking): readonly Candidate[] =>
+    entry.attachments
+      .filter(({ link }) => carries(link, request) && isOn(link, account))
+      .map((attachment) => ({ attachment, admission: admissionOf(entry, attachment) }))
+
+  const queueOf = (entry: FleetEntry): SessionQueue<SessionPlace> =>
+    (entry.queue ??= createSessionQueue(() => limits().maxQueuedSessions))
+
   /**
-   * Takes a spare channel of the link, or a place on it, for which it may have to wait, and has the device open a
-   * channel.
+   * Takes a spare channel or a place on one of the device's links, for which it may have to wait, and has the device
+   * open a channel. `first` is one of them.
    */
-  const tryOn = async (attachment: Attachment, asking: Asking): Promise<SessionOpening | 'again'> => {
+  const tryOn = async (first: Link, asking: Asking): Promise<SessionOpening | 'again'> => {
     const { deviceId, request, entry, began, signal } = asking
-    const { link } = attachment
-    if (!carries(link, request))
+    const candidates = candidatesFor(asking)
+    if (!entry.attachments.some(({ link }) => carries(link, request)))
       return refused(
-        sessionRefusal('refused-by-device', deviceId, request, { subsystems: link.capacity.subsystems ?? [] }),
+        sessionRefusal('refused-by-device', deviceId, request, { subsystems: first.capacity.subsystems ?? [] }),
       )
-    const admission = admissionOf(attachment, entry.device)
-    const { slots, spares } = admission
-    const spare = spares.take(request)
-    if (spare !== undefined) return admitted(asking, spares, spare)
-    if (slots.full()) spares.giveUp()
+    if (asking.account !== undefined && entry.device.accounts?.includes(asking.account) === false)
+      return refused(noLinkWith(asking.account, entry))
+    // The newest one is the likeliest to be alive, and no place among the sessions is taken.
+    const newest = candidates.at(-1)?.attachment
+    if (request.kind === 'tcp' && newest !== undefined) return openPort(newest, { ...asking, request })
     const left = began + limits().sessionWait - now()
-    if (slots.full()) {
-      events.emit('session-wanted', { deviceId })
-      admission.makeRoom(stallTimeout(left))
-    }
-    const slot = await slots.acquire(Math.max(left, 0), signal)
-    if (!slot.ok) {
-      if (slot.cause === 'closed') return 'again'
-      if (slot.cause === 'cancelled') return refused(sessionRefusal('cancelled'))
-      const most = mostSessions(entry.device, link)
-      return refused(
-        slot.cause === 'queue-full'
-          ? sessionRefusal('session-queue-full', deviceId, most)
-          : sessionRefusal('link-full', deviceId, most, asking.lastRefusal),
-      )
-    }
+    const queue = queueOf(entry)
+    const answer = await queue.acquire({
+      take: () => takePlace(candidatesFor(asking), asking),
+      wait: Math.max(left, 0),
+      signal,
+      noneFree: () => {
+        // Nobody on another account can give it a place.
+        if (candidates.length === 0) return
+        events.emit('session-wanted', { deviceId })
+        makeRoom(candidates, queue.length() + 1, stallTimeout(left))
+      },
+    })
+    if (!answer.ok) return notPlaced(first, asking, answer.cause)
+    const { attachment, release, spare } = answer.place
+    if (spare !== undefined) return stillWanted(asking, attachment, spare)
     if (state() !== 'open') {
-      slot.release()
+      release()
       return 'again'
     }
-    const opening = await admission.open(request, stallTimeout(left)).catch((thrown: unknown) => {
-      slot.release()
-      throw thrown
-    })
+    const admission = admissionOf(entry, attachment)
+    const opening = await admission
+      .open({ request, user: asking.client.user }, stallTimeout(left))
+      .catch((thrown: unknown) => {
+        release()
+        throw thrown
+      })
     if (!opening.ok) {
-      slot.release()
+      release()
       return notOpened(attachment, asking, opening)
     }
-    const place = { channel: opening.channel, release: slot.release }
-    if (!signal?.aborted) return admitted(asking, spares, place)
+    return stillWanted(asking, attachment, { channel: opening.channel, release })
+  }
+
+  const notPlaced = (
+    link: Link,
+    asking: Asking,
+    cause: Extract<PlaceAnswer<SessionPlace>, { readonly ok: false }>['cause'],
+  ): SessionOpening | 'again' => {
+    if (cause === 'dispersed') return 'again'
+    if (cause === 'cancelled') return refused(sessionRefusal('cancelled'))
+    const { deviceId, entry, account, lastRefusal } = asking
+    const links = candidatesFor(asking).length
+    if (cause === 'timeout' && links === 0 && account !== undefined) return refused(noLinkWith(account, entry))
+    const limit = lastRefusal ?? sessionLimit(entry.device, link)
+    const bounds = { limit, links }
+    return refused(
+      cause === 'queue-full'
+        ? sessionRefusal('session-queue-full', deviceId, bounds, limits().maxQueuedSessions)
+        : sessionRefusal('link-full', deviceId, bounds),
+    )
+  }
+
+  /** The session, unless its client went away, or the bridge began to stop, while it was opened. */
+  const stillWanted = (asking: Asking, attachment: Attachment, place: SpareChannel): SessionOpening | 'again' => {
+    if (!asking.signal?.aborted && state() === 'open') return admitted(asking, attachment, place)
     abandon(place)
-    return refused(sessionRefusal('cancelled'))
+    return asking.signal?.aborted ? refused(sessionRefusal('cancelled')) : 'again'
   }
 
   /** What becomes of a client whose device opened no channel for it. */
   const notOpened = async (
-    { link, admission }: Attachment,
+    attachment: Attachment,
     asking: Asking,
-    { cause, message }: Extract<ChannelOpening, { readonly ok: false }>,
+    opening: Extract<ChannelOpening, { readonly ok: false }>,
   ): Promise<SessionOpening | 'again'> => {
-    const { deviceId, request, entry, began, signal } = asking
+    const { cause, message } = opening
+    const { deviceId, request, began, signal } = asking
+    const { link, admission } = attachment
     if (cause === 'unanswered') return refused(sessionRefusal('channel-unanswered', deviceId, request, message))
     if (cause === 'request') return refused(sessionRefusal('refused-by-device', deviceId, request, { saying: message }))
     if (cause === 'link-closed') {
       await link.ended
       return 'again'
     }
+    const final = refusalOfPort(opening, asking)
+    if (final !== undefined) return refused(final)
     const lost = link.lostChannels()
     // Its sessions are taken by channels that it never closes; nobody is on the link who would be cut off.
     if (lost > 0 && admission?.slots.taken() === 0) link.end(linkEnd('channels-unanswered', lost))
-    asking.lastRefusal = `the device opens no further channel (${message})`
+    const limit = { whose: 'device', open: admission?.slots.taken() ?? 0, saying: message } as const
+    asking.lastRefusal = limit
+    asking.refusedBy.add(attachment)
+    const others = candidatesFor(asking).filter((other) => !asking.refusedBy.has(other.attachment))
+    if (others.some(({ admission: { slots } }) => slots.free() > 0)) return 'again'
+    asking.refusedBy.clear()
     events.emit('session-wanted', { deviceId })
     if (now() - began + REFUSED_CHANNEL_RETRY > limits().sessionWait)
-      return refused(sessionRefusal('link-full', deviceId, mostSessions(entry.device, link), asking.lastRefusal))
+      return refused(sessionRefusal('link-full', deviceId, { limit, links: candidatesFor(asking).length }))
     // sshd frees a session some time after it closed the channel, so a refusal below the limit is worth another try.
     await delay(REFUSED_CHANNEL_RETRY, undefined, signal === undefined ? {} : { signal }).catch(() => undefined)
     return 'again'
   }
 
   const admitted = (
-    { deviceId, client, request }: SessionRequest,
-    spares: SpareChannels,
+    { entry, deviceId, client, request, keyExchange }: Asking,
+    attachment: Attachment,
     { channel, release }: SpareChannel,
   ): SessionOpening => {
+    const { spares } = admissionOf(entry, attachment)
     spares.fill()
-    const session = register.open({ deviceId, client, request }, channel)
+    const asked = { deviceId, client, request, ...(keyExchange === undefined ? {} : { keyExchange }) }
+    const session = register.open({ ...asked, link: attachment.number }, channel)
     const free = (): void => {
       release()
       spares.fill()
@@ -184,14 +237,21 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 
 const refused = (refusal: FleetSessionRefusal): SessionOpening => ({ ok: false, refusal })
 
+const isOn = (link: Link, account: string | undefined): boolean => account === undefined || link.account === account
+
+function noLinkWith(account: string, { device, attachments }: FleetEntry): FleetSessionRefusal {
+  const there = attachments.map(({ link }) => link.account).filter((name) => name !== undefined)
+  return sessionRefusal('no-link-with-account', device.id, account, {
+    there: [...new Set(there)],
+    listed: device.accounts?.includes(account) !== false,
+  })
+}
+
 /** Milliseconds that a held session gets to end, from those that its client waits at most. */
 const stallTimeout = (left: number): number => Math.max(left, 1_000)
 
 /** Closes a channel whose client went away while it was opened; its place is free when the device has closed it. */
 function abandon({ channel, release }: SpareChannel): void {
-  channel.stream.on('error', () => undefined)
-  channel.stream.resume()
-  channel.standardError.resume()
   inBackground('fleet', channel.closed.then(release))
-  channel.close()
+  letGoOfChannel(channel)
 }

@@ -32,7 +32,7 @@ export interface SessionHandle {
  */
 export interface SessionRegister {
   /** Registers a session until its channel is closed. */
-  readonly open: (session: SessionRequest, channel: DeviceChannel) => SessionHandle
+  readonly open: (session: SessionOnLink, channel: DeviceChannel) => SessionHandle
   /** The oldest first. */
   readonly list: () => readonly LiveSession[]
   /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
@@ -45,6 +45,11 @@ export interface SessionRegister {
   readonly live: Readonly<Record<SessionClient['via'], number>>
   /** Of all sessions since the start. */
   readonly bytes: CarriedBytes
+}
+
+/** The session that was asked for, and the number of the link that carries it. */
+export interface SessionOnLink extends SessionRequest {
+  readonly link: number
 }
 
 interface Entry {
@@ -161,6 +166,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
 /** What a session is for, without its terminal and its environment. */
 function purposeOf(request: ChannelRequest): ChannelPurpose {
   if (request.kind === 'subsystem') return { kind: request.kind, name: request.name }
+  if (request.kind === 'tcp') return { kind: request.kind, port: request.port }
   return request.kind === 'exec' ? { kind: request.kind, command: request.command } : { kind: request.kind }
 }
 

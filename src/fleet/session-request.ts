@@ -1,3 +1,4 @@
+import type { AgreedKeyExchange } from '../ssh/post-quantum.js'
 import type { ChannelRequest } from '../ssh/session-channel.js'
 import type { SessionClient } from './session-client.js'
 
@@ -6,4 +7,8 @@ export interface SessionRequest {
   readonly deviceId: string
   readonly request: ChannelRequest
   readonly client: SessionClient
+  /** The account that the session has to be on, by the name of its credentials; any where absent. */
+  readonly account?: string
+  /** How the keys of the client's connection were exchanged; absent where that is not SSH. */
+  readonly keyExchange?: AgreedKeyExchange
 }

@@ -1,43 +1,34 @@
-import { onAbort } from '../lib/on-abort.js'
 /** A place among the sessions of a link. Its holder gives it back once. */
 export type Release = () => void
-
-export type SlotRequest =
-  | { readonly ok: true; readonly release: Release }
-  | { readonly ok: false; readonly cause: 'queue-full' | 'timeout' | 'cancelled' | 'closed' }
 
 /** Has functions and no getters: objects with getters share no hidden class in V8, and every link has one of these. */
 export interface SessionSlots {
   readonly taken: () => number
-  readonly queued: () => number
-  /** Whether the next client would have to wait. */
-  readonly full: () => boolean
-  /** Takes a place. Clients wait in the order in which they came, at most `wait` milliseconds. */
-  readonly acquire: (wait: number, signal?: AbortSignal) => Promise<SlotRequest>
-  /** Takes a place where one is free and nobody waits; undefined otherwise. */
-  readonly tryAcquire: () => Release | undefined
-  /** Applies new limits. A lower limit ends no session that is running. */
-  readonly limit: (limits: SlotLimits) => void
-  /** Refuses everybody who waits. */
+  /** How many are free; none once it is closed. */
+  readonly free: () => number
+  /** Takes a place; undefined where none is free. */
+  readonly take: () => Release | undefined
+  /** Applies a new limit. A lower one ends no session that is running. */
+  readonly limit: (maxSessions: number) => void
+  /** Gives no place from now on. */
   readonly close: () => void
 }
 
-export interface SlotLimits {
-  readonly maxSessions: number
-  readonly maxQueued: number
+/** What follows when places become free. */
+export interface SlotsListener {
+  /** Places may have become free. */
+  readonly freed?: () => void
+  /** The last session has given back its place, and nobody has taken one since. */
+  readonly idle?: () => void
 }
 
-/**
- * The sessions that one link may carry at a time, with a bounded queue before them.
- * @param idle called whenever the last session has given back its place and nobody waits
- */
-export function createSessionSlots(initial: SlotLimits, idle: () => void = () => undefined): SessionSlots {
-  let limits = initial
+/** The sessions that one link may carry at a time. Who waits for one waits in the `SessionQueue` of the device. */
+export function createSessionSlots(initial: number, { freed, idle }: SlotsListener = {}): SessionSlots {
+  let most = initial
   let taken = 0
   let closed = false
-  const queue = new Set<(answer: SlotRequest) => void>()
 
-  const grant = (): SlotRequest => ({ ok: true, release: place() })
+  const free = (): number => (closed ? 0 : Math.max(most - taken, 0))
   const place = (): Release => {
     taken += 1
     let released = false
@@ -45,46 +36,22 @@ export function createSessionSlots(initial: SlotLimits, idle: () => void = () =>
       if (released) return
       released = true
       taken -= 1
-      admit()
-      if (taken === 0 && !closed) idle()
-    }
-  }
-  const admit = (): void => {
-    for (const answer of queue) {
-      if (taken >= limits.maxSessions) return
-      answer(grant())
+      if (closed) return
+      freed?.()
+      if (taken === 0) idle?.()
     }
   }
 
   return {
     taken: () => taken,
-    queued: () => queue.size,
-    full: () => taken >= limits.maxSessions,
-    acquire: (wait, signal) =>
-      new Promise((resolve) => {
-        if (closed) return resolve({ ok: false, cause: 'closed' })
-        if (signal?.aborted) return resolve({ ok: false, cause: 'cancelled' })
-        if (taken < limits.maxSessions) return resolve(grant())
-        if (queue.size >= limits.maxQueued) return resolve({ ok: false, cause: 'queue-full' })
-        const answer = (outcome: SlotRequest): void => {
-          queue.delete(answer)
-          clearTimeout(timer)
-          stopListening()
-          resolve(outcome)
-        }
-        const cancel = (): void => answer({ ok: false, cause: 'cancelled' })
-        const timer = setTimeout(() => answer({ ok: false, cause: 'timeout' }), wait)
-        queue.add(answer)
-        const stopListening = onAbort(signal, cancel)
-      }),
-    tryAcquire: () => (closed || taken >= limits.maxSessions || queue.size > 0 ? undefined : place()),
+    free,
+    take: () => (free() > 0 ? place() : undefined),
     limit: (next) => {
-      limits = next
-      admit()
+      most = next
+      freed?.()
     },
     close: () => {
       closed = true
-      for (const answer of queue) answer({ ok: false, cause: 'closed' })
     },
   }
 }

@@ -1,4 +1,5 @@
 import { inBackground } from '../lib/background.js'
+import { letGoOfChannel } from './let-go-of-channel.js'
 import type { DeviceChannel, Link } from './link.js'
 import type { ChannelRequest } from '../ssh/session-channel.js'
 import type { Release, SessionSlots } from './session-slots.js'
@@ -16,6 +17,8 @@ export interface SpareChannel {
 export interface SpareChannels {
   /** One for this request, where one is ready and the device still holds its end. */
   readonly take: (request: ChannelRequest) => SpareChannel | undefined
+  /** How many are ready. */
+  readonly ready: () => number
   /** Gives one up, so that its place is free for another request; false when there is none. */
   readonly giveUp: () => boolean
   /** Opens what is missing, as far as the link has places that nobody waits for. */
@@ -31,10 +34,19 @@ const spareRequest = { kind: 'subsystem', name: 'netconf' } as const
 /** Milliseconds until a device that would not open a spare channel is asked again. */
 const RETRY_DELAY = 30_000
 
+/** The link of spare channels, and who waits for its places. */
+export interface SpareChannelsOptions {
+  readonly link: Pick<Link, 'openChannel'>
+  readonly slots: SessionSlots
+  /** Whether a client waits for a session of the device. */
+  readonly awaited: () => boolean
+  /** A spare channel is ready. */
+  readonly freed: () => void
+}
+
 /** Keeps so many channels ready on a link. They count as its sessions while they wait. */
 export function createSpareChannels(
-  link: Pick<Link, 'openChannel'>,
-  slots: SessionSlots,
+  { link, slots, awaited, freed }: SpareChannelsOptions,
   initial: number,
 ): SpareChannels {
   let count = initial
@@ -44,14 +56,12 @@ export function createSpareChannels(
   const ready: SpareChannel[] = []
 
   const drop = ({ channel, release }: SpareChannel): void => {
-    channel.stream.resume()
-    channel.standardError.resume()
-    channel.close()
+    letGoOfChannel(channel)
     release()
   }
 
   const openOne = async (): Promise<void> => {
-    const release = slots.tryAcquire()
+    const release = awaited() ? undefined : slots.take()
     if (release === undefined) return
     opening += 1
     const opened = await link.openChannel(spareRequest)
@@ -66,6 +76,7 @@ export function createSpareChannels(
     // client.
     if (closed || ready.length >= count) return drop(spare)
     ready.push(spare)
+    freed()
   }
   const tryAgain = (): void => {
     retry = undefined
@@ -86,6 +97,7 @@ export function createSpareChannels(
       }
       return undefined
     },
+    ready: () => ready.length,
     giveUp: () => {
       const spare = ready.pop()
       if (spare !== undefined) drop(spare)

@@ -36,8 +36,11 @@ export interface IncomingCall {
   readonly network: string
   /** The connection's place among the handshakes, or in the queue for them. */
   readonly place: Call
-  /** Tells the listener of a refusal first. The listener returns the refusal that everybody else is told. */
-  readonly refused: (refusal: CallHomeRefusal) => CallHomeRefusal
+  /**
+   * Tells the listener of a refusal first. The listener returns the refusal that everybody else is told, or undefined
+   * where nobody needs to know.
+   */
+  readonly refused: (refusal: CallHomeRefusal) => CallHomeRefusal | undefined
   readonly limits: CallHomeLimits
 }
 
@@ -58,6 +61,7 @@ export async function receiveCall(
   const refuse = (found: CallHomeRefusal, claimed?: string, key?: Buffer): void => {
     socket.destroy()
     const refusal = refused(found)
+    if (refusal === undefined) return
     const deviceId = refusal.deviceId ?? claimed
     // The message may quote a stranger: the text of an SSH disconnect, or a name in a certificate.
     const message = strangerText(refusal.message)
@@ -109,7 +113,8 @@ export async function receiveCall(
     return true
   }
   if (gone()) return
-  if (identity.pin && (because === 'hmac' || because === 'first-use')) await service.bind(deviceId, key, because)
+  if (identity.pin && (because === 'hmac' || because === 'first-use'))
+    await service.bind(deviceId, key, { how: because, source })
   if (because === 'certificate') await service.admit(deviceId, 'certificate')
   service.seen(deviceId, source)
   seenDevices.markSeen(deviceId, network)

@@ -2,6 +2,8 @@ import type { Server, Socket } from 'node:net'
 import { callHomeRefusal, type CallHomeRefusal, offenceOf } from '../fleet/refusals/call-home.js'
 import { inBackground } from '../lib/background.js'
 import type { Penalties } from '../net/penalties.js'
+import { createProxyGate, NO_PROXIES, type ProxyGate, type ProxyGateTerms } from '../net/proxy-protocol/gate.js'
+import { isOfProxyItself } from '../net/proxy-protocol/proxied.js'
 import { networkOf } from '../net/source-network.js'
 import { sourceOf } from '../net/source.js'
 import { type AdmissionLimits, createAdmission, type HandshakeCounts } from '../ssh/admission.js'
@@ -29,6 +31,8 @@ export interface CallHomeListenerOptions extends Omit<CallHome, 'seenDevices'> {
 export interface CallHomeListenerLimits extends CallHomeLimits, AdmissionLimits {
   /** How many devices, and networks of devices, are remembered as having been attached before. */
   readonly maxFamiliar: number
+  /** Load balancers before the port of a transport, by its kind. */
+  readonly proxyProtocol: Readonly<Record<string, ProxyGateTerms>>
 }
 
 /** What is known of source networks. All call-home ports share it. */
@@ -53,7 +57,13 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
   const callHome: CallHome = { ...options, seenDevices }
   const calls = new Set<Socket>()
   const servers: Server[] = []
+  const gates = new Map<string, ProxyGate>()
 
+  const gateBefore = ({ kind }: Transport): ProxyGate =>
+    createProxyGate(limits.proxyProtocol[kind] ?? NO_PROXIES, ({ reason, detail }, source) => {
+      metrics.connected()
+      fleet.refuse({ ...callHomeRefusal(reason, detail), source })
+    })
   const takeCall = (transport: Transport, socket: Socket): void => {
     // A socket without an error listener ends the process. Its readers learn of an error by the event `close`.
     socket.on('error', heardByClose)
@@ -66,8 +76,10 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
       fleet.refuse({ ...refusal, source })
     }
     const familiar = seenDevices.hasSeen(network)
+    const ofProxy = isOfProxyItself(socket)
     // A network from which a device has attached is not penalised: all devices of a site may share one address.
-    const left = familiar ? 0 : penalties.left(network)
+    const isPenalised = (): boolean => !ofProxy && !seenDevices.hasSeen(network)
+    const left = isPenalised() ? penalties.left(network) : 0
     if (left > 0) return rejectCall(callHomeRefusal('penalised', Math.ceil(left / 1000)))
     let hasGivenWay = false
     const entry = admission.enter(network, familiar, () => {
@@ -76,9 +88,11 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
     })
     if (!entry.ok) return rejectCall(callHomeRefusal(entry.cause))
     calls.add(socket)
-    const refused = (refusal: CallHomeRefusal): CallHomeRefusal => {
+    const refused = (refusal: CallHomeRefusal): CallHomeRefusal | undefined => {
       const offence = offenceOf(refusal.reason)
-      if (offence !== undefined && !hasGivenWay && !seenDevices.hasSeen(network)) penalties.punish(network, offence)
+      if (offence !== undefined && !hasGivenWay && isPenalised()) penalties.punish(network, offence)
+      // A health check, of which there is one every other second.
+      if (ofProxy && refusal.reason === 'sent-nothing') return undefined
       return hasGivenWay ? callHomeRefusal('gave-way') : refusal
     }
     const received = receiveCall({ transport, socket, source, network, place: entry.call, refused, limits }, callHome)
@@ -91,7 +105,9 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
 
   return {
     take: (transport) => {
-      const server = transport.listen((socket) => takeCall(transport, socket))
+      const gate = gateBefore(transport)
+      gates.set(transport.kind, gate)
+      const server = transport.listen((socket) => gate.admit(socket, () => takeCall(transport, socket)))
       servers.push(server)
       return server
     },
@@ -101,9 +117,11 @@ export function createCallHomeListener(options: CallHomeListenerOptions): CallHo
     configure: (next) => {
       limits = next
       admission.configure(next)
+      for (const [kind, gate] of gates) gate.configure(next.proxyProtocol[kind] ?? NO_PROXIES)
     },
     close: () => {
       for (const server of servers) server.close()
+      for (const gate of gates.values()) gate.close()
       for (const socket of calls) socket.destroy()
     },
   }

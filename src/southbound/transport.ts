@@ -19,7 +19,7 @@ import type { KnownDevices } from '../trust/known-devices.js'
  * A step that fails returns a refusal. The caller then closes the connection, if the step has not.
  */
 export interface Transport {
-  /** The name of the transport in listeners and logs, such as `ssh`. */
+  /** The name of the transport in the configuration, in listeners and logs, such as `ssh`. */
   readonly kind: string
   /**
    * Makes the server that devices dial; the caller makes it listen. `take` gets each connection before anything is read

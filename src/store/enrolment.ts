@@ -54,6 +54,8 @@ export interface LastRefusal {
   readonly message: string
   readonly source: string
   readonly at: Date
+  /** What to do about it; absent where an earlier version noted the refusal. */
+  readonly hint?: string
 }
 
 /** One time that a device was seen. */

@@ -1,7 +1,7 @@
+import type { ApiToken } from '../access/authn/api-token.js'
+import type { EndpointLease } from './endpoint-lease.js'
 import type { Enrolment, LastSeen, Standing } from './enrolment.js'
 import type { Job } from './job.js'
-import type { EndpointLease } from './endpoint-lease.js'
-import type { ApiToken } from '../access/authn/api-token.js'
 
 /**
  * What must survive a restart. Reads answer from what is there, also while nothing can be written; one that fails all
@@ -13,6 +13,8 @@ export interface Store {
   readonly jobs: Jobs
   readonly endpoints: EndpointLeases
   readonly attached: AttachedDevices
+  /** Why what was written last could not be, undefined where it was; something is written every half minute. */
+  readonly problem: () => StoreFailure | undefined
   /**
    * Writes what still waits, such as when devices were last seen, and lets go of the files. The store is closed
    * afterwards, whatever the answer.

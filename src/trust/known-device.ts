@@ -9,6 +9,8 @@ export interface KnownDevice {
   readonly secret?: string
   /** The host keys that the device id is bound to, configured or stored. */
   readonly pins: readonly PublicKey[]
+  /** Whether the configuration file has these, which nothing but a change of it replaces. */
+  readonly pinnedByFile?: boolean
   /**
    * Clients may reach it: the file names it, or an operator or a proof has let it in. What stands in known_hosts proves
    * no other.

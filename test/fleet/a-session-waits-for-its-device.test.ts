@@ -164,7 +164,8 @@ describe('a session on a link that is full', () => {
     expect(await third).toMatchObject({
       refusal: {
         reason: 'link-full',
-        message: 'device "router1" has no free session (2 at most): its sessions are all in use',
+        message: 'device "router1" has no free session: the bridge opens 2 at a time on it, and all are in use',
+        hint: expect.stringMatching(/raise link\.max-sessions of the bridge/) as string,
       },
     })
   })
@@ -176,7 +177,10 @@ describe('a session on a link that is full', () => {
     const waiting = [open(), open()]
     await settled()
     expect(await open()).toMatchObject({
-      refusal: { reason: 'session-queue-full', message: expect.stringContaining('and its queue is full') as string },
+      refusal: {
+        reason: 'session-queue-full',
+        message: expect.stringContaining('as many clients wait for one as may (2)') as string,
+      },
     })
     fleet.close()
     expect((await Promise.all(waiting)).map(answerOf)).toEqual(['shutting-down', 'shutting-down'])
@@ -219,7 +223,10 @@ describe('a device that opens no further channel although there should be one', 
     expect(await opening).toMatchObject({
       refusal: {
         reason: 'link-full',
-        message: expect.stringContaining('the device opens no further channel (open failed)') as string,
+        message:
+          'device "router1" has no free session: the device opens no further channel beside the 0 that the bridge ' +
+          'has on it (open failed)',
+        hint: expect.stringContaining('no key of the bridge changes that') as string,
       },
     })
     expect(link.requests.length).toBeLessThanOrEqual(11)

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { FleetEvents } from '../../src/fleet/events.js'
 import type { Fleet, SessionOpening } from '../../src/fleet/fleet.js'
 import type { FleetLimits, LocalFleet } from '../../src/fleet/local-fleet.js'
+import { agreedKeyExchange } from '../../src/ssh/post-quantum.js'
 import { aTurnLater, fleetElsewhere, later } from './support/fleet-elsewhere.js'
 import { makeLink } from './support/hand-made-link.js'
 import { nextEvent } from './support/next-event.js'
@@ -74,6 +75,38 @@ describe.each([
     await vi.waitFor(() => expect(told).toEqual(['attached', 'replaced', 'detached']))
   })
 
+  it('shows every link of a device that may have several, and opens sessions on all of them', async () => {
+    const { node, fleet, open } = make({}, [{ ...router('router1'), maxConnections: 2 }])
+    const [first, second] = [makeLink({ source: '192.0.2.1:1' }), makeLink({ source: '192.0.2.1:2' })]
+    const told: string[] = []
+    const tell = (name: string) => (event: { readonly number: number }) => void told.push(`${name} ${event.number}`)
+    fleet.subscribe({
+      attached: tell('attached'),
+      'link-added': tell('link-added'),
+      'link-ended': tell('link-ended'),
+      detached: tell('detached'),
+    })
+    node.attach(first)
+    node.attach(second)
+    for (let count = 0; count < 4; count += 1) await opened(open())
+    const status = await fleet.device('router1')
+    expect(status?.links).toMatchObject([
+      { number: 1, source: '192.0.2.1:1', sessions: 2 },
+      { number: 2, source: '192.0.2.1:2', sessions: 2 },
+    ])
+    expect(status?.link).toEqual(status?.links?.[0])
+    expect(new Set((await fleet.sessions()).map(({ link }) => link))).toEqual(new Set([1, 2]))
+    expect(await fleet.counts()).toMatchObject({ attachedDevices: 1, links: 2 })
+    expect(await fleet.disconnect('router1', 'alice', 1)).toBe(true)
+    await vi.waitFor(async () => expect((await fleet.device('router1'))?.links).toHaveLength(1))
+    expect(second.endedBy()).toBeUndefined()
+    expect(await fleet.disconnect('router1', 'alice', 1)).toBe(false)
+    const detached = nextEvent(fleet, 'detached')
+    expect(await fleet.disconnect('router1', 'alice')).toBe(true)
+    await detached
+    expect(told).toEqual(['attached 1', 'link-added 2', 'link-ended 1', 'detached 2'])
+  })
+
   it('tells nothing any more to who has left', async () => {
     const { node, fleet } = make()
     const told: string[] = []
@@ -127,7 +160,14 @@ describe.each([
     const { session } = await opened(open())
     session.carried('fromDevice', 7)
     expect(await fleet.sessions()).toMatchObject([
-      { id: session.id, deviceId: 'router1', client, request: netconf, bytes: { fromClient: 0, fromDevice: 7 } },
+      {
+        id: session.id,
+        deviceId: 'router1',
+        link: 1,
+        client,
+        request: netconf,
+        bytes: { fromClient: 0, fromDevice: 7 },
+      },
     ])
     expect(await fleet.endSession('nobodys', 'alice')).toBe(false)
     expect(await fleet.endSession(session.id, 'alice')).toBe(true)
@@ -218,11 +258,13 @@ describe.each([
 
   it('counts what there is', async () => {
     const { node, fleet, open } = make()
-    node.attach(makeLink())
+    node.attach(Object.assign(makeLink(), { keyExchange: agreedKeyExchange('mlkem768x25519-sha256') }))
     const { session } = await opened(open())
     session.carried('fromClient', 3)
     expect(await fleet.counts()).toEqual({
+      attachedDevices: 1,
       links: 1,
+      linkKeyExchanges: { 'post-quantum': 1, classical: 0 },
       sessions: { ssh: 1, http: 0 },
       waitingSessions: 0,
       bytes: { fromClient: 3, fromDevice: 0 },

@@ -3,7 +3,13 @@ import { createFleetEmitter } from '../../src/fleet/fleet-emitter.js'
 import { tellFaultsTo } from '../../src/lib/background.js'
 import { settled } from './support/test-fleet.js'
 
-const link = { source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
+const link = {
+  source: '192.0.2.1:1',
+  number: 1,
+  hostKeyFingerprint: 'SHA256:x',
+  software: 'OpenSSH_9',
+  provenBy: 'pin',
+} as const
 const attached = (deviceId: string) => ({ deviceId, ...link })
 
 let stopTelling = (): void => undefined

@@ -39,22 +39,23 @@ async function start(configured: readonly ConfiguredDevice[]): Promise<void> {
     events: createFleetEmitter(),
     configured,
     limits,
-    defaultMaxSessions: 10,
+    linkBounds: { maxSessions: 10 },
     added: () => undefined,
     changed: () => undefined,
+    relabelled: () => undefined,
     left: (deviceIds) => gone.push(...deviceIds),
     onStoreProblem: ({ message }) => expect.fail(message),
   })
 }
 
 const ways: Readonly<Record<string, (configured: readonly ConfiguredDevice[]) => Promise<void>>> = {
-  'a reload': async (configured) => service.configure(configured, limits, 10),
+  'a reload': async (configured) => service.configure(configured, limits, { maxSessions: 10 }),
   'a restart': async (configured) => {
     await store.close()
     await start(configured)
   },
   'a reload and a restart': async (configured) => {
-    service.configure(configured, limits, 10)
+    service.configure(configured, limits, { maxSessions: 10 })
     await store.close()
     await start(configured)
   },
@@ -95,9 +96,15 @@ afterEach(async () => {
 
 describe.each(Object.entries(ways))('a device that %s takes out of the file is out', (_way, change) => {
   it.each<[string, Partial<ConfiguredDevice>, () => Promise<unknown> | undefined, string, readonly string[]]>([
-    ['the HMAC of its secret', { secret: 's' }, () => service.bind('r1', key.blob, 'hmac'), 's', []],
+    [
+      'the HMAC of its secret',
+      { secret: 's' },
+      () => service.bind('r1', key.blob, { how: 'hmac', source: '192.0.2.1:4334' }),
+      's',
+      [],
+    ],
     ['its host keys in the file', { pins: [key] }, () => undefined, 's', []],
-    ['its first use', {}, () => service.bind('r1', key.blob, 'first-use'), 's', []],
+    ['its first use', {}, () => service.bind('r1', key.blob, { how: 'first-use', source: '192.0.2.1:4334' }), 's', []],
     ['an operator', {}, approve, 's', []],
     ['known_hosts', {}, () => undefined, 's', [listed]],
   ])('that was proven by %s', async (_proof, entry, enrol, secret, knownHosts) => {
@@ -132,7 +139,7 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
     await start([configuredDevice('another', { secret: 's' })])
     await approve()
     await service.add({ deviceId: 'added', secret: 'of its own' }, 'alice')
-    await service.bind('added', otherKey.blob, 'hmac')
+    await service.bind('added', otherKey.blob, { how: 'hmac', source: '192.0.2.1:4334' })
     await change([])
     expect(outcome()).toBe('trusted by pin')
     expect(service.known().byId('added')?.pins).toHaveLength(1)
@@ -145,7 +152,7 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
     await service.reject('r1', 'alice')
     await change([configuredDevice('r1', { secret: 's' })])
     expect(outcome(key, 's')).toBe('trusted by hmac')
-    await service.bind('r1', key.blob, 'hmac')
+    await service.bind('r1', key.blob, { how: 'hmac', source: '192.0.2.1:4334' })
     expect(outcome(key, 's')).toBe('trusted by pin')
     expect(await service.get('r1')).toMatchObject({ standing: 'configured' })
     await change([])
@@ -165,7 +172,7 @@ describe.each(Object.entries(ways))('a device that %s takes out of the file is o
 describe.each(Object.entries(ways))('what proves a device of the file changes by %s', (_way, change) => {
   beforeEach(async () => {
     await start([configuredDevice('r1', { secret: 'old' })])
-    await service.bind('r1', key.blob, 'hmac')
+    await service.bind('r1', key.blob, { how: 'hmac', source: '192.0.2.1:4334' })
     expect(outcome(key, 'old')).toBe('trusted by pin')
     expect(outcome(otherKey, 'old')).toBe('host-key-not-pinned')
   })
@@ -176,7 +183,7 @@ describe.each(Object.entries(ways))('what proves a device of the file changes by
     expect(outcome(key, 'new')).toBe('trusted by hmac')
     expect(outcome(otherKey, 'new')).toBe('trusted by hmac')
     expect(await service.get('r1')).toMatchObject({ standing: 'configured', pins: [] })
-    await service.bind('r1', otherKey.blob, 'hmac')
+    await service.bind('r1', otherKey.blob, { how: 'hmac', source: '192.0.2.1:4334' })
     expect(outcome(key, 'new')).toBe('host-key-not-pinned')
   })
 

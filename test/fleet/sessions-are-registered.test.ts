@@ -22,6 +22,13 @@ async function opened(open: ReturnType<typeof makeFleet>['open']) {
 }
 
 describe('a session', () => {
+  it('is listed with how the keys of its client were exchanged', async () => {
+    const { fleet } = makeAttached()
+    const keyExchange = { name: 'mlkem768x25519-sha256', postQuantum: true }
+    await fleet.openSession({ deviceId: 'router1', request: netconf, client, keyExchange })
+    expect(await fleet.sessions()).toMatchObject([{ link: 1, keyExchange }])
+  })
+
   it('is listed with whom it is for and what it carried, until its channel closes', async () => {
     const { fleet, open, link, closed } = makeAttached()
     const { session } = await opened(open)
@@ -45,7 +52,7 @@ describe('a session', () => {
     expect(closed).toEqual([expect.objectContaining({ id: session.id, bytes: { fromClient: 6, fromDevice: 8 } })])
     expect(closed[0]?.killedBy).toBeUndefined()
     // What was carried stays counted.
-    expect(await fleet.counts()).toEqual({
+    expect(await fleet.counts()).toMatchObject({
       links: 1,
       sessions: { ssh: 0, http: 0 },
       waitingSessions: 0,

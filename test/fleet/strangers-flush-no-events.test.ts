@@ -4,7 +4,13 @@ import { createFleetEventLog, type FleetEvent } from '../../src/fleet/event-log.
 import { createWebhook, type WebhookSettings } from '../../src/northbound/webhooks/webhook.js'
 import { createLog } from '../../src/telemetry/log.js'
 
-const link = { source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
+const link = {
+  source: '192.0.2.1:1',
+  number: 1,
+  hostKeyFingerprint: 'SHA256:x',
+  software: 'OpenSSH_9',
+  provenBy: 'pin',
+} as const
 const refusal = { reason: 'initiation-malformed', message: 'm', hint: 'h' } as const
 const log = createLog({ level: 'error', format: 'json' }, { write: () => undefined })
 
@@ -77,7 +83,13 @@ describe('calls of strangers by the thousand', () => {
       sent.push(`${type} ${deviceId}`)
       return new Promise<Response>((resolve) => (answer = resolve))
     }) as typeof fetch
-    const webhook = createWebhook(settings, { fleet: { device: async () => undefined }, log, send })
+    const ended = { delivered: 0, 'given-up': 0 }
+    const webhook = createWebhook(settings, {
+      fleet: { device: async () => undefined },
+      log,
+      metrics: { eventEnded: (outcome) => void (ended[outcome] += 1) },
+      send,
+    })
     const give = (type: 'attached' | 'refused', deviceId: string | null, number: number) =>
       webhook.take({ id: `run-${number}`, type, at: new Date().toISOString(), deviceId, details: {} })
     const settled = () => new Promise((resolve) => setImmediate(resolve))
@@ -87,11 +99,14 @@ describe('calls of strangers by the thousand', () => {
     give('attached', 'router9', 201)
     give('refused', null, 202)
     await settled()
+    expect(webhook.waiting()).toBe(10)
     for (let at = 0; at < 20; at += 1) {
       answer(new Response(null, { status: 204 }))
       await settled()
     }
     webhook.close()
     expect(sent).toEqual(Array.from({ length: 10 }, (_, at) => `attached router${at}`))
+    expect(webhook.waiting()).toBe(0)
+    expect(ended).toEqual({ delivered: 10, 'given-up': 51 })
   })
 })

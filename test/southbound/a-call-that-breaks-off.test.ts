@@ -27,7 +27,7 @@ describe('a call that breaks off', () => {
     const next = refused()
     ;(await dial()).end()
     await next
-    expect(refusals.map(({ reason }) => reason)).toEqual(['handshake-failed', 'closed-early'])
+    expect(refusals.map(({ reason }) => reason)).toEqual(['handshake-failed', 'sent-nothing'])
   })
 
   it('frees its place among the handshakes', async () => {
@@ -43,7 +43,7 @@ describe('a call that breaks off', () => {
     for (const socket of held) {
       const freed = refused()
       socket.end()
-      expect(await freed).toMatchObject({ reason: 'closed-early' })
+      expect(await freed).toMatchObject({ reason: 'sent-nothing' })
     }
     const served = await dial()
     served.write('SSH-2.0-x\r\n')

@@ -141,18 +141,37 @@ describe('a connection without an SSH identification', () => {
   })
 
   it.each([
-    ['at once', '', 'closed without sending anything'],
-    ['half way', preamble, 'closed before its SSH identification'],
-  ])('that closes %s is refused then', async (_name, bytes, message) => {
+    ['at once', '', 'sent-nothing', 'closed without sending anything'],
+    ['half way', preamble, 'closed-early', 'closed before its SSH identification'],
+  ])('that closes %s is refused then', async (_name, bytes, reason, message) => {
     const { device, bridge } = own(await openSocketPair())
     device.end(bytes)
-    expect(await readClaim(bridge, 10_000)).toMatchObject({ ok: false, refusal: { reason: 'closed-early', message } })
+    expect(await readClaim(bridge, 10_000)).toMatchObject({ ok: false, refusal: { reason, message } })
+  })
+
+  it.each([
+    ['octets', Buffer.alloc(4096, 0xe7)],
+    ['a word', 'hello\n'],
+  ])('that sends %s of no device is told so, whether it closes or waits', async (_name, bytes) => {
+    const closing = own(await openSocketPair())
+    closing.device.end(bytes)
+    expect(await readClaim(closing.bridge, 10_000)).toMatchObject({
+      refusal: {
+        message: 'closed after sending what no device sends',
+        hint: expect.stringMatching(/^only devices that call home by SSH/),
+      },
+    })
+    const waiting = own(await openSocketPair())
+    waiting.device.write(bytes)
+    expect(await readClaim(waiting.bridge, 100)).toMatchObject({
+      refusal: { reason: 'initiation-timeout', hint: expect.stringMatching(/^only devices that call home by SSH/) },
+    })
   })
 
   it('that is reset is refused as well', async () => {
     const { device, bridge } = own(await openSocketPair())
     const reading = readClaim(bridge, 10_000)
     device.resetAndDestroy()
-    expect(await reading).toMatchObject({ ok: false, refusal: { reason: 'closed-early' } })
+    expect(await reading).toMatchObject({ ok: false, refusal: { reason: 'sent-nothing' } })
   })
 })

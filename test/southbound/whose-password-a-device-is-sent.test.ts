@@ -96,7 +96,7 @@ describe('what the files decide stays decided by them', () => {
     const room = await open()
     await call(room, 'edge-1', '', () => approveShown(room.service, 'edge-1', eve))
     const limits = { maxPending: 4, maxPendingPerSource: 4, pendingTimeout: 60_000, pendingLifetime: 60_000 }
-    room.service.configure([configuredDevice('edge-1', { pins })], limits, 10)
+    room.service.configure([configuredDevice('edge-1', { pins })], limits, { maxSessions: 10 })
     expect((await call(room, 'edge-1')).sent).toEqual(['secret-of-default'])
   })
 

@@ -6,6 +6,7 @@ import { migrate } from '../../src/store/sqlite/sqlite-schema.js'
 import { openSqliteStore, STORE_FILE, storeOn } from '../../src/store/sqlite/sqlite-store.js'
 import type { Store, StoreFailure } from '../../src/store/store.js'
 import { openInOtherProcess } from './other-process.js'
+import { waitFor } from '../e2e/parts/wait-for.js'
 import { fillDisk, mount, mountOwn, unmountOwn } from './own-file-system.js'
 import { full, makeStoreRoom, minutesAfterNoon, pinOf, put, type StoreRoom, written } from './store-room.js'
 
@@ -49,13 +50,31 @@ describe('on a file system of its own', () => {
       },
     })
     expect(await store.enrolments.get('router1')).toStrictEqual(full('router1'))
+    // A read that goes well says nothing of writing.
+    expect(store.problem()).toMatchObject({ reason: 'disk-full' })
     expect(await store.enrolments.withPin(pinOf('key one').blob)).toStrictEqual([full('router1')])
     expect(await store.enrolments.count()).toBe(stored.length + 1)
 
     await rm(ballast)
     written(await store.enrolments.update('router1', () => undefined))
+    expect(store.problem()).toBeUndefined()
     await put(store, large('large-last'))
     expect(await store.enrolments.list()).toStrictEqual([...stored, 'large-last'].toSorted().map(large))
+  })
+
+  it('that is full: what is written later says so as well, and that it can be again', async () => {
+    const store = await room.open({ touchInterval: 10 })
+    await put(store, full('router1'))
+    expect(store.problem()).toBeUndefined()
+    const ballast = join(room.directory, 'ballast')
+    await fillDisk(ballast)
+    let at = 0
+    await waitFor('a note that cannot be written', () => {
+      store.enrolments.touch('router1', { at: minutesAfterNoon((at += 1)), address: '192.0.2.9' })
+      return store.problem()?.reason === 'disk-full'
+    })
+    await rm(ballast)
+    await waitFor('it to be written', () => store.problem() === undefined)
   })
 
   it('that is full: the bridge starts again with what it has', async () => {

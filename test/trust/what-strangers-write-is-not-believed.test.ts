@@ -10,7 +10,7 @@ import type { FirstUse } from '../../src/trust/trust-anchors.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { compareHashedNames } from '../../src/trust/ssh/known-hosts-for.js'
 import { wantedHostKeys } from '../../src/trust/ssh/wanted-host-keys.js'
-import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
+import { LONGEST_TURN, leastOfTurns, measureLoopTurns } from '../support/loop-turn.js'
 import { anchorsWith, knownDevice, wordOf } from './support/known-devices.js'
 import { createKnownDevices } from '../../src/trust/known-devices.js'
 
@@ -134,35 +134,41 @@ describe('what a stranger presents costs little with a large hashed known_hosts'
     const principals = Array.from({ length: 256 }, (_, at) => `router${at}`).join(',')
     const blob = await certified(principals)
     const stranger = await room.key('stranger')
-    const { knownHosts } = anchorsWith({
-      knownHosts: [...large(), knownHostsLine(['*'], stranger.publicKey, 'cert-authority')],
+    const turn = await leastOfTurns(async () => {
+      // Read anew in each run: what was compared once is remembered.
+      const { knownHosts } = anchorsWith({
+        knownHosts: [...large(), knownHostsLine(['*'], stranger.publicKey, 'cert-authority')],
+      })
+      const anchors = { ...anchorsWith(), knownHosts }
+      const turns = measureLoopTurns()
+      await setImmediate()
+      const known = createKnownDevices([])
+      const verdict = judgeHostKey({ claim: silent, presented: blob, known, anchors, now: new Date() })
+      await setImmediate()
+      expect(verdict).toMatchObject({ trusted: false })
+      return turns.stop()
     })
-    const anchors = { ...anchorsWith(), knownHosts }
-    const turns = measureLoopTurns()
-    await setImmediate()
-    const known = createKnownDevices([])
-    expect(judgeHostKey({ claim: silent, presented: blob, known, anchors, now: new Date() })).toMatchObject({
-      trusted: false,
-    })
-    await setImmediate()
-    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+    expect(turn).toBeLessThan(LONGEST_TURN)
   })
 
   it('a device id that nobody has heard of', async () => {
-    const { knownHosts } = anchorsWith({ knownHosts: large() })
     const claim: Claim = { form: 'junos', deviceIds: ['never-heard-of'] }
-    const turns = measureLoopTurns()
-    await setImmediate()
-    await compareHashedNames(knownHosts, claim.deviceIds)
-    wantedHostKeys(claim, createKnownDevices([]), { ...anchorsWith(), knownHosts })
-    judgeHostKey({
-      claim,
-      presented: key.publicKey.blob,
-      known: createKnownDevices([]),
-      anchors: { ...anchorsWith(), knownHosts },
-      now: new Date(),
+    const turn = await leastOfTurns(async () => {
+      const { knownHosts } = anchorsWith({ knownHosts: large() })
+      const turns = measureLoopTurns()
+      await setImmediate()
+      await compareHashedNames(knownHosts, claim.deviceIds)
+      wantedHostKeys(claim, createKnownDevices([]), { ...anchorsWith(), knownHosts })
+      judgeHostKey({
+        claim,
+        presented: key.publicKey.blob,
+        known: createKnownDevices([]),
+        anchors: { ...anchorsWith(), knownHosts },
+        now: new Date(),
+      })
+      await setImmediate()
+      return turns.stop()
     })
-    await setImmediate()
-    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
+    expect(turn).toBeLessThan(LONGEST_TURN)
   })
 })

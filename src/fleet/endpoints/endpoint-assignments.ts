@@ -1,3 +1,4 @@
+import { counted } from '../../lib/counted.js'
 import { createHash } from 'node:crypto'
 import type { Store, StoreFailure } from '../../store/store.js'
 import type { DeviceEndpoint, DeviceEndpoints } from './device-endpoint.js'
@@ -205,7 +206,7 @@ function problemsOf({ kind, lacking, moved }: Pick<Supply<EndpointKind>, 'kind' 
   if (lacking.length > 0)
     problems.push({
       reason: kind === 'port' ? 'ports-exhausted' : 'addresses-exhausted',
-      message: `${range} has no ${kind} left for ${lacking.length} ${lacking.length === 1 ? 'device' : 'devices'}`,
+      message: `${range} has no ${kind} left for ${counted(lacking.length, 'device')}`,
       hint: `make ${range} larger, or forget devices that are gone; until then they are reached by login name`,
       deviceIds: lacking,
     })
@@ -214,7 +215,7 @@ function problemsOf({ kind, lacking, moved }: Pick<Supply<EndpointKind>, 'kind' 
     problems.push({
       reason: kind === 'port' ? 'port-moved' : 'address-moved',
       message:
-        `another ${kind} was given to ${elsewhere.length} ${elsewhere.length === 1 ? 'device' : 'devices'}, ` +
+        `another ${kind} was given to ${counted(elsewhere.length, 'device')}, ` +
         "because the one before is outside the range or somebody else's",
       hint: 'clients that know the old one must learn the new one: homeport devices hosts',
       deviceIds: elsewhere,

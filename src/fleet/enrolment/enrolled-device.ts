@@ -2,11 +2,13 @@ import { createHmac } from 'node:crypto'
 import type { Enrolment, Pin } from '../../store/enrolment.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
-import type { EnrolmentView, Standing } from './enrolment.js'
+import type { EnrolmentOutline, EnrolmentView, Standing } from './enrolment.js'
 import type { Device } from '../device.js'
 
 /** A device of the configuration file, with what proves it. */
-export interface ConfiguredDevice extends Omit<Device, 'aliases'>, Omit<KnownDevice, 'expected' | 'rejected'> {}
+export interface ConfiguredDevice
+  extends Omit<Device, 'aliases'>,
+    Omit<KnownDevice, 'expected' | 'rejected' | 'pinnedByFile'> {}
 
 /** A device of the configuration file, with what the store knows of it. */
 export function withStored(device: ConfiguredDevice, enrolment: Enrolment | undefined): KnownDevice {
@@ -17,6 +19,7 @@ export function withStored(device: ConfiguredDevice, enrolment: Enrolment | unde
     ...(secret === undefined ? {} : { secret }),
     // What the file binds a device to, it binds it to alone.
     pins: device.pins.length > 0 ? device.pins : pinsOf(enrolment, secret),
+    pinnedByFile: device.pins.length > 0,
     expected: true,
     rejected: !isProven(device) && enrolment?.standing === 'rejected',
   }
@@ -73,6 +76,12 @@ export function secretMarkOf(secret: string, blob: Buffer): Buffer {
   return createHmac('sha256', secret).update(blob).digest()
 }
 
+/** Whether nothing is stored of a device but when and where it was seen, or refused. */
+export function isSighting({ standing, pins, decision, presented, secret }: Enrolment): boolean {
+  const decided = decision !== undefined || presented !== undefined || secret !== undefined
+  return standing === 'approved' && pins.length === 0 && !decided
+}
+
 /** Whether the configuration file itself says what proves a device. */
 export function isProven(device: ConfiguredDevice | undefined): boolean {
   return device !== undefined && (device.secret !== undefined || device.pins.length > 0)
@@ -95,21 +104,35 @@ export function viewOf(
   device: ConfiguredDevice | undefined,
   enrolment: Enrolment | undefined,
 ): EnrolmentView {
-  const { presented, decision, firstSeen, lastSeen, lastRefusal, addresses = [] } = enrolment ?? {}
+  const { presented, decision } = enrolment ?? {}
   const pins = countingPins(enrolment, device?.secret ?? enrolment?.secret)
   return {
-    deviceId,
-    standing: standingOf(device, enrolment),
+    ...outlineOf(deviceId, device, enrolment),
     pins: [
       ...(device?.pins ?? []).map(({ blob }) => ({ ...keyFingerprint(blob), by: 'configuration' })),
       ...(device?.pins.length ? [] : pins.map(({ blob, addedAt, by }) => ({ ...keyFingerprint(blob), addedAt, by }))),
     ],
     ...(presented === undefined ? {} : { presented: keyFingerprint(presented.blob) }),
     ...(decision === undefined ? {} : { decision }),
+    hasSecret: device?.secret !== undefined || enrolment?.secret !== undefined,
+    ...(enrolment?.vendor === undefined ? {} : { vendor: enrolment.vendor }),
+  }
+}
+
+/** What a device id is chosen and sorted by. */
+export function outlineOf(
+  deviceId: string,
+  device: ConfiguredDevice | undefined,
+  enrolment: Enrolment | undefined,
+): EnrolmentOutline {
+  const { firstSeen, lastSeen, lastRefusal, addresses = [] } = enrolment ?? {}
+  return {
+    deviceId,
+    standing: standingOf(device, enrolment),
+    labels: device?.labels ?? enrolment?.labels ?? {},
     ...(firstSeen === undefined ? {} : { firstSeen }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(lastRefusal === undefined ? {} : { lastRefusal }),
     addresses,
-    hasSecret: device?.secret !== undefined || enrolment?.secret !== undefined,
   }
 }

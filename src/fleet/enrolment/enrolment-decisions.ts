@@ -1,32 +1,18 @@
 import { homeportCommand } from '../../lib/shell-word.js'
 import type { Decision, Enrolment, Pin } from '../../store/enrolment.js'
+import { goesByItsKey } from '../../trust/ssh/approve-command.js'
 import { keyFingerprint } from '../../trust/ssh/key-fingerprint.js'
-import { type ConfiguredDevice, isProven } from './enrolled-device.js'
+import type { DecisionContext } from './decision-context.js'
+import { isProven, isSighting } from './enrolled-device.js'
 import type { AddedDevice, Decider, EnrolmentChange, EnrolmentRefusal, Enrolments } from './enrolment.js'
-import type { PresentedKeys } from './presented-keys.js'
-
-/** What decisions are made on, and who is told of them. */
-export interface DecisionContext {
-  readonly enrolmentOf: (deviceId: string) => Enrolment | undefined
-  /** The device's entry in the configuration file. */
-  readonly entryOf: (deviceId: string) => ConfiguredDevice | undefined
-  readonly presentedKeys: PresentedKeys
-  /**
-   * Changes an enrolment, and has whoever waits as this device or is attached as it judged again; answers whether it
-   * could be written.
-   */
-  readonly update: (deviceId: string, edit: (current: Enrolment) => Enrolment | undefined) => Promise<boolean>
-  readonly answer: (deviceId: string, written: boolean) => Promise<EnrolmentChange>
-  readonly told: (deviceId: string, standing: 'approved' | 'rejected' | 'forgotten', by: string) => void
-  /** All that is known of the device is about to be forgotten. */
-  readonly forgotten: (deviceId: string) => void
-  readonly now: () => Date
-}
+import { importDevices } from './enrolment-import.js'
+import { changedLabels } from './labels.js'
+import { nameApprovedKey } from './unnamed-device.js'
 
 /** What an operator decides on enrolments: whose device id it is, who is turned away, who is added by hand. */
 export function createEnrolmentDecisions(
   service: DecisionContext,
-): Pick<Enrolments, 'approve' | 'reject' | 'forget' | 'repin' | 'add'> {
+): Pick<Enrolments, 'approve' | 'reject' | 'forget' | 'repin' | 'add' | 'label' | 'import'> {
   const { enrolmentOf, entryOf, presentedKeys, update, answer, told, now } = service
 
   /** The key that the operator means, if it is one that the device id has shown. */
@@ -39,6 +25,7 @@ export function createEnrolmentDecisions(
     const { by, ...limit } = decisionOf(decider)
     const current = enrolmentOf(deviceId)
     if (current === undefined && entryOf(deviceId) === undefined) return unknown(deviceId)
+    if (current?.standing === 'approved' && as !== deviceId && isUnnamed(current)) return hasNoName(deviceId, as)
     if (current?.presented === undefined || current.standing === 'approved')
       return refuseChange(
         'nothing-presented',
@@ -85,8 +72,10 @@ export function createEnrolmentDecisions(
   }
 
   const forget: Enrolments['forget'] = async (deviceId, by) => {
-    if (enrolmentOf(deviceId) === undefined)
-      return entryOf(deviceId) !== undefined ? byConfiguration(deviceId) : unknown(deviceId)
+    const current = enrolmentOf(deviceId)
+    if (entryOf(deviceId) !== undefined && (current === undefined || isSighting(current)))
+      return byConfiguration(deviceId)
+    if (current === undefined) return unknown(deviceId)
     service.forgotten(deviceId)
     const written = await update(deviceId, () => undefined)
     presentedKeys.forget(deviceId)
@@ -122,6 +111,7 @@ export function createEnrolmentDecisions(
     const { by, ...limit } = decisionOf(decider)
     if (entryOf(deviceId) !== undefined) return byConfiguration(deviceId)
     const current = enrolmentOf(deviceId)
+    if (current?.standing === 'rejected') return wasRejected(current)
     if (current !== undefined && current.standing !== 'pending')
       return refuseChange(
         'already-known',
@@ -139,7 +129,21 @@ export function createEnrolmentDecisions(
     return answer(deviceId, written)
   }
 
-  return { approve, reject, forget, repin, add }
+  const label: Enrolments['label'] = async (deviceId, by, changes) => {
+    // Two places that say what labels a device has would sooner or later differ, and rights go by them.
+    if (entryOf(deviceId) !== undefined) return labelledByFile(deviceId)
+    if (enrolmentOf(deviceId) === undefined) return unknown(deviceId)
+    const written = await update(deviceId, (enrolment) => ({
+      ...enrolment,
+      labels: changedLabels(enrolment.labels, changes),
+    }))
+    service.labelled({ deviceId, labels: enrolmentOf(deviceId)?.labels ?? {}, by })
+    return answer(deviceId, written)
+  }
+
+  const bring: Enrolments['import'] = (devices, dryRun) => importDevices(service, devices, dryRun)
+
+  return { approve, reject, forget, repin, add, label, import: bring }
 }
 
 /** Who decided, and where that limits it the credentials profiles whose passwords the device may be sent. */
@@ -170,6 +174,36 @@ function unknown(deviceId: string): EnrolmentChange {
     'unknown-device',
     `no device ${JSON.stringify(deviceId)} is known here`,
     '`homeport devices list` shows those that are',
+  )
+}
+
+/** Whether it was approved under the fingerprint of its key, without a name. */
+function isUnnamed({ deviceId, pins }: Enrolment): boolean {
+  return pins.some(({ blob }) => goesByItsKey({ deviceId, fingerprint: keyFingerprint(blob).fingerprint }))
+}
+
+function hasNoName(deviceId: string, as: string): EnrolmentChange {
+  return refuseChange(
+    'already-known',
+    `${JSON.stringify(deviceId)} is approved already, under the fingerprint of its key`,
+    nameApprovedKey(deviceId, as),
+  )
+}
+
+function wasRejected({ deviceId, decision }: Enrolment): EnrolmentChange {
+  const by = decision === undefined ? '' : `by ${decision.by} on ${decision.at.toISOString().slice(0, 10)}`
+  return refuseChange(
+    'already-known',
+    `${JSON.stringify(deviceId)} was rejected ${by}`.trimEnd(),
+    `if that was a mistake: ${homeportCommand('devices forget', deviceId)}, then do this again`,
+  )
+}
+
+function labelledByFile(deviceId: string): EnrolmentChange {
+  return refuseChange(
+    'decided-by-configuration',
+    `the labels of ${JSON.stringify(deviceId)} stand in its entry in the configuration file`,
+    'change `labels` of its entry under `devices` there, then reload with SIGHUP',
   )
 }
 

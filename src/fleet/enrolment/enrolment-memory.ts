@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { inBackground } from '../../lib/background.js'
-import type { Enrolment } from '../../store/enrolment.js'
+import { type Enrolment, type LastSeen, withLastSeen } from '../../store/enrolment.js'
 import type { Store, StoreFailure, WrittenEnrolment } from '../../store/store.js'
 import type { KnownDevice } from '../../trust/known-device.js'
 import { createKnownDevices, type KnownDevices } from '../../trust/known-devices.js'
@@ -33,8 +33,8 @@ export interface EnrolmentMemory {
   readonly update: (deviceId: string, edit: EnrolmentEdit) => Promise<boolean>
   /** The same without waiting for the disk. */
   readonly note: (deviceId: string, edit: EnrolmentEdit) => void
-  /** Whether what is stored of a device is older than what is known here. */
-  readonly isAhead: (deviceId: string) => boolean
+  /** Notes that an enrolled device was seen; the store writes that some time later. */
+  readonly seen: (deviceId: string, lastSeen: LastSeen) => void
   /**
    * Ties enrolments to the entries of another file: those of an entry that has left go with it, those of one that came
    * belong to it from now on.
@@ -166,7 +166,12 @@ export async function createEnrolmentMemory(options: EnrolmentMemoryOptions): Pr
     known: () => known,
     update,
     note: (deviceId, change) => inBackground('store', update(deviceId, change)),
-    isAhead: (deviceId) => behind.awaits(deviceId),
+    seen: (deviceId, lastSeen) => {
+      const current = stored.get(deviceId)
+      if (current === undefined) return
+      stored.set(deviceId, withLastSeen(current, lastSeen))
+      store.enrolments.touch(deviceId, lastSeen)
+    },
     follow,
   }
 }

@@ -1,4 +1,5 @@
-import type { Enrolment } from '../../store/enrolment.js'
+import { isDeepStrictEqual } from 'node:util'
+import { type Enrolment, withLastSeen } from '../../store/enrolment.js'
 import type { Store, StoreFailure } from '../../store/store.js'
 import type { Evidence } from '../../trust/evidence.js'
 import type { KnownDevices } from '../../trust/known-devices.js'
@@ -22,6 +23,9 @@ export interface EnrolmentLimits extends PendingBounds {
   readonly pendingTimeout: number
 }
 
+/** What a device gets that the configuration file does not name. */
+export interface LinkBounds extends Pick<Device, 'maxSessions' | 'maxConnections'> {}
+
 export interface PendingCall {
   readonly deviceId: string
   readonly key: Buffer
@@ -36,7 +40,7 @@ export interface EnrolmentService extends Enrolments, Proofs {
   readonly devices: () => readonly Device[]
   /** Whether clients may reach this device id, attached or not. */
   readonly expects: (deviceId: string) => boolean
-  /** When a device was seen last before this process, or was last pending. */
+  /** When a device was seen last: attached, or pending. */
   readonly lastSeen: (deviceId: string) => Date | undefined
   /** The device ids that were attached before this process began, and where they came from. */
   readonly seenBefore: () => readonly Pick<Enrolment, 'deviceId' | 'addresses'>[]
@@ -52,14 +56,10 @@ export interface EnrolmentService extends Enrolments, Proofs {
     deviceId: string,
     because: Evidence,
   ) => { readonly by: string; readonly profiles: readonly string[] } | undefined
-  readonly configure: (
-    configured: readonly ConfiguredDevice[],
-    limits: EnrolmentLimits,
-    defaultMaxSessions: number,
-  ) => void
+  readonly configure: (configured: readonly ConfiguredDevice[], limits: EnrolmentLimits, linkBounds: LinkBounds) => void
   /** Enrols a device as pending, and holds its connection until somebody decides, for a bounded time. */
   readonly holdPending: (call: PendingCall, signal: AbortSignal) => Promise<PendingOutcome>
-  /** Records that a device has attached. */
+  /** Records that a device has attached, or that its link has ended. */
   readonly seen: (deviceId: string, source: string) => void
   /**
    * Records a refused call, and the key that the device presented where that is not the pinned one. A call that was
@@ -73,9 +73,11 @@ export interface EnrolmentServiceOptions {
   readonly events: FleetEmitter
   readonly configured: readonly ConfiguredDevice[]
   readonly limits: EnrolmentLimits
-  readonly defaultMaxSessions: number
+  readonly linkBounds: LinkBounds
   /** A device was enrolled that clients may reach from now on. */
   readonly added: (device: Device) => void
+  /** The fleet’s device has other labels from now on. */
+  readonly relabelled: (device: Device) => void
   /** Devices were turned away, or what proves them has changed. */
   readonly changed: () => void
   /** Somebody has all that is stored of a device forgotten; told before `changed`. */
@@ -89,9 +91,9 @@ export interface EnrolmentServiceOptions {
 
 /** Longer than most, because it ties parts that have a state each: memory, held connections, room, refusals. */
 export async function createEnrolmentService(options: EnrolmentServiceOptions): Promise<EnrolmentService> {
-  const { store, events, added, changed, left, onStoreProblem } = options
+  const { store, events, added, relabelled, changed, left, onStoreProblem } = options
   const now = (): Date => new Date((options.now ?? Date.now)())
-  let { limits, defaultMaxSessions } = options
+  let { limits, linkBounds } = options
   const room = createPendingRoom(() => limits)
   const pending = createPendingConnections(() => limits.pendingTimeout)
   const presentedKeys = createPresentedKeys()
@@ -99,12 +101,14 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
   const reachable = ({ deviceId, labels }: Enrolment): Device => ({
     id: deviceId,
     labels,
-    maxSessions: defaultMaxSessions,
+    ...linkBounds,
   })
   /** What a change means for the fleet and for the connection that waits, whichever node made it. */
   const follow = ({ deviceId, before, now: after, inFile }: ChangedEnrolment): void => {
     const effect = effectOf(before, after)
     if (effect === 'admitted' && after !== undefined && !inFile) added(reachable(after))
+    if (after?.standing === 'approved' && !inFile && areOthers(before?.labels, after.labels))
+      relabelled(reachable(after))
     if (effect === 'narrowed') changed()
     if (effect !== 'none') pending.settle(deviceId, 'decided')
   }
@@ -151,7 +155,7 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
         addresses: [address],
       }))
     } else {
-      store.enrolments.touch(deviceId, { at: now(), address })
+      memory.seen(deviceId, { at: now(), address })
       room.note(deviceId, bare(address), now().getTime())
     }
     events.emit('pending', { deviceId, source, hostKeyFingerprint: keyFingerprint(key).fingerprint })
@@ -159,7 +163,7 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
   }
 
   const refused: EnrolmentService['refused'] = (refusal, presented) => {
-    const { deviceId, reason, message, source } = refusal
+    const { deviceId, reason, message, hint, source } = refusal
     if (deviceId === undefined) return
     if (memory.of(deviceId) === undefined && entryOf(deviceId) === undefined) return
     const showsAnother = reason === 'host-key-not-pinned' || reason === 'another-key-pending'
@@ -170,11 +174,18 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
     note(deviceId, (enrolment) => ({
       ...enrolment,
       ...(changedKey ? { presented: { ...pinOf(presented), addedAt: now(), by: source } } : {}),
-      lastRefusal: { reason, message, source, at: now() },
+      lastRefusal: { reason, message, hint, source, at: now() },
     }))
   }
 
-  const views = createEnrolmentViews(store, memory, refusals)
+  const seen: EnrolmentService['seen'] = (deviceId, source) => {
+    const found = { at: now(), address: addressOf(source) }
+    if (memory.of(deviceId) !== undefined) memory.seen(deviceId, found)
+    // Of a device that its entry in the file proves, nothing was stored before it came.
+    else if (entryOf(deviceId) !== undefined) note(deviceId, (enrolment) => withLastSeen(enrolment, found))
+  }
+
+  const views = createEnrolmentViews(memory, refusals)
   const answer = async (deviceId: string, written: boolean): Promise<EnrolmentChange> =>
     written ? { ok: true, enrolment: await views.get(deviceId) } : notWritten(deviceId)
 
@@ -185,6 +196,7 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
     update,
     answer,
     told: (deviceId, standing, by) => events.emit('decided', { deviceId, standing, by }),
+    labelled: (event) => events.emit('labelled', event),
     forgotten: (deviceId) => {
       refusals.forget(deviceId)
       options.forgotten?.(deviceId)
@@ -211,23 +223,25 @@ export async function createEnrolmentService(options: EnrolmentServiceOptions): 
       if (by === undefined || profiles === undefined) return undefined
       return isDecidedByFile(entryOf(deviceId), because) ? undefined : { by, profiles }
     },
-    configure: (nextConfigured, nextLimits, nextMaxSessions) => {
+    configure: (nextConfigured, nextLimits, nextBounds) => {
       limits = nextLimits
-      defaultMaxSessions = nextMaxSessions
+      linkBounds = nextBounds
       memory.follow(nextConfigured)
       changed()
       pending.settleAll('decided')
     },
     holdPending,
-    ...createProofs(memory, now),
-    seen: (deviceId, source) => {
-      if (memory.of(deviceId) !== undefined) store.enrolments.touch(deviceId, { at: now(), address: addressOf(source) })
-    },
+    ...createProofs(memory, events, now),
+    seen,
     refused,
     ...views,
-    list: () => {
+    list: (deviceIds) => {
       forgetExpired()
-      return views.list()
+      return views.list(deviceIds)
+    },
+    outlines: () => {
+      forgetExpired()
+      return views.outlines()
     },
     ...decisions,
   }
@@ -246,6 +260,10 @@ function effectOf(
   const isGone = before !== undefined && before.standing !== 'pending' && after === undefined
   if (isGone || isDecidedAnew(before, after)) return 'narrowed'
   return before?.standing === 'pending' && after?.standing !== 'pending' ? 'let-go' : 'none'
+}
+
+function areOthers(before: Enrolment['labels'] | undefined, after: Enrolment['labels']): boolean {
+  return before !== undefined && before !== after && !isDeepStrictEqual(before, after)
 }
 
 /** Whether an operator has decided on the device meanwhile. */

@@ -1,3 +1,5 @@
+import type { LabelChanges } from './labels.js'
+import type { LastRefusal, Pin } from '../../store/enrolment.js'
 import type { KeyFingerprint } from '../../trust/ssh/key-fingerprint.js'
 
 export type { KeyFingerprint }
@@ -25,27 +27,29 @@ export type { KeyFingerprint }
  */
 export type Standing = 'configured' | 'approved' | 'pending' | 'rejected'
 
-/** The enrolment of a device id as the API shows it, without secrets. */
-export interface EnrolmentView {
+/** What devices are chosen and sorted by: the parts of an enrolment that cost nothing to tell. */
+export interface EnrolmentOutline {
   readonly deviceId: string
   readonly standing: Standing
+  /** Those of the configuration file where the device has an entry there, else those that were given to it. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly firstSeen?: Date
+  readonly lastSeen?: Date
+  readonly lastRefusal?: LastRefusal
+  /** The addresses that the device called from, the newest first. */
+  readonly addresses: readonly string[]
+}
+
+/** The enrolment of a device id as the API shows it, without secrets. */
+export interface EnrolmentView extends EnrolmentOutline {
   readonly pins: readonly (KeyFingerprint & { readonly addedAt?: Date; readonly by: string })[]
   /** The key that a pending device, or an approved one with a changed key, showed last. */
   readonly presented?: KeyFingerprint
   readonly decision?: { readonly by: string; readonly at: Date; readonly how: string }
-  readonly firstSeen?: Date
-  readonly lastSeen?: Date
-  readonly lastRefusal?: {
-    readonly reason: string
-    readonly message: string
-    readonly source: string
-    readonly at: Date
-  }
   /** How often calls that claimed this device id were refused since the bridge started, by reason. */
   readonly refusals?: Readonly<Record<string, number>>
-  /** The addresses that the device called from, the newest first. */
-  readonly addresses: readonly string[]
   readonly hasSecret: boolean
+  readonly vendor?: string
 }
 
 export type EnrolmentRefusal = {
@@ -80,6 +84,28 @@ export interface AddedDevice {
  */
 export type Decider = string | { readonly name: string; readonly profiles: readonly string[] }
 
+/** A device as an operator wants it to be enrolled. */
+export interface ImportedDevice extends AddedDevice {
+  /** The keys that the device id is to be bound to; none where the device proves itself in another way. */
+  readonly hostKeys: readonly Pick<Pin, 'type' | 'blob'>[]
+  readonly by: Decider
+}
+
+/** What became of a device: it was not there, it was there otherwise, or all was as wanted already. */
+export type ImportOutcome = 'added' | 'changed' | 'unchanged'
+
+/** Why one cannot be imported, and which one, by its place in the list. */
+export interface ImportFault {
+  readonly at: number
+  readonly message: string
+}
+
+export type ImportResult =
+  | { readonly ok: true; readonly outcomes: readonly ImportOutcome[] }
+  | { readonly ok: false; readonly faults: readonly ImportFault[] }
+  /** The store could not write one; those before it are written, and the same import may be repeated. */
+  | { readonly ok: false; readonly notWritten: string }
+
 /** What an operator approves. */
 export interface Approval {
   /** The host key's fingerprint, such as `SHA256:…`, that the operator has compared with the device. */
@@ -90,7 +116,12 @@ export interface Approval {
 
 /** Operators decide here which devices are in the fleet. `by` names the operator in the audit log. */
 export interface Enrolments {
-  readonly list: () => Promise<readonly EnrolmentView[]>
+  /** All enrolments by device id, or those of these ids that there are. */
+  readonly list: (deviceIds?: readonly string[]) => Promise<readonly EnrolmentView[]>
+  /** The labels of a device id, whatever its standing; undefined where it is not known. */
+  readonly labelsOf: (deviceId: string) => Promise<Readonly<Record<string, string>> | undefined>
+  /** All of them, in no order. */
+  readonly outlines: () => Promise<readonly EnrolmentOutline[]>
   readonly get: (deviceId: string) => Promise<EnrolmentView | undefined>
   /**
    * Binds the device id to the key of this fingerprint, which it must have shown; a device that waits for it attaches
@@ -106,4 +137,8 @@ export interface Enrolments {
    */
   readonly repin: (deviceId: string, by: Decider, fingerprint: string) => Promise<EnrolmentChange>
   readonly add: (device: AddedDevice, by: Decider) => Promise<EnrolmentChange>
+  /** Enrols many devices, or none where one of them cannot be. */
+  readonly import: (devices: readonly ImportedDevice[], dryRun: boolean) => Promise<ImportResult>
+  /** Changes labels of a device that the configuration file does not have. They count for rights at once. */
+  readonly label: (deviceId: string, by: string, changes: LabelChanges) => Promise<EnrolmentChange>
 }

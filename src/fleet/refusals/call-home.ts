@@ -8,6 +8,7 @@ import {
 } from '../../lib/refusal.js'
 import type { Offence } from '../../net/penalties.js'
 import { HOST_KEY_REFUSALS } from '../../trust/ssh/host-key-refusals.js'
+import { proxyHeaderRefusals, unexpectedProxyHeader } from './proxy-header.js'
 
 interface CallHomeEntry extends RefusalEntry {
   /**
@@ -24,13 +25,30 @@ interface CallHomeEntry extends RefusalEntry {
 
 const DIALS_AGAIN = 'a device dials again by itself; raise call-home.max-queued-handshakes if this lasts'
 
-export const IDENTITY_CONTESTED_HINT =
-  'two devices have this id and key (a cloned image, a spare), or one calls this bridge twice (two ' +
-  'outbound-ssh clients): give each its own id and key, or take one call away'
+const ONLY_DEVICES = 'only devices that call home by SSH may dial this port; see what else was sent here'
 
-/** Why a call-home connection does not become a link, with all that a host key is refused for. No device is told. */
+/** What to do where a connection was closed before its handshake, by when that was. */
+const AFTER_CLOSING_EARLY = {
+  'after sending what no device sends': ONLY_DEVICES,
+  'before its SSH identification':
+    'a device gave up, or its connection broke: look at its log, and between it and here',
+  'while it waited for its handshake': 'the device dials again by itself; see homeport_handshakes for how many wait',
+} as const
+
+/** What came from somebody whose SSH identification did not. */
+export type SentBefore = 'nothing' | 'the beginning of an initiation' | 'what no device sends'
+
+export const IDENTITY_CONTESTED_HINT =
+  'two devices have this id and key (a cloned image, a spare), or one calls this bridge more often than it may (two ' +
+  'outbound-ssh clients): give each its own id and key, or allow one device several links by max-connections'
+
+/**
+ * Why a call-home connection does not become a link, with all that a host key is refused for. No device is told, but
+ * who dialled the wrong port.
+ */
 export const CALL_HOME_REFUSALS = {
   ...HOST_KEY_REFUSALS,
+  ...proxyHeaderRefusals('call-home.ssh'),
 
   // Before anything is read.
   penalised: {
@@ -65,9 +83,14 @@ export const CALL_HOME_REFUSALS = {
       message: `sent ${what}`,
       hint:
         what === 'a TLS ClientHello'
-          ? 'this port takes call home over SSH only'
+          ? 'this port takes call home over SSH only; the HTTP API has another one, endpoint.http.port'
           : 'this port takes call home over SSH only; whoever sent it is scanning, or has the wrong port',
     }),
+  },
+  'proxy-header-unexpected': {
+    told: 'nobody',
+    offence: 'garbage',
+    text: unexpectedProxyHeader('call-home.ssh'),
   },
   'initiation-malformed': { told: 'nobody', offence: 'garbage', text: asFound },
   'initiation-too-long': {
@@ -75,29 +98,33 @@ export const CALL_HOME_REFUSALS = {
     offence: 'garbage',
     text: (bytes: number) => ({
       message: `sent ${bytes} octets without an SSH identification`,
-      hint: 'only devices that call home by SSH may dial this port; see what else was sent here',
+      hint: ONLY_DEVICES,
     }),
   },
   'initiation-timeout': {
     told: 'nobody',
     offence: 'timeout',
-    text: (sentNothing: boolean, milliseconds: number) => ({
-      message: `sent ${sentNothing ? 'nothing' : 'no SSH identification'} for ${milliseconds / 1000} s`,
-      hint: 'look whether something between the device and the bridge holds back data',
+    text: (sent: SentBefore, milliseconds: number) => ({
+      message: `sent ${sent === 'nothing' ? 'nothing' : 'no SSH identification'} for ${milliseconds / 1000} s`,
+      hint:
+        sent === 'what no device sends'
+          ? ONLY_DEVICES
+          : 'look whether something between the device and the bridge holds back data; ' +
+            'call-home.initiation-timeout bounds this wait',
     }),
+  },
+  'sent-nothing': {
+    told: 'nobody',
+    overload: true,
+    text: {
+      message: 'closed without sending anything',
+      hint: 'a port check or a scan looks like this; if it was a device, look at its log',
+    },
   },
   'closed-early': {
     told: 'nobody',
     overload: true,
-    text: (
-      when: 'without sending anything' | 'before its SSH identification' | 'while it waited for its handshake',
-    ) => ({
-      message: `closed ${when}`,
-      hint:
-        when === 'while it waited for its handshake'
-          ? 'the device dials again by itself; see homeport_handshakes for how many wait'
-          : 'a port check or a scan looks like this; if it was a device, look at its log',
-    }),
+    text: (when: keyof typeof AFTER_CLOSING_EARLY) => ({ message: `closed ${when}`, hint: AFTER_CLOSING_EARLY[when] }),
   },
 
   // While it waits for its handshake.
@@ -126,10 +153,11 @@ export const CALL_HOME_REFUSALS = {
     }),
   },
   'ssh-client': {
-    told: 'nobody',
+    told: 'peer',
     offence: 'unfinished',
     text: {
       message: 'an SSH client on the call-home port: it began key exchange as only a client does',
+      toPeer: 'devices call home on this port; NETCONF clients dial another one, 830 where nothing else is configured',
       hint: 'devices dial this port; clients dial the port of endpoint.ssh, 830 where nothing else is configured',
     },
   },
@@ -143,12 +171,15 @@ export const CALL_HOME_REFUSALS = {
         'SSH configuration must change',
     }),
   },
+  'no-common-algorithm': { told: 'nobody', offence: 'unfinished', text: asFound },
   'handshake-timeout': {
     told: 'nobody',
     offence: 'timeout',
     text: (step: 'key exchange' | 'login', milliseconds: number) => ({
       message: `did not finish ${step} within ${milliseconds / 1000} s`,
-      hint: 'look at the load of the device and at what is between it and the bridge',
+      hint:
+        'look at the load of the device and at what is between it and the bridge; ' +
+        'call-home.handshake-timeout bounds this wait',
     }),
   },
   'bad-host-key-signature': {

@@ -1,4 +1,5 @@
 import { type ReasonOf, type RefusalEntries, refusalsBy } from '../../lib/refusal.js'
+import { proxyHeaderRefusals, unexpectedProxyHeader } from './proxy-header.js'
 
 const SEE_HTTP_PORT = 'the HTTP API has a port of its own: endpoint.http.port'
 
@@ -15,6 +16,8 @@ interface ToldInPart {
  * or the disconnect message.
  */
 export const CLIENT_REFUSALS = {
+  ...proxyHeaderRefusals('endpoint.ssh'),
+  'proxy-header-unexpected': { told: 'nobody', text: unexpectedProxyHeader('endpoint.ssh') },
   'device-on-client-port': {
     told: 'nobody',
     text: {
@@ -60,6 +63,8 @@ export const CLIENT_REFUSALS = {
       hint: 'see who dials; raise endpoint.ssh.max-unauthenticated if these are clients',
     },
   },
+  /** Most clients show what the bridge offers, and none what it might. */
+  'no-common-algorithm': { told: 'nobody', text: (message: string, hint: string) => ({ message, hint }) },
   'login-timeout': {
     told: 'nobody',
     text: {
@@ -68,6 +73,16 @@ export const CLIENT_REFUSALS = {
         'a port check looks like this, and a device that calls home here: an SSH server waits for a ' +
         'client; else raise endpoint.ssh.login-timeout',
     },
+  },
+  'classical-key-exchange': {
+    told: 'peer',
+    text: (agreed: string): ToldInPart => ({
+      message: `its key exchange would be ${agreed}, which is not post-quantum`,
+      toPeer:
+        `post-quantum key exchange is wanted here, and yours would be ${agreed}: put mlkem768x25519-sha256 or ` +
+        'sntrup761x25519-sha512 first, as OpenSSH 9 and later have them',
+      hint: 'a newer client; or take endpoint.ssh.minimum-key-exchange away',
+    }),
   },
   'too-many-attempts': {
     told: 'nobody',
@@ -87,7 +102,7 @@ export const CLIENT_REFUSALS = {
           }
         : {
             message:
-              `this user has ${ofThisUser} connections already; close some, or raise ` +
+              `this user has as many connections as one may, ${ofThisUser}; close some, or raise ` +
               'endpoint.ssh.max-connections-per-user',
             hint: 'close some, or raise endpoint.ssh.max-connections or max-connections-per-user',
           },
@@ -107,10 +122,21 @@ export const JUMP_REFUSALS = {
         'permit-port-forwarding',
     },
   },
+  /** A connection that is inside another one, to a device's own port or address, or of an old client. */
+  'no-jump-host': {
+    told: 'peer',
+    text: (where: 'device' | 'legacy') => ({
+      message:
+        where === 'legacy'
+          ? 'the listener for old clients lets nothing be reached through its connections'
+          : 'a connection for one device lets nothing be reached through it',
+      hint: 'jump by a connection to the port of endpoint.ssh, logged in to with a user name alone',
+    }),
+  },
   'too-many-jumps': {
     told: 'peer',
     text: (open: number) => ({
-      message: `${open} connections through this one are open`,
+      message: `as many connections through this one are open as may be: ${open}`,
       hint: 'close some, or raise endpoint.ssh.max-jumps-per-connection',
     }),
   },
@@ -127,6 +153,8 @@ export const JUMP_REFUSALS = {
 
 /** Why a connection to the port of the HTTP API is closed without an answer, or with one that is not the API's. */
 export const HTTP_CLIENT_REFUSALS = {
+  ...proxyHeaderRefusals('endpoint.http'),
+  'proxy-header-unexpected': { told: 'nobody', text: unexpectedProxyHeader('endpoint.http') },
   'ssh-on-http-port': {
     told: 'nobody',
     text: {

@@ -32,6 +32,12 @@ export const LINK_ENDS = {
     told: 'peer',
     text: (message = 'the new configuration no longer trusts its host key') => ({ message }),
   },
+  'algorithms-withdrawn': {
+    told: 'peer',
+    text: (weak: readonly string[]) => ({
+      message: `the new configuration does not allow it the weak algorithms any more that it uses: ${weak.join(', ')}`,
+    }),
+  },
   removed: { told: 'peer', text: { message: 'the device was removed from the configuration' } },
   shutdown: { told: 'peer', text: { message: 'the bridge is stopping' } },
 } as const satisfies RefusalEntries

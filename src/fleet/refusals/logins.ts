@@ -24,6 +24,12 @@ export const LOGIN_REFUSALS = {
   'unknown-key': asFound,
   'revoked-key': asFound,
   'expired-key': asFound,
+  'refused-algorithm': {
+    told: 'nobody',
+    text: (name: string) => ({
+      message: `a key is not taken by ${name}${name === 'ssh-rsa' ? ', which means SHA-1' : ''}`,
+    }),
+  },
   'bad-signature': { told: 'nobody', text: { message: 'the signature does not fit the key' } },
 
   // Of a key or a certificate.
@@ -51,6 +57,7 @@ export const LOGIN_REFUSALS = {
 
   // Of anything.
   'malformed-login': asFound,
+  'not-on-this-port': { told: 'nobody', text: { message: 'endpoint.ssh.legacy is not for this user' } },
   'unknown-method': { told: 'nobody', text: { message: 'the method is not served here' } },
 } as const satisfies RefusalEntries
 

@@ -18,7 +18,23 @@ export const RIGHT_ENDS = {
     told: 'peer',
     text: { message: 'the token was revoked', hint: 'ask whoever runs the bridge for a new one' },
   },
+  'classical-key-exchange': {
+    told: 'peer',
+    text: (agreed: string) => ({
+      message: `post-quantum key exchange is wanted by now, and that of this connection was ${agreed}`,
+      hint: 'connect anew with mlkem768x25519-sha256 or sntrup761x25519-sha512, as OpenSSH 9 and later do',
+    }),
+  },
   'no-rights': { told: 'peer', text: asFound },
+  'account-changed': {
+    told: 'peer',
+    text: (user: string, account: string) => ({
+      message:
+        `the roles of user ${JSON.stringify(user)} put its sessions on the account ${JSON.stringify(account)} of the ` +
+        'device now',
+      hint: 'open a new session, which is on it',
+    }),
+  },
   'rules-changed': {
     told: 'peer',
     text: (user: string) => ({

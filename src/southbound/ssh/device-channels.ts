@@ -1,22 +1,30 @@
+import type { Socket } from 'node:net'
 import type { Client, ClientChannel } from 'ssh2'
 import type { ChannelLoss, ChannelOpening, DeviceChannel, Link, LinkEnd } from '../../fleet/link.js'
-import type { ChannelRequest, Exit } from '../../ssh/session-channel.js'
+import type { ChannelRequest, Exit, PortPurpose, SessionChannelRequest } from '../../ssh/session-channel.js'
 import { inBackground } from '../../lib/background.js'
+import { socketOverChannel } from '../../ssh/ssh2/channel-socket.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { controlsOf } from '../../ssh/ssh2/session-requests.js'
 import { peerHasClosed, peerHasEnded } from '../../ssh/ssh2/channels.js'
 import { probe, socketOf } from '../../ssh/ssh2/connections.js'
+import { openPortChannel, type PortOfDevice, type PortRefusal } from '../../ssh/ssh2/open-port.js'
 import { type OpenedSession, openSessionChannel } from '../../ssh/ssh2/open-session.js'
 import type { ChannelLimits } from '../transport.js'
 
 /** The channels of one link. */
 export interface DeviceChannels {
-  readonly open: Link['openChannel']
+  readonly open: (request: ChannelRequest) => Promise<ChannelOpening>
+  /** A port of the device's own, as a socket. */
+  readonly dial: (port: number) => Promise<Dialled>
   readonly lost: Link['lostChannels']
   readonly onLost: Link['onChannelLost']
   /** See `Link.mayBeBusy`. */
   readonly mayBeBusy: () => boolean
 }
+
+/** A connection to a port of the device's own, or why there is none. */
+export type Dialled = { readonly ok: true; readonly socket: Socket } | Extract<ChannelOpening, { readonly ok: false }>
 
 /**
  * How many times `channelCloseTimeout` a device may take to answer a close and a probe, while it keeps sending other
@@ -90,7 +98,7 @@ export function createDeviceChannels(
     channel.once('close', finish)
   }
 
-  const open = (request: ChannelRequest): Promise<ChannelOpening> =>
+  const openSession = (request: SessionChannelRequest): Promise<ChannelOpening> =>
     new Promise((resolve) => {
       let answered = false
       const heard = socketOf(client).bytesRead
@@ -114,7 +122,13 @@ export function createDeviceChannels(
     })
 
   return {
-    open,
+    open: (request) =>
+      request.kind === 'tcp' ? openPort(client, request, { channelOpenTimeout, linkOf }) : openSession(request),
+    dial: async (port) => {
+      const opening = await openPort(client, { kind: 'tcp', port }, { channelOpenTimeout, linkOf })
+      if (!opening.ok) return { ...opening, port }
+      return { ok: true, socket: socketOverChannel(opening.channel.stream as ClientChannel, socketOf(client)) }
+    },
     lost: () => lost,
     onLost: (listener) => {
       tell = listener
@@ -134,14 +148,17 @@ function deviceChannel(
   const waitNoMore = (): void => {
     if (waitsHere !== undefined) awaited.delete(waitsHere)
   }
-  channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
-    if (typeof status === 'number') exit = { status }
-    else if (signal !== undefined)
-      exit = {
-        signal: signal.replace(/^SIG/, ''),
-        message: description ?? '',
-        ...(coreDumped === true ? { coreDumped } : {}),
-      }
+  const exited = new Promise<Exit>((resolve) => {
+    channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
+      if (typeof status === 'number') exit = { status }
+      else if (signal !== undefined)
+        exit = {
+          signal: signal.replace(/^SIG/, ''),
+          message: description ?? '',
+          ...(coreDumped === true ? { coreDumped } : {}),
+        }
+      if (exit !== undefined) resolve(exit)
+    })
   })
   // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come
   // last.
@@ -168,6 +185,7 @@ function deviceChannel(
     stream: channel,
     standardError: channel.stderr,
     closed,
+    exited,
     ended: () => peerHasEnded(channel),
     terminalRefused,
     ...controlsOf(channel),
@@ -178,6 +196,69 @@ function deviceChannel(
       waitsHere = waits
       awaited.add(waits)
     },
+    close: () => channel.close(),
+  }
+}
+
+/** Where a device's own services listen: on its loopback of the one family or of the other. */
+const LOOPBACKS = ['127.0.0.1', '::1'] as const
+
+interface PortTerms {
+  readonly channelOpenTimeout: number
+  readonly linkOf: LinkOfChannels
+}
+
+/** Has the device connect a channel to a port of its own; on the second address where nothing is at the first. */
+async function openPort(client: Client, { port }: PortPurpose, terms: PortTerms): Promise<ChannelOpening> {
+  let opening: ChannelOpening = { ok: false, cause: 'link-closed', message: 'the link ended' }
+  for (const host of LOOPBACKS) {
+    opening = await connectPort(client, { host, port }, terms)
+    if (opening.ok || opening.cause !== 'connect-failed') return opening
+  }
+  return opening
+}
+
+/**
+ * A device that does not answer loses none of its sessions by that: such channels take none. So it counts for nothing
+ * but the place of whoever asked, who gets that back when the device has answered after all.
+ */
+function connectPort(
+  client: Client,
+  to: PortOfDevice,
+  { channelOpenTimeout, linkOf }: PortTerms,
+): Promise<ChannelOpening> {
+  return new Promise((resolve) => {
+    let giveUp: ReturnType<typeof openPortChannel> = () => undefined
+    const timer = setTimeout(() => {
+      const message = `it did not answer for ${channelOpenTimeout / 1000} s`
+      resolve({ ok: false, cause: 'unanswered', message, answered: new Promise<void>((over) => giveUp(over)) })
+    }, channelOpenTimeout)
+    const answer = (refusal: PortRefusal | undefined, channel: ClientChannel | undefined): void => {
+      clearTimeout(timer)
+      if (channel !== undefined) return resolve({ ok: true, channel: portChannel(channel, linkOf) })
+      // The end of a link answers every pending request as if the device had refused it.
+      if (linkOf.over() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
+      resolve({ ok: false, cause: refusal?.cause ?? 'connect-failed', message: refusal?.message ?? 'no reason' })
+    }
+    giveUp = openPortChannel(client, to, answer)
+  })
+}
+
+/** A channel to a port, which has neither standard error nor exit, and ends when the device has closed it. */
+function portChannel(channel: ClientChannel, { over }: LinkOfChannels): DeviceChannel {
+  governFlow(channel)
+  channel.stderr.resume()
+  const nothing = (): void => undefined
+  return {
+    stream: channel,
+    standardError: channel.stderr,
+    closed: new Promise((resolve) => channel.once('close', () => resolve({}))),
+    ended: () => peerHasEnded(channel),
+    terminalRefused: false,
+    resize: nothing,
+    signal: nothing,
+    sendBreak: nothing,
+    linkEnd: over,
     close: () => channel.close(),
   }
 }

@@ -1,6 +1,7 @@
 import type { PendingOutcome } from '../../fleet/enrolment/pending-connections.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { strangerText } from '../../lib/stranger-text.js'
+import { algorithmsThatHelp, type NothingInCommon, nothingInCommonInWords } from '../../ssh/nothing-in-common.js'
 import { HOST_KEY_SIGNATURE } from '../../ssh/ssh2/key-exchange.js'
 import type { Verdict } from '../../trust/ssh/judge-host-key.js'
 
@@ -19,6 +20,13 @@ export function handshakeTooLong(): Failure {
 
 const CLIENT_TIMEOUT = 'client-timeout'
 
+/** The failure of a handshake in which the other side showed itself as an SSH client, too. */
+export function spokeAsClient(): Failure {
+  return Object.assign(new Error('it is an SSH client'), { level: SSH_CLIENT })
+}
+
+const SSH_CLIENT = 'ssh-client'
+
 /**
  * What ssh2 says where SSH_MSG_KEXDH_INIT or SSH_MSG_KEX_ECDH_INIT comes instead of the answer to ours (RFC 4253 §8,
  * RFC 5656 §4).
@@ -34,12 +42,14 @@ export function refusalOf({
   failure,
   handshakeTimeout,
   login,
+  nothingInCommon,
 }: {
   readonly judged: Judged | undefined
   readonly failure: Failure | undefined
   readonly handshakeTimeout: number
-  /** The course that the login took so far. */
-  readonly login: string | undefined
+  /** How the login went so far, and what may help. */
+  readonly login: { readonly course: string; readonly hint: string } | undefined
+  readonly nothingInCommon?: NothingInCommon | undefined
 }): CallHomeRefusal {
   if (judged?.trusted === false) {
     const { reason, message, hint, deviceId } = judged
@@ -51,10 +61,33 @@ export function refusalOf({
     const step = judged === undefined ? 'key exchange' : 'login'
     return { ...deviceOf(judged), ...callHomeRefusal('handshake-timeout', step, handshakeTimeout) }
   }
+  if (failure?.level === SSH_CLIENT) return callHomeRefusal('ssh-client')
+  if (nothingInCommon !== undefined) return noCommonAlgorithm(nothingInCommon)
   const cause = causeOf(failure)
   if (judged !== undefined)
-    return { ...deviceOf(judged), ...callHomeRefusal('login-failed', cause, login, failure?.hint) }
+    return {
+      ...deviceOf(judged),
+      ...callHomeRefusal('login-failed', cause, login?.course, failure?.hint ?? login?.hint),
+    }
   return CLIENT_SPOKE.test(cause) ? callHomeRefusal('ssh-client') : callHomeRefusal('handshake-failed', cause)
+}
+
+function noCommonAlgorithm(nothing: NothingInCommon): CallHomeRefusal {
+  return callHomeRefusal(
+    'no-common-algorithm',
+    nothingInCommonInWords(nothing, 'the device'),
+    hintOnAlgorithms(nothing),
+  )
+}
+
+function hintOnAlgorithms(nothing: NothingInCommon): string {
+  const help = algorithmsThatHelp(nothing)
+  if (nothing.kind === 'hostKeyAlgorithms' && help === undefined)
+    return 'give the device an Ed25519, ECDSA or RSA host key; if it has one, another type is announced or pinned'
+  return help === undefined
+    ? "change the device's SSH configuration, or upgrade its software"
+    : `upgrade the device; where that cannot be, allow it what is weak: algorithms: ${help} in its entry of devices, ` +
+        'or by its network in call-home.ssh.algorithms where it sends no initiation sequence'
 }
 
 /** The refusal of a device that was proven when its login began. */

@@ -2,6 +2,7 @@ import { type ParsedPublicKey, parsePublicKeyLine } from '../../ssh/public-key.j
 import type { Claim } from '../../trust/claim.js'
 import { type DeviceIdFault, faultOfDeviceId } from '../../trust/device-id.js'
 import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
+import { isProxyHeader } from '../../net/proxy-protocol/header.js'
 
 /** No initiation sequence is longer than this many bytes. */
 export const MAX_INITIATION_LENGTH = 8 * 1024
@@ -118,10 +119,24 @@ function calixIdentity(bytes: Buffer, length: number): Initiation {
 }
 
 function recogniseStranger(bytes: Buffer): CallHomeRefusal | undefined {
-  if (bytes[0] === 0x16 && bytes[1] === 0x03) return callHomeRefusal('not-ssh', 'a TLS ClientHello')
-  if (/^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(bytes.toString('latin1', 0, 16)))
-    return callHomeRefusal('not-ssh', 'an HTTP request')
-  return undefined
+  if (isProxyHeader(bytes)) return callHomeRefusal('proxy-header-unexpected')
+  if (isClientHello(bytes)) return callHomeRefusal('not-ssh', 'a TLS ClientHello')
+  return isHttpRequest(bytes) ? callHomeRefusal('not-ssh', 'an HTTP request') : undefined
+}
+
+/** Whether these look like what devices send before SSH: lines of Junos, or the identity of Calix. */
+export function beginsInitiation(bytes: Buffer): boolean {
+  return BEGINNING.test(bytes.toString('latin1', 0, 64))
+}
+
+const BEGINNING = /^[\s\0]*(?:(?:MSG-ID|MSG-VER|DEVICE-ID|HOST-KEY|HMAC)\s*:|<(?:version|identity)>)/i
+
+export function isClientHello(bytes: Buffer): boolean {
+  return bytes[0] === 0x16 && bytes[1] === 0x03
+}
+
+export function isHttpRequest(bytes: Buffer): boolean {
+  return /^(GET|HEAD|POST|PUT|DELETE|OPTIONS|CONNECT|PATCH|PRI) /.test(bytes.toString('latin1', 0, 16))
 }
 
 function decodeUtf8(bytes: Buffer): string | undefined {

@@ -1,6 +1,7 @@
 import type { AuthHandlerMiddleware, AuthenticationType, NextAuthHandler, ParsedKey } from 'ssh2'
 import { strangerText } from '../../lib/stranger-text.js'
-import { fingerprintOf } from '../../ssh/public-key.js'
+import type { LoginMethod } from '../../trust/login-method.js'
+import { courseInWords, hintAfter, looksAtAny, type LoginRecord, type OfferedStep } from './login-failure.js'
 import { promptAnswers } from './prompt-answers.js'
 
 /** What to log into a device with, made ready. */
@@ -8,6 +9,8 @@ export interface Login {
   readonly username: string
   readonly keys: readonly ParsedKey[]
   readonly password?: string
+  /** Whether a key, a certificate or an agent could not be used, which the log has told. */
+  readonly lacksParts?: boolean
 }
 
 /** Why a login ended, with a hint for the operator. */
@@ -34,19 +37,16 @@ export interface LoginCourse {
   readonly passwordChangeWanted: (prompt: string) => void
   /** Makes the login send nothing from now on. */
   readonly end: () => void
-  /**
-   * As whom, which steps the device accepted, what it asked for then, and what it was offered; undefined before the
-   * first attempt.
-   */
-  readonly told: () => string | undefined
+  /** How it went, and what may help, for the refusal; undefined before the first attempt. */
+  readonly told: () => { readonly course: string; readonly hint: string } | undefined
+  /** The steps that the device has accepted, once it has let the bridge in. */
+  readonly taken: () => readonly LoginMethod[]
 }
 
 type SshAttempt = Exclude<Parameters<NextAuthHandler>[0], string>
 
-interface Attempt {
+interface Attempt extends OfferedStep {
   readonly method: AuthenticationType
-  /** For people, without secrets. */
-  readonly name: string
   readonly sent: SshAttempt
 }
 
@@ -65,6 +65,7 @@ const MOST_STEPS = 8
 export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): LoginCourse {
   let state: 'fresh' | 'preparing' | 'going' | 'over' = 'fresh'
   let username = ''
+  let lacksParts = false
   let attempts: readonly Attempt[] = []
   let due: Attempt[] = []
   let taken: readonly string[] | undefined
@@ -87,6 +88,14 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
     return problem !== undefined
   }
 
+  const record = (): LoginRecord => ({
+    username,
+    accepted: [...accepted],
+    refused: [...offered].filter((attempt) => !accepted.has(attempt)),
+    unasked: attempts.filter((attempt) => !offered.has(attempt)),
+    asks: taken,
+    lacksParts,
+  })
   const hear = (methods: readonly string[] | null, partialSuccess: boolean | null): void => {
     if (methods !== null) taken = methods
     if (last === undefined) return
@@ -100,8 +109,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
   const proceed = (next: NextAuthHandler): void => {
     if (state === 'over' || objected()) return
     const at = due.findIndex(({ method }) => taken === undefined || taken.includes(method))
-    if (at === -1 || accepted.size >= MOST_STEPS)
-      return fail(new Error(taken === undefined ? 'there is nothing to log in with' : 'what it asks for is not there'))
+    if (at === -1 || accepted.size >= MOST_STEPS) return fail(new Error(whyNothingIsLeft(record())))
     ;[last] = due.splice(at, 1)
     if (last === undefined) return
     offered.add(last)
@@ -122,6 +130,7 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
           if (state !== 'preparing') return
           state = 'going'
           username = login.username
+          lacksParts = login.lacksParts === true
           attempts = attemptsFor(login, { objected, fail })
           due = [...attempts]
           proceed(next)
@@ -130,31 +139,17 @@ export function loginWith({ prepare, objection, onFailure }: LoginEnvironment): 
     },
     passwordChangeWanted: (prompt) => fail(passwordChange(username, prompt)),
     end,
-    told: () => {
-      if (username === '') return undefined
-      const asks = taken === undefined ? undefined : strangerText(taken.join(', '), 200) || 'nothing more'
-      const steps =
-        accepted.size === 0
-          ? asks && `it asks for ${asks}`
-          : `it accepted ${listed(accepted)} and then asked for ${asks ?? 'nothing'}`
-      const rest = [...offered].filter((attempt) => !accepted.has(attempt))
-      const offer =
-        rest.length === 0 ? undefined : `offered ${accepted.size === 0 ? 'were' : 'were besides'} ${listed(rest)}`
-      return [
-        `as ${JSON.stringify(username)}`,
-        ...[steps, offer].filter((part) => part !== undefined && part !== ''),
-      ].join('; ')
-    },
+    // The last attempt is the one that let the bridge in: the device says no more of it.
+    taken: () => [...accepted, ...(last === undefined ? [] : [last])].map(({ kind }) => kind),
+    told: () =>
+      username === '' ? undefined : { course: courseInWords(record()), hint: hintAfter(record(), new Date()) },
   }
 }
 
-/** More keys than anybody wants to read; an agent may hold any number. */
-const MOST_LISTED = 10
-
-function listed(attempts: Iterable<Attempt>): string {
-  const names = [...attempts].map(({ name }) => name)
-  const more = names.length - MOST_LISTED
-  return more > 0 ? `${names.slice(0, MOST_LISTED).join(', ')} and ${more} more` : names.join(', ')
+function whyNothingIsLeft(record: LoginRecord): string {
+  if (record.asks === undefined) return 'there is nothing to log in with'
+  if (record.accepted.length > 0) return 'it asks for more than there is'
+  return looksAtAny(record) ? 'it refused all that was offered' : 'it takes nothing of what there is'
 }
 
 /** The device wants the password changed, as it says itself in `prompt`. */
@@ -176,17 +171,18 @@ function attemptsFor(
 ): readonly Attempt[] {
   const attempts: Attempt[] = keys.map((key) => ({
     method: 'publickey',
-    name: `publickey ${key.type} ${fingerprintOf(key.getPublicSSH())}`,
+    kind: key.type.includes('-cert-') ? 'certificate' : 'key',
+    key,
     sent: { type: 'publickey', username, key },
   }))
   if (password === undefined) return attempts
   const answers = promptAnswers({ username, password })
   return [
     ...attempts,
-    { method: 'password', name: 'password', sent: { type: 'password', username, password } },
+    { method: 'password', kind: 'password', sent: { type: 'password', username, password } },
     {
       method: 'keyboard-interactive',
-      name: 'keyboard-interactive with the same password',
+      kind: 'keyboard-interactive',
       sent: {
         type: 'keyboard-interactive',
         username,

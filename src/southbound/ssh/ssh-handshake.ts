@@ -1,16 +1,19 @@
 import type { Socket } from 'node:net'
 import type { ServerHostKeyAlgorithm } from 'ssh2'
 import type { Link } from '../../fleet/link.js'
-import type { CallHomeRefusal } from '../../fleet/refusals/call-home.js'
+import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call-home.js'
 import { swappable } from '../../lib/swappable.js'
-import { offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
+import { type AlgorithmLists, offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
+import { earlyGoodbye } from '../../ssh/early-goodbye.js'
+import { watchFirstBytes, WORD_OF } from '../../ssh/first-bytes.js'
 import { connectClient } from '../../ssh/ssh2/certificates.js'
 import { governWork } from '../../ssh/ssh2/connections.js'
 import { boundUnreadAnswers } from '../../ssh/ssh2/flow-control.js'
 import { boundPromptRounds } from '../../ssh/ssh2/keyboard-interactive.js'
 import { ssh2 } from '../../ssh/ssh2/load.js'
+import { watchNegotiation } from '../../ssh/ssh2/negotiation.js'
 import { answerAfterExit } from '../../ssh/ssh2/session-requests.js'
-import { type Failure, handshakeTooLong, refusalOf, type Trusted } from './handshake-refusal.js'
+import { type Failure, handshakeTooLong, refusalOf, spokeAsClient, type Trusted } from './handshake-refusal.js'
 import { createHostKeyJudgement, type HostKeyJudgementOptions } from './host-key-judgement.js'
 import { type Login, type LoginError, loginWith } from './login.js'
 import { createSshLink, type SshLinkOptions } from './ssh-link.js'
@@ -18,8 +21,12 @@ import { createSshLink, type SshLinkOptions } from './ssh-link.js'
 export interface SshHandshakeOptions extends HostKeyJudgementOptions, SshLinkOptions {
   /** The host key algorithms that the bridge offers in key exchange, such as `ssh-ed25519`; never empty. */
   readonly hostKeyAlgorithms: ServerHostKeyAlgorithm[]
+  /** The other algorithms that it offers; the usual ones when not given. */
+  readonly algorithms?: AlgorithmLists | undefined
   /** Makes ready what is bound to a proven device (RFC 8071 §3.1 C7), or rejects. */
   readonly login: (verdict: Trusted) => Promise<Login>
+  /** The name of the credentials that were made ready. */
+  readonly account?: () => string | undefined
   /** Whether that is what is bound to it now. */
   readonly loginStands?: (verdict: Trusted) => boolean
   /** Runs a piece of the handshake's work when this connection has its turn on the event loop. */
@@ -75,7 +82,13 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
   const refuse = (): void => {
     if (over) return
     const key = judgement.presented()
-    const refusal = refusalOf({ judged: judgement.last(), failure, handshakeTimeout, login: course.told() })
+    const refusal = refusalOf({
+      judged: judgement.last(),
+      failure,
+      handshakeTimeout,
+      login: course.told(),
+      nothingInCommon: negotiation.nothingInCommon(),
+    })
     stopListening()
     gone.abort()
     client.off('error', fail).on('error', () => undefined)
@@ -102,7 +115,9 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
     // ssh2 keeps both functions as long as the connection. They would keep the whole handshake in memory.
     hostVerifier.replace(onlyThis(key))
     authHandler.replace(noFurtherLogin)
-    opening.settle({ ok: true, link: createSshLink(client, { socket, verdict, key }, options), verdict, key })
+    const [loggedInBy, account] = [course.taken(), options.account?.()]
+    const proven = { socket, verdict, key, loggedInBy, account, algorithms: negotiation.result() }
+    opening.settle({ ok: true, link: createSshLink(client, proven, options), verdict, key })
   }
   const onGone = (): void => gone.abort()
   const startTimer = (): NodeJS.Timeout => setTimeout(() => fail(handshakeTooLong()), handshakeTimeout)
@@ -148,6 +163,14 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
       .catch(fail)
     return undefined
   }
+  /** Who dialled the wrong port reads so: most clients show no more of it than this. */
+  const dismissClient = (bytes: Buffer): boolean => {
+    if (!bytes.includes(WORD_OF.client)) return false
+    failure ??= spokeAsClient()
+    socket.write(earlyGoodbye(callHomeRefusal('ssh-client').toPeer))
+    setTimeout(refuse, FAREWELL).unref()
+    return true
+  }
   const authHandler = swappable(course.handler)
   const hostVerifier = swappable(verify)
 
@@ -156,15 +179,17 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
   client.on('close', refuse)
   client.on('ready', onReady)
   socket.once('close', onGone)
+  watchFirstBytes(socket, dismissClient)
   connectClient(client, {
     sock: socket,
     username: '',
     authHandler: authHandler.call,
     readyTimeout: 0,
     ident: SSH_SOFTWARE,
-    algorithms: { ...offeredAlgorithms(), serverHostKey: options.hostKeyAlgorithms },
+    algorithms: { ...offeredAlgorithms('client', options.algorithms), serverHostKey: options.hostKeyAlgorithms },
     hostVerifier: hostVerifier.call,
   })
+  const negotiation = watchNegotiation(client)
   const workFreely = governWork(client, work)
   boundUnreadAnswers(client)
   boundPromptRounds(client)
@@ -195,6 +220,9 @@ function credentialsChanged(): LoginError {
     hint: 'nothing is to be done: the device dials again by itself, and the new ones are used',
   })
 }
+
+/** Milliseconds that an SSH client gets to read that this is not its port. */
+const FAREWELL = 500
 
 /** In a key re-exchange the device has to prove the same key, and ssh2 wants the answer at once. */
 const onlyThis = (key: Buffer) => (shown: Buffer) => key.equals(shown)

@@ -1,4 +1,4 @@
-import type { Decision, Enrolment, Pin, Standing } from '../enrolment.js'
+import type { Decision, Enrolment, LastRefusal, Pin, Standing } from '../enrolment.js'
 
 /** A row of `enrolment`; times are milliseconds since 1970. */
 export interface EnrolmentRow {
@@ -15,6 +15,7 @@ export interface EnrolmentRow {
   readonly refusal_message: string | null
   readonly refusal_source: string | null
   readonly refusal_at: number | null
+  readonly refusal_hint: string | null
   readonly presented_type: string | null
   readonly presented_blob: Blob | null
   readonly presented_at: number | null
@@ -70,7 +71,7 @@ export function enrolmentOf(row: EnrolmentRow, pins: readonly PinRow[], addresse
     ...(decision && { decision: { ...decision, ...profilesOf(row) } }),
     ...(row.first_seen !== null && { firstSeen: new Date(row.first_seen) }),
     ...(row.last_seen !== null && { lastSeen: new Date(row.last_seen) }),
-    ...(lastRefusal && { lastRefusal }),
+    ...(lastRefusal && { lastRefusal: { ...lastRefusal, ...hintOf(row) } }),
     addresses: addresses.map(({ address }) => address),
     ...(presented && { presented }),
     ...(row.secret !== null && { secret: row.secret }),
@@ -78,6 +79,10 @@ export function enrolmentOf(row: EnrolmentRow, pins: readonly PinRow[], addresse
     ...(row.vendor !== null && { vendor: row.vendor }),
     ...(row.credentials !== null && { credentials: row.credentials }),
   }
+}
+
+function hintOf({ refusal_hint: hint }: EnrolmentRow): Pick<LastRefusal, 'hint'> {
+  return hint === null ? {} : { hint }
 }
 
 function profilesOf({ decision_profiles: profiles }: EnrolmentRow): Pick<Decision, 'profiles'> {
@@ -100,6 +105,7 @@ export function rowOf(enrolment: Enrolment): EnrolmentRow {
     refusal_message: lastRefusal?.message ?? null,
     refusal_source: lastRefusal?.source ?? null,
     refusal_at: lastRefusal?.at.getTime() ?? null,
+    refusal_hint: lastRefusal?.hint ?? null,
     presented_type: presented?.type ?? null,
     presented_blob: presented?.blob ?? null,
     presented_at: presented?.addedAt.getTime() ?? null,

@@ -1,5 +1,6 @@
+import type { AttachedDevices, StoreFailure } from '../store.js'
 import { prepare, type SqliteDatabase, transaction } from './sqlite-database.js'
-import type { AttachedDevices } from '../store.js'
+import type { StoreCalls } from './store-calls.js'
 
 /** Milliseconds between a change and its being written, with all others of that time. */
 const CHANGE_INTERVAL = 1_000
@@ -19,9 +20,13 @@ export interface AttachedShelf extends AttachedDevices {
 /**
  * Keeps which devices are attached. Changes are written a second later together, so nothing is written while no device
  * comes or goes, but for one row every half minute that says that this process is alive.
- * @param onError told when writing threw; what was to be written waits for the next time
+ * @param onProblem told when writing failed; what was to be written waits for the next time
  */
-export function attachedShelf(database: SqliteDatabase, onError: (error: unknown) => void): AttachedShelf {
+export function attachedShelf(
+  database: SqliteDatabase,
+  { calls, onProblem }: { readonly calls: StoreCalls; readonly onProblem: (problem: StoreFailure) => void },
+): AttachedShelf {
+  const onError = (error: unknown): void => onProblem(calls.failureIn(error))
   const all = prepare<object, { readonly device_id: string }>(database, 'SELECT device_id FROM attached')
   const put = prepare<Id>(database, 'INSERT OR IGNORE INTO attached (device_id) VALUES (:device_id)')
   const drop = prepare<Id>(database, 'DELETE FROM attached WHERE device_id = :device_id')
@@ -45,10 +50,12 @@ export function attachedShelf(database: SqliteDatabase, onError: (error: unknown
     timer.unref()
   }
   const write = (due: readonly (readonly [string, boolean])[]): void => {
-    transaction(database, () => {
-      for (const [device_id, attached] of due) (attached ? put : drop).run({ device_id })
-      putAlive.run({ at: Date.now() })
-    })
+    calls.writeLater(() =>
+      transaction(database, () => {
+        for (const [device_id, attached] of due) (attached ? put : drop).run({ device_id })
+        putAlive.run({ at: Date.now() })
+      }),
+    )
     for (const [deviceId, attached] of due) if (waiting.get(deviceId) === attached) waiting.delete(deviceId)
   }
   const writeSome = (): void => {
@@ -64,7 +71,9 @@ export function attachedShelf(database: SqliteDatabase, onError: (error: unknown
   }
   const beat = setInterval(() => {
     try {
-      putAlive.run({ at: Date.now() })
+      calls.writeLater(() => {
+        putAlive.run({ at: Date.now() })
+      })
     } catch (error) {
       onError(error)
     }

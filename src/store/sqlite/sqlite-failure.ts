@@ -10,12 +10,29 @@ export function failureOf(error: unknown, file: string): StoreFailure | undefine
   return kind && { reason: kind.reason, message: `${file}: ${kind.message(code)}`, hint: kind.hint }
 }
 
+/**
+ * As `failureOf`, for a file that is opened, so it may hold anything: tables that its schema number promises and that
+ * are not there, or those of another program, are damage as well, though SQLite calls them a mistake.
+ */
+export function failureOfOpening(error: unknown, file: string): StoreFailure | undefined {
+  const failure = failureOf(error, file)
+  if (failure !== undefined || !(error instanceof Error) || !UNEXPECTED_TABLES.test(codeOf(error))) return failure
+  return {
+    reason: 'corrupt',
+    message: `${file}: its tables are not those that its schema number stands for (${error.message})`,
+    hint: CORRUPT_HINT,
+  }
+}
+
 interface Kind {
   readonly reason: StoreFailure['reason']
   readonly codes: RegExp
   readonly message: (code: string) => string
   readonly hint: string
 }
+
+const CORRUPT_HINT =
+  'put back a backup of it together with its -wal file, or move both away: the bridge then starts with no enrolments'
 
 const KINDS: readonly Kind[] = [
   {
@@ -36,9 +53,7 @@ const KINDS: readonly Kind[] = [
     reason: 'corrupt',
     codes: /^SQLITE_(CORRUPT|NOTADB)/,
     message: (code) => `is damaged or not a database (${code})`,
-    hint:
-      'put back a backup of it together with its -wal file, ' +
-      'or move both away: the bridge then starts with no enrolments',
+    hint: CORRUPT_HINT,
   },
   {
     reason: 'locked',
@@ -54,8 +69,12 @@ const KINDS: readonly Kind[] = [
   },
 ]
 
+/** SQL that does not fit the tables, and rows that do not fit them. */
+const UNEXPECTED_TABLES = /^SQLITE_(ERROR|CONSTRAINT|MISMATCH)/
+
 // By number, since libsql has no name for some of SQLite's extended codes; the low byte is the kind.
 const primaryCodes: Readonly<Record<number, string>> = {
+  1: 'SQLITE_ERROR',
   3: 'SQLITE_PERM',
   5: 'SQLITE_BUSY',
   6: 'SQLITE_LOCKED',
@@ -66,6 +85,8 @@ const primaryCodes: Readonly<Record<number, string>> = {
   13: 'SQLITE_FULL',
   14: 'SQLITE_CANTOPEN',
   15: 'SQLITE_PROTOCOL',
+  19: 'SQLITE_CONSTRAINT',
+  20: 'SQLITE_MISMATCH',
   22: 'SQLITE_NOLFS',
   26: 'SQLITE_NOTADB',
 }

@@ -110,6 +110,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE attached (device_id TEXT NOT NULL PRIMARY KEY CHECK (device_id <> '')) STRICT, WITHOUT ROWID;
   CREATE TABLE alive (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
   `,
+  'ALTER TABLE enrolment ADD COLUMN refusal_hint TEXT',
 ]
 
 /** What became of the schema; a newer one than ours is left as it is. */

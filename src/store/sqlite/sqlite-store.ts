@@ -1,15 +1,15 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import type { EndpointLeases, Jobs, Store, StoreFailure, Tokens } from '../store.js'
 import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
-import { failureOf } from './sqlite-failure.js'
-import { migrate } from './sqlite-schema.js'
+import { failureOfOpening } from './sqlite-failure.js'
 import { jobTable } from './sqlite-jobs.js'
+import { migrate } from './sqlite-schema.js'
 import { tokenTable } from './sqlite-tokens.js'
-import type { EndpointLeases, Jobs, Store, StoreFailure, Tokens } from '../store.js'
 import { StoreCalls } from './store-calls.js'
-import { storedEnrolments, type StoredEnrolmentsOptions } from './stored-enrolments.js'
+import { type StoredEnrolmentsOptions, storedEnrolments } from './stored-enrolments.js'
 
 export interface SqliteStoreOptions extends LastSeenOptions {
   /** data-dir; made if it is missing. */
@@ -62,7 +62,7 @@ export async function openSqliteStore({
     return { ok: false, failure: newerSchema(file, migrated) }
   } catch (error) {
     closeAll()
-    const failure = failureOf(error, file)
+    const failure = failureOfOpening(error, file)
     if (failure === undefined) throw error
     return { ok: false, failure }
   }
@@ -75,13 +75,14 @@ export function storeOn(
 ): Store {
   const calls = new StoreCalls(file)
   const enrolments = storedEnrolments(database, { calls, touchInterval, onProblem })
-  const attached = attachedShelf(database, (error) => onProblem(calls.failureIn(error)))
+  const attached = attachedShelf(database, { calls, onProblem })
   return {
     enrolments,
     tokens: storedTokens(database, calls),
     jobs: storedJobs(database, calls),
     endpoints: storedEndpoints(database, calls),
     attached,
+    problem: () => calls.problem(),
     close: async () => {
       if (!calls.end()) return { ok: true, value: undefined }
       try {

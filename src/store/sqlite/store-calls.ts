@@ -8,6 +8,7 @@ import { failureOf } from './sqlite-failure.js'
 export class StoreCalls {
   readonly #file: string
   #open = true
+  #problem: StoreFailure | undefined
 
   /** @param file how problems name the database */
   constructor(file: string) {
@@ -25,9 +26,28 @@ export class StoreCalls {
     return wasOpen
   }
 
+  /** Why the last write failed; undefined where it did not. */
+  problem(): StoreFailure | undefined {
+    return this.#problem
+  }
+
   /** Does a write, and answers what it gave. A mistake of the caller is thrown. */
   write<T>(work: () => T): StoreResult<T> {
-    return this.#open ? this.attempt(work) : { ok: false, failure: closed(this.#file) }
+    if (!this.#open) return { ok: false, failure: closed(this.#file) }
+    const done = this.attempt(work)
+    this.#problem = done.ok ? undefined : done.failure
+    return done
+  }
+
+  /** Does a write that nobody waits for. Throws what it throws, and remembers it. */
+  writeLater(work: () => void): void {
+    try {
+      work()
+      this.#problem = undefined
+    } catch (error) {
+      this.#problem = this.failureIn(error)
+      throw error
+    }
   }
 
   /** Does a write that gives nothing. */
@@ -49,7 +69,7 @@ export class StoreCalls {
 
   /** Does a read. Rejects with an error whose `cause` is the `StoreFailure`. */
   async read<T>(work: () => T): Promise<T> {
-    const done = this.write(work)
+    const done: StoreResult<T> = this.#open ? this.attempt(work) : { ok: false, failure: closed(this.#file) }
     if (done.ok) return done.value
     throw new Error(done.failure.message, { cause: done.failure })
   }

@@ -31,12 +31,14 @@ export function storedEnrolments(
   const lastSeenBuffer = createLastSeenBuffer({
     interval: touchInterval,
     write: (deviceIds) => {
-      transaction(database, () => {
-        for (const deviceId of deviceIds) {
-          const stored = tables.read(deviceId)
-          if (stored !== undefined) tables.writeSeen(stored, lastSeenBuffer.apply(stored))
-        }
-      })
+      calls.writeLater(() =>
+        transaction(database, () => {
+          for (const deviceId of deviceIds) {
+            const stored = tables.read(deviceId)
+            if (stored !== undefined) tables.writeSeen(stored, lastSeenBuffer.apply(stored))
+          }
+        }),
+      )
       deviceIds.forEach(lastSeenBuffer.drop)
     },
     onError: (error) => onProblem(calls.failureIn(error)),

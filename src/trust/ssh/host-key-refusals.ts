@@ -3,6 +3,7 @@ import { type ReasonOf, type RefusalEntry, refusalsBy } from '../../lib/refusal.
 import type { CertificateRefusalReason } from '../../ssh/judge-certificate.js'
 import { fingerprintOf, keyTypeOf, publicKeyLine } from '../../ssh/public-key.js'
 import type { DeviceIdFault } from '../device-id.js'
+import { approveCommand, NAME_TO_CHOOSE } from './approve-command.js'
 
 /** Why a host certificate of a trusted CA is refused. */
 type HostCertificateReason = Exclude<CertificateRefusalReason, 'untrusted-ca'>
@@ -33,12 +34,18 @@ export const HOST_KEY_REFUSALS = {
   },
   'host-key-not-pinned': {
     told: 'nobody',
-    text: (key: Buffer, deviceId: string) => ({
-      message: `presented ${describeKey(key)}, which is none of the host keys that it is bound to`,
+    text: (key: Buffer, { deviceId, hmac }: PinnedOtherwise) => ({
+      message:
+        `presented ${describeKey(key)}, which is none of the host keys that it is bound to` +
+        (hmac === 'not-asked' ? '' : '; the HMAC of its secret is right for this key'),
       hint:
-        'otherwise someone else claims this device id; if the device was replaced or got a new key, ' +
+        (hmac === 'not-asked'
+          ? 'otherwise someone else claims'
+          : 'otherwise someone else knows its secret and claims') +
+        ' this device id; if the device was replaced or got a new key, ' +
         'compare the fingerprint with the device, then change its host-keys, or: ' +
-        homeportCommand(`devices repin --fingerprint ${fingerprintOf(key)}`, deviceId),
+        homeportCommand(`devices repin --fingerprint ${fingerprintOf(key)}`, deviceId) +
+        (hmac === 'may-replace' ? '; with `trust.hmac: replaces-pins` the HMAC alone decides, for all devices' : ''),
     }),
   },
   'ambiguous-host-key': {
@@ -53,9 +60,9 @@ export const HOST_KEY_REFUSALS = {
     told: 'nobody',
     text: (evidence: Unvouched) => ({
       message: messageOf(evidence),
-      hint: `${COMPARE}: ${homeportCommand(
-        `devices approve --fingerprint ${fingerprintOf(evidence.key)}${evidence.named ? '' : ' --as DEVICE-ID'}`,
-        evidence.deviceId,
+      hint: `${COMPARE}: ${approveCommand(
+        { deviceId: evidence.deviceId, fingerprint: fingerprintOf(evidence.key) },
+        evidence.named ? {} : { as: NAME_TO_CHOOSE },
       )}`,
     }),
   },
@@ -130,6 +137,13 @@ export interface Unvouched {
   readonly isListed: boolean
   /** What is wrong with the CA that certified it, where one did. */
   readonly untrustedCa: string | undefined
+}
+
+/** A device that is bound to other host keys than the one that it presented. */
+export interface PinnedOtherwise {
+  readonly deviceId: string
+  /** Whether the HMAC of its secret was asked for, and then was right; and whether it may replace the pins. */
+  readonly hmac: 'not-asked' | 'vouched' | 'may-replace'
 }
 
 const COMPARE = 'compare the fingerprint with the device, then'

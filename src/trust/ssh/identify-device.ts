@@ -34,7 +34,7 @@ export interface IdentificationCase {
  */
 export function identifyDevice({ claim, key, certificate, known, anchors }: IdentificationCase): Identification {
   if (claim.form !== 'none') {
-    const device = claim.deviceIds.map((id) => known.byId(id)).find((found) => found !== undefined)
+    const device = claimedDevice(claim, known)
     if (device !== undefined) return { found: true, device, known: true, named: true }
     return { found: true, device: stranger(claim.deviceIds[0] ?? fingerprintOf(key)), known: false, named: true }
   }
@@ -53,6 +53,11 @@ export function identifyDevice({ claim, key, certificate, known, anchors }: Iden
   const [badName] = certified.flatMap((named) => faultOfDeviceId(named) ?? [])
   if (badName !== undefined) return { found: false, badName }
   return { found: true, device: stranger(fingerprintOf(key)), known: false, named: false }
+}
+
+/** The known device that a connection is judged as by what it says: of several names it is the first that is known. */
+export function claimedDevice({ deviceIds }: Claim, known: KnownDevices): KnownDevice | undefined {
+  return deviceIds.map((id) => known.byId(id)).find((found) => found !== undefined)
 }
 
 /** Whose key it is in known_hosts; only where it stands there at all is anybody looked for. */

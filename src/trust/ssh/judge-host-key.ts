@@ -42,7 +42,7 @@ export interface HostKeyCase {
  * 3. One of these vouches for the key: a certificate of a trusted CA, a pin, known_hosts, the HMAC, or the first-use
  *    policy.
  *
- * A key other than the pinned one is refused; it never waits for an operator.
+ * A key other than the pinned one is refused, unless a right HMAC may replace the pin; it never waits for an operator.
  * @param judged.now the date that certificates must be valid at
  */
 export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verdict {
@@ -71,8 +71,13 @@ export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verd
   const listed = entries.filter(({ marker }) => marker === undefined)
   const isListed = listed.some((entry) => entry.key.blob.equals(key))
   if (isListed && device.expected) return { trusted: true, deviceId: device.id, because: 'known-hosts', pin: false }
-  if (device.pins.length > 0 || (listed.length > 0 && !isListed))
-    return distrust(hostKeyRefusal('host-key-not-pinned', key, device.id), device.id)
+  if (device.pins.length > 0 || (listed.length > 0 && !isListed)) {
+    // What a file binds a device to, nothing but a change of that file replaces.
+    const replaceable = vouched === 'vouched' && device.pinnedByFile !== true && (listed.length === 0 || isListed)
+    if (replaceable && anchors.hmac === 'replaces-pins') return byHmacAlone(device, known)
+    const hmac = replaceable ? 'may-replace' : vouched
+    return distrust(hostKeyRefusal('host-key-not-pinned', key, { deviceId: device.id, hmac }), device.id)
+  }
   if (certified !== undefined && certified.reason !== 'untrusted-ca')
     return distrust(hostKeyRefusal(`certificate-${certified.reason}`, certified.message, certified.hint), device.id)
   if (vouched === 'vouched') return byHmacAlone(device, known)

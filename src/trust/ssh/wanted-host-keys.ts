@@ -1,30 +1,31 @@
 import type { ServerHostKeyAlgorithm } from 'ssh2'
+import { DEFAULT_ALGORITHMS } from '../../ssh/algorithm-catalogue.js'
 import { hostCertificateAlgorithmsFor } from '../../ssh/certificate-algorithms.js'
-import { hostKeyAlgorithmsFor } from '../../ssh/host-key-algorithms.js'
+import { hostKeyAlgorithmsFor, keyTypeFor } from '../../ssh/host-key-algorithms.js'
 import type { Claim } from '../claim.js'
 import type { KnownDevices } from '../known-devices.js'
 import { knownHostsFor } from './known-hosts-for.js'
 import type { TrustAnchors } from '../trust-anchors.js'
 
-/** Every key type that may prove a device. */
-const ALL_TYPES = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'ssh-rsa']
-
 /**
  * What key exchange asks a device to prove, best first, so that it proves the key that can be judged: only the
  * announced type where one was announced; else the types that are pinned for it (for anyone, where it said no id)
  * before all others. Certificates come first where a host CA is trusted. Empty when the announced type is not accepted.
+ * @param by.accepted the host key algorithms that this call may use, best first; the usual ones when not given
  */
 export function wantedHostKeys(
   claim: Claim,
   known: KnownDevices,
-  { knownHosts }: TrustAnchors,
+  by: Pick<TrustAnchors, 'knownHosts'> & { readonly accepted?: readonly string[] | undefined },
 ): ServerHostKeyAlgorithm[] {
+  const { knownHosts, accepted = DEFAULT_ALGORITHMS.hostKeyAlgorithms } = by
   const announced = claim.form === 'junos' ? claim.hostKey?.type : undefined
-  const types = announced === undefined ? inOrder(boundTypes(claim, known, knownHosts)) : [announced]
+  const all = [...new Set(accepted.map(keyTypeFor))]
+  const types = announced === undefined ? inOrder(boundTypes(claim, known, knownHosts), all) : [announced]
   const certifies = knownHosts.some(({ marker }) => marker === 'cert-authority')
   return [
-    ...(certifies ? types.flatMap((type) => hostCertificateAlgorithmsFor([type])) : []),
-    ...types.flatMap((type) => hostKeyAlgorithmsFor([type])),
+    ...(certifies ? types.flatMap((type) => hostCertificateAlgorithmsFor([type], accepted)) : []),
+    ...types.flatMap((type) => hostKeyAlgorithmsFor([type], accepted)),
   ] as ServerHostKeyAlgorithm[]
 }
 
@@ -39,6 +40,6 @@ function boundTypes(claim: Claim, known: KnownDevices, knownHosts: TrustAnchors[
   ])
 }
 
-function inOrder(preferred: readonly string[]): string[] {
-  return [...new Set([...preferred, ...ALL_TYPES])].filter((type) => ALL_TYPES.includes(type))
+function inOrder(preferred: readonly string[], all: readonly string[]): string[] {
+  return [...new Set([...preferred, ...all])].filter((type) => all.includes(type))
 }

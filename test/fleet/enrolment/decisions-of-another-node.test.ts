@@ -41,9 +41,10 @@ async function startNode(on: Pick<Store, 'enrolments'>, configured: readonly Con
     events: createFleetEmitter(),
     configured,
     limits: { maxPending: 8, maxPendingPerSource: 8, pendingTimeout: 60_000, pendingLifetime: 86_400_000 },
-    defaultMaxSessions: 10,
+    linkBounds: { maxSessions: 10 },
     added: (device) => added.push(device),
     changed: () => (judged += 1),
+    relabelled: () => undefined,
     left: () => undefined,
     onStoreProblem: () => undefined,
   })
@@ -93,7 +94,7 @@ describe('what an operator decides at another node', () => {
     ['rejected', (service: EnrolmentService) => service.reject('router1', 'alice')],
     ['forgotten', (service: EnrolmentService) => service.forget('router1', 'alice')],
   ])('has the links here judged again, once it is %s', async (_what, decide) => {
-    await holder.service.bind('router1', key, 'first-use')
+    await holder.service.bind('router1', key, { how: 'first-use', source: '192.0.2.1:4334' })
     await vi.waitFor(() => expect(pinsAt(decider)).toEqual([key]))
     const before = holder.judgedAgain()
     await decide(decider.service)
@@ -102,7 +103,7 @@ describe('what an operator decides at another node', () => {
   })
 
   it('binds a device to another key here as well', async () => {
-    await holder.service.bind('router1', key, 'first-use')
+    await holder.service.bind('router1', key, { how: 'first-use', source: '192.0.2.1:4334' })
     const changed = { reason: 'host-key-not-pinned', message: 'm', hint: 'h' } as const
     holder.service.refused({ ...changed, deviceId: 'router1', source: '192.0.2.1:1' }, otherKey)
     await vi.waitFor(async () => expect((await decider.service.get('router1'))?.presented).toBeDefined())
@@ -138,7 +139,7 @@ describe('what this node changes', () => {
       },
     }
     const third = await startNode(slow)
-    const bound = third.service.bind('router1', key, 'hmac')
+    const bound = third.service.bind('router1', key, { how: 'hmac', source: '192.0.2.1:4334' })
     await decider.service.reject('router1', 'alice')
     // Its own change is not lost by what it hears meanwhile.
     expect(pinsAt(third)).toEqual([key])
@@ -156,7 +157,7 @@ describe('what this node changes', () => {
         update: async () => ({ ok: false, failure: { reason: 'disk-full', message: 'full', hint: 'make room' } }),
       },
     }
-    await holder.service.bind('router1', key, 'first-use')
+    await holder.service.bind('router1', key, { how: 'first-use', source: '192.0.2.1:4334' })
     const third = await startNode(broken)
     expect(await third.service.reject('router1', 'alice')).toMatchObject({
       ok: false,

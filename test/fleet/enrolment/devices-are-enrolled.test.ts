@@ -29,8 +29,9 @@ describe('the enrolment of devices', () => {
   let added: Device[]
   let changes: number
   let gone: string[]
+  let relabelled: Device[]
 
-  async function open(): Promise<void> {
+  async function openStore(): Promise<void> {
     const opened = await openSqliteStore({ directory, touchInterval: 60_000, onProblem: () => undefined })
     if (!opened.ok) throw new Error(opened.failure.message)
     store = opened.store
@@ -49,11 +50,12 @@ describe('the enrolment of devices', () => {
       events: createFleetEmitter(),
       configured,
       limits: bounds,
-      defaultMaxSessions: 10,
+      linkBounds: { maxSessions: 10 },
       added: (device) => added.push(device),
       changed: () => {
         changes += 1
       },
+      relabelled: (device) => relabelled.push(device),
       left: (deviceIds) => gone.push(...deviceIds),
       onStoreProblem: () => undefined,
     })
@@ -64,7 +66,8 @@ describe('the enrolment of devices', () => {
     added = []
     changes = 0
     gone = []
-    await open()
+    relabelled = []
+    await openStore()
   })
   afterEach(async () => {
     vi.useRealTimers()
@@ -96,7 +99,45 @@ describe('the enrolment of devices', () => {
         .byId('router1')
         ?.pins.map(({ blob }) => blob),
     ).toEqual([key])
-    expect(added).toEqual([{ id: 'router1', labels: {}, maxSessions: 10 }])
+    // Told once more where the decision comes while the call is still being written; the fleet takes a device once.
+    expect(new Map(added.map((device) => [device.id, device]))).toEqual(
+      new Map([['router1', { id: 'router1', labels: {}, maxSessions: 10 }]]),
+    )
+  })
+
+  it('a device that was approved under its fingerprint gets a name by being forgotten and approved again', async () => {
+    const open = await service()
+    const key = newKey()
+    const { fingerprint } = keyFingerprint(key)
+    const held = open.holdPending(call(fingerprint, key), never)
+    await approveShown(open, fingerprint, 'alice')
+    await held
+    expect(await open.approve(fingerprint, 'alice', { fingerprint, as: 'switch2' })).toMatchObject({
+      ok: false,
+      refusal: {
+        message: `"${fingerprint}" is approved already, under the fingerprint of its key`,
+        hint: expect.stringMatching(/devices forget .* approve --fingerprint .* --as switch2 SHA256:/) as string,
+      },
+    })
+    await open.forget(fingerprint, 'alice')
+    const again = open.holdPending(call(fingerprint, key), never)
+    expect(await open.approve(fingerprint, 'alice', { fingerprint, as: 'switch2' })).toMatchObject({ ok: true })
+    await again
+    expect(open.devices().map(({ id }) => id)).toEqual(['switch2'])
+  })
+
+  it('a rejected device is not added, and that it was rejected is said', async () => {
+    const open = await service()
+    void open.holdPending(call('router7', newKey()), never)
+    await open.reject('router7', 'alice')
+    expect(await open.add({ deviceId: 'router7' }, 'bob')).toMatchObject({
+      ok: false,
+      refusal: {
+        reason: 'already-known',
+        message: expect.stringMatching(/^"router7" was rejected by alice on \d{4}-\d\d-\d\d$/) as string,
+        hint: 'if that was a mistake: homeport devices forget router7, then do this again',
+      },
+    })
   })
 
   it('what was decided is there after a restart', async () => {
@@ -106,7 +147,7 @@ describe('the enrolment of devices', () => {
     await approveShown(first, 'router1', 'alice')
     await held
     await store.close()
-    await open()
+    await openStore()
     const second = await service()
     expect(second.devices().map(({ id }) => id)).toEqual(['router1'])
     expect([...second.known().all()][0]?.pins[0]?.blob).toEqual(key)
@@ -258,7 +299,7 @@ describe('the enrolment of devices', () => {
     expect((await open.get('router999'))?.refusals).toEqual({ 'unknown-host-key': 1 })
   })
 
-  it.each(['queue-timeout', 'closed-early', 'gave-way'] as const)(
+  it.each(['queue-timeout', 'closed-early', 'sent-nothing', 'gave-way'] as const)(
     'calls that came to nothing in the queue are counted and not written, and hold up no write that matters: %s',
     async (reason) => {
       const open = await service()
@@ -303,17 +344,32 @@ describe('the enrolment of devices', () => {
       })
     })
 
+    it('is known when and where one was seen whose key stands in the file, also after a restart', async () => {
+      const open = await service([configured])
+      open.seen('router1', '192.0.2.1:1000')
+      open.seen('router1', '192.0.2.2:2000')
+      const shown = { standing: 'configured', addresses: ['192.0.2.2', '192.0.2.1'], lastSeen: expect.any(Date) }
+      expect(await open.get('router1')).toMatchObject(shown)
+      expect(await open.forget('router1', 'a')).toMatchObject({ refusal: { reason: 'decided-by-configuration' } })
+      await store.close()
+      await openStore()
+      const again = await service([configured])
+      expect(await again.list()).toMatchObject([shown])
+      again.configure([], limits, { maxSessions: 10 })
+      expect(await again.get('router1')).toBeUndefined()
+    })
+
     it('a key that the HMAC vouched for binds one that the file binds to none', async () => {
       const open = await service([{ ...configured, pins: [], secret: 's' }])
       const key = newKey()
-      await open.bind('router1', key, 'hmac')
+      await open.bind('router1', key, { how: 'hmac', source: '192.0.2.1:4334' })
       expect([...open.known().all()][0]).toMatchObject({ secret: 's', rejected: false })
       expect([...open.known().all()][0]?.pins.map(({ blob }) => blob)).toEqual([key])
     })
 
     it('one that leaves the file, and was never enrolled, is gone', async () => {
       const open = await service([configured])
-      open.configure([], limits, 10)
+      open.configure([], limits, { maxSessions: 10 })
       expect(open.devices()).toEqual([])
       expect(changes).toBe(1)
     })
@@ -333,9 +389,31 @@ describe('the enrolment of devices', () => {
     expect(await open.get('added')).toMatchObject({ standing: 'pending' })
     for (let caller = 0; caller < 8; caller += 1)
       void open.holdPending(call(`r${caller}`, newKey(), `198.51.100.${caller}:1`), new AbortController().signal)
-    open.configure([], { ...limits, pendingLifetime: -1 }, 10)
+    open.configure([], { ...limits, pendingLifetime: -1 }, { maxSessions: 10 })
     expect((await open.list()).map(({ deviceId, standing }) => [deviceId, standing])).toEqual([['added', 'approved']])
     expect(open.devices()).toMatchObject([{ id: 'added', labels: { site: 'tokyo' } }])
+  })
+
+  it('labels that were changed are there after a restart, and the fleet is told once', async () => {
+    const open = await service()
+    await open.add({ deviceId: 'router1', labels: { site: 'tokyo' } }, 'a')
+    const changes = [
+      new Map([['rack', '7']]),
+      new Map([
+        ['site', undefined],
+        ['role', 'pe'],
+      ]),
+    ]
+    for (const change of await Promise.all(changes.map((change) => open.label('router1', 'a', change))))
+      expect(change).toMatchObject({ ok: true })
+    await open.label('router1', 'a', new Map([['rack', '7']]))
+    expect(relabelled.at(-1)).toMatchObject({ id: 'router1', labels: { rack: '7', role: 'pe' } })
+    expect(relabelled.length).toBeLessThanOrEqual(2)
+    await store.close()
+    await openStore()
+    const again = await service()
+    expect(await again.get('router1')).toMatchObject({ standing: 'approved', labels: { rack: '7', role: 'pe' } })
+    expect(again.devices()).toMatchObject([{ labels: { rack: '7', role: 'pe' } }])
   })
 
   it('a decision on an unknown device says so', async () => {

@@ -40,7 +40,7 @@ export function fleetElsewhere(fleet: Fleet, way: () => Promise<unknown>): Fleet
       ask(() => fleet.whenAttached(deviceId, wait, signal === undefined ? undefined : laterAborted(signal))),
     sessions: () => ask(() => fleet.sessions()),
     endSession: (id, by) => ask(() => fleet.endSession(id, by)),
-    disconnect: (deviceId, by) => ask(() => fleet.disconnect(deviceId, by)),
+    disconnect: (deviceId, by, link) => ask(() => fleet.disconnect(deviceId, by, link)),
     counts: () => ask(() => fleet.counts()),
     subscribe: (listeners) => listenElsewhere(fleet, listeners, way),
   }

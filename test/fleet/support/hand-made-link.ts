@@ -6,6 +6,8 @@ import type { ChannelRequest } from '../../../src/ssh/session-channel.js'
 export interface HandMadeLink extends Link {
   /** The requests for channels that it got. */
   readonly requests: ChannelRequest[]
+  /** Whom they were for; undefined for the bridge itself. */
+  readonly users: (string | undefined)[]
   /** What ended it, once something did. */
   readonly endedBy: () => LinkEnd | undefined
   /** Ends the n-th channel that was opened on it, as the device does. */
@@ -18,10 +20,15 @@ export interface HandMadeLinkOptions {
   readonly deviceId?: string
   readonly source?: string
   readonly software?: string
+  /** The name of the credentials that it was logged in with. */
+  readonly account?: string
   readonly capacity?: LinkCapacity
   /** Whether the device answers when it is asked whether it is there. */
   readonly answersProbes?: () => boolean
+  readonly owesAnswer?: () => boolean
   readonly stillProven?: () => boolean
+  /** Whether sessions of users are opened as themselves. */
+  readonly perUser?: () => boolean
   /** Whether the device has ended its side of a channel. */
   readonly ended?: () => boolean
   /** Answers a request for a channel; a channel where it gives nothing. */
@@ -37,6 +44,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
   let lost = 0
   let tellLost: ((loss: ChannelLoss) => void) | undefined
   const requests: ChannelRequest[] = []
+  const users: (string | undefined)[] = []
   const closings: (() => void)[] = []
   const openChannel = (): ChannelOpening => {
     const closed = new Promise<object>((resolve) => closings.push(() => resolve({})))
@@ -62,13 +70,18 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
     source: options.source ?? '192.0.2.1:1000',
     hostKeyFingerprint: 'SHA256:x',
     software: options.software ?? 'test',
+    provenBy: 'pin',
+    ...(options.account === undefined ? {} : { account: options.account }),
     capacity: options.capacity ?? {},
     ended,
     requests,
+    users,
+    ...(options.perUser === undefined ? {} : { perUser: options.perUser }),
     endedBy: () => end,
     closeChannel: (index) => closings[index]?.(),
-    openChannel: (request) => {
+    openChannel: (request, user) => {
       requests.push(request)
+      users.push(user)
       return options.answer?.(request, link) ?? Promise.resolve(openChannel())
     },
     lostChannels: () => lost,
@@ -80,6 +93,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
       tellLost?.(loss)
     },
     probe: () => (options.answersProbes?.() === true ? Promise.resolve() : new Promise(() => undefined)),
+    ...(options.owesAnswer === undefined ? {} : { owesAnswer: options.owesAnswer }),
     stillProven: options.stillProven ?? (() => true),
     end: (reason) => {
       end ??= reason

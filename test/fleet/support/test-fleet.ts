@@ -12,6 +12,8 @@ export const limits: FleetLimits = {
   replaceWait: 2_000,
   idleTimeout: 180_000,
   maxLostChannels: 3,
+  maxForwards: 3,
+  maxForwardsPerUser: 2,
 }
 
 export const router = (id: string, maxSessions = 2): Device => ({ id, labels: {}, maxSessions })
@@ -40,6 +42,8 @@ export function makeFleet(
   fleet.subscribe({
     attached: tell('attached'),
     replaced: tell('replaced'),
+    'link-added': tell('link-added'),
+    'link-ended': tell('link-ended'),
     detached: tell('detached'),
     refused: tell('refused'),
   })

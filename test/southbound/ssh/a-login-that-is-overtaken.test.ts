@@ -133,7 +133,7 @@ describe('a device whose login is under way as the operator decides otherwise', 
         }),
       )
       const key = newDeviceKey()
-      await room.service.bind('router1', key.blob, 'first-use')
+      await room.service.bind('router1', key.blob, { how: 'first-use', source: '192.0.2.1:4334' })
       const asked = deferred<AuthContext>()
       const socket = await room.dial()
       socket.write('MSG-ID: DEVICE-CONN-INFO\r\nMSG-VER: V1\r\nDEVICE-ID: router1\r\n')

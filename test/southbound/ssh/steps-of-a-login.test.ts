@@ -49,7 +49,8 @@ describe('a device that wants several steps', () => {
 
   it.each(orders.map((order) => [order.join(', then '), order] as const))('has them: %s', async (_name, order) => {
     const taken: string[] = []
-    expect(await opened({ answer: inOrder(order, taken) })).toMatchObject({ ok: true })
+    const loggedInBy = order.map((method) => (method === 'publickey' ? 'key' : method))
+    expect(await opened({ answer: inOrder(order, taken) })).toMatchObject({ ok: true, link: { loggedInBy } })
     expect(taken).toEqual(order)
   })
 

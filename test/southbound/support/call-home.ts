@@ -84,6 +84,8 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     replaceWait: 0,
     idleTimeout: 180_000,
     maxLostChannels: 3,
+    maxForwards: 16,
+    maxForwardsPerUser: 8,
     ...options.fleet,
   }
   const events = createFleetEmitter()
@@ -100,9 +102,10 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     events,
     configured,
     limits: enrolmentLimits,
-    defaultMaxSessions: 10,
+    linkBounds: { maxSessions: 10 },
     added: (device) => fleet.add(device),
     changed: () => fleet.configure(service.devices(), fleetLimits),
+    relabelled: () => undefined,
     left: () => undefined,
     onStoreProblem: ({ message }) => logged.push(message),
   })
@@ -111,7 +114,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
   const log = createLog({ level: 'debug', format: 'json' }, { write: (line) => logged.push(line) })
   const profiles = new Map(credentials === undefined ? [] : [['default', credentials], ...(options.profiles ?? [])])
   const login = (deviceId: string, because: Evidence): Credentials | undefined =>
-    credentialsFor({ credentials: profiles, profileOf: new Map() }, deviceId, {
+    credentialsFor({ credentials: profiles, profilesOf: new Map() }, deviceId, {
       name: service.credentialsOf(deviceId),
       limit: service.limitOf(deviceId, because),
     })
@@ -136,6 +139,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
       maxHandshakes,
       maxQueuedHandshakes,
       maxFamiliar: 100,
+      proxyProtocol: {},
       queueTimeout: 10_000,
       channelOpenTimeout: 10_000,
       channelCloseTimeout: 10_000,
@@ -157,7 +161,7 @@ export async function openCallHome(options: CallHomeRoomOptions = {}): Promise<C
     service,
     listener,
     logged,
-    configure: (next) => service.configure(next, enrolmentLimits, 10),
+    configure: (next) => service.configure(next, enrolmentLimits, { maxSessions: 10 }),
     dial: async () => {
       const socket = connect({ port, host: '127.0.0.1', noDelay: true })
       socket.on('error', () => undefined)

@@ -102,6 +102,7 @@ function createLineLink(socket: Socket, source: string, { deviceId, key, objecti
     source,
     hostKeyFingerprint: keyFingerprint(key).fingerprint,
     software: 'lines',
+    provenBy: 'pin',
     capacity: { channels: 1, subsystems: ['netconf'] },
     ended,
     openChannel: async () => {

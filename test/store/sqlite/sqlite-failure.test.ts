@@ -1,6 +1,6 @@
 import Database from 'libsql'
 import { expect, it } from 'vitest'
-import { failureOf } from '../../../src/store/sqlite/sqlite-failure.js'
+import { failureOf, failureOfOpening } from '../../../src/store/sqlite/sqlite-failure.js'
 
 const sqlite = (code: string, rawCode: number): Error => new Database.SqliteError('text', code, rawCode)
 
@@ -26,3 +26,19 @@ it.each([sqlite('SQLITE_CONSTRAINT_CHECK', 275), sqlite('SQLITE_ERROR', 1), new 
   '%o is a mistake of ours and no problem of the store',
   (error) => expect(failureOf(error, '/data/homeport.db')).toBeUndefined(),
 )
+
+it.each([sqlite('SQLITE_ERROR', 1), sqlite('SQLITE_CONSTRAINT_CHECK', 275), sqlite('a code without a name', 20)])(
+  '%o of a file that is opened says that it is not what its number says',
+  (error) =>
+    expect(failureOfOpening(error, '/data/homeport.db')).toMatchObject({
+      reason: 'corrupt',
+      message: expect.stringMatching(/^\/data\/homeport\.db: its tables .* \(text\)$/),
+      hint: expect.stringContaining('put back a backup'),
+    }),
+)
+
+it('what failureOf knows is the same at the opening, and a mistake of ours stays one', () => {
+  const full = sqlite('SQLITE_FULL', 13)
+  expect(failureOfOpening(full, '/f')).toEqual(failureOf(full, '/f'))
+  expect(failureOfOpening(new TypeError('a mistake'), '/f')).toBeUndefined()
+})

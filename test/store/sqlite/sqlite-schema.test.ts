@@ -102,3 +102,16 @@ it('owners of jobs that were a name alone become users of the configuration, and
     { realm: 'operator', name: 'operator' },
   ])
 })
+
+it.each([
+  ['lacks the tables of its number', 'PRAGMA user_version = 3', /no such table/],
+  ['is of another program', 'CREATE TABLE enrolment (x)', /enrolment already exists/],
+])('a file that %s is refused with what to do', async (_, statement, why) => {
+  const other = new Database(file)
+  other.exec(statement)
+  other.close()
+  expect(await openSqliteStore(room.options)).toEqual({
+    ok: false,
+    failure: { reason: 'corrupt', message: expect.stringMatching(why), hint: expect.stringContaining('a backup') },
+  })
+})

@@ -118,6 +118,74 @@ describe('the host key of a device that claims an id', () => {
     expect(verdict.trusted ? '' : verdict.message).toContain(fingerprintOf(other.blob))
   })
 
+  describe('which is another than the pinned one, with a right HMAC,', () => {
+    const bound = { pins: [other], secret }
+    const judged = (
+      device: Partial<KnownDevice>,
+      anchors: Parameters<typeof anchorsWith>[0],
+      more: readonly KnownDevice[] = [],
+    ): Verdict =>
+      judgeHostKey({
+        claim: junos('right'),
+        presented: presented.blob,
+        known: createKnownDevices([knownDevice('router1', device), ...more]),
+        anchors: anchorsWith(anchors),
+        now: new Date(),
+      })
+
+    it('is refused, and it is told that the HMAC is right and what would let it decide', () => {
+      for (const anchors of [{}, { hmac: 'keeps-pins' }] as const) {
+        const verdict = judged(bound, anchors)
+        expect(wordOf(verdict)).toBe('host-key-not-pinned')
+        expect(toldBy(verdict)).toMatch(/the HMAC of its secret is right for this key\n/)
+        expect(toldBy(verdict)).toMatch(/devices repin .*; with `trust\.hmac: replaces-pins` the HMAC alone decides/)
+      }
+      expect(toldBy(judged({ pins: [other] }, {}))).not.toMatch(/HMAC/)
+    })
+
+    it('replaces the pin where that is allowed', () => {
+      expect(judged(bound, { hmac: 'replaces-pins' })).toEqual({
+        trusted: true,
+        deviceId: 'router1',
+        because: 'hmac',
+        pin: true,
+      })
+    })
+
+    it.each<[string, Partial<KnownDevice>, Parameters<typeof anchorsWith>[0], readonly KnownDevice[], string]>([
+      ['that the configuration file has', { ...bound, pinnedByFile: true }, {}, [], 'host-key-not-pinned'],
+      [
+        'beside one of known_hosts',
+        bound,
+        { knownHosts: [`router1 ${publicKeyLine(other)}`] },
+        [],
+        'host-key-not-pinned',
+      ],
+      ['where another has the same secret', bound, {}, [knownDevice('router2', { secret })], 'shared-secret'],
+      ['without a secret', { pins: [other] }, {}, [], 'host-key-not-pinned'],
+      ['of a device that was rejected', { ...bound, rejected: true }, {}, [], 'rejected'],
+      ['by a key that is revoked', bound, { knownHosts: [`@revoked * ${publicKeyLine(presented)}`] }, [], 'revoked'],
+    ])('does not replace one %s', (_what, device, anchors, more, word) => {
+      const verdict = judged(device, { ...anchors, hmac: 'replaces-pins' }, more)
+      expect(wordOf(verdict)).toBe(word)
+      expect(toldBy(verdict)).not.toMatch(/replaces-pins/)
+    })
+
+    it.each(['none', 'hmac alone', 'wrong', 'for another key'] as const)(
+      'is not replaced by an HMAC that proves nothing: %s',
+      (announced) => {
+        const verdict = judgeHostKey({
+          claim: junos(announced),
+          presented: presented.blob,
+          known: createKnownDevices([knownDevice('router1', bound)]),
+          anchors: anchorsWith({ hmac: 'replaces-pins' }),
+          now: new Date(),
+        })
+        expect(verdict.trusted).toBe(false)
+      },
+    )
+  })
+
   it('that cannot be read is refused like any other', () => {
     const verdict = judge(junos('none'), Buffer.from('??'), [knownDevice('router1', { pins: [presented] })])
     expect(verdict).toMatchObject({

@@ -119,7 +119,7 @@ describe('a device that says no id is found', () => {
       expect(verdict).toMatchObject({ trusted: false, reason: 'pending', deviceId: fingerprint })
       expect(toldBy(verdict)).toContain('sent no device id')
       expect(toldBy(verdict)).toContain(
-        `homeport devices approve --fingerprint ${fingerprint} --as DEVICE-ID ${fingerprint}`,
+        `homeport devices approve --fingerprint ${fingerprint} --as NAME ${fingerprint}`,
       )
     }
   })

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hashedKnownHostsLine } from '../../../src/ssh/known-hosts.js'
 import { knownHostsFor } from '../../../src/trust/ssh/known-hosts-for.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../../ssh/ssh-keygen.js'
-import { LONGEST_TURN, measureLoopTurns } from '../../support/loop-turn.js'
+import { LONGEST_TURN, leastOfTurns, measureLoopTurns } from '../../support/loop-turn.js'
 import { anchorsWith } from '../support/known-devices.js'
 
 /** As many as take far longer than a turn may, compared with as many names. */
@@ -28,17 +28,22 @@ describe('hashed names of a file that is read again', () => {
     const first = read(lines)
     expect(attached.map((name) => found(first, name))).toEqual(attached.map(() => 1))
     expect(found(first, 'nobody')).toBe(0)
-    // One line is gone, one is there twice, one host is new and one has a second line.
     const [, ...rest] = lines
-    const again = read([...rest, lines[1] ?? '', lineOf('nobody'), lineOf('host2')])
-    const turns = measureLoopTurns()
-    await setImmediate()
-    const counts = attached.map((name) => found(again, name))
-    const newcomer = found(again, 'nobody')
-    await setImmediate()
-    expect(turns.stop()).toBeLessThan(LONGEST_TURN)
-    expect(counts).toEqual([0, 2, 2, ...attached.slice(3).map(() => 1)])
-    expect(newcomer).toBe(1)
+    let again = first
+    const turn = await leastOfTurns(async () => {
+      // One line is gone, one is there twice, one host is new and one has a second line.
+      again = read([...rest, lines[1] ?? '', lineOf('nobody'), lineOf('host2')])
+      const turns = measureLoopTurns()
+      await setImmediate()
+      const counts = attached.map((name) => found(again, name))
+      const newcomer = found(again, 'nobody')
+      await setImmediate()
+      const longest = turns.stop()
+      expect(counts).toEqual([0, 2, 2, ...attached.slice(3).map(() => 1)])
+      expect(newcomer).toBe(1)
+      return longest
+    })
+    expect(turn).toBeLessThan(LONGEST_TURN)
     expect(found(again, 'host4999')).toBe(1)
     const third = read(lines)
     expect([...attached, 'nobody', 'host4999'].map((name) => found(third, name))).toEqual([

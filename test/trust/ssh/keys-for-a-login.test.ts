@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import type { ParsedKey } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseCertificate } from '../../../src/ssh/certificate.js'
+import type { Credentials } from '../../../src/trust/credentials.js'
+import { verifySignature } from '../../../src/ssh/signature.js'
+import { loginMeansOf } from '../../../src/ssh/ssh2/keys.js'
 import { loginKeysFor } from '../../../src/trust/ssh/login-keys.js'
 import { type SshAgent, startSshAgent } from '../../e2e/parts/ssh-agent.js'
 import { type KeyPair, type KeyRoom, makeKeyRoom } from '../../ssh/ssh-keygen.js'
@@ -29,7 +32,7 @@ const fileOf = (of: KeyPair): string => `${of.path}-cert.pub`
 
 describe('what is offered in a login', () => {
   it('is nothing where there is only a password', async () => {
-    expect(await loginKeysFor({ username: 'netconf', password: 'any' }, 'router1', now)).toEqual({
+    expect(await loginKeysFor({ username: 'netconf', password: 'any' }, 'router1', { now })).toEqual({
       keys: [],
       problems: [],
     })
@@ -49,7 +52,7 @@ describe('what is offered in a login', () => {
         userCa: { key: ca.privateKey, principals: ['netops', 'admins'], lifetimeMinutes: 5 },
       },
       'router1',
-      now,
+      { now },
     )
     expect(problems).toEqual([])
     const [ephemeral, ...others] = blobs(keys)
@@ -74,7 +77,7 @@ describe('what is offered in a login', () => {
       username: 'netconf',
       userCa: { key: ca.privateKey, principals: ['netops'], lifetimeMinutes: 5 },
     }
-    const made = await Promise.all([1, 2].map(() => loginKeysFor(credentials, 'router1', now)))
+    const made = await Promise.all([1, 2].map(() => loginKeysFor(credentials, 'router1', { now })))
     const certified = made.flatMap(({ keys }) => blobs(keys)).map((blob) => parseCertificate(blob))
     const [first, second] = certified.map((parsed) => (parsed.ok ? parsed.certificate.key.blob : undefined))
     expect(first).toBeDefined()
@@ -85,17 +88,115 @@ describe('what is offered in a login', () => {
   it('is the certificate that is in the file now: a renewed one is used at once', async () => {
     const credentials = { username: 'netconf', privateKey: key.privateKey, certificateFile: fileOf(key) }
     const first = await room.certify(ca, key, ['-n', 'netops', '-z', '1'])
-    expect(blobs((await loginKeysFor(credentials, 'router1', now)).keys)).toEqual([first.blob, key.publicKey.blob])
+    expect(blobs((await loginKeysFor(credentials, 'router1', { now })).keys)).toEqual([first.blob, key.publicKey.blob])
     const renewed = await room.certify(ca, key, ['-n', 'netops', '-z', '2'])
-    expect(blobs((await loginKeysFor(credentials, 'router1', now)).keys)).toEqual([renewed.blob, key.publicKey.blob])
+    expect(blobs((await loginKeysFor(credentials, 'router1', { now })).keys)).toEqual([
+      renewed.blob,
+      key.publicKey.blob,
+    ])
   })
 
   it('is no certificate without its key', async () => {
     await room.certify(ca, key)
-    expect(await loginKeysFor({ username: 'netconf', certificateFile: fileOf(key) }, 'router1', now)).toEqual({
+    expect(await loginKeysFor({ username: 'netconf', certificateFile: fileOf(key) }, 'router1', { now })).toEqual({
       keys: [],
       problems: [],
     })
+  })
+})
+
+describe('of an agent with many keys', () => {
+  const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+
+  async function nine(): Promise<readonly KeyPair[]> {
+    const keys = await Promise.all(NAMES.map((name) => room.key(`many-${name}`)))
+    for (const { path } of keys) {
+      await rm(`${path}-cert.pub`, { force: true })
+      await agent.add(path)
+    }
+    return keys
+  }
+  const offered = async (agentKey?: Credentials['agentKey']) => {
+    const credentials = { username: 'netconf', agent: agent.socket, ...(agentKey === undefined ? {} : { agentKey }) }
+    const { keys, problems } = await loginKeysFor(credentials, 'router1', { now })
+    return { blobs: blobs(keys), problems }
+  }
+
+  it('all are offered, or the one that is wanted, by its line or by its file', async () => {
+    const keys = await nine()
+    const last = keys.at(-1) ?? key
+    expect((await offered()).blobs).toHaveLength(9)
+    for (const agentKey of [{ key: last.publicKey }, { file: `${last.path}.pub` }])
+      expect(await offered(agentKey)).toEqual({ blobs: [last.publicKey.blob], problems: [] })
+  })
+
+  it('the one that is wanted is offered with its certificate first', async () => {
+    const [first] = await nine()
+    if (first === undefined) throw new Error('no key')
+    const certificate = await room.certify(ca, first)
+    await agent.add(first.path)
+    expect(await offered({ key: first.publicKey })).toEqual({
+      blobs: [certificate.blob, first.publicKey.blob],
+      problems: [],
+    })
+  })
+
+  it('none is offered where it does not hold that, and it is told', async () => {
+    await nine()
+    const missing = join(room.directory, 'nowhere.pub')
+    expect(await offered({ key: key.publicKey })).toEqual({
+      blobs: [],
+      problems: [expect.stringMatching(/^agent \S+: it does not hold the key SHA256:\S+ of agent-key$/)],
+    })
+    expect(await offered({ file: missing })).toEqual({
+      blobs: [],
+      problems: [`agent-key ${missing}: there is no such file`],
+    })
+    expect(await offered({ file: key.path })).toEqual({
+      blobs: [],
+      problems: [expect.stringMatching(/^agent-key \S+: /)],
+    })
+  })
+})
+
+describe('a certificate in a file, of a key that an agent holds', () => {
+  const credentials = (): Credentials => ({ username: 'netconf', agent: agent.socket, certificateFile: fileOf(key) })
+
+  it('is offered before the key, and the agent signs for it', async () => {
+    const certificate = await room.certify(ca, key)
+    await copyFile(fileOf(key), join(room.directory, 'kept'))
+    // ssh-add takes a certificate along that lies beside the key.
+    await rm(fileOf(key))
+    await agent.add(key.path)
+    await copyFile(join(room.directory, 'kept'), fileOf(key))
+    const { keys, problems } = await loginKeysFor(credentials(), 'router1', { now })
+    expect(problems).toEqual([])
+    expect(blobs(keys)).toEqual([certificate.blob, key.publicKey.blob])
+    const data = Buffer.from('to be signed')
+    const [first] = keys
+    const signed = await loginMeansOf(first)?.sign('ssh-ed25519', data)
+    expect(verifySignature({ key: certificate.key, data, signature: signed ?? Buffer.alloc(0) })).toBe('holds')
+  })
+
+  it('is told where the agent has not got the key, or it is a host certificate', async () => {
+    await room.certify(ca, key)
+    const other = await room.key('another')
+    await agent.add(other.path)
+    const { keys, problems } = await loginKeysFor(credentials(), 'router1', { now })
+    expect(blobs(keys)).toEqual([other.publicKey.blob])
+    expect(problems).toEqual([`certificate ${fileOf(key)}: the agent does not hold its key`])
+    await room.certify(ca, key, ['-h', '-n', 'router1'])
+    expect((await loginKeysFor(credentials(), 'router1', { now })).problems).toEqual([
+      `certificate ${fileOf(key)}: it is a host certificate`,
+    ])
+  })
+
+  it('is offered once where the agent holds it as well', async () => {
+    const certificate = await room.certify(ca, key)
+    await agent.add(key.path)
+    const { keys, problems } = await loginKeysFor(credentials(), 'router1', { now })
+    expect(problems).toEqual([])
+    expect(blobs(keys)).toEqual([certificate.blob, key.publicKey.blob])
   })
 })
 
@@ -137,7 +238,7 @@ describe('what cannot be used is told, and the rest is offered', () => {
     const { keys, problems } = await loginKeysFor(
       { username: 'netconf', privateKey: key.privateKey, certificateFile, agent: agent.socket, password: 'never-told' },
       'router1',
-      now,
+      { now },
     )
     expect(blobs(keys)).toEqual([key.publicKey.blob, inAgent.publicKey.blob])
     expect(problems).toEqual([expect.stringMatching(problem)])
@@ -148,7 +249,7 @@ describe('what cannot be used is told, and the rest is offered', () => {
     const { keys, problems } = await loginKeysFor(
       { username: 'netconf', privateKey: key.privateKey, agent: join(room.directory, 'none') },
       'router1',
-      now,
+      { now },
     )
     expect(blobs(keys)).toEqual([key.publicKey.blob])
     expect(problems).toEqual([expect.stringMatching(/^agent \S+: the ssh-agent cannot be reached \(ENOENT\)$/)])
@@ -162,7 +263,7 @@ describe('what cannot be used is told, and the rest is offered', () => {
         userCa: { key: ca.privateKey, principals: [], lifetimeMinutes: 5 },
       },
       'router1',
-      now,
+      { now },
     )
     expect(blobs(keys)).toEqual([key.publicKey.blob])
     expect(problems).toEqual([expect.stringMatching(/^user-ca: /)])

@@ -2,7 +2,7 @@ import { parseKnownHosts } from '../../../src/ssh/known-hosts.js'
 import { nothingRevoked, type Revocations } from '../../../src/ssh/revocation.js'
 import type { Verdict } from '../../../src/trust/ssh/judge-host-key.js'
 import type { KnownDevice } from '../../../src/trust/known-device.js'
-import type { FirstUse, TrustAnchors } from '../../../src/trust/trust-anchors.js'
+import type { FirstUse, HmacPolicy, TrustAnchors } from '../../../src/trust/trust-anchors.js'
 
 /** A device that nothing is known of beside what a test says. */
 export function knownDevice(id: string, rest: Partial<KnownDevice> = {}): KnownDevice {
@@ -14,14 +14,16 @@ export function anchorsWith({
   knownHosts = [],
   revocations = nothingRevoked,
   firstUse = 'pend',
+  hmac,
 }: {
   readonly knownHosts?: readonly string[]
   readonly revocations?: Revocations
   readonly firstUse?: FirstUse
+  readonly hmac?: HmacPolicy
 } = {}): TrustAnchors {
   const { entries, problems } = parseKnownHosts(knownHosts.join('\n'))
   if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('; '))
-  return { knownHosts: entries, revocations, firstUse }
+  return { knownHosts: entries, revocations, firstUse, ...(hmac === undefined ? {} : { hmac }) }
 }
 
 /** The word that a verdict comes down to. */
