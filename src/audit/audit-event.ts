@@ -13,8 +13,9 @@ export interface Subject {
 
 /** A session that a client has begun, or wanted to. */
 export interface SessionInfo extends Subject {
-  readonly channel: ChannelKind
-  /** What was asked for: a subsystem, `shell`, or the first word of a command. */
+  /** `tcp` for a connection to a port of the device's own. */
+  readonly channel: Exclude<ChannelKind, 'ssh'> | 'tcp'
+  /** What was asked for: a subsystem, `shell`, the first word of a command, a port. */
   readonly request: string
   /** The whole command, which the audit log takes the secrets out of. */
   readonly command?: string | undefined
@@ -103,11 +104,26 @@ export interface SessionClose {
   readonly unreadable?: readonly ('client' | 'device')[] | undefined
 }
 
+/** A device whose HMAC had another host key take the place of those that it was bound to. */
+export interface ReplacedKey {
+  readonly deviceId: string
+  /** `address:port` that the device dialled from. */
+  readonly source: string
+  readonly fingerprint: string
+  /** The fingerprints of the keys that do not count any more. */
+  readonly replaced: readonly string[]
+}
+
 /** A line of the audit log; `time` is ISO 8601 in UTC. What is undefined is not in it. */
 export type AuditEvent = { readonly time: string } & (
   | ({ readonly event: 'session-opened' } & SessionInfo)
   | ({ readonly event: 'session-refused'; readonly reason: string } & RefusedSession)
   | ({ readonly event: 'rpc' } & RpcEntry)
   | ({ readonly event: 'rpcs-summed'; readonly since: string } & ReadSum)
-  | ({ readonly event: 'session-closed'; readonly channel: ChannelKind } & Subject & SessionClose)
+  | ({ readonly event: 'key-replaced' } & ReplacedKey)
+  | ({ readonly event: 'session-closed'; readonly channel: SessionInfo['channel'] } & Subject &
+      SessionClose & {
+        /** The port, of a connection to one. */
+        readonly request?: string
+      })
 )

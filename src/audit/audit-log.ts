@@ -4,6 +4,7 @@ import {
   boundedRpc,
   type AuditEvent,
   type RefusedSession,
+  type ReplacedKey,
   type RpcEntry,
   type SessionInfo,
   type Subject,
@@ -22,6 +23,8 @@ export interface AuditLog {
   readonly refused: (info: RefusedSession, reason: string) => void
   /** Writes down an RPC that nobody's bytes tell of. Reads of a user that has had its share of lines are summed. */
   readonly rpc: (entry: RpcEntry) => void
+  /** Writes down that a device is bound to another host key, which nobody has decided on. */
+  readonly keyReplaced: (info: ReplacedKey) => void
   /** Ends every session that is open, for a bridge that stops. */
   readonly close: () => void
 }
@@ -140,6 +143,8 @@ export function createAuditLog({
   return {
     refusal,
     rpc: (entry) => rpc(entry),
+    keyReplaced: ({ deviceId, source, fingerprint, replaced }) =>
+      sink.write({ time: time(), event: 'key-replaced', deviceId, source, fingerprint, replaced }),
     refused: (info, reason) => sink.write({ time: time(), event: 'session-refused', reason, ...withoutSecrets(info) }),
     session: (wanted, onRpcOfSession) => {
       const info = withoutSecrets(wanted)
@@ -156,13 +161,15 @@ export function createAuditLog({
       sink.write({ time: time(), event: 'session-opened', ...info })
       const audit = auditSession({
         rpcs,
-        observer: observe?.(info),
+        // What passes to a port of a device's own is nobody's to read.
+        observer: info.channel === 'tcp' ? undefined : observe?.(info),
         queue,
         now,
         onFault,
         onEnd: (close) => {
           open.delete(audit)
-          sink.write({ time: time(), event: 'session-closed', channel: info.channel, ...subject, ...close })
+          const port = info.channel === 'tcp' ? { request: info.request } : {}
+          sink.write({ time: time(), event: 'session-closed', channel: info.channel, ...port, ...subject, ...close })
         },
       })
       open.add(audit)

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { type SelectableDevice, selectsDevice } from '../access/authz/device-selector.js'
 import { within } from '../lib/deadline.js'
+import { whyThreadEnded } from '../lib/why-thread-ended.js'
 import type { SessionObserver } from './session-audit.js'
 import type { SessionInfo } from './audit-event.js'
 import type { FileFailure } from './files/file-error.js'
@@ -40,7 +41,7 @@ export interface TranscriptsOptions {
 export interface TranscriptThread {
   readonly postMessage: (request: TranscriptRequest) => void
   readonly on: ((event: 'message', listener: (answer: TranscriptAnswer) => void) => unknown) &
-    ((event: 'error', listener: (error: Error) => void) => unknown)
+    ((event: 'error', listener: (error: unknown) => void) => unknown)
 }
 
 /** Bytes that the thread may be behind; a session that says more then is written down no further. */
@@ -70,7 +71,7 @@ export function createTranscripts({
       else if (answer.kind === 'failed') onProblem(answer.info, answer.failure)
       else tellEnded()
     })
-    started.on('error', (error: Error) => {
+    started.on('error', (error: unknown) => {
       failure = threadEnded(error)
       tellEnded()
     })
@@ -141,6 +142,7 @@ const tooFarBehind: FileFailure = {
   hint: 'write down fewer sessions: audit.full.users, audit.full.devices',
 }
 
-function threadEnded({ message }: Error): FileFailure {
-  return { reason: 'io', message: `the thread that writes ended (${message})`, hint: 'restart the bridge' }
+function threadEnded(error: unknown): FileFailure {
+  const message = `the thread that writes ended (${whyThreadEnded(error)})`
+  return { reason: 'io', message, hint: 'restart the bridge, and please report this' }
 }

@@ -17,7 +17,8 @@ export function tooBig(limit: number): NetconfSessionError {
 }
 
 export function tooMany(limit: number): NetconfSessionError {
-  return new NetconfSessionError('too-many-requests', `${limit} requests await their replies`, 'wait for some of them')
+  const message = `as many requests await their replies as may: ${limit}`
+  return new NetconfSessionError('too-many-requests', message, 'wait for some of them')
 }
 
 export function notSendable(cause: string): NetconfSessionError {

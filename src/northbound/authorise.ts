@@ -1,4 +1,5 @@
-import type { SelectableDevice } from '../access/authz/device-selector.js'
+import { type SelectableDevice, selectsDevice } from '../access/authz/device-selector.js'
+import { accountFor, type SessionUse } from '../access/authz/granted-account.js'
 import { type Permission, type PermissionDecision, permissionOn } from '../access/authz/permission.js'
 import type { RightEnd } from '../access/authz/right-end.js'
 import type { Role, Roles } from '../access/authz/role.js'
@@ -16,6 +17,8 @@ export type Authorisation =
 export interface Accounts {
   readonly find: (name: string) => User | undefined
   readonly roles: () => Roles
+  /** Selectors of the devices that can be reached by the way that was taken; absent where all can. */
+  readonly only?: () => readonly string[]
 }
 
 /**
@@ -34,10 +37,28 @@ export async function authorise(
   return { allowed: true, permission: decision.permission, device }
 }
 
+export type AccountForSession =
+  | { readonly ok: true; readonly account?: string }
+  | { readonly ok: false; readonly refusal: SessionRefusal }
+
+/** The account of the device that a user's session has to be on, or that the roles name several. */
+export function accountOf(
+  { accounts = [] }: Pick<Permission, 'accounts'>,
+  use: SessionUse,
+  { user, deviceId }: { readonly user: string; readonly deviceId: string },
+): AccountForSession {
+  const choice = accountFor(accounts, use)
+  if (choice.ok) return choice
+  const named = choice.accounts.map(({ name, role }) => `${role} names ${name}`).join(', ')
+  return { ok: false, refusal: sessionRefusal('ambiguous-account', user, deviceId, named) }
+}
+
 /** What a user may do on a device by the newest accounts. */
 export function permissionNow(accounts: Accounts, user: string, device: SelectableDevice): PermissionDecision {
   const account = accounts.find(user)
   if (account === undefined) return { allowed: false, reason: 'the user was removed' }
+  if (accounts.only?.().some((selector) => selectsDevice(selector, device)) === false)
+    return { allowed: false, reason: `device ${device.id} is not reached by endpoint.ssh.legacy` }
   return permissionOn(account, accounts.roles(), device)
 }
 
@@ -47,13 +68,20 @@ export function permissionNow(accounts: Accounts, user: string, device: Selectab
  */
 export function permissionsOf(accounts: Accounts, user: string): (device: SelectableDevice) => PermissionDecision {
   let last:
-    | { account: User | undefined; roles: Roles; device: SelectableDevice; decision: PermissionDecision }
+    | {
+        account: User | undefined
+        roles: Roles
+        only: readonly string[] | undefined
+        device: SelectableDevice
+        decision: PermissionDecision
+      }
     | undefined
   return (device) => {
     const account = accounts.find(user)
     const roles = accounts.roles()
-    if (last?.account !== account || last?.roles !== roles || last.device !== device)
-      last = { account, roles, device, decision: permissionNow(accounts, user, device) }
+    const only = accounts.only?.()
+    if (last?.account !== account || last?.roles !== roles || last.only !== only || last.device !== device)
+      last = { account, roles, only, device, decision: permissionNow(accounts, user, device) }
     return last.decision
   }
 }
@@ -66,7 +94,7 @@ export function accountsOverSsh(accounts: Accounts): Accounts {
   const roleOverSsh = (role: Role): Role => (role.channels.includes('netconf') ? role : { ...role, operations: [] })
   let last: { readonly roles: Roles; readonly overSsh: Roles } | undefined
   return {
-    find: accounts.find,
+    ...accounts,
     roles: () => {
       const roles = accounts.roles()
       if (last?.roles !== roles)
@@ -84,6 +112,17 @@ export function rightLostBy(authorisation: Authorisation): RightEnd | undefined 
   if (authorisation.allowed || authorisation.refusal.reason === 'unknown-device') return undefined
   const { message, hint } = authorisation.refusal
   return rightEnd('no-rights', message, hint)
+}
+
+/** Why a session on an account may not go on: the roles of its user put it on another one by now. */
+export function accountChanged(
+  now: { readonly allowed: boolean; readonly account?: string | undefined },
+  account: string | undefined,
+  user: string,
+): RightEnd | undefined {
+  // Where the roles name none any more, the session may be on any.
+  if (!now.allowed || now.account === undefined || now.account === account) return undefined
+  return rightEnd('account-changed', user, now.account)
 }
 
 function noRights(user: string, why: string): SessionRefusal {

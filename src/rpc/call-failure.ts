@@ -59,10 +59,18 @@ export const failedWith = (failure: CallFailure): Failed => ({ ok: false, failur
 const CAUSES: Readonly<Record<FleetSessionRefusalReason, CallFailure['cause']>> = {
   'unknown-device': 'unknown-device',
   'not-connected': 'not-connected',
+  'no-link-with-account': 'not-connected',
   'link-full': 'link-full',
   'session-queue-full': 'link-full',
   'refused-by-device': 'refused-by-device',
   'channel-unanswered': 'device-timeout',
+  'too-many-forwards': 'link-full',
+  'too-many-forwards-of-user': 'link-full',
+  'forwarding-refused': 'refused-by-device',
+  'forwarding-unknown': 'refused-by-device',
+  'port-closed': 'refused-by-device',
+  'account-refused': 'refused-by-device',
+  'own-ssh-not-proven': 'refused-by-device',
   'shutting-down': 'shutting-down',
   cancelled: 'client-gone',
 }
@@ -85,13 +93,7 @@ export function notAuthorised({
   readonly message: string
   readonly hint: string
 }): CallFailure & { readonly cause: 'unknown-device' | 'no-rights' } {
-  return reason === 'unknown-device'
-    ? {
-        cause: 'unknown-device',
-        message,
-        hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
-      }
-    : { cause: 'no-rights', message, hint }
+  return { cause: reason === 'unknown-device' ? 'unknown-device' : 'no-rights', message, hint }
 }
 
 /** A rule forbids the operation, for this reason. Nothing of it reached the device. */
@@ -114,7 +116,9 @@ export function replyTooLarge({ message, mayBe }: ReplyTooLong): CallFailure {
     : {
         cause: 'reply-too-large',
         message: `${message}, which is too long to become JSON`,
-        hint: 'ask for `Accept: application/xml`, which is passed on at any length, or ask for less with a filter',
+        hint:
+          'ask for `Accept: application/xml`, which is passed on at any length, or for less with a filter; ' +
+          'or raise endpoint.http.max-json-reply-size',
       }
 }
 

@@ -27,13 +27,13 @@ export function createCallGate(
       const entrance = places.enter(principalKey(caller))
       if (!entrance.ok)
         return entrance.bound === 'all'
-          ? tooMany(`${maxCalls} calls are under way already`, 'max-calls')
-          : tooMany(`${entrance.heldByUser} calls of yours are under way already`, 'max-calls-per-user')
+          ? tooMany(`as many calls as may be are under way: ${maxCalls}`, 'max-calls')
+          : tooMany(`as many calls of yours as may be are under way: ${entrance.heldByUser}`, 'max-calls-per-user')
       const here = perDevice.get(deviceId) ?? 0
       if (here >= maxCallsPerDevice) {
         entrance.leave()
         return tooMany(
-          `${maxCallsPerDevice} calls to device ${JSON.stringify(deviceId)} are under way already`,
+          `device ${JSON.stringify(deviceId)} has as many calls under way as it may: ${maxCallsPerDevice}`,
           'max-calls-per-device',
         )
       }

@@ -17,6 +17,8 @@ export interface WantedSession {
   readonly owner: Principal
   readonly deviceId: string
   readonly client: SessionClient
+  /** The account that it has to be on; any where absent. */
+  readonly account?: string | undefined
 }
 
 /** A session that a client opened, and closes. Calls on it are answered in their order. */
@@ -88,10 +90,13 @@ export function createClientSessions(
     const { maxSessions, maxSessionsPerUser } = limits()
     const beginning = [...opening.values()].reduce((sum, each) => sum + each, 0)
     if (held.size + beginning >= maxSessions)
-      return tooMany(`${maxSessions} sessions are open over HTTP already`, 'max-sessions')
+      return tooMany(`as many sessions as there may be are open over HTTP already: ${maxSessions}`, 'max-sessions')
     const own = [...held.values()].filter(({ owner }) => principalKey(owner) === key).length + (opening.get(key) ?? 0)
     return own >= maxSessionsPerUser
-      ? tooMany(`${maxSessionsPerUser} sessions are open already for this user`, 'max-sessions-per-user')
+      ? tooMany(
+          `as many sessions as this user may have are open already: ${maxSessionsPerUser}`,
+          'max-sessions-per-user',
+        )
       : undefined
   }
 

@@ -44,6 +44,8 @@ export interface SessionTarget {
   readonly fleet: Pick<Fleet, 'openSession'>
   readonly deviceId: string
   readonly client: SessionClient
+  /** The account that it has to be on; any where absent. */
+  readonly account?: string | undefined
 }
 
 export interface DeviceSessionOptions extends Pick<ClientSessionOptions, 'onNotification' | 'maxMessageSize'> {
@@ -73,12 +75,12 @@ export async function openDeviceSession(
 }
 
 async function tryToOpen(
-  { fleet, deviceId, client }: SessionTarget,
+  { fleet, deviceId, client, account }: SessionTarget,
   { signal, ...options }: Omit<DeviceSessionOptions, 'span'>,
 ): Promise<DeviceSessionOpening> {
   const asked = { kind: 'subsystem', name: 'netconf' } as const
   const opening = await fleet
-    .openSession({ deviceId, request: asked, client }, signal)
+    .openSession({ deviceId, request: asked, client, ...(account === undefined ? {} : { account }) }, signal)
     .catch((thrown: unknown) => ({ thrown }))
   if ('thrown' in opening) return failedWith(noSession(deviceId, opening.thrown))
   if (!opening.ok) return failedWith(fromRefusal(opening.refusal))

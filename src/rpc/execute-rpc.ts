@@ -73,7 +73,7 @@ export async function judgeRpc(
   const { deviceId, operation } = request
   const authorisation = await caller.authorise(deviceId)
   if (!authorisation.allowed) return failedWith(notAuthorised(authorisation.refusal))
-  const { permission } = authorisation
+  const { permission, account } = authorisation
   const decision = decide(permission.operations, operation.about)
   if (!decision.allowed) {
     createRpcAudit(parts, request, caller)('access-denied', 0)
@@ -86,14 +86,18 @@ export async function judgeRpc(
       message: 'a subscription cannot be had as an RPC over HTTP',
       hint: 'GET /api/v1/devices/{id}/notifications answers with the notifications themselves',
     })
-  return dispatcherFor(parts, request, { caller, permission })
+  return dispatcherFor(parts, request, { caller, permission, account })
 }
 
 /** Where an operation is sent that rights and rules allow. */
 function dispatcherFor(
-  { fleet, pool, sessions }: RpcParts,
+  { fleet, pool, perUser, sessions }: RpcParts,
   { deviceId, sessionId, operation: { policy } }: RpcRequest,
-  { caller, permission }: { readonly caller: RpcCaller; readonly permission: Permission },
+  {
+    caller,
+    permission: { roles },
+    account,
+  }: { readonly caller: RpcCaller; readonly permission: Permission; readonly account: string | undefined },
 ): { readonly ok: true; readonly dispatcher: Dispatcher } | Failed {
   if (sessionId !== undefined) {
     const found = sessions.find(caller.principal, deviceId, sessionId)
@@ -101,8 +105,11 @@ function dispatcherFor(
   }
   if (policy.on === 'explicit-session')
     return failedWith({ cause: 'needs-session', message: policy.why, hint: policy.hint })
-  if (policy.on === 'warm-session') return { ok: true, dispatcher: pool.at({ deviceId, roles: permission.roles }) }
-  return { ok: true, dispatcher: oneShotSession({ fleet, deviceId, client: caller.client }) }
+  if (policy.on === 'warm-session') {
+    const ofUser = perUser(deviceId) ? { user: caller.principal } : {}
+    return { ok: true, dispatcher: pool.at({ deviceId, roles, account, ...ofUser }) }
+  }
+  return { ok: true, dispatcher: oneShotSession({ fleet, deviceId, client: caller.client, account }) }
 }
 
 /** What came of a request whose reply has begun. */

@@ -80,7 +80,7 @@ export async function executeTransaction(
   if (!entered.ok) return failure(entered.failure)
   try {
     const deadline = createCallDeadline(caller.signal, timeout)
-    const target = { fleet: parts.fleet, deviceId, client: caller.client }
+    const target = { fleet: parts.fleet, deviceId, client: caller.client, account: judged.account }
     const opening = await openDeviceSession(target, { signal: deadline.signal, span: caller.span })
     deadline.met()
     if (!opening.ok) {
@@ -97,6 +97,13 @@ export async function executeTransaction(
   }
 }
 
+/** A transaction that may be carried out: under these rules, and on this account where roles name one. */
+interface JudgedTransaction {
+  readonly ok: true
+  readonly operations: OperationPolicy
+  readonly account: string | undefined
+}
+
 /**
  * Whether rights and rules allow a transaction now, as far as it is known before the device has told what it can do.
  */
@@ -104,16 +111,17 @@ export async function judgeTransaction(
   { denied }: Pick<RpcParts, 'denied'>,
   request: TransactionRequest,
   { authorise, client }: RpcCaller,
-): Promise<{ readonly ok: true; readonly operations: OperationPolicy } | Failed> {
+): Promise<JudgedTransaction | Failed> {
   const authorisation = await authorise(request.deviceId)
   if (!authorisation.allowed) return failedWith(notAuthorised(authorisation.refusal))
-  const { operations } = authorisation.permission
+  const { permission, account } = authorisation
+  const { operations } = permission
   const { target, validate = false } = request
   const forbidden =
     target === undefined
       ? undefined
       : forbiddenIn(planOf(request, { target, validate, rollbackOnError: false }), operations)
-  if (forbidden === undefined) return { ok: true, operations }
+  if (forbidden === undefined) return { ok: true, operations, account }
   denied()
   return failedWith(operationForbidden(client.user, forbidden))
 }

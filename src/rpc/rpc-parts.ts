@@ -11,6 +11,8 @@ export interface RpcParts {
   readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached'>
   readonly gate: CallGate
   readonly pool: SessionPool
+  /** Whether a device knows its users by name, so that they share no sessions there. */
+  readonly perUser: (deviceId: string) => boolean
   readonly sessions: ClientSessions
   readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
   /** Counts an operation that a rule forbade. */

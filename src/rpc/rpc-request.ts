@@ -50,7 +50,12 @@ export interface RpcCaller {
 
 /** `refusal.reason` is `unknown-device` only for somebody who may know that the device does not exist. */
 export type RpcAuthorisation =
-  | { readonly allowed: true; readonly permission: Permission }
+  | {
+      readonly allowed: true
+      readonly permission: Permission
+      /** The account of the device that sessions have to be on; any where absent. */
+      readonly account?: string
+    }
   | {
       readonly allowed: false
       readonly refusal: { readonly reason: string; readonly message: string; readonly hint: string }

@@ -47,11 +47,13 @@ export function createRpcService(options: {
   readonly audit: Pick<AuditLog, 'refusal' | 'rpc'>
   readonly denied: () => void
   readonly boundReached?: (bound: RequestBound) => void
+  /** Whether a device knows its users by name; none does when not given. */
+  readonly perUser?: RpcParts['perUser']
 }): RpcService {
-  const { fleet, limits, audit, denied, boundReached = () => undefined } = options
+  const { fleet, limits, audit, denied, boundReached = () => undefined, perUser = () => false } = options
   const pool = createSessionPool(fleet, limits)
   const sessions = createClientSessions(fleet, limits)
-  const parts: RpcParts = { fleet, gate: createCallGate(limits), pool, sessions, audit, denied }
+  const parts: RpcParts = { fleet, gate: createCallGate(limits), pool, perUser, sessions, audit, denied }
   return {
     limits,
     execute: (request, caller) => executeRpc(parts, request, caller),

@@ -1,3 +1,4 @@
+import { principalKey } from '../access/authz/principal.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { bridgeStopping } from './call-failure.js'
 import { openDeviceSession } from './device-session.js'
@@ -20,7 +21,7 @@ export interface SessionPool {
   readonly close: () => Promise<void>
 }
 
-/** The client of a pooled session is the bridge itself, because several users share the session. */
+/** The client of a pooled session is the bridge itself, where several users share the session. */
 const POOL_CLIENT = { user: 'homeport', source: 'warm', via: 'http' } as const
 
 /** @param now milliseconds of a clock that only goes on */
@@ -43,10 +44,13 @@ export function createSessionPool(
   }
 
   const sharedAt = (place: PoolPlace): SharedSessions => {
-    const key = JSON.stringify([place.deviceId, place.roles.toSorted()])
+    // Sessions on different accounts are never shared, whatever the roles are called.
+    const { deviceId, roles, account, user } = place
+    const key = JSON.stringify([deviceId, roles.toSorted(), account, user === undefined ? '' : principalKey(user)])
     const known = places.get(key)
     if (known !== undefined) return known
-    const target = { fleet, deviceId: place.deviceId, client: POOL_CLIENT }
+    const client = user === undefined ? POOL_CLIENT : { ...POOL_CLIENT, user: user.name }
+    const target = { fleet, deviceId, client, account }
     const shared = new SharedSessions(place, {
       limits,
       now,

@@ -1,3 +1,4 @@
+import type { Principal } from '../access/authz/principal.js'
 import { inBackground } from '../lib/background.js'
 import { onAbort } from '../lib/on-abort.js'
 import { onClosed } from '../lib/on-closed.js'
@@ -13,10 +14,16 @@ export type PoolLimits = Pick<
   'warmSessions' | 'warmSessionPipeline' | 'warmSessionIdle' | 'maxWarmSessions'
 >
 
-/** Whose sessions are shared: those of one device, by callers with the same roles. */
+/**
+ * Whose sessions are shared: those of one device, by callers with the same roles. Where the device knows its users by
+ * name, by the calls of one user alone.
+ */
 export interface PoolPlace {
   readonly deviceId: string
   readonly roles: readonly string[]
+  readonly user?: Principal
+  /** The account that the sessions are on; any where absent. */
+  readonly account?: string | undefined
 }
 
 /** What the sessions of one place need of the pool that they are part of. */
@@ -352,7 +359,7 @@ function isShared({ takenOut, session }: Warm): boolean {
 function tooMany(limit: number): CallFailure {
   return {
     cause: 'too-many-sessions',
-    message: `${limit} sessions are kept open for calls over HTTP, and all of them are in use`,
+    message: `all sessions that are kept open for calls over HTTP are in use: ${limit}`,
     hint: 'try again, or raise endpoint.http.max-warm-sessions',
     retryAfter: 1,
   }

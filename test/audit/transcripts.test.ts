@@ -7,6 +7,7 @@ import { SECRET_NAMES } from '../../src/audit/secret-names.js'
 import { serveTranscripts, type TranscriptSettings } from '../../src/audit/files/transcript-thread.js'
 import { createTranscripts, type TranscriptThread, type TranscriptsOptions } from '../../src/audit/transcripts.js'
 import { info } from './support/audit-in-memory.js'
+import { threadThatEnds } from './support/thread-that-ends.js'
 import { waitFor } from '../e2e/parts/wait-for.js'
 
 let parent: string
@@ -105,4 +106,14 @@ it('a session that says more than can be written is written down no further', as
   for (let n = 0; n < 40; n += 1) observer?.fromDevice(much, performance.now())
   expect(problems).toEqual(['abcd1234: more is said than can be written'])
   expect(told).toHaveLength(1 + 32 + 1)
+})
+
+it('a thread that ends says why, also by an error that is none of the engine’s', async () => {
+  const transcripts = open({ users: ['netops'], devices: [] }, { start: threadThatEnds })
+  const observer = transcripts.observe(info)
+  await waitFor('the end to be told', () => {
+    observer?.fromClient(Buffer.from('<hello/>'), performance.now())
+    return problems.length > 0
+  })
+  expect(problems).toEqual(['abcd1234: the thread that writes ended (SQLITE_ERROR)'])
 })

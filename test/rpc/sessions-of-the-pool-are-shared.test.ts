@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Principal } from '../../src/access/authz/principal.js'
 import { createSessionPool, type PoolLimits, type SessionPool } from '../../src/rpc/session-pool.js'
 import type { Asked } from '../../src/rpc/dispatcher.js'
 import { NETCONF_NS } from '../../src/netconf/xml/namespaces.js'
@@ -24,10 +25,19 @@ afterEach(async () => {
 
 const place = { deviceId: 'router1', roles: ['operator'] }
 
-function ask(token: string, more: { repeatable?: boolean; signal?: AbortSignal; roles?: readonly string[] } = {}) {
-  const { repeatable = true, signal = new AbortController().signal, roles = place.roles } = more
+interface More {
+  readonly repeatable?: boolean
+  readonly signal?: AbortSignal
+  readonly roles?: readonly string[]
+  readonly account?: string
+  readonly user?: Principal
+}
+
+function ask(token: string, more: More = {}) {
+  const { repeatable = true, signal = new AbortController().signal, roles = place.roles, account, user } = more
+  const at = { ...place, roles, account, ...(user === undefined ? {} : { user }) }
   const operation = element(NETCONF_NS, 'get', [element('', 'token', token)])
-  return pool.at({ ...place, roles }).ask(operation, { repeatable, deadline: { signal, time: signal } })
+  return pool.at(at).ask(operation, { repeatable, deadline: { signal, time: signal } })
 }
 
 async function textOf(answer: Promise<Asked>): Promise<string> {
@@ -70,6 +80,34 @@ describe('warm sessions', () => {
     expect(device.waiting.map(tokenIn)).toEqual(['t1', 't2', 't3'])
     for (let number = 1; number < 5; number += 1) (await device.next()).answer()
     await Promise.all(answers)
+  })
+
+  it('are not shared by callers whose sessions are on other accounts, also where the roles are the same', async () => {
+    const answers = [
+      textOf(ask('a')),
+      textOf(ask('b', { account: 'read-only' })),
+      textOf(ask('c', { account: 'full' })),
+    ]
+    const sessions = [await device.next(), await device.next(), await device.next()]
+    expect(new Set(sessions.map(({ session }) => session)).size).toBe(3)
+    expect(device.accounts).toEqual([undefined, 'read-only', 'full'])
+    for (const asked of sessions) asked.answer()
+    await Promise.all(answers)
+  })
+
+  it('are those of one user alone where the device knows its users, also of two who are called the same', async () => {
+    const users: readonly Principal[] = [
+      { realm: 'local', name: 'noc1' },
+      { realm: 'local', name: 'noc2' },
+      { realm: 'hook', name: 'noc1' },
+    ]
+    for (const user of [...users, ...users]) {
+      const answer = textOf(ask('t', { user }))
+      const asked = await device.next()
+      asked.answer()
+      await answer
+    }
+    expect(device.clients.map(({ user }) => user)).toEqual(['noc1', 'noc2', 'noc1'])
   })
 
   it('are not shared by callers with other roles', async () => {

@@ -169,7 +169,7 @@ function unknownUser(name: string): TokenRefusal<'unknown-user'> {
 function tooMany(good: number): TokenRefusal<'too-many-tokens'> {
   return {
     reason: 'too-many-tokens',
-    message: `there are ${good} tokens already`,
+    message: `there are as many tokens as there may be: ${good}`,
     hint: 'revoke those that nobody needs (homeport token list), or raise endpoint.http.max-tokens',
   }
 }

@@ -18,6 +18,11 @@ export function selectsDevice(selector: string, device: SelectableDevice): boole
   return value !== undefined && matchesGlob(selector.slice(equals + 1), value)
 }
 
+/** The names of the labels that selectors look at. */
+export function labelNamesIn(selectors: readonly string[]): ReadonlySet<string> {
+  return new Set(selectors.flatMap((selector) => selector.match(/^([^=]*)=/)?.[1] ?? []))
+}
+
 /** Whether one of several selectors matches every device there may be. */
 export function selectEverything(selectors: readonly string[]): boolean {
   return selectors.some((selector) => /^\*+$/.test(selector))

@@ -1,6 +1,7 @@
+import { type GrantedAccount, grantedAccounts } from './granted-account.js'
 import { type SelectableDevice, selectsDevice } from './device-selector.js'
 import { allowEverything, type OperationPolicy } from './operation-rule.js'
-import type { ChannelKind, Roles } from './role.js'
+import type { ChannelKind, Role, Roles } from './role.js'
 import type { User } from '../authn/user.js'
 
 /** What a user may do on one device: the union of those of the user's roles that select it. */
@@ -9,6 +10,8 @@ export interface Permission {
   readonly roles: readonly string[]
   readonly operations: OperationPolicy
   readonly channels: ReadonlySet<ChannelKind>
+  /** The accounts that these roles name, in their order; see `accountFor`. Absent where they name none. */
+  readonly accounts?: readonly GrantedAccount[]
 }
 
 export type PermissionDecision =
@@ -21,12 +24,10 @@ export function permissionOn(
   roles: Roles,
   device: SelectableDevice,
 ): PermissionDecision {
-  const selecting = user.roles.flatMap((name) => {
-    const role = roles.get(name)
-    return role?.devices.some((selector) => selectsDevice(selector, device)) ? [{ name, role }] : []
-  })
+  const selecting = rolesOn(user, roles, device)
   if (selecting.length === 0)
     return { allowed: false, reason: `no role of user ${user.name} includes device ${device.id}` }
+  const accounts = grantedAccounts(selecting)
   const rules = selecting.map(({ role }) => role.operations)
   return {
     allowed: true,
@@ -34,6 +35,19 @@ export function permissionOn(
       roles: selecting.map(({ name }) => name),
       operations: rules.some(allowEverything) ? { kind: 'all' } : { kind: 'rules', roles: rules },
       channels: new Set(selecting.flatMap(({ role }) => role.channels)),
+      ...(accounts.length === 0 ? {} : { accounts }),
     },
   }
+}
+
+/** The roles of a user that select a device. */
+export function rolesOn(
+  user: Pick<User, 'name' | 'roles'>,
+  roles: Roles,
+  device: SelectableDevice,
+): readonly { readonly name: string; readonly role: Role }[] {
+  return user.roles.flatMap((name) => {
+    const role = roles.get(name)
+    return role?.devices.some((selector) => selectsDevice(selector, device)) ? [{ name, role }] : []
+  })
 }

@@ -10,7 +10,11 @@ export type RightEndReason =
   | 'user-removed'
   /** The key, the certificate, the issuer or the hook that proved the login is not trusted any more. */
   | 'login-withdrawn'
+  /** The keys of the connection over SSH were exchanged in a way that is not enough any more. */
+  | 'classical-key-exchange'
   /** No role of the user gives the right any more. */
   | 'no-rights'
+  /** The roles of the user put its sessions on another account of the device now. */
+  | 'account-changed'
   /** Rules on operations now apply to a user to whom none applied when the session began. */
   | 'rules-changed'

@@ -1,8 +1,11 @@
 import type { OperationRules } from './operation-rule.js'
 import type { Scope } from './scope.js'
 
-/** What a session's channel may be for; all but `netconf` are off unless a role allows them. */
-export const CHANNEL_KINDS = ['netconf', 'exec', 'shell', 'sftp'] as const
+/**
+ * What a session's channel may be for; all but `netconf` are off unless a role allows them. `ssh` is the device's own
+ * SSH server, past the bridge.
+ */
+export const CHANNEL_KINDS = ['netconf', 'exec', 'shell', 'sftp', 'ssh'] as const
 
 export type ChannelKind = (typeof CHANNEL_KINDS)[number]
 
@@ -12,6 +15,13 @@ export interface Role {
   readonly devices: readonly string[]
   readonly operations: OperationRules
   readonly channels: readonly ChannelKind[]
+  /** Ports of the device's own that its users may reach; none when absent. */
+  readonly forwards?: readonly number[]
+  /**
+   * The account that sessions of its users are on, by the name of its credentials: they go to no link that has logged
+   * in with others. Any link, when absent.
+   */
+  readonly as?: string | undefined
   /** What its users may ask of the HTTP API about these devices; `admin` is off unless a role allows it. */
   readonly api: readonly Scope[]
   /**

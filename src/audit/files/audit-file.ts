@@ -1,7 +1,7 @@
 import { inBackground } from '../../lib/background.js'
 import { type FileFailure, fileFailure } from './file-error.js'
-import { createLineQueue } from './line-queue.js'
 import { createLineFile, FileError, type Rotation } from './line-file.js'
+import { createLineQueue } from './line-queue.js'
 
 /** Bounds on the audit log's file; bytes and milliseconds. */
 export interface AuditFileLimits extends Rotation {
@@ -57,6 +57,10 @@ export function openAuditFile({ path, limits: initial, onState, onLost }: AuditF
   }
 
   const write = async (): Promise<void> => {
+    if (problem !== undefined && waiting.bytes() === 0) {
+      await file.prepare()
+      tell(undefined)
+    }
     while (waiting.bytes() > 0) {
       waiting.drop(await file.append(waiting.first(BATCH)))
       tell(undefined)
@@ -83,10 +87,12 @@ export function openAuditFile({ path, limits: initial, onState, onLost }: AuditF
     return flushing
   }
   const schedule = (): void => {
-    if (closed || waiting.bytes() === 0 || flushing !== undefined) return
-    if (waiting.bytes() >= BATCH && problem === undefined) inBackground('store', flush())
-    else
-      timer ??= setTimeout(() => inBackground('store', flush()), problem === undefined ? limits.flushInterval : RETRY)
+    if (closed || flushing !== undefined) return
+    const later = (delay: number): NodeJS.Timeout => setTimeout(() => inBackground('store', flush()), delay)
+    // Also where no line waits: whoever sends no sessions here until it goes on would wait for ever.
+    if (problem !== undefined) timer ??= later(RETRY).unref()
+    else if (waiting.bytes() >= BATCH) inBackground('store', flush())
+    else if (waiting.bytes() > 0) timer ??= later(limits.flushInterval)
   }
 
   return {
@@ -101,6 +107,7 @@ export function openAuditFile({ path, limits: initial, onState, onLost }: AuditF
     },
     prepare: async () => {
       await file.prepare().catch(failed)
+      schedule()
       return problem
     },
     reopen: () => {

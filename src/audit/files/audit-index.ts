@@ -4,6 +4,7 @@ import type { AuditRetention } from './audit-pruning.js'
 import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { ThreadAnswer, ThreadOptions, ThreadRequest } from './index-thread.js'
 import { within } from '../../lib/deadline.js'
+import { whyThreadEnded } from '../../lib/why-thread-ended.js'
 import type { StoreFailure } from '../../store/store.js'
 
 /**
@@ -31,7 +32,7 @@ export interface IndexThread {
   /** @param transfer memory that becomes the thread's */
   readonly postMessage: (request: ThreadRequest, transfer?: readonly ArrayBuffer[]) => void
   readonly on: ((event: 'message', listener: (answer: ThreadAnswer) => void) => unknown) &
-    ((event: 'error', listener: (error: Error) => void) => unknown)
+    ((event: 'error', listener: (error: unknown) => void) => unknown)
 }
 
 /** Milliseconds that lines are gathered before they are handed over; a query does not wait for it. */
@@ -94,7 +95,7 @@ export function openAuditIndex({ onState, start = startThread, ...options }: Aud
       else asking?.reject(failure(answer.failure))
     }
   })
-  thread.on('error', (error: Error) => {
+  thread.on('error', (error: unknown) => {
     ended = broken(options.file, error)
     lose(behind, ended)
     behind = 0
@@ -147,11 +148,11 @@ function lagging(file: string): StoreFailure {
   }
 }
 
-function broken(file: string, { message }: Error): StoreFailure {
+function broken(file: string, error: unknown): StoreFailure {
   return {
     reason: 'io',
-    message: `${file}: its thread ended (${message})`,
-    hint: 'the audit log’s own file has all lines; restart the bridge to query new ones',
+    message: `${file}: its thread ended (${whyThreadEnded(error)})`,
+    hint: 'the audit log’s own file has all lines; restart the bridge to query new ones, and please report this',
   }
 }
 

@@ -1,7 +1,8 @@
-import { failureOf } from '../../store/sqlite/sqlite-failure.js'
+import { failureOfOpening } from '../../store/sqlite/sqlite-failure.js'
 import type { AuditBlock } from './audit-block.js'
 import { openAuditDatabase, type AuditDatabase } from './audit-database.js'
 import type { AuditRetention } from './audit-pruning.js'
+import { whyThreadEnded } from '../../lib/why-thread-ended.js'
 import type { AuditPage, AuditQuery } from '../audit-query.js'
 import type { StoreFailure } from '../../store/store.js'
 
@@ -39,7 +40,7 @@ const PRUNE_INTERVAL = 60_000
 
 /**
  * Serves the audit log's database on this thread until it is asked to close. A file that cannot be opened is tried
- * again with each request.
+ * again with each request, and so is one that turns out to be damaged.
  */
 export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: ThreadOptions): void {
   let retention = initial
@@ -54,9 +55,13 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
       }
       return { ok: true, value: work(database) }
     } catch (error) {
-      const problem = failureOf(error, file)
-      if (problem === undefined) throw error
-      return { ok: false, failure: problem }
+      const failure = failureIn(error, file)
+      // Opened anew with the next request: somebody may have moved it away until then.
+      if (failure.reason === 'corrupt') {
+        database?.close()
+        database = undefined
+      }
+      return { ok: false, failure }
     }
   }
   const prune = (): void => {
@@ -90,6 +95,16 @@ export function serveAuditIndex(port: ThreadPort, { file, retention: initial }: 
 }
 
 type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: StoreFailure }
+
+/** What any error means: one that ended this thread would leave no answer, and lose its words on the way out. */
+function failureIn(error: unknown, file: string): StoreFailure {
+  const failure = failureOfOpening(error, file)
+  if (failure?.reason === 'corrupt') return { ...failure, hint: MOVE_AWAY }
+  const message = `${file}: a fault of the bridge (${whyThreadEnded(error)})`
+  return failure ?? { reason: 'io', message, hint: 'please report this: the audit log’s own file has all lines' }
+}
+
+const MOVE_AWAY = 'move it and its -wal file away, and a new one is begun: the audit log’s own file has all lines'
 
 function newer(file: string): StoreFailure {
   return {

@@ -21,6 +21,8 @@ export interface HttpServices {
     'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'disconnect' | 'endSession'
   >
   readonly enrolments: Enrolments
+  /** The port where clients reach all devices over SSH, as it is bound. */
+  readonly clientPort: () => number
   readonly findAuditEvents: FindAuditEvents
   readonly tokens: TokenService
   readonly rpc: RpcService

@@ -10,7 +10,7 @@ import { becomesJob, boundOfJob } from './jobs/queue-calls.js'
 import { type BodyBound, createBodyBudget } from './middleware/body-budget.js'
 import { boundedBody } from './middleware/bounded-body.js'
 import { endUnreadBodies } from './middleware/end-unread-bodies.js'
-import { handleErrors, handleInvalid, handleUnknownPath } from './middleware/handle-failures.js'
+import { handleErrors, handleInvalid } from './middleware/handle-failures.js'
 import { logRequests } from './middleware/log-requests.js'
 import { type KnowsHost, refuseForeign, refuseWhileDraining } from './middleware/origin-check.js'
 import { type Peer, type ProxyTrust, peerOf } from './middleware/peer.js'
@@ -18,12 +18,15 @@ import { nameRequests } from './middleware/request-id.js'
 import { setSecurityHeaders } from './middleware/security-headers.js'
 import { traceRequests } from './middleware/trace-requests.js'
 import { registerFindAuditLines } from './routes/audit/list.js'
+import { type BridgeFacts, registerBridge } from './routes/bridge.js'
 import { registerAddDevice } from './routes/devices/add.js'
 import { registerApproveDevice } from './routes/devices/approve.js'
 import { registerDisconnectDevice } from './routes/devices/disconnect.js'
 import { registerForgetDevice } from './routes/devices/forget.js'
 import { registerGetDevice } from './routes/devices/get.js'
+import { registerImportDevices } from './routes/devices/import.js'
 import { registerListDevices } from './routes/devices/list.js'
+import { registerChangeDevice } from './routes/devices/patch.js'
 import { registerRejectDevice } from './routes/devices/reject.js'
 import { registerRepinDevice } from './routes/devices/repin.js'
 import { registerDocs } from './routes/docs.js'
@@ -34,11 +37,15 @@ import { registerMetrics } from './routes/metrics.js'
 import { registerNotifications } from './routes/notifications.js'
 import { registerOpenApi, registerSharedSchemas } from './routes/openapi.js'
 import { registerOperations } from './routes/operations/register.js'
+import { registerRoot } from './routes/root.js'
 import { registerKillSession } from './routes/sessions/kill.js'
 import { registerListSessions } from './routes/sessions/list.js'
 import { registerCreateToken } from './routes/tokens/create.js'
 import { registerListTokens } from './routes/tokens/list.js'
 import { registerRevokeToken } from './routes/tokens/revoke.js'
+import { answerUnmatched } from './unmatched.js'
+
+const SEND_LESS = 'send it in parts, or raise endpoint.http.max-request-size'
 
 /** Bytes; a device with all that it may have fits many times. */
 const LONGEST_BODY = 64 * 1024
@@ -49,6 +56,8 @@ export interface AppOptions extends HttpServices {
   /** Traces calls, where there is one. */
   readonly tracer?: CurrentTracer
   readonly health: Health
+  /** What the bridge says of itself. */
+  readonly about: () => BridgeFacts
   /** Aborted when the bridge is stopping. */
   readonly draining: AbortSignal
   /** Who calls; asked by routes that state a scope. */
@@ -74,10 +83,11 @@ function once(identify: Identify): Identify {
 }
 
 /** The HTTP API, without sockets. */
-export function createApp({ log, health, draining, identify, metrics, network, tracer, ...services }: AppOptions): Api {
+export function createApp(options: AppOptions): Api {
+  const { log, health, about, draining, identify, metrics, network, tracer, ...services } = options
   const app: Api = new OpenAPIHono({ defaultHook: handleInvalid })
   app.onError(handleErrors(log))
-  app.notFound(handleUnknownPath)
+  app.notFound(answerUnmatched(app))
   app.use(nameRequests())
   app.use((c, next) => {
     const { incoming } = c.env ?? {}
@@ -100,7 +110,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   const boundOf = (c: Context): BodyBound => {
     if (!carriesRpc(c.req.path)) return { bytes: LONGEST_BODY }
     const limits = services.rpc.limits()
-    return becomesJob(c) ? boundOfJob(limits) : { bytes: limits.maxRequestSize }
+    return becomesJob(c) ? boundOfJob(limits) : { bytes: limits.maxRequestSize, hint: SEND_LESS }
   }
   app.use(
     boundedBody(
@@ -115,10 +125,13 @@ export function createApp({ log, health, draining, identify, metrics, network, t
     return next()
   })
 
+  registerBridge(app, about)
   registerMetrics(app, metrics, network?.metricsArePublic ?? (() => false))
   registerListDevices(app, services)
   registerAddDevice(app, services)
+  registerImportDevices(app, services)
   registerGetDevice(app, services)
+  registerChangeDevice(app, services)
   registerForgetDevice(app, services)
   registerApproveDevice(app, services)
   registerRejectDevice(app, services)
@@ -136,6 +149,7 @@ export function createApp({ log, health, draining, identify, metrics, network, t
   registerJobs(app, services)
   registerOpenApi(app)
   registerDocs(app)
+  registerRoot(app)
   return app
 }
 

@@ -9,7 +9,10 @@ interface ProblemEntry {
 }
 
 /** What rooms below say went wrong, and what a job ends with; the compiler finds one that has no entry. */
-type FromBelow = Exclude<CallFailure['cause'], 'client-gone'> | Exclude<RightEndReason, 'rules-changed'> | JobProblem
+type FromBelow =
+  | Exclude<CallFailure['cause'], 'client-gone'>
+  | Exclude<RightEndReason, 'rules-changed' | 'account-changed' | 'classical-key-exchange'>
+  | JobProblem
 
 /**
  * Every problem that the HTTP API answers with: the stable end of its `type`, with its status and title. A test holds
@@ -38,9 +41,11 @@ export const PROBLEM_TYPES = {
   'unknown-job': { status: 404, title: 'Unknown job' },
   'unknown-session': { status: 404, title: 'Unknown session' },
   'unknown-token': { status: 404, title: 'Unknown token' },
+  'method-not-allowed': { status: 405, title: 'Method not allowed' },
   'nothing-presented': { status: 409, title: 'The device has presented no key' },
   'fingerprint-mismatch': { status: 409, title: 'The device has presented another key' },
   'decided-by-configuration': { status: 409, title: 'The configuration decides for this device' },
+  'not-imported': { status: 409, title: 'One or more devices cannot be imported' },
   'already-known': { status: 409, title: 'The device is known already' },
   'too-many-tokens': { status: 409, title: 'Too many tokens' },
   'job-running': { status: 409, title: 'The job runs' },

@@ -14,5 +14,14 @@ export function registerStreamingRoute(
 
 /** What the validator of a route left of its JSON body. */
 export function validBody(c: Context<ApiEnv>): unknown {
-  return (c.req.valid as (target: string) => unknown).call(c.req, 'json')
+  return validPart(c, 'json')
+}
+
+/** What it left of the query. */
+export function validQuery(c: Context<ApiEnv>): unknown {
+  return validPart(c, 'query')
+}
+
+function validPart(c: Context<ApiEnv>, part: 'json' | 'query'): unknown {
+  return (c.req.valid as (target: string) => unknown).call(c.req, part)
 }

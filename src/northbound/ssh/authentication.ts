@@ -7,9 +7,12 @@ import { loginRefusal, type LoginRefusalReason } from '../../fleet/refusals/logi
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { forgetAbortedLogin } from '../../ssh/ssh2/keyboard-interactive.js'
 import { socketOf } from '../../ssh/ssh2/connections.js'
-import { signatureHolds } from '../../ssh/verify-signature.js'
+import { acceptKeyQuery } from '../../ssh/ssh2/key-query.js'
+import { SHA1 } from '../../ssh/signature.js'
+import { offeredAlgorithm, signatureHolds } from '../../ssh/verify-signature.js'
 import type { Log } from '../../telemetry/log.js'
 import type { LoginLog } from '../login-log.js'
+import type { LegacyAccess } from './legacy-access.js'
 import { type LoginName, type ParsedLoginName, parseLoginName } from './login-name.js'
 import { judgeUserKey, type UserCertificateTrust } from './judge-user-key.js'
 import { promptForPassword } from './keyboard-interactive.js'
@@ -31,6 +34,8 @@ export interface AuthenticationOptions {
   readonly remoteAddress: string
   /** Failed attempts after which the client gets no further one. */
   readonly maxAttempts: number
+  /** Who may log in here at all, and by which algorithms, where that is limited. */
+  readonly legacy?: () => LegacyAccess | undefined
   readonly log: Log
   /**
    * Told when they are used up, or came in an order that nobody can follow; the connection is the caller's to close.
@@ -63,7 +68,10 @@ const METHODS: AuthenticationType[] = ['publickey', 'password', 'keyboard-intera
  * finds before the password. Nobody who has not been authenticated is told whether a user or a device exists.
  */
 export function authenticate(connection: Connection, options: AuthenticationOptions): Promise<Authenticated> {
-  const { entryPoint, users, remoteAddress, maxAttempts, log, onTooMany } = options
+  const { entryPoint, users, remoteAddress, maxAttempts, legacy, log, onTooMany } = options
+  const mayLogIn = (user: string): boolean => legacy === undefined || legacy()?.users.has(user) === true
+  const accepts = (algorithm: string): boolean =>
+    legacy === undefined ? algorithm !== SHA1 : legacy()?.lists.pubkeyAcceptedAlgorithms.includes(algorithm) === true
   return new Promise((resolve) => {
     const socket = socketOf(connection)
     let failures = 0
@@ -96,7 +104,7 @@ export function authenticate(connection: Connection, options: AuthenticationOpti
         context.accept()
         resolve(authenticated)
       }
-      const attempt: Attempt = { name, remoteAddress, users, fail, succeed }
+      const attempt: Attempt = { name, remoteAddress, users, mayLogIn, accepts, fail, succeed }
 
       if (context.method === 'publickey') return tryKey(context, attempt)
       if (context.method !== 'password' && context.method !== 'keyboard-interactive')
@@ -138,23 +146,40 @@ interface Attempt {
   readonly name: ParsedLoginName
   readonly remoteAddress: string
   readonly users: Users
+  readonly mayLogIn: (user: string) => boolean
+  /** Whether keys may be offered by an algorithm. */
+  readonly accepts: (algorithm: string) => boolean
   readonly fail: (refusal: { readonly reason: LoginRefusalReason; readonly message: string }) => void
   readonly succeed: (authenticated: Authenticated) => void
 }
 
-function tryKey(context: PublicKeyAuthContext, { name, remoteAddress, users, fail, succeed }: Attempt): void {
+function tryKey(context: PublicKeyAuthContext, attempt: Attempt): void {
+  const { name, remoteAddress, users, mayLogIn, accepts, fail, succeed } = attempt
   if (!name.ok) return fail(loginRefusal('malformed-login', name.message))
   const { login } = name
+  if (!mayLogIn(login.user)) return fail(loginRefusal('not-on-this-port'))
+  const algorithm = offeredAlgorithm(context)
   const circumstances = { trust: users.certificates(), remoteAddress, now: new Date() }
   const verdict = judgeUserKey(context.key, users.find(login.user), circumstances)
   if (!verdict.accepted) return fail(verdict)
+  // Some ask by the type of an RSA key, and sign by a better algorithm than that means.
+  if (!accepts(algorithm) && (context.signature !== undefined || algorithm !== SHA1))
+    return fail(loginRefusal('refused-algorithm', algorithm))
   // Without a signature the client only asks whether the key would do.
-  if (context.signature === undefined) return context.accept()
-  if (!signatureHolds(context)) return fail(loginRefusal('bad-signature'))
+  if (context.signature === undefined) return acceptKeyQuery(context, algorithm)
+  if (!signatureHolds(context, { sha1: accepts(SHA1) })) return fail(loginRefusal('bad-signature'))
   const { key, restriction, until } = verdict
   const account = (): User | undefined => users.find(login.user)
-  const ended = stillAccepted({ offered: keptKey(context.key), user: login.user, remoteAddress, restriction }, users)
+  const withdrawn = stillAccepted(
+    { offered: keptKey(context.key), user: login.user, remoteAddress, restriction },
+    users,
+  )
+  const ended = (): RightEnd | undefined => noLongerHere(mayLogIn, login.user) ?? withdrawn()
   succeed({ login, method: 'publickey', account, ended, key, restriction, ...(until === undefined ? {} : { until }) })
+}
+
+function noLongerHere(mayLogIn: Attempt['mayLogIn'], user: string): RightEnd | undefined {
+  return mayLogIn(user) ? undefined : rightEnd('login-withdrawn', loginRefusal('not-on-this-port').message)
 }
 
 /** A key that somebody has logged in with, and what it let them do. */
@@ -193,23 +218,26 @@ function keptKey(key: PublicKeyAuthContext['key']): PublicKeyAuthContext['key'] 
 }
 
 async function tryPassword(
-  { name, remoteAddress, users, fail, succeed }: Attempt,
+  { name, remoteAddress, users, mayLogIn, fail, succeed }: Attempt,
   { context, password, isAborted = () => false }: TriedPassword,
 ): Promise<void> {
   const attempt = { password, address: remoteAddress, via: 'ssh' } as const
   // A malformed name is checked all the same, so that it takes as long as a wrong password.
+  const isHere = name.ok && mayLogIn(name.login.user)
   const decision = await users.authenticatePassword(
-    name.ok ? { ...attempt, ...namesIn(name.login) } : { ...attempt, user: context.username, hopeless: true },
+    isHere ? { ...attempt, ...namesIn(name.login) } : { ...attempt, user: context.username, hopeless: true },
   )
   if (isAborted()) return
   if (!name.ok) return fail(loginRefusal('malformed-login', name.message))
+  if (!isHere || (decision.ok && !mayLogIn(decision.user.name))) return fail(loginRefusal('not-on-this-port'))
   if (!decision.ok) {
     const { reason, message } = decision
     return fail(loginRefusal(reason, message === undefined ? reason : `${reason}: ${message}`))
   }
   const login = { ...name.login, user: decision.user.name }
   const { account } = decision
-  const ended = (): RightEnd | undefined => (account() === undefined ? rightEnd('user-removed', login.user) : undefined)
+  const ended = (): RightEnd | undefined =>
+    account() === undefined ? rightEnd('user-removed', login.user) : noLongerHere(mayLogIn, login.user)
   succeed({ login, method: context.method, account, ended, restriction: unrestricted })
 }
 

@@ -1,11 +1,11 @@
 import type { Permission } from '../../access/authz/permission.js'
-import type { ChannelPurpose } from '../../ssh/session-channel.js'
+import type { SessionPurpose } from '../../ssh/session-channel.js'
 import { sessionRefusal } from '../../fleet/refusals/sessions.js'
 import type { ChannelUse } from './channel-request.js'
 
 /** What a client is told whose roles do not allow the channel that it asked for. */
 export function channelNotAllowed(
-  asked: ChannelPurpose,
+  asked: SessionPurpose,
   { allowedBy }: ChannelUse,
   whose: { readonly permission: Permission; readonly user: string; readonly deviceId: string },
 ) {
@@ -23,7 +23,7 @@ export function channelNotAllowed(
   )
 }
 
-export const unknownSubsystem = (asked: ChannelPurpose) => sessionRefusal('unknown-subsystem', inWords(asked))
+export const unknownSubsystem = (asked: SessionPurpose) => sessionRefusal('unknown-subsystem', inWords(asked))
 
 export const keyForNetconf = sessionRefusal(
   'channel-not-allowed',
@@ -35,7 +35,7 @@ export const keyForNetconf = sessionRefusal(
 export const REPLACEMENT_CHARACTER = '\uFFFD'
 
 /** Commands may hold secrets and are not repeated. */
-function inWords(asked: ChannelPurpose): string {
+function inWords(asked: SessionPurpose): string {
   if (asked.kind === 'shell') return 'a shell'
   if (asked.kind === 'exec') return 'this command run'
   return asked.name === 'netconf' ? 'NETCONF' : `the subsystem ${JSON.stringify(asked.name)}`

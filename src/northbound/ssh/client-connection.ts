@@ -1,7 +1,6 @@
 import type { Connection } from 'ssh2'
 import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { RightEnd } from '../../access/authz/right-end.js'
-import type { Fleet } from '../../fleet/fleet.js'
 import { clientRefusal } from '../../fleet/refusals/clients.js'
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { inBackground } from '../../lib/background.js'
@@ -11,17 +10,23 @@ import type { Keepalive } from '../../ssh/keepalive.js'
 import {
   BY_APPLICATION,
   closeOnceFailed,
+  keyExchangeOf,
   sayGoodbye,
   socketOf,
   TOO_MANY_CONNECTIONS,
 } from '../../ssh/ssh2/connections.js'
+import type { Negotiation } from '../../ssh/ssh2/negotiation.js'
 import { nameWork } from '../../ssh/ssh2/flow-control.js'
 import type { Log } from '../../telemetry/log.js'
 import { type Accounts, authorise } from '../authorise.js'
+import { seesBy, tellUndecided } from '../undecided.js'
 import { type Authenticated, authenticate, type Users } from './authentication.js'
 import { type ClientProbes, watchClient } from './client-keepalive.js'
 import { serveSessions, type SessionLimits, type SessionServices } from './client-sessions.js'
-import { type JumpHost, serveJumps } from './jump-host.js'
+import { type JumpHost, refuseJumps, serveJumps } from './jump-host.js'
+import type { KeyExchangePolicy } from './key-exchange-policy.js'
+import type { LoggedIn } from './logged-in.js'
+import type { LegacyAccess } from './legacy-access.js'
 import type { Newcomer } from './newcomer.js'
 import type { EntryPoint } from './target.js'
 
@@ -42,6 +47,9 @@ export interface ClientConnection {
   readonly connection: Connection
   readonly entryPoint: EntryPoint
   readonly newcomer: Newcomer
+  readonly negotiation: Negotiation
+  /** Who may use the server for old clients now, where it came in by that. */
+  readonly legacy?: () => LegacyAccess | undefined
   readonly limits: ClientLimits
 }
 
@@ -50,6 +58,8 @@ export interface ClientServices extends SessionServices, Pick<JumpHost, 'entryPo
   readonly access: Access
   readonly seats: UserPlaces
   readonly keepalive: Keepalive
+  readonly loggedIn: LoggedIn
+  readonly keyExchangePolicy: KeyExchangePolicy
   readonly log: Log
 }
 
@@ -60,7 +70,7 @@ const SESSIONS_FAREWELL = 1_500
 
 /** Lets a client log in, and then gives it what its rights allow: sessions on devices, and jumps to them. */
 export function serveClient(client: ClientConnection, services: ClientServices): void {
-  const { connection, entryPoint, newcomer, limits } = client
+  const { connection, entryPoint, newcomer, legacy, limits } = client
   const { access, metrics } = services
   const socket = socketOf(connection)
   const source = sourceOf(socket)
@@ -73,6 +83,7 @@ export function serveClient(client: ClientConnection, services: ClientServices):
     entryPoint,
     users: withFailuresTold(access, newcomer),
     remoteAddress: socket.remoteAddress ?? '',
+    ...(legacy === undefined ? {} : { legacy }),
     maxAttempts: limits.maxLoginAttempts,
     log,
     onTooMany: () => {
@@ -81,9 +92,12 @@ export function serveClient(client: ClientConnection, services: ClientServices):
       setTimeout(() => socket.destroy(), FAREWELL_TIMEOUT).unref()
     },
   })
-  const served = authenticated.then((who) => {
+  const served = authenticated.then((loggedIn) => {
+    const who = { ...loggedIn, ended: () => loggedIn.ended() ?? services.keyExchangePolicy.ended(connection) }
     newcomer.loggedIn()
-    if (takeSeat(connection, who, { ...services, log })) serveAuthenticated(client, who, { ...services, log })
+    const reaching = legacy === undefined ? access : { ...access, only: () => legacy()?.devices ?? [] }
+    if (takeSeat(connection, who, { ...services, log }))
+      serveAuthenticated(client, who, { ...services, access: reaching, log })
   })
   inBackground('client', served, () => socket.destroy())
 }
@@ -126,15 +140,17 @@ function takeSeat(
 }
 
 function serveAuthenticated(client: ClientConnection, authenticated: Authenticated, services: ClientServices): void {
-  const { connection, entryPoint, limits } = client
+  const { connection, entryPoint, legacy, negotiation, limits } = client
   const { login, method, key, restriction } = authenticated
   const { user, target } = login
-  const { access, keepalive, metrics } = services
+  const { access, keepalive, loggedIn, metrics } = services
   const ofUser = services.log.child({ user })
   const log = target.kind === 'device' ? services.log.child({ user, deviceId: target.deviceId }) : ofUser
   watchClient(connection, keepalive, { probes: limits, log: ofUser })
-  // A connection inside another one is a way to no further one.
-  if (entryPoint.kind === 'shared')
+  // A connection inside another one is a way to no further one, nor is one of an old client: who can jump knows better
+  // algorithms.
+  if (entryPoint.kind === 'shared' && legacy === undefined) {
+    const accounts = { find: authenticated.account, roles: access.roles }
     serveJumps(connection, {
       ...services,
       maxJumps: limits.maxJumpsPerConnection,
@@ -143,9 +159,35 @@ function serveAuthenticated(client: ClientConnection, authenticated: Authenticat
       live: access.live,
       log: ofUser,
       user,
+      ownPorts: {
+        ...services,
+        accounts,
+        client: { user, source: sourceOf(socketOf(connection)), via: 'ssh' },
+        keyExchange: () => keyExchangeOf(connection),
+        login: authenticated,
+        live: access.live,
+        log: ofUser,
+        authorise: (deviceId) => authorise({ fleet: services.fleet, accounts }, user, deviceId),
+      },
     })
-  log.info({ method, ...(key === undefined ? {} : { key }) }, 'client authenticated')
+  } else {
+    const where = legacy === undefined ? 'device' : 'legacy'
+    refuseJumps(connection, where, { log, user, refusalLines: services.refusalLines, metrics })
+  }
+  const keyExchange = keyExchangeOf(connection)?.name
+  const weak = negotiation.result()?.weak ?? []
+  log.info(
+    {
+      method,
+      keyExchange,
+      ...(key === undefined ? {} : { key }),
+      ...(weak.length === 0 ? {} : { weak: weak.join(', ') }),
+    },
+    'client authenticated',
+  )
+  metrics.weakAlgorithms(weak)
   metrics.loggedIn(method)
+  loggedIn.add(connection)
   connection.once('close', () => log.info('client disconnected'))
   closeWithLogin(connection, authenticated, { live: access.live, log })
   serveSessions(connection, { authenticated, limits }, { ...services, log })
@@ -157,12 +199,18 @@ function serveAuthenticated(client: ClientConnection, authenticated: Authenticat
  */
 function mayReachBy(
   { login: { user }, account, ended }: Authenticated,
-  { fleet, access: { roles } }: { readonly fleet: Fleet; readonly access: Accounts },
+  {
+    fleet,
+    enrolments,
+    access: { roles },
+  }: Pick<ClientServices, 'fleet' | 'enrolments'> & { readonly access: Accounts },
 ) {
   return async (deviceId: string): Promise<RightEnd | undefined> => {
     const end = ended()
     if (end !== undefined) return end
-    const authorisation = await authorise({ fleet, accounts: { find: account, roles } }, user, deviceId)
+    const asked = await authorise({ fleet, accounts: { find: account, roles } }, user, deviceId)
+    const sees = seesBy(account(), roles())
+    const authorisation = await tellUndecided(asked, deviceId, { standingOf: enrolments.get, sees })
     if (authorisation.allowed) return undefined
     const { message, hint } = authorisation.refusal
     return rightEnd('no-rights', message, hint)

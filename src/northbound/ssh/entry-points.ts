@@ -9,6 +9,11 @@ export interface EntryPoints {
   readonly at: (localAddress: string | undefined) => EntryPoint
   /** The entry point of the device that a jump asks for, or undefined: nothing else is ever dialled. */
   readonly behind: (host: string, port: number) => Extract<EntryPoint, { kind: 'device' }> | undefined
+  /**
+   * The device whose own ports a host name means, `self.ID`, by its id; where there is none of that name, what was
+   * asked for. Undefined for any other host name, that of a device which is called so among them.
+   */
+  readonly self: (host: string) => { readonly deviceId: string | undefined; readonly asked: string } | undefined
   readonly hostKeys: (entryPoint: EntryPoint) => ServerConfig['hostKeys']
 }
 
@@ -22,6 +27,9 @@ export interface HostKeysOfBridge {
 
 /** Ports on which a device is asked for by way of the bridge: NETCONF's, and what `ssh -J` takes when none is named. */
 const JUMP_PORTS: readonly number[] = [830, 22]
+
+/** Before the name of a device: the device itself, past the bridge. */
+const SELF = /^self\.(.+)$/isu
 
 const SHARED: EntryPoint = { kind: 'shared' }
 
@@ -46,6 +54,11 @@ export function createEntryPoints(options: {
       if (deviceId === undefined) return undefined
       const open = JUMP_PORTS.includes(port) || sharedPorts().includes(port) || port === endpoints.of(deviceId)?.port
       return open ? { kind: 'device', deviceId, by: 'jump' } : undefined
+    },
+    self: (host) => {
+      const asked = SELF.exec(host)?.[1]
+      if (asked === undefined || endpoints.named(host) !== undefined) return undefined
+      return { deviceId: endpoints.named(asked) ?? endpoints.atAddress(plainAddress(asked)), asked }
     },
     hostKeys: (entryPoint) => {
       if (entryPoint.kind === 'shared') return hostKeys.shared()

@@ -4,15 +4,17 @@ import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { RightEnd } from '../../access/authz/right-end.js'
 import { socketOverChannel } from '../../ssh/ssh2/channel-socket.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
-import { prohibitChannel } from '../../ssh/ssh2/channels.js'
+import { type OpenFailure, refuseChannel } from '../../ssh/ssh2/channels.js'
 import { socketOf } from '../../ssh/ssh2/connections.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { EntryPoints } from './entry-points.js'
+import { type OwnPortServices, serveOwnPort } from './own-port.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { EntryPoint } from './target.js'
 import { jumpRefusal, type JumpRefusalReason } from '../../fleet/refusals/clients.js'
 import type { Refusal } from '../../lib/refusal.js'
+import { strangerText } from '../../lib/stranger-text.js'
 
 /** What a client's connection needs to be a way to further ones. */
 export interface JumpHost {
@@ -29,16 +31,19 @@ export interface JumpHost {
   readonly user: string
   readonly refusalLines: RefusalLines
   readonly metrics: Pick<ClientMetrics, 'connectionRefused'>
+  readonly ownPorts: OwnPortServices
 }
 
 /**
  * Lets a client reach devices as if the bridge were a jump host (`ssh -J bridge router1`, `ssh -W router1:830 bridge`):
  * a `direct-tcpip` channel (RFC 4254 §7.2) whose host is a device ends in the bridge's own SSH for that device, where
- * the client logs in once more. Nothing is ever dialled. Asking for anything else is refused, and a device that the
- * client has no rights on is no device to it.
+ * the client logs in once more. One whose host is `self.` and a device ends in the device itself, at a port of its own
+ * (`own-port.ts`). Nothing is ever dialled. Asking for anything else is refused, and a device that the client has no
+ * rights on is no device to it.
  */
 export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
-  const { entryPoints, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics } = jumpHost
+  const { entryPoints, enter, maxJumps, forbidden, mayReach, live, log, user, refusalLines, metrics, ownPorts } =
+    jumpHost
   const socket = socketOf(connection)
   let jumps = 0
 
@@ -76,20 +81,70 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
     log.info({ deviceId: entryPoint.deviceId, host, port }, 'client jumps to a device')
   }
 
-  connection.on('tcpip', (accept, reject, asked) => {
+  /** Past the bridge, to a port of the device's own. */
+  const pass = async (
+    { destIP: host, destPort: port }: TcpipRequestInfo,
+    { deviceId, asked }: NonNullable<ReturnType<EntryPoints['self']>>,
+    channel: Answer,
+  ): Promise<void> => {
+    jumps += 1
+    try {
+      const why = await mayReach(deviceId ?? asked)
+      if (socket.destroyed) return
+      if (deviceId === undefined || why !== undefined)
+        return channel.refuse(jumpRefusal('not-a-device', host, port, why?.message))
+      await serveOwnPort({ connection, deviceId, port, accept: channel.accept, refuse: channel.tell }, ownPorts)
+    } finally {
+      jumps -= 1
+    }
+  }
+
+  connection.on('tcpip', (accept, reject, given) => {
+    const asked = { ...given, destIP: strangerText(given.destIP, MAX_HOST_LENGTH) }
     const { destIP: host, destPort: port } = asked
+    const tell: Answer['tell'] = (failure, { message, hint }) => {
+      if (!socket.destroyed) refuseChannel(connection, reject, { failure, why: `homeport: ${message}; ${hint}` })
+    }
     const refuse = ({ reason, message, toPeer, hint }: JumpRefusal): void => {
       refusalLines(log, { what: 'jump refused', user, reason, message, hint, fields: { host, port } })
       metrics.connectionRefused(reason)
-      prohibitChannel(connection, reject, `homeport: ${toPeer ?? message}; ${hint}`)
+      tell('prohibited', { message: toPeer ?? message, hint })
     }
     if (forbidden) return refuse(jumpRefusal('no-forwarding'))
     if (jumps >= maxJumps) return refuse(jumpRefusal('too-many-jumps', jumps))
-    jump(asked, accept, refuse).catch((error: unknown) => {
+    const own = entryPoints.self(host)
+    const served = own === undefined ? jump(asked, accept, refuse) : pass(asked, own, { accept, refuse, tell })
+    served.catch((error: unknown) => {
       log.error({ err: error, host, port }, 'connection closed: a jump failed')
       socket.destroy()
     })
   })
+}
+
+/** Refuses whatever a client asks to reach through a connection that is no way to further ones. */
+export function refuseJumps(
+  connection: Connection,
+  where: Parameters<typeof jumpRefusal<'no-jump-host'>>[1],
+  { log, user, refusalLines, metrics }: Pick<JumpHost, 'log' | 'user' | 'refusalLines' | 'metrics'>,
+): void {
+  connection.on('tcpip', (_accept, reject, { destIP, destPort: port }) => {
+    const { reason, message, hint } = jumpRefusal('no-jump-host', where)
+    const host = strangerText(destIP, MAX_HOST_LENGTH)
+    refusalLines(log, { what: 'jump refused', user, reason, message, hint, fields: { host, port } })
+    metrics.connectionRefused(reason)
+    refuseChannel(connection, reject, { failure: 'prohibited', why: `homeport: ${message}; ${hint}` })
+  })
+}
+
+/** No host name is longer (RFC 1035 §2.3.4), and no device id is. */
+const MAX_HOST_LENGTH = 255
+
+/** How what a client asked for is answered. */
+interface Answer {
+  readonly accept: () => ServerChannel
+  readonly refuse: (refusal: JumpRefusal) => void
+  /** The same to the client alone: whoever calls it has logged and counted it. */
+  readonly tell: (failure: OpenFailure, refusal: { readonly message: string; readonly hint: string }) => void
 }
 
 /** Milliseconds that sessions inside a jump get to tell why they end. */

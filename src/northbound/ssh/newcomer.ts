@@ -5,11 +5,15 @@ import { inBackground } from '../../lib/background.js'
 import { workOn } from '../../lib/current-work.js'
 import type { Rank } from '../../net/fair-queue.js'
 import type { Offence } from '../../net/penalties.js'
+import { bytesFromClient } from '../../net/proxy-protocol/proxied.js'
 import type { Refusal } from '../../lib/refusal.js'
 import { sourceOf } from '../../net/source.js'
 import type { Call } from '../../ssh/admission.js'
+import { watchFirstBytes } from '../../ssh/first-bytes.js'
+import { algorithmsThatHelp, type NothingInCommon, nothingInCommonInWords } from '../../ssh/nothing-in-common.js'
 import { governWork } from '../../ssh/ssh2/connections.js'
-import { watchFirstBytes } from './wrong-caller.js'
+import type { Negotiation } from '../../ssh/ssh2/negotiation.js'
+import { recogniseWrongCaller } from './wrong-caller.js'
 
 export interface NewcomerOptions {
   /** Its place among those that have not logged in. */
@@ -20,9 +24,22 @@ export interface NewcomerOptions {
   readonly rank: () => Rank
   /** Tells why it is not served any further, and closes its connection. */
   readonly refuse: (refusal: Refusal<ClientRefusalReason>) => void
+  /** Tells why it left by itself. */
+  readonly note: (refusal: Refusal<ClientRefusalReason>) => void
   /** Told once, where it left without a login, of what it did last. */
   readonly onOffence: (offence: Offence) => void
   readonly onLogin: () => void
+}
+
+function noCommonAlgorithm(nothing: NothingInCommon): Refusal<ClientRefusalReason> {
+  const help = algorithmsThatHelp(nothing)
+  return clientRefusal(
+    'no-common-algorithm',
+    nothingInCommonInWords(nothing, 'the client'),
+    help === undefined
+      ? 'upgrade the client'
+      : `upgrade the client; where that cannot be, let its user log in on endpoint.ssh.legacy with algorithms: ${help}`,
+  )
 }
 
 /** A client's connection from when it was taken in until somebody has logged in on it, or it is gone. */
@@ -46,19 +63,26 @@ export class Newcomer {
       this.#offence = 'timeout'
       options.refuse(clientRefusal('login-timeout'))
     }, options.loginTimeout)
-    watchFirstBytes(socket, (caller) => {
+    watchFirstBytes(socket, (bytes) => {
+      const caller = recogniseWrongCaller(bytes)
+      if (caller === undefined) return false
       // A device dials again and again by itself, and does no harm.
       if (caller.reason !== 'device-on-client-port') this.#offence = 'garbage'
       options.refuse(caller)
+      return true
     })
     socket.once('close', () => this.#left())
   }
 
   /** From here on what the client sends is worked on when it is its turn, until it has logged in. */
-  govern(connection: Connection): void {
+  govern(connection: Connection, negotiation: Negotiation): void {
     this.#offence ??= 'unfinished'
     connection.on('error', ({ level }: Error & { level?: string }) => {
       if (level === 'protocol') this.#offence = 'garbage'
+    })
+    connection.once('error', () => {
+      const nothing = negotiation.nothingInCommon()
+      if (nothing !== undefined) this.#options.note(noCommonAlgorithm(nothing))
     })
     const work = { kind: 'login', source: sourceOf(this.#socket) }
     this.#ungovern = governWork(connection, (piece) =>
@@ -103,7 +127,7 @@ export class Newcomer {
     clearTimeout(this.#timer)
     this.#gone.abort()
     this.#options.call.leave()
-    if (this.#offence === undefined && this.#socket.bytesRead > 0) this.#offence = 'unfinished'
+    if (this.#offence === undefined && bytesFromClient(this.#socket) > 0) this.#offence = 'unfinished'
     if (!this.#isIn && this.#offence !== undefined) this.#options.onOffence(this.#offence)
   }
 }

@@ -3,9 +3,11 @@ import { clientRefusal, type ClientRefusalReason, isToldTo } from '../../fleet/r
 import type { Refusal } from '../../lib/refusal.js'
 import { createNewestSet } from '../../lib/newest-set.js'
 import type { Penalties } from '../../net/penalties.js'
+import { isOfProxyItself } from '../../net/proxy-protocol/proxied.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import { networkOf } from '../../net/source-network.js'
 import { createTimeSlicer } from '../../lib/time-slicer.js'
+import { earlyGoodbye } from '../../ssh/early-goodbye.js'
 import { createAdmission, type HandshakeCounts } from '../../ssh/admission.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
@@ -40,6 +42,8 @@ export interface Sources {
 export interface Newcomers {
   /** Takes a connection in, or tells it why not, closes it and gives undefined. */
   readonly admit: (socket: Socket) => Newcomer | undefined
+  /** Counts and logs a refusal that the client is told otherwise. */
+  readonly note: (socket: Socket, refusal: Refusal<ClientRefusalReason>) => void
   readonly counts: HandshakeCounts
   readonly configure: (limits: NewcomerLimits) => void
 }
@@ -62,22 +66,30 @@ export function createNewcomers(options: {
   const familiar = createNewestSet({ max: () => limits.maxFamiliar, onForgotten: metrics.familiarForgotten })
   const limit = createRateLimit(REFUSAL_LINES)
 
+  /** Counts a refusal, and logs it. */
+  const note = (socket: Socket, network: string, { reason, message, hint }: Refusal<ClientRefusalReason>): void => {
+    metrics.connectionRefused(reason)
+    const notLogged = limit(reason, network)
+    if (notLogged === undefined) return
+    const fields = { source: sourceOf(socket), reason, hint, ...(notLogged === 0 ? {} : { notLogged }) }
+    log[reason === 'no-common-algorithm' ? 'info' : 'warn'](fields, `client refused: ${message}`)
+  }
+
   /** Logs a refusal, tells the client where it is to be told, and closes its connection. */
   const refuse = (socket: Socket, network: string, refusal: Refusal<ClientRefusalReason>): void => {
     const { reason, message, hint } = refusal
-    metrics.connectionRefused(reason)
-    const notLogged = limit(reason, network)
-    if (notLogged !== undefined) {
-      const fields = { source: sourceOf(socket), reason, hint, ...(notLogged === 0 ? {} : { notLogged }) }
-      log.warn(fields, `client refused: ${message}`)
-    }
-    if (isToldTo(reason)) dismiss(socket, message)
+    note(socket, network, refusal)
+    // Its sshd writes the words into its log.
+    if (reason === 'device-on-client-port') sendOff(socket, earlyGoodbye(`this is the port of clients: ${hint}`))
+    else if (isToldTo(reason)) dismiss(socket, message)
     else socket.destroy()
   }
 
   const admit: Newcomers['admit'] = (socket) => {
     const network = networkOf(socket.remoteAddress ?? '')
-    const left = familiar.has(network) ? 0 : penalties.left(network)
+    // Where somebody has logged in, others of the same address may do wrong.
+    const isPenalised = (): boolean => !familiar.has(network) && !isOfProxyItself(socket)
+    const left = isPenalised() ? penalties.left(network) : 0
     if (left > 0) {
       refuse(socket, network, clientRefusal('penalised', Math.ceil(left / 1000)))
       return undefined
@@ -95,9 +107,9 @@ export function createNewcomers(options: {
       loginTimeout: limits.loginTimeout,
       rank: () => (familiar.has(network) ? 'familiar' : 'stranger'),
       refuse: (refusal) => refuse(socket, network, refusal),
+      note: (refusal) => note(socket, network, refusal),
       onOffence: (offence) => {
-        // Where somebody has logged in, others of the same address may do wrong.
-        if (!familiar.has(network)) penalties.punish(network, offence)
+        if (isPenalised()) penalties.punish(network, offence)
       },
       onLogin: () => familiar.add(network),
     })
@@ -105,6 +117,7 @@ export function createNewcomers(options: {
 
   return {
     admit,
+    note: (socket, refusal) => note(socket, networkOf(socket.remoteAddress ?? ''), refusal),
     get counts() {
       return admission.counts
     },
@@ -129,5 +142,9 @@ function admissionLimits({ loginTimeout, maxUnauthenticated, maxConcurrentHandsh
  * It has at most what the kernel takes at once: nobody waits for who reads nothing.
  */
 export function dismiss(socket: Socket, message: string): void {
-  socket.end(`homeport: ${message}\r\n`, () => socket.destroy())
+  sendOff(socket, `homeport: ${message}\r\n`)
+}
+
+function sendOff(socket: Socket, words: Buffer | string): void {
+  socket.end(words, () => socket.destroy())
 }

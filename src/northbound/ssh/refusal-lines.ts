@@ -6,7 +6,7 @@ const LINES = { each: 20, all: 200, interval: 10_000 }
 
 /** What a client that has logged in was refused. */
 export interface RefusedClient {
-  readonly what: 'session refused' | 'jump refused' | 'client refused'
+  readonly what: 'session refused' | 'jump refused' | 'port refused' | 'client refused'
   readonly user: string
   /** A word of the code. */
   readonly reason: string

@@ -11,6 +11,7 @@ import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
 import type { ProtocolViolation } from './guard/protocol-violation.js'
 import { type ByteSink, sinkInto } from './byte-sink.js'
 import { pipeToSink } from './pipe-to-sink.js'
+import { flushed } from './flushed.js'
 import type { StartGuard } from './guard/request-guard.js'
 
 /** How a relay ended, and the bytes it carried each way. */
@@ -43,6 +44,12 @@ const LAST_BYTES_TIMEOUT = 5_000
 
 /** Milliseconds that a client gets to read why its session was ended. */
 const LAST_MESSAGE_TIMEOUT = 1_000
+
+/**
+ * Milliseconds that the end of a device's data waits for its exit where the client has ended its side, too. A client
+ * that sees both ends may leave at once (PuTTY's plink), and would take an exit that comes later for none.
+ */
+const EXIT_TIMEOUT = 1_000
 
 export interface RelayOptions {
   readonly client: ServerChannel
@@ -91,9 +98,28 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
   }
   // No data may follow EOF (RFC 4254 §5.3). So EOF waits where the bridge may still have to explain on standard error
   // that the link ended, or that the guard ended the session.
-  const ended = Promise.all([endOf(device.stream), endOf(device.standardError)])
-    .then(() => allFlushed(client))
-    .then(() => device.linkEnd() ?? guard?.found() ?? sendEof(client))
+  const isCut = (): boolean => (device.linkEnd() ?? guard?.found()) !== undefined
+  let exit: Exit | undefined
+  let exitTold = false
+  const tellExit = (told: Exit): void => {
+    if (!exitTold) sendExit(client, told)
+    exitTold = true
+  }
+  let endTold = false
+  const exited = device.exited?.then((told) => {
+    exit = told
+    if (endTold && !isCut()) tellExit(told)
+  })
+  if (exited !== undefined) inBackground('session', exited)
+  const endClient = async (): Promise<void> => {
+    await allFlushed(client)
+    if (client.readableEnded && exited !== undefined) await within(EXIT_TIMEOUT, Promise.race([exited, device.closed]))
+    if (isCut()) return
+    if (exit !== undefined) tellExit(exit)
+    endTold = true
+    sendEof(client)
+  }
+  const ended = Promise.all([endOf(device.stream), endOf(device.standardError)]).then(endClient)
   inBackground('session', ended, () => client.close())
 
   const first = await Promise.race([
@@ -135,7 +161,7 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     // The session ends also when the client reads nothing.
     await within(LAST_MESSAGE_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     if (first.by === 'guard') device.close()
-    sendExit(client, { status: 1 })
+    tellExit({ status: 1 })
     sendEof(client)
     client.close()
     return { ...first, ...session.bytes }
@@ -147,8 +173,8 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
   if (lost !== undefined && first.exit === undefined) {
     client.stderr.write(messages.linkEnded(lost))
     await Promise.race([allFlushed(client), clientGone])
-    sendExit(client, { status: 1 })
-  } else if (first.exit !== undefined) sendExit(client, first.exit)
+    tellExit({ status: 1 })
+  } else if (first.exit !== undefined) tellExit(first.exit)
   sendEof(client)
   client.close()
   return {
@@ -176,12 +202,4 @@ function endOf(stream: NodeJS.ReadableStream): Promise<void> {
 
 async function allFlushed(client: ServerChannel): Promise<void> {
   await Promise.all([flushed(client), flushed(client.stderr)])
-}
-
-/** Settles once the stream has handed on everything written so far. */
-function flushed(stream: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.writable) stream.write(Buffer.alloc(0), () => resolve())
-    else resolve()
-  })
 }

@@ -4,22 +4,24 @@ import type { LiveRights } from '../../access/authz/live-rights.js'
 import type { RightEnd } from '../../access/authz/right-end.js'
 import type { AuditLog } from '../../audit/audit-log.js'
 import type { SessionAudit } from '../../audit/session-audit.js'
+import { letGoOfChannel } from '../../fleet/let-go-of-channel.js'
 import type { Fleet, SessionOpening } from '../../fleet/fleet.js'
 import type { DeviceChannel } from '../../fleet/link.js'
-import type { ChannelPurpose, ChannelRequest } from '../../ssh/session-channel.js'
+import type { SessionChannelRequest, SessionPurpose } from '../../ssh/session-channel.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessions.js'
 import { type SessionHandle, STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
+import type { AgreedKeyExchange } from '../../ssh/post-quantum.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2/channels.js'
 import { socketOf } from '../../ssh/ssh2/connections.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { CurrentTracer, Span } from '../../telemetry/traces.js'
-import { type Authorisation, rightLostBy } from '../authorise.js'
+import { accountChanged, accountOf, type Authorisation, rightLostBy } from '../authorise.js'
 import { traceOpening } from '../../rpc/trace-opening.js'
 import { traceRpc } from '../../rpc/trace-rpc.js'
 import type { Authenticated } from './authentication.js'
@@ -28,6 +30,7 @@ import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
 import { relay, type RelayEnd, type RelayMessages } from './relay.js'
 import type { RefusalLines } from './refusal-lines.js'
+import type { RefusalsInNetconf } from './refusals-in-netconf.js'
 import type { StartGuard } from './guard/request-guard.js'
 import { type GuardContext, guardOf } from './guard/session-guard.js'
 import { gatherEnvironment, type SessionEnvironment } from './terminal.js'
@@ -37,6 +40,8 @@ export interface SessionContext {
   readonly fleet: Fleet
   readonly deviceId: string
   readonly client: SessionClient
+  /** How the keys of the client's connection were last exchanged. */
+  readonly keyExchange: () => AgreedKeyExchange | undefined
   readonly restriction: LoginRestriction
   /** How the client proved to be the user. */
   readonly method: Authenticated['method']
@@ -51,6 +56,8 @@ export interface SessionContext {
   /** How rules on operations are enforced. */
   readonly rules: GuardContext
   readonly refusalLines: RefusalLines
+  /** Tells refusals on NETCONF channels in NETCONF, too; undefined where that is switched off. */
+  readonly refusalsInNetconf: RefusalsInNetconf | undefined
   readonly log: Log
   readonly metrics: Pick<ClientMetrics, 'sessionRefused'>
   /** Traces sessions, where there is one. */
@@ -63,7 +70,7 @@ const REFUSED_STATUS = 1
 /** A client's channel with its request, whose answer is held until the device has answered. */
 interface Asked {
   readonly held: HeldChannel
-  readonly request: ChannelRequest
+  readonly request: SessionChannelRequest
   readonly sessionEnvironment: SessionEnvironment
   readonly clientGone: Promise<void>
   /** Of the session, where traces are switched on. */
@@ -83,13 +90,13 @@ export function serveSession(
   inBackground('client', clientGone.then(done))
 
   const sessionEnvironment = gatherEnvironment(connection, session, () => mayHaveTerminal(context))
-  const start = (accept: () => ServerChannel, purpose: ChannelPurpose): void =>
+  const start = (accept: () => ServerChannel, purpose: SessionPurpose): void =>
     inBackground('session', begin(accept, purpose), () => socketOf(connection).destroy())
   session.on('subsystem', (accept, _reject, { name }) => start(accept, { kind: 'subsystem', name }))
   session.on('exec', (accept, _reject, { command }) => start(accept, { kind: 'exec', command }))
   session.on('shell', (accept) => start(accept, { kind: 'shell' }))
 
-  const begin = async (accept: () => ServerChannel, purpose: ChannelPurpose): Promise<void> => {
+  const begin = async (accept: () => ServerChannel, purpose: SessionPurpose): Promise<void> => {
     const held = holdAnswer(connection, accept)
     if (held === undefined) return
     const span = beginSpan(context)
@@ -127,13 +134,15 @@ async function mayHaveTerminal({ authorise, restriction }: SessionContext): Prom
 interface Allowed {
   readonly use: ChannelUse
   readonly roles: readonly string[]
+  /** The account of the device that it has to be on; any where absent. */
+  readonly account?: string
   /** Checks the client's requests, where rules on operations apply. */
   readonly guard?: StartGuard
 }
 
 /** Whether the bridge allows a client the session that it asks for. The device may still refuse it. */
 async function decide(
-  purpose: ChannelPurpose,
+  purpose: SessionPurpose,
   { authorise, restriction, auditLog, rules, client, deviceId, log }: SessionContext,
 ): Promise<Allowed | { readonly refusal: SessionRefusal }> {
   const authorisation = await authorise()
@@ -149,7 +158,14 @@ async function decide(
   const notAudited = auditLog.refusal()
   if (notAudited !== undefined) return { refusal: notAudited }
   const guard = use.kind === 'netconf' ? guardOf(permission, authorisation.device, { ...rules, log }) : undefined
-  return { use, roles: permission.roles, ...(guard === undefined ? {} : { guard }) }
+  const on = accountOf(permission, use.allowedBy, { user: client.user, deviceId })
+  if (!on.ok) return on
+  return {
+    use,
+    roles: permission.roles,
+    ...(on.account === undefined ? {} : { account: on.account }),
+    ...(guard === undefined ? {} : { guard }),
+  }
 }
 
 /** Settles when the client closed its channel or its connection was lost; nothing is left on the connection then. */
@@ -174,10 +190,7 @@ async function runSession(asked: Asked, allowed: Allowed, context: SessionContex
     span?.recorded === true ? (rpc, endedAt) => traceRpc(span, rpc, endedAt) : undefined,
   )
   if (!audited.ok) {
-    // The session is let go, and its end reported, only once everything was read.
-    channel.stream.resume()
-    channel.standardError.resume()
-    channel.close()
+    letGoOfChannel(channel)
     return rejectSession(asked, audited.refusal, context)
   }
   const { audit } = audited
@@ -194,8 +207,8 @@ async function runSession(asked: Asked, allowed: Allowed, context: SessionContex
 
 async function openOnDevice(
   { request, sessionEnvironment, clientGone, span }: Asked,
-  { use }: Allowed,
-  { fleet, deviceId, client }: SessionContext,
+  { use, account }: Allowed,
+  { fleet, deviceId, client, keyExchange }: SessionContext,
 ): Promise<SessionOpening> {
   const cancel = new AbortController()
   inBackground(
@@ -205,7 +218,14 @@ async function openOnDevice(
   // A client may send `LANG` and a terminal type with any session. NETCONF needs neither, so the device gets neither.
   const environment = use.kind === 'netconf' ? [] : sessionEnvironment.environment
   span?.rename(`${use.kind} session`)
-  const open = () => fleet.openSession({ deviceId, request: { ...request, environment }, client }, cancel.signal)
+  const exchange = keyExchange()
+  const wanted = {
+    deviceId,
+    client,
+    ...(account === undefined ? {} : { account }),
+    ...(exchange === undefined ? {} : { keyExchange: exchange }),
+  }
+  const open = () => fleet.openSession({ ...wanted, request: { ...request, environment } }, cancel.signal)
   const whyNot = (one: Awaited<ReturnType<typeof open>>) => (one.ok ? undefined : one.refusal.reason)
   return traceOpening(span, { deviceId, client }, { open, whyNot })
 }
@@ -220,7 +240,7 @@ interface Opened extends Allowed {
 /** Relays until either side closes, somebody kills the session, or its client loses the right to it. */
 function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): Promise<RelayEnd> {
   const { held, request, sessionEnvironment, clientGone } = asked
-  const { channel, session, audit, use, guard } = opened
+  const { channel, session, audit, use, guard, account } = opened
   channel.stream.on('error', (error: Error) => context.log.debug({ err: error }, 'device channel failed'))
   if (use.kind !== 'netconf' || request.terminal !== undefined) sessionEnvironment.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
@@ -229,7 +249,7 @@ function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): P
     endRight = resolve
   })
   const release = context.live.watch({
-    check: () => rightTo({ request, use, guard }, context),
+    check: () => rightTo({ request, use, guard, account }, context),
     until: context.until,
     end: endRight,
   })
@@ -245,7 +265,7 @@ function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): P
 }
 
 /** What a client is told at the end of a session that neither it nor its device has ended. */
-function messagesTo(request: ChannelRequest, deviceId: string): RelayMessages {
+function messagesTo(request: SessionChannelRequest, deviceId: string): RelayMessages {
   const line = (text: string): string => `homeport: ${text}${lineEnd(request)}`
   return {
     linkEnded: ({ message }) => line(`the link to ${JSON.stringify(deviceId)} ended: ${message}`),
@@ -294,9 +314,15 @@ function logEnd(
   )
 }
 
+/** A session that goes on, as far as the right to it is concerned. */
+interface Begun extends Pick<Asked, 'request'>, Pick<Allowed, 'use'> {
+  readonly guard: StartGuard | undefined
+  readonly account: string | undefined
+}
+
 /** Why an open session has to end; undefined while it may go on. */
 async function rightTo(
-  { request, use, guard }: Pick<Asked, 'request'> & Pick<Allowed, 'use'> & { readonly guard: StartGuard | undefined },
+  { request, use, guard, account }: Begun,
   { authorise, ended, client, deviceId }: SessionContext,
 ): Promise<RightEnd | undefined> {
   const authorisation = await authorise()
@@ -306,6 +332,11 @@ async function rightTo(
     const { message, hint } = channelNotAllowed(request, use, { permission, user: client.user, deviceId })
     return rightEnd('no-rights', message, hint)
   }
+  const whose = { user: client.user, deviceId }
+  const now = accountOf(permission, use.allowedBy, whose)
+  if (!now.ok) return rightLostBy({ allowed: false, refusal: now.refusal })
+  const changed = accountChanged({ allowed: true, ...now }, account, client.user)
+  if (changed !== undefined) return changed
   // A session that began without a guard cannot get one later, so it ends when rules come to apply to it.
   return use.kind === 'netconf' && guard === undefined && permission.operations.kind === 'rules'
     ? rightEnd('rules-changed', client.user)
@@ -318,12 +349,12 @@ function endRefused(span: Span | undefined, { reason }: Pick<SessionRefusal, 're
 }
 
 /** The client's request as the audit log shows it; the audit log removes secrets from commands. */
-function auditedRequest(request: ChannelRequest): { readonly request: string; readonly command?: string } {
+function auditedRequest(request: SessionChannelRequest): { readonly request: string; readonly command?: string } {
   return { request: describeRequest(request), ...(request.kind === 'exec' ? { command: request.command } : {}) }
 }
 
 /** A client with a terminal has it in raw mode, so each of its lines ends with a carriage return and a line feed. */
-function lineEnd({ terminal }: ChannelRequest): string {
+function lineEnd({ terminal }: SessionChannelRequest): string {
   return terminal === undefined ? '\n' : '\r\n'
 }
 
@@ -341,17 +372,22 @@ function passOnRefusal(
   held.refuse()
 }
 
-/** Tells a client why it gets no session: one line on standard error and an exit status. */
+/**
+ * Tells a client why it gets no session: one line on standard error, an answer to its requests where it speaks NETCONF,
+ * and an exit status.
+ */
 async function rejectSession(
   { held, request, clientGone, span }: Asked,
   refusal: SessionRefusal,
-  { deviceId, client, method, auditLog, refusalLines, log }: SessionContext,
+  { deviceId, client, method, auditLog, refusalLines, refusalsInNetconf, log }: SessionContext,
 ): Promise<void> {
   const { channel } = held
   refusalLines(log, { ...refusal, what: 'session refused', user: client.user })
   auditLog.refused({ ...client, deviceId, method, ...auditedRequest(request) }, refusal.reason)
   endRefused(span, refusal)
   held.confirm()
+  // Before standard error: once something lies there that ncclient does not read, it never sends its requests.
+  if (speaksNetconf(request)) await refusalsInNetconf?.tell({ user: client.user, channel, refusal, gone: clientGone })
   channel.resume()
   const told = new Promise<void>((resolve) => {
     channel.stderr.write(`homeport: ${refusal.message}; ${refusal.hint}${lineEnd(request)}`, () => resolve())
@@ -360,4 +396,9 @@ async function rejectSession(
   sendExit(channel, { status: REFUSED_STATUS })
   sendEof(channel)
   channel.close()
+}
+
+/** Whether a program speaks NETCONF on a channel; on a terminal it is a person. */
+function speaksNetconf(request: SessionChannelRequest): boolean {
+  return channelUse(request)?.kind === 'netconf' && request.terminal === undefined
 }

@@ -5,6 +5,7 @@ import { pauseUnlessAborted } from '../../lib/on-abort.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { createRateLimit } from '../../lib/rate-limit.js'
 import type { Log } from '../../telemetry/log.js'
+import type { WebhookMetrics } from '../../telemetry/metrics.js'
 import { type FleetEvent, type FleetEventType, isStrangersEvent } from '../../fleet/event-log.js'
 
 /** Where events are sent; times in milliseconds. */
@@ -27,6 +28,8 @@ export interface WebhookSettings {
 
 export interface Webhook {
   readonly take: (event: FleetEvent) => void
+  /** Events that wait for the receiver. */
+  readonly waiting: () => number
   readonly close: () => void
 }
 
@@ -45,11 +48,13 @@ export function createWebhook(
   {
     fleet,
     log,
+    metrics,
     send = fetch,
     now = Date.now,
   }: {
     readonly fleet: Pick<Fleet, 'device'>
     readonly log: Log
+    readonly metrics: WebhookMetrics
     readonly send?: typeof fetch
     readonly now?: () => number
   },
@@ -77,7 +82,7 @@ export function createWebhook(
       const problem = await deliver(event, { settings, send, now, signal: closing.signal })
       if (problem === undefined || now() - Date.parse(event.at) > settings.maxAge) {
         if (problem !== undefined) lose(`${settings.maxAge / 1000} s without success: ${problem}`)
-        else recovered()
+        else taken()
         // Room may have been made meanwhile.
         if (queue[0] === event) queue.shift()
         pause = FIRST_PAUSE
@@ -92,6 +97,7 @@ export function createWebhook(
 
   const lose = (why: string): void => {
     givenUp += 1
+    metrics.eventEnded('given-up')
     if (limit('given-up', receiver) === undefined) return
     log.warn({ receiver, givenUp, hint: 'look at the receiver of the webhook' }, `webhook event given up: ${why}`)
   }
@@ -99,7 +105,8 @@ export function createWebhook(
     if (!failing) log.warn({ receiver, problem, waiting: queue.length }, 'webhook not delivered: it is tried again')
     failing = true
   }
-  const recovered = (): void => {
+  const taken = (): void => {
+    metrics.eventEnded('delivered')
     if (failing) log.info({ receiver, waiting: queue.length - 1 }, 'webhook delivers again')
     failing = false
   }
@@ -132,6 +139,7 @@ export function createWebhook(
     take: (event) => {
       inTurn(() => takeIfWanted(event))
     },
+    waiting: () => queue.length,
     close: () => closing.abort(),
   }
 }

@@ -87,7 +87,7 @@ export async function createJobQueue(options: JobQueueOptions): Promise<JobQueue
   }
 
   await interruptRunning(parts)
-  const stopListening = fleet.subscribe({ attached, replaced: attached })
+  const stopListening = fleet.subscribe({ attached, replaced: attached, 'link-added': attached })
   const sweeping = setInterval(() => {
     sweep(parts)
     inBackground('jobs', tryAgain())
@@ -223,7 +223,9 @@ function tooMany(shelf: JobShelf, owner: JobOwner, limits: JobLimits): Submissio
   return {
     ok: false,
     cause: 'too-many-jobs',
-    message: ownTooMany ? `${own.length} jobs of yours wait` : `${waiting.length} jobs wait`,
+    message: ownTooMany
+      ? `as many jobs of yours wait as may: ${own.length}`
+      : `as many jobs wait as may: ${waiting.length}`,
     hint: 'wait for some of them, or raise endpoint.http.max-jobs or max-jobs-per-user',
   }
 }

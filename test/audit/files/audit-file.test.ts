@@ -222,6 +222,15 @@ describe('while a file cannot be written', () => {
     expect(states.map((state) => state?.reason)).toEqual(['not-permitted', undefined])
   })
 
+  it('goes on by itself where nothing waits, as nobody writes a line while it is known to fail', async () => {
+    await mkdir(path)
+    const file = open()
+    await file.prepare()
+    await rm(path, { recursive: true })
+    await waitFor('the file to be there again', () => file.problem() === undefined)
+    expect(states.map((state) => state?.reason)).toEqual(['not-permitted', undefined])
+  })
+
   it('memory is bounded: what no longer fits is counted, and the file tells how many lines are missing', async () => {
     await mkdir(path)
     const file = open({ maxWaiting: 10 * (line(0).length + 1) })

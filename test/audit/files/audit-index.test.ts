@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'libsql'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   openAuditIndex,
   type AuditIndex,
@@ -12,6 +12,7 @@ import {
 import type { AuditQuery } from '../../../src/audit/audit-query.js'
 import { waitFor } from '../../e2e/parts/wait-for.js'
 import { openIndexHere } from '../support/index-on-this-thread.js'
+import { threadThatEnds } from '../support/thread-that-ends.js'
 
 const noon = Date.UTC(2026, 2, 1, 12)
 const day = 86_400_000
@@ -180,6 +181,24 @@ describe('when its file is of no use', () => {
     expect(states).toEqual([expect.stringContaining('record.db'), undefined])
   })
 
+  it('because it lacks the tables of its number, that is told with what to do, and moving it away is enough', async () => {
+    await index.close()
+    await rm(file, { force: true })
+    const hollow = new Database(file)
+    hollow.exec('PRAGMA user_version = 1')
+    hollow.close()
+    index = open()
+    add(0)
+    await expect(index.find({ limit: 1 })).rejects.toMatchObject({
+      message: expect.stringMatching(/record\.db: its tables .* \(no such table: record\)/),
+      cause: { reason: 'corrupt', hint: expect.stringMatching(/move it .* away/) },
+    })
+    expect(states).toEqual([expect.stringContaining('no such table: record')])
+    await Promise.all(['', '-wal', '-shm'].map((suffix) => rm(`${file}${suffix}`, { force: true })))
+    add(1)
+    expect(await found({})).toEqual([1])
+  })
+
   it('because a newer version wrote it, it is left as it is', async () => {
     await index.find({ limit: 1 })
     await index.close()
@@ -189,6 +208,15 @@ describe('when its file is of no use', () => {
     index = open()
     await expect(index.find({ limit: 1 })).rejects.toThrow(/newer Homeport/)
   })
+})
+
+it('a thread that ends says why, also by an error that is none of the engine’s', async () => {
+  await index.close()
+  const state = vi.fn<AuditIndexOptions['onState']>()
+  index = openAuditIndex({ file, retention, onState: state, start: threadThatEnds })
+  const sought = index.find({ limit: 1 })
+  await expect(sought).rejects.toThrow('record.db: its thread ended (SQLITE_ERROR)')
+  await expect(sought).rejects.toMatchObject({ cause: { hint: expect.stringContaining('restart the bridge') } })
 })
 
 it('lines that come faster than they can be written are left out, and that is told', async () => {

@@ -17,6 +17,9 @@ const roles = new Map([
   ['everything-rpc', role(['*'], ['rpc'])],
   ['edge', role(['edge-*'], ['read', 'rpc'])],
 ])
+const onAccount = (as: string, devices: readonly string[]): Role => ({ ...role(devices, ['read', 'rpc']), as })
+roles.set('viewer', onAccount('read-only', ['*']))
+roles.set('editor', onAccount('full', ['edge-*']))
 const room = () =>
   fleetInMemory({
     statuses: [
@@ -35,7 +38,7 @@ function callerWith(given: readonly string[], narrowed: Partial<ProvenUser> = {}
     find: (name: string) => (name === 'ann' ? { name, authorizedKeys: [], principals: [], roles: held } : undefined),
     roles: () => roles,
   }
-  const caller = userCaller(inMemory.fleet, accounts, {
+  const caller = userCaller(inMemory.devices, accounts, {
     user: 'ann',
     realm: 'local',
     source: '192.0.2.7:1',
@@ -96,6 +99,36 @@ describe('a scope counts on the devices of the roles that have it', () => {
   })
 })
 
+describe('a device that waits for approval, or was rejected', () => {
+  const enrolments = [enrolment('edge-new', 'pending'), enrolment('edge-bad', 'rejected')]
+  const messageTo = async (api: readonly Scope[], id: string, narrowed: Partial<ProvenUser> = {}) => {
+    const { devices } = fleetInMemory({ enrolments })
+    const account = { name: 'ann', authorizedKeys: [], principals: [], roles: ['some'] }
+    const accounts = { find: () => account, roles: () => new Map([['some', role(['*'], api)]]) }
+    const proven = { user: 'ann', realm: 'local', source: '192.0.2.7:1', method: 'token', ...narrowed } as const
+    const authorisation = await userCaller(devices, accounts, proven).authorise(id)
+    return authorisation.allowed ? 'allowed' : `${authorisation.refusal.message}: ${authorisation.refusal.hint}`
+  }
+
+  it('is told from one that nobody knows to whoever may see it', async () => {
+    expect(await messageTo(['read', 'rpc'], 'edge-new')).toMatch(
+      /^device "edge-new" waits for approval: .*: homeport devices approve edge-new$/,
+    )
+    expect(await messageTo(['read', 'rpc'], 'edge-bad')).toMatch(/was rejected .* homeport devices forget edge-bad,/)
+    expect(await messageTo(['read', 'rpc'], 'none')).toMatch(/^no device "none" is known here: check the spelling; /)
+  })
+
+  it('looks like one that nobody knows to everybody else', async () => {
+    const unknown = /^no device "edge-(new|bad)" is known here: check the spelling; /
+    for (const id of ['edge-new', 'edge-bad']) {
+      expect(await messageTo(['rpc'], id)).toMatch(unknown)
+      expect(await messageTo(['read', 'rpc'], id, { scopes: ['rpc'] })).toMatch(unknown)
+      expect(await messageTo(['read', 'rpc'], id, { devices: ['core-*'] })).toMatch(/no rights here/)
+      expect(await messageTo(['read'], id)).toMatch(/no rights here/)
+    }
+  })
+})
+
 describe('somebody without a scope', () => {
   it('is told which one is missing, whatever the device', async () => {
     const { app, calls } = callerWith(['everything-rpc'])
@@ -150,5 +183,33 @@ describe('sessions', () => {
     expect(await failureOf(await callerWith(['edge']).app.request('/api/v1/sessions/x', { method: 'DELETE' }))).toEqual(
       [403, 'out-of-scope'],
     )
+  })
+})
+
+describe('a caller whose roles name accounts', () => {
+  it('has the account for sessions of a device, and none where the roles differ', async () => {
+    const { caller, become } = callerWith(['viewer'])
+    expect(await caller.authorise('edge-1')).toMatchObject({ allowed: true, account: 'read-only' })
+    become(['edge'])
+    expect(await caller.authorise('edge-1')).not.toHaveProperty('account')
+    become(['edge', 'viewer'])
+    expect(await caller.authorise('edge-1')).toMatchObject({ account: 'read-only' })
+    become(['viewer', 'editor'])
+    expect(await caller.authorise('edge-1')).toMatchObject({
+      allowed: false,
+      refusal: { reason: 'ambiguous-account', message: expect.stringContaining('editor names full') as string },
+    })
+    expect(await caller.authorise('t1')).toMatchObject({ allowed: true, account: 'read-only' })
+  })
+
+  it('is answered 403 no-rights where they differ, and reaches no device', async () => {
+    const { app } = callerWith(['viewer', 'editor'])
+    const body = '<get xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>'
+    const headers = { 'content-type': 'application/xml' }
+    for (const path of ['rpc', 'sessions']) {
+      const sent = path === 'rpc' ? { body, headers } : {}
+      const answer = await app.request(`/api/v1/devices/edge-1/${path}`, { method: 'POST', ...sent })
+      expect(await failureOf(answer)).toEqual([403, 'no-rights'])
+    }
   })
 })

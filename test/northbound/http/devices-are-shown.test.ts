@@ -9,6 +9,25 @@ function app(given: Parameters<typeof fleetInMemory>[0]) {
   return createApp({ ...fleetInMemory(given), log: recordedLog().log })
 }
 
+/** The link of a device that is attached, as it is shown. */
+const SHOWN_LINK = {
+  number: 1,
+  source: '192.0.2.1:40000',
+  attachedAt: '2025-06-01T10:00:00.000Z',
+  fingerprint: keyA.fingerprint,
+  provenBy: 'pin',
+  loggedInBy: ['certificate'],
+  account: null,
+  keyExchange: { name: 'mlkem768x25519-sha256', postQuantum: true },
+  algorithms: null,
+  software: 'OpenSSH_9.2',
+  sessions: 2,
+  queued: 0,
+  mostSessions: 10,
+  lostChannels: 0,
+  heldSession: null,
+}
+
 describe('GET /healthz', () => {
   it('says that the bridge runs', async () => {
     const answer = await app({}).request('/healthz')
@@ -44,7 +63,7 @@ describe('GET /api/v1/devices', () => {
   })
 
   it('is empty where nobody has called', async () => {
-    expect(await (await app({}).request('/api/v1/devices')).json()).toEqual({ devices: [] })
+    expect(await (await app({}).request('/api/v1/devices')).json()).toEqual({ devices: [], total: 0, next: null })
   })
 })
 
@@ -59,7 +78,13 @@ describe('GET /api/v1/devices/{id}', () => {
       decision: { by: 'operator', at: at(1), how: 'approved' },
       firstSeen: at(0),
       lastSeen: at(3),
-      lastRefusal: { reason: 'wrong-hmac', message: 'the two secrets differ', source: '192.0.2.9:1', at: at(2) },
+      lastRefusal: {
+        reason: 'wrong-hmac',
+        message: 'the two secrets differ',
+        hint: 'set one',
+        source: 's:1',
+        at: at(2),
+      },
       refusals: { 'wrong-hmac': 2 },
       addresses: ['192.0.2.1', '192.0.2.9'],
       hasSecret: true,
@@ -77,6 +102,7 @@ describe('GET /api/v1/devices/{id}', () => {
     expect(await answer.json()).toEqual({
       id: 'r1',
       standing: 'approved',
+      linkState: { state: 'attached', since: '2025-06-01T10:00:00.000Z', reason: null, message: null, hint: null },
       pins: [
         { ...keyA, addedAt: '2025-06-01T01:00:00.000Z', by: 'operator' },
         { ...keyB, addedAt: null, by: 'configuration' },
@@ -88,25 +114,18 @@ describe('GET /api/v1/devices/{id}', () => {
       lastRefusal: {
         reason: 'wrong-hmac',
         message: 'the two secrets differ',
-        source: '192.0.2.9:1',
+        hint: 'set one',
+        source: 's:1',
         at: '2025-06-01T02:00:00.000Z',
       },
       refusals: { 'wrong-hmac': 2 },
       addresses: ['192.0.2.1', '192.0.2.9'],
       hasSecret: true,
+      vendor: null,
       labels: { site: 'tokyo' },
       endpoint: { port: 20001, address: null },
-      link: {
-        source: '192.0.2.1:40000',
-        attachedAt: '2025-06-01T10:00:00.000Z',
-        fingerprint: keyA.fingerprint,
-        software: 'OpenSSH_9.2',
-        sessions: 2,
-        queued: 0,
-        mostSessions: 10,
-        lostChannels: 0,
-        heldSession: null,
-      },
+      link: SHOWN_LINK,
+      links: [SHOWN_LINK],
       contest: null,
       lastDetached: { at: '2025-06-01T02:00:00.000Z', reason: 'lost', message: 'the device closed it' },
     })

@@ -30,7 +30,15 @@ describe('disconnect', () => {
   it('ends the link of a device in the name of who asked', async () => {
     const { send, calls } = setUp()
     expect((await send('POST', '/api/v1/devices/live/disconnect')).status).toBe(204)
-    expect(calls).toEqual([['disconnect', 'live', 'operator']])
+    expect(calls).toEqual([['disconnect', 'live', 'operator', undefined]])
+  })
+
+  it('ends the one link of several that is named', async () => {
+    const { send, calls } = setUp()
+    expect((await send('POST', '/api/v1/devices/live/disconnect?link=2')).status).toBe(204)
+    expect(calls).toEqual([['disconnect', 'live', 'operator', 2]])
+    for (const link of ['0', '-1', '1.5', 'x', ''])
+      expect((await send('POST', `/api/v1/devices/live/disconnect?link=${link}`)).status).toBe(422)
   })
 
   it('tells that there is no device, or no link to end', async () => {
@@ -38,6 +46,11 @@ describe('disconnect', () => {
     const unknown = await send('POST', '/api/v1/devices/nobody/disconnect')
     expect(unknown.status).toBe(404)
     expect(await unknown.json()).toMatchObject({ type: 'urn:homeport:problem:unknown-device' })
+    const waiting = await send('POST', '/api/v1/devices/new%2F1/disconnect')
+    expect(await waiting.json()).toMatchObject({
+      type: 'urn:homeport:problem:unknown-device',
+      detail: 'device "new/1" waits for approval',
+    })
   })
 })
 
@@ -55,6 +68,31 @@ describe('approve', () => {
     const answer = await send('POST', '/api/v1/devices/new%2F1/approve', { fingerprint, as: 'router1' })
     expect(await answer.json()).toMatchObject({ id: 'router1', standing: 'approved' })
     expect(calls).toEqual([['approve', 'new/1', 'operator', { fingerprint, as: 'router1' }]])
+  })
+
+  it.each([
+    ['switch2', 404],
+    ['expected', 409],
+  ])('of %s names the device that sent no id and waits with this key', async (id, status) => {
+    const { log } = recordedLog()
+    const room = fleetInMemory({
+      enrolments: [enrolment(fingerprint, 'pending', { presented: keyA }), enrolment('expected', 'configured')],
+    })
+    const approveWith = (key: string) =>
+      createApp({ ...room, log }).request(`/api/v1/devices/${id}/approve`, {
+        method: 'POST',
+        body: JSON.stringify({ fingerprint: key }),
+        headers: { 'Content-Type': 'application/json' },
+      })
+    const answer = await approveWith(fingerprint)
+    expect(answer.status).toBe(status)
+    expect(await answer.json()).toMatchObject({
+      hint:
+        'a device that sent no id waits with this key; to give it the id: ' +
+        `homeport devices approve --fingerprint ${fingerprint} --as ${id} ${fingerprint}`,
+    })
+    const another = (await (await approveWith(keyB.fingerprint)).json()) as { readonly hint: string }
+    expect(another.hint).not.toContain('--as')
   })
 
   it.each([

@@ -10,9 +10,11 @@ import type {
   Enrolments,
   EnrolmentView,
 } from '../../../src/fleet/enrolment/enrolment.js'
-import type { DeviceStatus } from '../../../src/fleet/device-status.js'
+import { changedLabels } from '../../../src/fleet/enrolment/labels.js'
+import type { DeviceStatus, LinkStatus } from '../../../src/fleet/device-status.js'
 import type { LiveSession } from '../../../src/fleet/live-session.js'
 import type { HttpServices } from '../../../src/northbound/http/api.js'
+import { type DeviceDirectory, directoryOf } from '../../../src/northbound/device-directory.js'
 import { createStreamPlaces } from '../../../src/northbound/http/streams/stream-gate.js'
 import type { AppOptions } from '../../../src/northbound/http/app.js'
 
@@ -39,26 +41,31 @@ export function enrolment(
   standing: EnrolmentView['standing'],
   more: Partial<EnrolmentView> = {},
 ): EnrolmentView {
-  return { deviceId, standing, pins: [], addresses: [], hasSecret: false, ...more }
+  return { deviceId, standing, labels: {}, pins: [], addresses: [], hasSecret: false, ...more }
 }
 
 /** A device with a link. */
 export function attached(id: string, more: Partial<DeviceStatus> = {}): DeviceStatus {
+  const link = linkOf(id)
+  return { id, labels: {}, maxSessions: 10, link, links: [link], ...more }
+}
+
+/** A link as it is shown, with two sessions. */
+export function linkOf(deviceId: string, more: Partial<LinkStatus> = {}): LinkStatus {
   return {
-    id,
-    labels: {},
-    maxSessions: 10,
-    link: {
-      deviceId: id,
-      source: '192.0.2.1:40000',
-      hostKeyFingerprint: keyA.fingerprint,
-      software: 'OpenSSH_9.2',
-      attachedAt: new Date('2025-06-01T10:00:00Z'),
-      sessions: 2,
-      queued: 0,
-      mostSessions: 10,
-      lostChannels: 0,
-    },
+    deviceId,
+    number: 1,
+    source: '192.0.2.1:40000',
+    hostKeyFingerprint: keyA.fingerprint,
+    software: 'OpenSSH_9.2',
+    provenBy: 'pin',
+    loggedInBy: ['certificate'],
+    keyExchange: { name: 'mlkem768x25519-sha256', postQuantum: true },
+    attachedAt: new Date('2025-06-01T10:00:00Z'),
+    sessions: 2,
+    queued: 0,
+    mostSessions: 10,
+    lostChannels: 0,
     ...more,
   }
 }
@@ -68,6 +75,7 @@ export function session(id: string, more: Partial<LiveSession> = {}): LiveSessio
   return {
     id,
     deviceId: 'router1',
+    link: 1,
     client: { user: 'ops', source: '192.0.2.5:50000', via: 'ssh' },
     request: { kind: 'subsystem', name: 'netconf' },
     openedAt: new Date('2025-06-01T10:00:00Z'),
@@ -82,7 +90,11 @@ export function fleetInMemory(given: {
   readonly enrolments?: readonly EnrolmentView[]
   readonly sessions?: readonly LiveSession[]
   readonly findAuditEvents?: HttpServices['findAuditEvents']
-}): Omit<AppOptions, 'log'> & { readonly calls: unknown[][]; readonly added: AddedDevice[] } {
+}): Omit<AppOptions, 'log'> & {
+  readonly devices: DeviceDirectory
+  readonly calls: unknown[][]
+  readonly added: AddedDevice[]
+} {
   const statuses = new Map((given.statuses ?? []).map((status) => [status.id, status]))
   const views = new Map((given.enrolments ?? []).map((view) => [view.deviceId, view]))
   const sessions = new Map((given.sessions ?? []).map((session) => [session.id, session]))
@@ -114,7 +126,24 @@ export function fleetInMemory(given: {
   }
 
   const enrolments: Enrolments = {
-    list: async () => [...views.values()],
+    list: async (ids) => (ids === undefined ? [...views.values()] : ids.flatMap((id) => views.get(id) ?? [])),
+    outlines: async () => [...views.values()],
+    labelsOf: async (deviceId) => views.get(deviceId)?.labels,
+    import: async (devices, dryRun) => {
+      calls.push(['import', devices, dryRun])
+      return { ok: true, outcomes: devices.map(() => 'added') }
+    },
+    label: async (deviceId, by, changes) => {
+      calls.push(['label', deviceId, by, changes])
+      const view = views.get(deviceId)
+      if (view === undefined) return unknownDevice(deviceId)
+      if (view.standing === 'configured')
+        return refused('decided-by-configuration', `device "${deviceId}" stands in the configuration`)
+      const labels = changedLabels(view.labels, changes)
+      const status = statuses.get(deviceId)
+      if (status !== undefined) statuses.set(deviceId, { ...status, labels })
+      return keep({ ...view, labels })
+    },
     get: async (deviceId) => views.get(deviceId),
     approve: async (...call) => {
       calls.push(['approve', ...call])
@@ -175,14 +204,17 @@ export function fleetInMemory(given: {
     onProblem: () => undefined,
   })
   return {
+    devices: directoryOf(fleet, enrolments),
     calls,
     tokens,
     added,
     enrolments,
+    clientPort: () => 830,
     fleet,
     findAuditEvents: given.findAuditEvents ?? (async () => ({ lines: [] })),
     draining: new AbortController().signal,
     health: { started: () => true, unready: async () => [] },
+    about: () => bridgeFacts,
     rpc: createRpcService({
       fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },
       limits: () => callLimits,
@@ -197,9 +229,20 @@ export function fleetInMemory(given: {
     live: createLiveRights((error) => {
       throw error
     }),
-    identify: () => ({ ok: true, caller: operatorCaller(fleet) }),
+    identify: () => ({ ok: true, caller: operatorCaller(directoryOf(fleet, enrolments)) }),
     metrics: { exposition: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'homeport_links 1\n' }) },
   }
+}
+
+/** What a bridge that runs somewhere says of itself. */
+export const bridgeFacts: ReturnType<AppOptions['about']> = {
+  version: '9.9.9',
+  node: 'v24.0.0',
+  compiledAddon: true,
+  startedAt: new Date('2025-06-01T09:00:00Z'),
+  addresses: { callHome: '[::]:4334', endpoint: '[::]:830' },
+  openFiles: { limit: 524_288, wanted: 20_000 },
+  process: { pid: 4711, uid: 998, config: '/etc/homeport/homeport.yaml', dataDir: '/var/lib/homeport' },
 }
 
 /** A desk that nobody has left a job at. */

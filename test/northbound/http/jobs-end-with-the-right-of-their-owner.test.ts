@@ -80,7 +80,14 @@ async function submit(owner: JobOwner, deviceId = 'edge-1'): Promise<string> {
 /** Lets the device come, and settles once the job is over. */
 async function over(id: string): Promise<Job | undefined> {
   there = true
-  events.emit('attached', { deviceId: 'edge-1', source: '', hostKeyFingerprint: '', software: '' })
+  events.emit('attached', {
+    deviceId: 'edge-1',
+    number: 1,
+    source: '',
+    hostKeyFingerprint: '',
+    software: '',
+    provenBy: 'pin',
+  })
   for (;;) {
     const job = jobs.get(id)
     if (job?.state !== 'queued' && job?.state !== 'running') return job

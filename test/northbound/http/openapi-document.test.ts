@@ -19,7 +19,14 @@ interface Schema {
 interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> }
   readonly operationId?: string
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean }[]
+  readonly description?: string
+  readonly parameters?: readonly {
+    readonly name: string
+    readonly in: string
+    readonly required?: boolean
+    readonly example?: unknown
+    readonly schema?: Schema
+  }[]
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
   readonly responses: Readonly<Record<string, { readonly description?: string }>>
 }
@@ -47,7 +54,7 @@ describe('/openapi.json', () => {
 
   it('has every route that the app answers, and no other', () => {
     const served = app.routes
-      .filter(({ method, path }) => method !== 'ALL' && path !== '/openapi.json' && !path.startsWith('/docs'))
+      .filter(({ method, path }) => method !== 'ALL' && !/^\/(?:openapi\.json|docs.*)?$/.test(path))
       .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
     expect(operations.map(({ method, path }) => `${method} ${path}`).toSorted()).toEqual(
       [...new Set(served)].toSorted(),
@@ -108,6 +115,23 @@ describe('/openapi.json', () => {
         expect([['read'], ['rpc'], ['admin']]).toContainEqual(scopes)
   })
 
+  it('describes every operation in words of its own, beyond its summary', () => {
+    const words = operations.map(({ operation }) => operation.description ?? '')
+    expect(
+      operations.filter((_, at) => (words[at] ?? '').length < 40).map(({ method, path }) => `${method} ${path}`),
+    ).toEqual([])
+    expect(new Set(words).size).toBe(words.length)
+  })
+
+  it('fills in nothing that narrows a call, where a page of documentation sends every example', () => {
+    const given = operations.flatMap(({ method, path, operation: { parameters = [] } }) =>
+      parameters
+        .filter(({ required, example, schema }) => required !== true && (example ?? schema?.example) !== undefined)
+        .map(({ name }) => `${method} ${path}: ${name}`),
+    )
+    expect(given).toEqual([])
+  })
+
   it('uses no keyword of OpenAPI 3.0 that 3.1 dropped', () => {
     expect(text).not.toContain('"nullable"')
   })
@@ -141,7 +165,7 @@ describe('what /openapi.json gives as an example', () => {
     const { status } = await app.request(path.replace('{id}', 'router1').replace('{sid}', 'nobody'), {
       method,
       headers: { 'Content-Type': type },
-      body: type === 'application/json' ? JSON.stringify(example) : String(example),
+      body: type.endsWith('json') ? JSON.stringify(example) : String(example),
     })
     expect([400, 415, 422, 500]).not.toContain(status)
   })

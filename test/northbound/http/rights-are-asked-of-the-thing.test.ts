@@ -138,13 +138,19 @@ beforeEach(async () => {
   callers = new Map(
     names.map((name) => {
       const person: (typeof people)[Person] = people[name]
-      if (person === 'operator') return [name, operatorCaller(fleet)]
+      if (person === 'operator') return [name, operatorCaller(inMemory.devices)]
       const { user, roles: held, ...proven } = person
       const account = { name: user, authorizedKeys: [], principals: [], roles: held }
       const accounts = { find: () => account, roles: () => roles }
       return [
         name,
-        userCaller(fleet, accounts, { user, realm: 'local', method: 'password', source: '192.0.2.7:1', ...proven }),
+        userCaller(inMemory.devices, accounts, {
+          user,
+          realm: 'local',
+          method: 'password',
+          source: '192.0.2.7:1',
+          ...proven,
+        }),
       ]
     }),
   )
@@ -364,6 +370,7 @@ const withScope = {
 const onDevice: Readonly<Record<string, Scope>> = {
   'GET /api/v1/devices/{id}': 'read',
   'DELETE /api/v1/devices/{id}': 'admin',
+  'PATCH /api/v1/devices/{id}': 'admin',
   'POST /api/v1/devices/{id}/approve': 'admin',
   'POST /api/v1/devices/{id}/disconnect': 'admin',
   'POST /api/v1/devices/{id}/reject': 'admin',
@@ -390,6 +397,7 @@ const onThings: Readonly<Record<string, Scope | 'nobody in particular'>> = {
   'GET /openapi.json': 'nobody in particular',
   'GET /docs': 'nobody in particular',
   'GET /metrics': 'read',
+  'GET /api/v1/bridge': 'read',
   'GET /api/v1/devices': 'read',
   'POST /api/v1/devices': 'admin',
   'GET /api/v1/sessions': 'read',
@@ -404,6 +412,8 @@ const onThings: Readonly<Record<string, Scope | 'nobody in particular'>> = {
   'POST /api/v1/rpc': 'rpc',
   'GET /api/v1/events': 'read',
   // With every operation on it: a session is found by who owns it, a session of a client's own below.
+  // devices-are-imported.test.ts
+  'POST /api/v1/devices/import': 'admin',
   'GET /api/v1/devices/{id}/sessions/{sid}': 'rpc',
   'DELETE /api/v1/devices/{id}/sessions/{sid}': 'rpc',
 }

@@ -22,11 +22,13 @@ describe('GET /api/v1/sessions', () => {
     expect(sessions[0]).toEqual({
       id: 'a1',
       device: 'router1',
+      link: 1,
       user: 'ops',
       source: '192.0.2.5:50000',
       via: 'ssh',
       request: { kind: 'subsystem', name: 'netconf' },
       openedAt: '2025-06-01T10:00:00.000Z',
+      keyExchange: null,
       bytesFromClient: 812,
       bytesFromDevice: 1_440_000,
     })

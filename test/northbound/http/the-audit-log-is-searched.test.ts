@@ -104,9 +104,9 @@ describe('GET /api/v1/audit', () => {
   )
 
   it('shows a caller what was done on the devices that the caller administers', async () => {
-    const { fleet } = fleetInMemory({})
+    const { devices } = fleetInMemory({})
     const caller = {
-      ...operatorCaller(fleet),
+      ...operatorCaller(devices),
       kind: 'user',
       mayEverywhere: () => false,
       mayOn: async (_: string, id: string) => id === 'router2',
@@ -116,8 +116,8 @@ describe('GET /api/v1/audit', () => {
   })
 
   it('is not for everybody', async () => {
-    const { fleet } = fleetInMemory({})
-    const caller = { ...operatorCaller(fleet), may: (scope: string) => scope !== 'admin' }
+    const { devices } = fleetInMemory({})
+    const caller = { ...operatorCaller(devices), may: (scope: string) => scope !== 'admin' }
     const answer = await room({ identify: () => ({ ok: true, caller }) }).request('/api/v1/audit')
     expect(answer.status).toBe(403)
   })

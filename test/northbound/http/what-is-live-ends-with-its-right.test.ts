@@ -8,6 +8,7 @@ import type { Role } from '../../../src/access/authz/role.js'
 import type { User } from '../../../src/access/authn/user.js'
 import { makeFeed } from '../../fleet/support/hand-made-feed.js'
 import type { Api } from '../../../src/northbound/http/api.js'
+import { directoryOf } from '../../../src/northbound/device-directory.js'
 import { createApp } from '../../../src/northbound/http/app.js'
 import { identifyByCredentials } from '../../../src/northbound/http/middleware/authentication.js'
 import { createFleetEventLog } from '../../../src/fleet/event-log.js'
@@ -37,7 +38,7 @@ beforeEach(() => {
   jwtUntil = new Date(Date.now() + 3_600_000)
   const { log } = recordedLog()
   const identify = identifyByCredentials(
-    inMemory.fleet,
+    inMemory.devices,
     {
       find: (name) => users.get(name),
       roles: () => roles,
@@ -167,7 +168,14 @@ it('a stream whose client reads nothing is cut off a moment after its right ende
     client.pause()
     const software = 'x'.repeat(64 * 1024)
     for (let event = 0; event < 200; event += 1)
-      emitter.emit('attached', { deviceId: 'router1', source: '', hostKeyFingerprint: '', software })
+      emitter.emit('attached', {
+        deviceId: 'router1',
+        number: 1,
+        source: '',
+        hostKeyFingerprint: '',
+        software,
+        provenBy: 'pin',
+      })
     await inMemory.tokens.revoke(id, 'operator')
     inMemory.live.recheck()
     await vi.waitFor(() => expect(inMemory.streams.taken).toBe(0), { timeout: 10_000 })
@@ -214,7 +222,7 @@ describe('a call that waits for its device', () => {
 
 function identifyFor(fleet: typeof inMemory.fleet) {
   return identifyByCredentials(
-    fleet,
+    directoryOf(fleet, inMemory.enrolments),
     {
       find: (name) => users.get(name),
       roles: () => roles,

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
+import type { ServerChannel } from 'ssh2'
 import { describe, expect, it } from 'vitest'
 import { governFlow } from '../../../src/ssh/ssh2/flow-control.js'
 import { sendEof, sendExit } from '../../../src/ssh/ssh2/channels.js'
@@ -53,6 +54,29 @@ describe('the end of what a device sends', () => {
     device.close()
     expect((await read).exit).toEqual(told)
     expect(await end).toEqual({ by: 'device', exit, fromClient: 0, fromDevice: 0 })
+  })
+
+  it.each<[string, (device: ServerChannel) => void]>([
+    ['before its end', (device) => (sendExit(device, { status: 7 }), sendEof(device))],
+    ['behind its end', (device) => (sendEof(device), setImmediate(() => sendExit(device, { status: 7 })))],
+  ])('is told behind its exit, which it told %s, as some clients leave at the end', async (_when, endDevice) => {
+    const { client, device } = own(await openRelayedSession())
+    const heard: string[] = []
+    for (const event of ['exit', 'end']) client.on(event, () => heard.push(event))
+    client.resume()
+    device.resume().once('end', () => endDevice(device))
+    client.end()
+    await once(client, 'end')
+    expect(heard).toEqual(['exit', 'end'])
+    device.close()
+  })
+
+  it('is told to a client that has ended, although the device neither tells an exit nor closes', async () => {
+    const { client, device } = own(await openRelayedSession())
+    client.resume()
+    device.resume().once('end', () => sendEof(device))
+    client.end()
+    await once(client, 'end')
   })
 
   it('is told without a status where the device told none', async () => {

@@ -35,6 +35,7 @@ it('after its device’s channel was opened leaves nothing unread there, or the 
     deviceId: 'router1',
     client: { user: 'ops', source: '192.0.2.1:1', via: 'ssh' },
     restriction: unrestricted,
+    keyExchange: () => undefined,
     method: 'password',
     auditLog,
     refusalLines: () => undefined,

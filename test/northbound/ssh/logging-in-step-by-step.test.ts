@@ -9,7 +9,15 @@ import { nothingRevoked } from '../../../src/ssh/revocation.js'
 import { createLog } from '../../../src/telemetry/log.js'
 import { openRawLogin, type RawLogin } from '../../ssh/support/raw-login.js'
 
-const ops: User = { name: 'ops', passwordHash: '', authorizedKeys: [], principals: [], roles: [] }
+const rsa = ssh2.utils.generateKeyPairSync('rsa', { bits: 2048 }).public
+const rsaBlob = Buffer.from(rsa.split(' ')[1] ?? '', 'base64')
+const ops: User = {
+  name: 'ops',
+  passwordHash: '',
+  authorizedKeys: [{ type: 'ssh-rsa', blob: rsaBlob }],
+  principals: [],
+  roles: [],
+}
 const methods = ['publickey', 'password', 'keyboard-interactive']
 const log = createLog({ level: 'error', format: 'json' }, { write: () => undefined })
 
@@ -151,6 +159,18 @@ describe('keyboard-interactive', () => {
     expect((await client.said())[0]).toMatch(/^(prompt|closed)$/)
     expect(failures.slice(0, 3)).toEqual(Array.from({ length: 3 }, () => 'keyboard-interactive aborted'))
   })
+})
+
+describe('a key', () => {
+  it.each(['rsa-sha2-512', 'rsa-sha2-256'])(
+    'that would do is told by the name that was asked by: %s',
+    async (algorithm) => {
+      const { client, failures } = await login()
+      client.askAboutKey(algorithm, rsa)
+      expect(await client.said()).toEqual(['key would do', algorithm, rsaBlob])
+      expect(failures).toEqual([])
+    },
+  )
 })
 
 describe('a password', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { ChannelPurpose } from '../../../src/ssh/session-channel.js'
+import type { SessionPurpose } from '../../../src/ssh/session-channel.js'
 import { channelUse } from '../../../src/northbound/ssh/channel-request.js'
 
-const subsystem = (name: string): ChannelPurpose => ({ kind: 'subsystem', name })
-const exec = (command: string): ChannelPurpose => ({ kind: 'exec', command })
+const subsystem = (name: string): SessionPurpose => ({ kind: 'subsystem', name })
+const exec = (command: string): SessionPurpose => ({ kind: 'exec', command })
 
 describe('a request for a session', () => {
   it.each([

@@ -7,7 +7,7 @@ import type { RightEnd } from '../../../access/authz/right-end.js'
 import type { TokenService } from '../../../access/authn/token-service.js'
 import type { User } from '../../../access/authn/user.js'
 import { rightEnd, tokenEnd } from '../../../fleet/refusals/session-ends.js'
-import type { Fleet } from '../../../fleet/fleet.js'
+import type { DeviceDirectory } from '../../device-directory.js'
 import type { Log } from '../../../telemetry/log.js'
 import type { Accounts } from '../../authorise.js'
 import type { LoginLog } from '../../login-log.js'
@@ -59,12 +59,12 @@ const USUAL_RETRY_AFTER = 1
  * Finds out who calls over the network: by a token, a JWT, or a user's password. The same roles then count as over SSH.
  */
 export function identifyByCredentials(
-  fleet: Pick<Fleet, 'device'>,
+  devices: DeviceDirectory,
   authenticators: HttpAuthenticators,
   log: Log,
 ): Identify {
   return async (c) => {
-    const attempt: Attempt = { c, fleet, authenticators, log }
+    const attempt: Attempt = { c, devices, authenticators, log }
     if (!c.get('peer').secure)
       // Before anything is looked at, and without a challenge: nobody shall be led to send a password this way.
       return refuse(c, 'insecure-transport', {
@@ -93,7 +93,7 @@ export function identifyByCredentials(
 /** A call whose caller is to be found out, and what is asked about callers. */
 interface Attempt {
   readonly c: Context<ApiEnv>
-  readonly fleet: Pick<Fleet, 'device'>
+  readonly devices: DeviceDirectory
   readonly authenticators: HttpAuthenticators
   readonly log: Log
 }
@@ -198,13 +198,13 @@ async function byPassword(attempt: Attempt, user: string, password: string): Pro
 }
 
 function identified(
-  { c, fleet, authenticators }: Attempt,
+  { c, devices, authenticators }: Attempt,
   proven: Omit<ProvenUser, 'source'>,
   account: () => User | undefined,
 ): Identified {
   const { source } = c.get('peer')
   const accounts = { find: account, roles: authenticators.roles }
-  return { ok: true, caller: userCaller(fleet, accounts, { ...proven, source }) }
+  return { ok: true, caller: userCaller(devices, accounts, { ...proven, source }) }
 }
 
 /** Who tried, for the log of logins. */

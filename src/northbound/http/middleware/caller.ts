@@ -1,13 +1,20 @@
-import { selectEverything, type SelectableDevice, selectsDevice } from '../../../access/authz/device-selector.js'
+import {
+  labelNamesIn,
+  selectEverything,
+  type SelectableDevice,
+  selectsDevice,
+} from '../../../access/authz/device-selector.js'
 import type { Principal, Realm } from '../../../access/authz/principal.js'
-import { CHANNEL_KINDS } from '../../../access/authz/role.js'
+import { CHANNEL_KINDS, type Roles } from '../../../access/authz/role.js'
 import type { RightEnd } from '../../../access/authz/right-end.js'
 import type { Scope } from '../../../access/authz/scope.js'
 import type { Decider } from '../../../fleet/enrolment/enrolment.js'
-import type { Fleet } from '../../../fleet/fleet.js'
 import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import { type SessionRefusal, sessionRefusal } from '../../../fleet/refusals/sessions.js'
-import { type Accounts, type Authorisation, authorise } from '../../authorise.js'
+import { type Accounts, accountOf, type Authorisation, authorise } from '../../authorise.js'
+import type { DeviceDirectory } from '../../device-directory.js'
+import { tellUndecided } from '../../undecided.js'
+import { unknownOverHttp } from '../unknown-device.js'
 
 /**
  * Who asks the HTTP API, and what of it is allowed to them. A removed user or a changed role counts from the next
@@ -44,18 +51,23 @@ export interface Caller {
   readonly mayOnNew: (scope: Scope, device: SelectableDevice) => boolean
   /** The same about every device there is and will be: a role with the scope on `*`, and nothing that narrows it. */
   readonly mayEverywhere: (scope: Scope) => boolean
+  /** The names of the labels by which roles, and what proved the caller, select devices. */
+  readonly namesOfRights: () => ReadonlySet<string>
   /** As whom the caller decides on the enrolment of a device, and which credentials profiles that may give it. */
   readonly decider: (device: SelectableDevice) => Decider
   /** Whether lists and event streams show a device to the caller: `read` on it. */
   readonly sees: (device: SelectableDevice) => boolean
   /** What the caller may do on a device itself, as over SSH: for operations, which need the scope `rpc`. */
-  readonly authorise: (deviceId: string) => Promise<Authorisation>
+  readonly authorise: (deviceId: string) => Promise<AuthorisationOverHttp>
 }
 
-type Devices = Pick<Fleet, 'device'>
+/** `account`: the account of the device that sessions have to be on; any where absent. */
+export type AuthorisationOverHttp =
+  | (Extract<Authorisation, { readonly allowed: true }> & { readonly account?: string })
+  | Extract<Authorisation, { readonly allowed: false }>
 
 /** Whoever opened the Unix socket. */
-export function operatorCaller(fleet: Devices): Caller {
+export function operatorCaller(devices: Pick<DeviceDirectory, 'device' | 'standingOf'>): Caller {
   return {
     kind: 'operator',
     user: 'operator',
@@ -67,11 +79,16 @@ export function operatorCaller(fleet: Devices): Caller {
     mayOn: async () => true,
     mayOnNew: () => true,
     mayEverywhere: () => true,
+    namesOfRights: () => new Set(),
     decider: () => 'operator',
     sees: () => true,
     authorise: async (deviceId) => {
-      const device = await fleet.device(deviceId)
-      if (device === undefined) return { allowed: false, refusal: sessionRefusal('unknown-device', deviceId) }
+      const device = await devices.device(deviceId)
+      if (device === undefined)
+        return tellUndecided({ allowed: false, refusal: unknownOverHttp(deviceId) }, deviceId, {
+          standingOf: devices.standingOf,
+          sees: () => true,
+        })
       const permission = { roles: ['operator'], operations: { kind: 'all' as const }, channels: new Set(CHANNEL_KINDS) }
       return { allowed: true, permission, device }
     },
@@ -99,7 +116,7 @@ export interface ProvenUser {
 /**
  * A user with the rights of the roles that `accounts` gives; a scope counts on the devices of the roles that have it.
  */
-export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUser): Caller {
+export function userCaller(devices: DeviceDirectory, accounts: Accounts, proven: ProvenUser): Caller {
   const { user, realm, source, method, token } = proven
   const ended = (): RightEnd | undefined =>
     proven.withdrawn?.() ?? (accounts.find(user) === undefined ? rightEnd('user-removed', user) : undefined)
@@ -135,9 +152,10 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     ...(proven.scopes === undefined ? {} : { scopes: proven.scopes }),
     ...(proven.devices === undefined ? {} : { devices: proven.devices }),
     may: (scope) => rolesWith(scope).length > 0,
-    mayOn: async (scope, deviceId) => grants(scope, (await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }),
+    mayOn: async (scope, deviceId) => grants(scope, await devices.selectable(deviceId)),
     mayOnNew: grants,
     mayEverywhere,
+    namesOfRights: () => labelNamesIn([...selectorsOf(accounts.roles()), ...(proven.devices ?? [])]),
     decider: (device) => {
       if (mayEverywhere('admin')) return user
       const selecting = included(device) ? rolesWith('admin').flatMap((name) => accounts.roles().get(name) ?? []) : []
@@ -150,7 +168,7 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
     authorise: async (deviceId) => {
       const end = ended()
       if (end !== undefined) return { allowed: false, refusal: end }
-      if (proven.devices !== undefined && !included((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} }))
+      if (proven.devices !== undefined && !included(await devices.selectable(deviceId)))
         return { allowed: false, refusal: notIncluded(user, deviceId) }
       const withRpc: Accounts = {
         find: (name) => {
@@ -159,9 +177,23 @@ export function userCaller(fleet: Devices, accounts: Accounts, proven: ProvenUse
         },
         roles: accounts.roles,
       }
-      return authorise({ fleet, accounts: withRpc }, user, deviceId)
+      const authorisation = await authorise({ fleet: devices, accounts: withRpc }, user, deviceId)
+      if (authorisation.allowed) {
+        const on = accountOf(authorisation.permission, 'operations', { user, deviceId })
+        if (!on.ok) return { allowed: false, refusal: on.refusal }
+        return { ...authorisation, ...(on.account === undefined ? {} : { account: on.account }) }
+      }
+      if (authorisation.refusal.reason !== 'unknown-device') return authorisation
+      return tellUndecided({ allowed: false, refusal: unknownOverHttp(deviceId) }, deviceId, {
+        standingOf: devices.standingOf,
+        sees: (device) => grants('read', device),
+      })
     },
   }
+}
+
+function selectorsOf(roles: Roles): readonly string[] {
+  return [...roles.values()].flatMap(({ devices }) => devices)
 }
 
 function notIncluded(user: string, deviceId: string): SessionRefusal {

@@ -1,5 +1,5 @@
-import type { Hook } from '@hono/zod-openapi'
 import type { IncomingMessage } from 'node:http'
+import type { Hook } from '@hono/zod-openapi'
 import type { Context, Env, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { Log } from '../../../telemetry/log.js'
@@ -58,14 +58,6 @@ export function wordsOfIssues(issues: readonly Issue[]): ProblemWords {
   const errors = issues.flatMap(faultsOf).slice(0, MOST_FAULTS)
   const named = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ')
   return { message: named, hint: 'see /openapi.json', errors }
-}
-
-/** No route has this path. */
-export function handleUnknownPath(c: Context): Response {
-  return answerProblem(c, 'unknown-path', {
-    message: `nothing answers ${c.req.method} ${c.req.path}`,
-    hint: '/openapi.json lists what there is; a device id in a path is percent-encoded',
-  })
 }
 
 function faultsOf(issue: Issue): { pointer: string; detail: string }[] {

@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { type NetworkList, networkList } from '../../../net/network-list.js'
 import { plainAddress } from '../../../net/ip.js'
+import { type NetworkList, networkList } from '../../../net/network-list.js'
+import { proxiedBy } from '../../../net/proxy-protocol/proxied.js'
 import { hostAndPort, sourceOf } from '../../../net/source.js'
 
 /** Where a call comes from, and how. */
@@ -33,12 +34,11 @@ export function proxyTrust(networks: readonly string[], header: ProxyTrust['head
 
 /** Where a call comes from: the other end of its connection, or the client that trusted proxies name. */
 export function peerOf({ socket, headers }: IncomingMessage, { trusted, header }: ProxyTrust): Peer {
-  const ours = plainAddress(socket.localAddress ?? '')
   const theirs = plainAddress(socket.remoteAddress ?? '')
   const direct: Peer = {
     source: sourceOf(socket),
     address: theirs,
-    secure: (socket as Partial<TLSSocket>).encrypted === true || (isLoopback(ours) && isLoopback(theirs)),
+    secure: (socket as Partial<TLSSocket>).encrypted === true || staysHere(socket),
     proxied: false,
   }
   const forwards = header === 'forwarded' ? headers.forwarded : headers['x-forwarded-for']
@@ -57,6 +57,15 @@ export function peerOf({ socket, headers }: IncomingMessage, { trusted, header }
         : protocols.every((protocol) => protocol === 'https'),
     proxied: true,
   }
+}
+
+/** Whether a connection never leaves this machine, on either side of a load balancer. */
+function staysHere(socket: Socket): boolean {
+  const wire = proxiedBy(socket)?.wire ?? socket
+  return [socket, wire].every(
+    ({ localAddress = '', remoteAddress = '' }) =>
+      isLoopback(plainAddress(localAddress)) && isLoopback(plainAddress(remoteAddress)),
+  )
 }
 
 /** Whether an address never leaves this machine. */

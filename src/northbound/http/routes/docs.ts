@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import type { Api } from '../api.js'
 
 /**
@@ -57,7 +56,7 @@ export function registerDocs(api: Api): void {
   }
 }
 
-/** A file of the package swagger-ui-dist. */
+/** A file of Swagger UI, which the build puts beside the program. */
 async function contentOf(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await readFile(createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`)))
+  return new Uint8Array(await readFile(new URL(`swagger-ui/${name}`, import.meta.url)))
 }

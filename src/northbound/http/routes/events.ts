@@ -3,6 +3,7 @@ import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import type { Api, ApiEnv, HttpServices } from '../api.js'
+import { directoryOf } from '../../device-directory.js'
 import { problemResponses } from '../problem.js'
 import { needs } from '../middleware/require-scope.js'
 import { registerStreamingRoute } from '../streaming-route.js'
@@ -30,6 +31,9 @@ const route = createRoute({
   path: '/api/v1/events',
   ...needs('read'),
   operationId: 'fleetEvents',
+  description:
+    'A stream of server-sent events that stays open: devices that attach, detach, are refused, pend, ' +
+    'are decided on or labelled. A client that comes again with `Last-Event-ID` gets what it missed.',
   tags: ['streams'],
   summary:
     'What happens in the fleet, as server-sent events; a client that comes again names the last in Last-Event-ID',
@@ -80,16 +84,15 @@ export function registerEvents(api: Api, services: HttpServices): void {
 
 const noRole = rightEnd('no-rights', 'no role with the scope `read` is left', 'ask whoever runs the bridge for one')
 
-function wantedBy(c: Context<ApiEnv>, { fleet }: HttpServices): (event: FleetEvent) => Promise<boolean> {
+function wantedBy(c: Context<ApiEnv>, { fleet, enrolments }: HttpServices): (event: FleetEvent) => Promise<boolean> {
   const { types, device } = querySchema.parse(c.req.query())
   const wanted = types?.split(',')
   const { caller } = c.var
+  const devices = directoryOf(fleet, enrolments)
   return async ({ type, deviceId }) => {
     if (wanted?.includes(type) === false || (device !== undefined && device !== deviceId)) return false
     // Who called without naming a device is nobody's business but the operator's.
-    return deviceId === null
-      ? caller.mayEverywhere('admin')
-      : caller.sees((await fleet.device(deviceId)) ?? { id: deviceId, labels: {} })
+    return deviceId === null ? caller.mayEverywhere('admin') : caller.sees(await devices.selectable(deviceId))
   }
 }
 

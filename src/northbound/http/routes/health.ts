@@ -18,11 +18,18 @@ const live = createRoute({
   ...open,
   path: '/livez',
   operationId: 'live',
+  description: 'For a supervisor: 200 as long as the process answers at all. Needs no login.',
   summary: 'Whether the bridge runs; one that does not answer is to be started anew',
   responses: { 200: { description: 'it runs', content: healthy } },
 })
 
-const health = createRoute({ ...live, path: '/healthz', operationId: 'health', summary: 'The same as /livez' })
+const health = createRoute({
+  ...live,
+  path: '/healthz',
+  operationId: 'health',
+  description: 'The same as /livez, under the name that many expect. Needs no login.',
+  summary: 'The same as /livez',
+})
 
 const readiness = {
   200: { description: 'yes', content: healthy },
@@ -33,6 +40,9 @@ const ready = createRoute({
   ...open,
   path: '/readyz',
   operationId: 'ready',
+  description:
+    'For a load balancer: 503 while the bridge starts or stops, and where it cannot take devices or ' +
+    'clients, with the reasons. Needs no login.',
   summary: 'Whether devices and clients should be sent here; not while the bridge is stopping',
   responses: readiness,
 })
@@ -41,6 +51,7 @@ const startup = createRoute({
   ...open,
   path: '/startupz',
   operationId: 'startup',
+  description: 'For a supervisor that waits for the start: 503 until every listener is up. Needs no login.',
   summary: 'Whether the start is over: every listener was up once',
   responses: readiness,
 })

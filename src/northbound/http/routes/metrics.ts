@@ -10,6 +10,7 @@ const definition = {
   path: '/metrics',
   security: needs('read').security,
   operationId: 'metrics',
+  description: 'All metrics of this node, in the text format of Prometheus.',
   tags: ['bridge'],
   summary: 'Metrics of this node, for Prometheus; the configuration may open it to everybody',
   responses: {

@@ -9,7 +9,7 @@ import { rightEnd } from '../../../fleet/refusals/session-ends.js'
 import { buildNotification } from '../../../netconf/notification.js'
 import { serialiseXml } from '../../../netconf/xml/xml-serialise.js'
 import { xmlToJson } from '../../../netconf/xml/xml-to-json.js'
-import { rightLostBy } from '../../authorise.js'
+import { accountChanged, rightLostBy } from '../../authorise.js'
 import type { Api, ApiEnv, HttpServices } from '../api.js'
 import { problemResponses } from '../problem.js'
 import { needsOnDevice } from '../middleware/require-scope.js'
@@ -34,7 +34,7 @@ import { answerInvalidField } from './operations/operation-route.js'
 import { answerProblem } from '../problem.js'
 
 const querySchema = z.object({
-  stream: z.string().min(1).optional().openapi({ description: 'NETCONF unless it is given', example: 'NETCONF' }),
+  stream: z.string().min(1).optional().openapi({ description: '`NETCONF` unless it is given' }),
   filter: z.string().min(1).optional().openapi({ description: 'a subtree as XML' }),
   xpath: z.string().min(1).optional().openapi({ description: 'where the device has :xpath' }),
   start: z.iso
@@ -49,6 +49,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/notifications',
   ...needsOnDevice('rpc'),
   operationId: 'deviceNotifications',
+  description:
+    'Subscribes on the device (RFC 5277) and passes its notifications on as server-sent events for as ' +
+    'long as the client stays.',
   tags: ['streams'],
   summary:
     'Notifications of a device (RFC 5277) as server-sent events, ' +
@@ -79,6 +82,8 @@ interface SubscriptionCall {
   readonly services: HttpServices
   readonly deviceId: string
   readonly request: SubscriptionRequest
+  /** The account of the device that it is on; any where absent. */
+  readonly account?: string | undefined
 }
 
 /** `GET …/notifications`: a subscription on a session of its own, for as long as the client listens. */
@@ -94,9 +99,9 @@ export function registerNotifications(api: Api, services: HttpServices): void {
         ...(query.start === undefined ? {} : { startTime: query.start }),
       }
       const call: SubscriptionCall = { c, services, deviceId, request }
-      const refusal = await refusalOf(call)
-      if (refusal !== undefined) return refusal
-      return await answerSubscription(call, query.format ?? 'xml')
+      const authorised = await authorisedFor(call)
+      if ('refusal' in authorised) return authorised.refusal
+      return await answerSubscription({ ...call, ...authorised }, query.format ?? 'xml')
     } catch (thrown) {
       if (thrown instanceof InvalidField) return answerInvalidField(c, thrown)
       throw thrown
@@ -104,20 +109,28 @@ export function registerNotifications(api: Api, services: HttpServices): void {
   })
 }
 
-async function refusalOf({ c, services, deviceId, request }: SubscriptionCall): Promise<Response | undefined> {
+async function authorisedFor({
+  c,
+  services,
+  deviceId,
+  request,
+}: SubscriptionCall): Promise<{ readonly refusal: Response } | Pick<SubscriptionCall, 'account'>> {
   const authorisation = await c.var.caller.authorise(deviceId)
-  if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
-  const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
-  return decision.allowed ? undefined : answerForbidden(c, services, decision.reason)
+  if (!authorisation.allowed) return { refusal: answerRefused(c, authorisation.refusal) }
+  const { permission, account } = authorisation
+  const decision = decide(permission.operations, operationOf(subscriptionOf(request)))
+  return decision.allowed ? { account } : { refusal: await answerForbidden(c, services, decision.reason) }
 }
 
 /** Why the caller may not have the subscription any more; undefined while it may. */
-async function rightTo({ c, deviceId, request }: SubscriptionCall): Promise<RightEnd | undefined> {
+async function rightTo({ c, deviceId, request, account }: SubscriptionCall): Promise<RightEnd | undefined> {
   const { caller } = c.var
   const end = caller.ended()
   if (end !== undefined) return end
   const authorisation = await caller.authorise(deviceId)
   if (!authorisation.allowed) return rightLostBy(authorisation)
+  const changed = accountChanged(authorisation, account, caller.user)
+  if (changed !== undefined) return changed
   const decision = decide(authorisation.permission.operations, operationOf(subscriptionOf(request)))
   return decision.allowed
     ? undefined
@@ -129,7 +142,7 @@ async function rightTo({ c, deviceId, request }: SubscriptionCall): Promise<Righ
  * with the id of an event waits for the device inside the stream: an EventSource gives up at any other answer.
  */
 async function answerSubscription(call: SubscriptionCall, format: 'xml' | 'json'): Promise<Response> {
-  const { c, services, deviceId, request } = call
+  const { c, services, deviceId, request, account } = call
   const entered = enterStream(c, services)
   if (!entered.ok) return entered.response
   const over = new AbortController()
@@ -148,6 +161,7 @@ async function answerSubscription(call: SubscriptionCall, format: 'xml' | 'json'
       fleet: services.fleet,
       deviceId,
       client: clientOf(c),
+      account,
       request,
       after: c.req.header('last-event-id'),
       signal: over.signal,

@@ -32,7 +32,9 @@ export function registerOpenApi(api: Api): void {
         info: {
           title: 'Homeport',
           version: 'v1',
-          description: 'Devices that call home. Errors are problem details (RFC 9457) with a `hint`.',
+          description:
+            'Devices that call home. Errors are problem details (RFC 9457) with a `hint`. HEAD is answered wherever ' +
+            'GET is; a method that a path does not have is 405 `method-not-allowed`, with `Allow`.',
           license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
         },
         // Relative: the API answers wherever it is reached, over a Unix socket too.

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import { type Principal, principalKey } from '../../../access/authz/principal.js'
 import { type Answered, problemResponse } from '../problem.js'
+import { reportFault } from '../../../lib/background.js'
+import { whyThreadEnded } from '../../../lib/why-thread-ended.js'
 import type { CallLimits } from '../../../rpc/call-limits.js'
 import type { ConversionKind, ConversionRequest, Conversions } from './conversion-thread.js'
 
@@ -122,7 +124,9 @@ export function createConversionService({
       if (thread !== begun) return
       settle({ ok: true, value: outcome as Conversions[ConversionKind]['outcome'] })
     })
-    // Out of memory, as a rule.
+    begun.on('error', (error) => {
+      if (!isOutOfMemory(error)) reportFault('http', new Error(`a conversion failed: ${whyThreadEnded(error)}`))
+    })
     for (const event of ['error', 'exit'] as const)
       begun.on(event, () => {
         if (thread === begun) giveUp('too-much')
@@ -163,6 +167,10 @@ export function createConversionService({
       await last?.terminate().catch(() => undefined)
     },
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'
 }
 
 /** A long reply is handed over: to copy 50 MB for the thread would hold everybody up. */

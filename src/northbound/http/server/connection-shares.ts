@@ -3,6 +3,7 @@ import type { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { createFairShare } from '../../../net/fair-share.js'
 import { networkOf } from '../../../net/source-network.js'
+import { standBeforeConnections } from './before-connections.js'
 
 /**
  * Lets no source have all connections of a server: what it serves connections with is called for those alone that may
@@ -19,13 +20,11 @@ export function shareConnections(
 ): void {
   const { total, isUnlimited, refuse } = options
   const shares = createFairShare(total, { isUnlimited })
-  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
+  standBeforeConnections(server, (socket, letIn) => {
     const network = networkOf(socket.remoteAddress ?? '')
     if (!shares.mayHaveMore(network)) return refuse(socket, shares.holds(network))
     shares.take(network)
     socket.once('close', () => shares.give(network))
-    for (const listener of listeners) listener.call(server, socket)
+    letIn()
   })
 }

@@ -1,23 +1,33 @@
-import { inBackground } from '../../../lib/background.js'
 import {
   createServer as createHttpServer,
-  type IncomingMessage,
   type Server as HttpServer,
+  type IncomingMessage,
   type ServerOptions,
   type ServerResponse,
 } from 'node:http'
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
-import { getRequestListener } from '@hono/node-server'
 import type { Socket } from 'node:net'
-import { httpClientRefusal, type HttpClientRefusalReason } from '../../../fleet/refusals/clients.js'
+import { getRequestListener } from '@hono/node-server'
+import { type HttpClientRefusalReason, httpClientRefusal } from '../../../fleet/refusals/clients.js'
+import { inBackground } from '../../../lib/background.js'
 import { createRateLimit } from '../../../lib/rate-limit.js'
 import type { Refusal } from '../../../lib/refusal.js'
-import type { Log } from '../../../telemetry/log.js'
+import { createProxyGate, type ProxyGateTerms } from '../../../net/proxy-protocol/gate.js'
 import { sourceOf } from '../../../net/source.js'
+import type { Log } from '../../../telemetry/log.js'
 import type { Api } from '../api.js'
-import { answerNoConnection, answerUnreadable, nameHost, namesTwoHosts, recogniseProtocol } from './bad-requests.js'
+import {
+  answerNoConnection,
+  answerUnreadable,
+  nameHost,
+  namesTwoHosts,
+  nameWholeServer,
+  recogniseProtocol,
+} from './bad-requests.js'
 import { shareConnections } from './connection-shares.js'
 import { serveOneAtATime } from './one-at-a-time.js'
+import { refusePlainCallers } from './plain-callers.js'
+import { standBefore } from './proxy-gate.js'
 import { sameMaterial, type TlsMaterial } from './tls-material.js'
 
 /** Bounds on clients of the HTTP API; times in milliseconds. */
@@ -31,6 +41,8 @@ export interface HttpListenerLimits {
   readonly requestTimeout: number
   /** For the next request on a connection. */
   readonly idleTimeout: number
+  /** Load balancers before the port. */
+  readonly proxyProtocol: ProxyGateTerms
 }
 
 /** The HTTP API on a TCP port. */
@@ -82,6 +94,13 @@ export function createHttpListener(
   const calls = new Set<object>()
   const whenQuiet = new Set<() => void>()
 
+  const plainCallers =
+    tls === undefined
+      ? undefined
+      : refusePlainCallers(server, {
+          timeout: () => limits.requestTimeout,
+          refuse: (refusal, socket) => refused(refusal, { source: sourceOf(socket) }),
+        })
   const listener = getRequestListener((request, env) => app.fetch(request, env))
   shareConnections(server, {
     total: () => limits.maxConnections,
@@ -92,14 +111,14 @@ export function createHttpListener(
       else socket.destroy()
     },
   })
+  const gate = createProxyGate(initial.proxyProtocol, ({ reason, detail }, source) =>
+    refused(httpClientRefusal(reason, detail), { source }),
+  )
+  standBefore(server, gate)
   server.on('clientError', (error: NodeJS.ErrnoException & { readonly rawPacket?: Buffer }, socket: Socket) => {
-    const wrong = recogniseProtocol(error)
+    const wrong = recogniseProtocol(error.rawPacket)
     if (wrong !== undefined) refused(wrong, { source: sourceOf(socket) })
-    answerUnreadable(socket, error.code)
-  })
-  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const wrong = recogniseProtocol(error)
-    if (wrong !== undefined) refused(wrong, { source: sourceOf(socket) })
+    answerUnreadable(socket, error)
   })
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (namesTwoHosts(incoming)) {
@@ -107,6 +126,7 @@ export function createHttpListener(
       return
     }
     nameHost(incoming)
+    nameWholeServer(incoming)
     calls.add(outgoing)
     outgoing.once('close', () => {
       calls.delete(outgoing)
@@ -132,6 +152,7 @@ export function createHttpListener(
   )
   const configure = (next: HttpListenerLimits): void => {
     limits = next
+    gate.configure(next.proxyProtocol)
     server.maxConnections = next.maxConnections
     Object.assign(server, timeoutsOf(next))
   }
@@ -149,6 +170,8 @@ export function createHttpListener(
     quiet: () => (calls.size === 0 ? Promise.resolve() : new Promise((settle) => whenQuiet.add(settle))),
     close: () => {
       server.close()
+      gate.close()
+      plainCallers?.close()
       server.closeAllConnections()
     },
   }

@@ -1,3 +1,4 @@
+import { isDenial } from '../../../lib/is-denial.js'
 import { lstat, stat, unlink } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { connect } from 'node:net'
@@ -26,6 +27,8 @@ export type Serving =
 
 export interface SocketOptions {
   readonly path: string
+  /** Whether the group of its owner may open it too (mode 660 instead of 600). */
+  readonly group?: boolean
   readonly log: Log
   /** Milliseconds that requests under way have when the socket is closed. */
   readonly closeGrace?: number
@@ -41,19 +44,19 @@ const REQUEST_TIMEOUT = 30_000
 const USUAL_CLOSE_GRACE = 5_000
 
 /**
- * Answers on a Unix socket that only its owner may open (mode 600).
+ * Answers on a Unix socket that only its owner may open (mode 600), and its group where that is wanted.
  * A socket that a killed bridge left behind is replaced; one that still answers is not.
  */
 export async function serveOnSocket(app: Pick<Api, 'fetch'>, options: SocketOptions): Promise<Serving> {
-  const { path, log, closeGrace = USUAL_CLOSE_GRACE } = options
+  const { path, group = false, log, closeGrace = USUAL_CLOSE_GRACE } = options
   if (Buffer.byteLength(path) > longestPath) return refused(pathTooLong(path))
   const server = createServer({ requestTimeout: REQUEST_TIMEOUT }, listenerOf(app))
   server.maxConnections = MAX_CONNECTIONS
-  let failure = await bindPrivately(server, path)
+  let failure = await bindPrivately(server, path, group)
   if (failure?.code === 'EADDRINUSE') {
     const problem = await removeStale(path)
     if (problem !== undefined) return refused(problem)
-    failure = await bindPrivately(server, path)
+    failure = await bindPrivately(server, path, group)
   }
   if (failure !== undefined) return refused(await cannotListen(path, failure))
   // One failed accept, for want of file descriptors say: the next one may succeed.
@@ -69,12 +72,12 @@ function listenerOf({ fetch }: Pick<Api, 'fetch'>) {
 }
 
 /** Listens, or says why not. */
-function bindPrivately(server: Server, path: string): Promise<NodeJS.ErrnoException | undefined> {
+function bindPrivately(server: Server, path: string, group: boolean): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     server.once('error', resolve)
     // listen() binds before it returns, so the socket is private from its first moment, and nothing else runs in
     // between.
-    const usual = process.umask(0o177)
+    const usual = process.umask(group ? 0o117 : 0o177)
     try {
       server.listen(path, () => {
         server.off('error', resolve)
@@ -98,7 +101,7 @@ async function removeStale(path: string): Promise<ServeFailure | undefined> {
     }
   const code = await dial(path)
   if (code === 'ENOENT') return undefined
-  if (code === 'EACCES' || code === 'EPERM')
+  if (isDenial(code))
     return {
       reason: 'not-permitted',
       message: `${path} belongs to another user (uid ${found.uid})`,
@@ -163,7 +166,7 @@ async function cannotListen(path: string, { code, message }: NodeJS.ErrnoExcepti
   // Node says EACCES of a directory that is not there.
   if ((await stat(directory).catch((error: NodeJS.ErrnoException) => error.code)) === 'ENOENT')
     return { reason: 'cannot-listen', message: `there is no directory ${directory}`, hint: 'make the data-dir first' }
-  if (code === 'EACCES' || code === 'EPERM')
+  if (isDenial(code))
     return {
       reason: 'not-permitted',
       message: `not permitted to make the socket ${path}`,

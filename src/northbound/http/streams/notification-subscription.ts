@@ -26,6 +26,8 @@ export interface Subscription {
   readonly fleet: Pick<Fleet, 'openSession' | 'whenAttached'>
   readonly deviceId: string
   readonly client: SessionClient
+  /** The account of the device that it has to be on; any where absent. */
+  readonly account?: string | undefined
   readonly request: SubscriptionRequest
   /**
    * The id of the last notification that the client has: the client goes on with a subscription, which waits for its
@@ -130,12 +132,12 @@ type RoundEnd =
   | { readonly kind: 'lost'; readonly failure: CallFailure }
 
 async function listenOnce(
-  { fleet, deviceId, client, request, signal, span }: Subscription,
+  { fleet, deviceId, client, account, request, signal, span }: Subscription,
   { last, goesOn, hear, subscribed }: Round,
 ): Promise<RoundEnd> {
   const seen = createSeen(request.startTime === undefined ? undefined : last)
   const opening = await openDeviceSession(
-    { fleet, deviceId, client },
+    { fleet, deviceId, client, account },
     {
       signal,
       span,

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { tellSource } from '../../../../src/net/proxy-protocol/proxied.js'
 import { peerOf, proxyTrust } from '../../../../src/northbound/http/middleware/peer.js'
 
 interface Call {
@@ -34,6 +36,32 @@ describe('a call without a proxy', () => {
   it('is not believed what only a proxy may say', () => {
     const headers = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https' }
     expect(peer({ from: '192.0.2.1', headers }, 'x-forwarded')).toMatchObject({ address: '192.0.2.1', secure: false })
+  })
+})
+
+describe('a call through a load balancer', () => {
+  /** The ends of the connection to the bridge, and those that the header tells. */
+  const through = (wire: Call, source: string, destination: string) => {
+    const socket = { remoteAddress: wire.from, remotePort: 4000, localAddress: wire.to, encrypted: wire.encrypted }
+    const ends = { source: { address: source, port: 5000 }, destination: { address: destination, port: 80 } }
+    tellSource(socket as unknown as Socket, { length: 28, told: ends })
+    return peerOf({ socket, headers: {} } as unknown as IncomingMessage, proxyTrust(['10.0.0.0/8'], 'x-forwarded'))
+  }
+  const local = { from: '127.0.0.1', to: '127.0.0.1' }
+  const remote = { from: '10.0.0.5', to: '10.0.0.1' }
+  it.each<[string, Call, string, string, boolean]>([
+    ['all on this machine', local, '127.0.0.1', '127.0.0.1', true],
+    // Somebody on the balancer's own machine, which is another one.
+    ['its end of the connection elsewhere', remote, '127.0.0.1', '127.0.0.1', false],
+    ['its client elsewhere', local, '192.0.2.7', '192.0.2.1', false],
+    ['TLS up to the bridge', { ...remote, encrypted: true }, '192.0.2.7', '192.0.2.1', true],
+  ])('is safe or not with %s', (_what, wire, source, destination, secure) => {
+    expect(through(wire, source, destination)).toEqual({
+      source: `${source}:5000`,
+      address: source,
+      secure,
+      proxied: false,
+    })
   })
 })
 

@@ -5,6 +5,7 @@ import {
   createConversionService,
   type NotConverted,
 } from '../../../../src/northbound/http/rpc/conversion-service.js'
+import { tellFaultsTo } from '../../../../src/lib/background.js'
 import { type ConversionRequest, serveConversions } from '../../../../src/northbound/http/rpc/conversion-thread.js'
 
 const netops = { realm: 'local', name: 'netops' } as const
@@ -12,27 +13,30 @@ const other = { realm: 'local', name: 'other' } as const
 const bytes = Buffer.from('<get/>')
 const input = { bytes, format: 'xml', limits: { maxSize: 100, maxElements: 3 } } as const
 
+const OUT_OF_MEMORY = Object.assign(new Error('out of memory'), { code: 'ERR_WORKER_OUT_OF_MEMORY' })
+
 /** A thread that works when the test says so, or fails. */
 function threads() {
-  const begun: { work: () => void; fail: () => void; ended: boolean }[] = []
+  const begun: { work: () => void; fail: (error?: unknown) => void; ended: boolean }[] = []
   const memories: number[] = []
   const start = (memory: number): ConversionThread => {
     memories.push(memory)
-    const listeners = new Map<string, (value: unknown) => void>()
+    const listeners = new Map<string, ((value: unknown) => void)[]>()
+    const tell = (event: string, value: unknown) => listeners.get(event)?.forEach((listener) => listener(value))
     const asked: ConversionRequest[] = []
     let serve: (request: ConversionRequest) => void = () => undefined
     serveConversions({
       on: (_, listener) => (serve = listener),
-      postMessage: (outcome) => listeners.get('message')?.(outcome),
+      postMessage: (outcome) => tell('message', outcome),
     })
     const thread = {
       ended: false,
       work: () => asked.splice(0).forEach((request) => serve(request)),
-      fail: () => listeners.get('error')?.(new Error('out of memory')),
+      fail: (error: unknown = OUT_OF_MEMORY) => tell('error', error),
     }
     begun.push(thread)
     return {
-      on: (event, listener) => listeners.set(event, listener),
+      on: (event, listener) => listeners.set(event, [...(listeners.get(event) ?? []), listener]),
       postMessage: (request) => void asked.push(request),
       terminate: async () => {
         thread.ended = true
@@ -102,6 +106,21 @@ describe('large bodies', () => {
     begun[1]?.work()
     expect(await reading[1]).toMatchObject({ ok: true, value: { ok: true } })
     expect(begun.map(({ ended }) => ended)).toEqual([true, false])
+  })
+
+  it('that end the thread by a mistake of ours are told as a fault, with why', async () => {
+    const faults: unknown[] = []
+    const stopListening = tellFaultsTo((_, error) => faults.push(error))
+    try {
+      const { readRpc, begun } = service()
+      const reading = [readRpc(netops, input), readRpc(other, input)]
+      begun[0]?.fail(OUT_OF_MEMORY)
+      begun[1]?.fail(new TypeError('x is not a function'))
+      expect(await Promise.all(reading)).toEqual(reading.map(() => ({ ok: false, reason: 'too-much' })))
+    } finally {
+      stopListening()
+    }
+    expect(faults).toEqual([new Error('a conversion failed: x is not a function')])
   })
 
   it('that take too long are given up, and the thread with them', async () => {

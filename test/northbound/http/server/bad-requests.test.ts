@@ -56,7 +56,7 @@ describe('a bad body', () => {
 describe('other failures', () => {
   it('an unknown path', async () => {
     const app = createApp({ ...fleetInMemory({}), log: recordedLog().log })
-    for (const path of ['/', '/api/v1/devices/', '/api/v1/devices/a/b', '/api/v2/devices']) {
+    for (const path of ['/api/v1/devices/', '/api/v1/devices/a/b', '/api/v2/devices']) {
       const answer = await app.request(path)
       expect(answer.status).toBe(404)
       expect(await answer.json()).toMatchObject({ type: 'urn:homeport:problem:unknown-path' })

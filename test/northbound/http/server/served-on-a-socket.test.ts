@@ -27,7 +27,9 @@ afterEach(async () => {
 
 const enrolments = ['a/b', 'a b', '%2F', 'x?y#z\\', 'é'].map((id) => enrolment(id, 'pending', { presented: keyA }))
 
-async function serve(options: { path?: string; closeGrace?: number; app?: Parameters<typeof serveOnSocket>[0] } = {}) {
+async function serve(
+  options: { path?: string; group?: boolean; closeGrace?: number; app?: Parameters<typeof serveOnSocket>[0] } = {},
+) {
   const { log } = recordedLog()
   const { app = createApp({ ...fleetInMemory({ enrolments }), log }), ...rest } = options
   const serving = await serveOnSocket(app, { path, log, ...rest })
@@ -65,6 +67,13 @@ describe('the API on a Unix socket', () => {
     expect(lstatSync(path).mode & 0o777).toBe(0o600)
     expect(process.umask()).toBe(usual)
     expect(await ask('GET', '/healthz')).toEqual({ status: 200, body: '{"status":"ok"}' })
+  })
+
+  it('answers to its group too where that is wanted, from its first moment on', async () => {
+    const usual = process.umask()
+    await served({ group: true })
+    expect(lstatSync(path).mode & 0o777).toBe(0o660)
+    expect(process.umask()).toBe(usual)
   })
 
   it.each([

@@ -45,6 +45,11 @@ export interface GuardSetup extends Partial<RequestGuardOptions> {
   readonly rules: readonly string[]
 }
 
+/** Bytes that a stream holds before it is read; Node's own number grew with Node 22. */
+const HIGH_WATER_MARK = 16 * 1024
+
+const pipe = (): PassThrough => new PassThrough({ highWaterMark: HIGH_WATER_MARK })
+
 /** A guard between streams: what is written to the first and the third comes out of the second and the fourth. */
 export interface GuardBetweenStreams extends Pick<RequestGuard, 'violated' | 'clientGone' | 'stop'> {
   readonly fromClient: PassThrough
@@ -57,10 +62,10 @@ export interface GuardBetweenStreams extends Pick<RequestGuard, 'violated' | 'cl
 export function guardWith(setup: GuardSetup): GuardBetweenStreams {
   const denials: Denial[] = []
   const streams = {
-    fromClient: new PassThrough(),
-    toDevice: new PassThrough(),
-    fromDevice: new PassThrough(),
-    toClient: new PassThrough(),
+    fromClient: pipe(),
+    toDevice: pipe(),
+    fromDevice: pipe(),
+    toClient: pipe(),
   }
   const { toDevice, toClient } = streams
   const guard = guardStart({ onDenied: (denial) => denials.push(denial), ...setup })({

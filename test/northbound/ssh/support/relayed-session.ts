@@ -7,10 +7,8 @@ import type { Link } from '../../../../src/fleet/link.js'
 import { createSessionRegister } from '../../../../src/fleet/session-register.js'
 import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
 import type { StartGuard } from '../../../../src/northbound/ssh/guard/request-guard.js'
-import { openSshLink } from '../../../southbound/support/open-ssh-link.js'
+import { openTrustedLink } from '../../../southbound/support/trusted-link.js'
 import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
-import { hostKeyAlgorithmsFor } from '../../../../src/ssh/host-key-algorithms.js'
-import { createKeepalive } from '../../../../src/ssh/keepalive.js'
 import { governFlow } from '../../../../src/ssh/ssh2/flow-control.js'
 import { openSocketPair } from '../../../southbound/support/socket-pair.js'
 import { openSshPair, type SshPair } from '../../../ssh/support/ssh-pair.js'
@@ -39,20 +37,9 @@ export interface RelayedSessionOptions {
 export async function openRelayedSession({ clientWindow, guard }: RelayedSessionOptions = {}): Promise<RelayedSession> {
   const sockets = await openSocketPair()
   const sessions = deviceOn(sockets.device)
-  const opening = await openSshLink(sockets.bridge, {
-    source: 'test',
-    hostKeyAlgorithms: hostKeyAlgorithmsFor([]),
-    judge: () => ({ trusted: true, deviceId: 'router1', because: 'pin', pin: false }),
-    decision: () => Promise.reject(new Error('nothing is pending')),
-    login: () => Promise.resolve({ username: 'netconf', keys: [], password: 'any' }),
-    work: (piece) => piece(),
-    handshakeTimeout: 10_000,
-    keepalive: createKeepalive(),
-    keepaliveTimes: { interval: 0, countMax: 3, maxReplyWait: 0 },
+  const link = await openTrustedLink(sockets.bridge, {
     channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 10_000 },
   })
-  if (!opening.ok) throw new Error(opening.refusal.message)
-  const { link } = opening
   const clientSide = await openSshPair()
   const { server, client, clientGone } = await clientSide.open(clientWindow)
   governFlow(server)
@@ -65,7 +52,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
     clientSide.connection.once('close', () => resolve())
   })
   const request = { kind: 'subsystem', name: 'netconf' } as const
-  const asked = { deviceId: 'router1', client: { user: 'ops', source: 'test', via: 'ssh' } as const, request }
+  const asked = { deviceId: 'router1', link: 1, client: { user: 'ops', source: 'test', via: 'ssh' } as const, request }
   const register = createSessionRegister(createFleetEmitter(), Date.now)
   const session = register.open(asked, opened.channel)
   let endRight: (why: RightEnd) => void = () => undefined

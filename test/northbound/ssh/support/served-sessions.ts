@@ -9,6 +9,7 @@ export async function connectedTo(
 ): Promise<{ readonly client: ssh2.Client; readonly stop: () => void }> {
   const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
   server.on('connection', (connection) => {
+    connection.setMaxListeners(0)
     connection.on('error', () => undefined)
     connection.on('authentication', (attempt) => attempt.accept())
     connection.on('session', (accept) => serveSession({ connection, session: accept() }, context, () => undefined))

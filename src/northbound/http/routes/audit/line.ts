@@ -5,7 +5,8 @@ export const auditLineSchema = z
   .looseObject({
     time: z.iso.datetime(),
     event: z.string().openapi({
-      description: '`session-opened`, `session-refused`, `rpc`, `rpcs-summed`, `session-closed`, or `lines-lost`',
+      description:
+        '`session-opened`, `session-refused`, `rpc`, `rpcs-summed`, `session-closed`, `key-replaced`, or `lines-lost`',
       example: 'rpc',
     }),
     user: z.string().optional(),
@@ -27,6 +28,11 @@ export const auditLineSchema = z
     bytesFromDevice: z.number().optional(),
     durationSeconds: z.number().optional(),
     endedBy: z.string().optional(),
+    fingerprint: z
+      .string()
+      .optional()
+      .openapi({ description: 'of the host key that a device is bound to from then on' }),
+    replaced: z.array(z.string()).optional().openapi({ description: 'the fingerprints of those before it' }),
     rpcs: z.int().optional().openapi({ description: 'how many RPCs a session had, or are summed in this line' }),
     since: z.iso.datetime().optional().openapi({ description: 'of a sum, when the first of its RPCs ended' }),
   })

@@ -14,16 +14,16 @@ export const auditPageSchema = z
   })
   .openapi('AuditPage')
 
-const time = z.iso.datetime({ offset: true }).openapi({ example: '2026-03-01T12:00:00Z' })
+const time = z.iso.datetime({ offset: true })
 
 const wanted = z.object({
   device: z.string().optional(),
   user: z.string().optional(),
   session: z.string().optional(),
-  event: z.string().optional().openapi({ example: 'rpc' }),
-  operation: z.string().optional().openapi({ example: 'edit-config' }),
-  outcome: z.string().optional().openapi({ example: 'lock-denied' }),
-  since: time.optional().openapi({ description: 'not before this time' }),
+  event: z.string().optional().openapi({ description: 'such as `rpc` or `session-opened`' }),
+  operation: z.string().optional().openapi({ description: 'such as `edit-config`' }),
+  outcome: z.string().optional().openapi({ description: '`ok`, or an error-tag such as `lock-denied`' }),
+  since: time.optional().openapi({ description: 'not before this time, such as `2026-03-01T12:00:00Z`' }),
   until: time.optional().openapi({ description: 'before this time' }),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
   after: z
@@ -37,6 +37,8 @@ const route = createRoute({
   path: '/api/v1/audit',
   ...needs('admin'),
   operationId: 'findAuditLines',
+  description:
+    'Searches the audit log by device, user, session, operation and time, the newest line first, page by page.',
   tags: ['audit'],
   summary: 'Who did what on which device; lines of devices on which the caller has no such right are left out',
   request: { query: wanted },

@@ -11,6 +11,7 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/sessions/{sid}',
   ...needsOnDevice('rpc'),
   operationId: 'closeDeviceSession',
+  description: 'Closes the session; the device lets go of its locks and discards what was not committed.',
   tags: ['operations'],
   summary: 'Closes a session that you have opened; the device gives its locks back',
   request: { params: sessionIdParameter },

@@ -12,6 +12,7 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/sessions/{sid}',
   ...needsOnDevice('rpc'),
   operationId: 'getDeviceSession',
+  description: "The session with its capabilities and the device's own number for it. 410 once it has ended.",
   tags: ['operations'],
   summary: 'A session that you have opened',
   request: { params: sessionIdParameter },

@@ -1,7 +1,7 @@
 import { inBackground } from '../../../../lib/background.js'
 import { createRoute, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import { rightLostBy } from '../../../authorise.js'
+import { accountChanged, rightLostBy } from '../../../authorise.js'
 import type { Api, ApiEnv, HttpServices } from '../../api.js'
 import { problemResponses } from '../../problem.js'
 import { needsOnDevice } from '../../middleware/require-scope.js'
@@ -20,6 +20,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/sessions',
   ...needsOnDevice('rpc'),
   operationId: 'openDeviceSession',
+  description:
+    "Opens a NETCONF session of the caller's own, on which candidate and locks work over several " +
+    "calls. It ends when it is closed, when nobody uses it for too long, or with the device's link.",
   tags: ['operations'],
   summary: 'Opens a session of your own on the device, for locks and for work on the candidate',
   request: { params: deviceIdParameter, query: timeoutQuery },
@@ -50,11 +53,12 @@ async function open(c: Context<ApiEnv>, services: HttpServices): Promise<Respons
   const deviceId = c.req.param('id') ?? ''
   const authorisation = await c.var.caller.authorise(deviceId)
   if (!authorisation.allowed) return answerRefused(c, authorisation.refusal)
+  const { account } = authorisation
   const timeout = timeoutOf(c, services.rpc.limits())
   if (!timeout.ok) return timeout.response
   const deadline = createCallDeadline(c.req.raw.signal, timeout.milliseconds)
   const opening = await services.rpc.sessions.open(
-    { owner: c.var.caller.principal, deviceId, client: clientOf(c) },
+    { owner: c.var.caller.principal, deviceId, client: clientOf(c), account },
     { signal: deadline.signal, span: c.var.span },
   )
   deadline.met()
@@ -67,7 +71,10 @@ async function open(c: Context<ApiEnv>, services: HttpServices): Promise<Respons
   const { caller } = c.var
   services.rpc.sessions.endBy(opening.session, (end) =>
     services.live.watch({
-      check: async () => caller.ended() ?? rightLostBy(await caller.authorise(deviceId)),
+      check: async () => {
+        const now = await caller.authorise(deviceId)
+        return caller.ended() ?? rightLostBy(now) ?? accountChanged(now, account, caller.user)
+      },
       until: caller.until,
       end: ({ message }) => end(message),
     }),

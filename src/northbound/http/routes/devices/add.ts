@@ -7,6 +7,7 @@ import { answerNoRights, needs } from '../../middleware/require-scope.js'
 import { answerUnknownDevice, deviceContent } from './change.js'
 import { describeDevice } from './device.js'
 import { newDeviceIdSchema } from './device-id.js'
+import { labelsSchema } from './labels-schema.js'
 
 const word = z.string().min(1).max(255)
 
@@ -18,7 +19,7 @@ const newDeviceSchema = z
       format: 'password',
       writeOnly: true,
     }),
-    labels: z.record(word, word).optional(),
+    labels: labelsSchema.optional(),
     vendor: word.optional(),
     credentials: word.optional().openapi({ description: 'the name of a credentials profile of the configuration' }),
   })
@@ -29,6 +30,9 @@ const route = createRoute({
   path: '/api/v1/devices',
   ...needs('admin'),
   operationId: 'addDevice',
+  description:
+    "Enrols a device before its first call, so that its secret, or an operator's later approval of " +
+    'its key, lets it in. For many devices there is `/api/v1/devices/import`.',
   tags: ['devices'],
   summary: 'Adds a device that has not called yet',
   request: { body: { required: true, content: { 'application/json': { schema: newDeviceSchema } } } },

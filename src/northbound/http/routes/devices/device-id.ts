@@ -14,5 +14,7 @@ export const newDeviceIdSchema = z
 
 /** The device id in a path; one of an older version may break the rule, and must still be found to be forgotten. */
 export const deviceIdParameter = z.object({
-  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'the device id, percent-encoded' }),
+  id: z
+    .string()
+    .openapi({ param: { name: 'id', in: 'path' }, description: 'the device id, percent-encoded', example: 'router2' }),
 })

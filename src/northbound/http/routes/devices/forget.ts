@@ -10,6 +10,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}',
   ...needsOnDevice('admin'),
   operationId: 'forgetDevice',
+  description:
+    'Pins, decision, labels and secret are gone, and the next call of the id is that of a stranger. ' +
+    'What the configuration file says of a device stays.',
   tags: ['devices'],
   summary: 'Removes all that is stored of the device id, and ends its link unless the configuration knows it',
   request: { params: deviceIdParameter },

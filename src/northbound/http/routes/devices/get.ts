@@ -11,6 +11,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}',
   ...needsOnDevice('read'),
   operationId: 'getDevice',
+  description:
+    'Standing, pins, link state with the reason and hint of the last refusal, and the link itself: ' +
+    'what proved the device and how the bridge logged in.',
   tags: ['devices'],
   summary: 'One device',
   request: { params: deviceIdParameter },

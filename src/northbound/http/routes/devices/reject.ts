@@ -10,6 +10,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/reject',
   ...needsOnDevice('admin'),
   operationId: 'rejectDevice',
+  description:
+    'Its calls are refused as `rejected` from now on, and its link ends. A device that the ' +
+    'configuration file proves cannot be rejected.',
   tags: ['devices'],
   summary: 'Refuses whoever claims this device id, until it is approved or forgotten',
   request: { params: deviceIdParameter },

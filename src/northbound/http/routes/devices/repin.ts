@@ -13,6 +13,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/repin',
   ...needsOnDevice('admin'),
   operationId: 'repinDevice',
+  description:
+    'After a hardware swap: the new key replaces all pins. Compare the fingerprint with what the ' +
+    'device itself prints first.',
   tags: ['devices'],
   summary:
     'Binds the device id to the key of this fingerprint, ' +

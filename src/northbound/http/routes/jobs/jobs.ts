@@ -7,7 +7,11 @@ import { rightsOnJob, visibleTo } from '../../rights.js'
 import { jobListSchema, jobSchema, toJobView } from './job-view.js'
 
 const jobId = z.object({
-  id: z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'as the 202 gave it' }),
+  id: z.string().openapi({
+    param: { name: 'id', in: 'path' },
+    description: 'as the 202 gave it',
+    example: '3f0c9f5e-7d0a-4c57-9a54-0d6f0b7f2a11',
+  }),
 })
 
 const list = createRoute({
@@ -15,6 +19,9 @@ const list = createRoute({
   path: '/api/v1/jobs',
   ...needs('rpc'),
   operationId: 'listJobs',
+  description:
+    "Jobs are calls that wait for a device, made by `Prefer: respond-async`. Shows the caller's own, " +
+    'and with the scope `admin` on a device those of others there.',
   tags: ['jobs'],
   summary:
     'Calls that wait for their devices, and those that were carried out: ' +
@@ -31,6 +38,7 @@ const get = createRoute({
   path: '/api/v1/jobs/{id}',
   ...needs('rpc'),
   operationId: 'getJob',
+  description: 'The state of a job, and once it is done the answer that the call itself would have had.',
   tags: ['jobs'],
   summary: 'One job, with its answer once it has one',
   request: { params: jobId },
@@ -45,6 +53,8 @@ const remove = createRoute({
   path: '/api/v1/jobs/{id}',
   ...needs('rpc'),
   operationId: 'removeJob',
+  description:
+    'Takes a job out of the queue, or an answer that nobody needs any more. A job that runs is answered with 409.',
   tags: ['jobs'],
   summary: 'Takes back a job that has not begun, or forgets one that is finished',
   request: { params: jobId },

@@ -10,7 +10,7 @@ export const asyncHeader = z.object({
 })
 
 export const asyncQuery = z.object({
-  expires: z.string().optional().openapi({ description: 'how long the job waits for the device', example: '12h' }),
+  expires: z.string().optional().openapi({ description: 'such as `12h`: how long the job waits for the device' }),
 })
 
 /** How it is answered then. */

@@ -74,6 +74,9 @@ const route = createRoute({
   path: '/api/v1/rpc',
   ...needs('rpc'),
   operationId: 'netconfRpcOnMany',
+  description:
+    'Chooses devices by ids, selectors or labels among those that the caller may use, and sends the ' +
+    'same operation to each, so many at once. Devices answer in any order.',
   tags: ['operations'],
   summary: 'One operation on many devices; a line for each as it answers, a summary last',
   request: {

@@ -19,18 +19,22 @@ import { asyncHeader, asyncQuery, queuedResponse } from '../jobs/queued.js'
 
 /** The session in a path. */
 export const sessionIdParameter = deviceIdParameter.extend({
-  sid: z.string().openapi({ param: { name: 'sid', in: 'path' }, description: 'the id that opening the session gave' }),
+  sid: z.string().openapi({
+    param: { name: 'sid', in: 'path' },
+    description: 'the id that opening the session gave',
+    example: '3f0c9f5e-7d0a-4c57-9a54-0d6f0b7f2a11',
+  }),
 })
 
 export const timeoutQuery = z.object({
   timeout: z
     .string()
     .optional()
-    .openapi({ description: 'until the device begins to answer, and between two parts of its answer', example: '30s' }),
+    .openapi({ description: 'such as `30s`: until the device begins to answer, and between two parts of its answer' }),
   wait: z
     .string()
     .optional()
-    .openapi({ description: 'for the device to call home, where it is not connected', example: '30s' }),
+    .openapi({ description: 'such as `30s`: for the device to call home, where it is not connected' }),
 })
 
 export const idempotencyHeader = z.object({
@@ -138,7 +142,11 @@ function routeOf(operation: Operation, { path, operationId, params }: Place, ser
   const { name, summary, description, body, bodyOptional = false, example, needs, reply } = operation
   const waits = mayBecomeJob(path)
   const needed = needs === undefined ? undefined : `The device has to announce ${needs.name}.`
-  const told = [description, needed].filter((part) => part !== undefined).join('\n\n')
+  const onSession = path.includes('{sid}') ? 'on the session that the client has opened, ' : ''
+  const sends =
+    `Sends \`<${name}>\` to the device, ${onSession}and answers with its \`<rpc-reply>\`, ` +
+    'as XML unless JSON is asked for. Parameters that are left out are left out of the RPC.'
+  const told = [description, sends, needed].filter((part) => part !== undefined).join('\n\n')
   return createRoute({
     method: 'post',
     path,
@@ -147,7 +155,7 @@ function routeOf(operation: Operation, { path, operationId, params }: Place, ser
     operationId,
     tags: ['operations'],
     summary,
-    ...(told === '' ? {} : { description: told }),
+    description: told,
     request: {
       params,
       query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,

@@ -35,6 +35,10 @@ export function registerRpc(api: Api, services: HttpServices): void {
       operationId: place.operationId,
       tags: ['operations'],
       summary: 'Any operation, by itself or in an <rpc>',
+      description:
+        'Takes one operation, or a whole `<rpc>` around one, ' +
+        `${waits ? '' : 'on the session that the client has opened, '}and passes` +
+        ' the reply on as it comes, of any size. What has no namespace stands in that of NETCONF.',
       request: {
         params: place.params,
         query: waits ? timeoutQuery.extend(asyncQuery.shape) : timeoutQuery,

@@ -27,6 +27,9 @@ const route = createRoute({
   path: '/api/v1/devices/{id}/transaction',
   ...needsOnDevice('rpc'),
   operationId: 'netconfTransaction',
+  description:
+    'Locks, edits, validates and commits on one session, and undoes all of it where a step fails. The ' +
+    'answer, or the problem, has every step.',
   tags: ['operations'],
   summary: 'Lock, edit, validate, commit and unlock in one call; discard and unlock when a step fails',
   request: {

@@ -9,9 +9,18 @@ const route = createRoute({
   path: '/api/v1/sessions/{sid}',
   ...needs('admin'),
   operationId: 'killSession',
+  description: "Ends somebody's session at once; the client is told by whom. Needs the scope `admin` on its device.",
   tags: ['sessions'],
   summary: 'Ends one session; its client is told who did it',
-  request: { params: z.object({ sid: z.string().openapi({ param: { name: 'sid', in: 'path' } }) }) },
+  request: {
+    params: z.object({
+      sid: z.string().openapi({
+        param: { name: 'sid', in: 'path' },
+        description: 'the id in the list of sessions',
+        example: '3f0c9f5e-7d0a-4c57-9a54-0d6f0b7f2a11',
+      }),
+    }),
+  },
   responses: {
     204: { description: 'ended' },
     ...problemResponses('unknown-session'),

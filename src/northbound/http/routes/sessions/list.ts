@@ -17,6 +17,9 @@ const route = createRoute({
   path: '/api/v1/sessions',
   ...needs('read'),
   operationId: 'listSessions',
+  description:
+    'Every session that a client has on a device, over SSH and HTTP, with who it is, from where, ' +
+    'since when, and the bytes that it has carried.',
   tags: ['sessions'],
   summary: 'The sessions that clients have on devices now, as far as the caller may see the devices',
   request: { query: wanted },

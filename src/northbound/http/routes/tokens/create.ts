@@ -36,6 +36,9 @@ const route = createRoute({
   path: '/api/v1/tokens',
   ...needs('admin'),
   operationId: 'createToken',
+  description:
+    'Makes a token for a user, with all their rights or with less: some scopes, some devices, an end. ' +
+    'The answer is the only one that ever holds the token.',
   tags: ['tokens'],
   summary: 'Makes a token that acts as a user: on the operator’s socket any user, else oneself, with a password',
   request: { body: { required: true, content: { 'application/json': { schema: newTokenSchema } } } },

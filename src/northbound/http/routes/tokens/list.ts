@@ -13,6 +13,9 @@ const route = createRoute({
   path: '/api/v1/tokens',
   ...needs('admin'),
   operationId: 'listTokens',
+  description:
+    "The tokens that the caller may see: their own, or everybody's for whoever administers every " +
+    'device. No answer ever holds a token itself.',
   tags: ['tokens'],
   summary: 'Your own tokens, or all where you administer every device; also those that ended in the last 90 days',
   responses: {

@@ -11,11 +11,16 @@ const route = createRoute({
   path: '/api/v1/tokens/{tokenId}',
   ...needs('admin'),
   operationId: 'revokeToken',
+  description: 'The token is good for nothing from now on; streams and sessions that were opened with it end.',
   tags: ['tokens'],
   summary: 'Refuses a token from now on: one of your own, or any where you administer every device',
   request: {
     params: z.object({
-      tokenId: z.string().openapi({ param: { name: 'tokenId', in: 'path' }, description: 'the id, not the token' }),
+      tokenId: z.string().openapi({
+        param: { name: 'tokenId', in: 'path' },
+        description: 'the id, not the token',
+        example: '7k3m9x2c4v8b',
+      }),
     }),
   },
   responses: {

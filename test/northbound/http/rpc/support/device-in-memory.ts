@@ -32,6 +32,8 @@ export interface DeviceInMemory {
   readonly emit: FleetEmitter['emit']
   /** Who sessions were opened for, in order. */
   readonly clients: SessionClient[]
+  /** The accounts that these sessions have to be on. */
+  readonly accounts: (string | undefined)[]
   /** Numbers of the sessions that are open. */
   readonly open: Set<number>
   /** The next request that no test has taken yet; `<close-session>` is answered by itself. */
@@ -47,6 +49,7 @@ export interface DeviceInMemory {
 export function deviceInMemory(): DeviceInMemory {
   const events = makeFeed()
   const clients: SessionClient[] = []
+  const accounts: (string | undefined)[] = []
   const open = new Set<number>()
   const far = new Map<number, Duplex>()
   const waiting: Asked[] = []
@@ -81,7 +84,7 @@ export function deviceInMemory(): DeviceInMemory {
     })
   }
 
-  const openSession: Fleet['openSession'] = async ({ deviceId, client }) => {
+  const openSession: Fleet['openSession'] = async ({ deviceId, client, account }) => {
     if (!connected)
       return {
         ok: false,
@@ -95,6 +98,7 @@ export function deviceInMemory(): DeviceInMemory {
     sessions += 1
     const session = sessions
     clients.push(client)
+    accounts.push(account)
     const [near, other] = duplexPair()
     near.once('close', () => other.destroy())
     other.once('close', () => near.destroy())
@@ -135,6 +139,7 @@ export function deviceInMemory(): DeviceInMemory {
     fleet: { openSession, subscribe: events.subscribe },
     emit: events.emit,
     clients,
+    accounts,
     open,
     waiting,
     next: () => {
