@@ -1,5 +1,19 @@
 #!/usr/bin/env node
-import { createProgram } from './cli/program.js'
+/*
+ * All that is read by a Node which is too old for the rest: it has to say so, and not that some word is unknown to it.
+ */
+import packageJson from '../package.json' with { type: 'json' }
+import { whyNodeIsTooOld } from './lib/supported-node.mjs'
 
-const program = await createProgram(process.argv.slice(2))
-await program.parseAsync()
+const fault = whyNodeIsTooOld(packageJson.engines.node, process)
+if (fault === undefined) {
+  // What nobody has caught ends the process, whatever else is open.
+  import('./cli/run.js').catch((error: unknown) =>
+    process.nextTick(() => {
+      throw error
+    }),
+  )
+} else {
+  process.exitCode = 2
+  process.stderr.write(fault)
+}

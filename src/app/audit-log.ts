@@ -1,21 +1,26 @@
 import { join } from 'node:path'
-import { createAuditLog, type AuditLog } from '../audit/audit-log.js'
-import { SECRET_NAMES } from '../audit/secret-names.js'
 import type { SelectableDevice } from '../access/authz/device-selector.js'
+import { type AuditLog, createAuditLog } from '../audit/audit-log.js'
+import { type AuditFile, openAuditFile } from '../audit/files/audit-file.js'
+import { type AuditIndex, openAuditIndex } from '../audit/files/audit-index.js'
+import type { FileFailure } from '../audit/files/file-error.js'
+import type { TranscriptSettings } from '../audit/files/transcript-thread.js'
+import { SECRET_NAMES } from '../audit/secret-names.js'
+import { createTranscripts } from '../audit/transcripts.js'
 import type { Config } from '../config/schema.js'
-import { openAuditFile, type AuditFile } from '../audit/files/audit-file.js'
-import { openAuditIndex, type AuditIndex } from '../audit/files/audit-index.js'
 import type { Live } from '../lib/live-value.js'
 import type { Log } from '../telemetry/log.js'
-import type { OperationMetrics } from '../telemetry/metrics.js'
+import type { AuditMetrics, OperationMetrics } from '../telemetry/metrics.js'
 import { StartError } from './start-error.js'
-import type { TranscriptSettings } from '../audit/files/transcript-thread.js'
-import { createTranscripts } from '../audit/transcripts.js'
 
 /** The audit log of a running bridge: who writes it, and who may search it. */
 export interface RunningAuditLog {
   readonly auditLog: AuditLog
   readonly find: AuditIndex['find']
+  /** Why lines cannot be written at present; undefined when they can. */
+  readonly problem: () => FileFailure | undefined
+  /** Why no new session or call may begin at present; undefined when one may. */
+  readonly refuses: () => FileFailure | undefined
   /** Ends the sessions that are still open in it, and writes what waits. */
   readonly close: () => Promise<void>
 }
@@ -23,11 +28,14 @@ export interface RunningAuditLog {
 type AuditConfig = Pick<Config, 'audit' | 'dataDir'>
 
 /**
- * The file of the audit log. Its name in `data-dir` is older than the log's, so that whoever ships it elsewhere finds
- * it where it was.
+ * What of the audit log is in `data-dir` unless the configuration says otherwise. The names are older than the log's
+ * own, so that whoever ships it elsewhere finds it where it was.
  */
+export const AUDIT_FILES = { log: 'record.jsonl', index: 'record.db', transcripts: 'transcripts' } as const
+
+/** The file of the audit log. */
 export function auditFileOf({ audit, dataDir }: AuditConfig): string {
-  return audit.file ?? join(dataDir, 'record.jsonl')
+  return audit.file ?? join(dataDir, AUDIT_FILES.log)
 }
 
 /**
@@ -36,12 +44,12 @@ export function auditFileOf({ audit, dataDir }: AuditConfig): string {
 export async function startAuditLog(options: {
   readonly settings: Live<{ readonly config: AuditConfig }>
   readonly log: Log
-  readonly metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'>
+  readonly metrics: Pick<OperationMetrics, 'rpcEnded' | 'rpcsSummed'> & AuditMetrics
   readonly device: (id: string) => SelectableDevice
 }): Promise<RunningAuditLog> {
   const { settings, log, metrics, device } = options
   const initial = settings.current.config
-  const file = openFile(initial, log)
+  const file = openFile(initial, log, metrics)
   const problem = await file.prepare()
   // A disk that is full may have room again; a file that is not ours will not become so.
   if (problem?.reason === 'not-permitted') throw new StartError(`audit.file: ${problem.message}`, problem.hint)
@@ -84,6 +92,8 @@ export async function startAuditLog(options: {
   return {
     auditLog,
     find: index.find,
+    problem: file.problem,
+    refuses: () => (settings.current.config.audit.whenFull === 'refuse' ? file.problem() : undefined),
     close: async () => {
       auditLog.close()
       await file.close()
@@ -98,7 +108,7 @@ const SUMMED_HINT = 'raise audit.max-read-lines-per-user with audit.max-size and
 function transcriptSettings({ audit, dataDir }: AuditConfig): TranscriptSettings {
   const { directory, redact, maxMessageSize, maxSizePerSession, maxSize } = audit.full
   return {
-    directory: directory ?? join(dataDir, 'transcripts'),
+    directory: directory ?? join(dataDir, AUDIT_FILES.transcripts),
     maxSizePerSession,
     maxSize,
     maxMessageSize,
@@ -107,7 +117,7 @@ function transcriptSettings({ audit, dataDir }: AuditConfig): TranscriptSettings
   }
 }
 
-function openFile(config: AuditConfig, log: Log): AuditFile {
+function openFile(config: AuditConfig, log: Log, metrics: AuditMetrics): AuditFile {
   return openAuditFile({
     path: auditFileOf(config),
     limits: config.audit,
@@ -115,14 +125,16 @@ function openFile(config: AuditConfig, log: Log): AuditFile {
       if (problem === undefined) log.info('the record is written again')
       else log.error({ reason: problem.reason, hint: problem.hint }, `record not written: ${problem.message}`)
     },
-    onLost: (lines) =>
-      log.error({ lines, hint: 'raise audit.max-waiting, or watch the disk' }, 'lines of the audit log are lost'),
+    onLost: (lines) => {
+      metrics.linesLost(lines)
+      log.error({ lines, hint: 'raise audit.max-waiting, or watch the disk' }, 'lines of the audit log are lost')
+    },
   })
 }
 
 function openIndex({ audit, dataDir }: AuditConfig, log: Log): AuditIndex {
   return openAuditIndex({
-    file: join(dataDir, 'record.db'),
+    file: join(dataDir, AUDIT_FILES.index),
     retention: { keep: audit.keep, maxRows: audit.maxRows },
     onState: (problem, missing) => {
       if (problem === undefined)

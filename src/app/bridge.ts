@@ -3,8 +3,10 @@ import { keysThatWait, untilRestart } from '../config/restart-keys.js'
 import type { Fleet } from '../fleet/fleet.js'
 import { type Work, workOn } from '../lib/current-work.js'
 import { createLiveValue } from '../lib/live-value.js'
-import { assertSupportedSsh2, nativeCryptoAvailable } from '../ssh/ssh2/supported-version.js'
+import { whyCiphersAreSlow } from '../ssh/ssh2/load.js'
+import { assertSupportedSsh2 } from '../ssh/ssh2/supported-version.js'
 import type { Log } from '../telemetry/log.js'
+import type { ReadConfig } from './about-the-bridge.js'
 import { openStores } from './open-stores.js'
 import { settingsFrom, usersFrom } from './settings.js'
 import { startHttp } from './start-http.js'
@@ -12,6 +14,7 @@ import { type NorthboundAddresses, startNorthbound } from './start-northbound.js
 import { startSouthbound } from './start-southbound.js'
 import { startTelemetry, watchStalls } from './start-telemetry.js'
 import { createShutdown } from './stop-bridge.js'
+import { watchCertificates } from './watch-certificates.js'
 
 /** A running bridge. */
 export interface Bridge {
@@ -49,14 +52,17 @@ const RELOAD: Work = { kind: 'reload' }
 /**
  * Builds the rooms of a node and starts them in order: what devices meet, what clients meet, the HTTP API. They listen
  * once all of them are there, clients first. A start that fails closes what it has opened. Throws `StartError`.
+ *
+ * @param record of the file that the configuration came from, for whoever asks the bridge about itself
  */
-export async function startBridge(config: Config, log: Log): Promise<Bridge> {
+export async function startBridge(config: Config, log: Log, record?: ReadConfig): Promise<Bridge> {
   assertSupportedSsh2()
   logNativeCrypto(log)
   const settings = createLiveValue(await settingsFrom(config))
   const shutdown = createShutdown(log)
   try {
-    const foundation = await startTelemetry({ settings, log, shutdown })
+    const foundation = await startTelemetry({ settings, readConfig: record, log, shutdown })
+    watchCertificates(foundation)
     const stores = await openStores(foundation)
     const southbound = startSouthbound(foundation, stores)
     const northbound = startNorthbound(foundation, stores, southbound)
@@ -65,14 +71,15 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
     const endpoints = await northbound.listen()
     const callHome = await southbound.listen()
     const url = await http.listen()
-    http.noteStarted()
+    const addresses: BridgeAddresses = { ...endpoints, callHome, ...(url === undefined ? {} : { http: url }) }
+    http.noteStarted(addresses)
     // Before, nobody waited.
     watchStalls(foundation)
 
     const { fleet } = southbound
     return {
       fleet,
-      addresses: { ...endpoints, callHome, ...(url === undefined ? {} : { http: url }) },
+      addresses,
       hostKeys: stores.hostKeys.lines,
       configure: async (next) => {
         workOn(RELOAD)
@@ -93,12 +100,9 @@ export async function startBridge(config: Config, log: Log): Promise<Bridge> {
 }
 
 function logNativeCrypto(log: Log): void {
-  if (nativeCryptoAvailable()) log.debug('ssh2 runs with its compiled addon')
-  else
-    log.warn(
-      { hint: 'install make and g++, then run `npm rebuild ssh2`' },
-      'ssh2 runs without its compiled addon: sessions are two to three times slower',
-    )
+  const fault = whyCiphersAreSlow()
+  if (fault === undefined) log.debug('ssh2 runs with its compiled addon')
+  else log.warn({ ...fault }, 'ssh2 runs without its compiled addon: sessions are two to three times slower')
 }
 
 async function logCutOff(fleet: Fleet, log: Log): Promise<void> {

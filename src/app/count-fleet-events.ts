@@ -4,11 +4,13 @@ import type { FleetMetrics } from '../telemetry/metrics.js'
 /** Counts each thing that happens in the fleet. */
 export function countFleetEvents(events: FleetEventFeed, metrics: FleetMetrics): void {
   events.subscribe({
-    attached: () => metrics.linkAttached(),
-    replaced: () => {
+    attached: ({ algorithms }) => metrics.linkAttached(algorithms?.weak ?? []),
+    replaced: ({ algorithms }) => {
       metrics.linkEnded('replaced')
-      metrics.linkAttached()
+      metrics.linkAttached(algorithms?.weak ?? [])
     },
+    'link-added': ({ algorithms }) => metrics.linkAttached(algorithms?.weak ?? []),
+    'link-ended': ({ end }) => metrics.linkEnded(end.reason),
     detached: ({ end }) => metrics.linkEnded(end.reason),
     refused: ({ reason }) => metrics.callRefused(reason),
     contested: () => metrics.identityContested(),

@@ -24,10 +24,8 @@ type HttpConfig = Pick<Config, 'endpoint' | 'dataDir'>
 /** A pair is replaced one file after the other. */
 const PAIR_TIMES = { settle: 300 }
 
-/** Milliseconds between looks at how long the certificate is good for. */
+/** Milliseconds between looks at how long the certificate of its own is good for. */
 const DAY = 24 * 60 * 60 * 1000
-/** Days before its end that a certificate from a file is warned of, each day. */
-const WARNED_DAYS = 14
 
 /** Builds the HTTP API on TCP; the caller makes its server listen. Throws `StartError`. */
 export async function createHttpEndpoint(
@@ -78,7 +76,6 @@ export async function createHttpEndpoint(
   const watchOf = (next: HttpConfig) => watchFiles(Object.values(filesOf(next) ?? {}), look, PAIR_TIMES)
   let watch = watchOf(config())
   const daily = setInterval(() => {
-    if (material !== undefined) warnOfTheEnd(material, log)
     inBackground('http', renew().then(look))
   }, DAY)
   daily.unref()
@@ -138,19 +135,9 @@ async function firstMaterial(config: HttpConfig, log: Log): Promise<TlsMaterial 
   const reading = await readTlsMaterial(files)
   if (!reading.ok) throw new StartError(`endpoint.http.certificate: ${reading.problem.message}`, reading.problem.hint)
   log.info(described(reading.material), 'certificate of HTTP')
-  warnOfTheEnd(reading.material, log)
   return reading.material
 }
 
 function described({ leaf }: TlsMaterial): object {
   return { subject: leaf.subject, names: leaf.subjectAltName, validTo: leaf.validTo, fingerprint: leaf.fingerprint256 }
-}
-
-function warnOfTheEnd({ leaf }: TlsMaterial, log: Log): void {
-  const left = Date.parse(leaf.validTo) - Date.now()
-  if (left > WARNED_DAYS * DAY) return
-  log.warn(
-    { validTo: leaf.validTo, hint: 'renew it; the new file is taken without a restart' },
-    left > 0 ? 'certificate of HTTP expires soon' : 'certificate of HTTP has expired',
-  )
 }

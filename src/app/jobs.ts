@@ -8,6 +8,7 @@ import { type JobServices, runJob } from '../northbound/http/jobs/run-job.js'
 import { type Accounts, rightLostBy } from '../northbound/authorise.js'
 import type { JobOwner } from '../store/job.js'
 import type { Store } from '../store/store.js'
+import { type DeviceDirectory, directoryOf } from '../northbound/device-directory.js'
 import type { Log } from '../telemetry/log.js'
 import { isServed } from './http-access.js'
 import type { LiveSettings } from './settings.js'
@@ -24,8 +25,9 @@ export function jobQueueOn(options: {
   readonly log: Log
 }): Promise<JobQueue> {
   const { store, fleet, accounts, tokens, services, settings, log } = options
+  const devices = directoryOf(fleet, services.enrolments)
   const callerOf = (owner: JobOwner, source: string): Caller =>
-    owner.realm === 'operator' ? operatorCaller(fleet) : ownerCaller({ fleet, accounts }, owner, source)
+    owner.realm === 'operator' ? operatorCaller(devices) : ownerCaller({ devices, accounts }, owner, source)
   const ended = async (owner: JobOwner): Promise<RightEnd | undefined> => {
     const { realm, token, until } = owner
     const fault = token === undefined ? undefined : await tokens.standing(token)
@@ -49,7 +51,7 @@ export function jobQueueOn(options: {
 
 /** The owner of a job: with the roles of the entry in the configuration, or those that an issuer or the hook gave. */
 function ownerCaller(
-  { fleet, accounts }: { readonly fleet: Fleet; readonly accounts: Accounts },
+  { devices: directory, accounts }: { readonly devices: DeviceDirectory; readonly accounts: Accounts },
   owner: JobOwner,
   source: string,
 ): Caller {
@@ -60,7 +62,7 @@ function ownerCaller(
   const isGone = (): boolean => realm === 'local' && accounts.find(name) === undefined
   const own: Accounts =
     granted === undefined ? accounts : { find: () => (isGone() ? undefined : account), roles: accounts.roles }
-  return userCaller(fleet, own, {
+  return userCaller(directory, own, {
     user: name,
     realm,
     source,

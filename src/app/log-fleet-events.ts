@@ -1,18 +1,25 @@
 import { partyOf } from '../fleet/refusal-party.js'
-import { IDENTITY_CONTESTED_HINT, isOverloadRefusal } from '../fleet/refusals/call-home.js'
-import type { FleetEventFeed } from '../fleet/events.js'
-import { homeportCommand } from '../lib/shell-word.js'
+import { IDENTITY_CONTESTED_HINT, isOverloadRefusal, type LinkRefusal } from '../fleet/refusals/call-home.js'
+import type { AttachedLink, FleetEventFeed } from '../fleet/events.js'
 import type { LinkEnd } from '../fleet/link.js'
 import { createRateLimit } from '../lib/rate-limit.js'
 import type { Log } from '../telemetry/log.js'
+import { homeportCommand } from '../lib/shell-word.js'
+import { approveCommand } from '../trust/ssh/approve-command.js'
 
 /** One log line for each thing that happens in the fleet; of what strangers cause without end, a few. */
 export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now): void {
   const limit = createRateLimit(refusalLines, now)
   const contests = new Map<string, number>()
   events.subscribe({
-    attached: ({ deviceId, source, hostKeyFingerprint, software }) =>
-      log.info({ deviceId, source, hostKeyFingerprint, software }, 'link attached'),
+    attached: (link) => log.info(inFields(link), 'link attached'),
+    'link-added': ({ links, ...link }) =>
+      log.info({ ...inFields(link), link: link.number, links }, 'link attached beside others of the same device'),
+    'link-ended': ({ deviceId, source, number, links, end }) =>
+      log[QUIET_ENDS.has(end.reason) ? 'info' : 'warn'](
+        { deviceId, source, link: number, links, reason: end.reason },
+        `one of several links of the device detached: ${end.message}`,
+      ),
     'sessions-limited': ({ deviceId, software, mostSessions }) =>
       log.info(
         {
@@ -72,20 +79,36 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
           deviceId,
           source,
           hostKeyFingerprint,
-          hint: homeportCommand(`devices approve --fingerprint ${hostKeyFingerprint}`, deviceId),
+          hint: approveCommand({ deviceId, fingerprint: hostKeyFingerprint }),
           ...(unlogged === 0 ? {} : { notLogged: unlogged }),
         },
         'device pending: compare its fingerprint, then approve or reject it',
       )
     },
+    'key-replaced': ({ deviceId, source, hostKeyFingerprint, replaced, by }) =>
+      log.warn(
+        {
+          deviceId,
+          source,
+          hostKeyFingerprint,
+          replaced: replaced.join(', '),
+          by,
+          hint:
+            'if nobody has replaced the device or its keys, somebody knows its secret: ' +
+            homeportCommand('devices reject', deviceId),
+        },
+        'the device is bound to another host key from now on: trust.hmac is `replaces-pins`',
+      ),
     decided: ({ deviceId, standing, by }) => log.info({ deviceId, standing, by }, `device ${standing}`),
+    labelled: ({ deviceId, labels, by }) =>
+      log.info({ deviceId, labels: inWords(labels), by }, 'labels of the device changed'),
     refused: (refusal) => {
       const { deviceId, source, reason, message, hint } = refusal
       // A line of its own tells of both links.
       if (reason === 'identity-contested') return
       const unlogged = limit(reason, partyOf(refusal), isOverloadRefusal(refusal) ? overloadLines : refusalLines)
       if (unlogged === undefined) return
-      log.warn(
+      log[isPortCheck(refusal) ? 'info' : 'warn'](
         {
           ...(deviceId === undefined ? {} : { claimed: deviceId }),
           source,
@@ -97,6 +120,28 @@ export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now)
       )
     },
   })
+}
+
+/** A link as its log line has it. */
+function inFields({ number: _number, loggedInBy, keyExchange, algorithms, ...told }: AttachedLink) {
+  return {
+    ...told,
+    ...(loggedInBy === undefined ? {} : { loggedInBy: loggedInBy.join(', ') }),
+    ...(keyExchange === undefined ? {} : { keyExchange: keyExchange.name }),
+    ...(algorithms === undefined || algorithms.weak.length === 0 ? {} : { weak: algorithms.weak.join(', ') }),
+  }
+}
+
+/** Whether this machine itself has looked whether the port is open, as `homeport doctor` does. */
+function isPortCheck({ reason, source }: LinkRefusal): boolean {
+  return reason === 'sent-nothing' && /^(127\.|\[::1\]:)/.test(source)
+}
+
+/** As selectors have them. */
+function inWords(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ')
 }
 
 /** Lines of one reason: of a claimed device id or a source, and of all of them. */

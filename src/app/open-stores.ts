@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js'
+import type { Device } from '../fleet/device.js'
 import { createEndpointAssignments, type EndpointAssignments } from '../fleet/endpoints/endpoint-assignments.js'
 import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
-import type { Device } from '../fleet/device.js'
 import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { Store, StoreFailure } from '../store/store.js'
@@ -20,6 +20,8 @@ export interface Stores {
   readonly enrolments: EnrolmentService
   /** A device was enrolled that clients may reach from now on. */
   readonly deviceAdded: Signal<Device>
+  /** A device has other labels. */
+  readonly deviceRelabelled: Signal<Device>
   /** Devices were taken out, or what proves them has changed. */
   readonly devicesChanged: Signal
   /** The ports and addresses that devices have for themselves. */
@@ -37,15 +39,17 @@ const NAMED_AT_MOST = 8
 
 /** First stage of the start: opens the files that outlive it. Throws `StartError`. */
 export async function openStores(foundation: Foundation): Promise<Stores> {
-  const { settings, log, shutdown, metrics } = foundation
+  const { settings, log, shutdown, metrics, measure } = foundation
   const hostKeys = await hostKeysOf(settings.current.config, log)
   const store = await openStore(settings.current.config, log)
   shutdown.close(() => closeStore(store, log))
 
-  const [endpointsMoved, deviceAdded, devicesChanged] = [createSignal(), createSignal<Device>(), createSignal()]
+  const [endpointsMoved, devicesChanged] = [createSignal(), createSignal()]
+  const [deviceAdded, deviceRelabelled] = [createSignal<Device>(), createSignal<Device>()]
   const ownEndpoints = await openEndpoints(foundation, store, endpointsMoved.emit)
   const enrolments = await openEnrolments(foundation, store, {
     added: deviceAdded.emit,
+    relabelled: deviceRelabelled.emit,
     changed: devicesChanged.emit,
     forgotten: (deviceId) => ownEndpoints.release(deviceId),
   })
@@ -54,11 +58,26 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
   const audit = await startAuditLog({
     settings,
     log,
-    metrics: metrics.operations,
+    metrics: { ...metrics.operations, ...metrics.audit },
     device: (id) => deviceOf(id) ?? { id, labels: {} },
   })
   shutdown.close(() => audit.close())
-  return { hostKeys, store, enrolments, deviceAdded, devicesChanged, ownEndpoints, endpointsMoved, audit }
+  foundation.events.subscribe({
+    'key-replaced': ({ deviceId, source, hostKeyFingerprint: fingerprint, replaced }) =>
+      audit.auditLog.keyReplaced({ deviceId, source, fingerprint, replaced }),
+  })
+  measure(() => ({ auditFails: audit.problem() !== undefined, storeFails: store.problem() !== undefined }))
+  return {
+    hostKeys,
+    store,
+    enrolments,
+    deviceAdded,
+    deviceRelabelled,
+    devicesChanged,
+    ownEndpoints,
+    endpointsMoved,
+    audit,
+  }
 }
 
 async function openStore({ dataDir }: Pick<Config, 'dataDir'>, log: Log): Promise<Store> {
@@ -89,17 +108,18 @@ async function openEnrolments(
   store: Store,
   listeners: {
     readonly added: (device: Device) => void
+    readonly relabelled: (device: Device) => void
     readonly changed: () => void
     readonly forgotten: (deviceId: string) => void
   },
 ): Promise<EnrolmentService> {
-  const { devices, enrolmentLimits, maxSessions } = settings.current
+  const { devices, enrolmentLimits, linkBounds } = settings.current
   const enrolments = await createEnrolmentService({
     store,
     events,
     configured: devices,
     limits: enrolmentLimits,
-    defaultMaxSessions: maxSessions,
+    linkBounds,
     ...listeners,
     left: (deviceIds) => log.warn(...toldAsLeft(deviceIds)),
     onStoreProblem: ({ message, hint }, deviceId) =>
@@ -108,8 +128,8 @@ async function openEnrolments(
   settings.onChange(
     (next) => next.config,
     () => {
-      const { devices, enrolmentLimits, maxSessions } = settings.current
-      enrolments.configure(devices, enrolmentLimits, maxSessions)
+      const { devices, enrolmentLimits, linkBounds } = settings.current
+      enrolments.configure(devices, enrolmentLimits, linkBounds)
     },
   )
   await tellOfBadDeviceIds(enrolments, log)

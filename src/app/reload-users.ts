@@ -3,6 +3,8 @@ import { formatProblem } from '../config/problem.js'
 import type { UserConfig } from '../config/schema.js'
 import type { Log } from '../telemetry/log.js'
 import type { Bridge } from './bridge.js'
+import type { ConfigRecord } from './config-record.js'
+import { tellFailedReload } from './reload-config.js'
 
 /**
  * Reads the users file again. One that cannot be used changes nothing: the bridge runs on with the users it has.
@@ -12,18 +14,20 @@ export async function reloadUsers(options: {
   readonly bridge: Pick<Bridge, 'configureUsers'>
   readonly usersFile: NamedUsersFile
   readonly current: readonly UserConfig[]
+  readonly record: Pick<ConfigRecord, 'noteUsersRead' | 'noteFailure'>
   readonly log: Log
 }): Promise<readonly UserConfig[]> {
-  const { bridge, usersFile, current, log } = options
+  const { bridge, usersFile, current, record, log } = options
   const { path, load } = usersFile
   const loaded = load()
   if (!loaded.ok) {
-    for (const { hint, ...problem } of loaded.problems) log.error({ hint }, formatProblem(problem))
+    await tellFailedReload('users-file', loaded.problems, { record, log })
     log.error({ usersFile: path }, 'users file not reloaded: the bridge goes on with the users it has')
     return current
   }
   for (const { hint, ...warning } of loaded.warnings) log.warn({ hint }, formatProblem(warning))
   await bridge.configureUsers(loaded.users)
+  record.noteUsersRead()
   const missingIn = (names: ReadonlySet<string>, users: readonly UserConfig[]): number =>
     users.filter(({ name }) => !names.has(name)).length
   log.info(

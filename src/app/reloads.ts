@@ -3,6 +3,7 @@ import { oneAfterAnother } from '../lib/background.js'
 import { type WatchedFiles, watchFiles } from '../lib/watch-files.js'
 import type { Log } from '../telemetry/log.js'
 import type { Bridge } from './bridge.js'
+import type { ConfigRecord } from './config-record.js'
 import { reloadConfig, type UsableConfig } from './reload-config.js'
 import { reloadUsers } from './reload-users.js'
 import type { ServiceManager } from './service-manager.js'
@@ -22,10 +23,11 @@ export interface Reloads {
 export function createReloads(options: {
   readonly loaded: UsableConfig
   readonly load: () => LoadedConfig
+  readonly record: Omit<ConfigRecord, 'file' | 'facts'>
   readonly manager: Pick<ServiceManager, 'reloading' | 'reloaded'>
   readonly log: Log
 }): Reloads {
-  const { load, manager, log } = options
+  const { load, record, manager, log } = options
   // So that a slow reload never overwrites a newer one.
   const inTurn = oneAfterAnother('command')
   let bridge: Bridge | undefined
@@ -37,7 +39,7 @@ export function createReloads(options: {
   const followUsers = async (): Promise<void> => {
     usersMissed = bridge === undefined
     if (bridge === undefined || usersFile === undefined) return
-    users = await reloadUsers({ bridge, usersFile, current: users, log })
+    users = await reloadUsers({ bridge, usersFile, current: users, record, log })
   }
   const watchUsers = (): void => {
     watched?.close()
@@ -46,7 +48,7 @@ export function createReloads(options: {
   const followConfig = async (): Promise<void> => {
     if (bridge === undefined) return
     manager.reloading()
-    const next = await reloadConfig({ bridge, load, log })
+    const next = await reloadConfig({ bridge, load, record, log })
     if (next !== undefined) {
       usersFile = next.usersFile
       users = next.config.users

@@ -8,14 +8,16 @@ import type { User } from '../access/authn/user.js'
 import type { Config, CredentialsConfig, RoleConfig, UserConfig } from '../config/schema.js'
 import type { ConfiguredDevice } from '../fleet/enrolment/enrolled-device.js'
 import type { EndpointRanges } from '../fleet/endpoints/endpoint-assignments.js'
-import type { EnrolmentLimits } from '../fleet/enrolment/enrolment-service.js'
+import type { EnrolmentLimits, LinkBounds } from '../fleet/enrolment/enrolment-service.js'
 import type { FleetLimits } from '../fleet/local-fleet.js'
 import type { JobLimits } from '../rpc/jobs/job-queue.js'
 import type { WebhookSettings } from '../northbound/webhooks/webhook.js'
 import type { CallLimits } from '../rpc/call-limits.js'
 import type { UserCertificateTrust } from '../northbound/ssh/judge-user-key.js'
+import type { LegacyAccess } from '../northbound/ssh/legacy-access.js'
 import type { SshEndpointLimits } from '../northbound/ssh/server.js'
 import type { CallHomeListenerLimits } from '../southbound/listener.js'
+import type { DeviceAlgorithms } from '../southbound/ssh/device-algorithms.js'
 import { loadPrivateKey } from '../ssh/host-keys.js'
 import { parseKnownHosts } from '../ssh/known-hosts.js'
 import { parsePublicKeyLine } from '../ssh/public-key.js'
@@ -25,6 +27,7 @@ import type { Credentials } from '../trust/credentials.js'
 import type { TrustAnchors } from '../trust/trust-anchors.js'
 import type { Live } from '../lib/live-value.js'
 import { homeportCommand } from '../lib/shell-word.js'
+import { deviceAlgorithmsFrom, legacyAccessFrom } from './algorithms.js'
 import { StartError } from './start-error.js'
 
 /**
@@ -35,12 +38,16 @@ export interface Settings {
   /** The configuration as it is written, where a room takes its words as they are. */
   readonly config: Omit<Config, 'users'>
   readonly devices: readonly ConfiguredDevice[]
-  readonly maxSessions: number
+  readonly deviceAlgorithms: DeviceAlgorithms
+  /** What devices get that the file does not name. */
+  readonly linkBounds: LinkBounds
   readonly anchors: TrustAnchors
   readonly enrolmentLimits: EnrolmentLimits
-  /** Profiles by name, and the name that each configured device has. */
+  /** Profiles by name, and the names that each configured device has. */
   readonly credentials: ReadonlyMap<string, Credentials>
-  readonly profileOf: ReadonlyMap<string, string>
+  readonly profilesOf: ReadonlyMap<string, ProfileNames>
+  /** How many links each configured device may have. */
+  readonly mostLinksOf: ReadonlyMap<string, number>
   readonly users: ReadonlyMap<string, User>
   readonly logins: LoginSettings
   readonly userCertificates: UserCertificateTrust
@@ -48,6 +55,7 @@ export interface Settings {
   readonly fleetLimits: FleetLimits
   readonly callHomeLimits: CallHomeListenerLimits
   readonly endpointLimits: SshEndpointLimits
+  readonly legacyAccess?: LegacyAccess
   /** Tokens of the HTTP API that are good at a time. */
   readonly maxTokens: number
   /** Whose JWTs the HTTP API takes. */
@@ -79,31 +87,38 @@ export async function settingsFrom(config: Config): Promise<Settings> {
   const credentials = new Map<string, Credentials>()
   for (const [name, profile] of config.credentials) credentials.set(name, await credentialsFrom(name, profile))
   const { callHome, endpoint, link, trust } = config
+  const legacyAccess = legacyAccessFrom(config)
+  const devices = config.devices.map(
+    ({ id, aliases, secret, hostKeys, labels, maxConnections, maxSessions, spareChannels, connection, ...more }) => ({
+      id,
+      aliases,
+      labels,
+      pins: hostKeys,
+      maxSessions: maxSessions ?? link.maxSessions,
+      ownMaxSessions: maxSessions !== undefined,
+      maxConnections: maxConnections ?? link.maxConnections,
+      accounts: more.credentials,
+      periodic: connection === 'periodic',
+      spareChannels,
+      ...(secret === undefined ? {} : { secret }),
+      ...(more.endpoint === undefined ? {} : { endpoint: more.endpoint }),
+    }),
+  )
   return {
     config,
-    devices: config.devices.map(
-      ({ id, aliases, secret, hostKeys, labels, maxSessions, spareChannels, connection, endpoint: own }) => ({
-        id,
-        aliases,
-        labels,
-        pins: hostKeys,
-        maxSessions: maxSessions ?? link.maxSessions,
-        ownMaxSessions: maxSessions !== undefined,
-        periodic: connection === 'periodic',
-        spareChannels,
-        ...(secret === undefined ? {} : { secret }),
-        ...(own === undefined ? {} : { endpoint: own }),
-      }),
-    ),
-    maxSessions: link.maxSessions,
+    devices,
+    deviceAlgorithms: deviceAlgorithmsFrom(config),
+    linkBounds: { maxSessions: link.maxSessions, maxConnections: link.maxConnections },
     anchors: {
       knownHosts: trust.knownHosts === undefined ? [] : await knownHostsFrom(trust.knownHosts),
       revocations: await revocationsFrom('trust.revoked', trust.revoked),
       firstUse: trust.firstUse,
+      hmac: trust.hmac,
     },
     enrolmentLimits: trust,
     credentials,
-    profileOf: new Map(config.devices.map(({ id, credentials: name }) => [id, name])),
+    profilesOf: new Map(config.devices.map(({ id, credentials: names }) => [id, names])),
+    mostLinksOf: new Map(devices.map(({ id, maxConnections }) => [id, maxConnections])),
     users: usersFrom(config.users),
     logins: { ...config.loginLimits, ...(await hookFrom(config)) },
     userCertificates: {
@@ -114,6 +129,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
     fleetLimits: link,
     callHomeLimits: {
       ...callHome,
+      proxyProtocol: { ssh: callHome.ssh.proxyProtocol },
       keepaliveInterval: link.keepaliveInterval,
       keepaliveCountMax: link.keepaliveCountMax,
       maxReplyWait: link.maxReplyWait,
@@ -121,6 +137,7 @@ export async function settingsFrom(config: Config): Promise<Settings> {
       channelCloseTimeout: link.channelCloseTimeout,
     },
     endpointLimits: endpoint.ssh,
+    ...(legacyAccess === undefined ? {} : { legacyAccess }),
     maxTokens: endpoint.http.maxTokens,
     ...(endpoint.http.oidc === undefined ? {} : { jwtIssuer: endpoint.http.oidc }),
     drainTimeout: config.drainTimeout,
@@ -139,21 +156,24 @@ export async function settingsFrom(config: Config): Promise<Settings> {
  * limited.
  */
 interface EnrolledCredentials {
+  /** The one of the device's profiles that a login has taken; the first where it has taken none. */
+  readonly account?: string | undefined
   readonly name: string | undefined
   readonly limit: { readonly by: string; readonly profiles: readonly string[] } | undefined
 }
 
 /**
- * The credentials bound to a device: those that its entry in the file names, else those of its enrolment, else
- * `default`. Without the password where somebody has let the device in who may not use the profile: a device of their
- * own would tell it to them.
+ * The credentials bound to a device, of several those of the account that a login has taken. Without the password where
+ * somebody has let the device in who may not use the profile: a device of their own would tell it to them.
  */
 export function credentialsFor(
-  { profileOf, credentials }: Pick<Settings, 'profileOf' | 'credentials'>,
+  { profilesOf, credentials }: Pick<Settings, 'profilesOf' | 'credentials'>,
   deviceId: string,
-  { name: enrolled, limit }: EnrolledCredentials,
+  { account, name: enrolled, limit }: EnrolledCredentials,
 ): Credentials | undefined {
-  const name = profileOf.get(deviceId) ?? enrolled ?? 'default'
+  const names = accountsOf({ profilesOf }, deviceId, enrolled)
+  const name = account ?? names[0]
+  if (!names.includes(name)) return undefined
   const profile = credentials.get(name)
   if (profile?.password === undefined || limit === undefined || limit.profiles.includes(name)) return profile
   const { password: _withheld, ...others } = profile
@@ -168,6 +188,30 @@ export function credentialsFor(
         `or let somebody who administers every device enrol it anew: ${homeportCommand('devices forget', deviceId)}`,
     },
   }
+}
+
+/** Whether users are themselves on a device, on one of its links at least: so say the profiles that are bound to it. */
+export function isPerUser(
+  { profilesOf, credentials }: Pick<Settings, 'profilesOf' | 'credentials'>,
+  deviceId: string,
+  enrolled: string | undefined,
+): boolean {
+  return accountsOf({ profilesOf }, deviceId, enrolled).some((name) => credentials.get(name)?.perUser !== undefined)
+}
+
+/** One name at least. */
+export type ProfileNames = readonly [string, ...string[]]
+
+/**
+ * The names of the credentials that a device's links log in with, in their order: those of its entry in the file, else
+ * that of its enrolment, else `default`.
+ */
+export function accountsOf(
+  { profilesOf }: Pick<Settings, 'profilesOf'>,
+  deviceId: string,
+  enrolled: string | undefined,
+): ProfileNames {
+  return profilesOf.get(deviceId) ?? [enrolled ?? 'default']
 }
 
 /** Users by name, as the rooms know them. */
@@ -203,7 +247,7 @@ function roleFrom({ operations, deniedOperations, ...role }: RoleConfig): Role {
 }
 
 async function credentialsFrom(name: string, profile: CredentialsConfig): Promise<Credentials> {
-  const { username, password, privateKey, passphrase, certificate, agent, userCa, userCaPassphrase } = profile
+  const { username, password, privateKey, passphrase, certificate, agent, agentKey, userCa } = profile
   return {
     username,
     ...(password === undefined ? {} : { password }),
@@ -212,15 +256,17 @@ async function credentialsFrom(name: string, profile: CredentialsConfig): Promis
       : { privateKey: await keyFrom(`credentials.${name}.private-key`, privateKey, passphrase) }),
     ...(certificate === undefined ? {} : { certificateFile: certificate }),
     ...(agent === undefined ? {} : { agent }),
+    ...(agentKey === undefined ? {} : { agentKey }),
     ...(userCa === undefined
       ? {}
       : {
           userCa: {
-            key: await keyFrom(`credentials.${name}.user-ca`, userCa, userCaPassphrase),
+            key: await keyFrom(`credentials.${name}.user-ca`, userCa, profile.userCaPassphrase),
             principals: profile.principals,
             lifetimeMinutes: profile.certificateLifetime / MINUTE,
           },
         }),
+    ...(profile.perUser ? { perUser: { port: profile.perUserPort } } : {}),
   }
 }
 

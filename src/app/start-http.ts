@@ -1,29 +1,33 @@
 import type { TokenService } from '../access/authn/token-service.js'
 import { createFleetEventLog, type FleetEventLog } from '../fleet/event-log.js'
 import type { Fleet } from '../fleet/fleet.js'
-import { createStreamPlaces } from '../northbound/http/streams/stream-gate.js'
+import { directoryOf } from '../northbound/device-directory.js'
 import { type AppOptions, createApp } from '../northbound/http/app.js'
+import type { JobServices } from '../northbound/http/jobs/run-job.js'
 import { identifyByCredentials } from '../northbound/http/middleware/authentication.js'
 import { operatorCaller } from '../northbound/http/middleware/caller.js'
-import type { JobServices } from '../northbound/http/jobs/run-job.js'
-import type { Job } from '../store/job.js'
+import type { BoundAddresses } from '../northbound/http/routes/bridge.js'
 import { type ConversionService, createConversionService } from '../northbound/http/rpc/conversion-service.js'
 import { createIdempotencyCache } from '../northbound/http/rpc/idempotency.js'
 import { serveOnSocket } from '../northbound/http/server/unix-socket.js'
+import { createStreamPlaces } from '../northbound/http/streams/stream-gate.js'
 import type { JobQueue } from '../rpc/jobs/job-queue.js'
 import { createRpcService, type RpcService } from '../rpc/rpc-service.js'
-import { bridgeSocketIn } from './bridge-socket.js'
+import type { Job } from '../store/job.js'
+import { aboutTheBridge } from './about-the-bridge.js'
+import { operatorSockets } from './bridge-socket.js'
 import { healthOf } from './health.js'
 import { httpAuthenticatorsFrom, tokenServiceOn } from './http-access.js'
 import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { jobQueueOn } from './jobs.js'
-import { startWebhooks } from './webhooks.js'
 import { listen, logFailedAccepts } from './listen.js'
 import type { Stores } from './open-stores.js'
 import { StartError } from './start-error.js'
 import type { Northbound } from './start-northbound.js'
 import type { Southbound } from './start-southbound.js'
 import type { Foundation } from './start-telemetry.js'
+import { startWebhooks } from './webhooks.js'
+import { isPerUser } from './settings.js'
 
 /** The HTTP API, for the commands on this host and over TCP. */
 export interface Http {
@@ -31,8 +35,8 @@ export interface Http {
    * Takes calls over TCP from now on, unless that is switched off. Throws `StartError`. @returns the URL to call it by
    */
   readonly listen: () => Promise<string | undefined>
-  /** Says from now on that the start is over. */
-  readonly noteStarted: () => void
+  /** Says from now on that the start is over, and where the bridge listens. */
+  readonly noteStarted: (addresses: BoundAddresses) => void
 }
 
 /** The stages before this one. */
@@ -53,7 +57,7 @@ type Served = Omit<AppOptions, 'identify' | 'network'>
  * not listen yet. Throws `StartError`.
  */
 export async function startHttp(foundation: Foundation, stages: EarlierStages): Promise<Http> {
-  const { settings, log, shutdown, metrics, measure } = foundation
+  const { settings, log, shutdown, metrics, measure, readConfig } = foundation
   const { stores, southbound, northbound } = stages
   const { fleet } = southbound
   const { rights, access } = northbound
@@ -65,11 +69,19 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
   const events = startEvents(foundation, fleet)
   const jobs = await startJobs(foundation, stages, { tokens, rpc, conversions })
 
-  const progress = { started: false }
+  const progress = { addresses: undefined as BoundAddresses | undefined }
   const draining = new AbortController()
   shutdown.refuse(() => draining.abort())
   const streams = createStreamPlaces(() => settings.current.callLimits)
   measure(() => ({ eventStreams: streams.taken }))
+  const health = healthOf({
+    started: () => progress.addresses !== undefined,
+    draining: draining.signal,
+    store: stores.store,
+    audit: stores.audit,
+    listening: { 'call-home.ssh': southbound.callHomeServer, 'endpoint.ssh': northbound.endpoint.server },
+  })
+  measure(async () => ({ ready: (await health.unready()).length === 0 }))
   const served: Served = {
     fleet,
     jobs,
@@ -77,6 +89,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
     streams,
     live: access.live,
     enrolments: stores.enrolments,
+    clientPort: northbound.clientPort,
     rpc,
     idempotency,
     conversions,
@@ -86,19 +99,21 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
     metrics,
     tracer: foundation.tracer,
     draining: draining.signal,
-    health: healthOf({
-      started: () => progress.started,
-      draining: draining.signal,
-      store: stores.store,
-      listening: { 'call-home.ssh': southbound.callHomeServer, 'endpoint.ssh': northbound.endpoint.server },
-    }),
+    about: () =>
+      aboutTheBridge({
+        settings: settings.current,
+        devices: stores.enrolments.devices().length,
+        addresses: progress.addresses,
+        readConfig,
+      }),
+    health,
   }
   await serveOperator(foundation, fleet, served)
   const endpoint = await startEndpoint(foundation, stages, served)
   return {
     listen: async () => endpoint && listenForHttp(endpoint, foundation),
-    noteStarted: () => {
-      progress.started = true
+    noteStarted: (addresses) => {
+      progress.addresses = addresses
     },
   }
 }
@@ -110,6 +125,7 @@ function startRpc({ settings, shutdown, metrics }: Foundation, { stores, southbo
     audit: stores.audit.auditLog,
     denied: metrics.clients.operationDenied,
     boundReached: metrics.clients.requestBoundReached,
+    perUser: (deviceId) => isPerUser(settings.current, deviceId, stores.enrolments.credentialsOf(deviceId)),
   })
   shutdown.refuse(() => rpc.drain())
   shutdown.close(() => rpc.close())
@@ -127,10 +143,13 @@ function startConversions({ settings, shutdown, metrics }: Foundation): Conversi
 }
 
 /** Keeps the last events of the fleet for clients, and sends them to the webhooks. */
-function startEvents({ settings, log, shutdown, events }: Foundation, fleet: Fleet): FleetEventLog {
+function startEvents(foundation: Foundation, fleet: Fleet): FleetEventLog {
+  const { settings, log, shutdown, events, metrics, measure } = foundation
   const eventLog = createFleetEventLog(events, KEPT_EVENTS)
   shutdown.refuse(() => eventLog.close())
-  shutdown.refuse(startWebhooks({ settings, events: eventLog, fleet, log }))
+  const webhooks = startWebhooks({ settings, events: eventLog, fleet, log, metrics: metrics.webhooks })
+  shutdown.refuse(() => webhooks.close())
+  measure(() => ({ waitingWebhookEvents: webhooks.waiting() }))
   return eventLog
 }
 
@@ -155,12 +174,26 @@ function isUnfinished({ state }: Job): boolean {
   return state === 'queued' || state === 'running'
 }
 
-/** Serves the operator's socket: whoever may open it in data-dir is the operator. */
+const RUNTIME_DIRECTORY_HINT = 'set RuntimeDirectory=homeport in the unit, or unset RUNTIME_DIRECTORY'
+
+/** Serves the operator's sockets: whoever may open one of them is the operator. */
 async function serveOperator({ settings, log, shutdown }: Foundation, fleet: Fleet, served: Served): Promise<void> {
-  const app = createApp({ ...served, identify: () => ({ ok: true, caller: operatorCaller(fleet) }) })
-  const serving = await serveOnSocket(app, { path: bridgeSocketIn(settings.current.config.dataDir), log })
-  if (!serving.ok) throw new StartError(`data-dir: ${serving.failure.message}`, serving.failure.hint)
-  shutdown.close(() => serving.served.close())
+  const caller = operatorCaller(directoryOf(fleet, served.enrolments))
+  const app = createApp({ ...served, identify: () => ({ ok: true, caller }) })
+  const { sockets, unsafe } = operatorSockets(settings.current.config.dataDir)
+  if (unsafe !== undefined)
+    log.warn(
+      { directory: unsafe, hint: 'set RuntimeDirectoryMode=0750 in the unit' },
+      'no socket in the runtime directory: others may write there; the one in data-dir answers',
+    )
+  for (const { path, group, from } of sockets) {
+    const serving = await serveOnSocket(app, { path, group, log })
+    if (!serving.ok) {
+      const { message, hint } = serving.failure
+      throw new StartError(`${from}: ${message}`, from === 'data-dir' ? hint : RUNTIME_DIRECTORY_HINT)
+    }
+    shutdown.close(() => serving.served.close())
+  }
 }
 
 /** Builds the port of the API, or nothing where it is switched off. */
@@ -171,7 +204,8 @@ async function startEndpoint(
 ): Promise<HttpEndpoint | undefined> {
   if (settings.current.config.endpoint.http.port === 'none') return undefined
   const authenticators = httpAuthenticatorsFrom(settings, northbound.access, served.tokens)
-  const identify = identifyByCredentials(southbound.fleet, authenticators, log)
+  const devices = directoryOf(southbound.fleet, served.enrolments)
+  const identify = identifyByCredentials(devices, authenticators, log)
   const endpoint = await createHttpEndpoint(settings, (network) => createApp({ ...served, identify, network }), {
     log,
     isUnlimited: southbound.sources.isUnlimited,

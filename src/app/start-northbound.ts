@@ -3,6 +3,7 @@ import type { EndpointRanges } from '../fleet/endpoints/endpoint-assignments.js'
 import { within } from '../lib/deadline.js'
 import { createEntryPoints } from '../northbound/ssh/entry-points.js'
 import { createSshEndpoint, type SshEndpoint } from '../northbound/ssh/server.js'
+import { hostKeysFor } from '../ssh/ssh2/keys.js'
 import type { Log } from '../telemetry/log.js'
 import { type ConfiguredAccess, createAccess } from './access.js'
 import { addressesOfThisMachine } from './addresses-of-this-machine.js'
@@ -20,6 +21,8 @@ export interface Northbound {
   readonly access: ConfiguredAccess
   readonly rights: RightsChanges
   readonly endpoint: Pick<SshEndpoint, 'server'>
+  /** The port where clients reach all devices. */
+  readonly clientPort: () => number
   /** Takes clients from now on. Throws `StartError`. */
   readonly listen: () => Promise<NorthboundAddresses>
 }
@@ -29,6 +32,8 @@ export interface NorthboundAddresses {
   readonly endpoint: string
   /** The endpoint's further ports, where there are any. */
   readonly furtherEndpoints?: readonly string[]
+  /** Where old clients log in, where there is a listener for them. */
+  readonly legacyEndpoint?: string
 }
 
 /** A server of the endpoint, and its port in the configuration. */
@@ -54,6 +59,7 @@ export function startNorthbound(foundation: Foundation, stores: Stores, southbou
     server: endpoint.addServer(),
   }))
   for (const { server } of [endpoint, ...further]) servers.push(server)
+  const legacyServer = settings.current.legacyAccess === undefined ? undefined : endpoint.addLegacyServer()
   shutdown.refuse(() => endpoint.stopListening())
   // Those whose sessions were ended read why before their connections are closed.
   shutdown.drain(() => within(FAREWELL_TIMEOUT, endpoint.quiet()))
@@ -67,17 +73,23 @@ export function startNorthbound(foundation: Foundation, stores: Stores, southbou
     log,
   })
   shutdown.refuse(() => ownListeners.close())
-  measure(() => ({ clients: endpoint.connections, clientHandshakes: endpoint.handshakes }))
+  measure(() => ({
+    clients: endpoint.connections,
+    clientKeyExchanges: endpoint.keyExchanges(),
+    clientHandshakes: endpoint.handshakes,
+  }))
   return {
     access,
     rights,
     endpoint,
+    clientPort: () => shared()?.ports[0] ?? settings.current.config.endpoint.ssh.port,
     listen: async () => {
       for (const server of servers) logFailedAccepts(server, log)
       const addresses = await listenForClients(settings.current, endpoint.server, further)
+      const legacy = legacyServer === undefined ? {} : await listenForOldClients(foundation, stores, legacyServer)
       followOwnEndpoints(foundation, stores, { shared, ownListeners })
       await ownListeners.openAtStart()
-      return addresses
+      return { ...addresses, ...legacy }
     },
   }
 }
@@ -87,14 +99,15 @@ function followRights({ settings, events }: Foundation, { live }: ConfiguredAcce
   const rights = createRightsChanges()
   rights.onChange(() => live.recheck())
   settings.onChange(({ users }) => users, rights.noteChange)
+  settings.onChange(({ endpointLimits }) => endpointLimits.minimumKeyExchange, rights.noteChange)
   // The labels of a device may have changed with it.
-  events.subscribe({ decided: rights.noteChange })
+  events.subscribe({ decided: rights.noteChange, labelled: rights.noteChange })
   return rights
 }
 
 function createEndpoint(
   { settings, log, metrics, tracer }: Foundation,
-  { hostKeys, audit, ownEndpoints }: Stores,
+  { hostKeys, audit, ownEndpoints, enrolments }: Stores,
   parts: {
     readonly southbound: Southbound
     readonly access: ConfiguredAccess
@@ -110,6 +123,7 @@ function createEndpoint(
   })
   const endpoint = createSshEndpoint({
     fleet: southbound.fleet,
+    enrolments,
     access,
     auditLog: audit.auditLog,
     entryPoints,
@@ -117,6 +131,7 @@ function createEndpoint(
     log,
     metrics: metrics.clients,
     sources: southbound.sources,
+    legacy: () => settings.current.legacyAccess,
     tracer,
   })
   settings.onChange(
@@ -139,6 +154,30 @@ async function listenForClients(
   for (const { port, server } of further)
     furtherEndpoints.push(await listen(server, { key: 'endpoint.ssh.further-ports', address: ssh.address, port }))
   return { endpoint: address, furtherEndpoints }
+}
+
+/** Makes the server for old clients listen. */
+async function listenForOldClients(
+  { settings, log }: Foundation,
+  { hostKeys }: Pick<Stores, 'hostKeys'>,
+  server: Server,
+): Promise<Pick<NorthboundAddresses, 'legacyEndpoint'>> {
+  const { config, legacyAccess } = settings.current
+  const { address: shared, legacy } = config.endpoint.ssh
+  if (legacy === undefined || legacyAccess === undefined) return {}
+  const accepted = legacyAccess.lists.hostKeyAlgorithms
+  const presented = hostKeysFor(hostKeys.presented.shared(), accepted).length
+  const knowsRsa = hostKeys.lines.some((line) => line.startsWith('ssh-rsa '))
+  if (presented === 0 || (accepted.includes('ssh-rsa') && !knowsRsa))
+    log.warn(
+      { hint: 'add an RSA key to endpoint.ssh.host-keys, as `ssh-keygen -t rsa` makes it' },
+      presented === 0
+        ? 'no host key can be presented on endpoint.ssh.legacy: nobody can log in there'
+        : 'the bridge has no RSA host key for endpoint.ssh.legacy, and the oldest clients know no other',
+    )
+  logFailedAccepts(server, log)
+  const address = legacy.address ?? shared
+  return { legacyEndpoint: await listen(server, { key: 'endpoint.ssh.legacy', address, port: legacy.port }) }
 }
 
 /** Gives devices what is theirs. Only once the endpoint listens: what the bridge has bound itself is not to give. */
@@ -173,7 +212,12 @@ function rangesOf({ endpointRanges, config }: Settings, bound: SharedEndpoint, l
   const ofThisMachine = endpointRanges.addresses === undefined ? [] : addressesOfThisMachine(log)
   return {
     ...endpointRanges,
-    reservedPorts: [...bound.ports, callHome.ssh.port, ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port])],
+    reservedPorts: [
+      ...bound.ports,
+      ...(endpoint.ssh.legacy === undefined ? [] : [endpoint.ssh.legacy.port]),
+      callHome.ssh.port,
+      ...(endpoint.http.port === 'none' ? [] : [endpoint.http.port]),
+    ],
     reservedAddresses: [bound.address, ...ofThisMachine],
   }
 }

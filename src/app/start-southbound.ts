@@ -1,12 +1,14 @@
 import type { Server } from 'node:net'
 import { createLocalFleet, type LocalFleet, type LocalFleetOptions } from '../fleet/local-fleet.js'
 import { type CallHomeListener, createCallHomeListener } from '../southbound/listener.js'
+import { algorithmsForCall } from '../southbound/ssh/device-algorithms.js'
+import { createAccountTurns } from '../southbound/account-turns.js'
 import { createSshTransport } from '../southbound/ssh/ssh-transport.js'
 import type { Transport } from '../southbound/transport.js'
 import { listen, logFailedAccepts } from './listen.js'
 import { noteAttached } from './note-attached.js'
 import type { Stores } from './open-stores.js'
-import { credentialsFor } from './settings.js'
+import { accountsOf, credentialsFor } from './settings.js'
 import { createSources, type Sources } from './sources.js'
 import type { Foundation } from './start-telemetry.js'
 
@@ -62,7 +64,7 @@ function isCrowded({ handshakes: { arriving, queued, running, waiting } }: CallH
 /** Makes the fleet, whose devices are those that are enrolled. */
 function startFleet(
   { settings, shutdown, events }: Foundation,
-  { store, enrolments, ownEndpoints, deviceAdded, devicesChanged }: Stores,
+  { store, enrolments, ownEndpoints, deviceAdded, deviceRelabelled, devicesChanged }: Stores,
   answers: Pick<LocalFleetOptions, 'hasWork' | 'crowdAtStart'>,
 ): LocalFleet {
   const fleet = createLocalFleet({
@@ -78,7 +80,12 @@ function startFleet(
     fleet.add(device)
     ownEndpoints.add(device)
   })
+  deviceRelabelled.on(fleet.change)
   devicesChanged.on(() => fleet.configure(enrolments.devices(), settings.current.fleetLimits))
+  // A stop ends every link at once, and notes for all of them together when the bridge was last alive.
+  events.subscribe({
+    detached: ({ deviceId, source, end }) => end.reason !== 'shutdown' && enrolments.seen(deviceId, source),
+  })
   noteAttached(events, store.attached, settings.current.fleetLimits.reconnectWindow)
   shutdown.drain(() => fleet.drain())
   shutdown.close(() => fleet.close())
@@ -105,13 +112,21 @@ function startCallHome(
 }
 
 function sshTransport({ settings, log }: Foundation, { enrolments }: Stores): Transport {
+  const turns = createAccountTurns()
   return createSshTransport({
     anchors: () => settings.current.anchors,
-    credentialsFor: (deviceId, because) =>
+    accountFor: (deviceId) => {
+      const { linkBounds, mostLinksOf } = settings.current
+      const names = accountsOf(settings.current, deviceId, enrolments.credentialsOf(deviceId))
+      return turns.take(deviceId, names, mostLinksOf.get(deviceId) ?? linkBounds.maxConnections ?? 1)
+    },
+    credentialsFor: (deviceId, because, account) =>
       credentialsFor(settings.current, deviceId, {
+        account,
         name: enrolments.credentialsOf(deviceId),
         limit: enrolments.limitOf(deviceId, because),
       }),
+    algorithmsFor: (call) => algorithmsForCall(settings.current.deviceAlgorithms, call),
     log,
   })
 }

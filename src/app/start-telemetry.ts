@@ -1,10 +1,11 @@
 import { createFleetEmitter, type FleetEmitter } from '../fleet/fleet-emitter.js'
 import { COUNTED_REASONS } from '../fleet/refusals/catalogue.js'
+import { createMetrics } from '../telemetry/create-metrics.js'
 import { type EventLoopStall, watchForStalls } from '../telemetry/event-loop-stalls.js'
 import type { Log } from '../telemetry/log.js'
-import { createMetrics } from '../telemetry/create-metrics.js'
 import type { Metrics, Readings } from '../telemetry/metrics.js'
 import type { CurrentTracer } from '../telemetry/traces.js'
+import type { ReadConfig } from './about-the-bridge.js'
 import { countFleetEvents } from './count-fleet-events.js'
 import { logFaults } from './log-faults.js'
 import { logFleetEvents } from './log-fleet-events.js'
@@ -17,6 +18,8 @@ import { startTracing } from './tracing.js'
 /** What every stage of the start works with. */
 export interface Foundation {
   readonly settings: LiveSettings
+  /** The file that they came from; undefined where there is none. */
+  readonly readConfig: ReadConfig | undefined
   readonly log: Log
   readonly shutdown: Shutdown
   readonly metrics: Metrics
@@ -29,7 +32,14 @@ export interface Foundation {
 
 /** What the metrics say before the stage has started that knows. */
 const NOTHING_YET: Readings = {
+  ready: false,
+  auditFails: false,
+  storeFails: false,
+  waitingWebhookEvents: 0,
+  attachedDevices: 0,
   links: 0,
+  linkKeyExchanges: { 'post-quantum': 0, classical: 0 },
+  clientKeyExchanges: { 'post-quantum': 0, classical: 0 },
   sessions: { ssh: 0, http: 0 },
   waitingSessions: 0,
   eventStreams: 0,
@@ -38,10 +48,13 @@ const NOTHING_YET: Readings = {
   handshakes: {},
   clientHandshakes: {},
   devices: {},
+  certificateSeconds: {},
 }
 
 /** Starts what tells how the bridge is: log lines of what happens, metrics, traces. */
-export async function startTelemetry(start: Pick<Foundation, 'settings' | 'log' | 'shutdown'>): Promise<Foundation> {
+export async function startTelemetry(
+  start: Pick<Foundation, 'settings' | 'readConfig' | 'log' | 'shutdown'>,
+): Promise<Foundation> {
   const { settings, log, shutdown } = start
   const measured: (() => Partial<Readings> | Promise<Partial<Readings>>)[] = []
   const readings = async (): Promise<Readings> => {

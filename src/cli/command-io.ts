@@ -4,6 +4,8 @@ export interface CommandIo {
   readonly stdout: {
     write: (text: string) => unknown
     readonly isTTY?: boolean
+    /** Of a terminal: how wide it is, in characters. */
+    readonly columns?: number
     /** Tells once when what was written has gone out; where `write` answered false. */
     once?: (event: 'drain', listener: () => void) => unknown
   }

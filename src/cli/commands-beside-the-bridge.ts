@@ -3,6 +3,9 @@
  */
 export { caCommand } from './ca/ca.js'
 export { checkConfigCommand } from './check-config.js'
+export { answerCommand } from './completion/answer.js'
+export { completionCommand } from './completion/completion.js'
+export { doctorCommand } from './doctor/doctor.js'
 export { simulateCommand } from './lab/simulate.js'
 export { onboardCommand } from './onboard/onboard.js'
 export { auditCommand } from './operator/audit.js'

@@ -1,12 +1,16 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { type Bridge, startBridge } from '../app/bridge.js'
 import { catchTheUncaught } from '../app/last-resort.js'
-import type { UsableConfig } from '../app/reload-config.js'
+import { type ConfigRecord, createConfigRecord } from '../app/config-record.js'
+import { logWarnings, type UsableConfig } from '../app/reload-config.js'
 import { createReloads } from '../app/reloads.js'
 import { findServiceManager } from '../app/service-manager.js'
 import { StartError } from '../app/start-error.js'
+import { toldByBridge } from '../config/denied-files.js'
 import { type LoadedConfig, loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
+import { configOption } from './config-option.js'
 import { inBackground } from '../lib/background.js'
 import { createLog, type Log } from '../telemetry/log.js'
 
@@ -14,23 +18,29 @@ import { createLog, type Log } from '../telemetry/log.js'
 export function serveCommand(): Command {
   return new Command('serve')
     .description('run the bridge')
-    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .addOption(configOption())
     .action(({ config: path }: { config?: string }) => serve(path))
 }
 
 /** Exit status 2: the configuration has problems. 1: the bridge cannot start. Standard error says what is wrong. */
 async function serve(path: string | undefined): Promise<void> {
-  const load = (): LoadedConfig => loadConfig({ path, cwd: process.cwd(), env: process.env })
-  const loaded = load()
+  const { env } = process
+  const cwd = process.cwd()
+  const loaded = loadConfig({ path, cwd, env })
   if (!loaded.ok) {
-    process.stderr.write(`${loaded.problems.map(formatProblem).join('\n')}\n`)
+    process.stderr.write(`${(await toldByBridge(loaded.problems)).map(formatProblem).join('\n')}\n`)
     process.exitCode = 2
     return
   }
   const log = createLog(loaded.config.log)
+  const { file } = loaded
+  const configFile = resolve(cwd, file)
+  log.info({ file: configFile }, 'configuration read')
   warnAtStart(loaded, log)
+  // The same file again, although another may have appeared that would be found first.
+  const load = (): LoadedConfig => loadConfig({ path: file, cwd, env })
   try {
-    await runUntilSignal({ loaded, load, log })
+    await runUntilSignal({ loaded, load, log, record: createConfigRecord(configFile, loaded.sources) })
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
@@ -38,8 +48,8 @@ async function serve(path: string | undefined): Promise<void> {
   }
 }
 
-function warnAtStart({ warnings, exposed }: UsableConfig, log: Log): void {
-  for (const { hint, ...warning } of [...warnings, ...exposed]) log.warn({ hint }, formatProblem(warning))
+function warnAtStart(loaded: UsableConfig, log: Log): void {
+  logWarnings(loaded, log)
   if (process.getuid?.() === 0)
     log.warn(
       {
@@ -53,6 +63,7 @@ async function runUntilSignal(options: {
   readonly loaded: UsableConfig
   readonly load: () => LoadedConfig
   readonly log: Log
+  readonly record: ConfigRecord
 }): Promise<void> {
   const { loaded, log } = options
   const { config, file } = loaded
@@ -60,9 +71,9 @@ async function runUntilSignal(options: {
   const reloads = createReloads({ ...options, manager })
   let stopCatching = (): void => undefined
   try {
-    const bridge = await startBridge(config, log)
+    const bridge = await startBridge(config, log, options.record)
     stopCatching = catchTheUncaught(log, () => bridge.stop(AbortSignal.abort()))
-    log.info({ ...bridge.addresses, config: file ?? 'built-in defaults', devices: config.devices.length }, 'ready')
+    log.info({ ...bridge.addresses, config: file, devices: config.devices.length }, 'ready')
     reloads.follow(bridge)
     process.on('SIGHUP', reloads.reload)
     manager.ready()

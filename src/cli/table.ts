@@ -24,18 +24,27 @@ function padded(cell: string, to: number): string {
   return cell + ' '.repeat(to - width(cell))
 }
 
-function width(cell: string): number {
-  return [...characters.segment(cell)].length
+/** Columns of a terminal that a text takes. */
+export function width(cell: string): number {
+  let columns = 0
+  for (const { segment } of characters.segment(cell)) columns += WIDE.test(segment) ? 2 : 1
+  return columns
 }
+
+/** What takes two columns: East Asian characters that are wide or full width (UAX #11), and emoji. */
+const WIDE = new RegExp(
+  [
+    String.raw`^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6b]`,
+    String.raw`^[\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}]`,
+    String.raw`^\p{Emoji_Presentation}`,
+    String.raw`^\p{Emoji}\ufe0f`,
+  ].join('|'),
+  'u',
+)
 
 const characters = new Intl.Segmenter()
 
 /** `2025-06-01 10:00:00Z`: sortable, and the same for whoever reads it. */
 export function shortTime(written: string): string {
   return written.replace('T', ' ').replace(/\.\d+(?=Z)/, '')
-}
-
-/** `1 session`, `2 sessions`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 /**
  * What TCP knows of the bytes that were sent on a connection.
@@ -42,8 +42,10 @@ export function createSendStates(now: () => number = () => performance.now()): A
   }
   return async (socket) => {
     const fd = descriptorOf(socket)
-    if (fd === undefined || socket.localAddress === undefined) return undefined
-    const table = socket.localAddress.includes(':') ? '/proc/self/net/tcp6' : '/proc/self/net/tcp'
+    // Asked of the system: behind a load balancer `localAddress` is what that was dialled at.
+    const { address } = socket.address() as Partial<AddressInfo>
+    if (fd === undefined || address === undefined) return undefined
+    const table = address.includes(':') ? '/proc/self/net/tcp6' : '/proc/self/net/tcp'
     try {
       const [, inode] = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/self/fd/${fd}`)) ?? []
       return inode === undefined ? undefined : (await statesIn(table)).get(inode)

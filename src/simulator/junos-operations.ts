@@ -1,39 +1,41 @@
-import { NETCONF_NS } from '../netconf/xml/namespaces.js'
-import { childText, element, textOf } from '../netconf/xml/xml-tree.js'
-import { DEVICE_NS } from './data-model.js'
-import { content, type ServerCall, type ServerOperation } from './server-call.js'
+import { attributeOf, textOf } from '../netconf/xml/xml-tree.js'
+import { configurationSet, configurationText } from './junos-configuration.js'
+import { hostnameOf, JUNOS_FACTS, junosElement, MODEL, OS_VERSION, softwareInformation } from './junos-facts.js'
+import { content, type ServerOperation } from './server-call.js'
 
-const OS_VERSION = '21.4R1.12'
-const MODEL = 'vmx'
-
-/** The few operations of Junos's own that its clients send when they connect. */
+/** The operations of Junos's own that its clients send when they connect, gather facts or read the configuration. */
 export const JUNOS_OPERATIONS: Readonly<Record<string, ServerOperation>> = {
+  ...JUNOS_FACTS,
+
   'get-system-information': (call) =>
     content(
-      junos('system-information', [
-        junos('hardware-model', MODEL),
-        junos('os-name', 'junos'),
-        junos('os-version', OS_VERSION),
-        junos('serial-number', call.device.deviceId),
-        junos('host-name', hostnameOf(call)),
+      junosElement('system-information', [
+        junosElement('hardware-model', MODEL),
+        junosElement('os-name', 'junos'),
+        junosElement('os-version', OS_VERSION),
+        junosElement('serial-number', call.device.deviceId),
+        junosElement('host-name', hostnameOf(call)),
       ]),
     ),
 
-  'get-configuration': (call) => content(junos('configuration', call.device.datastores.config('candidate'))),
+  'get-configuration': ({ device, operation }) => {
+    const committed = attributeOf(operation, 'database') === 'committed'
+    const config = device.datastores.config(committed ? 'running' : 'candidate')
+    const format = attributeOf(operation, 'format')
+    if (format === 'text') return content(junosElement('configuration-text', configurationText(config)))
+    if (format === 'set') return content(junosElement('configuration-set', configurationSet(config)))
+    return content(junosElement('configuration', config))
+  },
 
   command: (call) => {
     const command = textOf(call.operation).trim()
-    const output =
-      command === 'show version'
-        ? `Hostname: ${hostnameOf(call)}\nModel: ${MODEL}\nJunos: ${OS_VERSION}\n`
-        : `simulated: ${command.slice(0, 200)}\n`
-    return content(junos('output', output))
+    const isVersion = command === 'show version' || command.startsWith('show version ')
+    // XML is what Junos answers where no format is asked for.
+    if (isVersion && (attributeOf(call.operation, 'format') ?? 'xml') === 'xml')
+      return content(softwareInformation(call))
+    const output = isVersion
+      ? `Hostname: ${hostnameOf(call)}\nModel: ${MODEL}\nJunos: ${OS_VERSION}\n`
+      : `simulated: ${command.slice(0, 200)}\n`
+    return content(junosElement('output', output))
   },
-}
-
-const junos = (name: string, body: Parameters<typeof element>[2]) => element(NETCONF_NS, name, body)
-
-function hostnameOf(call: ServerCall): string {
-  const system = call.device.datastores.config('running').find((root) => root.name === 'system')
-  return (system === undefined ? undefined : childText(system, DEVICE_NS, 'hostname')) ?? call.device.deviceId
 }

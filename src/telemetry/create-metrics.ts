@@ -1,5 +1,6 @@
 import { createInstruments } from './instruments.js'
 import {
+  weakAlgorithmCounter,
   callHomeMetrics,
   clientMetrics,
   createReadingGauges,
@@ -27,11 +28,20 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
     'Devices and sources that were forgotten as known ones, because there are more than are remembered.',
     { label: 'where', values: ['call-home', 'clients'] },
   )
-  const fleet = fleetMetrics(instruments, reasons, sessionRefused)
+  const weakAlgorithm = weakAlgorithmCounter(instruments)
+  const fleet = fleetMetrics(instruments, reasons, { sessionRefused, weakAlgorithm })
   const callHome = callHomeMetrics(instruments, () => forgotten.inc({ where: 'call-home' }))
   const clients = clientMetrics(instruments, reasons.logins, {
     sessionRefused,
     familiarForgotten: () => forgotten.inc({ where: 'clients' }),
+    weakAlgorithms: (names) => {
+      for (const name of names) weakAlgorithm('client', name)
+    },
+  })
+  const linesLost = counter('audit_lines_lost_total', 'Lines of the audit log that were never written.')
+  const webhookEvents = counterOf('webhook_events_total', 'Events for webhooks, by how they ended.', {
+    label: 'outcome',
+    values: ['delivered', 'given-up'],
   })
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
   const faults = counter('faults_total', 'Faults of the bridge itself, by where they came up.', 'where')
@@ -42,6 +52,8 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
     callHome,
     clients,
     operations: operationMetrics(instruments),
+    audit: { linesLost: (lines) => linesLost.inc(lines) },
+    webhooks: { eventEnded: (outcome) => webhookEvents.inc({ outcome }) },
     traces: { spansDropped: (reason, spans) => spansDropped.inc({ reason }, spans) },
     eventLoop,
     faults: { faultFound: (where) => faults.inc({ where }) },

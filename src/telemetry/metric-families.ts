@@ -13,10 +13,21 @@ import type {
 
 /** What there is at a moment, as gauges; the answer sets them. */
 export function createReadingGauges({ gauge, counter, setAll }: Instruments): (now: Readings) => void {
-  const links = gauge('links', 'Devices that are connected.')
+  const ready = gauge('ready', 'Whether the bridge is ready, as /readyz says: 1 or 0.')
+  const auditFails = gauge('audit_failing', 'Whether lines of the audit log cannot be written: 1 or 0.')
+  const storeFails = gauge('store_failing', 'Whether the store in data-dir cannot be written: 1 or 0.')
+  const webhookQueue = gauge('webhook_queue', 'Events that wait for the receivers of webhooks.')
+  const attachedDevices = gauge('attached_devices', 'Devices that are connected.')
+  const links = gauge('links', 'Links: connections of devices, of which some devices may have several.')
+  const linkExchanges = gauge('link_key_exchanges', 'Links over SSH, by kind of key exchange.', 'kind')
   const devices = gauge('devices', 'Device ids that are known, by standing.', 'standing')
   const handshakes = gauge('handshakes', 'Call-home connections that are no links yet, by state.', 'state')
   const clients = gauge('clients', 'Connections of clients to the SSH endpoint.')
+  const clientExchanges = gauge(
+    'client_key_exchanges',
+    'Connections of clients that have logged in over SSH, by kind of key exchange.',
+    'kind',
+  )
   const clientHandshakes = gauge(
     'client_handshakes',
     'Connections of clients that have not logged in, by state.',
@@ -25,28 +36,58 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
   const sessions = gauge('sessions', 'Sessions that clients have on devices.', 'via')
   const sessionQueue = gauge('session_queue', 'Clients that wait for a session.')
   const eventStreams = gauge('event_streams', 'Event streams that HTTP clients have open.')
+  const certificates = gauge(
+    'certificate_expiry_seconds',
+    'Seconds from now until the first certificate of a use expires, negative once it has; it is no Unix time.',
+    'what',
+  )
   const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
   const carried = { fromClient: 0, fromDevice: 0 }
   return (now) => {
+    ready.set(Number(now.ready))
+    auditFails.set(Number(now.auditFails))
+    storeFails.set(Number(now.storeFails))
+    webhookQueue.set(now.waitingWebhookEvents)
+    attachedDevices.set(now.attachedDevices)
     links.set(now.links)
     clients.set(now.clients)
     sessionQueue.set(now.waitingSessions)
     eventStreams.set(now.eventStreams)
+    setAll(linkExchanges, 'kind', now.linkKeyExchanges)
+    setAll(clientExchanges, 'kind', now.clientKeyExchanges)
     setAll(sessions, 'via', now.sessions)
     setAll(handshakes, 'state', now.handshakes)
     setAll(clientHandshakes, 'state', now.clientHandshakes)
     setAll(devices, 'standing', now.devices)
+    // One that is in no file any more has no series.
+    certificates.reset()
+    setAll(certificates, 'what', now.certificateSeconds)
     relayed.inc({ direction: 'from-client' }, now.bytes.fromClient - carried.fromClient)
     relayed.inc({ direction: 'from-device' }, now.bytes.fromDevice - carried.fromDevice)
     Object.assign(carried, now.bytes)
   }
 }
 
+/** Who negotiated a weak algorithm with the bridge. */
+export type WeakSide = 'device' | 'client'
+type CountWeak = (side: WeakSide, algorithm: string) => void
+
+/** The names are those of the catalogue, so there are few. */
+export function weakAlgorithmCounter({ counter }: Instruments): CountWeak {
+  const weak = counter(
+    'weak_algorithms_total',
+    'Links, and connections of clients that logged in, that use a weak algorithm: who is at the other end, and which.',
+    'side',
+    'algorithm',
+  )
+  return (side, algorithm) => weak.inc({ side, algorithm })
+}
+
 /** @param reasons of the catalogue; why links end has a series for each from the start on */
 export function fleetMetrics(
   { counter, counterOf, countByReason, histogram }: Instruments,
   reasons: { readonly callHome: readonly string[]; readonly linkEnds: readonly string[] },
-  sessionRefused: FleetMetrics['sessionRefused'],
+  { sessionRefused, weakAlgorithm }: Pick<FleetMetrics, 'sessionRefused'> & { readonly weakAlgorithm: CountWeak },
 ): FleetMetrics {
   const linksAttached = counter('links_attached_total', 'Links that were attached.')
   const linkEnded = countByReason('links_ended_total', 'Links that ended, by reason.', {
@@ -72,7 +113,10 @@ export function fleetMetrics(
   })
   const channelWord = boundedWords()
   return {
-    linkAttached: () => linksAttached.inc(),
+    linkAttached: (weak) => {
+      linksAttached.inc()
+      for (const algorithm of weak) weakAlgorithm('device', algorithm)
+    },
     linkEnded,
     callRefused,
     identityContested: () => contested.inc(),
@@ -121,7 +165,7 @@ const LOGIN_METHODS = new Set([
 export function clientMetrics(
   { counter, counterOf, countByReason }: Instruments,
   loginReasons: readonly string[],
-  shared: Pick<ClientMetrics, 'sessionRefused' | 'familiarForgotten'>,
+  shared: Pick<ClientMetrics, 'sessionRefused' | 'familiarForgotten' | 'weakAlgorithms'>,
 ): ClientMetrics {
   const logins = counter('logins_total', 'Attempts to log in.', 'method', 'outcome')
   const loginRefused = countByReason('login_refusals_total', 'Why attempts to log in, or connections for it, failed.', {

@@ -3,7 +3,8 @@ export type Via = 'ssh' | 'http'
 
 /** What happens in the fleet. A reason is one of the stable words that the log has as well. */
 export interface FleetMetrics {
-  readonly linkAttached: () => void
+  /** @param weak the weak algorithms that the link uses */
+  readonly linkAttached: (weak: readonly string[]) => void
   readonly linkEnded: (reason: string) => void
   readonly callRefused: (reason: string) => void
   readonly identityContested: () => void
@@ -28,6 +29,8 @@ export interface CallHomeMetrics {
 export interface ClientMetrics {
   readonly loggedIn: (method: string) => void
   readonly loginFailed: (method: string, reason: string) => void
+  /** Somebody logged in over a connection that uses these weak algorithms. */
+  readonly weakAlgorithms: (names: readonly string[]) => void
   /** A connection was refused or closed before anybody had logged in on it. */
   readonly connectionRefused: (reason: string) => void
   /** A source counts no longer as one from where somebody logged in. */
@@ -51,6 +54,18 @@ export interface OperationMetrics {
   readonly rpcsSummed: (rpcs: number) => void
 }
 
+/** What happens to the file of the audit log. */
+export interface AuditMetrics {
+  /** So many lines were never written: there was no room for them while the file could not be written. */
+  readonly linesLost: (lines: number) => void
+}
+
+/** What happens to events that are sent to webhooks. */
+export interface WebhookMetrics {
+  /** `given-up`: the event was too old, or too many waited. */
+  readonly eventEnded: (outcome: 'delivered' | 'given-up') => void
+}
+
 /** What happens to spans of traces, where they are switched on. */
 export interface TraceMetrics {
   readonly spansDropped: (reason: string, spans: number) => void
@@ -68,9 +83,23 @@ export interface FaultMetrics {
   readonly faultFound: (where: string) => void
 }
 
+/** So many connections whose keys were exchanged in one of two ways. */
+export type KeyExchangeCounts = Readonly<Record<'post-quantum' | 'classical', number>>
+
 /** What there is at a moment; asked whenever the metrics are read. */
 export interface Readings {
+  /** Whether `/readyz` says so. */
+  readonly ready: boolean
+  /** Whether lines of the audit log cannot be written. */
+  readonly auditFails: boolean
+  readonly storeFails: boolean
+  /** Events that wait for the receivers of webhooks. */
+  readonly waitingWebhookEvents: number
+  readonly attachedDevices: number
   readonly links: number
+  /** Links, and connections of clients that have logged in, by kind of key exchange. */
+  readonly linkKeyExchanges: KeyExchangeCounts
+  readonly clientKeyExchanges: KeyExchangeCounts
   readonly sessions: Readonly<Record<Via, number>>
   /** Clients that wait for a session. */
   readonly waitingSessions: number
@@ -86,6 +115,8 @@ export interface Readings {
   readonly clientHandshakes: Readonly<Record<string, number>>
   /** Device ids by standing. */
   readonly devices: Readonly<Record<string, number>>
+  /** Seconds until the first certificate of each use expires. */
+  readonly certificateSeconds: Readonly<Record<string, number>>
 }
 
 export interface Exposition {
@@ -98,6 +129,8 @@ export interface Metrics {
   readonly callHome: CallHomeMetrics
   readonly clients: ClientMetrics
   readonly operations: OperationMetrics
+  readonly audit: AuditMetrics
+  readonly webhooks: WebhookMetrics
   readonly traces: TraceMetrics
   readonly eventLoop: EventLoopMetrics
   readonly faults: FaultMetrics

@@ -9,6 +9,7 @@ import { selfSignedFiles } from '../../src/app/self-signed.js'
 import type { Config } from '../../src/config/schema.js'
 import { configOf } from '../config/parse-text.js'
 import { recordedLog } from '../northbound/http/recorded-log.js'
+import { giveRsaHostKey } from '../support/rsa-host-key.js'
 
 let directory: string
 let ends: (() => Promise<unknown>)[]
@@ -16,6 +17,7 @@ let ends: (() => Promise<unknown>)[]
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'homeport-start-'))
   ends = [() => rm(directory, { recursive: true, force: true })]
+  await giveRsaHostKey(directory)
 })
 afterEach(async () => {
   for (const end of ends.toReversed()) await end()

@@ -23,10 +23,19 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     sessionClosed: count('sessionClosed'),
     sessionRefused: count('sessionRefused'),
   })
-  const link = { deviceId: 'r1', source: 's', hostKeyFingerprint: 'f', software: 'x' }
+  const link = {
+    deviceId: 'r1',
+    number: 1,
+    source: 's',
+    hostKeyFingerprint: 'f',
+    software: 'x',
+    provenBy: 'pin',
+  } as const
   const opened = (request: ChannelRequest): FleetEvents['session-opened'] => session('a', { request })
   events.emit('attached', link)
-  events.emit('replaced', { ...link, oldSource: 'o', sessions: 0 })
+  events.emit('link-added', { ...link, links: 2 })
+  events.emit('link-ended', { ...link, links: 1, end: { reason: 'keepalive-timeout', message: '' } })
+  events.emit('replaced', { ...link, oldSource: 'o', oldNumber: 2, sessions: 0 })
   events.emit('detached', { ...link, end: { reason: 'lost', message: '' } })
   events.emit('refused', { reason: 'wrong-hmac', message: '', hint: '', source: 's' })
   const at = new Date(0).toISOString()
@@ -42,9 +51,11 @@ it('counts each thing that happens in the fleet, a replaced link as an end and a
     refusal: { reason: 'link-full', message: '', hint: '' },
   })
   expect(counted).toEqual([
-    'linkAttached',
+    'linkAttached ',
+    'linkAttached ',
+    'linkEnded keepalive-timeout',
     'linkEnded replaced',
-    'linkAttached',
+    'linkAttached ',
     'linkEnded lost',
     'callRefused wrong-hmac',
     'identityContested',

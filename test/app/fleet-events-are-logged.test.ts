@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { logFleetEvents } from '../../src/app/log-fleet-events.js'
-import type { CallHomeRefusalReason } from '../../src/fleet/refusals/call-home.js'
+import { type CallHomeRefusalReason, callHomeRefusal } from '../../src/fleet/refusals/call-home.js'
 import { makeFeed } from '../fleet/support/hand-made-feed.js'
 import { createLog } from '../../src/telemetry/log.js'
 
-const link = { deviceId: 'router1', source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x', software: 'OpenSSH_9' }
+const link = {
+  deviceId: 'router1',
+  source: '192.0.2.1:1',
+  number: 1,
+  hostKeyFingerprint: 'SHA256:x',
+  software: 'OpenSSH_9',
+  provenBy: 'pin',
+} as const
 
 function recorded() {
   const lines: string[] = []
@@ -19,16 +26,65 @@ function recorded() {
   }
 }
 
+/** A device's first link is told without its number. */
+const { number: _number, ...linkFields } = link
+
 describe('what happens in the fleet is logged', () => {
   it('when a link is attached', () => {
     const { events, last } = recorded()
     events.emit('attached', link)
-    expect(last()).toEqual({ level: 'info', ...link, msg: 'link attached' })
+    expect(last()).toEqual({ level: 'info', ...linkFields, msg: 'link attached' })
+  })
+
+  it.each([
+    ['router1', 'homeport devices approve --fingerprint SHA256:x router1'],
+    ['SHA256:x', 'homeport devices approve --fingerprint SHA256:x --as NAME SHA256:x'],
+  ])('when %s waits for an operator, with the line that approves it, and names it where it sent no id', (id, hint) => {
+    const { events, last } = recorded()
+    events.emit('pending', { deviceId: id, source: '192.0.2.1:1', hostKeyFingerprint: 'SHA256:x' })
+    expect(last()).toMatchObject({ deviceId: id, hint })
+  })
+
+  it('when two live links are of one identity: one error a minute for each device, which names both addresses', () => {
+    let now = 0
+    const lines: string[] = []
+    const events = makeFeed()
+    const log = createLog({ level: 'info', format: 'json' }, { write: (line) => void lines.push(line) })
+    logFleetEvents(events, log, () => now)
+    const tell = (deviceId: string, turnedAway: number): void => {
+      const since = new Date(0).toISOString()
+      events.emit('contested', { deviceId, turnedAway, sources: ['192.0.2.1:1', '192.0.2.2:2'], since, last: since })
+      const refusal = callHomeRefusal('identity-contested', deviceId, '192.0.2.1:1')
+      events.emit('refused', { deviceId, source: '192.0.2.2:2', ...refusal })
+    }
+    for (let turnedAway = 1; turnedAway <= 30; turnedAway += 1, now += 1_000) tell('router1', turnedAway)
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        time: expect.any(String) as string,
+        level: 'error',
+        deviceId: 'router1',
+        source: '192.0.2.1:1',
+        otherSource: '192.0.2.2:2',
+        turnedAway: 1,
+        reason: 'identity-contested',
+        hint: expect.stringMatching(
+          /two devices have this id and key .*, or one calls this bridge more often than it may/,
+        ) as string,
+        msg:
+          'two live links of "router1" replaced each other again and again: ' +
+          'the one from 192.0.2.1:1 stays while it answers, the one from 192.0.2.2:2 was turned away',
+      },
+    ])
+    tell('router2', 1)
+    expect(lines).toHaveLength(2)
+    now += 60_000
+    tell('router1', 31)
+    expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ deviceId: 'router1', turnedAway: 31, level: 'error' })
   })
 
   it('when a link is replaced, with the sessions that this cost', () => {
     const { events, last } = recorded()
-    events.emit('replaced', { ...link, oldSource: '192.0.2.1:0', sessions: 2 })
+    events.emit('replaced', { ...link, oldSource: '192.0.2.1:0', oldNumber: 1, sessions: 2 })
     expect(last()).toEqual({
       level: 'warn',
       deviceId: 'router1',
@@ -69,6 +125,17 @@ describe('what happens in the fleet is logged', () => {
       ...told,
       msg: 'call refused: why',
     })
+  })
+
+  it.each([
+    ['127.0.0.1:50000', callHomeRefusal('sent-nothing'), 'info'],
+    ['[::1]:50000', callHomeRefusal('sent-nothing'), 'info'],
+    ['127.0.0.1:50000', callHomeRefusal('closed-early', 'before its SSH identification'), 'warn'],
+    ['192.0.2.1:50000', callHomeRefusal('sent-nothing'), 'warn'],
+  ] as const)('when %s closes early, as a port check does: $message, %s', (source, refusal, level) => {
+    const { events, last } = recorded()
+    events.emit('refused', { ...refusal, source })
+    expect(last()).toMatchObject({ level, reason: refusal.reason, source })
   })
 
   it('when calls are refused by the thousand, a few times, with how many there were between', () => {

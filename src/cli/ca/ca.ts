@@ -7,6 +7,7 @@ import { showCa } from './ca-show.js'
 import { signWithCa } from './ca-sign.js'
 import { type CertificateValidity, readValidity } from './certificate-validity.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { configOption } from '../config-option.js'
 
 interface SignOptions extends CaPlace {
   readonly principals: readonly string[]
@@ -94,7 +95,7 @@ function signUserCommand(io: CommandIo, now: () => Date): Command {
 function placed(command: Command): Command {
   return command
     .option('--dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
-    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .addOption(configOption())
 }
 
 function signing(command: Command, principals: string): Command {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, join, relative } from 'node:path'
+import { join } from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { hashPassword } from '../../access/authn/password-hash.js'
 import { layeredEnvironment } from '../../config/yaml/environment.js'
@@ -15,11 +15,11 @@ import { parsePrivateKey } from '../../ssh/private-key.js'
 import { publicKeyLine } from '../../ssh/public-key.js'
 import { createLog } from '../../telemetry/log.js'
 import { createdTokenSchema } from '../../northbound/http/routes/tokens/create.js'
-import { shellWord } from '../../lib/shell-word.js'
 import { type Bridge, startBridge } from '../../app/bridge.js'
 import { askBridge } from '../operator/bridge-client.js'
 import { bridgeSocketIn } from '../../app/bridge-socket.js'
 import { StartError } from '../../app/start-error.js'
+import { commandHere } from './this-program.js'
 
 /** Where clients of the demo connect, if nobody else does. */
 const USUAL_ENDPOINT_PORT = 8830
@@ -39,7 +39,8 @@ export function demoCommand(): Command {
     .action(async ({ port }: { port?: number }) => {
       const directory = await mkdtemp(join(tmpdir(), 'homeport-demo-'))
       try {
-        await runDemo(directory, port ?? (await usualOrFree(USUAL_ENDPOINT_PORT)))
+        const host = await loopbackAddress()
+        await runDemo(directory, { host, port: port ?? (await usualOrFree(host, USUAL_ENDPOINT_PORT)) })
       } catch (error) {
         if (!(error instanceof StartError)) throw error
         process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
@@ -50,10 +51,10 @@ export function demoCommand(): Command {
     })
 }
 
-async function runDemo(directory: string, port: number): Promise<void> {
+async function runDemo(directory: string, at: { readonly host: string; readonly port: number }): Promise<void> {
   const clientKey = await writeClientKey(join(directory, 'id_ed25519'))
   const routerKey = generatePrivateKey('ed25519', 'router2')
-  const config = await demoConfig({ directory, port, clientKey, routerKey: publicLineOf(routerKey) })
+  const config = await demoConfig({ directory, ...at, clientKey, routerKey: publicLineOf(routerKey) })
   const bridge = await startBridge(config, createLog({ level: 'warn', format: 'auto' }))
   const [host, callHomePort] = splitAddress(bridge.addresses.callHome)
   const dial = { bridge: { host, port: callHomePort }, ...deviceLogin, redialDelay: 1_000, retryDelay: 1_000 }
@@ -77,17 +78,19 @@ async function runDemo(directory: string, port: number): Promise<void> {
 
 async function demoConfig(demo: {
   readonly directory: string
+  /** The loopback address that this machine has. */
+  readonly host: string
   readonly port: number
   /** Lines of public keys: what a client logs in with, and what the second device proves itself with. */
   readonly clientKey: string
   readonly routerKey: string
 }): Promise<Config> {
-  const { directory, port, clientKey, routerKey } = demo
+  const { directory, host, port, clientKey, routerKey } = demo
   const file = {
-    'call-home': { ssh: { address: '127.0.0.1', port: await usualOrFree(USUAL_CALL_HOME_PORT) } },
+    'call-home': { ssh: { address: host, port: await usualOrFree(host, USUAL_CALL_HOME_PORT) } },
     endpoint: {
-      ssh: { address: '127.0.0.1', port },
-      http: { address: '127.0.0.1', port: await usualOrFree(USUAL_HTTP_PORT) },
+      ssh: { address: host, port },
+      http: { address: host, port: await usualOrFree(host, USUAL_HTTP_PORT) },
     },
     'drain-timeout': '0s',
     credentials: { default: deviceLogin },
@@ -139,6 +142,7 @@ function instructions(directory: string, { addresses }: Bridge, token: string): 
     `<rpc message-id="2" xmlns="${base}"><close-session/></rpc>]]>]]>`,
   ].join('')
   const python = pythonWithNcclient()
+  const command = commandHere({ script: process.argv[1], node: process.execPath })
   const ncclient = [
     `${python.command} -c 'from ncclient import manager;`,
     `m = manager.connect(host="${host}", port=${port}, username="${user.name}@router2", password="${user.password}",`,
@@ -170,16 +174,10 @@ The HTTP API (its documentation is ${addresses.http ?? ''}/docs):
 For the commands of homeport, and for the examples of docs/http.md, in the shell where you try them:
 
   export HOMEPORT_URL=${addresses.http ?? ''} HOMEPORT_TOKEN=${token}
-  ${thisProgram()} devices list
+${command === undefined ? '' : `  ${command}\n`}  homeport devices list
 
 Stop with Ctrl-C.
 `
-}
-
-/** The command that runs this program, from the directory where it was begun. */
-function thisProgram(): string {
-  const file = process.argv[1] ?? 'homeport'
-  return basename(file) === 'homeport' ? 'homeport' : `node ${shellWord(relative(process.cwd(), file))}`
 }
 
 /** The Python that has ncclient; Debian's own where another one stands before it on the path. */
@@ -207,17 +205,27 @@ function publicLineOf(privateKeyText: string): string {
   return publicKeyLine({ type: parsed.key.type, blob: parsed.key.getPublicSSH() })
 }
 
+/** Of `127.0.0.1:8830`, or `[::1]:8830`, whose brackets stand in URLs alone. */
 function splitAddress(address: string): [host: string, port: number] {
   const colon = address.lastIndexOf(':')
-  return [address.slice(0, colon), Number(address.slice(colon + 1))]
+  return [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))]
+}
+
+/** Some machines have IPv6 alone. */
+async function loopbackAddress(): Promise<string> {
+  return (await isFree('127.0.0.1', 0)) ? '127.0.0.1' : '::1'
 }
 
 /** The usual port, or 0 for a free one when somebody else has it. */
-function usualOrFree(port: number): Promise<number> {
+async function usualOrFree(host: string, port: number): Promise<number> {
+  return (await isFree(host, port)) ? port : 0
+}
+
+function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', () => resolve(0))
-    probe.listen({ host: '127.0.0.1', port }, () => probe.close(() => resolve(port)))
+    probe.once('error', () => resolve(false))
+    probe.listen({ host, port }, () => probe.close(() => resolve(true)))
   })
 }
 

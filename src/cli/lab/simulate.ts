@@ -1,11 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { inBackground } from '../../lib/background.js'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { readDuration } from '../../config/duration.js'
+import { secretIn } from '../../config/yaml/environment.js'
 import { keptHostKey } from '../../simulator/host-key.js'
 import { TEST_NS } from '../../simulator/data-model.js'
 import type { DialectName } from '../../simulator/dialect.js'
 import { type SimulatedDevices, startSimulatedDevices } from '../../simulator/simulated-devices.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { helpText } from '../house-help.js'
 import { faultOfDeviceId } from '../../trust/device-id.js'
 
 interface SimulateOptions {
@@ -13,12 +16,14 @@ interface SimulateOptions {
   readonly to: { readonly host: string; readonly port: number }
   readonly idPrefix: string
   readonly secret?: string
+  readonly secretFile?: string
   readonly preamble: 'junos' | 'calix' | 'none'
   readonly dialect: DialectName
   /** What `dialect` was called in 0.1. */
   readonly manner?: DialectName
   readonly username: string
   readonly password?: string
+  readonly passwordFile?: string
   readonly authorizedKey?: readonly string[]
   readonly hostKeyDir?: string
   readonly redialDelay: number
@@ -48,6 +53,7 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
     )
     .option('--id-prefix <text>', 'device ids are this and a number from 1', readIdPrefix, 'sim-')
     .option('--secret <text>', 'send HOST-KEY and HMAC made with this; {id} in it stands for the device id')
+    .addOption(new Option('--secret-file <file>', 'the same, from a file').argParser(readSecret).conflicts('secret'))
     .addOption(
       new Option(
         '--preamble <form>',
@@ -64,6 +70,9 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
     .addOption(new Option('--manner <dialect>', 'what --dialect was called').choices(['junos', 'plain']).hideHelp())
     .option('--username <name>', 'the login that devices accept', 'netconf')
     .option('--password <text>', 'its password (default: "netconf", unless --authorized-key is given)')
+    .addOption(
+      new Option('--password-file <file>', 'the same, from a file').argParser(readSecret).conflicts('password'),
+    )
     .option('--authorized-key <line...>', 'OpenSSH public keys that may log in')
     .option('--host-key-dir <dir>', 'keep host keys here, made on first use (default: fresh ones each time)')
     .addOption(
@@ -87,7 +96,7 @@ export function simulateCommand(io: CommandIo = processIo()): Command {
     .option('--interleave', 'answer requests on a session that is subscribed to notifications')
     .option('--json', 'one JSON object a line for each device: id, hostKey, fingerprint')
     .option('--verbose', 'tell on standard error what happens to each device')
-    .addHelpText('after', HELP)
+    .addHelpText('after', helpText(HELP))
     .action((options: SimulateOptions) => simulate(options, io))
 }
 
@@ -112,7 +121,9 @@ async function simulate(options: SimulateOptions, io: CommandIo): Promise<void> 
   if (options.verbose === true) tellEvents(started, io)
   const interrupted = untilSignal()
   const told = started.attached.then(() =>
-    io.stderr.write(`the bridge has logged in to all ${options.count} devices\n`),
+    io.stderr.write(
+      `the bridge has logged in to ${options.count === 1 ? 'the device' : `all ${options.count} devices`}\n`,
+    ),
   )
   inBackground('simulator', told)
   await interrupted
@@ -121,7 +132,9 @@ async function simulate(options: SimulateOptions, io: CommandIo): Promise<void> 
 }
 
 async function startAll(options: SimulateOptions): Promise<SimulatedDevices> {
-  const { hostKeyDir, authorizedKey, password, keepAlive, base11, secret, manner, ...common } = options
+  const { hostKeyDir, authorizedKey, passwordFile, keepAlive, base11, secretFile, manner, ...common } = options
+  // The readers of these options gave what the files hold.
+  const { secret = secretFile, password = passwordFile } = options
   const ids = Array.from({ length: options.count }, (_, index) => `${options.idPrefix}${index + 1}`)
   const hostKeys = new Map<string, string>()
   if (hostKeyDir !== undefined) {
@@ -177,6 +190,19 @@ function readIdPrefix(text: string): string {
   const fault = faultOfDeviceId(`${text}${MAX_DEVICES}`)
   if (fault === undefined) return text
   throw new InvalidArgumentError(`A device id ${fault.rule}.`)
+}
+
+/** The content of a file without its last line end, as `NAME_FILE` of the configuration is read. */
+function readSecret(file: string): string {
+  let secret: string
+  try {
+    secret = secretIn(readFileSync(file))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new InvalidArgumentError(code === 'ENOENT' ? 'There is no such file.' : `It cannot be read (${code}).`)
+  }
+  if (secret !== '') return secret
+  throw new InvalidArgumentError('The file is empty.')
 }
 
 function readCount(text: string): number {

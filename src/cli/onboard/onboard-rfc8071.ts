@@ -1,4 +1,4 @@
-import type { DeviceLogin, Onboarding, Step } from './onboarding.js'
+import type { DeviceLogin, Onboarding, ReconnectStrategy, Server, Step } from './onboarding.js'
 import { xmlText } from '../quoting.js'
 
 const CRYPTO_TYPES = 'urn:ietf:params:xml:ns:yang:ietf-crypto-types'
@@ -7,7 +7,7 @@ const CRYPTO_TYPES = 'urn:ietf:params:xml:ns:yang:ietf-crypto-types'
  * What to merge into the configuration of a device with ietf-netconf-server (draft-ietf-netconf-netconf-client-server,
  * RFC 9643, RFC 9644).
  */
-export function rfc8071Steps({ bridge, account, login }: Onboarding): readonly Step[] {
+export function rfc8071Steps({ callHome, reconnectStrategy, account, login }: Onboarding): readonly Step[] {
   return [
     {
       title:
@@ -18,12 +18,36 @@ export function rfc8071Steps({ bridge, account, login }: Onboarding): readonly S
     <netconf-client>
       <name>homeport</name>
       <endpoints>
-        <endpoint>
-          <name>homeport-ssh</name>
+${callHome.map((server, at) => endpoint({ server, at, account, login })).join('\n')}
+      </endpoints>
+      <connection-type>
+        <persistent/>
+      </connection-type>
+      <reconnect-strategy>
+        <start-with>${startWith[reconnectStrategy]}</start-with>
+        <max-wait>5</max-wait>
+        <max-attempts>3</max-attempts>
+      </reconnect-strategy>
+    </netconf-client>
+  </call-home>
+</netconf-server>`,
+    },
+  ]
+}
+
+/** One server that the device tries. */
+function endpoint({
+  server,
+  at,
+  account,
+  login,
+}: Pick<Onboarding, 'account' | 'login'> & { readonly server: Server; readonly at: number }): string {
+  return `        <endpoint>
+          <name>homeport-ssh${at === 0 ? '' : `-${at + 1}`}</name>
           <ssh>
             <tcp-client-parameters>
-              <remote-address>${xmlText(bridge.host)}</remote-address>
-              <remote-port>${bridge.callHomePort}</remote-port>
+              <remote-address>${xmlText(server.host)}</remote-address>
+              <remote-port>${server.port}</remote-port>
             </tcp-client-parameters>
             <ssh-server-parameters>
               <server-identity>
@@ -48,22 +72,11 @@ export function rfc8071Steps({ bridge, account, login }: Onboarding): readonly S
               </keepalives>
             </ssh-server-parameters>
           </ssh>
-        </endpoint>
-      </endpoints>
-      <connection-type>
-        <persistent/>
-      </connection-type>
-      <reconnect-strategy>
-        <start-with>first-listed</start-with>
-        <max-wait>5</max-wait>
-        <max-attempts>3</max-attempts>
-      </reconnect-strategy>
-    </netconf-client>
-  </call-home>
-</netconf-server>`,
-    },
-  ]
+        </endpoint>`
 }
+
+/** What ietf-netconf-server calls the strategies of Junos. */
+const startWith: Readonly<Record<ReconnectStrategy, string>> = { 'in-order': 'first-listed', sticky: 'last-connected' }
 
 function authentication(login: DeviceLogin): string {
   // `$0$` says that the device itself is to hash what follows (RFC 7317).
@@ -73,7 +86,7 @@ function authentication(login: DeviceLogin): string {
                         <public-key>
                           <name>homeport</name>
                           <public-key-format xmlns:ct="${CRYPTO_TYPES}">ct:ssh-public-key-format</public-key-format>
-                          <public-key>${login.key.blob.toString('base64')}</public-key>
+                          <public-key>${login.loginKey.key?.blob.toString('base64') ?? 'PUBLIC-KEY'}</public-key>
                         </public-key>
                       </inline-definition>
                     </public-keys>`

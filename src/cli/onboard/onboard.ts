@@ -1,36 +1,52 @@
-import { randomBytes } from 'node:crypto'
-import { access } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { bridgeSocketIn } from '../../app/bridge-socket.js'
 import { loadConfig } from '../../config/load.js'
 import { formatProblem } from '../../config/problem.js'
 import { deviceId as deviceIdSchema, userName } from '../../config/scalars.js'
 import type { Config, DeviceConfig } from '../../config/schema.js'
-import { type AddDevice, addDeviceOver, type DeviceAdded } from '../operator/add-device.js'
-import { bridgeSocketIn } from '../../app/bridge-socket.js'
-import { caFile, defaultCaDirectory } from '../ca/ca-directory.js'
+import { readEnvironment } from '../../config/yaml/environment.js'
+import type { GeneratedKeyType } from '../../ssh/generate-private-key.js'
+import type { StoredDevice } from '../../store/sqlite/stored-device.js'
+import { defaultCaDirectory } from '../ca/ca-directory.js'
+import { reportFailure } from '../command-failure.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { configOption } from '../config-option.js'
+import { type AddDevice, addDeviceOver, type DeviceAdded } from '../operator/add-device.js'
+import { readPort } from '../read-host.js'
+import { type KeptSecret, keptSecret } from './kept-secret.js'
+import { bridgeSteps, keptBy } from './onboard-bridge.js'
 import { byHandSteps } from './onboard-by-hand.js'
 import { junosSteps } from './onboard-junos.js'
-import { type NmsStanzas, nmsStanzas } from './onboard-nms.js'
+import { nmsStanzas } from './onboard-nms.js'
 import { rfc8071Steps } from './onboard-rfc8071.js'
-import { bridgeHostCa, bridgeHostKeys, findLogin, type LoginMethod, usualMethod } from './onboard-sources.js'
-import type { Onboarding, Step } from './onboarding.js'
-import { shellWord } from '../../lib/shell-word.js'
-import { plainName } from '../quoting.js'
-import { readHost, readPort } from '../read-host.js'
-import { reportFailure } from '../command-failure.js'
+import { type FoundSecret, secretOfNewDevice } from './onboard-secret.js'
+import {
+  bridgeHostCa,
+  bridgeHostKeys,
+  findHostCa,
+  findLogin,
+  type LoginMethod,
+  usualMethod,
+} from './onboard-sources.js'
+import { asJson, asText, type Printed } from './onboard-text.js'
+import { type Onboarding, RECONNECT_STRATEGIES, type ReconnectStrategy } from './onboarding.js'
+import { addServer, type NamedServer } from './read-server.js'
 
 type Vendor = 'junos' | 'rfc8071'
 
 interface OnboardOptions {
   readonly vendor: Vendor
-  readonly bridge?: string
+  readonly bridge?: readonly NamedServer[]
   readonly port?: number
+  readonly endpointPort?: number
+  readonly reconnectStrategy: ReconnectStrategy
+  readonly protocol?: 'v2'
   readonly user?: string
   readonly auth?: LoginMethod
-  readonly credentials: string
+  readonly keyType: GeneratedKeyType
+  readonly credentials?: string
   readonly caDir?: string
   readonly config?: string
   readonly json?: true
@@ -44,20 +60,43 @@ const vendors = {
 /** The account of the Junos documentation, where the credentials name none. */
 const USUAL_ACCOUNT = 'netconf-user'
 
-/** As many bytes as the hash of the HMAC makes use of, and more. */
-const SECRET_SIZE = 32
+/** The credentials of devices that name none. */
+const USUAL_CREDENTIALS = 'default'
 
-/** `homeport onboard ID`: prints what to paste into a device and its NMS, and adds the device to the running bridge. */
+/**
+ * `homeport onboard ID`: prints what to paste into a device, the bridge and the NMS, and adds the device to the running
+ * bridge. However often it runs, it prints the same: what is there already is used, and told.
+ */
 export function onboardCommand(
   io: CommandIo = processIo(),
   addDeviceTo: (dataDir: string) => AddDevice = (dataDir) => addDeviceOver(bridgeSocketIn(dataDir)),
 ): Command {
   return new Command('onboard')
-    .description('print what to paste into a device and into NMS tools, and add the device to the running bridge')
+    .description(
+      'print what to paste into a device, the bridge and NMS tools, and add the device to the running bridge',
+    )
     .argument('<id>', 'device id', readDeviceId)
     .addOption(new Option('--vendor <vendor>', 'what the device is').choices(['junos', 'rfc8071']).default('junos'))
-    .option('--bridge <host>', 'how devices and clients reach the bridge (default: the name of this host)', readHost)
+    .option(
+      '--bridge <host[:port]>',
+      'how devices and clients reach the bridge (default: the name of this host); again for each further bridge, ' +
+        'in the order in which the device tries them',
+      addServer,
+    )
     .option('--port <port>', 'where devices dial in (default: call-home.ssh.port)', readPort)
+    .option(
+      '--endpoint-port <port>',
+      'where clients reach the bridge (default: endpoint.ssh.port), such as the published port of a container',
+      readPort,
+    )
+    .addOption(
+      new Option('--reconnect-strategy <strategy>', 'whom the device dials after a loss')
+        .choices(RECONNECT_STRATEGIES)
+        .default('in-order'),
+    )
+    .addOption(
+      new Option('--protocol <version>', 'tell the device its version of SSH too, for old ones').choices(['v2']),
+    )
     .option(
       '--user <name>',
       `account on the device (default: that of the credentials, else ${USUAL_ACCOUNT})`,
@@ -66,18 +105,23 @@ export function onboardCommand(
     .addOption(
       new Option(
         '--auth <method>',
-        'how the bridge logs in (default: key if the credentials have one, else password)',
+        'how the bridge logs in (default: the best that the credentials have, certificate, key, password)',
       ).choices(['password', 'key', 'certificate']),
     )
-    .option('--credentials <name>', 'the credentials to log in with', 'default')
+    .addOption(
+      new Option('--key-type <type>', 'of a key that is to be made: some older devices know RSA alone')
+        .choices(['rsa', 'ed25519', 'ecdsa'])
+        .default('rsa'),
+    )
+    .option('--credentials <name>', `the credentials to log in with (default: ${USUAL_CREDENTIALS})`)
     .option('--ca-dir <dir>', 'directory of the CA (default: ca in the configured data-dir)')
-    .option('-c, --config <file>', 'configuration file (default: config/homeport.yaml, else built-in defaults)')
+    .addOption(configOption())
     .option('--json', 'print JSON on standard output')
     .action((deviceId: string, options: OnboardOptions) => onboard(deviceId, options, { io, addDeviceTo }))
 }
 
 async function onboard(
-  deviceId: string,
+  typedId: string,
   options: OnboardOptions,
   { io, addDeviceTo }: { readonly io: CommandIo; readonly addDeviceTo: (dataDir: string) => AddDevice },
 ): Promise<void> {
@@ -95,150 +139,205 @@ async function onboard(
     for (const problem of loaded.problems) io.stderr.write(`${formatProblem(problem)}\n`)
     return io.exit(2)
   }
-  const { config } = loaded
-  const configured = config.devices.find(({ id }) => id.toLowerCase() === deviceId.toLowerCase())
-  const gathered = await gather({ deviceId: configured?.id ?? deviceId, configured, config }, options, io)
+  const subject = await findSubject(typedId, { config: loaded.config, file: loaded.file }, io)
+  if (subject === undefined) return
+  const kept = keptSecret(subject.config.dataDir, subject.deviceId)
+  const secret = await findSecret(subject, { options, kept, io })
+  if (secret === undefined) return
+  const gathered = await gather(subject, { options, secret: secret.found, io })
   if (gathered === undefined) return
 
-  const { onboarding, credentials } = gathered
-  const added = configured === undefined ? await addDeviceTo(config.dataDir)(deviceFrom(gathered, options)) : CONFIGURED
+  const isKnown = subject.configured !== undefined || subject.known !== undefined
+  const added = isKnown ? KNOWN : await addDeviceTo(subject.config.dataDir)(deviceFrom(gathered, options))
   // Another secret than the bridge's would only lock the device out, so it is not shown.
   if (!added.ok && added.cause === 'refused') return reportFailure(io, added)
-  const vendor = vendors[options.vendor]
-  const steps = [...vendor.steps(onboarding), ...(added.ok ? [] : byHandSteps(onboarding, credentials))]
-  const nms = nmsStanzas(onboarding, vendor.networkOs)
-  if (options.json === true)
-    io.stdout.write(`${JSON.stringify(asJson({ onboarding, vendor: options.vendor, steps, nms, added }))}\n`)
-  else {
-    io.stdout.write(asText(onboarding, steps, nms))
-    if (added.ok) io.stdout.write(`${comment(whatNext(onboarding, configured !== undefined))}\n`)
+  if (added.ok) await kept.remove()
+  const onboarding = added.ok ? gathered : await keepSecret(gathered, { subject, kept, io })
+
+  const { steps, networkOs } = vendors[options.vendor]
+  const printed: Printed = {
+    onboarding,
+    vendor: options.vendor,
+    steps: [...bridgeSteps(onboarding, added.ok ? [] : byHandSteps(onboarding)), ...steps(onboarding)],
+    nms: nmsStanzas(onboarding, networkOs),
+    added,
+    standing: standingOf(subject),
+    secretFrom: secret.found?.from,
   }
+  io.stdout.write(options.json === true ? `${JSON.stringify(asJson(printed))}\n` : asText(printed))
   if (added.ok) io.exit(0)
   else reportFailure(io, added)
 }
 
-const CONFIGURED: DeviceAdded = { ok: true }
+const KNOWN: DeviceAdded = { ok: true }
 
-/** The device that is set up, what the configuration says of it, and the whole configuration. */
+/** The device that is set up, and what is known of it. */
 interface Subject {
+  /** As the configuration or the bridge writes it, where they know it. */
   readonly deviceId: string
+  /** Its entry in the configuration. */
   readonly configured: DeviceConfig | undefined
+  /** What the bridge keeps of a device that it lets in without such an entry. */
+  readonly known: StoredDevice | undefined
+  /** A secret that the bridge keeps, of an earlier run. */
+  readonly storedSecret: string | undefined
   readonly config: Config
+  /** The file of the configuration, as it was found. */
+  readonly file: string
 }
 
-interface Gathered {
-  readonly onboarding: Onboarding
-  readonly credentials: string
+/** Looks up the device; tells and gives undefined when the bridge's store cannot be read. */
+async function findSubject(
+  typedId: string,
+  { config, file }: Pick<Subject, 'config' | 'file'>,
+  io: CommandIo,
+): Promise<Subject | undefined> {
+  const configured = config.devices.find(({ id }) => id.toLowerCase() === typedId.toLowerCase())
+  // SQLite is loaded for this command alone.
+  const { storedDevice } = await import('../../store/sqlite/stored-device.js')
+  const found = storedDevice(config.dataDir, typedId)
+  if (!found.ok) {
+    const { message } = found.failure
+    reportFailure(io, {
+      message,
+      hint: 'run this as the user of the bridge, or as root: the secrets of devices are in it',
+    })
+    return undefined
+  }
+  const { device } = found
+  // What the store keeps for an entry of the file counts for nothing without that entry.
+  const counts = device !== undefined && (configured !== undefined || device.configured !== true)
+  const known = counts && configured === undefined && device.standing === 'approved' ? device : undefined
+  return {
+    deviceId: configured?.id ?? known?.deviceId ?? typedId,
+    configured,
+    known,
+    storedSecret: counts ? device.secret : undefined,
+    config,
+    file,
+  }
+}
+
+/** What a part of the command works with. */
+interface Means {
+  readonly options: OnboardOptions
+  readonly io: CommandIo
+}
+
+/** The secret that the device has or shall have, if any; tells and gives undefined when it cannot be read. */
+async function findSecret(
+  { deviceId, configured, known, storedSecret, file }: Subject,
+  { options, kept, io }: Means & { readonly kept: KeptSecret },
+): Promise<{ readonly found: FoundSecret | undefined } | undefined> {
+  if (configured?.secret !== undefined) return { found: { secret: configured.secret, from: 'configuration' } }
+  if (storedSecret !== undefined) return { found: { secret: storedSecret, from: 'bridge' } }
+  if (configured !== undefined || known !== undefined || options.vendor !== 'junos') return { found: undefined }
+  const { environment } = readEnvironment(io.env, io.cwd, directoryOf(file, io))
+  const secret = await secretOfNewDevice(deviceId, environment, kept)
+  if (secret.ok) return { found: secret.found }
+  reportFailure(io, secret.problem)
+  return undefined
 }
 
 /**
  * Looks together what the configuration, the keys and the CA say; tells and gives undefined when something is missing.
  */
 async function gather(
-  { deviceId, configured, config }: Subject,
-  options: OnboardOptions,
-  io: CommandIo,
-): Promise<Gathered | undefined> {
-  const credentials = configured?.credentials ?? options.credentials
+  { deviceId, configured, known, config, file }: Subject,
+  { options, secret, io }: Means & { readonly secret: FoundSecret | undefined },
+): Promise<Onboarding | undefined> {
+  const credentials = configured?.credentials[0] ?? options.credentials ?? known?.credentials ?? USUAL_CREDENTIALS
   const profile = config.credentials.get(credentials)
-  if (profile === undefined)
-    io.stderr.write(
-      `note: credentials.${credentials} is not in the configuration yet; the bridge cannot log in without\n`,
-    )
   const account = options.user ?? profile?.username ?? USUAL_ACCOUNT
-  if (profile !== undefined && account !== profile.username)
-    io.stderr.write(`note: credentials.${credentials} log in as ${profile.username}, not as ${account}\n`)
-  if (options.bridge === undefined)
-    io.stderr.write(`note: devices are told to dial ${hostname()}; name another address with --bridge\n`)
+  const note = (text: string): unknown => io.stderr.write(`note: ${text}\n`)
+  if (profile === undefined)
+    note(`credentials.${credentials} is not in the configuration yet; the bridge cannot log in without`)
+  else if (account !== profile.username)
+    note(`credentials.${credentials} log in as ${profile.username}, not as ${account}`)
+  if (options.bridge === undefined) note(`devices are told to dial ${hostname()}; name another address with --bridge`)
 
   const caDirectory = options.caDir === undefined ? defaultCaDirectory(config.dataDir) : resolve(io.cwd, options.caDir)
-  const sources = { name: credentials, profile, account, caDirectory }
+  const directory = directoryOf(file, io)
+  const by = keptBy(directory)
+  const clientsPort = config.endpoint.ssh.port || 830
+  if (by === 'container') {
+    note(`what belongs into ${directory} goes where that is mounted from, readable for the user ${process.getuid?.()}`)
+    if (options.endpointPort === undefined)
+      note(`clients are told port ${clientsPort}, of the container; name the published one with --endpoint-port`)
+  }
+  const sources = { name: credentials, profile, account, caDirectory, directory, keyType: options.keyType }
   const found = await findLogin(options.auth ?? usualMethod(profile), sources)
   if (!found.ok) {
     reportFailure(io, found.problem)
     return undefined
   }
-  const secret = configured === undefined && options.vendor === 'junos' ? newSecret() : configured?.secret
-  const hostCaFile = `${caFile(caDirectory, 'host')}.pub`
-  const hostCa = await bridgeHostCa(config)
-  const onboarding: Onboarding = {
+  const { login, missingCas } = found
+  const port = options.port ?? (config.callHome.ssh.port || 4334)
+  const servers: readonly NamedServer[] = options.bridge ?? [{ host: hostname() }]
+  const hostCa = await findHostCa(config, { directory, caDirectory, toBeMade: missingCas !== undefined })
+  const clientsCa = await bridgeHostCa(config)
+  return {
     deviceId,
-    ...(secret === undefined ? {} : { secret }),
+    ...(secret === undefined ? {} : { secret: secret.secret }),
+    callHome: servers.map((server) => ({ port, ...server })),
+    reconnectStrategy: options.reconnectStrategy,
+    ...(options.protocol === undefined ? {} : { protocol: options.protocol }),
     bridge: {
-      host: options.bridge ?? hostname(),
-      callHomePort: options.port ?? (config.callHome.ssh.port || 4334),
-      endpointPort: config.endpoint.ssh.port || 830,
+      host: servers[0]?.host ?? hostname(),
+      endpointPort: options.endpointPort ?? clientsPort,
       hostKeys: await bridgeHostKeys(config),
-      ...(hostCa === undefined ? {} : { hostCa }),
+      ...(clientsCa === undefined ? {} : { hostCa: clientsCa }),
     },
+    configuration: {
+      file,
+      directory,
+      keptBy: by,
+      credentials,
+      ...(profile?.agent === undefined ? {} : { agent: profile.agent }),
+    },
+    keyType: options.keyType,
     account,
-    login: found.login,
-    ...((await exists(hostCaFile)) ? { hostCaFile } : {}),
+    login,
+    ...(hostCa === undefined ? {} : { hostCa }),
+    ...(missingCas === undefined ? {} : { missingCas }),
     operator: config.users[0]?.name ?? 'ops',
   }
-  return { onboarding, credentials }
 }
 
-/** Begins with a letter or a digit: any other word would have to be quoted wherever it is pasted. */
-function newSecret(): string {
-  const secret = randomBytes(SECRET_SIZE).toString('base64url')
-  return /^[A-Za-z0-9]/.test(secret) ? secret : newSecret()
+/** Keeps the secret that no bridge took, so that another run prints the same one. */
+async function keepSecret(
+  onboarding: Onboarding,
+  { subject, kept, io }: { readonly subject: Subject; readonly kept: KeptSecret; readonly io: CommandIo },
+): Promise<Onboarding> {
+  const { secret } = onboarding
+  if (secret === undefined) return onboarding
+  try {
+    return { ...onboarding, secret: await kept.keep(secret) }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    io.stderr.write(
+      `note: the secret is not kept in ${subject.config.dataDir} (${code ?? String(error)}): ` +
+        'another run makes another one, until the lines below are in the configuration\n',
+    )
+    return onboarding
+  }
 }
 
-function deviceFrom({ onboarding, credentials }: Gathered, { vendor }: OnboardOptions) {
-  const { deviceId, secret } = onboarding
+function deviceFrom({ deviceId, secret, configuration }: Onboarding, { vendor }: OnboardOptions) {
+  const { credentials } = configuration
   return { deviceId, vendor, credentials, ...(secret === undefined ? {} : { secret }) }
 }
 
-function asText(onboarding: Onboarding, steps: readonly Step[], nms: NmsStanzas): string {
-  const { host, endpointPort } = onboarding.bridge
-  const known =
-    nms.knownHosts.length > 0
-      ? nms.knownHosts.join('\n')
-      : `ssh-keyscan -p ${endpointPort} ${shellWord(host)}    ` +
-        '# once the bridge has made its host keys; compare with its log'
-  const sections: readonly Step[] = [
-    ...steps,
-    { title: 'For the NMS, known_hosts', text: known },
-    { title: 'ssh_config', text: nms.sshConfig },
-    { title: 'ncclient', text: nms.ncclient },
-    { title: 'PyEZ', text: nms.pyez },
-    { title: 'Ansible inventory', text: nms.ansible },
-  ]
-  return sections.map(({ title, text }) => `${comment(title)}\n\n${text}\n\n`).join('')
+function standingOf({ configured, known, file }: Subject): Printed['standing'] {
+  if (configured !== undefined) {
+    const isProven = configured.secret !== undefined || configured.hostKeys.length > 0
+    return { kind: 'configured', file, isProven }
+  }
+  return { kind: known === undefined ? 'new' : 'known' }
 }
 
-function asJson(result: {
-  readonly onboarding: Onboarding
-  readonly vendor: OnboardOptions['vendor']
-  readonly steps: readonly Step[]
-  readonly nms: NmsStanzas
-  readonly added: DeviceAdded
-}): object {
-  const { vendor, steps, nms, added } = result
-  const { deviceId, secret } = result.onboarding
-  const bridge = added.ok ? { added: true } : { added: false, message: added.message, hint: added.hint }
-  // oxlint-disable-next-line unicorn/no-null -- it is printed as JSON
-  return { deviceId, name: plainName(deviceId), vendor, secret: secret ?? null, steps, nms, bridge }
-}
-
-function whatNext({ deviceId, secret }: Onboarding, configured: boolean): string {
-  if (configured) return `${deviceId} is in the configuration, which decides for it`
-  return secret === undefined
-    ? `The bridge knows ${deviceId} now. It waits as pending until its host key is approved, ` +
-        'unless it shows a host certificate for that name: homeport devices list'
-    : `The bridge knows ${deviceId} now: it attaches as soon as it dials in with this secret, which is not shown again`
-}
-
-function comment(text: string): string {
-  return `# ${text}`
-}
-
-function exists(file: string): Promise<boolean> {
-  return access(file).then(
-    () => true,
-    () => false,
-  )
+function directoryOf(file: string, io: CommandIo): string {
+  return dirname(resolve(io.cwd, file))
 }
 
 function readDeviceId(text: string): string {

@@ -5,6 +5,7 @@ import { auditPageSchema } from '../../northbound/http/routes/audit/list.js'
 import { askBridge } from './bridge-client.js'
 import { bridgeCommand, BRIDGE_HELP, type BridgeOptions } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { helpText } from '../house-help.js'
 import { type CommandFailure, exitWithFailure } from '../command-failure.js'
 import { type BridgeLocation, findBridge } from './find-bridge.js'
 import { auditTable } from './show-audit.js'
@@ -31,15 +32,15 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
     .description('who did what on which device: the newest lines of the audit log that fit, the newest last')
     .option('--device <id>', 'on this device')
     .option('--user <name>', 'by this user')
-    .option('--session <id>', 'in this session')
-    .option('--event <word>', 'session-opened, session-refused, rpc or session-closed')
+    .option('--session <session>', 'in this session')
+    .option('--event <word>', 'session-opened, session-refused, rpc, session-closed or key-replaced')
     .option('--operation <name>', 'RPCs with this operation, such as edit-config')
     .option('--outcome <word>', 'RPCs with this outcome: ok, an error-tag, aborted')
     .option('--since <when>', 'not before this: 30m, 2h, 7d ago, or a time such as 2026-03-01T12:00Z')
     .option('--until <when>', 'before this')
     .option('--limit <number>', 'so many lines at most', '50')
-    .addHelpText('after', `${BRIDGE_HELP}\nWith --json each line is a JSON object of its own.`)
-    .action(async ({ config, json, since, until, limit, ...options }: AuditOptions) => {
+    .addHelpText('after', helpText(`${BRIDGE_HELP}\nWith --json each line is a JSON object of its own.`))
+    .action(async ({ config, socket, json, since, until, limit, ...options }: AuditOptions) => {
       const from = timeOf('--since', since, now())
       const to = timeOf('--until', until, now())
       const count = /^\d{1,7}$/.test(limit) ? Number(limit) : 0
@@ -47,7 +48,7 @@ export function auditCommand(io: CommandIo = processIo(), now: () => number = Da
       if (!to.ok) return exitWithFailure(to.problem, io)
       if (count < 1 || count > MOST)
         return exitWithFailure({ message: `--limit: expected a whole number from 1 to ${MOST}`, status: 2 }, io)
-      const found = findBridge(io, config)
+      const found = findBridge(io, { config, socket })
       if (!found.ok) return exitWithFailure(found.problem, io)
       const { device, user, session, event, operation, outcome } = options
       const wanted = { device, user, session, event, operation, outcome, since: from.time, until: to.time }

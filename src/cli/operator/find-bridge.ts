@@ -1,14 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { loadConfig } from '../../config/load.js'
+import { bridgeSocketIn, SERVICE_SOCKET } from '../../app/bridge-socket.js'
+import { readDataDir } from '../../config/data-dir.js'
+import { CONFIG_PLACES, type ConfigFile, findConfigFile } from '../../config/find-config.js'
 import { formatProblem } from '../../config/problem.js'
-import { bridgeSocketIn } from '../../app/bridge-socket.js'
-import type { CommandIo } from '../command-io.js'
 import type { CommandFailure } from '../command-failure.js'
+import type { CommandIo } from '../command-io.js'
+
+/** A socket where a bridge may answer. */
+export interface SocketPlace {
+  readonly path: string
+  /** The configuration whose data-dir it is in. */
+  readonly config?: string
+}
 
 /** Where a running bridge answers. */
 export type BridgeLocation =
-  | { readonly kind: 'socket'; readonly path: string }
+  | ({
+      readonly kind: 'socket'
+      /** Where it may be otherwise, one after the other, when none answers there. */
+      readonly further?: readonly SocketPlace[]
+      /** What to know besides where none answers, such as that there is no configuration. */
+      readonly note?: string
+    } & SocketPlace)
   | {
       readonly kind: 'url'
       readonly url: URL
@@ -21,23 +35,75 @@ export type FoundBridge =
   | { readonly ok: true; readonly location: BridgeLocation }
   | { readonly ok: false; readonly problem: CommandFailure }
 
+/** What was typed to say which bridge is meant. */
+export interface BridgeChoice {
+  readonly config?: string | undefined
+  readonly socket?: string | undefined
+}
+
+/** Where things are on this machine; a test has others. */
+interface Machine {
+  readonly serviceSocket: string
+  readonly places: readonly string[]
+}
+
+const THIS_MACHINE: Machine = { serviceSocket: SERVICE_SOCKET, places: CONFIG_PLACES }
+
 /**
- * `HOMEPORT_URL` with `HOMEPORT_TOKEN` and `HOMEPORT_CA_FILE`, or else the socket in the `data-dir` of the
- * configuration.
+ * Where the bridge is that is meant: `HOMEPORT_URL` with `HOMEPORT_TOKEN` and `HOMEPORT_CA_FILE`; else the socket that
+ * is named by `--socket` or `HOMEPORT_SOCKET`; else the one in the `data-dir` of the configuration that is named by
+ * `--config` or `HOMEPORT_CONFIG`; else that of the service, or in the `data-dir` of the configuration that is found.
+ * Of the configuration nothing but `data-dir` is read.
  */
-export function findBridge({ env, cwd }: Pick<CommandIo, 'env' | 'cwd'>, configFile: string | undefined): FoundBridge {
+export function findBridge(
+  { env, cwd }: Pick<CommandIo, 'env' | 'cwd'>,
+  choice: BridgeChoice = {},
+  machine: Machine = THIS_MACHINE,
+): FoundBridge {
   const { HOMEPORT_URL: url = '', HOMEPORT_TOKEN: token = '', HOMEPORT_CA_FILE: caFile = '' } = env
+  if (url !== '' && choice.socket !== undefined)
+    return {
+      ok: false,
+      problem: {
+        message: 'HOMEPORT_URL and --socket say different things of where the bridge is',
+        hint: 'leave --socket away, or HOMEPORT_URL: env -u HOMEPORT_URL homeport …',
+        status: 2,
+      },
+    }
   if (url !== '') return fromUrl(url, token, caFile === '' ? undefined : resolve(cwd, caFile))
-  const loaded = loadConfig({ path: configFile, cwd, env })
-  if (loaded.ok) return { ok: true, location: { kind: 'socket', path: bridgeSocketIn(loaded.config.dataDir) } }
+  const { HOMEPORT_SOCKET: usual = '' } = env
+  const socket = choice.socket ?? (usual === '' ? undefined : usual)
+  if (socket !== undefined) return { ok: true, location: { kind: 'socket', path: resolve(cwd, socket) } }
+  const found = findConfigFile({ path: choice.config, cwd, env, places: machine.places })
+  if (found.ok && found.namedBy !== undefined) return inNamed(found, { env, cwd })
+  return { ok: true, location: onThisHost(machine.serviceSocket, found, { env, cwd }) }
+}
+
+type Surroundings = Pick<CommandIo, 'env' | 'cwd'>
+
+function inNamed(file: ConfigFile, surroundings: Surroundings): FoundBridge {
+  const read = readDataDir({ ...file, ...surroundings })
+  if (read.ok) return { ok: true, location: { kind: 'socket', path: bridgeSocketIn(read.dataDir), config: file.file } }
   return {
     ok: false,
     problem: {
       message: 'the configuration does not tell where the bridge is:',
-      more: loaded.problems.flatMap((problem) => formatProblem(problem).split('\n')),
+      more: formatProblem(read.problem).split('\n'),
       status: 2,
     },
   }
+}
+
+/** The service first: its socket is there only while one runs, and needs nothing to be read. */
+function onThisHost(
+  serviceSocket: string,
+  found: ReturnType<typeof findConfigFile>,
+  surroundings: Surroundings,
+): BridgeLocation {
+  const read = found.ok ? readDataDir({ ...found, ...surroundings }) : found
+  const service = { kind: 'socket', path: serviceSocket } as const
+  if (!read.ok || !found.ok) return read.ok ? service : { ...service, note: formatProblem(read.problem) }
+  return { ...service, further: [{ path: bridgeSocketIn(read.dataDir), config: found.file }] }
 }
 
 function fromUrl(written: string, token: string, caFile: string | undefined): FoundBridge {

@@ -1,9 +1,10 @@
 import { Command } from 'commander'
 import type { Operation } from '../../operations/define-operation.js'
 import type { CommandIo } from '../command-io.js'
+import { helpText } from '../house-help.js'
 import { exitWithFailure } from '../command-failure.js'
 import { devicePath, whyUnaddressable } from './bridge-client.js'
-import { BRIDGE_HELP } from './bridge-command.js'
+import { BRIDGE_HELP, withBridgeChoice } from './bridge-command.js'
 import { addArgument, addOption, type GivenValue, parametersOf } from './operation-values.js'
 import { type OperationOptions, runOperation } from './run-operation.js'
 
@@ -36,11 +37,10 @@ export function describedCommand({ name, command: described }: Operation): Comma
 
 /** What every command has that sends an operation. */
 export function withOperationOptions(command: Command): Command {
-  return command
-    .option('-c, --config <file>', 'configuration file of the bridge (default: config/homeport.yaml, else built-in)')
+  return withBridgeChoice(command)
     .option('--json', 'print the reply as JSON')
     .option('--timeout <time>', 'until the device begins to answer, as 30s or 5m')
-    .addHelpText('after', BRIDGE_HELP)
+    .addHelpText('after', helpText(BRIDGE_HELP))
 }
 
 /** What was typed: commander calls an action with the arguments in their order, then the options. */

@@ -1,3 +1,4 @@
+import { counted } from '../../lib/counted.js'
 import type { z } from '@hono/zod-openapi'
 import type { IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
@@ -44,7 +45,8 @@ async function showAnswers(
       total = summary.data.summary
       bar.end()
       const { devices, ok, failed, milliseconds } = total
-      if (forPeople) io.stderr.write(`${devices} devices: ${ok} ok, ${failed} failed, in ${milliseconds / 1000} s\n`)
+      const seconds = milliseconds / 1000
+      if (forPeople) io.stderr.write(`${counted(devices, 'device')}: ${ok} ok, ${failed} failed, in ${seconds} s\n`)
       else io.stdout.write(`${line}\n`)
       continue
     }

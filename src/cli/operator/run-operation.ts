@@ -2,15 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { StringDecoder } from 'node:string_decoder'
 import { strangerText } from '../../lib/stranger-text.js'
 import { problemSchema } from '../../northbound/http/problem.js'
-import { notReached, readText, refusal } from './bridge-client.js'
+import { nearerRefusal, notReached, readText, refusal } from './bridge-client.js'
 import { callBridge } from './bridge-stream.js'
 import type { CommandIo } from '../command-io.js'
 import { exitWithFailure } from '../command-failure.js'
-import { type BridgeLocation, findBridge } from './find-bridge.js'
+import { type BridgeChoice, type BridgeLocation, findBridge } from './find-bridge.js'
 
 /** How an operation on a device is asked for, whichever it is. */
-export interface OperationOptions {
-  readonly config?: string
+export interface OperationOptions extends BridgeChoice {
   readonly json?: true
   readonly timeout?: string
 }
@@ -52,7 +51,7 @@ export async function callForAnswer(
     readonly take: (answer: IncomingMessage) => Promise<void>
   },
 ): Promise<void> {
-  const found = findBridge(io, options.config)
+  const found = findBridge(io, options)
   if (!found.ok) return exitWithFailure(found.problem, io)
   const { location } = found
   const query = options.timeout === undefined ? '' : `?timeout=${encodeURIComponent(options.timeout)}`
@@ -63,10 +62,10 @@ export async function callForAnswer(
       headers: { Accept: accept, 'Content-Type': contentType },
       body: Buffer.from(body),
     })
-    if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, json: options.json === true })
+    if (answer.statusCode !== 200) return await tellRefusal(io, location, { answer, path, json: options.json === true })
     await take(answer)
   } catch (error) {
-    exitWithFailure(await notReached(location, error as NodeJS.ErrnoException), io)
+    exitWithFailure(await notReached(location, error as Error), io)
   }
 }
 
@@ -74,9 +73,10 @@ export async function callForAnswer(
 async function tellRefusal(
   io: CommandIo,
   location: BridgeLocation,
-  { answer, json }: { readonly answer: IncomingMessage; readonly json: boolean },
+  { answer, path, json }: { readonly answer: IncomingMessage; readonly path: string; readonly json: boolean },
 ): Promise<void> {
-  const refused = refusal(location, answer.statusCode ?? 0, await readText(answer))
+  const told = refusal(location, answer.statusCode ?? 0, await readText(answer))
+  const refused = await nearerRefusal(location, { method: 'POST', path }, told)
   if (refused.ok) return
   if (json && refused.text !== undefined) {
     io.stdout.write(`${refused.text}\n`)

@@ -1,8 +1,10 @@
+import { z } from '@hono/zod-openapi'
 import { Command } from 'commander'
 import { strangerText } from '../../lib/stranger-text.js'
-import { sessionListSchema } from '../../northbound/http/routes/sessions/list.js'
+import { sessionSchema } from '../../northbound/http/routes/sessions/session.js'
 import { bridgeCommand, BRIDGE_HELP, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { helpText } from '../house-help.js'
 import { exitWithFailure } from '../command-failure.js'
 import { sessionTable } from './show-sessions.js'
 
@@ -11,11 +13,14 @@ interface ListOptions extends BridgeOptions {
   readonly user?: string
 }
 
+/** As this version's bridge lists them, or one before it, which does not tell of key exchange. */
+const anySessions = z.object({ sessions: z.array(sessionSchema.partial({ keyExchange: true, link: true })) })
+
 /** `homeport sessions …`: who works on which device. Asks the running bridge. */
 export function sessionsCommand(io: CommandIo = processIo()): Command {
   return new Command('sessions')
     .description('the sessions that clients have on devices through the running bridge')
-    .addHelpText('after', BRIDGE_HELP)
+    .addHelpText('after', helpText(BRIDGE_HELP))
     .addCommand(
       bridgeCommand('list')
         .description('all sessions, the oldest first')
@@ -25,14 +30,14 @@ export function sessionsCommand(io: CommandIo = processIo()): Command {
           runOnBridge(io, options, {
             method: 'GET',
             path: `/api/v1/sessions${query({ device, user })}`,
-            show: (answer) => sessionTable(sessionListSchema.parse(answer).sessions, new Date()),
+            show: (answer) => sessionTable(anySessions.parse(answer).sessions, new Date()),
           }),
         ),
     )
     .addCommand(
       bridgeCommand('kill')
         .description('end one session; its client is told')
-        .argument('<id>', 'as `homeport sessions list` shows it')
+        .argument('<session>', 'as `homeport sessions list` shows it')
         .action((id: string, options: BridgeOptions) => {
           if (!/^[0-9a-z]+$/.test(id))
             return exitWithFailure({ message: `${JSON.stringify(id)} is no session`, status: 2 }, io)

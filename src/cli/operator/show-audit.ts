@@ -32,6 +32,8 @@ function whatOf({ event, operation, datastore, request, channel, rpcs }: AuditLi
       return `open ${request ?? channel ?? ''}`.trim()
     case 'session-refused':
       return `refused ${request ?? ''}`.trim()
+    case 'key-replaced':
+      return 'host key replaced'
     case 'session-closed':
       return 'close'
     default:

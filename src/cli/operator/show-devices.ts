@@ -1,102 +1,201 @@
+import { ago, howLong } from '../../fleet/ago.js'
 import { strangerText } from '../../lib/stranger-text.js'
-import type { DeviceView } from '../../northbound/http/routes/devices/device.js'
-import { counted, shortTime, table } from '../table.js'
+import { type Column, fittedTable } from '../fitted-table.js'
+import { counted } from '../../lib/counted.js'
+import { shortTime, table } from '../table.js'
+import type { ShownDevice, ShownLink } from './read-devices.js'
 
-/** A table of devices for people, one a line. */
-export function deviceTable(devices: readonly DeviceView[]): string {
+const COLUMNS: readonly Column[] = [
+  { name: 'ID', atLeast: 8 },
+  { name: 'STANDING', atLeast: 4 },
+  { name: 'LINK', atLeast: 14 },
+  { name: 'ENDPOINT', optional: true },
+  { name: 'LAST SEEN', optional: true },
+  { name: 'LABELS', optional: true, atLeast: 12 },
+]
+
+/**
+ * A table of devices for people, one a line.
+ * @param room how many characters a line may have; Infinity where nobody looks at it
+ */
+export function deviceTable(
+  devices: readonly ShownDevice[],
+  { room, now }: { readonly room: number; readonly now: number },
+): string {
   if (devices.length === 0) return 'no devices: none is configured, and none has called\n'
-  return table([
-    ['ID', 'STANDING', 'LINK', 'ENDPOINT', 'LAST SEEN', 'FINGERPRINT'],
-    ...devices.map((device) => [
-      device.id,
-      device.standing,
-      device.link === null ? '-' : 'attached',
-      endpointInShort(device),
-      device.lastSeen === null ? '-' : shortTime(device.lastSeen),
-      keysInShort(device),
-    ]),
+  const rows = devices.map((device) => [
+    device.id,
+    device.standing,
+    linksInShort(device, now),
+    endpointInShort(device),
+    device.lastSeen === null ? '-' : shortTime(device.lastSeen),
+    labelsInShort(device),
   ])
+  return fittedTable(COLUMNS, rows, room)
+}
+
+/** The same, with how many links where there are several: `attached 3 h, 2 links`. */
+function linksInShort({ linkState, links }: ShownDevice, now: number): string {
+  return `${linkInShort(linkState, now)}${links.length > 1 ? `, ${counted(links.length, 'link')}` : ''}`
+}
+
+/** `attached 3 h`, `refused 5 s ago: wrong-hmac`, `pending 2 min`, `away since 2025-06-01 10:00Z`, `never called`. */
+function linkInShort({ state, since, reason }: ShownDevice['linkState'], now: number): string {
+  const age = since === null ? undefined : now - Date.parse(since)
+  const words: Readonly<Record<typeof state, string>> = {
+    attached: age === undefined ? 'attached' : `attached ${howLong(age)}`,
+    pending: age === undefined ? 'pending' : `pending ${howLong(age)}`,
+    refused: `refused ${age === undefined ? '' : `${ago(age)}: `}${reason ?? ''}`,
+    away: since === null ? 'away' : `away since ${shortTime(since).replace(/:\d\dZ$/, 'Z')}`,
+    never: 'never called',
+  }
+  return words[state]
+}
+
+function labelsInShort({ labels }: ShownDevice): string {
+  const written = Object.entries(labels).map(([name, value]) => `${name}=${value}`)
+  return written.length === 0 ? '-' : written.join(' ')
 }
 
 /** All that is known of one device, a line for each thing. */
-export function deviceSheet(device: DeviceView): string {
-  const { pins, presented, decision, link, contest, lastDetached, lastRefusal, addresses, labels } = device
-  const lines: (readonly [string, string] | undefined)[] = [
+export function deviceSheet(device: ShownDevice, now = Date.now()): string {
+  const { presented, decision, contest, lastDetached, addresses, labels } = device
+  const lines: readonly (readonly [string, string] | undefined)[] = [
     ['id', device.id],
     ['standing', device.standing],
-    link === null
-      ? ['link', 'none']
-      : [
-          'link',
-          [
-            `from ${link.source} since ${shortTime(link.attachedAt)}`,
-            link.software,
-            counted(link.sessions, 'session'),
-            `${link.queued} queued`,
-          ].join(', '),
-        ],
-    link === null ? undefined : ['link key', link.fingerprint],
-    link === null ? undefined : ['at most', counted(link.mostSessions, 'session')],
-    link === null || link.lostChannels === 0
-      ? undefined
-      : ['unanswered', `${counted(link.lostChannels, 'channel')} on this link`],
-    link?.heldSession === null || link === null ? undefined : ['held session', heldInShort(link.heldSession)],
+    ['state', linksInShort(device, now)],
+    ...linkLines(device),
     contest === null
       ? undefined
       : [
           'contested',
-          `${contest.turnedAway} links turned away since ${shortTime(contest.since)}, ` +
+          `${counted(contest.turnedAway, 'link')} turned away since ${shortTime(contest.since)}, ` +
             `the last ${shortTime(contest.last)}: ${contest.sources.join(' stayed, not ')}`,
         ],
     lastDetached === null ? undefined : ['last link ended', `${shortTime(lastDetached.at)}: ${lastDetached.message}`],
-    ...pins.map(
-      ({ type, fingerprint, by, addedAt }) =>
-        ['pin', `${type} ${fingerprint} (by ${by}${addedAt === null ? '' : `, ${shortTime(addedAt)}`})`] as const,
-    ),
+    ...keyLines(device),
     presented === null ? undefined : ['presented', `${presented.type} ${presented.fingerprint}`],
-    decision === null ? undefined : ['decision', `${decision.how} by ${decision.by}, ${shortTime(decision.at)}`],
+    decision === null ? undefined : ['decision', decisionInShort(decision)],
     device.endpoint === null ? undefined : ['endpoint', endpointInShort(device)],
     ['secret', device.hasSecret ? 'yes' : 'no'],
+    device.vendor === null ? undefined : ['vendor', device.vendor],
     ['first seen', device.firstSeen === null ? 'never' : shortTime(device.firstSeen)],
-    ['last seen', device.lastSeen === null ? 'never' : shortTime(device.lastSeen)],
+    ['last seen', lastSeenInShort(device)],
     addresses.length === 0 ? undefined : ['addresses', addresses.join(', ')],
-    lastRefusal === null
-      ? undefined
-      : [
-          'last refusal',
-          `${shortTime(lastRefusal.at)} from ${lastRefusal.source}: ${lastRefusal.reason}: ${lastRefusal.message}`,
-        ],
-    ...Object.entries(device.refusals).map(([reason, count]) => ['refused', `${count} × ${reason}`] as const),
+    ...refusalLines(device),
     ...Object.entries(labels).map(([name, value]) => ['label', `${name}=${value}`] as const),
   ]
   return table(lines.filter((line) => line !== undefined))
 }
 
+type Lines = readonly (readonly [string, string])[]
+
+/** Of several links, each has its number before what is told of it. */
+function linkLines({ links }: ShownDevice): Lines {
+  if (links.length === 0) return [['link', 'none']]
+  return links.flatMap((link) => {
+    const lines = linesOfLink(link)
+    return links.length === 1
+      ? lines
+      : lines.map(([name, told]) => [name === 'link' ? `link ${link.number ?? '?'}` : `  ${name}`, told] as const)
+  })
+}
+
+function linesOfLink(link: ShownLink): Lines {
+  const { provenBy, loggedInBy, account, keyExchange, algorithms, lostChannels, heldSession } = link
+  return [
+    [
+      'link',
+      [
+        `from ${link.source} since ${shortTime(link.attachedAt)}`,
+        link.software,
+        counted(link.sessions, 'session'),
+        `${link.queued} queued`,
+      ].join(', '),
+    ],
+    ['link key', link.fingerprint],
+    ...(provenBy === undefined ? [] : [['proven by', PROVEN_BY[provenBy]] as const]),
+    ...(loggedInBy.length === 0 ? [] : [['logged in by', loggedInBy.join(', then ')] as const]),
+    ...(account === null ? [] : [['account', account] as const]),
+    ...(keyExchange === null ? [] : [['key exchange', exchangeInShort(keyExchange)] as const]),
+    ...algorithmLines(algorithms),
+    ['at most', counted(link.mostSessions, 'session')],
+    ...(lostChannels === 0 ? [] : [['unanswered', `${counted(lostChannels, 'channel')} on this link`] as const]),
+    ...(heldSession === null ? [] : [['held session', heldInShort(heldSession)] as const]),
+  ]
+}
+
+function exchangeInShort({ name, postQuantum }: NonNullable<ShownLink['keyExchange']>): string {
+  return postQuantum ? `${name}, post-quantum` : `${name}, classical`
+}
+
+function algorithmLines(algorithms: ShownLink['algorithms']): Lines {
+  if (algorithms === null) return []
+  const { hostKey, cipher, mac, weak } = algorithms
+  return [
+    ['signed with', hostKey],
+    ['cipher', mac === null ? cipher : `${cipher}, ${mac}`],
+    ...(weak.length === 0 ? [] : [['weak', weak.join(', ')] as const]),
+  ]
+}
+
+const PROVEN_BY: Readonly<Record<NonNullable<ShownLink['provenBy']>, string>> = {
+  certificate: 'host certificate',
+  pin: 'pinned key',
+  'known-hosts': 'known_hosts',
+  hmac: 'HMAC of its secret',
+  'first-use': 'first use',
+}
+
+function keyLines({ pins }: ShownDevice): Lines {
+  return pins.map(
+    ({ type, fingerprint, by, addedAt }) =>
+      ['pin', `${type} ${fingerprint} (by ${by}${addedAt === null ? '' : `, ${shortTime(addedAt)}`})`] as const,
+  )
+}
+
+/** What was decided by nobody is told by how alone. */
+function decisionInShort({ how, by, at }: NonNullable<ShownDevice['decision']>): string {
+  return `${how === by ? how : `${how} by ${by}`}, ${shortTime(at)}`
+}
+
+function lastSeenInShort({ link, lastSeen }: ShownDevice): string {
+  if (link !== null) return 'now'
+  return lastSeen === null ? 'never' : shortTime(lastSeen)
+}
+
+function refusalLines({ lastRefusal, refusals }: ShownDevice): Lines {
+  return [
+    ...(lastRefusal === null
+      ? []
+      : [
+          [
+            'last refusal',
+            `${shortTime(lastRefusal.at)} from ${lastRefusal.source}: ${lastRefusal.reason}: ${lastRefusal.message}`,
+          ] as const,
+        ]),
+    ...(lastRefusal === null || lastRefusal.hint === null ? [] : [['hint', lastRefusal.hint] as const]),
+    ...Object.entries(refusals).map(([reason, count]) => ['refused', `${count} × ${reason}`] as const),
+  ]
+}
+
 /** How the session is that the bridge keeps open for itself. */
 function heldInShort({ state, endedAtOnce }: HeldSession): string {
-  const often = endedAtOnce === 0 ? '' : `; the device ended it at once ${endedAtOnce} times in a row`
+  const often = endedAtOnce === 0 ? '' : `; the device ended it at once ${counted(endedAtOnce, 'time')} in a row`
   return `${state}${often}`
 }
 
-type HeldSession = NonNullable<NonNullable<DeviceView['link']>['heldSession']>
+type HeldSession = NonNullable<ShownLink['heldSession']>
 
 /** An address, a port as `:port`, or both. */
-function endpointInShort({ endpoint }: DeviceView): string {
+function endpointInShort({ endpoint }: ShownDevice): string {
   if (endpoint === null) return '-'
   const { address, port } = endpoint
   return [...(address === null ? [] : [address]), ...(port === null ? [] : [`:${port}`])].join(' ')
 }
 
 /** What a device id is bound to now, to be compared with the device. */
-export function boundKeys({ id, pins }: DeviceView): string {
+export function boundKeys({ id, pins }: ShownDevice): string {
   if (pins.length === 0) return `${strangerText(id)} is bound to no key\n`
   return pins.map(({ type, fingerprint }) => `${strangerText(`${id} is bound to ${type} ${fingerprint}`)}\n`).join('')
-}
-
-/** What it is bound to, and what it shows instead. */
-function keysInShort({ pins: [pin, ...more], presented, link }: DeviceView): string {
-  if (pin === undefined) return presented?.fingerprint ?? link?.fingerprint ?? '-'
-  const others = more.length === 0 ? '' : ` (and ${more.length} more)`
-  const known = [pin, ...more].some(({ fingerprint }) => fingerprint === presented?.fingerprint)
-  return `${pin.fingerprint}${others}${presented === null || known ? '' : `, shows ${presented.fingerprint}`}`
 }

@@ -2,7 +2,7 @@ import type { SessionView } from '../../northbound/http/routes/sessions/session.
 import { table } from '../table.js'
 
 /** A table of sessions for people, one a line. */
-export function sessionTable(sessions: readonly SessionView[], now: Date): string {
+export function sessionTable(sessions: readonly Omit<SessionView, 'keyExchange' | 'link'>[], now: Date): string {
   if (sessions.length === 0) return 'no sessions\n'
   return table([
     ['ID', 'DEVICE', 'USER', 'FROM', 'VIA', 'CHANNEL', 'AGE', 'SENT', 'RECEIVED'],

@@ -6,6 +6,7 @@ import { tokenListSchema } from '../../northbound/http/routes/tokens/list.js'
 import type { TokenView } from '../../northbound/http/routes/tokens/token.js'
 import { bridgeCommand, BRIDGE_HELP, type BridgeOptions, runOnBridge } from './bridge-command.js'
 import { type CommandIo, processIo } from '../command-io.js'
+import { helpText } from '../house-help.js'
 import { exitWithFailure } from '../command-failure.js'
 import { shortTime, table } from '../table.js'
 
@@ -21,7 +22,7 @@ interface CreateOptions extends BridgeOptions {
 export function tokenCommand(io: CommandIo = processIo()): Command {
   return new Command('token')
     .description('tokens of the HTTP API')
-    .addHelpText('after', BRIDGE_HELP)
+    .addHelpText('after', helpText(BRIDGE_HELP))
     .addCommand(createCommand(io))
     .addCommand(listCommand(io))
     .addCommand(revokeCommand(io))
@@ -72,7 +73,7 @@ function listCommand(io: CommandIo): Command {
 function revokeCommand(io: CommandIo): Command {
   return bridgeCommand('revoke')
     .description('refuse a token from now on')
-    .argument('<id>', 'what stands between hp_ and the next _ of the token, as `homeport token list` shows it')
+    .argument('<token-id>', 'what stands between hp_ and the next _ of the token, as `homeport token list` shows it')
     .action((id: string, options: BridgeOptions) => {
       // Nobody shall put a whole token into a URL, where logs would hold it.
       if (!/^[0-9a-z]{12}$/.test(id))

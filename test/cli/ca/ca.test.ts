@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -105,6 +105,31 @@ describe('ca init', () => {
     const wrong = await ca(['init', '--config', 'none.yaml'])
     expect(wrong).toMatchObject({ status: 2, stdout: '' })
     expect(wrong.stderr).toMatch(/none\.yaml: there is no such file[^]*--dir/)
+  })
+
+  it('makes no keys in the working directory when no configuration is found', async () => {
+    for (const words of [['init'], ['show'], ['sign-host', 'a.pub', '--principals', 'a']]) {
+      const { status, stderr } = await ca(words)
+      expect(status).toBe(2)
+      expect(stderr).toMatch(/no configuration file is found[^]*--dir/)
+    }
+    expect(await readdir(cwd)).toEqual([])
+  })
+
+  it('needs of the configuration nothing but its data-dir', async () => {
+    await writeFile(join(cwd, 'homeport.yaml'), 'devices: [{ id: a, secret: "${UNSET}" }]\ndata-dir: state\n')
+    expect((await ca(['init'])).status).toBe(0)
+    expect(await readdir(join(cwd, 'state/ca'))).toHaveLength(4)
+  })
+
+  it('made by root belongs to the owner of the directory around it, as a bridge has to read it', async () => {
+    const me = process.getuid?.() ?? 0
+    const owner = me === 0 ? 54_321 : me
+    await mkdir(join(cwd, 'state'))
+    if (me === 0) await chown(join(cwd, 'state'), owner, owner)
+    expect((await ca(['init', '--dir', 'state/ca'])).status).toBe(0)
+    for (const name of ['', 'host_ca', 'host_ca.pub', 'user_ca', 'user_ca.pub'])
+      expect((await stat(join(cwd, 'state/ca', name))).uid, name).toBe(owner)
   })
 
   it('says where it cannot write', async () => {

@@ -1,93 +1,30 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Command } from 'commander'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { type AddDevice, addDeviceOver } from '../../../src/cli/operator/add-device.js'
+import { addDeviceOver } from '../../../src/cli/operator/add-device.js'
 import { caCommand } from '../../../src/cli/ca/ca.js'
-import { onboardCommand } from '../../../src/cli/onboard/onboard.js'
-import type { Step } from '../../../src/cli/onboard/onboarding.js'
 import { layeredEnvironment } from '../../../src/config/yaml/environment.js'
 import { parseConfig } from '../../../src/config/parse-config.js'
 import type { AddedDevice } from '../../../src/fleet/enrolment/enrolment.js'
 import { parseXml } from '../../../src/netconf/xml/xml-parse.js'
 import { elementsOf, textOf, type XmlElement } from '../../../src/netconf/xml/xml-tree.js'
 import { entriesFor, parseKnownHosts } from '../../../src/ssh/known-hosts.js'
-import { type KeyPair, type KeyRoom, makeKeyRoom } from '../../ssh/ssh-keygen.js'
+import type { KeyPair } from '../../ssh/ssh-keygen.js'
 import { recordedIo } from '../recorded-io.js'
+import { byHandIn, junosStatements, onboardingRoom, statementWith, unreachable } from './onboarding-room.js'
 
-let room: KeyRoom
-let key: KeyPair
+const { cwd: directory, keys, configure, onboard, shown } = onboardingRoom()
 let cwd = ''
+let key: KeyPair
 beforeAll(async () => {
-  room = await makeKeyRoom()
-  key = await room.key('login')
+  key = await keys().key('login')
 })
-afterAll(() => room.remove())
-beforeEach(async () => {
-  cwd = mkdtempSync(join(tmpdir(), 'homeport-onboard-'))
-  await mkdir(join(cwd, 'config'))
-  await configure()
+beforeEach(() => {
+  cwd = directory()
 })
-afterEach(() => rmSync(cwd, { recursive: true }))
-
-async function configure(credentials: object = { username: 'netconf', password: 'never-shown' }, more: object = {}) {
-  const config = { credentials: { default: credentials }, users: [{ name: 'netops', roles: ['operator'] }], ...more }
-  await writeFile(join(cwd, 'config/homeport.yaml'), JSON.stringify(config))
-}
-
-interface Shown {
-  readonly secret: string | null
-  readonly steps: readonly Step[]
-  readonly nms: Record<'sshConfig' | 'ncclient' | 'pyez' | 'ansible', string> & {
-    readonly knownHosts: readonly string[]
-  }
-  readonly bridge: { readonly added: boolean; readonly message?: string; readonly hint?: string }
-}
-
-const unreachable = { ok: false, cause: 'unreachable', message: 'no bridge is running here', hint: 'start it' } as const
-
-async function onboard(args: readonly string[], answer: Awaited<ReturnType<AddDevice>> = { ok: true }) {
-  const { io, output } = recordedIo({ cwd })
-  const added: AddedDevice[] = []
-  const command: Command = onboardCommand(io, () => (device) => {
-    added.push(device)
-    return Promise.resolve(answer)
-  })
-  command.exitOverride().configureOutput({ writeErr: (text) => (output.stderr += text) })
-  await command
-    .parseAsync(['--bridge', 'Bridge.example', ...args], { from: 'user' })
-    .catch((error: { exitCode?: number }) => {
-      if (error.exitCode === undefined) throw error
-      output.status = 2
-    })
-  return { ...output, added }
-}
-
-async function shown(args: readonly string[], answer?: Awaited<ReturnType<AddDevice>>) {
-  const output = await onboard(['--json', ...args], answer)
-  return { ...output, json: JSON.parse(output.stdout) as Shown }
-}
-
-/** The words of the `set` lines of all steps, as Junos takes quotes apart. */
-function junosStatements(steps: readonly Step[]): string[][] {
-  return steps
-    .flatMap(({ text }) => text.split('\n'))
-    .filter((line) => line.startsWith('set '))
-    .map((line) =>
-      [...line.matchAll(/"((?:[^"\\]|\\.)*)"|([^\s";{}]+)/g)].map(
-        ([, quoted, bare]) => quoted?.replace(/\\(.)/g, '$1') ?? bare ?? '',
-      ),
-    )
-}
-
-function statementWith(steps: readonly Step[], ...words: readonly string[]): string[] | undefined {
-  return junosStatements(steps).find((statement) => words.every((word) => statement.includes(word)))
-}
 
 /** Ids that would end a string, a line or a statement somewhere, or be taken for a pattern or an expression. */
 const nastyIds = [
@@ -129,6 +66,7 @@ describe('onboard for junos', () => {
       [...client, 'reconnect-strategy', 'in-order'],
       [...client, 'services', 'netconf'],
       [...client, 'Bridge.example', 'port', '4334'],
+      ['set', 'system', 'services', 'netconf', 'yang-compliant'],
     ])
       expect(junosStatements(steps)).toContainEqual(words)
     expect(steps.at(-1)?.text).toMatch(/\ncommit$/)
@@ -141,17 +79,16 @@ describe('onboard for junos', () => {
     expect(stdout).not.toContain('never-shown')
   })
 
-  it('shows the secret once: another run makes another one, and text has it in one place', async () => {
-    const [first, second] = [await onboard(['router1']), await onboard(['router1'])]
-    const secrets = [first, second].map(({ added }) => added[0]?.secret ?? '')
-    expect(secrets[0]).not.toBe(secrets[1])
-    expect(first.stdout.split(secrets[0] ?? '')).toHaveLength(2)
-    expect(first.stderr).not.toContain(secrets[0])
-    expect(first.stdout).toMatch(/\n# The bridge knows router1 now: it attaches .*\n$/)
+  it('shows the secret in one place alone, where it is to be pasted', async () => {
+    const { stdout, stderr, added } = await onboard(['router1'])
+    const secret = added[0]?.secret ?? ''
+    expect(stdout.split(secret)).toHaveLength(2)
+    expect(stderr).not.toContain(secret)
+    expect(stdout).toMatch(/\n# The bridge knows router1 now: it attaches as soon as it dials in with this secret\n$/)
   })
 
   it.each(['ed25519', 'ecdsa-384', 'rsa'] as const)('gives the device the public half of the %s key', async (kind) => {
-    const pair = await room.key('login', kind)
+    const pair = await keys().key('login', kind)
     await configure({ username: 'netconf', 'private-key': pair.path })
     const { json, stdout } = await shown(['router1'])
     const statement = statementWith(json.steps, 'authentication')
@@ -185,15 +122,6 @@ describe('onboard for junos', () => {
     expect(statementWith(json.steps, 'secret')?.at(-1)).toBe('configured one')
     expect(statementWith(json.steps, 'device-id')?.at(-1)).toBe('Router1')
   })
-
-  it('says what is missing for a key or a certificate, and adds nothing', async () => {
-    const noKey = await onboard(['router1', '--auth', 'key'])
-    expect(noKey).toMatchObject({ status: 1, stdout: '', added: [] })
-    expect(noKey.stderr).toMatch(/credentials\.default: there is no private-key.*\n.*--auth/)
-    const noCa = await onboard(['router1', '--auth', 'certificate'])
-    expect(noCa).toMatchObject({ status: 1, stdout: '', added: [] })
-    expect(noCa.stderr).toMatch(/user_ca\.pub: there is no such file\n.*homeport ca init/)
-  })
 })
 
 describe('onboard without a bridge that takes the device', () => {
@@ -203,7 +131,7 @@ describe('onboard without a bridge that takes the device', () => {
     expect(stderr).toMatch(/no bridge is running here\nstart it\n$/)
     expect(stderr).not.toContain(json.secret)
     expect(stdout).toContain('outbound-ssh')
-    const [yaml, env] = json.steps.slice(-2)
+    const [yaml, env] = byHandIn(json.steps)
     const [, name = ''] = /^(\w+)=/.exec(env?.text ?? '') ?? []
     expect(env?.text).toBe(`${name}=${json.secret}`)
     const credentials = 'credentials: { default: { username: a, password: b } }\n'
@@ -214,6 +142,12 @@ describe('onboard without a bridge that takes the device', () => {
       environment: layeredEnvironment([{ [name]: json.secret ?? '' }], cwd),
     })
     expect(parsed).toMatchObject({ ok: true, config: { devices: [{ id: 'router 1', secret: json.secret }] } })
+    // The bridge is started with all that it needs, before its device dials.
+    const titles = json.steps.map(({ title }) => title)
+    expect(titles[titles.indexOf(env?.title ?? '') + 1]).toMatch(/^On the bridge: check that, then start it/)
+    expect(titles.findIndex((title) => title.startsWith('On the device'))).toBeGreaterThan(
+      titles.indexOf(env?.title ?? ''),
+    )
   })
 
   it('prints nothing to paste when the bridge refuses: it holds another secret', async () => {
@@ -279,7 +213,7 @@ describe('onboard for the NMS', () => {
   it("puts the bridge's host keys into known_hosts, from the public halves", async () => {
     await mkdir(join(cwd, 'config/data'))
     await writeFile(join(cwd, 'config/data/ssh_host_ed25519_key.pub'), `${key.line}\n`)
-    const ecdsa = await room.key('host', 'ecdsa-256')
+    const ecdsa = await keys().key('host', 'ecdsa-256')
     await writeFile(join(cwd, 'config/data/ssh_host_ecdsa_key'), await readFile(ecdsa.path))
     const { json } = await shown(['router1'])
     const { entries, problems } = parseKnownHosts(json.nms.knownHosts.join('\n'))
@@ -291,7 +225,7 @@ describe('onboard for the NMS', () => {
   })
 
   it('puts the CA that certifies them first, which is all that OpenSSH needs', async () => {
-    const ca = await room.key('bridge-ca')
+    const ca = await keys().key('bridge-ca')
     await configure(undefined, { endpoint: { ssh: { 'host-ca': ca.path } } })
     const { json } = await shown(['router1'])
     expect(json.nms.knownHosts[0]).toBe(`@cert-authority * ${ca.line.split(' ').slice(0, 2).join(' ')}`)
@@ -315,7 +249,7 @@ describe('onboard for the NMS', () => {
       'device-id',
       id,
     ])
-    expect(junosStatements(json.steps)).toHaveLength(10)
+    expect(junosStatements(json.steps)).toHaveLength(11)
 
     const file = join(cwd, 'ssh_config')
     await writeFile(file, json.nms.sshConfig)
@@ -353,7 +287,7 @@ print(json.dumps(Words.found))`
     })
 
     const byHand = (await shown(['--', id], unreachable)).json
-    const [yaml, env] = byHand.steps.slice(-2)
+    const [yaml, env] = byHandIn(byHand.steps)
     const [, name = ''] = /^([A-Z0-9_]+)=/.exec(env?.text ?? '') ?? []
     const parsed = parseConfig({
       text: `credentials: { default: { username: a, password: b } }\n${yaml?.text}`,

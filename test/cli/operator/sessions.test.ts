@@ -84,7 +84,7 @@ describe('sessions kill', () => {
       stdout: '',
       stderr:
         'homeport: there is no session "nothere"\n' +
-        'it may have ended by itself; GET /api/v1/sessions (homeport sessions list) has all of them\n',
+        'it may have ended by itself; homeport sessions list has all of them\n',
       status: 1,
     })
   })

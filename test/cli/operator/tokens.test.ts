@@ -86,7 +86,7 @@ describe('token', () => {
 })
 
 describe('HOMEPORT_URL', () => {
-  const find = (env: Record<string, string>) => findBridge({ env, cwd }, undefined)
+  const find = (env: Record<string, string>) => findBridge({ env, cwd })
 
   it('never gets the token without TLS, but on this machine', () => {
     const clear = find({ HOMEPORT_URL: 'http://bridge.example.net', HOMEPORT_TOKEN: 't' })
