@@ -9,6 +9,7 @@ import { bulkStream } from './figures/bulk-stream.js'
 import { farLinks } from './figures/far-links.js'
 import { hostilePeers } from './figures/hostile-peers.js'
 import { httpRpcs } from './figures/http-rpcs.js'
+import { keyExchange } from './figures/key-exchange.js'
 import { manyDevices } from './figures/many-devices.js'
 import { newSession } from './figures/new-session.js'
 import { operationRules } from './figures/operation-rules.js'
@@ -29,6 +30,7 @@ const benchmarks: readonly Benchmark[] = [
   httpRpcs,
   hostilePeers,
   start,
+  keyExchange,
   manyDevices,
 ]
 

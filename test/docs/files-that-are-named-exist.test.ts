@@ -4,8 +4,13 @@ import { describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
 
+/** But for what the tests have built, which is no part of the repository. */
 const filesIn = (directory: string): readonly string[] =>
-  readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((name) => join(directory, name))
+  readdirSync(join(root, directory), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(directory, entry.name)
+    if (entry.name === '.build') return []
+    return entry.isDirectory() ? [name, ...filesIn(name)] : [name]
+  })
 
 const files = [...['src', 'test', 'deploy', 'config'].flatMap(filesIn), ...readdirSync(root)]
 const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...filesIn('docs').filter((name) => name.endsWith('.md'))]

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import * as z from 'zod'
+import { keysOfSchema } from '../../src/config/keys-of-schema.js'
 import type { Environment } from '../../src/config/yaml/environment.js'
 import { RENAMED_KEYS } from '../../src/config/renamed-keys.js'
 import { configSchema } from '../../src/config/schema.js'
@@ -14,30 +14,6 @@ const example = readFileSync(join(root, 'config/homeport.example.yaml'), 'utf8')
 /** Names that the operator chooses, and their values: one key in the reference stands for all of them. */
 const OPEN_ENDED = ['devices[].labels', 'traces.headers']
 
-/** Every key that the schema knows, as the reference writes it: `devices[].id`, `roles.NAME.api`. */
-function keysOfSchema(schema: z.core.$ZodType, at = ''): readonly string[] {
-  if (OPEN_ENDED.includes(at)) return [at]
-  if (schema instanceof z.ZodObject)
-    return Object.entries(schema.shape).flatMap(([key, value]) =>
-      keysOfSchema(value as z.core.$ZodType, at === '' ? key : `${at}.${key}`),
-    )
-  if (schema instanceof z.ZodPipe) return keysOfSchema(schema.in instanceof z.ZodTransform ? schema.out : schema.in, at)
-  if (schema instanceof z.ZodArray) return hasKeys(schema.element) ? keysOfSchema(schema.element, `${at}[]`) : [at]
-  if (schema instanceof z.ZodRecord) return keysOfSchema(schema.valueType, `${at}.NAME`)
-  if (
-    schema instanceof z.ZodPrefault ||
-    schema instanceof z.ZodDefault ||
-    schema instanceof z.ZodOptional ||
-    schema instanceof z.ZodReadonly
-  )
-    return keysOfSchema(schema.unwrap(), at)
-  return [at]
-}
-
-function hasKeys(schema: z.core.$ZodType): boolean {
-  return keysOfSchema(schema, 'x').some((key) => key !== 'x')
-}
-
 /** Every key that is written in a document; names that the operator chose become NAME. */
 function keysOfDocument(value: unknown, at = ''): readonly string[] {
   if (OPEN_ENDED.includes(at) || value === null || typeof value !== 'object') return [at]
@@ -46,7 +22,7 @@ function keysOfDocument(value: unknown, at = ''): readonly string[] {
     return inner.length > 0 && inner.every((key) => key !== `${at}[]`) ? inner : [at]
   }
   return Object.entries(value).flatMap(([key, held]) => {
-    const name = at === 'roles' || at === 'credentials' ? 'NAME' : key
+    const name = ['roles', 'credentials', 'algorithm-sets'].includes(at) ? 'NAME' : key
     return keysOfDocument(held, at === '' ? name : `${at}.${name}`)
   })
 }

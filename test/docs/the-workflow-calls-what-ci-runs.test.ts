@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { RUNS } from '../nodes/runs.js'
 
 const root = join(import.meta.dirname, '../..')
 const read = (name: string): string => readFileSync(join(root, name), 'utf8')
@@ -31,7 +32,9 @@ test('the workflow calls .ci/run on the oldest Node that package.json allows, an
 
 test('.ci/run runs the command that passes all tests, and prints what the unit tests reach', () => {
   const lines = read('.ci/run').split('\n')
-  const commands = ['npm run check', 'npm test', 'npm run test:long', 'npm run coverage']
+  const commands = ['npm run check', 'npm test', 'npm run test:long', 'npm run test:nodes']
   expect(lines.filter((line) => commands.includes(line))).toEqual(commands)
-  expect(scripts['test']?.split(' && ')).toContain(scripts['test:unit'])
+  // One of those runs prints what they reach.
+  expect(RUNS.filter(({ coverage }) => coverage)).toHaveLength(1)
+  expect(scripts['test']?.split(' && ')).toContain(scripts['test:unit']?.split(' && ').at(-1))
 })

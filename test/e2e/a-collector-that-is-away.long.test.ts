@@ -66,7 +66,8 @@ describe('a collector that is away', () => {
     const began = performance.now()
     await bridge.stop()
     expect(receiver.requests.length).toBeGreaterThan(0)
-    expect(performance.now() - began).toBeLessThan(6_000)
+    // Of the minute that the collector would have had.
+    expect(performance.now() - began).toBeLessThan(30_000)
   })
 })
 

@@ -28,6 +28,10 @@ describe("Debian's Ansible, through the bridge to a real sshd with a real NETCON
         profile: "PS1='netconf@device> '\n",
       },
       config: {
+        devices: [
+          { id: 'router1', secret: 'secret-of-the-device' },
+          { id: 'away', secret: 'another-secret' },
+        ],
         users: [opsUser({ 'authorized-keys': [key.publicKey] }), opsUser({ name: 'shell', roles: ['everything'] })],
         roles: {
           operator: { devices: ['*'], operations: ['*'] },
@@ -40,6 +44,7 @@ describe("Debian's Ansible, through the bridge to a real sshd with a real NETCON
     const byPassword = { ansible_user: 'shell@router1', ansible_password: ops.password }
     const hosts = {
       'by-password': { ...netconf, ansible_password: ops.password },
+      away: { ...netconf, ansible_user: 'ops@away', ansible_password: ops.password },
       'by-key': { ...netconf, ansible_ssh_private_key_file: key.path },
       commands: { ...bridge, ...byPassword, ansible_connection: 'ssh', ansible_python_interpreter: '/usr/bin/python3' },
       'commands-refused': { ...bridge, ...byPassword, ansible_connection: 'ssh', ansible_user: 'ops@router1' },
@@ -53,7 +58,7 @@ describe("Debian's Ansible, through the bridge to a real sshd with a real NETCON
     }
     run = await runAnsible(hosts, [
       {
-        hosts: 'by-password,by-key',
+        hosts: 'by-password,by-key,away',
         gather_facts: false,
         tasks: [{ name: 'get', 'ansible.netcommon.netconf_get': { source: 'running', filter } }],
       },
@@ -113,6 +118,13 @@ describe("Debian's Ansible, through the bridge to a real sshd with a real NETCON
 
   it.each(['by-password', 'by-key'])('netconf_get, %s', (host) => {
     expect(run.results['get']?.[host]).toMatchObject({ changed: false, stdout: expect.stringContaining('<data') })
+  })
+
+  it('netconf_get of a device that is not connected, which says so', () => {
+    expect(run.results['get']?.['away']).toMatchObject({
+      failed: true,
+      msg: expect.stringContaining('Homeport: device "away" is not connected: it has not called home'),
+    })
   })
 
   it('netconf_config with a commit, and netconf_rpc', () => {

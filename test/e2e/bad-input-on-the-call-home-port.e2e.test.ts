@@ -90,7 +90,7 @@ describe('bad input on the call-home port is refused with its reason, and everyt
   })
 
   it('a connection that is closed at once', async () => {
-    expect((await refusalOf([], true))['reason']).toBe('closed-early')
+    expect((await refusalOf([], true))['reason']).toBe('sent-nothing')
   })
 
   it('a device that closes after key exchange', async () => {
@@ -118,7 +118,7 @@ describe('bad input on the call-home port is refused with its reason, and everyt
     await attached.bridge.logged(/^call refused/, { reason: 'too-many-handshakes' }, { from })
     await refused
     for (const socket of held) socket.destroy()
-    await attached.bridge.logged(/^call refused/, { reason: 'closed-early' }, { from })
+    await attached.bridge.logged(/^call refused/, { reason: 'sent-nothing' }, { from })
   })
 
   it('a single octet at a time', async () => {

@@ -79,9 +79,9 @@ describe('homeport serve', () => {
       )
       await bridge.stop()
     }
-    expect(fingerprints[0]).toHaveLength(2)
+    expect(fingerprints[0]).toHaveLength(3)
     expect(fingerprints[1]).toEqual(fingerprints[0])
-    for (const name of ['ssh_host_ed25519_key', 'ssh_host_ecdsa_key'])
+    for (const name of ['ssh_host_ed25519_key', 'ssh_host_ecdsa_key', 'ssh_host_rsa_key'])
       expect((await stat(join(directory.path, 'kept', name))).mode & 0o777).toBe(0o600)
   })
 
@@ -143,6 +143,8 @@ describe('homeport serve', () => {
     const { status, stderr } = await homeport('serve', '--config', file)
     taken.close()
     expect(stderr).toMatch(new RegExp(`^homeport: call-home\\.ssh: 127\\.0\\.0\\.1:${port} is already in use$`, 'm'))
+    // There were none.
+    expect(stderr).not.toContain('cut off')
     expect(stderr).not.toMatch(/cut off/)
     expect(status).toBe(1)
   })
@@ -259,6 +261,40 @@ describe('homeport user hash-password and check-config', () => {
   })
 })
 
+describe('a command whose output nobody reads', () => {
+  it.each(['--help', 'devices --help', 'version', 'completion bash'])('%s ends quietly', async (words) => {
+    // The reader is gone before anything is written.
+    const script = `{ sleep 0.1; "$0" "$1" ${words}; echo "status $?" >&2; } | :`
+    const { stderr } = await run('bash', ['-c', script, process.execPath, main])
+    expect(stderr).toBe('status 0\n')
+  })
+})
+
+describe('homeport demo where there is IPv6 alone', () => {
+  it('runs, and its lines reach it', async () => {
+    const script = `
+      ip link set lo up && ip address delete 127.0.0.1/8 dev lo
+      exec 3< <(exec "$0" "$1" demo)
+      demo=$!
+      while read -r line <&3; do
+        case $line in
+          'ssh '*) ssh=$line ;;
+          'curl '*) curl=$line ;;
+          'export '*) eval "$line" ;;
+          'Stop with'*) break ;;
+        esac
+      done
+      eval "$ssh" </dev/null
+      eval "$curl -sS"
+      "$0" "$1" devices list
+      kill -INT $demo
+      cat <&3 >/dev/null`
+    const words = ['--user', '--map-root-user', '--net', 'bash', '-c', script, process.execPath, main]
+    const { stdout } = await run('unshare', words)
+    expect(stdout).toMatch(/<hello[^]*"id":"router1"[^]*router2 +configured/)
+  })
+})
+
 describe('homeport demo', () => {
   let lines: Lines
   let stop: () => Promise<void>
@@ -296,8 +332,9 @@ describe('homeport demo', () => {
   })
 
   it('the commands of homeport work with the variables that are printed', async () => {
-    const script = `${printed(/^ {2}export /)}\n${printed(/ devices list$/)}`
-    const { stdout, stderr } = await run('bash', ['-c', script])
+    // A clone has no command of this name, so the demo prints what makes one; it works in any directory.
+    const script = [/^ {2}export /, /^ {2}homeport\(\)/, /^ {2}homeport devices list$/].map(printed).join('\n')
+    const { stdout, stderr } = await run('bash', ['-c', `cd /\n${script}`])
     expect(stderr).toBe('')
     expect(stdout).toMatch(/router1[^]*router2/)
   })

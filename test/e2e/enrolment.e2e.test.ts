@@ -2,12 +2,14 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { byteSubsystem } from './parts/byte-subsystem.js'
+import { runSsh } from './parts/clients.js'
 import { junosPreamble } from './parts/preamble.js'
 import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { type SshdDevice, type SshdDeviceOptions, startSshdDevice } from './parts/sshd-device.js'
 import { makeTempDir } from './parts/temp-dir.js'
 import { deviceLogin, startAttachedDevice } from './support/attached-device.js'
 import { type ConfigFile, type RunningBridge, reportsOnSignal, startBridge } from './support/bridge.js'
+import { clientLogin } from './support/client-login.js'
 import { operate } from './support/homeport-command.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf } from './support/test-client.js'
@@ -85,6 +87,10 @@ describe('a device that nothing vouches for', () => {
       { id: 'router1', standing: 'pending', presented: { fingerprint: pending['hostKeyFingerprint'] }, link: null },
     ])
     expect(device.log.all.join('\n')).not.toMatch(/userauth-request/)
+    const waits = /device "router1" waits for approval.*homeport devices approve router1/s
+    expect((await runSsh(clientLogin(running, 'router1'))).stderr).toMatch(waits)
+    for (const command of [['get-config'], ['devices', 'disconnect']])
+      expect((await operate(running, ...command, 'router1')).stderr).toMatch(waits)
 
     const { stdout, status } = await decide(running, 'approve', 'router1')
     expect(status).toBe(0)

@@ -5,7 +5,8 @@ import { startSsh } from './parts/clients.js'
 import { makeSshKey } from './parts/ssh-keys.js'
 import { startSshdDevice } from './parts/sshd-device.js'
 import { makeTempDir } from './parts/temp-dir.js'
-import { startAttachedDevice } from './support/attached-device.js'
+import { waitFor } from './parts/wait-for.js'
+import { deviceLogin, startAttachedDevice } from './support/attached-device.js'
 import { clientLogin } from './support/client-login.js'
 import { endAfterEach } from './support/resources.js'
 import { login, openNetconf, readAll } from './support/test-client.js'
@@ -74,6 +75,35 @@ describe('a link that breaks', () => {
     const echoed = once(channel, 'data')
     channel.write('carried over')
     expect(String(await echoed)).toBe('carried over')
+  })
+})
+
+describe('a device that calls home twice at a time', () => {
+  it('has one of its links kept, with the sessions on it, while the other one dials and dials', async () => {
+    const { bridge, device, hostKey, secret } = own(
+      await startAttachedDevice({ netconf: byteSubsystem.echo(), config: { link: { 'replace-wait': '300ms' } } }),
+    )
+    const twin = own(
+      await startSshdDevice({
+        deviceId: 'router1',
+        bridge: { host: bridge.host, port: bridge.callHomePort },
+        preamble: 'junos-secret',
+        secret,
+        hostKeys: [hostKey],
+        login: deviceLogin,
+        subsystems: { netconf: byteSubsystem.echo() },
+      }),
+    )
+    await bridge.logged(/./, { reason: 'identity-contested', deviceId: 'router1' })
+    const client = own(await login(bridge, 'router1'))
+    const channel = await openNetconf(client)
+    const dials = device.dials() + twin.dials()
+    await waitFor('another dial', () => device.dials() + twin.dials() > dials, 30_000)
+    const echoed = once(channel, 'data')
+    channel.write('still here')
+    expect(String(await echoed)).toBe('still here')
+    // Before the bridge took notice they took turns some sixty times a second.
+    expect(bridge.log().filter(({ msg }) => msg.startsWith('link replaced')).length).toBeLessThanOrEqual(2)
   })
 })
 

@@ -88,7 +88,9 @@ describe('many sessions on one link', () => {
     const client = own(await login(bridge, 'router1'))
     await openNetconf(client)
     const { errors, status } = await readAll(await openNetconf(client))
-    expect(errors).toMatch(/^homeport: device "router1" has no free session \(1 at most\): .*; .*max-sessions/)
+    expect(errors).toMatch(
+      /^homeport: device "router1" has no free session: the bridge opens 1 at a time .*; .*link\.max-sessions .*link\.max-queued-sessions/,
+    )
     expect(status).toBe(1)
   })
 

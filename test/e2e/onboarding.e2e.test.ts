@@ -47,7 +47,12 @@ describe('homeport onboard', () => {
     channel.write('onboarded')
     expect(String(await echoed)).toBe('onboarded')
 
-    // The secret was shown this once: neither the log nor the API ever says it.
+    // Another run, beside the bridge that has the device's link, prints the same.
+    const again = await operate(bridge, 'onboard', 'Router7', '--bridge', 'bridge.example')
+    const lines = (text: string): readonly string[] => text.split('\n').filter((line) => !line.startsWith('# '))
+    expect([again.status, lines(again.stdout)]).toEqual([0, lines(stdout)])
+
+    // It is shown to whoever may read the store: neither the log nor the API ever says it.
     const shown = await operate(bridge, 'devices', 'show', 'router7', '--json')
     expect(shown.stdout).toContain('router7')
     expect(`${shown.stdout}${bridge.lines.all.join('\n')}`).not.toContain(secret)

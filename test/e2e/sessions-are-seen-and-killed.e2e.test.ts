@@ -114,7 +114,8 @@ describe('sessions', () => {
     const ssh = await openSession('sim-1')
     const stranger = connect(bridge.callHomePort, bridge.host)
     own({ stop: () => void stranger.destroy() })
-    stranger.end('GET / HTTP/1.1\r\n\r\n')
+    // Its answer has to be read, or its end is never seen.
+    stranger.resume().end('GET / HTTP/1.1\r\n\r\n')
     await once(stranger, 'close')
     const refused = await startSsh(clientLogin(bridge, 'nobody')).ended()
     expect(refused.status).toBe(1)

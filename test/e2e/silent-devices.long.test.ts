@@ -214,8 +214,8 @@ describe('a path that drops all packets, without a word to either side', () => {
     const asked = ask()
     const end = await bridge.logged(/^link detached/, { reason: 'keepalive-timeout' })
     expect(end.msg).toMatch(/TCP gets no acknowledgement/)
-    // Three retransmissions by TCP take a second or two.
-    expect(performance.now() - began).toBeLessThan(20_000)
+    // Three retransmissions by TCP take a second or two; the RPC would have had five minutes.
+    expect(performance.now() - began).toBeLessThan(120_000)
     expect((await asked).status).toBeGreaterThanOrEqual(500)
   })
 

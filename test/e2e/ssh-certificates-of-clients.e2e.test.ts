@@ -321,7 +321,9 @@ describe('user certificates, offered by ssh', () => {
     const plain = parseVerifyingKey(key.publicKey.blob)
     if (!plain.ok) throw new Error(plain.failure.message)
     const identity = { agent, comment: '', key: plain.key, certificate }
-    expect(await dialling(server, agentLoginKey(identity))).toMatch(/All configured authentication methods/)
+    const made = agentLoginKey(identity)
+    if (!made.ok) throw new Error(made.failure.message)
+    expect(await dialling(server, made.key)).toMatch(/All configured authentication methods/)
     expect(server.logins).toEqual(['ssh-ed25519-cert-v01 bad-signature'])
   })
 

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { connect, type NetConnectOpts, createServer, type Socket } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import tls from 'node:tls'
 import ssh2 from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { byteSubsystem } from './parts/byte-subsystem.js'
+import { runSsh } from './parts/clients.js'
 import { makeSshKey } from './parts/ssh-keys.js'
 import { startSshdDevice } from './parts/sshd-device.js'
 import { makeTempDir } from './parts/temp-dir.js'
@@ -185,11 +187,48 @@ describe('strangers on the port of clients keep nobody else out', () => {
     })
     const line = await attached.bridge.logged(/^client refused: a device calls home/, {}, { from })
     expect(line['reason']).toBe('device-on-client-port')
+    // Who looks into the device's own log reads it, too.
+    await device.log.match(
+      /Received disconnect .*homeport: this is the port of clients: let it dial the port of call-home/,
+    )
     await device.stop()
     await keys.remove()
   })
 
-  it('an SSH client on the call-home port is named', async () => {
+  it('ssh on the call-home port is named, and told', async () => {
+    const from = attached.bridge.lines.all.length
+    const { host, callHomePort: port } = attached.bridge
+    const { stderr, status } = await runSsh({ host, port, user: 'ops@router1', password: 'pw-ops' }, '', {
+      args: ['-oLogLevel=INFO'],
+    })
+    expect(stderr).toMatch(
+      /Received disconnect .*: homeport: devices call home on this port; NETCONF clients dial another/,
+    )
+    expect(status).toBe(255)
+    await attached.bridge.logged(/^call refused: an SSH client/, { reason: 'ssh-client' }, { from })
+  })
+
+  it('HTTP on the call-home port is named, and told', async () => {
+    const from = attached.bridge.lines.all.length
+    const { host, callHomePort } = attached.bridge
+    const answer = await fetch(`http://${host}:${callHomePort}/api/v1/devices`)
+    expect(answer.status).toBe(400)
+    expect(await answer.text()).toMatch(
+      /^homeport: devices call home on this port over SSH; the HTTP API has another one/,
+    )
+    await attached.bridge.logged(/^call refused: sent an HTTP request/, { reason: 'not-ssh' }, { from })
+  })
+
+  it('TLS on the call-home port is named, and told by an alert', async () => {
+    const from = attached.bridge.lines.all.length
+    const { host, callHomePort: port } = attached.bridge
+    const socket = tls.connect({ host, port, rejectUnauthorized: false })
+    const [error] = (await once(socket, 'error')) as [Error & { readonly code?: string }]
+    expect(error.code).toMatch(/UNEXPECTED_MESSAGE$/)
+    await attached.bridge.logged(/^call refused: sent a TLS ClientHello/, { reason: 'not-ssh' }, { from })
+  })
+
+  it('an SSH client that shows itself by its first packet of key exchange alone is named', async () => {
     const from = attached.bridge.lines.all.length
     const client = new ssh2.Client()
     client.on('error', () => undefined)

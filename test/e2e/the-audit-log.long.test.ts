@@ -10,10 +10,12 @@ import { type Netconfd, startNetconfd } from './parts/netconfd.js'
 import { makeTempDir } from './parts/temp-dir.js'
 import { waitFor } from './parts/wait-for.js'
 import { startAttachedDevice } from './support/attached-device.js'
+import { askBridge } from './support/ask-bridge.js'
 import type { RunningBridge } from './support/bridge.js'
 import { clientLogin } from './support/client-login.js'
 import { operate } from './support/homeport-command.js'
 import { type AuditLine, auditedOnce, auditFileOf, auditLines } from './support/audit-lines.js'
+import { metricsOf } from './support/metrics.js'
 import { endAfterEach } from './support/resources.js'
 import { opsUser } from './support/users.js'
 
@@ -206,6 +208,11 @@ describe('on a disk that is full', () => {
     )
     return { ...attached, file, ballast, login: clientLogin(attached.bridge, 'router1') }
   }
+  /** What /readyz says. */
+  const ready = async (bridge: RunningBridge) => {
+    const { status, body } = await askBridge(bridge, '/readyz')
+    return { status, unready: (JSON.parse(body) as { readonly unready?: unknown[] }).unready ?? [] }
+  }
   /** Runs a session with one RPC. */
   const session = (login: ReturnType<typeof clientLogin>, id: string) =>
     runSsh(login, `${hello('1.0')}${rpc(id)}]]>]]>`)
@@ -230,9 +237,16 @@ describe('on a disk that is full', () => {
     expect(refused.stderr).toContain('the bridge cannot write its record, and takes no new sessions meanwhile')
     expect(refused.status).toBe(1)
     await bridge.logged(/^session refused/, { reason: 'record-not-written' })
+    const message = 'it cannot be written (disk-full), so no new session is taken; the log says more'
+    expect(await ready(bridge)).toEqual({ status: 503, unready: [{ part: 'audit', message }] })
+    const failing = await metricsOf(bridge)
+    expect([failing.get('homeport_ready'), failing.get('homeport_audit_failing')]).toEqual([0, 1])
 
     await rm(ballast)
     await bridge.logged(/^the record is written again/)
+    expect(await ready(bridge)).toEqual({ status: 200, unready: [] })
+    const well = await metricsOf(bridge)
+    expect([well.get('homeport_ready'), well.get('homeport_audit_failing')]).toEqual([1, 0])
     expect((await session(login, 'after')).stdout.toString()).toContain('message-id="after"')
     running.end()
     await running.ended()
@@ -258,6 +272,9 @@ describe('on a disk that is full', () => {
       audit: { file, 'when-full': 'continue' },
     })
     expect((await session(login, 'continued')).stdout.toString()).toContain('message-id="continued"')
+    // It fails, but refuses nobody.
+    expect(await ready(bridge)).toEqual({ status: 200, unready: [] })
+    expect((await metricsOf(bridge)).get('homeport_audit_failing')).toBe(1)
     await rm(ballast)
     const lines = await auditedOnce(file, 'the lines that waited', (all) =>
       all.some(({ messageId }) => messageId === 'continued'),

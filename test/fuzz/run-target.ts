@@ -79,13 +79,18 @@ export async function tryInput(target: Target, input: Buffer): Promise<void> {
   }
 }
 
+/** How often an input that took long is tried again at most. */
+const TIMES_AGAIN = 9
+
 /** Gives a target an input; it may take a turn of the event loop, and no more. */
 export async function attempt(subject: Subject, input: Buffer, target: Target): Promise<void> {
   const cost = await costOf(subject, input)
   const { longestTurn = LONGEST_TURN } = target
   if (target.remote !== undefined || cost < longestTurn) return
-  // Once may be garbage collection, or code that was not compiled yet.
-  const again = Math.min(await costOf(subject, input), await costOf(subject, input))
+  // Once may be garbage collection, code that was not compiled yet, or a neighbour on the core.
+  let again = cost
+  for (let times = 0; times < TIMES_AGAIN && again >= LONGEST_TURN; times += 1)
+    again = Math.min(again, await costOf(subject, input))
   if (again >= LONGEST_TURN) throw new Error(`it took ${Math.round(again)} ms of CPU time, and may take ${longestTurn}`)
 }
 

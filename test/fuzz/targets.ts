@@ -1,16 +1,19 @@
 import type { Target } from './target.js'
 import { configuration } from './targets/configuration.js'
+import { groupExchange } from './targets/group-exchange.js'
 import { framing } from './targets/framing.js'
 import { http } from './targets/http.js'
 import { sshOfClients } from './targets/ssh-of-clients.js'
 import { hostileDevices, sshOfStrangers } from './targets/ssh-of-devices.js'
 import { guard } from './targets/guard.js'
 import { initiation } from './targets/initiation.js'
+import { proxyHeader } from './targets/proxy-header.js'
 import { authorizedKeys, certificates, knownHosts, revocations } from './targets/ssh-files.js'
 import { xmlAndJson } from './targets/xml-and-json.js'
 
 export const targets: readonly Target[] = [
   initiation,
+  proxyHeader,
   certificates,
   revocations,
   knownHosts,
@@ -19,6 +22,7 @@ export const targets: readonly Target[] = [
   guard,
   sshOfStrangers,
   hostileDevices,
+  groupExchange,
   sshOfClients,
   http,
   xmlAndJson,

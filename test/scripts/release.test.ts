@@ -6,6 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { GIT_ENVIRONMENT } from './support/git-environment.js'
 
 const root = join(import.meta.dirname, '../..')
+/** What the tests have built; the repository itself may lie in such a directory of another one. */
+const BUILT = join(root, 'test/.build')
 const LAST_RELEASE = 'test/northbound/http/openapi-of-the-last-release.json'
 
 /** A repository with files of this one as they are now, the version 0.8.0, and one commit. */
@@ -16,7 +18,7 @@ afterEach(() => rmSync(clone, { recursive: true }))
 function makeRepository(...names: readonly string[]): void {
   clone = mkdtempSync(join(tmpdir(), 'homeport-release-'))
   for (const name of ['scripts', 'package.json', 'package-lock.json', ...names])
-    cpSync(join(root, name), join(clone, name), { recursive: true, filter: (path) => !path.includes('/.build') })
+    cpSync(join(root, name), join(clone, name), { recursive: true, filter: (path) => path !== BUILT })
   symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'))
   write('.gitignore', 'node_modules\n')
   if (names.length > 0) write(LAST_RELEASE, '{}\n')

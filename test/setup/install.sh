@@ -9,15 +9,34 @@ packages=(
   openssh-server libnss-wrapper libuid-wrapper openssl netconfd libyuma-base
   # a device on a library that calls home by itself, built below
   gcc libc6-dev libnetconf2-dev libyang2-dev libssh-dev
+  # servers and clients of the matrix, made of what is in test/interop/programs
+  dropbear-bin tinysshd putty-tools python3-twisted erlang-base erlang-ssh golang-go golang-golang-x-crypto-dev
+  libjsch-java default-jdk-headless libssh2-1-dev libpam-wrapper
   # what the benchmarks compare with; a proxy before the HTTP API
   haproxy socat
-  # a browser, and addresses of a network namespace
-  chromium iproute2
-  # a Debian that boots, for the systemd unit
-  debootstrap systemd-container
+  # a browser, addresses of a network namespace, and the example of the page on firewalls
+  chromium iproute2 nftables
+  # the Debian package, and Debians that boot, to install it
+  debhelper build-essential lintian debootstrap systemd-container
+  # the image, and what runs it: runc, because crun refuses a machine with both versions of cgroups
+  buildah podman runc
+  # the compose file, on networks where containers have names
+  podman-compose docker-compose netavark aardvark-dns
+  # what is first in a pod
+  catatonit
+  # the alert rules and the dashboard
+  prometheus
+  # shells that complete what is typed
+  bash-completion zsh fish
   # clients
-  ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-asyncssh python3-junos-eznc python3-netmiko yangcli
+  ansible openssh-client sshpass curl python3 python3-lxml python3-ncclient python3-paramiko python3-asyncssh python3-junos-eznc python3-netmiko ruby-net-ssh yangcli
+  # an old one in Java, which is compiled
+  libjsch-java default-jdk-headless
 )
+# What has another name in Debian 13.
+declare -A name_in_debian_13=([libyang2-dev]=libyang-dev)
+# kustomize; where a kubectl is there already, Debian's would take its place.
+command -v kubectl >/dev/null || packages+=(kubernetes-client)
 privilege_separation_dir=/run/sshd
 
 # Runs a command as root, or fails where nobody lets us.
@@ -31,6 +50,25 @@ as_root() {
   fi
 }
 
+# Whether apt would install it. Without lists of packages it knows nothing but what is installed.
+known() { apt-cache policy "$1" 2>/dev/null | grep '^  Candidate: [^(]' >/dev/null; }
+
+# The release whose names of packages are meant.
+release() {
+  if known libyang-dev; then echo 'Debian 13'; elif known libyang2-dev; then echo 'Debian 12'; else
+    # shellcheck source=/dev/null
+    (. /etc/os-release 2>/dev/null; [ "${ID:-}-${VERSION_ID:-}" = debian-12 ] && echo 'Debian 12' || echo 'Debian 13')
+  fi
+}
+
+# Gives packages the names that they have in this release.
+use_names_of_release() {
+  if [ "$(release)" != 'Debian 13' ]; then return; fi
+  for index in "${!packages[@]}"; do
+    packages[index]=${name_in_debian_13[${packages[index]}]:-${packages[index]}}
+  done
+}
+
 missing_packages() {
   local installed
   # dpkg-query fails where it knows nothing of a package: that is an answer, too.
@@ -42,7 +80,7 @@ missing_packages() {
 
 give_up() {
   echo "test set-up: $1" >&2
-  echo "The tests need these packages of Debian 12:" >&2
+  echo "The tests need these packages, which have these names in $(release):" >&2
   printf '    %s\n' "${missing[@]}" >&2
   echo "Install them as root and start again:" >&2
   echo "    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
@@ -64,6 +102,7 @@ install_packages() {
 # build TARGET SOURCE FLAGS...: compiles where the source is newer than what was built.
 build() {
   local target=.build/$1 source=e2e/parts/$2
+  [ -f "$source" ] || { echo "test set-up: there is no $source" >&2; exit 1; }
   if [ "$target" -nt "$source" ]; then return; fi
   mkdir -p .build
   # Into place in one step: another test run on this directory may be using the old one.
@@ -71,6 +110,26 @@ build() {
     { rm -f "$target.$$"; echo "test set-up: could not build $source" >&2; exit 1; }
 }
 
+# build_go TARGET SOURCE: the same for a program in Go, on Debian's packages of Go alone.
+build_go() {
+  local target=$PWD/.build/$1 source=$2
+  if [ "$target" -nt "$source" ]; then return; fi
+  mkdir -p .build
+  # Where there is no home, as in some containers, Go wants to be told where its cache is.
+  GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOCACHE=${GOCACHE:-$PWD/.build/go} go build -o "$target.$$" "$source" &&
+    mv "$target.$$" "$target" || { rm -f "$target.$$"; echo "test set-up: could not build $source" >&2; exit 1; }
+}
+
+# build_java TARGET SOURCE JAR: the same for a program in Java, into a directory.
+build_java() {
+  local target=.build/$1 source=$2
+  if [ "$target" -nt "$source" ]; then return; fi
+  mkdir -p .build
+  javac -cp "$3" -d "$target.$$" "$source" && rm -rf "$target" && mv "$target.$$" "$target" ||
+    { rm -rf "$target.$$"; echo "test set-up: could not build $source" >&2; exit 1; }
+}
+
+use_names_of_release
 missing=("${packages[@]}")
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || give_up 'this is not a Debian system.'
 mapfile -t missing < <(missing_packages)
@@ -93,3 +152,9 @@ build libnetconf2-device libnetconf2-device.c -lnetconf2 -lyang
 build netconfd-session netconfd-session.c
 build rpc-responder ../../bench/parts/rpc-responder.c
 build no-chroot.so no-chroot.c -shared -fPIC
+build interop-libssh-device ../../interop/programs/libssh_device.c -lssh
+build_go interop-go-device interop/programs/go/device.go
+build interop-libssh-client ../../interop/programs/libssh_client.c -lssh
+build interop-libssh2-client ../../interop/programs/libssh2_client.c -lssh2
+build_go interop-go-client interop/programs/go/client.go
+build_java interop-java interop/programs/JschClient.java /usr/share/java/jsch.jar

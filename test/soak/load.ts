@@ -12,7 +12,7 @@ import type { Random } from '../fuzz/random.js'
 import { helloFor, inEndOfMessage } from '../northbound/ssh/support/guarded-conversation.js'
 import { rekey } from '../ssh/support/ssh-pair.js'
 import { ABSENT, type SoakFleet } from './fleet.js'
-import { openRpcSession } from './rpc-session.js'
+import { openRpcSession, type RpcSession } from './rpc-session.js'
 import type { Tally } from './tally.js'
 
 const GET = '<get-config><source><running/></source></get-config>'
@@ -95,6 +95,12 @@ async function repeat({ stopping }: Scene, interval: number, work: () => Promise
 }
 
 /** A session with a few requests on a device that is always there. */
+/** Asks the device. A refused session is told in NETCONF, by an error of the bridge's own in each answer. */
+async function answered(session: RpcSession, id: string): Promise<void> {
+  const reply = await session.rpc(id, GET)
+  if (reply.includes('<rpc-error')) throw new Error(`the session was refused: ${reply.slice(0, 300)}`)
+}
+
 function useByLightClient({ bridge, fleet, tally, random, acknowledged }: Scene, who: string): Promise<unknown> {
   return tally.attempt('session, light client', async () => {
     const client = await login(bridge, random.pick(fleet.steady))
@@ -102,7 +108,7 @@ function useByLightClient({ bridge, fleet, tally, random, acknowledged }: Scene,
       const session = await openRpcSession(await openNetconf(client))
       for (let left = 1 + random.below(15); left > 0; left -= 1) {
         const id = newId(who)
-        await session.rpc(id, GET)
+        await answered(session, id)
         acknowledged.messageIds.add(id)
       }
       await session.rpc(newId(who), '<close-session/>')
@@ -124,7 +130,8 @@ function useByOpenSsh({ bridge, fleet, tally, random, acknowledged }: Scene): Pr
     const input = Buffer.concat([helloFor('end-of-message'), ...requests].map(inEndOfMessage))
     const login = { host: bridge.host, port: bridge.endpointPort, user, password: ops.password }
     const { stdout, stderr, status } = await runSsh(login, input)
-    if (!stdout.includes(`message-id="${id}"`)) throw new Error(`status ${String(status)}: ${stderr.slice(0, 300)}`)
+    if (!stdout.includes(`message-id="${id}"`) || stdout.includes('<rpc-error'))
+      throw new Error(`status ${String(status)}: ${stderr.slice(0, 300)}`)
     acknowledged.messageIds.add(id)
   })
 }
@@ -241,7 +248,7 @@ async function workAndRekey({ bridge, fleet, tally, acknowledged, stopping }: Sc
       const id = newId('lasting')
       round += 1
       if (round % 40 === 0) rekey(client)
-      await session.rpc(id, GET)
+      await answered(session, id)
       acknowledged.messageIds.add(id)
       return true
     })

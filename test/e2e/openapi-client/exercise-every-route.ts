@@ -37,6 +37,7 @@ async function taste(open: (signal: AbortSignal) => Promise<{ readonly data?: un
 
 async function operations(): Promise<void> {
   for (const path of ['/livez', '/healthz', '/readyz', '/startupz'] as const) good(await client.GET(path))
+  good(await client.GET('/api/v1/bridge'))
   const metrics = good(await client.GET('/metrics', { parseAs: 'text', headers: { Accept: 'text/plain' } }))
   if (!metrics.includes('homeport_')) throw new Error('no metrics')
   good(await client.GET('/api/v1/audit', {}))
@@ -44,6 +45,9 @@ async function operations(): Promise<void> {
 
 async function devices(): Promise<void> {
   const { devices: known } = good(await client.GET('/api/v1/devices', {}))
+  const query = { link: 'attached', label: ['site'], sort: '-id' as const, limit: 1 }
+  const page = good(await client.GET('/api/v1/devices', { params: { query } }))
+  if (page.total < page.devices.length) throw new Error('a page has more than there are')
   const ids: readonly string[] = known.map(({ id }) => id)
   for (const id of ['router1', 'stranger-1', 'stranger-2']) if (!ids.includes(id)) throw new Error(`${id} is missing`)
   const path = (id: string) => ({ params: { path: { id } } })
@@ -56,6 +60,10 @@ async function devices(): Promise<void> {
   await client.POST('/api/v1/devices/{id}/repin', { ...path('stranger-1'), body })
   await client.DELETE('/api/v1/devices/{id}', path('stranger-2'))
   good(await client.POST('/api/v1/devices', { body: { id: 'added', secret: 'a-secret-that-is-long-enough-for-hmac' } }))
+  const labels = { site: 'tokyo', rack: null }
+  const labelled = good(await client.PATCH('/api/v1/devices/{id}', { ...path('added'), body: { labels } }))
+  if (labelled.labels['site'] !== 'tokyo') throw new Error('no label')
+  good(await client.POST('/api/v1/devices/import', { body: { devices: [{ id: 'added' }], 'dry-run': true } }))
   const { error } = await client.GET('/api/v1/devices/{id}', path('nobody'))
   if (error?.type !== 'urn:homeport:problem:unknown-device') throw new Error('no problem with nobody')
 }

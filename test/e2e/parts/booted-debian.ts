@@ -1,19 +1,22 @@
 import { execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { asRoot, debianRoot, type Release } from './debian-root.js'
 import { collectLines } from './lines.js'
 import { dyingWithUs, gone } from './processes.js'
 import { waitFor, within } from './wait-for.js'
 
 const run = promisify(execFile)
 
-const repository = fileURLToPath(new URL('../../../', import.meta.url))
-const cache = fileURLToPath(new URL('../../.build/', import.meta.url))
-
 /** What the tests need besides the smallest Debian there is; systemd is what they are about. */
-const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'openssh-client']
+const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'debconf', 'openssh-client', 'sudo']
+
+/** Networks of the wires to containers: for tests between machines (RFC 2544), four addresses each. */
+const WIRES = { first: 198 * 2 ** 24 + 18 * 2 ** 16, count: 2 ** 15 }
+
+/** Of this machine's environment nothing is known there. */
+const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin', HOME: '/root', LANG: 'C.UTF-8' }
 
 /** Bytes that a command may write. */
 const MOST_OUTPUT = 16 * 1024 * 1024
@@ -25,6 +28,8 @@ export type Answer = { readonly status: number; readonly stdout: string; readonl
  * A Debian that was booted by its own systemd, with a network of its own, in which changes last until it is stopped.
  */
 export type BootedDebian = {
+  /** Its address on a wire to this machine. */
+  readonly address: string
   /** Runs lines of a shell as root, to their end. */
   readonly shell: (lines: string) => Promise<Answer>
   /** The same; an exit status other than 0 is an error. @returns standard output without white space at its ends */
@@ -33,16 +38,21 @@ export type BootedDebian = {
 }
 
 /**
- * Boots a Debian of this machine's release in systemd-nspawn, with Node and the repository's build as they are here:
- * the repository is `/opt/homeport`. The first time its packages are fetched, which takes a minute or two.
+ * Boots a smallest Debian of a release in systemd-nspawn, without Node. The first time its packages are fetched, which
+ * takes a minute or two.
+ *
+ * @param directories of this machine that are to be read there, by their paths there
  */
-export async function bootDebian(): Promise<BootedDebian> {
-  const root = await debianRoot()
+export async function bootDebian(
+  release: Release,
+  directories: Readonly<Record<string, string>> = {},
+): Promise<BootedDebian> {
+  const root = await debianRoot(release, PACKAGES)
   // Where systemd is not there to make a unit for the container, it stays in ours.
   const unit = existsSync('/run/systemd/system') ? [] : ['--keep-unit']
   const container = spawn(
     ...dyingWithUs([
-      ...asRoot('systemd-nspawn'),
+      ...asRoot('systemd-nspawn').flat(),
       '--quiet',
       '--boot',
       '--register=no',
@@ -50,10 +60,9 @@ export async function bootDebian(): Promise<BootedDebian> {
       '--private-network',
       // Changes go into memory and are gone at the end.
       '--volatile=overlay',
-      `--machine=homeport-test-${process.pid}`,
+      `--machine=homeport-${release}-${process.pid}`,
       `--directory=${root}`,
-      `--bind-ro=${process.execPath}:/usr/bin/node`,
-      `--bind-ro=${repository}:/opt/homeport`,
+      ...Object.entries(directories).map(([there, here]) => `--bind-ro=${here}:${there}`),
       'systemd.default_timeout_start_sec=300',
     ]),
     { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -75,12 +84,9 @@ export async function bootDebian(): Promise<BootedDebian> {
     ])
     const enter = ['-t', String(leader), '-m', '-u', '-i', '-n', '-p', '-C', '-r', '-w']
     const shell = async (lines: string): Promise<Answer> => {
-      const [command, ...words] = asRoot('nsenter')
+      const command = asRoot('nsenter', [...enter, '/bin/sh', '-c', lines])
       try {
-        return {
-          status: 0,
-          ...(await run(command, [...words, ...enter, '/bin/sh', '-c', lines], { maxBuffer: MOST_OUTPUT })),
-        }
+        return { status: 0, ...(await run(...command, { maxBuffer: MOST_OUTPUT, env: ENVIRONMENT })) }
       } catch (error) {
         const { code, stdout = '', stderr = '' } = error as { code?: unknown; stdout?: string; stderr?: string }
         if (typeof code !== 'number') throw error
@@ -97,7 +103,7 @@ export async function bootDebian(): Promise<BootedDebian> {
       if (status !== 0) throw new Error(`status ${status} of: ${lines}\n${stdout}\n${stderr}`)
       return stdout.trim()
     }
-    return { shell, must, stop }
+    return { address: await wireTo(leader), shell, must, stop }
   } catch (error) {
     await stop()
     throw new Error(
@@ -107,30 +113,29 @@ export async function bootDebian(): Promise<BootedDebian> {
   }
 }
 
-/** The root directory of a smallest Debian, made where it is not there yet. */
-async function debianRoot(): Promise<string> {
-  const release = /^VERSION_CODENAME=(\w+)$/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1] ?? 'stable'
-  const root = `${cache}debian-${release}`
-  if (existsSync(root)) return root
-  const unfinished = `${root}.${process.pid}`
-  await mkdir(cache, { recursive: true })
-  const [command, ...words] = asRoot('debootstrap')
-  const wanted = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, release, unfinished]
-  try {
-    await run(command, [...words, ...wanted], { maxBuffer: MOST_OUTPUT })
-  } catch (error) {
-    await rm(unfinished, { recursive: true, force: true })
-    throw new Error('debootstrap could not make a Debian to boot: it needs root and a mirror of Debian', {
-      cause: error,
-    })
-  }
-  await rename(unfinished, root)
-  return root
+/**
+ * Lays a wire between this machine and the network of a process. It is gone when that network is.
+ *
+ * @returns the address at its other end
+ */
+async function wireTo(leader: number): Promise<string> {
+  const ip = (...words: readonly string[]) => run(...asRoot('ip', words))
+  const name = `homeport${leader}`
+  await ip('link', 'add', name, 'type', 'veth', 'peer', 'name', 'wire', 'netns', String(leader))
+  // Nobody else on this machine has an interface of this number.
+  const index = Number(await readFile(`/sys/class/net/${name}/ifindex`, 'utf8'))
+  const [here, there] = [1, 2].map((end) => ipv4Of(WIRES.first + 4 * (index % WIRES.count) + end))
+  await ip('addr', 'add', `${here}/30`, 'dev', name)
+  await ip('link', 'set', name, 'up')
+  const ipThere = (...words: readonly string[]) =>
+    run(...asRoot('nsenter', ['-t', String(leader), '-n', 'ip', ...words]))
+  await ipThere('addr', 'add', `${there}/30`, 'dev', 'wire')
+  await ipThere('link', 'set', 'wire', 'up')
+  return there ?? ''
 }
 
-/** A program run as root; whoever is not and may not become it is told by sudo. */
-function asRoot(program: string): [string, ...string[]] {
-  return process.getuid?.() === 0 ? [program] : ['sudo', '-n', program]
+function ipv4Of(number: number): string {
+  return [24, 16, 8, 0].map((bits) => (number >>> bits) & 255).join('.')
 }
 
 /** The systemd of the container: the first process below systemd-nspawn that sees itself as number 1. */

@@ -99,7 +99,7 @@ def answers():
         write(b"\n#%d\n%s" % (len(data), data) if chunked else data)
 
     for message in messages:
-        found = re.search(rb'<rpc[^>]*message-id="([^"]*)"', message)
+        found = re.search(rb'<(?:[\w-]+:)?rpc\b[^>]*message-id="([^"]*)"', message)
         if not found:
             continue
         asked = {name: re.search(rb"<%s>([^<]*)</%s>" % (name, name), message) for name in (b"wait", b"size", b"token", b"of")}
@@ -112,7 +112,7 @@ def answers():
             send_part(filling[: (int(size) - start) // len(part) * len(part) or len(part)])
         send_part(b"</text></data></rpc-reply>")
         write(b"\n##\n" if chunked else END)
-        if b"<close-session" in message:
+        if re.search(rb"<(?:[\w-]+:)?close-session", message):
             return
 
 

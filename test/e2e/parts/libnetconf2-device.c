@@ -1,5 +1,6 @@
 /*
- * A plain RFC 8071 device: libnetconf2 2.0 dials the bridge by itself, and dials again when its session ends.
+ * A plain RFC 8071 device: libnetconf2 dials the bridge by itself, and dials again when its session ends. It is made of version 2.0 or 3,
+ * which Debian 12 and 13 have, with libyang 2 or 3.
  *
  *   libnetconf2-device -h HOST -p PORT -k HOSTKEY -u USER [-w PASSWORD] [-a KEY.pub] -m MODULES-DIR...
  *
@@ -7,16 +8,19 @@
  * datastores, which libyang checks against their module. Filters are ignored, edits are merged; what else an edit may ask for is refused. One line of standard output for each event: "calling", "session ID", "ended ID".
  */
 #include <libyang/libyang.h>
+#include <libyang/version.h>
 #include <nc_server.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if __has_include(<nc_version.h>)
+#include <nc_version.h> /* counts versions of the ABI: 4 is libnetconf2 3; 2.0 does not have the file */
+#endif
 
 #define CLIENT "bridge"
 #define ENDPOINT "only"
-#define MAX_SESSIONS 64
 
 enum { RUNNING, CANDIDATE };
 
@@ -63,7 +67,11 @@ static struct nc_server_reply *read_data(struct lyd_node *rpc, int store)
     if (data[store])
         lyd_dup_siblings(data[store], NULL, LYD_DUP_RECURSIVE, &copy);
     lyd_dup_single(rpc, NULL, 0, &reply);
+#if LY_VERSION_MAJOR >= 3
+    lyd_new_any(reply, NULL, "data", copy, LYD_ANYDATA_DATATREE, LYD_NEW_ANY_USE_VALUE | LYD_NEW_VAL_OUTPUT, NULL);
+#else
     lyd_new_any(reply, NULL, "data", copy, 1, LYD_ANYDATA_DATATREE, 1, NULL);
+#endif
     return nc_server_reply_data(reply, NC_WD_UNKNOWN, NC_PARAMTYPE_FREE);
 }
 
@@ -138,8 +146,69 @@ static struct nc_server_reply *on_rpc(struct lyd_node *rpc, struct nc_session *s
     }
     if (!strcmp(name, "kill-session"))
         return kill_session(rpc, sid);
+#if NC_VERSION_MAJOR >= 4
+    if (!strcmp(name, "close-session")) /* 2.0 answers it by itself */
+        return nc_clb_default_close_session(rpc, session);
+#endif
     return refuse(NC_ERR_OP_NOT_SUPPORTED, "not supported by this device");
 }
+
+static int on_session(const char *client, struct nc_session *session)
+{
+    (void)client;
+    printf("session %u\n", nc_session_get_id(session));
+    return nc_ps_add_session(ps, session);
+}
+
+/* Has the library call home from now on; 0 is success. */
+#if NC_VERSION_MAJOR >= 4
+
+static const struct ly_ctx *acquire_ctx(void *data)
+{
+    (void)data;
+    return ctx;
+}
+
+static void release_ctx(void *data)
+{
+    (void)data;
+}
+
+static int on_new_session(const char *client, struct nc_session *session, void *data)
+{
+    (void)data;
+    return on_session(client, session);
+}
+
+static int call_home(const char *host, int port, const char *user, const char *authorized_key)
+{
+    const char *users_of_its_own[] = {"local-users-supported", NULL};
+    const char *const *dir;
+    struct ly_ctx *own = NULL; /* the library's configuration has modules that the device does not have */
+    struct lyd_node *config = NULL;
+    char port_text[8];
+    int failed;
+
+    if (nc_server_init() || nc_server_init_ctx(&own) || nc_server_config_load_modules(&own))
+        return 1;
+    /* But for one, in which the library looks up, in the context of each session, where users are known. */
+    for (dir = ly_ctx_get_searchdirs(own); dir && *dir; dir++)
+        ly_ctx_set_searchdir(ctx, *dir);
+    if (!ly_ctx_load_module(ctx, "ietf-ssh-server", NULL, users_of_its_own))
+        return 1;
+    snprintf(port_text, sizeof port_text, "%d", port);
+    failed = nc_server_config_add_ch_address_port(own, CLIENT, ENDPOINT, NC_TI_SSH, host, port_text, &config) ||
+            nc_server_config_add_ch_persistent(own, CLIENT, &config) ||
+            nc_server_config_add_ch_ssh_hostkey(own, CLIENT, ENDPOINT, "host-key", host_key, NULL, &config) ||
+            (password && nc_server_config_add_ch_ssh_user_password(own, CLIENT, ENDPOINT, user, password, &config)) ||
+            (authorized_key &&
+                    nc_server_config_add_ch_ssh_user_pubkey(own, CLIENT, ENDPOINT, user, "key", authorized_key, &config)) ||
+            nc_server_config_setup_data(config);
+    lyd_free_all(config);
+    return failed || nc_connect_ch_client_dispatch(CLIENT, acquire_ctx, release_ctx, NULL, on_new_session, NULL);
+}
+
+#else
 
 static int on_password(const struct nc_session *session, const char *given, void *user)
 {
@@ -153,12 +222,25 @@ static int on_host_key(const char *name, void *user, char **path, char **key, NC
     return 0;
 }
 
-static int on_session(const char *client, struct nc_session *session)
+static int call_home(const char *host, int port, const char *user, const char *authorized_key)
 {
-    (void)client;
-    printf("session %u\n", nc_session_get_id(session));
-    return nc_ps_add_session(ps, session);
+    nc_server_init(ctx);
+    nc_server_ssh_set_hostkey_clb(on_host_key, NULL, NULL);
+    nc_server_ssh_set_passwd_auth_clb(on_password, (void *)user, NULL);
+    if (authorized_key && nc_server_ssh_add_authkey_path(authorized_key, user))
+        return 1;
+    nc_server_ch_add_client(CLIENT);
+    nc_server_ch_client_add_endpt(CLIENT, ENDPOINT, NC_TI_LIBSSH);
+    nc_server_ch_client_endpt_set_address(CLIENT, ENDPOINT, host);
+    nc_server_ch_client_endpt_set_port(CLIENT, ENDPOINT, (uint16_t)port);
+    nc_server_ssh_ch_client_endpt_add_hostkey(CLIENT, ENDPOINT, "host-key", -1);
+    nc_server_ssh_ch_client_endpt_set_auth_methods(CLIENT, ENDPOINT,
+            (password ? NC_SSH_AUTH_PASSWORD : 0) | (authorized_key ? NC_SSH_AUTH_PUBLICKEY : 0));
+    nc_server_ch_client_set_conn_type(CLIENT, NC_CH_PERSIST);
+    return nc_connect_ch_client_dispatch(CLIENT, on_session);
 }
+
+#endif
 
 static void ended(struct nc_session *session)
 {
@@ -201,22 +283,9 @@ int main(int argc, char **argv)
     lyd_new_path(NULL, ctx, "/homeport-test:box/name", "libnetconf2", 0, &data[RUNNING]);
     become(CANDIDATE, data[RUNNING]);
 
-    nc_server_init(ctx);
-    nc_set_global_rpc_clb(on_rpc);
-    nc_server_ssh_set_hostkey_clb(on_host_key, NULL, NULL);
-    nc_server_ssh_set_passwd_auth_clb(on_password, (void *)user, NULL);
-    if (authorized_key && nc_server_ssh_add_authkey_path(authorized_key, user))
-        return 2;
     ps = nc_ps_new();
-    nc_server_ch_add_client(CLIENT);
-    nc_server_ch_client_add_endpt(CLIENT, ENDPOINT, NC_TI_LIBSSH);
-    nc_server_ch_client_endpt_set_address(CLIENT, ENDPOINT, host);
-    nc_server_ch_client_endpt_set_port(CLIENT, ENDPOINT, (uint16_t)port);
-    nc_server_ssh_ch_client_endpt_add_hostkey(CLIENT, ENDPOINT, "host-key", -1);
-    nc_server_ssh_ch_client_endpt_set_auth_methods(CLIENT, ENDPOINT,
-            (password ? NC_SSH_AUTH_PASSWORD : 0) | (authorized_key ? NC_SSH_AUTH_PUBLICKEY : 0));
-    nc_server_ch_client_set_conn_type(CLIENT, NC_CH_PERSIST);
-    if (nc_connect_ch_client_dispatch(CLIENT, on_session))
+    nc_set_global_rpc_clb(on_rpc);
+    if (call_home(host, port, user, authorized_key))
         return 1;
     printf("calling\n");
 

@@ -17,13 +17,23 @@ export type SshdOptions = {
     readonly user: string
     /** Accepted password; without it sshd offers no password login. */
     readonly password?: string
+    /** Its crypt(3) hash instead. */
+    readonly passwordHash?: string
     /** Accepted public keys, lines of an authorized_keys file; without them sshd offers no public key login. */
     readonly authorizedKeys?: readonly string[]
+    /** Whether the account is locked, as by `passwd -l`: it has no login, by whatever. */
+    readonly locked?: boolean
+    /** Further accounts, with passwords of their own; their shell and home are those of the first. */
+    readonly others?: readonly { readonly user: string; readonly password: string }[]
   }
+  /** Further accounts, which log in by what `config` says alone. */
+  readonly furtherUsers?: readonly string[]
   /** Shell command for each subsystem, such as `{ netconf: netconfd.subsystem }`. */
   readonly subsystems: Readonly<Record<string, string>>
   /** What the user's shell reads when it is a login shell, `.profile`. */
   readonly profile?: string
+  /** The user's login shell, the text of a script; `/bin/sh` without. */
+  readonly shell?: string
   /** More lines of sshd_config; they win over ours. */
   readonly config?: readonly string[]
 }
@@ -56,8 +66,15 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
   const file = (name: string) => join(dir.path, name)
   // Scripts, because sshd_config takes quotes apart in its own way.
   const subsystemScript = (name: string) => file(`subsystem-${name}`)
-  const { user, password, authorizedKeys } = options.login
+  const { user, password, passwordHash, authorizedKeys, locked = false, others = [] } = options.login
+  const hash = passwordHash ?? (await hashPassword(password))
+  const further = [
+    ...(options.furtherUsers ?? []).map((name) => ({ name, hash: '*' })),
+    ...(await Promise.all(others.map(async (one) => ({ name: one.user, hash: await hashPassword(one.password) })))),
+  ]
   const setEnv = `SetEnv ${mark.name}=${mark.value}`
+
+  const shell = options.shell === undefined ? '/bin/sh' : file('shell')
 
   await chmod(dir.path, 0o755)
   for (const [name, command] of Object.entries(options.subsystems)) {
@@ -65,14 +82,17 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
   }
   await writeFile(
     file('passwd'),
-    `root:x:0:0::/root:/bin/sh\nsshd:x:103:65534::/run/sshd:/usr/sbin/nologin\n${user}:x:10830:10830::${dir.path}:/bin/sh\n`,
+    `root:x:0:0::/root:/bin/sh\nsshd:x:103:65534::/run/sshd:/usr/sbin/nologin\n${user}:x:10830:10830::${dir.path}:${shell}\n` +
+      further.map(({ name }, at) => `${name}:x:${10_831 + at}:10830::${dir.path}:${shell}\n`).join(''),
   )
   await writeFile(file('group'), `root:x:0:\nnogroup:x:65534:\n${user}:x:10830:\n`)
   await writeFile(
     file('shadow'),
-    `root:*:19000:0:99999:7:::\n${user}:${await hashPassword(password)}:19000:0:99999:7:::\n`,
+    `root:*:19000:0:99999:7:::\n${user}:${locked ? '!' : ''}${hash}:19000:0:99999:7:::\n` +
+      further.map((one) => `${one.name}:${one.hash}:19000:0:99999:7:::\n`).join(''),
   )
   if (options.profile !== undefined) await writeFile(file('.profile'), options.profile)
+  if (options.shell !== undefined) await writeFile(file('shell'), options.shell, { mode: 0o755 })
   await writeFile(file('authorized_keys'), (authorizedKeys ?? []).map((line) => `${line}\n`).join(''))
   await writeFile(
     file('sshd_config'),
@@ -85,7 +105,7 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
       ...Object.keys(options.subsystems).map((name) => `Subsystem ${name} ${subsystemScript(name)}`),
       `AuthorizedKeysFile ${file('authorized_keys')}`,
       `PubkeyAuthentication ${authorizedKeys === undefined ? 'no' : 'yes'}`,
-      `PasswordAuthentication ${password === undefined ? 'no' : 'yes'}`,
+      `PasswordAuthentication ${(password ?? passwordHash) === undefined ? 'no' : 'yes'}`,
       'KbdInteractiveAuthentication no',
       'UsePAM no',
       'StrictModes no',
@@ -142,7 +162,7 @@ export async function prepareSshd(options: SshdOptions): Promise<Sshd> {
 }
 
 /** A crypt(3) hash as sshd checks it against shadow, or one that nothing matches. */
-async function hashPassword(password: string | undefined): Promise<string> {
+export async function hashPassword(password: string | undefined): Promise<string> {
   if (password === undefined) return '*'
   const done = promisify(execFile)('openssl', ['passwd', '-6', '-stdin'])
   done.child.stdin?.end(`${password}\n`)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { giveRsaHostKey } from '../../support/rsa-host-key.js'
 import { collectLines, type Lines } from '../parts/lines.js'
 import { makeTempDir } from '../parts/temp-dir.js'
 
@@ -22,6 +23,8 @@ export type RunningBridge = {
   readonly httpUrl: string
   /** As many as the configuration names. */
   readonly furtherPorts: readonly number[]
+  /** Where old clients log in; NaN without `endpoint.ssh.legacy`. */
+  readonly legacyPort: number
   readonly directory: string
   readonly process: ChildProcess
   readonly lines: Lines
@@ -76,6 +79,7 @@ export async function startBridge(
   const write = (content: ConfigFile | string): Promise<void> =>
     writeFile(file, typeof content === 'string' ? content : JSON.stringify(withFreePorts(content)))
   await write(config)
+  await giveRsaKey(directory.path, config)
   const [command = '', ...words] = [...(options.through ?? []), process.execPath, ...(options.nodeArguments ?? [])]
   const child = spawn(command, [...words, options.program ?? main, 'serve', '--config', file], {
     cwd: directory.path,
@@ -105,6 +109,7 @@ export async function startBridge(
     callHomePort: portOf(ready?.['callHome']),
     endpointPort: portOf(ready?.['endpoint']),
     httpUrl: typeof ready?.['http'] === 'string' ? ready['http'] : '',
+    legacyPort: portOf(ready?.['legacyEndpoint']),
     furtherPorts: ((ready?.['furtherEndpoints'] ?? []) as string[]).map(portOf),
     directory: directory.path,
     process: child,
@@ -136,6 +141,11 @@ export async function startBridge(
     },
     stop,
   }
+}
+
+async function giveRsaKey(directory: string, config: ConfigFile | string): Promise<void> {
+  if (typeof config === 'string' || (config['data-dir'] ?? 'data') !== 'data') return
+  await giveRsaHostKey(join(directory, 'data'))
 }
 
 function withFreePorts(config: ConfigFile): ConfigFile {

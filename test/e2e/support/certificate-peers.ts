@@ -8,7 +8,7 @@ import { type HostKey, loginKey, serverHostKeys } from '../../../src/ssh/ssh2/ke
 import { socketOf, tolerateRepeatedServiceRequest } from '../../../src/ssh/ssh2/connections.js'
 import { judgeUserCertificate, type UserCertificatePolicy } from '../../../src/ssh/user-certificate.js'
 import { offeredCertificate, signatureHolds } from '../../../src/ssh/verify-signature.js'
-import { parseCertificate } from '../../../src/ssh/certificate.js'
+import { type Certificate, parseCertificate } from '../../../src/ssh/certificate.js'
 import type { KeyKind, KeyPair } from '../../ssh/ssh-keygen.js'
 import type { KeyType, SshKey } from '../parts/ssh-keys.js'
 import { prepareSshd, type Sshd, type SshdOptions } from '../parts/sshd.js'
@@ -126,8 +126,10 @@ function judgeHost(blob: Buffer, policy: Omit<CertificatePolicy, 'role'>): strin
 }
 
 /** A login key that must be one. */
-export function keyFor(...of: Parameters<typeof loginKey>): ParsedKey {
-  const made = loginKey(...of)
+/** @param algorithm the only one to sign with */
+export function keyFor(privateKey: ParsedKey, certificate?: Certificate, algorithm?: string): ParsedKey {
+  const accepted = algorithm === undefined ? undefined : [algorithm, `${algorithm}-cert-v01@openssh.com`]
+  const made = loginKey(privateKey, certificate, accepted)
   if (!made.ok) throw new Error(made.failure.message)
   return made.key
 }

@@ -13,7 +13,7 @@ export type HttpAnswer = {
 }
 
 export type Asked = {
-  readonly method?: 'GET' | 'POST' | 'DELETE'
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Text is sent as XML, anything else as JSON. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>

@@ -1,5 +1,7 @@
 import { type EventEmitter, once } from 'node:events'
-import ssh2, { type Client, type ClientChannel, type ConnectConfig } from 'ssh2'
+import type { Client, ClientChannel, ConnectConfig } from 'ssh2'
+// The bridge's, whose ciphers suit a connection inside another where there is no addon.
+import { ssh2 } from '../../../src/ssh/ssh2/load.js'
 import type { RunningBridge } from './bridge.js'
 import { ops } from './users.js'
 

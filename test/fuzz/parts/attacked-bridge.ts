@@ -44,7 +44,10 @@ export async function startAttackedBridge(firstUse: 'pend' | 'accept' | 'refuse'
       link: { 'reconnect-wait': '200ms' },
       trust: { 'first-use': firstUse, 'pending-timeout': '3s' },
       credentials: { default: DEVICE_LOGIN },
-      devices: [{ id: LIVE, secret: 'of-the-live-one' }, ...CONFIGURED.map((id) => ({ id, secret: secretOf(id) }))],
+      devices: [
+        { id: LIVE, secret: 'of-the-live-one' },
+        ...CONFIGURED.map((id) => ({ id, secret: secretOf(id), algorithms: 'legacy' })),
+      ],
       users: [opsUser(), opsUser({ name: VIEWER, roles: [VIEWER] })],
       roles: {
         operator: { devices: ['*'], operations: ['*'] },
@@ -78,7 +81,8 @@ export async function startAttackedBridge(firstUse: 'pend' | 'accept' | 'refuse'
       holds(exitCode === null && signalCode === null, `the bridge ended: ${String(exitCode ?? signalCode)}\n${last()}`)
       await within(PATIENCE, () => `an answer on the live session\n${last()}`, session.ask())
       const turn = await longestTurnOf(bridge)
-      holds(turn < LONGEST_TURN, `a turn of the event loop took ${Math.round(turn)} ms of CPU time\n${last()}`)
+      // An attack is not made twice the same, so that a garbage collection has to find room in what one turn may take.
+      holds(turn < 3 * LONGEST_TURN, `a turn of the event loop took ${Math.round(turn)} ms of CPU time\n${last()}`)
     }
     return { ...bridge, check, stop }
   } catch (error) {

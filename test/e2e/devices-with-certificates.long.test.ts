@@ -278,6 +278,26 @@ describe('the bridge logs into a device', () => {
     )
   })
 
+  it('with the one of nine keys of an agent that it is told to use, after which the device would not be asked', async () => {
+    const agent = own(await startSshAgent(join(room.directory, 'agent-of-nine')))
+    const keys = await Promise.all(Array.from({ length: 9 }, (_, at) => room.key(`nine-${at}`)))
+    for (const { path } of keys) await agent.add(path)
+    const last = keys.at(-1)
+    if (last === undefined) throw new Error('no key')
+    const login = { user: deviceLogin.user, authorizedKeys: [last.line] }
+    const { bridge } = await attach({ agent: agent.socket, 'agent-key': last.line }, login)
+    // sshd hangs up after six.
+    const from = bridge.lines.all.length
+    const hostKey = await room.key('login-host')
+    await bridge.reload({
+      credentials: { default: { username: deviceLogin.user, agent: agent.socket } },
+      devices: [{ id, 'host-keys': [hostKey.line] }],
+      users: [opsUser()],
+    })
+    own(await device(bridge, hostKey, { certified: false, login }))
+    await bridge.logged(/^call refused/, { reason: 'login-failed' }, { from })
+  })
+
   it('tries certificate, then key, then password, as the device’s log shows', async () => {
     const key = await userCertificate('in-order')
     const { calling } = await attach(
@@ -326,13 +346,14 @@ describe('the bridge logs into a device', () => {
 describe('a link with a host certificate', () => {
   it('is rekeyed in the middle of 64 MiB although the certificate has expired meanwhile', async () => {
     const key = await room.key('short-lived')
-    // Valid for a few seconds: long enough to attach, over before the transfer ends.
-    await room.certify(hostCa, key, ['-h', '-n', id, '-V', '-1m:+3s'])
-    const expires = Date.now() + 3_000
     const bridge = own(await bridgeThatTrusts([`@cert-authority * ${hostCa.line}`]))
+    // Valid for as long as it takes to attach on a busy machine; the transfer begins when that is over.
+    await room.certify(hostCa, key, ['-h', '-n', id, '-V', '-1m:+8s'])
+    const expires = Date.now() + 8_000
+    const expired = `while [ "$(date +%s)" -le ${Math.ceil(expires / 1000)} ]; do sleep 0.2; done`
     const calling = own(
       await device(bridge, key, {
-        subsystems: { netconf: `sleep 3; ${byteSubsystem.send(64 * MiB).replace(/^exec /, '')}` },
+        subsystems: { netconf: `${expired}; ${byteSubsystem.send(64 * MiB).replace(/^exec /, '')}` },
         config: ['RekeyLimit 1M', 'LogLevel DEBUG1'],
       }),
     )
