@@ -4,7 +4,7 @@
  * the last one running.
  */
 import { context } from 'esbuild'
-import { options, removeOldBuild } from '../esbuild.config.mjs'
+import { buildBesides, options, removeOldBuild } from '../esbuild.config.mjs'
 import { createRestarter } from './restarter.js'
 
 /**
@@ -18,6 +18,7 @@ const bridge = createRestarter(
 )
 
 await removeOldBuild()
+await buildBesides()
 const building = await context({
   ...options,
   logLevel: 'info',
