@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { hasOffer } from './offer.js'
 
 /** Bytes that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
 const MOST_BYTES = 8 * 1024
@@ -16,15 +17,6 @@ export function watchFirstBytes(socket: Socket, look: (bytes: Buffer) => boolean
   // Before whoever reads it, who would end the connection for the same bytes without a word.
   socket.prependListener('data', onData)
 }
-
-/** Whether the identification and the whole packet behind it are there: nothing that follows says more. */
-function hasOffer(bytes: Buffer): boolean {
-  if (!bytes.subarray(0, 4).equals(SSH_DASH)) return false
-  const packet = bytes.indexOf('\n') + 1
-  return packet > 0 && bytes.length >= packet + 4 && bytes.length >= packet + 4 + bytes.readUInt32BE(packet)
-}
-
-const SSH_DASH = Buffer.from('SSH-')
 
 /** What only one side says in its offer of algorithms (OpenSSH's strict key exchange). */
 export const WORD_OF: Readonly<Record<'client' | 'server', string>> = {

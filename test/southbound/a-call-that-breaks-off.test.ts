@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import type { LinkRefusal } from '../../src/fleet/refusals/call-home.js'
 import { endAfterEach } from '../e2e/support/resources.js'
+import { kexInit, rawPeer } from '../ssh/support/raw-peer.js'
 import { configuredDevice, openCallHome } from './support/call-home.js'
 
 const own = endAfterEach()
@@ -29,6 +30,25 @@ describe('a call that breaks off', () => {
     await next
     expect(refusals.map(({ reason }) => reason)).toEqual(['handshake-failed', 'sent-nothing'])
   })
+
+  it.each(['is reset', 'is ended'])(
+    'with lists that have nothing in common tells so, however soon it %s',
+    async (how) => {
+      const { dial, refused } = await startListener()
+      const device = await dial()
+      const refusal = refused()
+      device.write('DEVICE-ID: router1\r\n')
+      rawPeer(device).send(kexInit({ kex: ['unheard-of'] }))
+      // It has seen the bridge's lists, and its own are not worked on yet.
+      await once(device, 'data')
+      if (how === 'is reset') device.resetAndDestroy()
+      else device.end()
+      expect(await refusal).toMatchObject({
+        reason: 'no-common-algorithm',
+        message: expect.stringMatching(/the device offers unheard-of; the bridge takes/) as string,
+      })
+    },
+  )
 
   it('frees its place among the handshakes', async () => {
     const { dial, refused } = await startListener()

@@ -55,6 +55,7 @@ export class Newcomer {
   #ungovern = (): void => undefined
   /** Settles when its handshake may begin, or never will. */
   #begun: Promise<boolean> | undefined
+  #negotiation: Negotiation | undefined
 
   constructor(socket: Socket, options: NewcomerOptions) {
     this.#socket = socket
@@ -80,10 +81,8 @@ export class Newcomer {
     connection.on('error', ({ level }: Error & { level?: string }) => {
       if (level === 'protocol') this.#offence = 'garbage'
     })
-    connection.once('error', () => {
-      const nothing = negotiation.nothingInCommon()
-      if (nothing !== undefined) this.#options.note(noCommonAlgorithm(nothing))
-    })
+    this.#negotiation = negotiation
+    connection.once('error', () => this.#noteNothingInCommon())
     const work = { kind: 'login', source: sourceOf(this.#socket) }
     this.#ungovern = governWork(connection, (piece) =>
       this.#whenBegun(() =>
@@ -123,8 +122,15 @@ export class Newcomer {
       )
   }
 
+  /** Old clients hang up as soon as they have seen the bridge's lists, often before theirs were worked on. */
+  #noteNothingInCommon(): void {
+    const nothing = this.#isIn ? undefined : this.#negotiation?.nothingInCommon()
+    if (nothing !== undefined) this.#options.note(noCommonAlgorithm(nothing))
+  }
+
   #left(): void {
     clearTimeout(this.#timer)
+    this.#noteNothingInCommon()
     this.#gone.abort()
     this.#options.call.leave()
     if (this.#offence === undefined && bytesFromClient(this.#socket) > 0) this.#offence = 'unfinished'

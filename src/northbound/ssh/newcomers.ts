@@ -66,8 +66,12 @@ export function createNewcomers(options: {
   const familiar = createNewestSet({ max: () => limits.maxFamiliar, onForgotten: metrics.familiarForgotten })
   const limit = createRateLimit(REFUSAL_LINES)
 
-  /** Counts a refusal, and logs it. */
+  const refused = new WeakSet<Socket>()
+
+  /** Counts a refusal, and logs it. Of a connection only the first counts: what follows comes of it. */
   const note = (socket: Socket, network: string, { reason, message, hint }: Refusal<ClientRefusalReason>): void => {
+    if (refused.has(socket)) return
+    refused.add(socket)
     metrics.connectionRefused(reason)
     const notLogged = limit(reason, network)
     if (notLogged === undefined) return

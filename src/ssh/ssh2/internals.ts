@@ -64,7 +64,6 @@ export interface Protocol {
   _hostVerifier: HostVerifier | undefined
   _onError: (error: Error & { level?: string }) => void
   /** Told what happens, for debugging. */
-  _debug: ((message: string) => void) | undefined
 
   parse: (data: Buffer, start: number, end: number) => void
   /** Reads one part of what came, and gives where the next begins. */
@@ -111,9 +110,14 @@ export type HostVerifier = (key: Buffer, answer: (trusted: boolean) => void) => 
 
 /** The algorithms that a side offers; ssh2 only reads it, in each key exchange anew. */
 export interface Offer {
-  readonly lists: Readonly<Record<'kex' | 'serverHostKey', { readonly array: readonly string[] }>> & {
-    readonly all: Buffer
-  }
+  readonly lists: Readonly<Record<'kex' | 'serverHostKey', OfferedNames>> &
+    Readonly<Record<'cs' | 'sc', Readonly<Record<'cipher' | 'mac' | 'compress', OfferedNames>>>> & {
+      readonly all: Buffer
+    }
+}
+
+interface OfferedNames {
+  readonly array: readonly string[]
 }
 
 export interface KeyExchange {

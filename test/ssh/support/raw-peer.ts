@@ -100,6 +100,9 @@ function packetOf(payload: Buffer): Buffer {
 export interface Offer {
   readonly kex?: readonly string[]
   readonly hostKey?: readonly string[]
+  /** In both directions, as the next. */
+  readonly cipher?: readonly string[]
+  readonly mac?: readonly string[]
   /** Whether a guessed packet follows. */
   readonly follows?: boolean
 }
@@ -108,10 +111,12 @@ export interface Offer {
 export function kexInit({
   kex = ['curve25519-sha256'],
   hostKey = ['ssh-ed25519'],
+  cipher = ['aes128-ctr'],
+  mac = ['hmac-sha2-256'],
   follows = false,
 }: Offer = {}): Buffer {
-  const ciphers = 'aes128-ctr'
-  const macs = 'hmac-sha2-256'
+  const ciphers = cipher.join(',')
+  const macs = mac.join(',')
   const lists = [kex.join(','), hostKey.join(','), ciphers, ciphers, macs, macs, 'none', 'none', '', '']
   return Buffer.concat([
     Buffer.from([MESSAGE.kexInit]),
