@@ -3,6 +3,7 @@ import { IDENTITY_CONTESTED_HINT, isOverloadRefusal, type LinkRefusal } from '..
 import type { AttachedLink, FleetEventFeed } from '../fleet/events.js'
 import type { LinkEnd } from '../fleet/link.js'
 import { createRateLimit } from '../lib/rate-limit.js'
+import { DEVICE_CERTIFICATE_HINT, deviceCertificateInWords } from './device-certificates.js'
 import type { Log } from '../telemetry/log.js'
 import { homeportCommand } from '../lib/shell-word.js'
 import { approveCommand } from '../trust/ssh/approve-command.js'
@@ -11,10 +12,20 @@ import { approveCommand } from '../trust/ssh/approve-command.js'
 export function logFleetEvents(events: FleetEventFeed, log: Log, now = Date.now): void {
   const limit = createRateLimit(refusalLines, now)
   const contests = new Map<string, number>()
+  const warnOfCertificate = ({ deviceId, certificateValidUntil: until }: AttachedLink): void => {
+    const told = until === undefined ? undefined : deviceCertificateInWords(until, new Date(now()))
+    if (told === undefined || limit('certificate', deviceId, certificateLines) === undefined) return
+    log.warn({ deviceId, certificateValidUntil: until, hint: DEVICE_CERTIFICATE_HINT }, `its host certificate ${told}`)
+  }
   events.subscribe({
-    attached: (link) => log.info(inFields(link), 'link attached'),
-    'link-added': ({ links, ...link }) =>
-      log.info({ ...inFields(link), link: link.number, links }, 'link attached beside others of the same device'),
+    attached: (link) => {
+      log.info(inFields(link), 'link attached')
+      warnOfCertificate(link)
+    },
+    'link-added': ({ links, ...link }) => {
+      log.info({ ...inFields(link), link: link.number, links }, 'link attached beside others of the same device')
+      warnOfCertificate(link)
+    },
     'link-ended': ({ deviceId, source, number, links, end }) =>
       log[QUIET_ENDS.has(end.reason) ? 'info' : 'warn'](
         { deviceId, source, link: number, links, reason: end.reason },
@@ -148,6 +159,8 @@ function inWords(labels: Readonly<Record<string, string>>): string {
 const refusalLines = { each: 50, all: 200, interval: 10_000 }
 /** Lines of devices that begin to wait for an operator, each time that they call. */
 const pendingLines = { each: 5, all: 100, interval: 10_000 }
+/** Lines of certificates that expire soon, each time that their devices attach. */
+const certificateLines = { each: 1, all: 20, interval: 3_600_000 }
 /** Lines of a reason that tells of the bridge, whoever called. */
 const overloadLines = { each: 10, all: 10, interval: 10_000 }
 

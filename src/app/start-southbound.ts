@@ -11,6 +11,7 @@ import type { Stores } from './open-stores.js'
 import { accountsOf, credentialsFor } from './settings.js'
 import { createSources, type Sources } from './sources.js'
 import type { Foundation } from './start-telemetry.js'
+import { watchDeviceCertificates } from './watch-device-certificates.js'
 
 /** The devices: their fleet, and where they call home. */
 export interface Southbound {
@@ -41,7 +42,7 @@ export function startSouthbound(foundation: Foundation, stores: Stores): Southbo
   listeners.push(callHome)
   shutdown.refuse(() => callHome.close())
 
-  measure(() => fleet.counts())
+  watchDeviceCertificates(foundation, fleet)
   measure(() => ({ handshakes: callHome.handshakes, devices: stores.enrolments.countByStanding() }))
   return {
     fleet,

@@ -49,6 +49,7 @@ const NOTHING_YET: Readings = {
   clientHandshakes: {},
   devices: {},
   certificateSeconds: {},
+  deviceCertificateSeconds: undefined,
 }
 
 /** Starts what tells how the bridge is: log lines of what happens, metrics, traces. */

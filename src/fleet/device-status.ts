@@ -78,8 +78,8 @@ function linkStatus(attachment: Attachment, { device, queue }: FleetEntry): Link
 
 /** What may be told of a link. */
 export function describeLink({ number, link }: Pick<Attachment, 'number' | 'link'>): AttachedLink {
-  const { deviceId, source, hostKeyFingerprint, software, provenBy, loggedInBy, account, keyExchange, algorithms } =
-    link
+  const { deviceId, source, hostKeyFingerprint, software, provenBy, certificateValidUntil } = link
+  const { loggedInBy, account, keyExchange, algorithms } = link
   return {
     deviceId,
     number,
@@ -87,6 +87,7 @@ export function describeLink({ number, link }: Pick<Attachment, 'number' | 'link
     hostKeyFingerprint,
     software,
     provenBy,
+    ...(certificateValidUntil === undefined ? {} : { certificateValidUntil }),
     ...(loggedInBy === undefined ? {} : { loggedInBy }),
     ...(account === undefined ? {} : { account }),
     ...(keyExchange === undefined ? {} : { keyExchange }),

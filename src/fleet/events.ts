@@ -15,6 +15,7 @@ export interface AttachedLink
     | 'hostKeyFingerprint'
     | 'software'
     | 'provenBy'
+    | 'certificateValidUntil'
     | 'loggedInBy'
     | 'account'
     | 'keyExchange'

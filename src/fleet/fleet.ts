@@ -74,6 +74,8 @@ export interface FleetCounts {
   readonly links: number
   /** Of those that tell how their keys were exchanged. */
   readonly linkKeyExchanges: KeyExchangeCounts
+  /** When the first of the certificates ends that vouched for links, in milliseconds since 1970. */
+  readonly firstCertificateEnd?: number
   readonly sessions: Readonly<Record<SessionClient['via'], number>>
   /** Clients that wait for a session, because the link is full or because the device has lost its link. */
   readonly waitingSessions: number

@@ -98,6 +98,11 @@ export interface Link {
   readonly hostKeyFingerprint: string
   /** What vouched for that key when the link began. */
   readonly provenBy: Evidence
+  /**
+   * When the certificate ends that vouched for it (ISO 8601): the device's calls prove nothing by it from then on.
+   * Absent where none did, or where it never ends.
+   */
+  readonly certificateValidUntil?: string
   /** The steps by which the device let the bridge in; absent where the transport has no login of its own. */
   readonly loggedInBy?: readonly LoginMethod[]
   /** The name of the credentials that the bridge logged in with; absent where the transport has no login of its own. */

@@ -184,19 +184,24 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     let attachedDevices = 0
     let links = 0
     let waitingSessions = 0
+    let firstCertificateEnd = Number.POSITIVE_INFINITY
     const linkKeyExchanges = { 'post-quantum': 0, classical: 0 }
     for (const { attachments, waiting, queue } of entries.values()) {
       if (attachments.length > 0) attachedDevices += 1
       links += attachments.length
-      for (const { link } of attachments)
+      for (const { link } of attachments) {
         if (link.keyExchange !== undefined)
           linkKeyExchanges[link.keyExchange.postQuantum ? 'post-quantum' : 'classical'] += 1
+        if (link.certificateValidUntil !== undefined)
+          firstCertificateEnd = Math.min(firstCertificateEnd, Date.parse(link.certificateValidUntil))
+      }
       waitingSessions += (waiting?.size ?? 0) + (queue?.length() ?? 0)
     }
     return {
       attachedDevices,
       links,
       linkKeyExchanges,
+      ...(Number.isFinite(firstCertificateEnd) ? { firstCertificateEnd } : {}),
       sessions: { ...register.live },
       waitingSessions,
       bytes: { ...register.bytes },

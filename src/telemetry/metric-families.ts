@@ -41,6 +41,11 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
     'Seconds from now until the first certificate of a use expires, negative once it has; it is no Unix time.',
     'what',
   )
+  const deviceCertificates = gauge(
+    'device_certificate_expiry_seconds',
+    'Seconds from now until the first host certificate expires that a device with a link was proven by, negative ' +
+      'once it has; it is no Unix time.',
+  )
   const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
   const carried = { fromClient: 0, fromDevice: 0 }
   return (now) => {
@@ -62,6 +67,8 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
     // One that is in no file any more has no series.
     certificates.reset()
     setAll(certificates, 'what', now.certificateSeconds)
+    if (now.deviceCertificateSeconds === undefined) deviceCertificates.remove()
+    else deviceCertificates.set(now.deviceCertificateSeconds)
     relayed.inc({ direction: 'from-client' }, now.bytes.fromClient - carried.fromClient)
     relayed.inc({ direction: 'from-device' }, now.bytes.fromDevice - carried.fromDevice)
     Object.assign(carried, now.bytes)

@@ -117,6 +117,8 @@ export interface Readings {
   readonly devices: Readonly<Record<string, number>>
   /** Seconds until the first certificate of each use expires. */
   readonly certificateSeconds: Readonly<Record<string, number>>
+  /** Seconds until the first certificate ends that vouched for a device's link; undefined where none ever does. */
+  readonly deviceCertificateSeconds: number | undefined
 }
 
 export interface Exposition {

@@ -36,6 +36,33 @@ describe('what happens in the fleet is logged', () => {
     expect(last()).toEqual({ level: 'info', ...linkFields, msg: 'link attached' })
   })
 
+  it('with a warning where the host certificate ends within fourteen days, once an hour for each device', () => {
+    let now = Date.parse('2026-01-01T00:00:00Z')
+    const lines: Record<string, unknown>[] = []
+    const events = makeFeed()
+    const log = createLog(
+      { level: 'info', format: 'json' },
+      { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+    )
+    logFleetEvents(events, log, () => now)
+    const warnings = (): readonly unknown[] => lines.flatMap(({ level, msg }) => (level === 'warn' ? [msg] : []))
+    const certified = { ...link, provenBy: 'certificate' } as const
+    events.emit('attached', { ...certified, certificateValidUntil: '2026-01-16T00:00:00.000Z' })
+    expect(warnings()).toEqual([])
+    const soon = { ...certified, certificateValidUntil: '2026-01-04T00:00:00.000Z' }
+    events.emit('attached', soon)
+    const told = 'its host certificate expires in 3 days, at 2026-01-04T00:00:00.000Z'
+    expect(warnings()).toEqual([told])
+    expect(lines.at(-1)).toMatchObject({ deviceId: 'router1', hint: expect.stringContaining('ca sign-host') as string })
+    events.emit('link-added', { ...soon, number: 2, links: 2 })
+    expect(warnings()).toEqual([told])
+    events.emit('attached', { ...soon, deviceId: 'router2' })
+    expect(warnings()).toEqual([told, told])
+    now += 3_600_001
+    events.emit('link-added', { ...soon, number: 3, links: 2 })
+    expect(warnings()).toHaveLength(3)
+  })
+
   it.each([
     ['router1', 'homeport devices approve --fingerprint SHA256:x router1'],
     ['SHA256:x', 'homeport devices approve --fingerprint SHA256:x --as NAME SHA256:x'],

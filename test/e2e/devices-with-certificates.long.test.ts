@@ -11,6 +11,8 @@ import { deviceLogin } from './support/attached-device.js'
 import { type ConfigFile, type RunningBridge, startBridge } from './support/bridge.js'
 import { partKey } from './support/certificate-peers.js'
 import { clientLogin } from './support/client-login.js'
+import { operate } from './support/homeport-command.js'
+import { metricsOf } from './support/metrics.js'
 import { endAfterEach } from './support/resources.js'
 import { opsUser } from './support/users.js'
 
@@ -92,6 +94,20 @@ describe('a device’s host certificate', () => {
     const bridge = own(await bridgeThatTrusts([`@cert-authority * ${hostCa.line}`]))
     own(await device(bridge, key))
     await bridge.logged(/^link attached/, { deviceId: id })
+  })
+
+  it('that ends within fourteen days is warned of, shown and measured', async () => {
+    const bridge = own(await bridgeThatTrusts([`@cert-authority * ${hostCa.line}`]))
+    own(await device(bridge, await hostKey('ends-soon', id, ['-V', '-1m:+3d'])))
+    const { certificateValidUntil } = await bridge.logged(/^link attached/, { deviceId: id, provenBy: 'certificate' })
+    const { msg, hint } = await bridge.logged(/^its host certificate/, { level: 'warn', deviceId: id })
+    expect(msg).toBe(`its host certificate expires in 2 days, at ${String(certificateValidUntil)}`)
+    expect(hint).toMatch(/homeport ca sign-host/)
+    const shown = await operate(bridge, 'devices', 'show', id)
+    expect(shown.stdout).toMatch(/valid until +\S+ \S+: the certificate expires in 2 days/)
+    const seconds = (await metricsOf(bridge)).get('homeport_device_certificate_expiry_seconds') ?? 0
+    expect(seconds).toBeGreaterThan(2 * 86_400)
+    expect(seconds).toBeLessThan(3 * 86_400)
   })
 
   it('tells which device a call without an initiation sequence is', async () => {

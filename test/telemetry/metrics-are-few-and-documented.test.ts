@@ -23,6 +23,7 @@ const readings: Readings = {
   clientHandshakes: { queued: 7 },
   devices: { configured: 1, approved: 2, pending: 3, rejected: 4 },
   certificateSeconds: { login: 86_400, http: -5 },
+  deviceCertificateSeconds: 86_400,
 }
 let now = readings
 const metrics = createMetrics({ version: '1.2.3', readings: async () => now, reasons: COUNTED_REASONS })
@@ -135,6 +136,7 @@ describe('metrics', () => {
     expect(samples.get('homeport_handshakes{state="running"}')).toBe(6)
     expect(samples.get('homeport_devices{standing="rejected"}')).toBe(4)
     expect(samples.get('homeport_certificate_expiry_seconds{what="http"}')).toBe(-5)
+    expect(samples.get('homeport_device_certificate_expiry_seconds')).toBe(86_400)
     expect(samples.get('homeport_relayed_bytes_total{direction="from-device"}')).toBe(20)
     now = { ...readings, links: 0, bytes: { fromClient: 10, fromDevice: 25 }, certificateSeconds: { login: 1 } }
     const later = await read()

@@ -13,6 +13,7 @@ const { linkState, link, lastRefusal } = shape
 const anyLink = link.unwrap().extend({
   number: z.int().optional(),
   provenBy: link.unwrap().shape.provenBy.optional(),
+  certificateValidUntil: z.string().nullable().default(null),
   loggedInBy: z.array(z.string()).default([]),
   account: z.string().nullable().default(null),
   keyExchange: link.unwrap().shape.keyExchange.default(null),

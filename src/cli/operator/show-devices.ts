@@ -1,3 +1,4 @@
+import { deviceCertificateInWords } from '../../app/device-certificates.js'
 import { ago, howLong } from '../../fleet/ago.js'
 import { strangerText } from '../../lib/stranger-text.js'
 import { type Column, fittedTable } from '../fitted-table.js'
@@ -102,7 +103,8 @@ function linkLines({ links }: ShownDevice): Lines {
 }
 
 function linesOfLink(link: ShownLink): Lines {
-  const { provenBy, loggedInBy, account, keyExchange, algorithms, lostChannels, heldSession } = link
+  const { provenBy, certificateValidUntil, loggedInBy, account, keyExchange, algorithms } = link
+  const { lostChannels, heldSession } = link
   return [
     [
       'link',
@@ -115,6 +117,7 @@ function linesOfLink(link: ShownLink): Lines {
     ],
     ['link key', link.fingerprint],
     ...(provenBy === undefined ? [] : [['proven by', PROVEN_BY[provenBy]] as const]),
+    ...(certificateValidUntil === null ? [] : [['valid until', validInShort(certificateValidUntil)] as const]),
     ...(loggedInBy.length === 0 ? [] : [['logged in by', loggedInBy.join(', then ')] as const]),
     ...(account === null ? [] : [['account', account] as const]),
     ...(keyExchange === null ? [] : [['key exchange', exchangeInShort(keyExchange)] as const]),
@@ -123,6 +126,12 @@ function linesOfLink(link: ShownLink): Lines {
     ...(lostChannels === 0 ? [] : [['unanswered', `${counted(lostChannels, 'channel')} on this link`] as const]),
     ...(heldSession === null ? [] : [['held session', heldInShort(heldSession)] as const]),
   ]
+}
+
+/** With what is to be done about it, where it is soon. */
+function validInShort(until: string, now = new Date()): string {
+  const told = deviceCertificateInWords(until, now)
+  return told === undefined ? shortTime(until) : `${shortTime(until)}: the certificate ${told}`
 }
 
 function exchangeInShort({ name, postQuantum }: NonNullable<ShownLink['keyExchange']>): string {

@@ -72,9 +72,10 @@ export interface ProvenConnection {
 /** The link over a connection on which the login is over. It keeps nothing else of the handshake. */
 export function createSshLink(
   client: Client,
-  { socket, verdict: { deviceId, because: provenBy }, key, loggedInBy, account, algorithms }: ProvenConnection,
+  { socket, verdict, key, loggedInBy, account, algorithms }: ProvenConnection,
   { source, judge, channels: channelLimits, keepalive, keepaliveTimes, mayUse, usersSessions }: SshLinkOptions,
 ): Link {
+  const { deviceId, because: provenBy, certificateValidUntil } = verdict
   let end: LinkEnd | undefined
   let over: LinkEnd | undefined
   let lastError: (Error & { level?: string }) | undefined
@@ -123,6 +124,7 @@ export function createSshLink(
     source,
     hostKeyFingerprint: keyFingerprint(key).fingerprint,
     provenBy,
+    ...(certificateValidUntil === undefined ? {} : { certificateValidUntil: certificateValidUntil.toISOString() }),
     loggedInBy,
     account,
     get keyExchange() {

@@ -1,4 +1,5 @@
 import { type Certificate, parseCertificate } from '../../ssh/certificate.js'
+import { validityOf } from '../../ssh/certificate-validity.js'
 import type { Refusal } from '../../lib/refusal.js'
 import { type CertificateRefusal, judgeCertificate } from '../../ssh/judge-certificate.js'
 import { fingerprintOf, publicKeyLine } from '../../ssh/public-key.js'
@@ -16,8 +17,16 @@ import type { TrustAnchors } from '../trust-anchors.js'
 
 /** The verdict on a host key that key exchange has proven: the device's identity, or why there is none. */
 export type Verdict =
-  /** `pin`: whether the bridge has to store the key, so that the device's next call is judged by it. */
-  { readonly trusted: true; readonly deviceId: string; readonly because: Evidence; readonly pin: boolean } | Distrust
+  | {
+      readonly trusted: true
+      readonly deviceId: string
+      readonly because: Evidence
+      /** Whether the bridge has to store the key, so that the device's next call is judged by it. */
+      readonly pin: boolean
+      /** When the certificate ends that vouched for the key; absent where none did, or where it never ends. */
+      readonly certificateValidUntil?: Date | undefined
+    }
+  | Distrust
 
 /** Why a host key proves nothing, and the device id that it was judged for. */
 export interface Distrust extends Refusal<HostKeyRefusalReason> {
@@ -64,7 +73,10 @@ export function judgeHostKey(judged: HostKeyCase & { readonly now: Date }): Verd
 
   const certified =
     certificate === undefined ? undefined : judgeHostCertificate(certificate, { device, entries, anchors, now })
-  if (certified?.accepted === true) return { trusted: true, deviceId: device.id, because: 'certificate', pin: false }
+  if (certified?.accepted === true) {
+    const { validUntil: certificateValidUntil } = validityOf(certified.certificate)
+    return { trusted: true, deviceId: device.id, because: 'certificate', pin: false, certificateValidUntil }
+  }
 
   if (device.pins.some((pin) => pin.blob.equals(key)))
     return { trusted: true, deviceId: device.id, because: 'pin', pin: false }

@@ -20,6 +20,7 @@ export interface HandMadeLinkOptions {
   readonly deviceId?: string
   readonly source?: string
   readonly software?: string
+  readonly certificateValidUntil?: string
   /** The name of the credentials that it was logged in with. */
   readonly account?: string
   readonly capacity?: LinkCapacity
@@ -70,7 +71,8 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
     source: options.source ?? '192.0.2.1:1000',
     hostKeyFingerprint: 'SHA256:x',
     software: options.software ?? 'test',
-    provenBy: 'pin',
+    provenBy: options.certificateValidUntil === undefined ? 'pin' : 'certificate',
+    ...(options.certificateValidUntil === undefined ? {} : { certificateValidUntil: options.certificateValidUntil }),
     ...(options.account === undefined ? {} : { account: options.account }),
     capacity: options.capacity ?? {},
     ended,

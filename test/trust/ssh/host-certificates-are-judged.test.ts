@@ -55,6 +55,7 @@ describe('a host certificate of a trusted CA', () => {
         deviceId: 'Router1',
         because: 'certificate',
         pin: false,
+        certificateValidUntil: expect.any(Date) as Date,
       })
     },
   )
@@ -73,6 +74,18 @@ describe('a host certificate of a trusted CA', () => {
     expect(wordOf(judged(await room.certify(ca, key, host('router1')), undefined))).toBe('trusted by certificate')
   })
 
+  it('says until when it does, unless it does for ever', async () => {
+    const ends = async (validity: string): Promise<unknown> => {
+      const options = ['-h', '-n', 'router1', '-V', validity]
+      const certificate = await room.certify(ca, key, options)
+      const verdict = judged(certificate, knownDevice('Router1'))
+      return verdict.trusted && [verdict.certificateValidUntil?.getTime(), Number(certificate.validBefore) * 1000]
+    }
+    const [until, validBefore] = (await ends('-1m:+3d')) as readonly number[]
+    expect(until).toBe(validBefore)
+    expect(await ends('always:forever')).toEqual([undefined, expect.any(Number)])
+  })
+
   it('wins over an old pin and an old known_hosts entry, which no longer match', async () => {
     const certificate = await room.certify(ca, key, host('router1'))
     const old = hostKey(1)
@@ -85,7 +98,7 @@ describe('a host certificate of a trusted CA', () => {
       }),
       now: new Date(),
     })
-    expect(verdict).toEqual({ trusted: true, deviceId: 'Router1', because: 'certificate', pin: false })
+    expect(verdict).toMatchObject({ trusted: true, deviceId: 'Router1', because: 'certificate', pin: false })
   })
 
   it.each([

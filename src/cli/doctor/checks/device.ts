@@ -1,5 +1,6 @@
 import { nearestName } from '../../../lib/nearest-name.js'
 import { selectsDevice } from '../../../access/authz/device-selector.js'
+import { DEVICE_CERTIFICATE_HINT, deviceCertificateInWords } from '../../../app/device-certificates.js'
 import type { Config, CredentialsConfig } from '../../../config/schema.js'
 import { ago } from '../../../fleet/ago.js'
 import { homeportCommand } from '../../../lib/shell-word.js'
@@ -83,9 +84,13 @@ function checkLink(device: DeviceView, { now }: Patient): readonly Finding[] {
         ]
   if (link !== null) {
     return [
-      ...links.map(({ source, provenBy, attachedAt, sessions, mostSessions }) => {
+      ...links.flatMap(({ source, provenBy, certificateValidUntil, attachedAt, sessions, mostSessions }) => {
         const inUse = `${sessions} of ${counted(mostSessions, 'session')}`
-        return ok(`attached ${since(attachedAt)} from ${source}, proven by ${provenBy}, ${inUse}`)
+        const ends = certificateValidUntil === null ? undefined : deviceCertificateInWords(certificateValidUntil, now)
+        return [
+          ok(`attached ${since(attachedAt)} from ${source}, proven by ${provenBy}, ${inUse}`),
+          ...(ends === undefined ? [] : [warning(`its host certificate ${ends}`, DEVICE_CERTIFICATE_HINT)]),
+        ]
       }),
       ...twins,
     ]

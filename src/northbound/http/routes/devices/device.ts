@@ -30,6 +30,9 @@ const linkSchema = z.object({
   provenBy: z
     .enum(['certificate', 'pin', 'known-hosts', 'hmac', 'first-use'])
     .openapi({ description: 'what vouched for that key when the link began' }),
+  certificateValidUntil: time.nullable().openapi({
+    description: 'when the host certificate ends that vouched for it; null where none did, or where it never ends',
+  }),
   loggedInBy: z
     .array(z.enum(['certificate', 'key', 'password', 'keyboard-interactive']))
     .openapi({ description: 'the steps by which the device let the bridge in' }),
@@ -183,7 +186,8 @@ function endpointOf({ port, address }: NonNullable<DeviceStatus['endpoint']>) {
 }
 
 function linkOf({ number, attachedAt, hostKeyFingerprint, heldSession, ...link }: NonNullable<DeviceStatus['link']>) {
-  const { source, provenBy, loggedInBy = [], account, keyExchange, algorithms, software, ...room } = link
+  const { source, provenBy, certificateValidUntil, loggedInBy = [], account, ...rest } = link
+  const { keyExchange, algorithms, software, ...room } = rest
   const { sessions, queued, mostSessions, lostChannels } = room
   return {
     number,
@@ -191,6 +195,7 @@ function linkOf({ number, attachedAt, hostKeyFingerprint, heldSession, ...link }
     attachedAt: attachedAt.toISOString(),
     fingerprint: hostKeyFingerprint,
     provenBy,
+    certificateValidUntil: certificateValidUntil ?? null,
     loggedInBy: [...loggedInBy],
     account: account ?? null,
     keyExchange: keyExchange ?? null,
