@@ -24,7 +24,7 @@ export function watchDeviceCertificates(
         return until === undefined || told === undefined ? [] : [{ id, until: Date.parse(until), told }]
       }),
     )
-    const [first] = ending.sort((one, other) => one.until - other.until)
+    const [first] = ending.toSorted((one, other) => one.until - other.until)
     if (first === undefined) return
     const ids = [...new Set(ending.map(({ id }) => id))]
     const named = ids.slice(0, MOST_NAMED).join(', ') + (ids.length > MOST_NAMED ? ', \u2026' : '')

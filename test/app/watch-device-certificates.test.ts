@@ -30,7 +30,7 @@ it('devices whose host certificates end soon are named once a day, the first is 
   const until = (days: number): string => new Date(Date.now() + days * DAY).toISOString()
   const attach = (deviceId: string, days?: number) => {
     const link = makeLink({ deviceId, ...(days === undefined ? {} : { certificateValidUntil: until(days) }) })
-    void fleet.attach(link)
+    fleet.attach(link)
     return link
   }
   attach('never')
