@@ -166,14 +166,10 @@ async function listenForOldClients(
   const { address: shared, legacy } = config.endpoint.ssh
   if (legacy === undefined || legacyAccess === undefined) return {}
   const accepted = legacyAccess.lists.hostKeyAlgorithms
-  const presented = hostKeysFor(hostKeys.presented.shared(), accepted).length
-  const knowsRsa = hostKeys.lines.some((line) => line.startsWith('ssh-rsa '))
-  if (presented === 0 || (accepted.includes('ssh-rsa') && !knowsRsa))
+  if (hostKeysFor(hostKeys.presented.shared(), accepted).length === 0)
     log.warn(
-      { hint: 'add an RSA key to endpoint.ssh.host-keys, as `ssh-keygen -t rsa` makes it' },
-      presented === 0
-        ? 'no host key can be presented on endpoint.ssh.legacy: nobody can log in there'
-        : 'the bridge has no RSA host key for endpoint.ssh.legacy, and the oldest clients know no other',
+      { hint: 'add a key of another type to endpoint.ssh.host-keys, or other names to its host-key-algorithms' },
+      'no host key can be presented on endpoint.ssh.legacy: nobody can log in there',
     )
   logFailedAccepts(server, log)
   const address = legacy.address ?? shared

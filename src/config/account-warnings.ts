@@ -1,9 +1,10 @@
+import { selectsDevice } from '../access/authz/device-selector.js'
 import type { ConfigError } from './config-error.js'
 import type { Config } from './schema.js'
 
 /** Accounts that will have no link, and users for whom roles name several. */
 export function accountWarnings(config: Config): readonly ConfigError[] {
-  return [...accountsWithoutLink(config), ...ambiguousAccounts(config)]
+  return [...accountsWithoutLink(config), ...accountsOfNoDevice(config), ...ambiguousAccounts(config)]
 }
 
 function accountsWithoutLink({ devices, link }: Config): readonly ConfigError[] {
@@ -16,6 +17,27 @@ function accountsWithoutLink({ devices, link }: Config): readonly ConfigError[] 
         path: ['devices', at, 'credentials'],
         message: `each link has one of these, and with ${maxConnections} at a time there is none for ${names}`,
         hint: 'raise `max-connections` of the device, and have it call home as often',
+      },
+    ]
+  })
+}
+
+/** What a device logs in with that is not in the file. */
+const OF_ENROLLED_DEVICES = 'default'
+
+/** A role whose account none of its devices has. Nobody knows the devices that enrol later but for their account. */
+function accountsOfNoDevice({ roles, devices }: Config): readonly ConfigError[] {
+  if (devices.length === 0) return []
+  return [...roles].flatMap(([name, role]): readonly ConfigError[] => {
+    const { as } = role
+    if (as === undefined || as === OF_ENROLLED_DEVICES) return []
+    const its = devices.filter((device) => role.devices.some((selector) => selectsDevice(selector, device)))
+    if (its.some(({ credentials }) => credentials.includes(as))) return []
+    return [
+      {
+        path: ['roles', name, 'as'],
+        message: `no device of this role has the account \`${as}\`: its users get no session (\`no-link-with-account\`)`,
+        hint: `name it in \`credentials\` of the devices, such as \`credentials: [${OF_ENROLLED_DEVICES}, ${as}]\``,
       },
     ]
   })

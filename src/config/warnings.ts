@@ -1,6 +1,8 @@
 import { accountWarnings } from './account-warnings.js'
 import type { ConfigError } from './config-error.js'
 import type { Config, TrustConfig, UserConfig } from './schema.js'
+import { keyExchangesInVain } from './key-exchanges-in-vain.js'
+import { legacyWarnings } from './legacy-warnings.js'
 import { minimumKeyExchangeWarnings } from './minimum-key-exchange-warnings.js'
 import { proxyProtocolWarnings } from './proxy-protocol-warnings.js'
 import { portsInVain, waysAroundRules } from './rule-bypass-warnings.js'
@@ -22,6 +24,8 @@ export function warningsAbout(config: Config): readonly ConfigError[] {
     ...portsInVain(config),
     ...accountWarnings(config),
     ...weakAlgorithms(config),
+    ...keyExchangesInVain(config),
+    ...legacyWarnings(config),
     ...minimumKeyExchangeWarnings(config),
     ...sharedProof(config, 'secret', (device) => (device.secret === undefined ? [] : [device.secret])),
     ...sharedProof(config, 'host-keys', (device) => device.hostKeys.map((key) => key.blob.toString('base64'))),

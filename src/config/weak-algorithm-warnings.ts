@@ -1,14 +1,17 @@
 import { counted } from '../lib/counted.js'
 import { weakAmong } from '../ssh/algorithm-catalogue.js'
 import { resolveAlgorithms, type WrittenAlgorithms } from '../ssh/algorithm-sets.js'
+import { keyExchangesOf, type Role } from '../ssh/algorithms.js'
 import type { ConfigError } from './config-error.js'
 import type { Config } from './schema.js'
 import type { ValuePath } from './yaml/value-path.js'
 
 /** Algorithms that somebody has allowed though they are weak: told once for all devices that have the same. */
 export function weakAlgorithms({ devices, callHome, endpoint, algorithmSets }: Config): readonly ConfigError[] {
-  const weakOf = (written: WrittenAlgorithms): string =>
-    weakAmong(resolveAlgorithms(written, algorithmSets).lists).join(', ')
+  const weakOf = (written: WrittenAlgorithms, role: Role = 'client'): string => {
+    const { lists } = resolveAlgorithms(written, algorithmSets)
+    return weakAmong({ ...lists, kexAlgorithms: keyExchangesOf(role, lists.kexAlgorithms) }).join(', ')
+  }
   const groups = new Map<string, number[]>()
   devices.forEach(({ algorithms }, at) => {
     const weak = algorithms === undefined ? '' : weakOf(algorithms)
@@ -28,7 +31,7 @@ export function weakAlgorithms({ devices, callHome, endpoint, algorithmSets }: C
     ...(endpoint.ssh.legacy === undefined
       ? []
       : [endpoint.ssh.legacy].flatMap(({ users, algorithms }): readonly ConfigError[] => {
-          const weak = weakOf(algorithms)
+          const weak = weakOf(algorithms, 'server')
           const message = `clients of ${users.join(', ')} may use weak algorithms there: ${weak}`
           return weak === '' ? [] : [warning(['endpoint', 'ssh', 'legacy'], message)]
         })),

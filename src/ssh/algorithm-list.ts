@@ -31,7 +31,7 @@ const NEVER: readonly { readonly names: readonly string[]; readonly why: string 
  */
 export function changeAlgorithms(kind: AlgorithmKind, base: readonly string[], written: string): ReadAlgorithmList {
   const [, sign = '', rest = ''] = /^\s*([-+^]?)(.*)$/s.exec(written) ?? []
-  const names = [...new Set(rest.split(',').map((name) => name.trim()))]
+  const names = namesIn(rest)
   const known = knownAlgorithms(kind)
   const unknown = names.filter((name) => !known.includes(name) && !(sign === '-' && /[*?]/.test(name)))
   if (unknown.length > 0) return { ok: false, unknown: unknown.map((name) => describe(name, known)) }
@@ -40,6 +40,16 @@ export function changeAlgorithms(kind: AlgorithmKind, base: readonly string[], w
   const others = base.filter((name) => !names.includes(name))
   if (sign === '+') return { ok: true, names: [...base, ...names.filter((name) => !base.includes(name))] }
   return { ok: true, names: sign === '^' ? [...names, ...others] : names }
+}
+
+/** The names that a change of a list adds, or the list itself, without those that it takes out. */
+export function namesWritten(written: string): readonly string[] {
+  const [, sign = '', rest = ''] = /^\s*([-+^]?)(.*)$/s.exec(written) ?? []
+  return sign === '-' ? [] : namesIn(rest).filter((name) => name !== '')
+}
+
+function namesIn(list: string): readonly string[] {
+  return [...new Set(list.split(',').map((name) => name.trim()))]
 }
 
 function describe(name: string, known: readonly string[]): UnknownAlgorithm {

@@ -13,7 +13,7 @@ function warningsOf(config: object): readonly string[] {
   )
   if (!parsed.ok) throw new Error(parsed.problems.map(({ message }) => message).join())
   return parsed.warnings.flatMap(({ key, message }) =>
-    /credentials|users\[0\]\.roles/.test(key) ? [`${key}: ${message}`] : [],
+    /credentials|users\[0\]\.roles|roles\.staff\.as/.test(key) ? [`${key}: ${message}`] : [],
   )
 }
 
@@ -26,6 +26,31 @@ describe('accounts of a device', () => {
     ])
     expect(warningsOf({ devices: [device({ 'max-connections': 2 })] })).toEqual([])
     expect(warningsOf({ devices: [device({})], link: { 'max-connections': 2 } })).toEqual([])
+  })
+})
+
+describe('the account that a role names', () => {
+  const roles = (as: string, devices: readonly string[] = ['*']) => ({ roles: { staff: { ...role(as), devices } } })
+  const devices = [
+    { id: 'a', secret: 'x', credentials: ['full'] },
+    { id: 'b', secret: 'y', credentials: ['full', 'ro'], 'max-connections': 2 },
+  ]
+  const told = (config: object): readonly string[] =>
+    warningsOf(config).filter((each) => each.startsWith('roles.staff.as'))
+
+  it('and no device of it has is told', () => {
+    expect(told({ ...roles('ro', ['a']), devices })).toEqual([
+      'roles.staff.as: no device of this role has the account `ro`: its users get no session (`no-link-with-account`)',
+    ])
+    expect(told({ ...roles('ro'), devices })).toEqual([])
+    expect(told({ ...roles('full', ['a']), devices })).toEqual([])
+  })
+
+  it('may be that of devices that enrol, or be for devices that nobody has written down', () => {
+    const credentials = { default: { username: 'd', password: 'p' }, full: { username: 'u', password: 'p' } }
+    const named = devices.map((device) => ({ ...device, credentials: ['full'] }))
+    expect(told({ ...roles('default'), credentials, devices: named })).toEqual([])
+    expect(told(roles('ro'))).toEqual([])
   })
 })
 

@@ -1,3 +1,8 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { formatProblem } from '../../src/config/problem.js'
 import { configOf, parseText, printed, problemsOf } from './parse-text.js'
@@ -167,6 +172,80 @@ describe('the listener for old clients', () => {
     ],
   ])('may not be %s', (keys, problem) => {
     expect(told(legacy(keys))).toEqual([problem])
+  })
+
+  const warned = (text: string): readonly string[] => {
+    const parsed = parseText(text)
+    if (!parsed.ok) throw new Error(parsed.problems.map(formatProblem).join('\n'))
+    return parsed.warnings.map(({ key, message }) => `${key}: ${message}`)
+  }
+
+  it('is warned of with what it really offers: group exchange is for devices', () => {
+    const weak = warned(legacy('{ users: [nms] }')).filter((each) => each.includes('weak'))
+    expect(weak).toEqual([expect.stringContaining('diffie-hellman-group14-sha1') as string])
+    expect(weak.join()).not.toContain('group-exchange')
+  })
+
+  it.each([
+    ['+diffie-hellman-group-exchange-sha1', 'legacy', 'diffie-hellman-group-exchange-sha1'],
+    ['^diffie-hellman-group-exchange-sha256,curve25519-sha256', 'legacy', 'diffie-hellman-group-exchange-sha256'],
+    ['curve25519-sha256,sntrup761x25519-sha512', 'device', 'sntrup761x25519-sha512'],
+    ['+sntrup761x25519-sha512', 'source', 'sntrup761x25519-sha512'],
+  ])('is told that %s is in vain, as are those of the %s', (list, where, name) => {
+    const algorithms = `{ set: legacy, kex-algorithms: "${list}" }`
+    const text = {
+      legacy: legacy(`{ users: [nms], algorithms: ${algorithms} }`),
+      device: device(algorithms),
+      source: `call-home: { ssh: { algorithms: [{ from: [10.0.0.0/8], kex-algorithms: "${list}" }] } }`,
+    }[where as 'legacy' | 'device' | 'source']
+    const told = warned(text).filter((each) => each.includes('however it stands here'))
+    expect(told).toEqual([expect.stringContaining(`kex-algorithms: \`${name}\`: not offered to `) as string])
+  })
+
+  it.each(['-diffie-hellman-group-exchange-*', '+diffie-hellman-group14-sha1'])(
+    'has nothing in vain with %s',
+    (list) => {
+      const text = legacy(`{ users: [nms], algorithms: { set: legacy, kex-algorithms: "${list}" } }`)
+      expect(warned(text).filter((each) => each.includes('however it stands here'))).toEqual([])
+    },
+  )
+
+  it('warns of devices that nobody in the file is', () => {
+    const devices =
+      'credentials: { default: { username: u, password: p } }\ndevices: [{ id: old1, secret: x, labels: { site: tokyo } }]\n'
+    const of = (selectors: string, more = devices): readonly string[] =>
+      warned(legacy(`{ users: [nms], devices: ${selectors} }`, more)).filter((each) => each.includes('legacy.devices'))
+    expect(of('[old*, site=tokio]')).toEqual([
+      'endpoint.ssh.legacy.devices[1]: none of the devices in this file is meant by it',
+    ])
+    expect(of('["*", OLD1, site=tok*]')).toEqual([])
+    // Whoever enrols later is meant.
+    expect(of('[site=tokio]', '')).toEqual([])
+  })
+
+  it('warns of host keys without an RSA key, unless nobody asks for one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'homeport-legacy-'))
+    try {
+      const key = async (type: string): Promise<string> => {
+        const file = join(directory, type)
+        await promisify(execFile)('ssh-keygen', ['-q', '-t', type, '-N', '', '-f', file])
+        return file
+      }
+      const [ed25519, rsa] = [await key('ed25519'), await key('rsa')]
+      const of = (files: readonly string[], algorithms = 'legacy'): readonly string[] =>
+        warned(
+          `users: [{ name: nms, authorized-keys: [] }]\nendpoint: { ssh: { host-keys: [${files.join()}], ` +
+            `legacy: { users: [nms], algorithms: ${algorithms} } } }`,
+        ).filter((each) => each.includes('RSA'))
+      expect(of([ed25519])).toEqual([
+        'endpoint.ssh.host-keys: there is no RSA key among them for `endpoint.ssh.legacy`, and the oldest clients know no other',
+      ])
+      expect(of([ed25519, rsa])).toEqual([])
+      expect(of([])).toEqual([])
+      expect(of([ed25519], '{ set: legacy, host-key-algorithms: -ssh-rsa }')).toEqual([])
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
   })
 
   it('may name users whom the file does not have where others can bring them', () => {
