@@ -53,7 +53,8 @@ export type ChannelOpening =
  * `no-more-sessions`: the device opens no further channel now. `request`: it opened one and refused what it was for.
  * `unanswered`: it has not said anything for too long. Of a channel to one of its ports, `prohibited`: it forbids
  * that; `connect-failed`: nothing took the connection there; `unknown-type`: it knows no such channels. Of a session
- * as its user, `account`: the user is not let in; `host-key`: what answered at the device's own port is not the device.
+ * as its user, `account`: the user is not let in;
+ * `account-name`: the device was not asked, since nobody of that name is logged in as themselves; `host-key`: what answered at the device's own port is not the device.
  */
 export type ChannelFailure =
   | 'no-more-sessions'
@@ -64,6 +65,7 @@ export type ChannelFailure =
   | 'connect-failed'
   | 'unknown-type'
   | 'account'
+  | 'account-name'
   | 'host-key'
 
 /** The request that a device left unanswered: to open a channel (and serve its request there), or to close it. */

@@ -82,7 +82,8 @@ export function refusalOfPort(
   if (cause === 'prohibited') return sessionRefusal('forwarding-refused', deviceId, port, message)
   if (cause === 'unknown-type') return sessionRefusal('forwarding-unknown', deviceId, message)
   if (cause === 'connect-failed') return sessionRefusal('port-closed', deviceId, port, message)
-  if (cause === 'account') return sessionRefusal('account-refused', deviceId, user, message)
+  if (cause === 'account' || cause === 'account-name')
+    return sessionRefusal('account-refused', deviceId, user, { cause, message })
   return cause === 'host-key' ? sessionRefusal('own-ssh-not-proven', deviceId, port, message) : undefined
 }
 

@@ -30,6 +30,8 @@ export interface CallFailure {
     | 'client-gone'
   readonly message: string
   readonly hint: string
+  /** The word of the log and the metrics for why there was no session, which says more than the cause. */
+  readonly reason?: string
   /** Seconds after which the same call may go well. */
   readonly retryAfter?: number
   /** The request was sent, and may have had its effect. */
@@ -93,7 +95,7 @@ export function notAuthorised({
   readonly message: string
   readonly hint: string
 }): CallFailure & { readonly cause: 'unknown-device' | 'no-rights' } {
-  return { cause: reason === 'unknown-device' ? 'unknown-device' : 'no-rights', message, hint }
+  return { cause: reason === 'unknown-device' ? 'unknown-device' : 'no-rights', reason, message, hint }
 }
 
 /** A rule forbids the operation, for this reason. Nothing of it reached the device. */
@@ -131,7 +133,7 @@ export function badReply(why: string): CallFailure {
 export function fromRefusal({ reason, message, hint }: FleetSessionRefusal): CallFailure {
   const cause = CAUSES[reason]
   const retryAfter = RETRY_AFTER[cause]
-  return { cause, message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) }
+  return { cause, reason, message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) }
 }
 
 /** Why a session that the device opened did not become one. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { hasOffer } from './offer.js'
+import { hasOffer, type OfferedLists, readOffer } from './offer.js'
 
 /** Bytes that are looked at: an initiation sequence, or the identification and the offer of algorithms. */
 const MOST_BYTES = 8 * 1024
@@ -16,6 +16,16 @@ export function watchFirstBytes(socket: Socket, look: (bytes: Buffer) => boolean
   }
   // Before whoever reads it, who would end the connection for the same bytes without a word.
   socket.prependListener('data', onData)
+}
+
+/** Reads the other side's offer of algorithms beside ssh2, from before its identification; undefined until it is whole. */
+export function watchOffer(socket: Socket): () => OfferedLists | undefined {
+  let offered: OfferedLists | undefined
+  watchFirstBytes(socket, (bytes) => {
+    offered = readOffer(bytes)
+    return offered !== undefined
+  })
+  return () => offered
 }
 
 /** What only one side says in its offer of algorithms (OpenSSH's strict key exchange). */

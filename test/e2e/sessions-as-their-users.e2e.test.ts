@@ -124,7 +124,11 @@ describe('sessions on a device that knows its users by name', () => {
     await attached.bridge.logged(/^session refused/, { reason: 'account-refused', user: 'stranger' })
     const { status: answer, body } = await get('stranger', 'x')
     expect(answer).toBe(502)
-    expect(body).toContain('has no session for')
+    expect(JSON.parse(body)).toMatchObject({
+      type: 'urn:homeport:problem:refused-by-device',
+      reason: 'account-refused',
+      detail: expect.stringContaining('has no session for') as string,
+    })
   })
 
   it.each([
@@ -135,7 +139,16 @@ describe('sessions on a device that knows its users by name', () => {
     const before = sshd.log.all.length
     const { status, stderr } = await whoAmI(user)
     expect([status, stderr]).toEqual([1, expect.stringMatching(answer)])
+    expect(stderr).toMatch(/the device was not asked: log in to the bridge as a user whose name is that of a person/)
+    expect(stderr).not.toContain('has to trust the user CA')
     expect(sshd.log.all.length).toBe(before)
+  })
+
+  it('are no fault to the doctor, who is nobody that a device has to know', async () => {
+    const { stdout: lines } = await operate(attached.bridge, 'doctor', 'router1')
+    const stdout = lines.replaceAll(/\s+/g, ' ')
+    expect(stdout).toMatch(/it answers, and has no account for this command: .*has no session for "operator"/)
+    expect(stdout).not.toMatch(/does not answer <get>/)
   })
 
   it('are shared over HTTP by the calls of one user alone', async () => {

@@ -179,7 +179,7 @@ describe("a device's own ports, through its link", () => {
     const text = await configWithout('own')
     await attached.bridge.reload(text.without)
     await gone
-    await attached.bridge.logged(/^session ended: user "ops" may not reach port/, { user: 'ops' })
+    await attached.bridge.logged(/^session ended: user "ops" may not reach port/, { user: 'ops', deviceId: 'Router1' })
     await attached.bridge.reload(text.before)
   })
 
@@ -242,6 +242,29 @@ describe("a device's own ports, through its link", () => {
       const seen = await words('self.router1')
       expect(seen).toMatch(/"self\.router1" port \d+ is no device here, or none that you have rights on/)
       expect(await words('self.router9')).toBe(seen.replace('router1', 'router9'))
+    })
+
+    it('with words of its own, in the log and in the audit log, whatever the reason', async () => {
+      expect(await refused('self.nosuch:22')).toMatch(
+        /after `self\.` stands the id of a device that you have rights on/,
+      )
+      await attached.bridge.logged(/^port refused/, {
+        reason: 'not-a-device',
+        user: 'ops',
+        deviceId: 'nosuch',
+        port: 22,
+      })
+      await refused(`self.router1:${webPort}`, 'bound')
+      await attached.bridge.logged(/^port refused/, { reason: 'no-forwarding', user: 'bound', deviceId: 'Router1' })
+      const found = (all: Awaited<ReturnType<typeof auditedOnce>>) =>
+        all.flatMap(({ event, reason, deviceId, request, channel }) =>
+          event === 'session-refused' ? [[reason, deviceId, channel, request].join()] : [],
+        )
+      const wanted = ['not-a-device,nosuch,tcp,22', `no-forwarding,Router1,tcp,${webPort}`]
+      await auditedOnce(auditFileOf(attached.bridge), 'what was refused', (all) =>
+        wanted.every((line) => found(all).includes(line)),
+      )
+      expect(attached.bridge.log().filter(({ msg }) => /^jump refused: "self\.\w/.test(msg))).toEqual([])
     })
   })
 

@@ -29,6 +29,7 @@ describe('a device that knows its users', () => {
 
   it.each([
     ['account', 'account-refused'],
+    ['account-name', 'account-refused'],
     ['host-key', 'own-ssh-not-proven'],
     ['prohibited', 'forwarding-refused'],
     ['connect-failed', 'port-closed'],

@@ -174,7 +174,12 @@ describe.each(RELEASES)('the Debian package on %s', (release) => {
 
   it('reads its configuration again, and goes on with the old one where the new one is wrong', async () => {
     await debian.must('cp -p /etc/homeport/homeport.yaml /root/; echo "unknown-key: 1" >>/etc/homeport/homeport.yaml')
-    await debian.must('systemctl reload homeport')
+    const seen = await service.linesSoFar()
+    expect((await debian.shell('systemctl reload homeport')).status).not.toBe(0)
+    await service.logged(/homeport\.yaml:\d+:\d+: unknown-key: /, seen)
+    await service.became('ActiveState', 'active')
+    // Whoever asks the bridge itself.
+    await debian.must('systemctl kill --signal=HUP --kill-who=main homeport')
     await service.became('StatusText', 'configuration not reloaded, see the log')
     await service.became('ActiveState', 'active')
     await debian.must('cp -p /root/homeport.yaml /etc/homeport/; systemctl reload homeport')

@@ -146,7 +146,26 @@ describe('a connection without an SSH identification', () => {
   ])('that closes %s is refused then', async (_name, bytes, reason, message) => {
     const { device, bridge } = own(await openSocketPair())
     device.end(bytes)
-    expect(await readClaim(bridge, 10_000)).toMatchObject({ ok: false, refusal: { reason, message } })
+    const reading = await readClaim(bridge, 10_000)
+    expect(reading).toMatchObject({ ok: false, refusal: { reason, message } })
+    expect('refusal' in reading && reading.refusal.deviceId).toBe(bytes === '' ? undefined : 'router1')
+  })
+
+  it.each([
+    ['no whole line', 'DEVICE-ID: router1', undefined],
+    ['two ids', 'DEVICE-ID: router1\r\nDEVICE-ID: router2\r\n', undefined],
+    ['the same id twice', 'DEVICE-ID: router1\r\nDEVICE-ID: router1\r\nHM', 'router1'],
+    ['an id that breaks the rule', 'DEVICE-ID: a@b\r\n', undefined],
+    ['octets that are no UTF-8', Buffer.from('DEVICE-ID: r\xff\r\n', 'latin1'), undefined],
+    ['what no device sends', 'hello\r\nDEVICE-ID: router1\r\n', undefined],
+  ])('that closes after %s is told with the id that it claimed, where that is one', async (_name, bytes, deviceId) => {
+    const { device, bridge } = own(await openSocketPair())
+    device.end(bytes)
+    const reading = await readClaim(bridge, 10_000)
+    expect('refusal' in reading && [reading.refusal.reason, reading.refusal.deviceId]).toEqual([
+      'closed-early',
+      deviceId,
+    ])
   })
 
   it.each([

@@ -146,7 +146,10 @@ export const JUMP_REFUSALS = {
     text: (host: string, port: number, noRight?: string): ToldInPart => {
       const toPeer = `${JSON.stringify(host)} port ${port} is no device here, or none that you have rights on`
       const message = noRight === undefined ? toPeer : `${toPeer}: ${noRight}`
-      return { message, toPeer, hint: 'ask for a device id, port 830 or 22' }
+      const hint = /^self\./iu.test(host)
+        ? 'after `self.` stands the id of a device that you have rights on, such as self.router1'
+        : 'ask for a device id, port 830 or 22'
+      return { message, toPeer, hint }
     },
   },
 } as const satisfies RefusalEntries

@@ -29,6 +29,12 @@ export function undecided(
   return undefined
 }
 
+/** Whether the device let nobody of the user's name in, or was not asked, since nobody of that name is. */
+interface AccountRefused {
+  readonly cause: 'account' | 'account-name'
+  readonly message: string
+}
+
 /** Why the fleet gives a client no session on a device. */
 export const FLEET_SESSION_REFUSALS = {
   'unknown-device': {
@@ -136,11 +142,13 @@ export const FLEET_SESSION_REFUSALS = {
   // Of sessions that are opened as their users.
   'account-refused': {
     told: 'peer',
-    text: (deviceId: string, user: string, saying: string) => ({
-      message: `device ${JSON.stringify(deviceId)} has no session for ${JSON.stringify(user)} as themselves: ${saying}`,
+    text: (deviceId: string, user: string, { cause, message }: AccountRefused) => ({
+      message: `device ${JSON.stringify(deviceId)} has no session for ${JSON.stringify(user)} as themselves: ${message}`,
       hint:
-        'the device needs an account of that name and has to trust the user CA of its `credentials` ' +
-        `(${homeportCommand('ca show')}); its own log says more`,
+        cause === 'account'
+          ? 'the device needs an account of that name and has to trust the user CA of its `credentials` ' +
+            `(${homeportCommand('ca show')}); its own log says more`
+          : 'the device was not asked: log in to the bridge as a user whose name is that of a person’s account there',
     }),
   },
   'own-ssh-not-proven': {

@@ -36,6 +36,10 @@ export const problemSchema = z
     status: z.int(),
     detail: z.string(),
     hint: z.string().optional().openapi({ description: 'what to do about it' }),
+    reason: z.string().optional().openapi({
+      description: 'why there was no session, by the word of the log and the metrics, where it says more than `type`',
+      example: 'account-refused',
+    }),
     requestId: z.string().optional().openapi({ description: 'names the request in the log of the bridge' }),
     errors: z
       .array(
@@ -64,6 +68,8 @@ export interface ProblemWords {
   /** Further headers of the answer, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>
   readonly more?: Pick<Problem, 'rpc-errors' | 'lastSeen' | 'steps'>
+  /** Why there was no session. */
+  readonly reason?: string
   /** Seconds after which the same request may go well. */
   readonly retryAfter?: number
 }
@@ -95,7 +101,7 @@ export function answerRpcErrors(to: Answered, status: ContentfulStatusCode, word
 function failureOf(
   to: Answered,
   { type, status }: { readonly type: ProblemType; readonly status: number },
-  { message, hint, errors, more }: ProblemWords,
+  { message, hint, reason, errors, more }: ProblemWords,
 ): Problem {
   const { requestId } = to.var
   return {
@@ -104,6 +110,7 @@ function failureOf(
     status,
     detail: message,
     ...(hint === undefined ? {} : { hint }),
+    ...(reason === undefined || reason === type ? {} : { reason }),
     ...(requestId === undefined ? {} : { requestId }),
     ...(errors === undefined ? {} : { errors }),
     ...more,

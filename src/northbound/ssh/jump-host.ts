@@ -9,7 +9,7 @@ import { socketOf } from '../../ssh/ssh2/connections.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
 import type { EntryPoints } from './entry-points.js'
-import { type OwnPortServices, serveOwnPort } from './own-port.js'
+import { notePortRefused, type OwnPortServices, serveOwnPort } from './own-port.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { EntryPoint } from './target.js'
 import { jumpRefusal, type JumpRefusalReason } from '../../fleet/refusals/clients.js'
@@ -102,17 +102,19 @@ export function serveJumps(connection: Connection, jumpHost: JumpHost): void {
   connection.on('tcpip', (accept, reject, given) => {
     const asked = { ...given, destIP: strangerText(given.destIP, MAX_HOST_LENGTH) }
     const { destIP: host, destPort: port } = asked
+    const own = entryPoints.self(host)
     const tell: Answer['tell'] = (failure, { message, hint }) => {
       if (!socket.destroyed) refuseChannel(connection, reject, { failure, why: `homeport: ${message}; ${hint}` })
     }
     const refuse = ({ reason, message, toPeer, hint }: JumpRefusal): void => {
-      refusalLines(log, { what: 'jump refused', user, reason, message, hint, fields: { host, port } })
+      if (own === undefined)
+        refusalLines(log, { what: 'jump refused', user, reason, message, hint, fields: { host, port } })
+      else notePortRefused({ deviceId: own.deviceId ?? own.asked, port }, { reason, message, hint }, ownPorts)
       metrics.connectionRefused(reason)
       tell('prohibited', { message: toPeer ?? message, hint })
     }
     if (forbidden) return refuse(jumpRefusal('no-forwarding'))
     if (jumps >= maxJumps) return refuse(jumpRefusal('too-many-jumps', jumps))
-    const own = entryPoints.self(host)
     const served = own === undefined ? jump(asked, accept, refuse) : pass(asked, own, { accept, refuse, tell })
     served.catch((error: unknown) => {
       log.error({ err: error, host, port }, 'connection closed: a jump failed')

@@ -10,6 +10,7 @@ import { rightEnd } from '../../fleet/refusals/session-ends.js'
 import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessions.js'
 import type { SessionClient } from '../../fleet/session-client.js'
 import { onFirstClose } from '../../lib/first-close.js'
+import type { Refusal } from '../../lib/refusal.js'
 import type { AgreedKeyExchange } from '../../ssh/post-quantum.js'
 import { type OpenFailure, whenClosing } from '../../ssh/ssh2/channels.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
@@ -55,18 +56,8 @@ export async function serveOwnPort(asked: AskedPort, services: OwnPortServices):
   const { connection, deviceId, port, accept, refuse } = asked
   const { fleet, client, keyExchange, login, auditLog, metrics } = services
   const reject = (refusal: SessionRefusal): void => {
-    const { reason, message, hint } = refusal
-    services.refusalLines(services.log, {
-      what: 'port refused',
-      user: client.user,
-      reason,
-      message,
-      hint,
-      fields: { deviceId, port },
-    })
-    const request = { channel: 'tcp', request: String(port) } as const
-    auditLog.refused({ ...client, deviceId, method: login.method, ...request }, reason)
-    refuse(FAILURES[reason] ?? 'prohibited', refusal)
+    notePortRefused({ deviceId, port }, refusal, services)
+    refuse(FAILURES[refusal.reason] ?? 'prohibited', refusal)
   }
   const decision = await decide(asked, services)
   if ('refusal' in decision) {
@@ -107,6 +98,21 @@ export async function serveOwnPort(asked: AskedPort, services: OwnPortServices):
     return audited.audit.end('client')
   }
   await carry(asked, { ...opening, client: channel, audit: audited.audit }, services)
+}
+
+/**
+ * Logs that a client may not reach a port of a device's own, and writes it into the audit log.
+ * @param asked.deviceId where there is no such device, what was asked for
+ */
+export function notePortRefused(
+  { deviceId, port }: Pick<AskedPort, 'deviceId' | 'port'>,
+  { reason, message, hint }: Refusal,
+  { auditLog, client, login, log, refusalLines }: OwnPortServices,
+): void {
+  const { user } = client
+  refusalLines(log, { what: 'port refused', user, reason, message, hint, fields: { deviceId, port } })
+  const request = { channel: 'tcp', request: String(port) } as const
+  auditLog.refused({ ...client, deviceId, method: login.method, ...request }, reason)
 }
 
 /** What a client's program is told, of the few kinds that SSH has (RFC 4254 §5.1); the words say the rest. */
@@ -197,7 +203,7 @@ function logEnd(
   }: { readonly began: number; readonly bytes: { readonly fromClient: number; readonly fromDevice: number } },
   { by, why, killedBy, linkEnd }: PortRelayEnd,
 ): void {
-  if (why !== undefined) log.warn({ reason: why.reason, hint: why.hint }, `session ended: ${why.message}`)
+  if (why !== undefined) log.warn({ ...shown, reason: why.reason, hint: why.hint }, `session ended: ${why.message}`)
   log.info(
     {
       ...shown,

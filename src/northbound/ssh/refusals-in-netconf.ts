@@ -212,6 +212,7 @@ function chunksIn(bytes: Buffer): number {
 const DENIED: ReadonlySet<SessionRefusalReason> = new Set([
   ...(Object.keys(RIGHT_ENDS) as (keyof typeof RIGHT_ENDS)[]),
   'channel-not-allowed',
+  'ambiguous-account',
 ])
 
 function requestRefusal({ reason, message, hint }: SessionRefusal) {

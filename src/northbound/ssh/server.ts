@@ -18,6 +18,8 @@ import { socketOf, tolerateRepeatedServiceRequest } from '../../ssh/ssh2/connect
 import { boundUnreadAnswers } from '../../ssh/ssh2/flow-control.js'
 import { hostKeysFor } from '../../ssh/ssh2/keys.js'
 import { ssh2 } from '../../ssh/ssh2/load.js'
+import { watchOffer } from '../../ssh/first-bytes.js'
+import type { OfferedLists } from '../../ssh/offer.js'
 import { watchNegotiation } from '../../ssh/ssh2/negotiation.js'
 import type { Log } from '../../telemetry/log.js'
 import type { ClientMetrics } from '../../telemetry/metrics.js'
@@ -93,6 +95,8 @@ const REFUSAL_LINES = { each: 10, all: 10, interval: 10_000 }
 interface Arrival {
   readonly entryPoint: EntryPoint
   readonly newcomer: Newcomer
+  /** The algorithms that it offers, once it has. */
+  readonly offered: () => OfferedLists | undefined
   /** Who may use the server for old clients, where it came in by that. */
   readonly legacy?: () => LegacyAccess | undefined
 }
@@ -125,7 +129,7 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
     boundUnreadAnswers(connection)
     // The client hung up before the bridge read its SSH identification.
     if (arrival === undefined) return void connection.end()
-    const negotiation = watchNegotiation(connection)
+    const negotiation = watchNegotiation(connection, arrival.offered)
     arrival.newcomer.govern(connection, negotiation)
     serveClient({ connection, ...arrival, negotiation, limits }, services)
   }
@@ -145,7 +149,12 @@ export function createSshEndpoint(options: SshEndpointOptions): SshEndpoint {
     const newcomer = newcomers.admit(socket)
     if (newcomer === undefined) return false
     socket.once('close', () => clients.delete(socket))
-    clients.set(socket, { entryPoint, newcomer, ...(legacy === undefined ? {} : { legacy }) })
+    clients.set(socket, {
+      entryPoint,
+      newcomer,
+      offered: watchOffer(socket),
+      ...(legacy === undefined ? {} : { legacy }),
+    })
     sshServers.with(entryPoints.hostKeys(entryPoint), legacy?.()?.lists).injectSocket(socket)
     return true
   }

@@ -297,7 +297,8 @@ function logEnd(
   { by, why, violation, killedBy, exit, linkEnd, fromClient, fromDevice }: RelayEnd,
 ): void {
   for (const ending of [why, violation])
-    if (ending !== undefined) log.warn({ reason: ending.reason, hint: ending.hint }, `session ended: ${ending.message}`)
+    if (ending !== undefined)
+      log.warn({ sessionId, channel, reason: ending.reason, hint: ending.hint }, `session ended: ${ending.message}`)
   log.info(
     {
       sessionId,

@@ -131,6 +131,14 @@ export function beginsInitiation(bytes: Buffer): boolean {
 
 const BEGINNING = /^[\s\0]*(?:(?:MSG-ID|MSG-VER|DEVICE-ID|HOST-KEY|HMAC)\s*:|<(?:version|identity)>)/i
 
+/** The device id that the whole lines of an initiation sequence name which has not come to its end. */
+export function claimedSoFar(bytes: Buffer): string | undefined {
+  if (!beginsInitiation(bytes)) return undefined
+  const lines = decodeUtf8(bytes.subarray(0, bytes.lastIndexOf('\n') + 1)) ?? ''
+  const [id, another] = [...new Set(valuesOf(lines, 'DEVICE-ID'))]
+  return id !== undefined && another === undefined && faultOfDeviceId(id) === undefined ? id : undefined
+}
+
 export function isClientHello(bytes: Buffer): boolean {
   return bytes[0] === 0x16 && bytes[1] === 0x03
 }

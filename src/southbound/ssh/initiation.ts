@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Claim } from '../../trust/claim.js'
-import { beginsInitiation, isClientHello, isHttpRequest, readInitiation } from './initiation-sequence.js'
+import { beginsInitiation, claimedSoFar, isClientHello, isHttpRequest, readInitiation } from './initiation-sequence.js'
 import { callHomeRefusal, type CallHomeRefusal, type SentBefore } from '../../fleet/refusals/call-home.js'
 import type { ClaimReading } from '../transport.js'
 
@@ -41,7 +41,7 @@ export function readClaim(socket: Socket, timeout: number): Promise<ClaimReading
       resolve(reading)
     }
     const refuse = (refusal: CallHomeRefusal): void => {
-      const deviceId = calix?.deviceIds[0]
+      const deviceId = calix?.deviceIds[0] ?? claimedSoFar(bytes)
       settle({ ok: false, refusal: { ...refusal, ...(deviceId === undefined ? {} : { deviceId }) } })
     }
     const sentBefore = (): SentBefore => {

@@ -50,7 +50,7 @@ export function createUsersSessions({ credentialsFor, keepalive, log }: UsersSes
       if (perUser === undefined || userCa === undefined) return failed('account', 'nobody is, by now')
       const { port } = perUser
       const fault = accountFault(user, username)
-      if (fault !== undefined) return failed('account', fault)
+      if (fault !== undefined) return failed('account-name', fault)
       const dialled = await on.dial(port)
       if (!dialled.ok) return dialled
       const { socket } = dialled

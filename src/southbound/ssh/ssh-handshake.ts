@@ -5,7 +5,7 @@ import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call
 import { swappable } from '../../lib/swappable.js'
 import { type AlgorithmLists, offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { earlyGoodbye } from '../../ssh/early-goodbye.js'
-import { watchFirstBytes, WORD_OF } from '../../ssh/first-bytes.js'
+import { watchFirstBytes, watchOffer, WORD_OF } from '../../ssh/first-bytes.js'
 import { connectClient } from '../../ssh/ssh2/certificates.js'
 import { governWork } from '../../ssh/ssh2/connections.js'
 import { boundUnreadAnswers } from '../../ssh/ssh2/flow-control.js'
@@ -180,6 +180,7 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
   client.on('ready', onReady)
   socket.once('close', onGone)
   watchFirstBytes(socket, dismissClient)
+  const offered = watchOffer(socket)
   connectClient(client, {
     sock: socket,
     username: '',
@@ -189,7 +190,7 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
     algorithms: { ...offeredAlgorithms('client', options.algorithms), serverHostKey: options.hostKeyAlgorithms },
     hostVerifier: hostVerifier.call,
   })
-  const negotiation = watchNegotiation(client)
+  const negotiation = watchNegotiation(client, offered)
   const workFreely = governWork(client, work)
   boundUnreadAnswers(client)
   boundPromptRounds(client)

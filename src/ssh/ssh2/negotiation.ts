@@ -1,9 +1,8 @@
 /** What two sides negotiate in key exchange (RFC 4253 §7.1), which ssh2 tells only where it fits. */
 import type { Client, Connection } from 'ssh2'
-import { watchFirstBytes } from '../first-bytes.js'
 import type { NothingInCommon } from '../nothing-in-common.js'
 import { type NegotiatedAlgorithms, negotiatedFrom } from '../negotiated-algorithms.js'
-import { nothingInCommonOf, type OfferedLists, readOffer } from '../offer.js'
+import { nothingInCommonOf, type OfferedLists } from '../offer.js'
 import { inside, type Offer } from './internals.js'
 
 export interface Negotiation {
@@ -16,25 +15,28 @@ export interface Negotiation {
   readonly nothingInCommon: () => NothingInCommon | undefined
 }
 
-/** Follows the first negotiation of a connection, before anything was read from its socket. */
-export function watchNegotiation(connection: Client | Connection): Negotiation {
-  const { _protocol: protocol, _sock: socket } = inside(connection)
-  let theirs: OfferedLists | undefined
+/**
+ * Follows the first negotiation of a connection.
+ * @param offered what the other side offers, as `watchOffer` reads it
+ */
+export function watchNegotiation(
+  connection: Client | Connection,
+  offered: () => OfferedLists | undefined,
+): Negotiation {
+  const { _protocol: protocol } = inside(connection)
   let result: NegotiatedAlgorithms | undefined
-  watchFirstBytes(socket, (bytes) => {
-    theirs = readOffer(bytes)
-    return theirs !== undefined
-  })
   const events: { readonly once: (event: 'handshake', listener: (negotiated: unknown) => void) => unknown } = connection
   events.once('handshake', (negotiated) => {
     result = negotiatedFrom(negotiated)
   })
   return {
     result: () => result,
-    nothingInCommon: () =>
-      theirs === undefined || result !== undefined
+    nothingInCommon: () => {
+      const theirs = offered()
+      return theirs === undefined || result !== undefined
         ? undefined
-        : nothingInCommonOf(listsOf(protocol._offer), theirs, protocol._server ? 'server' : 'client'),
+        : nothingInCommonOf(listsOf(protocol._offer), theirs, protocol._server ? 'server' : 'client')
+    },
   }
 }
 

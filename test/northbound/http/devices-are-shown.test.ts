@@ -16,6 +16,7 @@ const SHOWN_LINK = {
   attachedAt: '2025-06-01T10:00:00.000Z',
   fingerprint: keyA.fingerprint,
   provenBy: 'pin',
+  certificateValidUntil: null,
   loggedInBy: ['certificate'],
   account: null,
   keyExchange: { name: 'mlkem768x25519-sha256', postQuantum: true },

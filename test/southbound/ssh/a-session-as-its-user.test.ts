@@ -164,7 +164,7 @@ describe('a session as its user', () => {
   it('is not opened for a name that is no account, and the device is not asked', async () => {
     const { link, dialled } = await deviceWith((socket) => ssh(socket))
     for (const name of ['root', 'netconf', 'a,b', '-x', 'a\nb', ''])
-      expect(await link.openChannel(netconf, name)).toMatchObject({ ok: false, cause: 'account' })
+      expect(await link.openChannel(netconf, name)).toMatchObject({ ok: false, cause: 'account-name' })
     expect(dialled()).toBe(0)
   })
 

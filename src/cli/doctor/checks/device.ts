@@ -7,6 +7,7 @@ import { homeportCommand } from '../../../lib/shell-word.js'
 import { strangerText } from '../../../lib/stranger-text.js'
 import type { DeviceView } from '../../../northbound/http/routes/devices/device.js'
 import { problemSchema } from '../../../northbound/http/problem.js'
+import { parsedJson } from '../../operator/parsed-json.js'
 import { askBridge, devicePath } from '../../operator/bridge-client.js'
 import { counted } from '../../../lib/counted.js'
 import { failed, type Finding, notChecked, ok, warning } from '../finding.js'
@@ -171,12 +172,13 @@ async function checkAnswer({ id, link }: DeviceView, { location }: Patient): Pro
   })
   const took = `${Math.round(performance.now() - begun)} ms`
   if (answer.ok) return [ok(`it answers <get> through the bridge in ${took}`)]
+  const problem = answer.text === undefined ? undefined : problemSchema.safeParse(parsedJson(answer.text)).data
   // What the device itself refuses, it has answered.
-  if (
-    answer.text !== undefined &&
-    (problemSchema.safeParse(JSON.parse(answer.text)).data?.['rpc-errors'] ?? []).length > 0
-  )
+  if ((problem?.['rpc-errors'] ?? []).length > 0)
     return [ok(`it answers through the bridge in ${took}: ${strangerText(answer.problem.message)}`)]
+  // Sessions are their users' own there, and this command is nobody whom the device has to know.
+  if (problem?.reason === 'account-refused')
+    return [notChecked(`it answers, and has no account for this command: ${strangerText(answer.problem.message)}`)]
   const { message, hint = 'look at the log of the bridge' } = answer.problem
   return [failed(`it does not answer <get>: ${strangerText(message)}`, strangerText(hint))]
 }

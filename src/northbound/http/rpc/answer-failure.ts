@@ -21,11 +21,12 @@ export async function answerFailure(
   services: Pick<HttpServices, 'fleet' | 'enrolments'>,
   { deviceId, failure }: FailedCall,
 ): Promise<Response> {
-  const { cause, message, hint, retryAfter } = failure
+  const { cause, message, hint, reason, retryAfter } = failure
   if (cause === 'client-gone') return new Response(null, { status: CLIENT_CLOSED_REQUEST })
   return problemResponse(to, cause, {
     message,
     hint,
+    ...(reason === undefined ? {} : { reason }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...(await moreAbout(services, { deviceId, failure })),
   })
