@@ -21,7 +21,8 @@ packages=(
   # the image, and what runs it: runc, because crun refuses a machine with both versions of cgroups
   buildah podman runc
   # the compose file, on networks where containers have names
-  podman-compose docker-compose netavark aardvark-dns
+  # netavark calls iptables, which a small Debian lacks and no package of these depends on
+  podman-compose docker-compose netavark aardvark-dns iptables
   # what is first in a pod
   catatonit
   # the alert rules and the dashboard
