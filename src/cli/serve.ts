@@ -11,6 +11,7 @@ import { toldByBridge } from '../config/denied-files.js'
 import { type LoadedConfig, loadConfig } from '../config/load.js'
 import { formatProblem } from '../config/problem.js'
 import { configOption } from './config-option.js'
+import { type ProcessSignals, watchSignals } from './process-signals.js'
 import { inBackground } from '../lib/background.js'
 import { createLog, type Log } from '../telemetry/log.js'
 
@@ -24,6 +25,7 @@ export function serveCommand(): Command {
 
 /** Exit status 2: the configuration has problems. 1: the bridge cannot start. Standard error says what is wrong. */
 async function serve(path: string | undefined): Promise<void> {
+  const signals = watchSignals('is-told')
   const { env } = process
   const cwd = process.cwd()
   const loaded = loadConfig({ path, cwd, env })
@@ -40,7 +42,7 @@ async function serve(path: string | undefined): Promise<void> {
   // The same file again, although another may have appeared that would be found first.
   const load = (): LoadedConfig => loadConfig({ path: file, cwd, env })
   try {
-    await runUntilSignal({ loaded, load, log, record: createConfigRecord(configFile, loaded.sources) })
+    await runUntilSignal(signals, { loaded, load, log, record: createConfigRecord(configFile, loaded.sources) })
   } catch (error) {
     if (!(error instanceof StartError)) throw error
     process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
@@ -59,12 +61,15 @@ function warnAtStart(loaded: UsableConfig, log: Log): void {
     )
 }
 
-async function runUntilSignal(options: {
-  readonly loaded: UsableConfig
-  readonly load: () => LoadedConfig
-  readonly log: Log
-  readonly record: ConfigRecord
-}): Promise<void> {
+async function runUntilSignal(
+  signals: ProcessSignals,
+  options: {
+    readonly loaded: UsableConfig
+    readonly load: () => LoadedConfig
+    readonly log: Log
+    readonly record: ConfigRecord
+  },
+): Promise<void> {
   const { loaded, log } = options
   const { config, file } = loaded
   const manager = findServiceManager(process.env, log)
@@ -75,12 +80,12 @@ async function runUntilSignal(options: {
     stopCatching = catchTheUncaught(log, () => bridge.stop(AbortSignal.abort()))
     log.info({ ...bridge.addresses, config: file, devices: config.devices.length }, 'ready')
     reloads.follow(bridge)
-    process.on('SIGHUP', reloads.reload)
+    signals.onHangUp(reloads.reload)
     manager.ready()
-    const signal = await nextSignal()
+    const signal = await signals.nextStop()
     manager.stopping()
-    process.off('SIGHUP', reloads.reload)
-    await stop(bridge, signal, log)
+    signals.onHangUp(() => undefined)
+    await stop(bridge, signal, { log, signals })
   } finally {
     reloads.close()
     stopCatching()
@@ -88,27 +93,19 @@ async function runUntilSignal(options: {
 }
 
 /** Stops in order, or at once with the next signal. */
-async function stop(bridge: Bridge, signal: NodeJS.Signals, log: Log): Promise<void> {
+async function stop(
+  bridge: Bridge,
+  signal: NodeJS.Signals,
+  { log, signals }: { readonly log: Log; readonly signals: ProcessSignals },
+): Promise<void> {
   const { sessions } = await bridge.fleet.counts()
   log.info({ signal, sessions, drainSeconds: bridge.drainTimeout() / 1000 }, 'stopping')
   const force = new AbortController()
-  const forced = nextSignal().then((again) => {
+  const forced = signals.nextStop().then((again) => {
     log.info({ signal: again }, 'stopping at once')
+    signals.close()
     force.abort()
   })
   inBackground('command', forced)
   await bridge.stop(force.signal)
-}
-
-/** The next SIGTERM or SIGINT. */
-function nextSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const take = (signal: NodeJS.Signals): void => {
-      process.off('SIGTERM', take)
-      process.off('SIGINT', take)
-      resolve(signal)
-    }
-    process.on('SIGTERM', take)
-    process.on('SIGINT', take)
-  })
 }

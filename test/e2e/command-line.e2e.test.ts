@@ -173,6 +173,45 @@ describe('homeport serve', () => {
   })
 })
 
+describe('a signal while the bridge starts', () => {
+  let directory: TempDir
+  beforeAll(async () => {
+    directory = await makeTempDir('signals')
+  })
+  afterAll(() => directory.remove())
+
+  const start = async (content: string) => {
+    const file = join(directory.path, 'homeport.yaml')
+    await writeFile(file, content)
+    const child = spawn(process.execPath, [main, 'serve', '--config', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const lines = collectLines('the bridge')
+    lines.add(child.stderr)
+    const exited = once(child, 'exit')
+    own({ stop: () => ended(child, 'SIGKILL') })
+    await lines.match(/"msg":"configuration read"/)
+    return { file, child, lines, exited }
+  }
+  const free = (data: string): string =>
+    `{ call-home: { ssh: { port: 0 } }, endpoint: { ssh: { port: 0 }, http: { port: none } }, data-dir: ${directory.path}/${data} }`
+
+  it('that reloads is heeded once it runs', async () => {
+    const { file, child, lines, exited } = await start(free('hung-up'))
+    await writeFile(file, free('hung-up').replace('{ call-home', '{ drain-timeout: 1s, call-home'))
+    child.kill('SIGHUP')
+    await lines.match(/"msg":"ready"/)
+    await lines.match(/configuration reloaded/)
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+  })
+
+  it('that stops is heeded once it runs, in order', async () => {
+    const { child, lines, exited } = await start(free('stopped'))
+    child.kill('SIGTERM')
+    expect(await exited).toEqual([0, null])
+    expect(lines.all.join('\n')).toMatch(/"msg":"ready"[^]*"msg":"stopping"/)
+  })
+})
+
 describe('SIGHUP', () => {
   it('takes new users at once and keeps listening; a broken file changes nothing', async () => {
     const device = { id: 'router1', secret: 'a' }

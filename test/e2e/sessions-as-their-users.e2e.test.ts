@@ -176,8 +176,8 @@ describe('sessions on a device that knows its users by name', () => {
       /what answered at port \d+ of device "router1" is not proven to be it/,
     )
     expect(other.log.all.join('\n')).not.toContain('noc1')
-    await other.stop()
-    expect((await at(other.port)).stderr).toMatch(/could not connect to its own port/)
+    // Nothing is ever there: a port that has just been let go may be taken by somebody else at once.
+    expect((await at(1)).stderr).toMatch(/could not connect to its own port/)
     expect((await at(sshd.port)).stdout.toString()).toBe('noc1\n')
   })
 })

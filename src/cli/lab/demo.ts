@@ -16,6 +16,7 @@ import { publicKeyLine } from '../../ssh/public-key.js'
 import { createLog } from '../../telemetry/log.js'
 import { createdTokenSchema } from '../../northbound/http/routes/tokens/create.js'
 import { type Bridge, startBridge } from '../../app/bridge.js'
+import { type ProcessSignals, watchSignals } from '../process-signals.js'
 import { askBridge } from '../operator/bridge-client.js'
 import { bridgeSocketIn } from '../../app/bridge-socket.js'
 import { StartError } from '../../app/start-error.js'
@@ -37,21 +38,27 @@ export function demoCommand(): Command {
     .description('run the bridge with two simulated devices on unprivileged ports, and print what to type next')
     .option('--port <port>', `port for clients (default: ${USUAL_ENDPOINT_PORT}, or a free one)`, portNumber)
     .action(async ({ port }: { port?: number }) => {
+      const signals = watchSignals('stops')
       const directory = await mkdtemp(join(tmpdir(), 'homeport-demo-'))
       try {
         const host = await loopbackAddress()
-        await runDemo(directory, { host, port: port ?? (await usualOrFree(host, USUAL_ENDPOINT_PORT)) })
+        await runDemo(directory, signals, { host, port: port ?? (await usualOrFree(host, USUAL_ENDPOINT_PORT)) })
       } catch (error) {
         if (!(error instanceof StartError)) throw error
         process.stderr.write(`homeport: ${error.message}\n${error.hint}\n`)
         process.exitCode = 1
       } finally {
         await rm(directory, { recursive: true, force: true })
+        signals.close()
       }
     })
 }
 
-async function runDemo(directory: string, at: { readonly host: string; readonly port: number }): Promise<void> {
+async function runDemo(
+  directory: string,
+  signals: ProcessSignals,
+  at: { readonly host: string; readonly port: number },
+): Promise<void> {
   const clientKey = await writeClientKey(join(directory, 'id_ed25519'))
   const routerKey = generatePrivateKey('ed25519', 'router2')
   const config = await demoConfig({ directory, ...at, clientKey, routerKey: publicLineOf(routerKey) })
@@ -66,10 +73,7 @@ async function runDemo(directory: string, at: { readonly host: string; readonly 
     await Promise.all(devices.map((device) => device.whenAuthenticated()))
     await writeKnownHosts(directory, bridge)
     process.stdout.write(instructions(directory, bridge, await makeToken(directory)))
-    await new Promise((resolve) => {
-      process.once('SIGINT', resolve)
-      process.once('SIGTERM', resolve)
-    })
+    await signals.nextStop()
   } finally {
     await Promise.all(devices.map((device) => device.stop()))
     await bridge.stop()

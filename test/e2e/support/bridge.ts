@@ -124,7 +124,10 @@ export async function startBridge(
       const from = lines.all.length
       await write(next)
       child.kill('SIGHUP')
-      await lines.match(/configuration (not )?reloaded/, { from, timeoutMs: 30_000 })
+      await Promise.race([
+        lines.match(/configuration (not )?reloaded/, { from, timeoutMs: 30_000 }),
+        exited.then(() => Promise.reject(new Error(`it ended: ${lines.all.join('\n')}`))),
+      ])
     },
     report: async () => {
       const from = lines.all.length
