@@ -42,7 +42,7 @@ function placeOn({ attachment, admission: { slots, spares } }: Candidate, { requ
 function inOrder(candidates: readonly Candidate[], { refusedBy }: WantedSession): readonly Candidate[] {
   if (candidates.length < 2) return candidates
   const doubts = ({ attachment }: Candidate): number =>
-    2 * Number(refusedBy.has(attachment)) + Number(attachment.link.owesAnswer?.() === true)
+    2 * Number(refusedBy.has(attachment)) + Number(attachment.link.unansweredFor?.() !== undefined)
   const free = ({ admission: { slots, spares } }: Candidate): number => slots.free() + spares.ready()
   const turn = ({ attachment: { lastGiven = 0 } }: Candidate): number => lastGiven
   return candidates

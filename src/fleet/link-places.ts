@@ -4,6 +4,7 @@ import { describeLink } from './device-status.js'
 import type { FleetEmitter } from './fleet-emitter.js'
 import { type Attachment, type FleetEntry, mostLinks, NO_ATTACHMENTS } from './fleet-entry.js'
 import type { HeldSession } from './held-session.js'
+import { readinessToGiveWay } from './give-way.js'
 import { letGoWhenDone } from './let-go.js'
 import type { ChannelLoss, Link, LinkEnd } from './link.js'
 import { isLimitedBySoftware, mostLostChannels, mostSessions } from './most-sessions.js'
@@ -190,10 +191,9 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
 
 /**
  * Links of a device in the order in which they give way to a newer one: those on its account first, so that each
- * account keeps its link; of these, those that owe an answer, then the oldest.
+ * account keeps its link; of these, those that have long owed an answer, then the oldest.
  */
 function leastWanted(attachments: readonly Attachment[], { account }: Link): readonly Attachment[] {
-  const rank = ({ link }: Attachment): number =>
-    2 * Number(link.account === account) + Number(link.owesAnswer?.() === true)
+  const rank = ({ link }: Attachment): number => 2 * Number(link.account === account) + readinessToGiveWay(link)
   return attachments.toSorted((one, other) => rank(other) - rank(one))
 }

@@ -133,10 +133,10 @@ export interface Link {
   /** Asks the device whether it is there; settles when it answers, never where it does not. */
   readonly probe: () => Promise<void>
   /**
-   * Whether it has said nothing at all since it was asked last whether it is there: another link of the same device is
-   * the better one then. Absent where the transport does not tell.
+   * Milliseconds since it was asked whether it is there, where it has said nothing at all since; undefined where it
+   * owes no answer: another link of the same device is the better one then. Absent where the transport does not tell.
    */
-  readonly owesAnswer?: () => boolean
+  readonly unansweredFor?: () => number | undefined
   /** Whether what proved this link still proves it; asked after the configuration changed. */
   readonly stillProven: () => boolean
   /** Whether the weak algorithms that it uses, if any, may still be used; asked then, too. */

@@ -1,3 +1,4 @@
+import { readinessToGiveWay } from '../fleet/give-way.js'
 import type { Link } from '../fleet/link.js'
 
 /** An account of a device that a login has taken, by the name of its credentials. */
@@ -52,8 +53,8 @@ export function createAccountTurns(): AccountTurns {
   }
 }
 
-/** In the order in which the fleet replaces links: those that owe an answer first, then the oldest. */
+/** In the order in which the fleet replaces links: those that have long owed an answer first, then the oldest. */
 function leastWanted(uses: readonly Use[]): readonly Use[] {
-  const owes = ({ link }: Use): number => Number(link?.owesAnswer?.() === true)
-  return uses.toSorted((one, other) => owes(other) - owes(one))
+  const rank = ({ link }: Use): number => (link === undefined ? 0 : readinessToGiveWay(link))
+  return uses.toSorted((one, other) => rank(other) - rank(one))
 }

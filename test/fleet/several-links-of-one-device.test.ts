@@ -44,8 +44,8 @@ describe('links of a device that may have several', () => {
 
   it('that owe an answer are replaced before those that do not, however old', async () => {
     const { fleet } = makeFleet([withLinks(2)])
-    const alive = makeLink({ owesAnswer: () => false })
-    const halfOpen = makeLink({ owesAnswer: () => true })
+    const alive = makeLink({ unansweredFor: () => undefined })
+    const halfOpen = makeLink({ unansweredFor: () => 5_000 })
     fleet.attach(alive)
     fleet.attach(halfOpen)
     fleet.attach(makeLink())
@@ -148,7 +148,7 @@ describe('a session of a device with several links', () => {
   it('goes to no link that owes an answer while another has a place', async () => {
     const { fleet, open } = makeFleet([withLinks(2)])
     let silent = true
-    const [first, second] = [makeLink({ owesAnswer: () => silent }), makeLink()]
+    const [first, second] = [makeLink({ unansweredFor: () => (silent ? 5_000 : undefined) }), makeLink()]
     fleet.attach(first)
     fleet.attach(second)
     await Promise.all([open(), open()])
@@ -214,7 +214,7 @@ describe('a session of a device with several links', () => {
         return { ok: false, cause: 'link-closed', message: 'the link ended' }
       },
     })
-    const other = makeLink({ source: '192.0.2.1:2', owesAnswer: () => true })
+    const other = makeLink({ source: '192.0.2.1:2', unansweredFor: () => 5_000 })
     fleet.attach(dying)
     fleet.attach(other)
     const opening = open()
@@ -239,7 +239,10 @@ describe('a session of a device with several links', () => {
 
   it('tries the other links at once where the device refuses one a channel', async () => {
     const { fleet, open } = makeFleet([withLinks(2)])
-    const [refusing, other] = [makeLink({ answer: () => Promise.resolve(full) }), makeLink({ owesAnswer: () => true })]
+    const [refusing, other] = [
+      makeLink({ answer: () => Promise.resolve(full) }),
+      makeLink({ unansweredFor: () => 5_000 }),
+    ]
     fleet.attach(refusing)
     fleet.attach(other)
     expect(answerOf(await open())).toBe('ok')

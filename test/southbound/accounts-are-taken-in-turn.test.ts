@@ -42,9 +42,21 @@ describe('a login to a device with a list of accounts', () => {
 
   it('takes the account of the link that owes an answer before that of the oldest', () => {
     const turns = createAccountTurns()
-    take(turns, 2).keptBy(makeLink({ owesAnswer: () => false }))
-    take(turns, 2).keptBy(makeLink({ owesAnswer: () => true }))
+    take(turns, 2).keptBy(makeLink({ unansweredFor: () => undefined }))
+    take(turns, 2).keptBy(makeLink({ unansweredFor: () => 5_000 }))
     expect(take(turns, 2).name).toBe('b')
+  })
+
+  it('is not that of a link that has just come and been asked whether it is there', () => {
+    const turns = createAccountTurns()
+    const names = ['a', 'b', 'c'] as const
+    const old = names.map(() => take(turns, 3, 'router1', names))
+    for (const one of old) one.keptBy(makeLink())
+    // All three come anew; the first of them is a link already, in the place of the oldest.
+    const first = take(turns, 3, 'router1', names)
+    first.keptBy(makeLink({ unansweredFor: () => 20 }))
+    old[0]?.release()
+    expect([first, ...[1, 2].map(() => take(turns, 3, 'router1', names))].map(({ name }) => name)).toEqual(names)
   })
 
   it('is on the first wherever there is one link', () => {

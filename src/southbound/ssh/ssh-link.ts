@@ -90,10 +90,10 @@ export function createSshLink(
   client.on('handshake', () => setImmediate(forgetKeyExchange, client))
   /** One function for each channel. It says whether a client waits for a reply there. */
   const awaited = new Set<() => boolean>()
-  /** How much had been read when the device was asked last whether it is there. */
-  let readWhenAsked = -1
+  /** How much had been read when the device was asked whether it is there, and when that was. */
+  let asked = { read: -1, at: 0 }
   const ask = (answered?: () => void): void => {
-    readWhenAsked = socket.bytesRead
+    if (socket.bytesRead !== asked.read) asked = { read: socket.bytesRead, at: performance.now() }
     probe(client, answered)
   }
   const watched: Watched = {
@@ -143,7 +143,7 @@ export function createSshLink(
     onChannelLost: channels.onLost,
     mayBeBusy: channels.mayBeBusy,
     probe: () => new Promise(ask),
-    owesAnswer: () => socket.bytesRead === readWhenAsked,
+    unansweredFor: () => (socket.bytesRead === asked.read ? performance.now() - asked.at : undefined),
     stillProven: () => {
       const verdict = judge(key)
       return verdict.trusted && verdict.deviceId === deviceId

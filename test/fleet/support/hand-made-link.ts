@@ -26,7 +26,7 @@ export interface HandMadeLinkOptions {
   readonly capacity?: LinkCapacity
   /** Whether the device answers when it is asked whether it is there. */
   readonly answersProbes?: () => boolean
-  readonly owesAnswer?: () => boolean
+  readonly unansweredFor?: () => number | undefined
   readonly stillProven?: () => boolean
   /** Whether sessions of users are opened as themselves. */
   readonly perUser?: () => boolean
@@ -95,7 +95,7 @@ export function makeLink(options: HandMadeLinkOptions = {}): HandMadeLink {
       tellLost?.(loss)
     },
     probe: () => (options.answersProbes?.() === true ? Promise.resolve() : new Promise(() => undefined)),
-    ...(options.owesAnswer === undefined ? {} : { owesAnswer: options.owesAnswer }),
+    ...(options.unansweredFor === undefined ? {} : { unansweredFor: options.unansweredFor }),
     stillProven: options.stillProven ?? (() => true),
     end: (reason) => {
       end ??= reason
