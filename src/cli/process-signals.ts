@@ -1,6 +1,6 @@
 /**
- * What the system tells this process, heeded from the first moment on: each of these signals ends a process that has not
- * asked for it, whatever it was about to do.
+ * What the system tells this process, heeded from the first moment on: each of these signals ends a process that has
+ * not asked for it, whatever it was about to do.
  */
 export interface ProcessSignals {
   /** The next that stops; at once where one has come that nobody has taken. */

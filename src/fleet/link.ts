@@ -54,7 +54,8 @@ export type ChannelOpening =
  * `unanswered`: it has not said anything for too long. Of a channel to one of its ports, `prohibited`: it forbids
  * that; `connect-failed`: nothing took the connection there; `unknown-type`: it knows no such channels. Of a session
  * as its user, `account`: the user is not let in;
- * `account-name`: the device was not asked, since nobody of that name is logged in as themselves; `host-key`: what answered at the device's own port is not the device.
+ * `account-name`: the device was not asked, since nobody of that name is logged in as themselves; `host-key`: what
+ * answered at the device's own port is not the device.
  */
 export type ChannelFailure =
   | 'no-more-sessions'

@@ -18,7 +18,7 @@ export function watchFirstBytes(socket: Socket, look: (bytes: Buffer) => boolean
   socket.prependListener('data', onData)
 }
 
-/** Reads the other side's offer of algorithms beside ssh2, from before its identification; undefined until it is whole. */
+/** Reads the other side's offer of algorithms beside ssh2, from its first byte on; undefined until it is whole. */
 export function watchOffer(socket: Socket): () => OfferedLists | undefined {
   let offered: OfferedLists | undefined
   watchFirstBytes(socket, (bytes) => {

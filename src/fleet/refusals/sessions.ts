@@ -143,7 +143,8 @@ export const FLEET_SESSION_REFUSALS = {
   'account-refused': {
     told: 'peer',
     text: (deviceId: string, user: string, { cause, message }: AccountRefused) => ({
-      message: `device ${JSON.stringify(deviceId)} has no session for ${JSON.stringify(user)} as themselves: ${message}`,
+      message:
+        `device ${JSON.stringify(deviceId)} has no session for ${JSON.stringify(user)} as themselves: ` + message,
       hint:
         cause === 'account'
           ? 'the device needs an account of that name and has to trust the user CA of its `credentials` ' +
