@@ -36,8 +36,7 @@ function accountsOfNoDevice({ roles, devices }: Config): readonly ConfigError[] 
     return [
       {
         path: ['roles', name, 'as'],
-        message:
-          `no device of this role has the account \`${as}\`: ` + 'its users get no session (`no-link-with-account`)',
+        message: `no device of this role has the account \`${as}\`, so its users get none (\`no-link-with-account\`)`,
         hint: `name it in \`credentials\` of the devices, such as \`credentials: [${OF_ENROLLED_DEVICES}, ${as}]\``,
       },
     ]

@@ -40,7 +40,7 @@ describe('the account that a role names', () => {
 
   it('and no device of it has is told', () => {
     expect(told({ ...roles('ro', ['a']), devices })).toEqual([
-      'roles.staff.as: no device of this role has the account `ro`: its users get no session (`no-link-with-account`)',
+      'roles.staff.as: no device of this role has the account `ro`, so its users get none (`no-link-with-account`)',
     ])
     expect(told({ ...roles('ro'), devices })).toEqual([])
     expect(told({ ...roles('full', ['a']), devices })).toEqual([])
