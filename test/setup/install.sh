@@ -14,6 +14,8 @@ packages=(
   libjsch-java default-jdk-headless libssh2-1-dev libpam-wrapper
   # what the benchmarks compare with; a proxy before the HTTP API
   haproxy socat
+  # the shared store, and the pool that many have before it
+  postgresql pgbouncer
   # a browser, addresses of a network namespace, and the example of the page on firewalls
   chromium iproute2 nftables
   # the Debian package, and Debians that boot, to install it
