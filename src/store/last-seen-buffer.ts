@@ -6,8 +6,13 @@ export interface LastSeenBuffer {
   readonly waitsFor: (deviceId: string) => boolean
   /** An enrolment as it is with what waits to be written of its device. */
   readonly apply: (enrolment: Enrolment) => Enrolment
-  /** To be called when those of a device are written, or are of no use any more. */
-  readonly drop: (deviceId: string) => void
+  /** What waits of a device. */
+  readonly of: (deviceId: string) => Seen | undefined
+  /**
+   * To be called when those of a device are written, or are of no use any more.
+   * @param written what `of` gave, where more may have come meanwhile: then that goes on waiting
+   */
+  readonly drop: (deviceId: string, written?: Seen) => void
   /** Writes all that wait, and stops. Throws what writing throws. */
   readonly stop: () => void
 }
@@ -17,7 +22,7 @@ export interface LastSeenBufferOptions {
   readonly interval: number
   /**
    * Writes when some devices were last seen, all together, and drops each; or throws, and they wait for the next
-   * interval.
+   * interval. Where it takes its time, what it has not dropped waits for the next interval, too.
    */
   readonly write: (deviceIds: readonly string[]) => void
   /** Told when writing by interval threw. */
@@ -64,7 +69,10 @@ export function createLastSeenBuffer({ interval, write, onError }: LastSeenBuffe
       const seen = waiting.get(enrolment.deviceId)
       return seen === undefined ? enrolment : withSeen(enrolment, seen)
     },
-    drop: (deviceId) => void waiting.delete(deviceId),
+    of: (deviceId) => waiting.get(deviceId),
+    drop: (deviceId, written = waiting.get(deviceId)) => {
+      if (waiting.get(deviceId) === written) waiting.delete(deviceId)
+    },
     stop: () => {
       stopped = true
       clearTimeout(timer)

@@ -44,7 +44,8 @@ export interface Enrolments {
   ) => Promise<StoreResult<Enrolment | undefined>>
   /**
    * Has each change that is written from now on told, whoever wrote it, also another process on the same store; that
-   * a device was seen is none. It is told some time after it was written, those of one device in their order.
+   * a device was seen is none. It is told some time after it was written, those of one device in their order; of
+   * several by another process the last may stand for all.
    * @returns what ends it
    */
   readonly subscribe: (listener: (written: WrittenEnrolment) => void) => () => void
@@ -81,6 +82,11 @@ export interface Jobs {
   /** Puts a job in the place of what is there. */
   readonly put: (job: Job) => Promise<StoreResult<undefined>>
   readonly remove: (id: string) => Promise<StoreResult<undefined>>
+  /**
+   * Makes a job `running` where it is `queued`, and gives it so. Undefined where it is not, or not there: another node
+   * has begun it, or it was taken back. Of several nodes that begin one job, one gets it.
+   */
+  readonly begin: (id: string, startedAt: Date) => Promise<StoreResult<Job | undefined>>
 }
 
 /** What devices were given of their own; it outlives their enrolment until it is released. */
@@ -88,8 +94,8 @@ export interface EndpointLeases {
   readonly list: () => Promise<readonly EndpointLease[]>
   /**
    * Releases what these devices have, then gives these endpoints in the place of what their devices had, all in one
-   * transaction. No port and no address is held twice: a change that would do that is a mistake of the caller, and
-   * throws.
+   * transaction. No port and no address is held twice. A change that gives one twice is a mistake of the caller, and
+   * throws; one that another node was first to give is a `conflict`.
    */
   readonly change: (change: EndpointChange) => Promise<StoreResult<undefined>>
 }
@@ -121,10 +127,29 @@ export type StoreResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: StoreFailure }
 
-/** Why the store could not do it. Nothing was changed then. Never holds a secret. */
+/**
+ * Why the store could not do it. Nothing was changed then, but where a message of `unavailable` says that this is not
+ * known. Never holds a secret.
+ */
 export interface StoreFailure {
-  readonly reason: 'disk-full' | 'read-only' | 'corrupt' | 'locked' | 'io'
+  /**
+   * `unavailable`: the database cannot be asked now, and may be later. `conflict`: another node was first, each time
+   * that it was tried.
+   */
+  readonly reason: 'disk-full' | 'read-only' | 'corrupt' | 'locked' | 'io' | 'unavailable' | 'conflict'
   readonly message: string
   /** What to do about it. */
   readonly hint: string
+}
+
+export type OpenedStore =
+  | { readonly ok: true; readonly store: Store }
+  | { readonly ok: false; readonly failure: OpenFailure }
+
+/**
+ * Why the store cannot be opened: what a write may meet, or data that a newer Homeport wrote, that is sealed with a key
+ * which is not here, or that another node uses.
+ */
+export type OpenFailure = Omit<StoreFailure, 'reason'> & {
+  readonly reason: StoreFailure['reason'] | 'newer-schema' | 'other-key' | 'in-use'
 }

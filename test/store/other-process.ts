@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { OpenFailure } from '../../src/store/sqlite/sqlite-store.js'
+import type { OpenFailure } from '../../src/store/store.js'
 
 /** Opens and closes the store in a process of its own, and gives the problem that it met. */
 export async function openInOtherProcess(directory: string): Promise<OpenFailure | null> {

@@ -1,15 +1,25 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Job } from '../../src/store/job.js'
 import type { Store } from '../../src/store/store.js'
 import type { ApiToken } from '../../src/access/authn/api-token.js'
 import { bare, full, minutesAfterNoon, noon, pinOf, put, written } from './store-room.js'
 
-/** What every store promises, whatever holds its data. `open` gives an empty one. */
-export function describeStore(name: string, open: () => Promise<Store>): void {
+/** Where a store lies; the first `open` gives an empty one. */
+export interface ContractRoom {
+  readonly open: () => Promise<Store>
+  readonly remove: () => Promise<void>
+}
+
+/** What every store promises, whatever holds its data. */
+export function describeStore(name: string, makeRoom: () => Promise<ContractRoom>): void {
   describe(name, () => {
+    let room: ContractRoom
     let store: Store
     beforeEach(async () => {
-      store = await open()
+      room = await makeRoom()
+      store = await room.open()
     })
+    afterEach(() => room.remove())
 
     describe('given endpoints', () => {
       it('are kept, replaced and released, several in one change', async () => {
@@ -307,6 +317,81 @@ export function describeStore(name: string, open: () => Promise<Store>): void {
         await tokens.update('a1', () => undefined)
         expect(await tokens.get('a1')).toBeUndefined()
         expect(await tokens.update('c3', (current) => current)).toEqual({ ok: true, value: undefined })
+      })
+    })
+
+    describe('jobs', () => {
+      const queued: Job = {
+        id: 'job1',
+        deviceId: 'router1',
+        owner: { realm: 'local', name: 'ann', scopes: ['rpc'], devices: ['site=tōkyō'], token: 'a1', until: 7 },
+        createdAt: noon,
+        expiresAt: minutesAfterNoon(9),
+        request: { path: '/rpc', body: '<edit-config>\0 "tōkyō"</edit-config>' },
+        state: 'queued',
+      }
+
+      it('are kept whole, listed by age, replaced and removed', async () => {
+        const { jobs } = store
+        const done: Job = {
+          ...queued,
+          id: 'job0',
+          createdAt: minutesAfterNoon(1),
+          state: 'done',
+          startedAt: minutesAfterNoon(2),
+          finishedAt: minutesAfterNoon(3),
+          answer: { status: 200, contentType: 'application/xml', body: '<ok/>' },
+        }
+        for (const job of [done, queued]) expect(await jobs.put(job)).toEqual({ ok: true, value: undefined })
+        expect(await jobs.list()).toStrictEqual([queued, done])
+        written(await jobs.put({ ...queued, state: 'cancelled' }))
+        expect(await jobs.list()).toStrictEqual([{ ...queued, state: 'cancelled' }, done])
+        written(await jobs.remove('job0'))
+        written(await jobs.remove('job0'))
+        expect(await jobs.list()).toStrictEqual([{ ...queued, state: 'cancelled' }])
+      })
+
+      it('are begun once, and only where they wait', async () => {
+        const { jobs } = store
+        written(await jobs.put(queued))
+        const running: Job = { ...queued, state: 'running', startedAt: minutesAfterNoon(4) }
+        expect(await jobs.begin('job1', minutesAfterNoon(4))).toStrictEqual({ ok: true, value: running })
+        expect(await jobs.begin('job1', minutesAfterNoon(5))).toEqual({ ok: true, value: undefined })
+        expect(await jobs.begin('nobody’s', noon)).toEqual({ ok: true, value: undefined })
+        expect(await jobs.list()).toStrictEqual([running])
+      })
+    })
+
+    describe('attached devices', () => {
+      it('tells the next process which devices were attached, and when this one was there last', async () => {
+        expect(store.attached.before).toEqual({ deviceIds: [] })
+        for (const deviceId of ['a', 'b', 'c']) store.attached.note(deviceId, true)
+        store.attached.note('b', false)
+        const before = Date.now()
+        await store.close()
+        const second = await room.open()
+        expect(second.attached.before.deviceIds.toSorted()).toEqual(['a', 'c'])
+        expect(second.attached.before.lastAlive?.getTime()).toBeGreaterThanOrEqual(before)
+        second.attached.note('a', false)
+        await second.close()
+        expect((await room.open()).attached.before.deviceIds).toEqual(['c'])
+      })
+    })
+
+    describe('across a restart', () => {
+      it('everything is there, sightings that waited included', async () => {
+        await put(store, full('router1'), bare('router2'))
+        store.enrolments.touch('router1', { at: minutesAfterNoon(9), address: '192.0.2.99' })
+        written(await store.close())
+        const after = await room.open()
+        expect(await after.enrolments.list()).toStrictEqual([
+          {
+            ...full('router1'),
+            lastSeen: minutesAfterNoon(9),
+            addresses: ['192.0.2.99', '192.0.2.1', '2001:db8::1'],
+          },
+          bare('router2'),
+        ])
       })
     })
 

@@ -8,7 +8,7 @@ import {
   type PinRow,
   pinRowsOf,
   rowOf,
-} from './enrolment-row.js'
+} from '../enrolment-row.js'
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 import type { ListOptions } from '../store.js'
 

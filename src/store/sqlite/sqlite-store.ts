@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { EndpointLeases, Jobs, Store, StoreFailure, Tokens } from '../store.js'
+import type { EndpointLeases, Jobs, OpenedStore, OpenFailure, Store, Tokens } from '../store.js'
 import { attachedShelf } from './sqlite-attached.js'
 import { holdFile, openDatabase, type SqliteDatabase, transaction } from './sqlite-database.js'
 import { endpointTable } from './sqlite-endpoints.js'
@@ -26,13 +26,6 @@ export interface StoreOnOptions extends LastSeenOptions {
   /** Called once, at the end of the store's `close`. */
   readonly closeFiles: () => void
 }
-
-export type OpenedStore =
-  | { readonly ok: true; readonly store: Store }
-  | { readonly ok: false; readonly failure: OpenFailure }
-
-/** Why the store cannot be opened: what a write may meet, or a file that a newer Homeport wrote. */
-export type OpenFailure = Omit<StoreFailure, 'reason'> & { readonly reason: StoreFailure['reason'] | 'newer-schema' }
 
 /**
  * The database's file in data-dir. No other part of this process may open it: closing it elsewhere drops SQLite's
@@ -124,6 +117,7 @@ function storedJobs(database: SqliteDatabase, calls: StoreCalls): Jobs {
     list: () => calls.read(() => jobs.list()),
     put: async (job) => calls.run(() => jobs.write(job)),
     remove: async (id) => calls.run(() => jobs.remove(id)),
+    begin: async (id, startedAt) => calls.write(() => jobs.begin(id, startedAt)),
   }
 }
 

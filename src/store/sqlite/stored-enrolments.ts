@@ -39,7 +39,7 @@ export function storedEnrolments(
           }
         }),
       )
-      deviceIds.forEach(lastSeenBuffer.drop)
+      for (const deviceId of deviceIds) lastSeenBuffer.drop(deviceId)
     },
     onError: (error) => onProblem(calls.failureIn(error)),
   })

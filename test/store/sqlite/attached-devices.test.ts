@@ -24,23 +24,6 @@ async function open(): Promise<Store> {
   return opened.store
 }
 
-it('tells the next process which devices were attached, and when this one was there last', async () => {
-  const first = await open()
-  expect(first.attached.before).toEqual({ deviceIds: [] })
-  for (const deviceId of ['a', 'b', 'c']) first.attached.note(deviceId, true)
-  first.attached.note('b', false)
-  const before = Date.now()
-  await first.close()
-  const second = await open()
-  expect(second.attached.before.deviceIds.toSorted()).toEqual(['a', 'c'])
-  expect(second.attached.before.lastAlive?.getTime()).toBeGreaterThanOrEqual(before)
-  second.attached.note('a', false)
-  await second.close()
-  const third = await open()
-  expect(third.attached.before.deviceIds).toEqual(['c'])
-  await third.close()
-})
-
 it('writes a moment later all that came together, and nothing after its end', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'Date'] })
   const store = await open()

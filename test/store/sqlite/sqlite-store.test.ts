@@ -4,8 +4,7 @@ import Database from 'libsql'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openSqliteStore, STORE_FILE } from '../../../src/store/sqlite/sqlite-store.js'
 import { openInOtherProcess } from '../other-process.js'
-import { describeStore } from '../store-contract.js'
-import { bare, full, makeStoreRoom, minutesAfterNoon, put, type StoreRoom, written } from '../store-room.js'
+import { bare, full, makeStoreRoom, put, type StoreRoom, written } from '../store-room.js'
 
 let room: StoreRoom
 beforeEach(async () => {
@@ -13,25 +12,7 @@ beforeEach(async () => {
 })
 afterEach(() => room.remove())
 
-describeStore('the store in SQLite', () => room.open())
-
-describe('across a restart', () => {
-  it('everything is there, sightings that waited included', async () => {
-    const before = await room.open()
-    await put(before, full('router1'), bare('router2'))
-    before.enrolments.touch('router1', { at: minutesAfterNoon(9), address: '192.0.2.99' })
-    written(await before.close())
-    const after = await room.open()
-    expect(await after.enrolments.list()).toStrictEqual([
-      {
-        ...full('router1'),
-        lastSeen: minutesAfterNoon(9),
-        addresses: ['192.0.2.99', '192.0.2.1', '2001:db8::1'],
-      },
-      bare('router2'),
-    ])
-  })
-
+describe('a store that holds many', () => {
   it('ten thousand enrolments are listed', async () => {
     await (await room.open()).close()
     const raw = new Database(join(room.directory, STORE_FILE))

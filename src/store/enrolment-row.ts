@@ -1,6 +1,6 @@
-import type { Decision, Enrolment, LastRefusal, Pin, Standing } from '../enrolment.js'
+import type { Decision, Enrolment, LastRefusal, Pin, Standing } from './enrolment.js'
 
-/** A row of `enrolment`; times are milliseconds since 1970. */
+/** A row of `enrolment`, in either engine; times are milliseconds since 1970. */
 export interface EnrolmentRow {
   readonly device_id: string
   readonly standing: Standing
