@@ -24,7 +24,7 @@ export const options = {
   target: 'node20',
   sourcemap: true,
   // Compiled addons, what is run from where it is, and what few need.
-  external: ['ssh2', 'libsql', 'pino', 'pino-pretty', '@opentelemetry/*'],
+  external: ['ssh2', 'libsql', 'pino', 'pino-pretty', '@opentelemetry/*', 'pg'],
   // CommonJS packages among the others ask for Node's own modules by it.
   banner: {
     js:

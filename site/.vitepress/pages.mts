@@ -47,6 +47,7 @@ export const GROUPS: readonly { readonly text: string; readonly pages: readonly 
       ['docs/audit.md', 'Audit log'],
       ['docs/backup.md', 'Backup and restore'],
       ['docs/upgrade.md', 'Upgrade and roll-back'],
+      ['docs/postgresql.md', 'A database, and a bridge that stands by'],
       ['docs/sizing.md', 'Sizing'],
     ],
   },

@@ -5,6 +5,7 @@ import { type Work, workOn } from '../lib/current-work.js'
 import { createLiveValue } from '../lib/live-value.js'
 import { whyCiphersAreSlow } from '../ssh/ssh2/load.js'
 import { assertSupportedSsh2 } from '../ssh/ssh2/supported-version.js'
+import type { StoreFailure } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import type { ReadConfig } from './about-the-bridge.js'
 import { openStores } from './open-stores.js'
@@ -38,6 +39,8 @@ export interface Bridge {
   readonly stop: (force?: AbortSignal) => Promise<void>
   /** Milliseconds that `stop` waits at most. */
   readonly drainTimeout: () => number
+  /** Resolves when another node has taken over from this one, which then has to be stopped at once. */
+  readonly replaced: Promise<StoreFailure>
 }
 
 /** What the bridge listens on: `address:port` that devices dial and that clients dial. */
@@ -92,6 +95,7 @@ export async function startBridge(config: Config, log: Log, record?: ReadConfig)
         await shutdown.stop({ drainTimeout, force, onCutOff: () => logCutOff(fleet, log) })
       },
       drainTimeout: () => settings.current.drainTimeout,
+      replaced: stores.replaced,
     }
   } catch (error) {
     await shutdown.stop({ drainTimeout: 0, force: AbortSignal.abort() })

@@ -1,10 +1,10 @@
-import type { Config } from '../config/schema.js'
+import type { ClusterConfig, Config } from '../config/schema.js'
 import type { Device } from '../fleet/device.js'
 import { createEndpointAssignments, type EndpointAssignments } from '../fleet/endpoints/endpoint-assignments.js'
 import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
 import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
-import type { Store, StoreFailure } from '../store/store.js'
+import type { OpenedStore, Store, StoreFailure } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import { type RunningAuditLog, startAuditLog } from './audit-log.js'
 import { type BridgeHostKeys, hostKeysOf } from './host-keys.js'
@@ -16,6 +16,8 @@ import type { Foundation } from './start-telemetry.js'
 export interface Stores {
   readonly hostKeys: BridgeHostKeys
   readonly store: Store
+  /** Resolves when another node has taken over the store, so that this one has to end. */
+  readonly replaced: Promise<StoreFailure>
   /** Who is enrolled. */
   readonly enrolments: EnrolmentService
   /** A device was enrolled that clients may reach from now on. */
@@ -41,7 +43,7 @@ const NAMED_AT_MOST = 8
 export async function openStores(foundation: Foundation): Promise<Stores> {
   const { settings, log, shutdown, metrics, measure } = foundation
   const hostKeys = await hostKeysOf(settings.current.config, log)
-  const store = await openStore(settings.current.config, log)
+  const { store, replaced } = await openStore(settings.current.config, log)
   shutdown.close(() => closeStore(store, log))
 
   const [endpointsMoved, devicesChanged] = [createSignal(), createSignal()]
@@ -70,6 +72,7 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
   return {
     hostKeys,
     store,
+    replaced,
     enrolments,
     deviceAdded,
     deviceRelabelled,
@@ -80,12 +83,44 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
   }
 }
 
-async function openStore({ dataDir }: Pick<Config, 'dataDir'>, log: Log): Promise<Store> {
+async function openStore(
+  { dataDir, cluster }: Pick<Config, 'dataDir' | 'cluster'>,
+  log: Log,
+): Promise<Pick<Stores, 'store' | 'replaced'>> {
   const onProblem = ({ message, hint }: StoreFailure): void =>
     log.error({ hint }, `not written to the store: ${message}`)
-  const opened = await openSqliteStore({ directory: dataDir, touchInterval: TOUCH_INTERVAL, onProblem })
-  if (!opened.ok) throw new StartError(`data-dir: ${opened.failure.message}`, opened.failure.hint)
-  return opened.store
+  let tellReplaced: (failure: StoreFailure) => void = () => undefined
+  const replaced = new Promise<StoreFailure>((resolve) => {
+    tellReplaced = resolve
+  })
+  const opened =
+    cluster === undefined
+      ? await openSqliteStore({ directory: dataDir, touchInterval: TOUCH_INTERVAL, onProblem })
+      : await openSharedStore(cluster, { onProblem, onReplaced: tellReplaced })
+  if (!opened.ok) {
+    const key = cluster === undefined ? 'data-dir' : 'cluster.database'
+    throw new StartError(`${key}: ${opened.failure.message}`, opened.failure.hint)
+  }
+  return { store: opened.store, replaced }
+}
+
+/** The store in a database that other bridges may use after this one, which alone uses it now. */
+async function openSharedStore(
+  { database, node, secretKey, lease, heartbeat }: ClusterConfig,
+  listeners: {
+    readonly onProblem: (failure: StoreFailure) => void
+    readonly onReplaced: (failure: StoreFailure) => void
+  },
+): Promise<OpenedStore> {
+  // Few need it.
+  const { openPostgresStore } = await import('../store/postgres/postgres-store.js')
+  return openPostgresStore({
+    url: database,
+    keys: secretKey,
+    alone: { id: node, lease, heartbeat, onReplaced: listeners.onReplaced },
+    touchInterval: TOUCH_INTERVAL,
+    onProblem: listeners.onProblem,
+  })
 }
 
 async function closeStore(store: Store, log: Log): Promise<void> {

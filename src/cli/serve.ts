@@ -13,6 +13,7 @@ import { formatProblem } from '../config/problem.js'
 import { configOption } from './config-option.js'
 import { type ProcessSignals, watchSignals } from './process-signals.js'
 import { inBackground } from '../lib/background.js'
+import type { StoreFailure } from '../store/store.js'
 import { createLog, type Log } from '../telemetry/log.js'
 
 /** `homeport serve`: runs the bridge until SIGTERM or SIGINT, and reads its configuration again on SIGHUP. */
@@ -82,10 +83,11 @@ async function runUntilSignal(
     reloads.follow(bridge)
     signals.onHangUp(reloads.reload)
     manager.ready()
-    const signal = await signals.nextStop()
+    const ending = await Promise.race([signals.nextStop(), bridge.replaced])
     manager.stopping()
     signals.onHangUp(() => undefined)
-    await stop(bridge, signal, { log, signals })
+    if (typeof ending === 'string') await stop(bridge, ending, { log, signals })
+    else await makeWay(bridge, ending, log)
   } finally {
     reloads.close()
     stopCatching()
@@ -108,4 +110,11 @@ async function stop(
   })
   inBackground('command', forced)
   await bridge.stop(force.signal)
+}
+
+/** Stops at once for the node that has taken over. By the status a service manager starts it anew, as the standby. */
+async function makeWay(bridge: Bridge, { message, hint }: StoreFailure, log: Log): Promise<void> {
+  log.fatal({ hint }, `stopping: ${message}`)
+  process.exitCode = 1
+  await bridge.stop(AbortSignal.abort())
 }

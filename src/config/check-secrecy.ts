@@ -11,11 +11,16 @@ const SECRET_KEYS: ReadonlySet<string> = new Set([
   'password',
   'passphrase',
   'secret',
+  'secret-key',
   'token',
   'host-ca-passphrase',
   'user-ca-passphrase',
   'headers',
 ])
+
+/** Keys whose values are secrets as far as they hold a password: URLs of databases. */
+const URL_KEYS: ReadonlySet<string> = new Set(['database'])
+const URL_WITH_PASSWORD = /^[a-z]+:\/\/[^/@:]*:[^@]/
 
 /** The permission of everybody to read. */
 const READABLE_BY_ALL = 0o004
@@ -30,7 +35,8 @@ export function writtenSecret(tree: LocatedTree): string | undefined {
     if (typeof value !== 'object' || value === null) return undefined
     for (const [key, item] of Object.entries(value)) {
       const place = Array.isArray(value) ? Number(key) : key
-      const found = look(item, [...path, place], isSecret || SECRET_KEYS.has(key))
+      const hasPassword = URL_KEYS.has(key) && typeof item === 'string' && URL_WITH_PASSWORD.test(item)
+      const found = look(item, [...path, place], isSecret || hasPassword || SECRET_KEYS.has(key))
       if (found !== undefined) return found
     }
     return undefined

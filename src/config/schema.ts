@@ -2,6 +2,7 @@ import type * as z from 'zod'
 import { algorithmSetSection } from './algorithm-section.js'
 import { auditSection } from './audit-section.js'
 import { MANY } from './bounds.js'
+import { clusterSection } from './cluster-section.js'
 import { DEFAULT_DATA_DIR } from './data-dir.js'
 import { endpointSection } from './endpoint-section.js'
 import { headerFields } from './header-fields.js'
@@ -35,6 +36,7 @@ export type UserConfig = Config['users'][number]
 export type CredentialsConfig = MapValue<Config['credentials']>
 export type TrustConfig = Config['trust']
 export type AuditConfig = Config['audit']
+export type ClusterConfig = NonNullable<Config['cluster']>
 export type RoleConfig = MapValue<Config['roles']>
 
 type MapValue<T> = T extends ReadonlyMap<string, infer Value> ? Value : never
@@ -78,6 +80,7 @@ export function configSchema(directory: string, environment: Environment) {
     audit: auditSection(directory).prefault({}),
     webhooks: list(webhookSection()),
     traces: tracesSection().optional(),
+    cluster: atNextStart(clusterSection().optional()),
     'data-dir': atNextStart(path(directory).prefault(DEFAULT_DATA_DIR)),
     'drain-timeout': duration('0s').default(30_000),
     log: section({

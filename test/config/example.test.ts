@@ -26,6 +26,8 @@ describe('config/homeport.example.yaml', () => {
       SSH_AUTH_SOCK: '/run/agent',
       HOOK_TOKEN: 'x',
       COLLECTOR_TOKEN: 'x',
+      DATABASE_PASSWORD: 'x',
+      CLUSTER_SECRET: Buffer.alloc(32).toString('base64'),
     }
     const problems = problemsOf(whole, { ...variables, ...commentedOut })
     expect(problems.map((problem) => problem.replace(/^\d+:\d+: /, ''))).toEqual([

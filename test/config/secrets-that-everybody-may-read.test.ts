@@ -16,8 +16,8 @@ function write(name: string, text: string, mode: number): void {
 }
 
 /** The warnings about what everybody may read, each as file, key and message. */
-function warnings(): readonly string[] {
-  const loaded = loadConfig({ path: 'homeport.yaml', cwd: directory, env: { FROM_OUTSIDE: 'x' } })
+function warnings(env = { FROM_OUTSIDE: 'x' }): readonly string[] {
+  const loaded = loadConfig({ path: 'homeport.yaml', cwd: directory, env })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
   return loaded.exposed.map(({ file, key, message }) => `${file} ${key} ${message.replace(/^.*\(/, '(')}`)
 }
@@ -36,6 +36,21 @@ describe('a file with secrets that everybody may read is warned of', () => {
   it('not the configuration whose secrets come from elsewhere', () => {
     write('homeport.yaml', withSecret('"${FROM_OUTSIDE}"'), 0o644)
     expect(warnings()).toEqual([])
+  })
+
+  it('the URL of a database, where a password is written into it, and the key that seals', () => {
+    const cluster = (database: string, key = '${FROM_OUTSIDE}') =>
+      `cluster: { node: a, database: "${database}", secret-key: "${key}" }\n`
+    const load = (text: string): readonly string[] => {
+      write('homeport.yaml', text, 0o644)
+      return warnings({ FROM_OUTSIDE: Buffer.alloc(32).toString('base64') })
+    }
+    expect(load(cluster('postgres://homeport:hunter2@h/d'))).toEqual(['homeport.yaml cluster.database (mode 644)'])
+    expect(load(cluster('postgres://homeport@h/d', 'A'.repeat(43)))).toEqual([
+      'homeport.yaml cluster.secret-key (mode 644)',
+    ])
+    expect(load(cluster('postgres://homeport:${FROM_OUTSIDE}@h/d'))).toEqual([])
+    expect(load(cluster('postgres://homeport@h/d'))).toEqual([])
   })
 
   it('.env, and private keys', () => {

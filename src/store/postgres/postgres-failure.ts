@@ -62,7 +62,7 @@ export class Overtaken extends Error {
 }
 
 export const OTHER_KEY_HINT =
-  'cluster.secret-key must be the same on all nodes; after a change keep the key before it as a further one in the list'
+  'cluster.secret-key must be the same on all nodes; after a change keep the one before it behind the new one'
 
 interface Kind {
   readonly reason: StoreFailure['reason']

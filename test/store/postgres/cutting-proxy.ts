@@ -32,7 +32,10 @@ export async function startCuttingProxy(target: { readonly port: number }): Prom
     for (const socket of sockets) socket.destroy()
   }
   const server = createServer({ noDelay: true }, (client) => {
-    if (isCut) return void client.destroy()
+    if (isCut) {
+      client.destroy()
+      return
+    }
     const database = connect({ port: target.port, host: '127.0.0.1', noDelay: true })
     const both = [client, database]
     const end = (): void => both.forEach((socket) => socket.destroy())
