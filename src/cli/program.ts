@@ -36,6 +36,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   'Keep it safe:': {
     backup: async () => (await import('./backup/backup.js')).backupCommand(),
     restore: async () => (await import('./backup/restore.js')).restoreCommand(),
+    store: async () => (await import('./store/store.js')).storeCommand(),
   },
   'Try it out:': {
     demo: async () => (await import('./lab/demo.js')).demoCommand(),

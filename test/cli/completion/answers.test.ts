@@ -129,6 +129,7 @@ describe('what is offered', () => {
         "<text>",
         "<time>",
         "<token-id>",
+        "<url>",
         "<when>",
         "<word>",
         "<words>",
