@@ -8,13 +8,15 @@ export interface HealthSources {
   /** Aborted when the bridge is stopping. */
   readonly draining: AbortSignal
   readonly store: { readonly enrolments: Pick<Store['enrolments'], 'count'>; readonly problem: Store['problem'] }
+  /** Whether other nodes have the same store: where it fails, no node is better than this one. */
+  readonly storeIsShared: boolean
   readonly audit: Pick<RunningAuditLog, 'refuses'>
   /** What has to listen, by its key in the configuration. */
   readonly listening: Readonly<Record<string, Pick<Server, 'listening'>>>
 }
 
 /** How the bridge is, asked of its parts each time. The answer goes to whoever asks, so it names no file. */
-export function healthOf({ started, draining, store, audit, listening }: HealthSources): Health {
+export function healthOf({ started, draining, store, storeIsShared, audit, listening }: HealthSources): Health {
   return {
     started,
     unready: async () => {
@@ -22,8 +24,9 @@ export function healthOf({ started, draining, store, audit, listening }: HealthS
       const silent = Object.entries(listening).flatMap(([part, server]): readonly Unready[] =>
         server.listening ? [] : [{ part, message: 'it does not listen' }],
       )
-      return [...silent, ...(await storeProblems(store)), ...auditProblems(audit)]
+      return [...silent, ...(storeIsShared ? [] : await storeProblems(store)), ...auditProblems(audit)]
     },
+    degraded: () => (storeIsShared && store.problem() !== undefined ? ['store'] : []),
   }
 }
 

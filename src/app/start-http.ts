@@ -78,6 +78,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
     started: () => progress.addresses !== undefined,
     draining: draining.signal,
     store: stores.store,
+    storeIsShared: settings.current.config.cluster !== undefined,
     audit: stores.audit,
     listening: { 'call-home.ssh': southbound.callHomeServer, 'endpoint.ssh': northbound.endpoint.server },
   })

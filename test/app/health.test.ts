@@ -6,6 +6,7 @@ const well: HealthSources = {
   started: () => true,
   draining: draining.signal,
   store: { enrolments: { count: () => Promise.resolve(0) }, problem: () => undefined },
+  storeIsShared: false,
   audit: { refuses: () => undefined },
   listening: { 'call-home.ssh': { listening: true }, 'endpoint.ssh': { listening: true } },
 }
@@ -32,6 +33,16 @@ describe('the bridge is ready', () => {
     expect(await unready({ store: { ...well.store, problem: () => failure } })).toEqual([
       { part: 'store', message: 'it cannot be written (disk-full), so no new device is taken; the log says more' },
     ])
+  })
+
+  it('where the store fails that all nodes share, which it tells all the same', async () => {
+    const failure = { reason: 'unavailable', message: 'postgres://db/homeport: gone', hint: 'look' } as const
+    const count = () => Promise.reject(new Error('gone'))
+    const store = { enrolments: { count }, problem: () => failure }
+    expect(await unready({ storeIsShared: true, store })).toEqual([])
+    expect(healthOf({ ...well, storeIsShared: true, store }).degraded()).toEqual(['store'])
+    expect(healthOf({ ...well, storeIsShared: true }).degraded()).toEqual([])
+    expect(healthOf({ ...well, store }).degraded()).toEqual([])
   })
 
   it('unless sessions are refused because the audit log cannot be written', async () => {

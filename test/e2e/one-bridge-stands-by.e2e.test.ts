@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { freePort } from './parts/free-port.js'
-import { startPostgresServer } from './parts/postgres-server.js'
+import { type PostgresServer, startPostgresServer } from './parts/postgres-server.js'
 import { makeSshKey } from './parts/ssh-keys.js'
 import { startSshdDevice } from './parts/sshd-device.js'
 import { makeTempDir } from './parts/temp-dir.js'
@@ -18,6 +18,7 @@ const own = endAfterEach()
 const main = join(import.meta.dirname, '../../dist/main.js')
 
 async function set(): Promise<{
+  readonly server: PostgresServer
   readonly configOf: (node: string, firstUse: 'accept' | 'refuse') => ConfigFile
   readonly port: number
 }> {
@@ -32,7 +33,7 @@ async function set(): Promise<{
     trust: { 'first-use': firstUse },
     cluster: { database: url, node, 'secret-key': secretKey, lease: '3s', heartbeat: '200ms' },
   })
-  return { configOf, port }
+  return { server, configOf, port }
 }
 
 async function startDevice(port: number): Promise<void> {
@@ -62,6 +63,34 @@ async function refusal(config: ConfigFile): Promise<{ readonly code: number; rea
     (error: { readonly code: number; readonly stderr: string }) => error,
   )
 }
+
+describe('a bridge whose database goes away', () => {
+  it('goes on with the devices that it knows, says what it lacks, and is whole again by itself', async () => {
+    const { server, configOf, port } = await set()
+    const bridge = own(await startBridge(configOf('a', 'accept')))
+    await startDevice(port)
+    await bridge.logged(/^link attached/, { deviceId: 'router1' })
+    const from = bridge.log().length
+    const readiness = async () => {
+      const response = await fetch(`${bridge.httpUrl}/readyz`)
+      expect(response.status).toBe(200)
+      return response.json()
+    }
+    expect(await readiness()).toEqual({ status: 'ok' })
+    await server.kill()
+    await expect.poll(readiness, { timeout: 30_000 }).toEqual({ status: 'ok', degraded: ['store'] })
+    await bridge.logged(/^not written to the store: postgres:.* cannot be reached/, { level: 'error' })
+    await server.start()
+    await expect.poll(readiness, { timeout: 30_000 }).toEqual({ status: 'ok' })
+    expect(
+      bridge
+        .log()
+        .slice(from)
+        .filter(({ msg }) => msg.startsWith('link detached')),
+    ).toEqual([])
+    expect(bridge.process.exitCode).toBeNull()
+  })
+})
 
 describe('two bridges with one database', () => {
   it('are one that serves, and one that is refused until the first is gone, and then knows its devices', async () => {

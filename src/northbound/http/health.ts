@@ -11,4 +11,6 @@ export interface Health {
   readonly started: () => boolean
   /** What keeps it from being ready; empty when it is. */
   readonly unready: () => Promise<readonly Unready[]>
+  /** Parts that do not work and that are no reason to send devices and clients elsewhere: there it is the same. */
+  readonly degraded: () => readonly string[]
 }

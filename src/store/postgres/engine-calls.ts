@@ -9,6 +9,7 @@ export class EngineCalls {
   readonly #name: string
   #open = true
   #problem: StoreFailure | undefined
+  #unreachable: StoreFailure | undefined
 
   /** @param name how failures call the database */
   constructor(name: string) {
@@ -26,9 +27,12 @@ export class EngineCalls {
     return wasOpen
   }
 
-  /** Why the last write failed; undefined where it did not. A `conflict` is an answer of the database, no failure. */
+  /**
+   * Why the last write failed, or why the database cannot be reached, which reads find out as well; undefined where
+   * neither is. A `conflict` is an answer of the database, no failure.
+   */
   problem(): StoreFailure | undefined {
-    return this.#problem
+    return this.#problem ?? this.#unreachable
   }
 
   /** Does a write, and answers what it gave. A mistake of the caller is thrown. */
@@ -42,12 +46,20 @@ export class EngineCalls {
   /** As `write`, whether the store is open or not. */
   async attempt<T>(work: () => Promise<T>): Promise<StoreResult<T>> {
     try {
-      return { ok: true, value: await work() }
+      const value = await work()
+      this.noteReached(undefined)
+      return { ok: true, value }
     } catch (error) {
       const failure = failureOf(error, this.#name)
       if (failure === undefined) throw error
+      this.noteReached(failure)
       return { ok: false, failure }
     }
+  }
+
+  /** Notes that the database was asked, and what came of it. */
+  noteReached(failure: StoreFailure | undefined): void {
+    this.#unreachable = failure?.reason === 'unavailable' ? failure : undefined
   }
 
   /** Does a read. Rejects with an error whose `cause` is the `StoreFailure`. */

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import type { PostgresEngine, Sql } from './postgres-engine.js'
 
 /** A change of an enrolment that another process has written, or this one without knowing it. */
@@ -13,8 +14,8 @@ export interface ChangeFeedOptions {
   readonly overlap?: number
   /** Tells of what was found; where it rejects the same is found once more. */
   readonly tell: (changes: readonly NotedChange[]) => Promise<void>
-  /** Told when looking failed, once until it works again. */
-  readonly onError: (error: unknown) => void
+  /** Told after each look: what it failed with, undefined where it did not. */
+  readonly onLooked: (error: unknown) => void
 }
 
 /** What looks for changes; it stops with the look that is under way. */
@@ -59,7 +60,7 @@ const CLEAN = `DELETE FROM change WHERE (transaction, position) IN (
 /** Follows the changes that are written from now on. Rejects where the database cannot be asked. */
 export async function followChanges(
   engine: PostgresEngine,
-  { interval, overlap = OVERLAP, tell, onError }: ChangeFeedOptions,
+  { interval, overlap = OVERLAP, tell, onLooked }: ChangeFeedOptions,
 ): Promise<ChangeFeed> {
   /** Those that were told or are older than the feed, as far as a look finds them again. */
   let seen = new Set<string>()
@@ -70,7 +71,6 @@ export async function followChanges(
   })
   let timer: NodeJS.Timeout | undefined
   let stopped = false
-  let failed = false
   let looks = 0
   let underWay = Promise.resolve()
 
@@ -94,14 +94,10 @@ export async function followChanges(
     if (stopped) return
     timer = setTimeout(() => {
       underWay = look()
-        .then(() => {
-          failed = false
-        })
-        .catch((error: unknown) => {
-          if (!failed && !stopped) onError(error)
-          failed = true
-        })
+        .then(() => onLooked(undefined))
+        .catch(onLooked)
         .finally(again)
+      inBackground('store', underWay)
     }, interval)
     timer.unref()
   }
@@ -111,7 +107,7 @@ export async function followChanges(
     stop: async () => {
       stopped = true
       clearTimeout(timer)
-      await underWay
+      await underWay.catch(() => undefined)
     },
   }
 }

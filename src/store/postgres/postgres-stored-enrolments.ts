@@ -87,12 +87,19 @@ export async function storedEnrolments(
     return value
   }
 
+  let lastLookFailed = false
   const feed = await followChanges(engine, {
     interval: options.changeInterval,
     tell: async (changes) => {
       if (listeners.size > 0) for (const noted of changes) await tellOf(noted)
     },
-    onError: (error) => onProblem(failureIn(error, engine.name)),
+    onLooked: (error) => {
+      const failure = error === undefined ? undefined : failureIn(error, engine.name)
+      // Once until it works again, however often it is looked.
+      if (failure !== undefined && calls.isOpen() && !lastLookFailed) onProblem(failure)
+      lastLookFailed = failure !== undefined
+      calls.noteReached(failure)
+    },
   })
 
   return {

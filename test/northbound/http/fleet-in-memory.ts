@@ -213,7 +213,7 @@ export function fleetInMemory(given: {
     fleet,
     findAuditEvents: given.findAuditEvents ?? (async () => ({ lines: [] })),
     draining: new AbortController().signal,
-    health: { started: () => true, unready: async () => [] },
+    health: { started: () => true, unready: async () => [], degraded: () => [] },
     about: () => bridgeFacts,
     rpc: createRpcService({
       fleet: { ...fleet, subscribe: createFleetEmitter().subscribe },

@@ -83,11 +83,13 @@ describe('an engine that goes away', () => {
     const other = await (await openDirectly()).open()
     proxy.cut()
     await vi.waitFor(() => expect(room.problems).toHaveLength(1), 5_000)
+    expect(store.problem()).toMatchObject({ reason: 'unavailable' })
     await put(other, full('router1'))
     proxy.heal()
     await vi.waitFor(() => expect(told).toEqual([{ deviceId: 'router1', enrolment: full('router1') }]), 5_000)
     // Once while it was away, however often it was looked for.
     expect(room.problems).toHaveLength(1)
+    await vi.waitFor(() => expect(store.problem()).toBeUndefined())
     await other.close()
   })
 

@@ -4,6 +4,12 @@ import type { Health } from '../health.js'
 
 const healthy = { 'application/json': { schema: z.object({ status: z.literal('ok') }) } }
 
+const readyNow = {
+  'application/json': {
+    schema: z.object({ status: z.literal('ok'), degraded: z.array(z.string()).optional() }).openapi('Ready'),
+  },
+}
+
 const unready = z
   .object({
     status: z.literal('unready'),
@@ -32,7 +38,7 @@ const health = createRoute({
 })
 
 const readiness = {
-  200: { description: 'yes', content: healthy },
+  200: { description: 'yes, and what of it does not work all the same', content: readyNow },
   503: { description: 'not now, and why', content: { 'application/json': { schema: unready } } },
 }
 
@@ -61,8 +67,9 @@ export function registerHealth(api: Api, bridge: Health): void {
   api.openapi(health, (c) => c.json({ status: 'ok' as const }, 200))
   api.openapi(ready, async (c) => {
     const found = await bridge.unready()
+    const degraded = [...bridge.degraded()]
     return found.length === 0
-      ? c.json({ status: 'ok' as const }, 200)
+      ? c.json({ status: 'ok' as const, ...(degraded.length > 0 && { degraded }) }, 200)
       : c.json({ status: 'unready' as const, unready: found.map(({ part, message }) => ({ part, message })) }, 503)
   })
   api.openapi(startup, (c) =>
