@@ -21,6 +21,8 @@ export interface ConfigFiles {
   /** `audit.file` and `audit.full.directory`, where they are named. */
   readonly auditFile: string | undefined
   readonly transcripts: string | undefined
+  /** Whether the store is in a database, and not in data-dir. */
+  readonly hasDatabase: boolean
   /** Variables that the configuration takes from the environment of this process and not from a file. */
   readonly fromEnvironment: readonly string[]
 }
@@ -67,6 +69,7 @@ export function configFilesOf(options: {
       dataDirAsWritten,
       auditFile: auditFile === undefined ? undefined : resolve(directory, auditFile),
       transcripts: transcripts === undefined ? undefined : resolve(directory, transcripts),
+      hasDatabase: mappingAt(tree.value, 'cluster')['database'] !== undefined,
       fromEnvironment: sources.fromEnvironment,
     },
   }

@@ -64,6 +64,7 @@ async function backUp(file: string, options: BackupOptions, io: CommandIo): Prom
       ...summaryOf(entries, config),
       ...found.notes,
       ...noteOnEnvironment(config),
+      ...noteOnDatabase(config),
       ...(options.config === undefined ? await noteOnAnother(config, file, io) : []),
     ]
     for (const line of lines) (target === undefined ? io.stderr : io.stdout).write(`${line}\n`)
@@ -139,6 +140,11 @@ async function noteOnAnother({ file }: ConfigFiles, target: string, io: CommandI
   if (running === undefined || running === file) return []
   const command = homeportCommand('backup', { config: running }, target)
   return [`THE BRIDGE THAT RUNS HAS ANOTHER CONFIGURATION, ${running}: ${command}`]
+}
+
+function noteOnDatabase({ hasDatabase }: ConfigFiles): readonly string[] {
+  if (!hasDatabase) return []
+  return ['not in it, because they are in the database of `cluster`: devices, tokens and jobs; `pg_dump` copies that']
 }
 
 function noteOnEnvironment({ fromEnvironment }: ConfigFiles): readonly string[] {

@@ -8,7 +8,7 @@ import { deviceId as deviceIdSchema, userName } from '../../config/scalars.js'
 import type { Config, DeviceConfig } from '../../config/schema.js'
 import { readEnvironment } from '../../config/yaml/environment.js'
 import type { GeneratedKeyType } from '../../ssh/generate-private-key.js'
-import type { StoredDevice } from '../../store/sqlite/stored-device.js'
+import type { FoundDevice, StoredDevice } from '../../store/stored-device.js'
 import { defaultCaDirectory } from '../ca/ca-directory.js'
 import { reportFailure } from '../command-failure.js'
 import { type CommandIo, processIo } from '../command-io.js'
@@ -193,15 +193,11 @@ async function findSubject(
   io: CommandIo,
 ): Promise<Subject | undefined> {
   const configured = config.devices.find(({ id }) => id.toLowerCase() === typedId.toLowerCase())
-  // SQLite is loaded for this command alone.
-  const { storedDevice } = await import('../../store/sqlite/stored-device.js')
-  const found = storedDevice(config.dataDir, typedId)
+  const found = await findStored(config, typedId)
   if (!found.ok) {
-    const { message } = found.failure
-    reportFailure(io, {
-      message,
-      hint: 'run this as the user of the bridge, or as root: the secrets of devices are in it',
-    })
+    const { message, hint } = found.failure
+    const ofFile = 'run this as the user of the bridge, or as root: the secrets of devices are in it'
+    reportFailure(io, { message, hint: config.cluster === undefined ? ofFile : hint })
     return undefined
   }
   const { device } = found
@@ -216,6 +212,16 @@ async function findSubject(
     config,
     file,
   }
+}
+
+/** What the bridge's store has of a device. Either engine is loaded for this command alone. */
+async function findStored({ cluster, dataDir }: Config, deviceId: string): Promise<FoundDevice> {
+  if (cluster === undefined) {
+    const { storedDevice } = await import('../../store/sqlite/stored-device.js')
+    return storedDevice(dataDir, deviceId)
+  }
+  const { sharedDevice } = await import('../../store/postgres/shared-device.js')
+  return sharedDevice(cluster, deviceId)
 }
 
 /** What a part of the command works with. */

@@ -1,22 +1,14 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import Database from 'libsql'
-import type { Enrolment } from '../enrolment.js'
 import type { EnrolmentRow } from '../enrolment-row.js'
 import { prepare, type SqliteDatabase } from './sqlite-database.js'
 import { failureOfOpening } from './sqlite-failure.js'
 import { STORE_FILE } from './sqlite-store.js'
-import type { StoreFailure } from '../store.js'
+import type { FoundDevice, StoredDevice } from '../stored-device.js'
 
 /** Milliseconds that the bridge may hold the file while it writes. */
 const BUSY_TIMEOUT = 2_000
-
-/** What the store says of how a device was added. */
-export type StoredDevice = Pick<Enrolment, 'deviceId' | 'standing' | 'secret' | 'credentials' | 'configured'>
-
-export type FoundDevice =
-  | { readonly ok: true; readonly device: StoredDevice | undefined }
-  | { readonly ok: false; readonly failure: StoreFailure }
 
 type Row = Pick<EnrolmentRow, 'device_id' | 'standing' | 'secret' | 'credentials' | 'configured'>
 

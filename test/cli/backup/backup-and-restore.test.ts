@@ -187,6 +187,13 @@ describe('homeport backup', () => {
     expect(stdout).toContain('not in it, because they come from the environment of this command: ROUTER1_SECRET\n')
   })
 
+  it('says that it lacks what is in a database', async () => {
+    expect((await backUp()).stdout).not.toContain('pg_dump')
+    rmSync(archive())
+    write('config/homeport.yaml', `${CONFIG}\ncluster: { database: "postgres://homeport@db/homeport", node: a }\n`)
+    expect((await backUp()).stdout).toContain('are in the database of `cluster`: devices, tokens and jobs; `pg_dump`')
+  })
+
   it('is read by its owner alone, and leaves nothing beside it', async () => {
     await backUp()
     expect(statSync(archive()).mode & 0o777).toBe(0o600)
