@@ -41,6 +41,12 @@ describe('what the lint cannot say of src/', () => {
     ])
   })
 
+  test('the client of PostgreSQL is loaded by whoever has a database, and in one place', () => {
+    const loads = places(/(?:from|import|require\() ?\(?'pg'/).filter((place) => !place.includes('import type '))
+    expect(loads).toEqual(["store/postgres/postgres-engine.ts: const { default: pg } = await import('pg')"])
+    expect(places(/^import (?!type).*store\/postgres\//).filter((place) => !place.startsWith('cli/store/'))).toEqual([])
+  })
+
   test('no list is spread into the arguments of a call: each of its items takes room on the stack', () => {
     expect(places(/\b(push|unshift|splice|max|min|fromCharCode|fromCodePoint)\(([^(){]*, )?\.\.\.(?!\[)/)).toEqual([])
     expect(places(/\.(apply|call)\((undefined|null|this|Math|String), (?!.*\bthis\b)/)).toEqual([])
