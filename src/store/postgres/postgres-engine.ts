@@ -4,16 +4,18 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Pool, PoolClient } from 'pg'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { PostgresDatabase } from '../../lib/postgres-url.js'
+import { createSemaphore } from '../../lib/semaphore.js'
 import { EngineError, isConnectionLost, isInTheWay, leavesConnectionUsable } from './postgres-failure.js'
 
 /** Bounds on what is asked of the database; times in milliseconds. */
 export interface EngineLimits {
+  /** That calls use at a time; one more is for what may not wait for them. */
   readonly connections: number
-  /** For a connection, a free one included. */
+  /** For making a connection. */
   readonly connectTimeout: number
   /** For one statement. */
   readonly statementTimeout: number
-  /** For all tries of one call together, beginning with its waiting for its turn. */
+  /** For all tries of one call together, its waiting for its turn and for a connection included. */
   readonly patience: number
   /** For learning what became of a commit that was not answered. */
   readonly settleTimeout: number
@@ -23,7 +25,7 @@ export const ENGINE_LIMITS: EngineLimits = {
   connections: 10,
   connectTimeout: 5_000,
   statementTimeout: 5_000,
-  patience: 10_000,
+  patience: 15_000,
   settleTimeout: 10_000,
 }
 
@@ -68,6 +70,8 @@ export interface PostgresEngine {
   readonly write: <T>(work: (sql: Sql) => Promise<Done<T>>, until?: number) => Promise<T>
   /** Writes what may be lost with the engine's last moment, and does no harm when it is written twice. */
   readonly writeLoosely: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
+  /** As `writeLoosely`, and waits for no other call: on a connection that is kept free for it. */
+  readonly writeAhead: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
   /** Does DDL and what else takes its time; a try that fails is not repeated. */
   readonly atLeisure: <T>(work: (sql: Sql) => Promise<T>) => Promise<T>
   /** Whether a change of its own was answered for: others hear of it by itself, and not once more. */
@@ -101,7 +105,7 @@ export async function openEngine(
     database: database.database,
     ssl: tlsOf(database),
     application_name: 'homeport',
-    max: limits.connections,
+    max: limits.connections + 1,
     connectionTimeoutMillis: limits.connectTimeout,
     query_timeout: limits.statementTimeout + GRACE,
     keepAlive: true,
@@ -114,7 +118,7 @@ export async function openEngine(
   pool.on('error', () => undefined)
   pool.on('connect', (client) => void client.on('error', () => undefined))
   try {
-    const connections = connectionsOf(pool, name)
+    const connections = connectionsOf(pool)
     const { rows } = await connections.transaction({ begin: begin(limits.statementTimeout), end: 'ROLLBACK' }, (sql) =>
       sql<{ readonly version: string }>('SELECT version() AS version'),
     )
@@ -141,6 +145,7 @@ function engineOn({
 } & Pick<PostgresEngine, 'name' | 'isCockroach' | 'close'>): PostgresEngine {
   const opener = randomUUID()
   const known = new Set<string>()
+  const gate = createSemaphore(limits.connections, MOST_WAITING)
   const durably = begin(limits.statementTimeout, isCockroach ? undefined : 'on')
   const loosely = begin(limits.statementTimeout, isCockroach ? undefined : 'off')
 
@@ -148,9 +153,11 @@ function engineOn({
   const tryOften = async <T>(attempt: () => Promise<T>, until: number): Promise<T> => {
     let lost = 0
     for (let tries = 1; ; tries += 1) {
-      if (performance.now() > until) throw tooLate(name)
       try {
-        return await attempt()
+        // Those whose time is over while they wait make way at once when their turn comes.
+        const passage = await gate(() => (performance.now() > until ? Promise.reject(tooLate(name)) : attempt()))
+        if (passage.entered) return passage.result
+        throw tooLate(name)
       } catch (error) {
         if (isConnectionLost(error)) lost += 1
         const again = isInTheWay(error) ? tries < MOST_TRIES : isConnectionLost(error) && lost < 2
@@ -224,6 +231,7 @@ function engineOn({
     },
     writeLoosely: (work) =>
       tryOften(() => connections.transaction({ begin: loosely, end: 'COMMIT' }, work), deadline()),
+    writeAhead: (work) => connections.transaction({ begin: loosely, end: 'COMMIT' }, work),
     atLeisure: (work) =>
       connections.transaction(
         { begin: begin(LEISURE, isCockroach ? undefined : 'on'), end: 'COMMIT', timeout: LEISURE + GRACE },
@@ -264,11 +272,7 @@ type Outcome =
   /** It is there, and a synchronous standby does not have it. */
   | { readonly kind: 'not-replicated' }
 
-function connectionsOf(pool: Pool, name: string): Connections {
-  const connect = async (): Promise<PoolClient> => {
-    if (pool.waitingCount >= MOST_WAITING) throw tooLate(name)
-    return pool.connect()
-  }
+function connectionsOf(pool: Pool): Connections {
   /** What goes wrong leaves a connection of which nothing is known: it is ended, and the server rolls back. */
   const orRelease = async <T>(client: PoolClient, work: () => Promise<T>): Promise<T> => {
     try {
@@ -282,7 +286,7 @@ function connectionsOf(pool: Pool, name: string): Connections {
     { begin, timeout }: Pick<TransactionForm, 'begin' | 'timeout'>,
     work: (sql: Sql) => Promise<T>,
   ): Promise<Uncommitted<T>> => {
-    const client = await connect()
+    const client = await pool.connect()
     const sql: Sql = async <Row>(text: string, values: readonly unknown[] = []): Promise<Answer<Row>> => {
       const { rows, rowCount } = await client.query({
         text,

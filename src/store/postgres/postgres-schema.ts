@@ -197,7 +197,7 @@ const MOST_TRIES = 5
 
 /** The name of a table or of its type, by another that was faster. */
 function isTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === '23505' || error.code === '42P07')
+  return error instanceof Error && 'code' in error && /^(23505|42P07|42710)$/.test(String(error.code))
 }
 
 function noVersionRow(name: string): EngineError {

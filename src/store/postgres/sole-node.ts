@@ -45,7 +45,7 @@ export async function standAlone(engine: PostgresEngine, node: SoleNode): Promis
   const incarnation = randomUUID()
   let first: Seen | undefined
   for (;;) {
-    const other = await engine.atLeisure((sql) => enter(sql, node, incarnation))
+    const other = await engine.writeAhead((sql) => enter(sql, node, incarnation))
     if (other === undefined) return { ok: true, leave: keepSaying(engine, node, incarnation) }
     if (first?.incarnation === other.incarnation && first.seen_at !== other.seen_at)
       return { ok: false, failure: inUse(engine.name, other.id, node) }
@@ -74,7 +74,7 @@ function keepSaying(engine: PostgresEngine, node: SoleNode, incarnation: string)
   let stopped = false
   const say = async (): Promise<void> => {
     try {
-      const other = await engine.writeLoosely(async (sql) => {
+      const other = await engine.writeAhead(async (sql) => {
         await sql(ONE_BY_ONE)
         const { rows } = await sql<Seen>(LIVING, [node.lease, incarnation])
         if (rows[0] !== undefined) return rows[0].id
@@ -106,7 +106,7 @@ function keepSaying(engine: PostgresEngine, node: SoleNode, incarnation: string)
     clearTimeout(timer)
     await underWay.catch(() => undefined)
     try {
-      await engine.writeLoosely((sql) =>
+      await engine.writeAhead((sql) =>
         sql('DELETE FROM node WHERE id = $1 AND incarnation = $2', [node.id, incarnation]),
       )
     } catch (error) {

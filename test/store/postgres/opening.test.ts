@@ -110,9 +110,15 @@ describe('the schema', () => {
 
   it('is brought up to date once by several nodes that begin at once', async () => {
     const steps = next('CREATE TABLE once (id INTEGER)')
-    const migrated = await Promise.all(Array.from({ length: 6 }, async () => migrate(await engineOf(), steps)))
-    expect(migrated).toEqual(migrated.map(() => ({ ok: true })))
-    expect(await room.sql('SELECT version, min_reader FROM schema_version')).toBe(`${steps.length}|1`)
+    // Which of them is in the way of which is a matter of luck.
+    for (let round = 0; round < 10; round += 1) {
+      room = await makePostgresRoom(server)
+      const six = await Promise.all(Array.from({ length: 6 }, engineOf))
+      const migrated = await Promise.all(six.map((engine) => migrate(engine, steps)))
+      expect(migrated).toEqual(migrated.map(() => ({ ok: true })))
+      expect(await room.sql('SELECT version, min_reader FROM schema_version')).toBe(`${steps.length}|1`)
+      await Promise.all(engines.splice(0).map((engine) => engine.close()))
+    }
   })
 
   it('is left as it was where a step fails, and goes on from there', async () => {

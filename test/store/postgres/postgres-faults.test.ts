@@ -268,7 +268,8 @@ describe('transactions that are in the way of each other', () => {
         ),
       )
     expect((await Promise.all(changes)).filter(({ ok }) => !ok)).toEqual([])
-    expect(Math.max(...counted)).toBeLessThanOrEqual(2)
+    // Two, and the one for what may not wait.
+    expect(Math.max(...counted)).toBeLessThanOrEqual(3)
   })
 
   it('wait for one that holds a device, and no longer than they may', async () => {
