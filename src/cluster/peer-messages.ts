@@ -61,7 +61,7 @@ export const MAX_LINE_LENGTH = 262_144
 /** The first words on a connection, in parts of `MAX_HELD_IN_HELLO` devices; said again after lines were dropped. */
 export interface Hello extends NodeLife {
   readonly type: 'hello'
-  /** From 0. The first makes void what was known of what the node holds. */
+  /** From 0. What no part names, the node may have had before: whoever asks it for that is told so. */
   readonly part: number
   readonly last: boolean
   readonly version: string
@@ -178,7 +178,7 @@ export interface SessionNo {
   /** Whether the same client may get a session by asking again at once, here or at another node. */
   readonly retry: boolean
   /** With `not-here`: who has the device, as far as the owner that was asked knows. */
-  readonly holder?: Holder
+  readonly holder?: Holder & { readonly provenAt: number }
 }
 
 /** The signal by which a channel ends that carries no session of a device. */

@@ -1,4 +1,5 @@
 import type { DeviceChannel } from '../fleet/link.js'
+import type { SessionHandle } from '../fleet/session-register.js'
 import type { SessionRequest } from '../fleet/session-request.js'
 import type { Holder, NodeLife, PeerMessage, SessionAsk, SessionNo } from './peer-messages.js'
 
@@ -60,6 +61,7 @@ export interface PeerListener {
   readonly asked: (peer: NodeLife, ask: SessionAsk, signal: AbortSignal) => Promise<AskAnswer>
 }
 
+/** The session counts its bytes here too, and may be killed here. */
 export type AskAnswer =
-  | { readonly ok: true; readonly channel: DeviceChannel }
+  | { readonly ok: true; readonly channel: DeviceChannel; readonly session: SessionHandle }
   | { readonly ok: false; readonly no: SessionNo }

@@ -4,4 +4,6 @@ export interface SessionClient {
   /** `address:port` that the client dialled from; the Unix socket is `local`. */
   readonly source: string
   readonly via: 'ssh' | 'http'
+  /** The node of the cluster that the client dialled; absent where it is this one. */
+  readonly node?: string
 }

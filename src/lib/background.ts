@@ -11,6 +11,7 @@ export type FaultPlace =
   | 'session'
   | 'link'
   | 'fleet'
+  | 'cluster'
   | 'http'
   | 'jobs'
   | 'webhooks'

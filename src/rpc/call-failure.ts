@@ -61,6 +61,8 @@ export const failedWith = (failure: CallFailure): Failed => ({ ok: false, failur
 const CAUSES: Readonly<Record<FleetSessionRefusalReason, CallFailure['cause']>> = {
   'unknown-device': 'unknown-device',
   'not-connected': 'not-connected',
+  'node-unreachable': 'not-connected',
+  'refused-at-node': 'not-connected',
   'no-link-with-account': 'not-connected',
   'link-full': 'link-full',
   'session-queue-full': 'link-full',

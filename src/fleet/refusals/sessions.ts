@@ -51,6 +51,21 @@ export const FLEET_SESSION_REFUSALS = {
       hint: 'try again once it has called home',
     }),
   },
+  // Of a device that is, or was, at another node of the cluster.
+  'node-unreachable': {
+    told: 'peer',
+    text: (deviceId: string, node: string) => ({
+      message: `device ${JSON.stringify(deviceId)} is at node ${node}, which cannot be reached from here`,
+      hint: 'see whether that node runs, and what is between the nodes; if it is gone, its devices call another one',
+    }),
+  },
+  'refused-at-node': {
+    told: 'peer',
+    text: (node: string, { message, hint }: { readonly message: string; readonly hint: string }) => ({
+      message: `node ${node}: ${message}`,
+      hint,
+    }),
+  },
   'link-full': { told: 'peer', text: noFreeSession },
   'session-queue-full': {
     told: 'peer',

@@ -120,6 +120,8 @@ const FAILURES: Readonly<Partial<Record<SessionRefusal['reason'], OpenFailure>>>
   'forwarding-unknown': 'unknown-type',
   'port-closed': 'connect-failed',
   'not-connected': 'connect-failed',
+  'node-unreachable': 'connect-failed',
+  'refused-at-node': 'connect-failed',
   'channel-unanswered': 'connect-failed',
   'too-many-forwards': 'shortage',
   'too-many-forwards-of-user': 'shortage',

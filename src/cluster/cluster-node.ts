@@ -1,0 +1,266 @@
+import type { Elsewhere, OpeningElsewhere, SessionElsewhere } from '../fleet/elsewhere.js'
+import type { SessionOpening } from '../fleet/fleet.js'
+import type { LinkEnd } from '../fleet/link.js'
+import { LINK_END_REASONS } from '../fleet/refusals/link-ends.js'
+import { requestOf } from './asked-request.js'
+import { type ClaimOutcome, type Claims, createClaims } from './claims.js'
+import type { ClusterClock } from './cluster-clock.js'
+import { createDirectory, type Directory, type Whereabouts } from './directory.js'
+import type { ClusterEngine, EndedLink, EngineFailure, NodeRecord, SeenNode } from './engine.js'
+import { createEngineTime, type EngineTime } from './engine-time.js'
+import { createMembership, type Gap, type Membership, type MembershipLimits } from './membership.js'
+import { fleetRefusal, nodeRefusal } from './node-refusals.js'
+import {
+  type Hello,
+  type HeldDevice,
+  MAX_HELD_IN_HELLO,
+  type NodeLife,
+  type PeerMessage,
+  SESSION_ASK_VERSION,
+  type SessionAsk,
+  type SessionNo,
+} from './peer-messages.js'
+import type { AskAnswer, PeerListener, Peers } from './peers.js'
+
+/**
+ * A node of a cluster: what it does when a device is proven here, when a peer or the engine says something, and when
+ * neither has for a while.
+ *
+ * The engine decides, peers tell, polling heals. The connection of a device is the truth: it is used from the moment
+ * that it is proven, and everything that is written or told of it only orders it among those of other nodes. No node is
+ * ever marked as dead.
+ *
+ *     fleet ──attached, detached, openSession──▶ ┌──────────────┐ ──claim, release, naming, find──▶ engine
+ *           ◀──handOver, openSession──────────── │ cluster node │ ──beat──────────────────────────▶
+ *                                                └──────────────┘
+ *                                                  │ ▲   proven, claimed, detached, hello; sessions
+ *                                                  ▼ │
+ *                                                 peers
+ */
+export interface ClusterNode extends Pick<PeerListener, 'connected' | 'disconnected' | 'told' | 'hello' | 'asked'> {
+  readonly life: NodeLife
+  /** What the fleet of this node is given. */
+  readonly elsewhere: Elsewhere
+  /** All other nodes, as the engine knew them last. */
+  readonly others: () => readonly SeenNode[]
+  readonly engineIsUp: () => boolean
+  readonly status: () => ClusterStatus
+  readonly close: () => void
+}
+
+/** What is to be told of the cluster by this node. */
+export interface ClusterStatus {
+  readonly engineIsUp: boolean
+  readonly held: number
+  /** Devices of which somebody has said where they are. */
+  readonly known: number
+  /** Milliseconds that the clock of the engine is known to at best. */
+  readonly clockError: number
+}
+
+export interface ClusterNodeOptions {
+  readonly life: NodeLife
+  readonly engine: ClusterEngine
+  readonly peers: Peers
+  readonly here: ThisNode
+  readonly record: () => NodeRecord
+  readonly clock: ClusterClock
+  readonly limits: MembershipLimits
+  /** The clock of the engine, where somebody has asked for it already. */
+  readonly time?: EngineTime
+  readonly report?: ClusterReport
+  /** Messages that are for others than this: `changed`, `crowded`, `event`, `kill`, `draining`. */
+  readonly passOn?: (peer: NodeLife, message: PeerMessage) => void
+}
+
+/** The fleet of this node, as its cluster uses it. */
+export interface ThisNode {
+  /** Ends the links of a device here, because it has a newer one at another node. */
+  readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => void
+  /** Opens a session on a link that is here, and nowhere else. */
+  readonly openSession: (asked: SessionElsewhere, signal?: AbortSignal) => Promise<SessionOpening>
+}
+
+/** Who is told of what happens in the cluster, for the log and the metrics. */
+export interface ClusterReport {
+  /** Undefined where it answers again. */
+  readonly engineChanged?: (failure: EngineFailure | undefined) => void
+  /** Another process has begun a later life of this node: this one has to stop. */
+  readonly superseded?: () => void
+  readonly gap?: (kind: Gap | 'peer-back') => void
+  readonly claimed?: (outcome: ClaimOutcome, claims: number) => void
+}
+
+/** So often another holder is looked up, where one says that it has not the device. */
+const MAX_LOOKS = 3
+
+export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
+  const { life, engine, peers, here, clock, report = {} } = options
+  const time = options.time ?? createEngineTime(clock.now)
+  /** False after this process has slept, until it has compared what it has with what others did meanwhile. */
+  let mayServe = true
+
+  const directory: Directory = createDirectory({ life, engine, clock, reached: peers.reached })
+  const claims: Claims = createClaims({
+    life,
+    engine,
+    clock,
+    engineNow: time.now,
+    tell: peers.tellAll,
+    replaced: here.handOver,
+    knownEpoch: directory.knownEpoch,
+    learn: directory.learn,
+    // Where there is no engine, the hellos of peers that come back have to do.
+    verified: () => {
+      mayServe = true
+    },
+    ...(report.claimed === undefined ? {} : { count: report.claimed }),
+  })
+  const gap = (kind: Gap | 'peer-back'): void => {
+    report.gap?.(kind)
+    if (kind === 'asleep') mayServe = false
+    claims.verify()
+  }
+  const membership: Membership = createMembership({
+    life,
+    record: options.record,
+    engine,
+    clock,
+    time,
+    limits: options.limits,
+    gap,
+    nodes: (others) => peers.setNodes(others),
+    superseded: () => report.superseded?.(),
+    engineChanged: (failure) => report.engineChanged?.(failure),
+  })
+
+  /** A node says that it has a device. */
+  const hears = (peer: NodeLife, device: HeldDevice, source?: string): void => {
+    const { deviceId, provenAt } = device
+    claims.heard(deviceId, { node: peer.node, provenAt }, source)
+    directory.learn({ ...device, holder: peer })
+  }
+
+  const told: PeerListener['told'] = (peer, message) => {
+    membership.notice()
+    if (message.type === 'hello') for (const device of message.links) hears(peer, device)
+    else if (message.type === 'proven') hears(peer, { ...message, epoch: 0 }, message.source)
+    else if (message.type === 'claimed') hears(peer, message)
+    else if (message.type === 'detached') {
+      const { deviceId, epoch, provenAt, endedAt, end } = message
+      directory.learn({ deviceId, epoch, provenAt, ended: { ...end, at: endedAt } })
+    } else options.passOn?.(peer, message)
+  }
+
+  const hello = (): readonly Hello[] => {
+    const links = claims.list()
+    const parts = Math.max(1, Math.ceil(links.length / MAX_HELD_IN_HELLO))
+    const { state, version } = options.record()
+    return Array.from({ length: parts }, (_, part) => ({
+      ...life,
+      type: 'hello',
+      part,
+      last: part === parts - 1,
+      version,
+      state,
+      links: links.slice(part * MAX_HELD_IN_HELLO, (part + 1) * MAX_HELD_IN_HELLO),
+    }))
+  }
+
+  const asked: PeerListener['asked'] = async (peer, ask, signal): Promise<AskAnswer> => {
+    membership.notice()
+    const no = refusalOf(ask)
+    if (no !== undefined) return { ok: false, no }
+    const { v: _version, owner: _owner, request, client, ...more } = ask
+    const opening = await here.openSession(
+      { ...more, request: requestOf(request), client: { ...client, node: peer.node } },
+      signal,
+    )
+    return opening.ok ? opening : { ok: false, no: { ...opening.refusal, retry: false } }
+  }
+
+  /** Why this node serves an ask not at all: what it is addressed with has to be what this node has. */
+  const refusalOf = ({ v, owner, deviceId }: SessionAsk): SessionNo | undefined => {
+    if (v > SESSION_ASK_VERSION) return nodeRefusal('older-version', life.node)
+    if (!mayServe) return nodeRefusal('not-verified', life.node)
+    const held = claims.held(deviceId)
+    const isMine = owner.node === life.node && owner.incarnation === life.incarnation
+    if (held !== undefined && isMine && owner.epoch === held.epoch) return undefined
+    const no = nodeRefusal('not-here', life.node, deviceId)
+    return held === undefined ? no : { ...no, holder: { ...life, epoch: held.epoch, provenAt: held.provenAt } }
+  }
+
+  const openSession: Elsewhere['openSession'] = async (wanted, signal) => {
+    let where: Whereabouts = { kind: 'nowhere' }
+    for (let look = 0; look < MAX_LOOKS; look += 1) {
+      where = await directory.find(wanted.deviceId)
+      if (where.kind !== 'at') return notThere(where)
+      const opening = await openAt(where.holder, wanted, signal)
+      if (opening !== 'not-here') return opening
+    }
+    return notThere(where)
+  }
+
+  const openAt = async (
+    holder: Extract<Whereabouts, { readonly kind: 'at' }>['holder'],
+    wanted: SessionElsewhere,
+    signal: AbortSignal | undefined,
+  ): Promise<OpeningElsewhere | 'not-here'> => {
+    const opening = await peers.openSession({ ...wanted, holder }, signal)
+    if (opening.ok) return { ...opening, node: holder.node }
+    if (opening.cause === 'unreachable') return { ok: false, cause: 'unreachable', node: holder.node }
+    const { no } = opening
+    if (no.reason === 'not-verified') return { ok: false, cause: 'unreachable', node: holder.node }
+    if (no.reason !== 'not-here') return { ok: false, cause: 'refused', refusal: fleetRefusal(no, holder.node) }
+    directory.forget(wanted.deviceId, holder)
+    if (no.holder !== undefined) {
+      const { provenAt, ...named } = no.holder
+      directory.learn({ deviceId: wanted.deviceId, holder: named, epoch: named.epoch, provenAt })
+    }
+    return 'not-here'
+  }
+
+  return {
+    life,
+    elsewhere: {
+      attached: ({ deviceId, source }) => claims.attached(deviceId, source),
+      detached: claims.detached,
+      openSession,
+      watch: directory.watch,
+    },
+    connected: () => {
+      gap('peer-back')
+      directory.wakeAll()
+    },
+    disconnected: () => undefined,
+    told,
+    hello,
+    asked,
+    others: membership.others,
+    engineIsUp: membership.engineIsUp,
+    status: () => ({
+      engineIsUp: membership.engineIsUp() && !claims.engineFails(),
+      held: claims.list().length,
+      known: directory.size(),
+      clockError: time.error(),
+    }),
+    close: () => {
+      membership.close()
+      claims.close()
+      directory.close()
+    },
+  }
+}
+
+function notThere(where: Whereabouts): OpeningElsewhere {
+  if (where.kind === 'unreachable') return { ok: false, cause: 'unreachable', node: where.holder.node }
+  if (where.kind === 'at' || where.ended === undefined) return { ok: false, cause: 'nowhere' }
+  const { at, ...end } = where.ended
+  return { ok: false, cause: 'nowhere', lost: { at: new Date(at), end: readLinkEnd(end) } }
+}
+
+/** How a link ended, in the words of the node that had it; a newer one may have other reasons. */
+function readLinkEnd({ reason, message }: Pick<EndedLink, 'reason' | 'message'>): LinkEnd {
+  const known = LINK_END_REASONS.find((one) => one === reason)
+  return { reason: known ?? 'lost', message }
+}
