@@ -63,7 +63,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/package/**', BUILT],
+          exclude: ['test/e2e/**', 'test/package/**', 'test/**/*.long.test.ts', BUILT],
           // On two cores vitest would leave one to itself, which needs none while tests run.
           maxWorkers: Math.max(2, availableParallelism() - 1),
           // Some make RSA keys or start a program: a busy machine takes its time, and a test that hangs still ends.
@@ -83,7 +83,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/e2e/**/*.long.test.ts'],
+          include: ['test/e2e/**/*.long.test.ts', 'test/cluster/**/*.long.test.ts'],
           exclude: [BUILT, ...ALONE],
           // They wait for programs more than they work.
           maxWorkers: 2,

@@ -52,9 +52,15 @@ const POLL = 250
 /** Devices in one statement. */
 const MAX_BATCH = 1000
 
+interface Known {
+  readonly row: LinkRow
+  /** Of all epochs that were heard of the device. */
+  greatest: number
+}
+
 export function createDirectory(options: DirectoryOptions): Directory {
   const { life, engine, clock, reached, maxKnown = MAX_KNOWN } = options
-  const known = new Map<string, LinkRow>()
+  const known = new Map<string, Known>()
   const lives = new Map<string, NodeLife>()
   const watchers = new Map<string, Set<() => void>>()
   let stopPoll: (() => void) | undefined
@@ -65,10 +71,14 @@ export function createDirectory(options: DirectoryOptions): Directory {
   const learn: Directory['learn'] = (row) => {
     const { deviceId } = row
     const before = known.get(deviceId)
-    if (before !== undefined && !supersedes(row, before)) return
-    const epoch = Math.max(row.epoch, before !== undefined && isSameProof(row, before) ? before.epoch : 0)
+    if (before !== undefined) before.greatest = Math.max(before.greatest, row.epoch)
+    if (before !== undefined && !supersedes(row, before.row)) return
+    const epoch = before?.row.provenAt === row.provenAt ? Math.max(row.epoch, before.row.epoch) : row.epoch
     if (known.size >= maxKnown && before === undefined) forgetOldest()
-    known.set(deviceId, { ...row, epoch, ...(row.holder === undefined ? {} : { holder: oneOf(row.holder) }) })
+    known.set(deviceId, {
+      row: { ...row, epoch, ...(row.holder === undefined ? {} : { holder: oneOf(row.holder) }) },
+      greatest: before?.greatest ?? row.epoch,
+    })
     if (row.holder !== undefined && isElsewhere(row.holder) && isReached(row.holder)) wake(deviceId)
   }
 
@@ -96,7 +106,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 
   const find: Directory['find'] = async (deviceId) => {
-    const cached = known.get(deviceId)
+    const cached = known.get(deviceId)?.row
     if (cached?.holder !== undefined && isElsewhere(cached.holder) && isReached(cached.holder)) return whereIs(cached)
     try {
       const [row] = await engine.find([deviceId])
@@ -104,7 +114,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     } catch {
       // Whoever keeps the connection to the engine tells of it; here the cache has to do.
     }
-    return whereIs(known.get(deviceId))
+    return whereIs(known.get(deviceId)?.row)
   }
 
   const whereIs = (row: LinkRow | undefined): Whereabouts => {
@@ -121,7 +131,7 @@ export function createDirectory(options: DirectoryOptions): Directory {
     for (let at = 0; at < waiting.length; at += MAX_BATCH)
       for (const row of await engine.find(waiting.slice(at, at + MAX_BATCH))) {
         learn(row)
-        const now = known.get(row.deviceId)
+        const now = known.get(row.deviceId)?.row
         if (now?.holder !== undefined && isElsewhere(now.holder) && isReached(now.holder)) wake(row.deviceId)
       }
   }
@@ -143,11 +153,11 @@ export function createDirectory(options: DirectoryOptions): Directory {
     find,
     learn,
     forget: (deviceId, { node, incarnation, epoch }) => {
-      const row = known.get(deviceId)
+      const row = known.get(deviceId)?.row
       if (row?.holder?.node === node && row.holder.incarnation === incarnation && row.epoch === epoch)
         known.delete(deviceId)
     },
-    knownEpoch: (deviceId) => known.get(deviceId)?.epoch ?? 0,
+    knownEpoch: (deviceId) => known.get(deviceId)?.greatest ?? 0,
     watch: (deviceId, wakeUp) => {
       const those = watchers.get(deviceId) ?? new Set()
       watchers.set(deviceId, those.add(wakeUp))
@@ -168,16 +178,13 @@ export function createDirectory(options: DirectoryOptions): Directory {
   }
 }
 
-function isSameProof(one: LinkRow, other: LinkRow): boolean {
-  return one.provenAt === other.provenAt
-}
-
 /**
- * Whether what was heard now says more than what was known before: a later claim, or a later proof where one of them is
- * not claimed yet; of one and the same link its epoch, or its end, but never its beginning after its end.
+ * Whether what was heard now says more than what was known before: a later proof, or of one and the same its epoch or
+ * its end, but never its beginning after its end. The epoch does not order proofs: an engine that lost what was written
+ * last gives it once more.
  */
 function supersedes(row: LinkRow, before: LinkRow): boolean {
-  if (row.epoch > 0 && before.epoch > 0 && row.epoch !== before.epoch) return row.epoch > before.epoch
-  if (!isSameProof(row, before)) return row.provenAt > before.provenAt
+  if (row.provenAt !== before.provenAt) return row.provenAt > before.provenAt
+  if (row.epoch > before.epoch) return true
   return before.holder !== undefined
 }

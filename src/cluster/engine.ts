@@ -44,6 +44,11 @@ export interface Beat {
   readonly now: number
   /** All nodes, this one too. Nobody says of one that it is dead: see when it was seen. */
   readonly nodes: readonly SeenNode[]
+  /**
+   * Which life of the engine answered, where it tells: another one may be a standby that lagged, or have lost what was
+   * written last.
+   */
+  readonly engine?: string
   /** Another process has begun a later life of this node: this one has to stop. */
   readonly superseded: boolean
 }

@@ -56,6 +56,7 @@ export function createMembership(options: MembershipOptions): Membership {
   let lastBeat = clock.now()
   let lastLook = clock.now()
   let up = true
+  let engineLife: string | undefined
   let closed = false
   let stopBeat = (): void => undefined
   let stopLook = (): void => undefined
@@ -76,11 +77,17 @@ export function createMembership(options: MembershipOptions): Membership {
     const since = answered - lastBeat
     lastBeat = answered
     if (answer.superseded) return options.superseded()
+    const isAnother = engineLife !== undefined && answer.engine !== engineLife
+    engineLife = answer.engine
     if (!up) {
       up = true
       options.engineChanged(undefined)
-      options.gap('engine-back')
-    } else if (since > limits.lease) options.gap('lease-over')
+    } else if (!isAnother && since <= limits.lease) return tellNodes(answer)
+    options.gap(since > limits.lease ? 'lease-over' : 'engine-back')
+    tellNodes(answer)
+  }
+
+  const tellNodes = (answer: Beat): void => {
     others = answer.nodes.filter(({ node }) => node !== life.node)
     options.nodes(others)
   }

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest'
+import { createClusterNode } from '../../src/cluster/cluster-node.js'
+import { EngineFailure } from '../../src/cluster/engine.js'
+import { describeTrace, runTraces } from './support/traces.js'
+
+const TRACES = 100_000
+const PARTS = 10
+
+/** Others each day, so that the runs of a year are as many traces; each failing one is printed with its seed. */
+const FIRST = Math.floor(Date.now() / 86_400_000) * TRACES
+
+describe('the model of the cluster, at length', () => {
+  it.each(Array.from({ length: PARTS }, (_, part) => FIRST + (part * TRACES) / PARTS))(
+    'holds the invariants in 10,000 traces from seed %i on',
+    async (from) => {
+      // Of the thousands of failures of an engine that is away by design, nobody reads where they were made.
+      const { stackTraceLimit } = Error
+      Error.stackTraceLimit = 0
+      const failing = await runTraces(from, TRACES / PARTS, { createClusterNode, EngineFailure })
+      Error.stackTraceLimit = stackTraceLimit
+      expect(failing.map(describeTrace).join('\n')).toBe('')
+    },
+  )
+})
