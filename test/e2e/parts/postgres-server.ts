@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from './free-port.js'
 import { collectLines, type Lines } from './lines.js'
@@ -125,8 +126,13 @@ export async function startPostgresServer(options: PostgresServerOptions = {}): 
     },
     kill: async () => {
       if (child === undefined) return
-      for (const id of await processesOf(child)) signal(id, 'SIGKILL')
+      // It may make another one between the look and the end.
+      if (child.pid !== undefined) signal(child.pid, 'SIGSTOP')
+      const ids = await processesOf(child)
+      for (const id of ids) signal(id, 'SIGKILL')
       await gone(child)
+      // The last of them lets go of the memory that they share: none could be started again before.
+      await Promise.all(ids.map(ended))
     },
     freeze: async () => {
       const ids = child === undefined ? [] : await processesOf(child)
@@ -188,6 +194,15 @@ async function processesOf(child: ChildProcess): Promise<readonly number[]> {
   if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return []
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
   return [pid, ...children.split(' ').filter(Boolean).map(Number)]
+}
+
+/** Settles once there is no process of this number, or only what its parent has yet to ask after. */
+async function ended(id: number): Promise<void> {
+  for (;;) {
+    const status = await readFile(`/proc/${id}/stat`, 'utf8').catch(() => '')
+    if (status === '' || /\) [ZX] /.test(status)) return
+    await pause(5)
+  }
 }
 
 function signal(id: number, name: NodeJS.Signals): void {
