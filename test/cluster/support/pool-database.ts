@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import pg from 'pg'
-import type { ClusterDatabase, ClusterSql } from '../../../src/cluster/postgres-cluster-engine.js'
+import { Pool, types } from 'pg'
+import type { ClusterAnswer, ClusterDatabase, ClusterSql } from '../../../src/cluster/postgres-cluster-engine.js'
 
 /** A database with a pool of connections, as the store has one. */
 export interface PoolDatabase extends ClusterDatabase {
@@ -12,14 +12,14 @@ const TRIES = 20
 
 /** @param url of a database of PostgreSQL, or of a pgbouncer before it */
 export function openPool(url: string, { connections = 4 } = {}): PoolDatabase {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     max: connections,
     connectionTimeoutMillis: 2_000,
     query_timeout: 3_000,
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        oid === INT8 ? Number : pg.types.getTypeParser(oid, format),
+        oid === INT8 ? Number : types.getTypeParser(oid, format),
     },
   })
   // What goes wrong on a connection that nobody uses, the next one who uses it finds out.
@@ -30,10 +30,12 @@ export function openPool(url: string, { connections = 4 } = {}): PoolDatabase {
     const client = await pool.connect()
     try {
       await client.query(begin)
-      const value = await work(async <Row>(text: string, values: readonly unknown[] = []) => {
-        const { rows, rowCount } = await client.query(text, [...values])
-        return { rows: rows as readonly Row[], count: rowCount ?? 0 }
-      })
+      const value = await work(
+        async <Row>(text: string, values: readonly unknown[] = []): Promise<ClusterAnswer<Row>> => {
+          const { rows, rowCount } = await client.query(text, [...values])
+          return { rows: rows as readonly Row[], count: rowCount ?? 0 }
+        },
+      )
       await client.query('COMMIT')
       client.release()
       return value
