@@ -7,7 +7,7 @@ import { type ClaimOutcome, type Claims, createClaims } from './claims.js'
 import type { ClusterClock } from './cluster-clock.js'
 import { createDirectory, type Directory, type Whereabouts } from './directory.js'
 import type { ClusterEngine, EndedLink, EngineFailure, NodeRecord, SeenNode } from './engine.js'
-import { createEngineTime, type EngineTime } from './engine-time.js'
+import type { EngineTime } from './engine-time.js'
 import { createMembership, type Gap, type Membership, type MembershipLimits } from './membership.js'
 import { fleetRefusal, nodeRefusal } from './node-refusals.js'
 import {
@@ -66,8 +66,8 @@ export interface ClusterNodeOptions {
   readonly record: () => NodeRecord
   readonly clock: ClusterClock
   readonly limits: MembershipLimits
-  /** The clock of the engine, where somebody has asked for it already. */
-  readonly time?: EngineTime
+  /** The clock of the engine, which has answered once. */
+  readonly time: EngineTime
   readonly report?: ClusterReport
   /** Messages that are for others than this: `changed`, `crowded`, `event`, `kill`, `draining`. */
   readonly passOn?: (peer: NodeLife, message: PeerMessage) => void
@@ -95,8 +95,7 @@ export interface ClusterReport {
 const MAX_LOOKS = 3
 
 export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
-  const { life, engine, peers, here, clock, report = {} } = options
-  const time = options.time ?? createEngineTime(clock.now)
+  const { life, engine, peers, here, clock, time, report = {} } = options
   /** False after this process has slept, until it has compared what it has with what others did meanwhile. */
   let mayServe = true
 
@@ -133,6 +132,15 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     superseded: () => report.superseded?.(),
     engineChanged: (failure) => report.engineChanged?.(failure),
   })
+
+  let stopVerifying = (): void => undefined
+  const verifyRegularly = (): void => {
+    stopVerifying = clock.after(options.limits.verify * (0.75 + clock.random() / 2), () => {
+      claims.verify()
+      verifyRegularly()
+    })
+  }
+  verifyRegularly()
 
   /** A node says that it has a device. */
   const hears = (peer: NodeLife, device: HeldDevice, source?: string): void => {
@@ -176,7 +184,11 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       { ...more, request: requestOf(request), client: { ...client, node: peer.node } },
       signal,
     )
-    return opening.ok ? opening : { ok: false, no: { ...opening.refusal, retry: false } }
+    if (opening.ok) return opening
+    // Its link has ended since it was asked for.
+    if (opening.refusal.reason === 'not-connected')
+      return { ok: false, no: nodeRefusal('not-here', life.node, ask.deviceId) }
+    return { ok: false, no: { ...opening.refusal, retry: false } }
   }
 
   /** Why this node serves an ask not at all: what it is addressed with has to be what this node has. */
@@ -201,6 +213,24 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     return notThere(where)
   }
 
+  const notThere = (where: Whereabouts): OpeningElsewhere => {
+    // One that has not what its row says has just lost it.
+    if (where.kind !== 'nowhere') return unreachable(where.holder.node)
+    if (where.ended === undefined) return { ok: false, cause: 'nowhere' }
+    const { at, ...end } = where.ended
+    return { ok: false, cause: 'nowhere', lost: { at: atThisMachine(at), end: readLinkEnd(end) } }
+  }
+
+  /** What the engine's clock said, by the clock of this machine, by which clients wait. */
+  const atThisMachine = (at: number): Date => new Date(clock.wall() - (time.now() - at))
+
+  /** As if its links had ended now, or when it was last seen where others may have what it had. */
+  const unreachable = (node: string): OpeningElsewhere => {
+    const seenAgo = membership.seenAgo(node) ?? 0
+    const since = seenAgo > options.limits.lease ? seenAgo : 0
+    return { ok: false, cause: 'unreachable', node, seen: atThisMachine(time.now() - since) }
+  }
+
   const openAt = async (
     holder: Extract<Whereabouts, { readonly kind: 'at' }>['holder'],
     wanted: SessionElsewhere,
@@ -208,9 +238,9 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
   ): Promise<OpeningElsewhere | 'not-here'> => {
     const opening = await peers.openSession({ ...wanted, holder }, signal)
     if (opening.ok) return { ...opening, node: holder.node }
-    if (opening.cause === 'unreachable') return { ok: false, cause: 'unreachable', node: holder.node }
+    if (opening.cause === 'unreachable') return unreachable(holder.node)
     const { no } = opening
-    if (no.reason === 'not-verified') return { ok: false, cause: 'unreachable', node: holder.node }
+    if (no.reason === 'not-verified') return unreachable(holder.node)
     if (no.reason !== 'not-here') return { ok: false, cause: 'refused', refusal: fleetRefusal(no, holder.node) }
     directory.forget(wanted.deviceId, holder)
     if (no.holder !== undefined) {
@@ -245,18 +275,12 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       clockError: time.error(),
     }),
     close: () => {
+      stopVerifying()
       membership.close()
       claims.close()
       directory.close()
     },
   }
-}
-
-function notThere(where: Whereabouts): OpeningElsewhere {
-  if (where.kind === 'unreachable') return { ok: false, cause: 'unreachable', node: where.holder.node }
-  if (where.kind === 'at' || where.ended === undefined) return { ok: false, cause: 'nowhere' }
-  const { at, ...end } = where.ended
-  return { ok: false, cause: 'nowhere', lost: { at: new Date(at), end: readLinkEnd(end) } }
 }
 
 /** How a link ended, in the words of the node that had it; a newer one may have other reasons. */

@@ -11,6 +11,8 @@ import type { NodeLife } from './peer-messages.js'
 export interface Membership {
   /** All nodes but this one, as the engine said last. */
   readonly others: () => readonly SeenNode[]
+  /** Milliseconds since a node was last seen by the engine, as far as this node knows. */
+  readonly seenAgo: (node: string) => number | undefined
   /** Whether the engine answered last. */
   readonly engineIsUp: () => boolean
   /**
@@ -44,6 +46,11 @@ export interface MembershipLimits {
   readonly heartbeat: number
   /** Milliseconds without a beat after which others may claim what this node has. */
   readonly lease: number
+  /**
+   * Milliseconds, give or take a quarter, after which a node compares what it has with what the engine says although
+   * nothing is known to have been missed: for what nobody thought of.
+   */
+  readonly verify: number
 }
 
 /** Milliseconds between two looks whether this process has slept, and how late one is then. */
@@ -121,6 +128,11 @@ export function createMembership(options: MembershipOptions): Membership {
   lookOn()
   return {
     others: () => others,
+    seenAgo: (node) => {
+      const seen = others.find((other) => other.node === node)
+      // While the engine is away, nobody is seen, and nobody is therefore gone.
+      return seen === undefined || !up ? undefined : seen.seenAgo + clock.now() - lastBeat
+    },
     engineIsUp: () => up,
     notice,
     close: () => {

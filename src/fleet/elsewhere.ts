@@ -37,5 +37,5 @@ export type OpeningElsewhere =
   | { readonly ok: false; readonly cause: 'refused'; readonly refusal: FleetSessionRefusal }
   /** No node has it, as far as anybody knows; with how its last link ended, where that is known. */
   | { readonly ok: false; readonly cause: 'nowhere'; readonly lost?: { readonly at: Date; readonly end: LinkEnd } }
-  /** The node that had it last is not reached: as good as a link that was lost just now. */
-  | { readonly ok: false; readonly cause: 'unreachable'; readonly node: string }
+  /** The node that had it last is not reached: as good as a link that was lost when that node was last seen. */
+  | { readonly ok: false; readonly cause: 'unreachable'; readonly node: string; readonly seen: Date }

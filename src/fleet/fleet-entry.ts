@@ -17,6 +17,8 @@ export interface Attachment {
   readonly held: HeldSession | undefined
   /** Milliseconds since 1970. */
   readonly attachedAt: number
+  /** In a cluster: when it was proven by the clock that its nodes share, in milliseconds since 1970. */
+  provenAt?: number
   /** Made for its first session or spare channel: most links carry none, and ten thousand of them are kept. */
   admission?: LinkAdmission
   /** Grows with each session that it was given before others: among equals, the one that waits longest is next. */

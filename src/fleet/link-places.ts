@@ -35,6 +35,8 @@ export interface LinkPlacesOptions {
   readonly refuse: (refusal: LinkRefusal) => void
   /** A link is in its place: those who wait for it go on. */
   readonly attached: (entry: FleetEntry, attachment: Attachment) => void
+  /** The last link of a device has ended. */
+  readonly detached: (entry: FleetEntry, end: LinkEnd) => void
   /** Whether somebody has work for a device beside the clients that are here. */
   readonly hasWork: (deviceId: string) => Promise<boolean>
   readonly now: () => number
@@ -51,7 +53,7 @@ interface Change {
 const LEAVE_TIMEOUT = 2_000
 
 export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
-  const { find, limits, events, refuse, attached, hasWork, now } = options
+  const { find, limits, events, refuse, attached, detached, hasWork, now } = options
   let closed = false
 
   /** Why a link has no place in the fleet, where it has none. */
@@ -150,6 +152,7 @@ export function createLinkPlaces(options: LinkPlacesOptions): LinkPlaces {
     else {
       entry.lastDetached = { at: new Date(now()), end }
       events.emit('detached', ended)
+      detached(entry, end)
       entry.queue?.disperse()
     }
     entry.guard?.vacant()

@@ -11,12 +11,22 @@ export interface LinkWaits {
   /**
    * Milliseconds that a client may still wait for a device to call; none for one that is not expected soon.
    * @param began when the client asked, in milliseconds since 1970
+   * @param elsewhere how its last link at another node ended, where that is known
    */
-  readonly timeLeft: (entry: FleetEntry, began: number) => number
+  readonly timeLeft: (entry: FleetEntry, began: number, elsewhere?: Lost) => number
   /** What there is to tell of a device that has no link. */
-  readonly lastKnown: (entry: FleetEntry) => Promise<LastKnown>
+  readonly lastKnown: (entry: FleetEntry, elsewhere?: Lost) => Promise<LastKnown>
   /** Lets everybody who waits for this device look again. */
   readonly wake: (entry: FleetEntry) => void
+}
+
+/** How the last link of a device ended. */
+type Lost = NonNullable<FleetEntry['lastDetached']>
+
+/** The later one: a device may have been here after it was there. */
+function laterOf(here: Lost | undefined, elsewhere: Lost | undefined): Lost | undefined {
+  if (here === undefined || elsewhere === undefined) return here ?? elsewhere
+  return elsewhere.at > here.at ? elsewhere : here
 }
 
 /** What is known of the time before this process. */
@@ -80,7 +90,8 @@ export function createLinkWaits({
   return {
     forLink,
     whenAttached,
-    timeLeft: ({ device: { id }, lastDetached }, began) => {
+    timeLeft: ({ device: { id }, lastDetached: here }, began, elsewhere) => {
+      const lastDetached = laterOf(here, elsewhere)
       // Its link was lost with the process before, as far as its clients are concerned at the start of this one.
       const lost = lastDetached?.at.getTime() ?? (start.lost(id) ? start.at : undefined)
       const isExpected = lost !== undefined && began - lost <= limits().reconnectWindow
@@ -89,8 +100,8 @@ export function createLinkWaits({
       if (lastDetached !== undefined || left > 0 || !start.crowd()) return left
       return Math.min(began + limits().startWait - now(), CROWD_LOOK)
     },
-    lastKnown: async ({ device: { id }, lastDetached, lastRefusal }) => ({
-      detached: lastDetached,
+    lastKnown: async ({ device: { id }, lastDetached, lastRefusal }, elsewhere) => ({
+      detached: laterOf(lastDetached, elsewhere),
       refusal: lastRefusal,
       startedAt: start.at,
       seen: await start.lastSeen(id),

@@ -13,8 +13,10 @@ export interface LiveSession {
   /** Eight characters that nobody guesses, easy to read out and to type. */
   readonly id: string
   readonly deviceId: string
-  /** The number of the device's link that carries it. */
+  /** The number of the device's link that carries it; 0 where that is at another node. */
   readonly link: number
+  /** The node of the cluster that has the link; absent where it is this one. */
+  readonly node?: string
   readonly client: SessionClient
   readonly request: ChannelPurpose
   readonly keyExchange?: AgreedKeyExchange

@@ -1,4 +1,5 @@
 import { describeStatus, type DeviceStatus } from './device-status.js'
+import type { Elsewhere } from './elsewhere.js'
 import type { DeviceEndpoint } from './endpoints/device-endpoint.js'
 import { createFleetEmitter, type FleetEmitter } from './fleet-emitter.js'
 import { type Attachment, type FleetEntry, mostLinks, newEntry } from './fleet-entry.js'
@@ -11,6 +12,7 @@ import type { LinkRefusal } from './refusals/call-home.js'
 import { linkEnd } from './refusals/link-ends.js'
 import type { PortLimits } from './open-port.js'
 import { createSessionOpener } from './open-session.js'
+import type { SessionClient } from './session-client.js'
 import { createSessionRegister } from './session-register.js'
 
 /** The fleet of this node: the links that were attached here, and the sessions on them. */
@@ -23,7 +25,11 @@ export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
   readonly change: (device: Device) => void
   /** Applies a new configuration. A device that is still in it, and still proven, keeps its link and its sessions. */
   readonly configure: (devices: readonly Device[], limits: FleetLimits) => void
-  /** Opens no more sessions, and settles once the last one has ended. Links stay. */
+  /** Ends the links of a device here, because it has a newer one at another node. */
+  readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => void
+  /**
+   * Opens no more sessions but for clients of other nodes, and settles once the last one has ended. Links stay.
+   */
   readonly drain: () => Promise<void>
   /** Ends every link. */
   readonly close: () => void
@@ -65,6 +71,8 @@ export interface LocalFleetOptions {
   readonly crowdAtStart?: () => boolean
   /** Whether a job waits for the device. Clients that wait for it are counted elsewhere. */
   readonly hasWork?: (deviceId: string) => Promise<boolean>
+  /** The other nodes of the cluster; absent for a bridge alone. */
+  readonly elsewhere?: Elsewhere
   readonly now?: () => number
 }
 
@@ -79,7 +87,9 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   let limits = options.limits
   let state: 'open' | 'draining' | 'closed' = 'open'
   let stopEndingIdle = (): void => undefined
+  const { elsewhere } = options
   const find = (deviceId: string): FleetEntry | undefined => entries.get(deviceId)
+  const serves = ({ node }: SessionClient): boolean => state === 'open' || (state === 'draining' && node !== undefined)
 
   const boundsOf = ({ maxSessions, ownMaxSessions, spareChannels }: Device): AdmissionBounds => ({
     maxSessions,
@@ -120,10 +130,12 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     refuse,
     attached: (entry, attachment) => {
       lostAtStart.delete(entry.device.id)
+      if (elsewhere !== undefined) attachment.provenAt = elsewhere.attached(attachment.link)
       waits.wake(entry)
       entry.queue?.admit()
       fillSpares(entry, attachment)
     },
+    detached: ({ device: { id } }, end) => elsewhere?.detached(id, end),
     hasWork: async (deviceId) => (await options.hasWork?.(deviceId)) === true,
     now,
   })
@@ -131,8 +143,9 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     find,
     admissionOf,
     limits: () => limits,
-    state: () => state,
+    serves,
     waits,
+    ...(elsewhere === undefined ? {} : { elsewhere }),
     events,
     register,
     now,
@@ -228,6 +241,10 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     },
     counts: async () => counts(),
     attach: places.attach,
+    handOver: (deviceId, { node, source }) => {
+      const end = linkEnd('replaced', source, node === undefined ? 'another node' : `node ${node}`)
+      for (const { link } of find(deviceId)?.attachments ?? []) link.end(end)
+    },
     refuse,
     add,
     change: (device) => {

@@ -6,7 +6,8 @@ import type { SessionOpening } from './fleet.js'
 import { letGoOfChannel } from './let-go-of-channel.js'
 import type { ChannelOpening } from './link.js'
 import { type FleetSessionRefusal, sessionRefusal } from './refusals/sessions.js'
-import type { SessionRegister } from './session-register.js'
+import type { SessionClient } from './session-client.js'
+import { registered, type SessionRegister } from './session-register.js'
 import type { SessionRequest } from './session-request.js'
 
 /** Bounds on connections to the own ports of one device: of all clients, and of one user. */
@@ -17,7 +18,7 @@ export interface PortLimits {
 
 export interface PortOpenerOptions {
   readonly limits: () => PortLimits
-  readonly state: () => 'open' | 'draining' | 'closed'
+  readonly serves: (client: SessionClient) => boolean
   readonly register: Pick<SessionRegister, 'open'>
 }
 
@@ -33,9 +34,9 @@ export interface AskingForPort extends Omit<SessionRequest, 'request'> {
  * one, and what the device says to it is final. Its place is free once the device has closed it: one that does not
  * would otherwise have as many as somebody likes.
  */
-export function createPortOpener({ limits, state, register }: PortOpenerOptions) {
+export function createPortOpener({ limits, serves, register }: PortOpenerOptions) {
   return async ({ link, number }: Attachment, asking: AskingForPort): Promise<SessionOpening | 'again'> => {
-    const { deviceId, request, client, keyExchange, entry, signal } = asking
+    const { deviceId, request, client, entry, signal } = asking
     entry.ports ??= createUserPlaces(() => ({ most: limits().maxForwards, mostPerUser: limits().maxForwardsPerUser }))
     const place = entry.ports.enter(client.user)
     if (!place.ok)
@@ -62,12 +63,11 @@ export function createPortOpener({ limits, state, register }: PortOpenerOptions)
     const { channel } = opening
     inBackground('fleet', channel.closed.then(place.leave))
     const isCancelled = signal?.aborted === true
-    if (isCancelled || state() !== 'open') {
+    if (isCancelled || !serves(client)) {
       letGoOfChannel(channel)
       return refused(sessionRefusal(isCancelled ? 'cancelled' : 'shutting-down'))
     }
-    const asked = { deviceId, client, request, ...(keyExchange === undefined ? {} : { keyExchange }) }
-    return { ok: true, channel, session: register.open({ ...asked, link: number }, channel) }
+    return { ok: true, channel, session: register.open({ ...registered(asking), link: number }, channel) }
   }
 }
 

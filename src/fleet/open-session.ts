@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { inBackground } from '../lib/background.js'
+import type { Elsewhere, OpeningElsewhere } from './elsewhere.js'
 import type { FleetEmitter } from './fleet-emitter.js'
 import { type Candidate, makeRoom, takePlace } from './choose-place.js'
 import type { Attachment, FleetEntry, SessionPlace } from './fleet-entry.js'
+import type { SessionClient } from './session-client.js'
 import type { SessionRequest } from './session-request.js'
 import type { Fleet, SessionOpening } from './fleet.js'
 import type { LinkAdmission } from './link-admission.js'
@@ -13,7 +15,7 @@ import { type SessionLimit, sessionLimit } from './most-sessions.js'
 import { createPortOpener, type PortLimits, refusalOfPort } from './open-port.js'
 import { linkEnd } from './refusals/link-ends.js'
 import { type FleetSessionRefusal, sessionRefusal } from './refusals/sessions.js'
-import type { SessionRegister } from './session-register.js'
+import { registered, type SessionRegister } from './session-register.js'
 import { createSessionQueue, type PlaceAnswer, type SessionQueue } from './session-queue.js'
 import type { SpareChannel } from './spare-channels.js'
 
@@ -26,8 +28,14 @@ export interface SessionOpenerOptions {
   readonly find: (deviceId: string) => FleetEntry | undefined
   readonly admissionOf: (entry: FleetEntry, attachment: Attachment) => LinkAdmission
   readonly limits: () => PortLimits & { readonly maxQueuedSessions: number; readonly sessionWait: number }
-  readonly state: () => 'open' | 'draining' | 'closed'
-  readonly waits: Pick<LinkWaits, 'forLink' | 'timeLeft' | 'lastKnown'>
+  /**
+   * Whether a client may have a new session. While the bridge is stopping, those of other nodes still do: their nodes
+   * go on, and the device has not called there yet.
+   */
+  readonly serves: (client: SessionClient) => boolean
+  readonly waits: Pick<LinkWaits, 'forLink' | 'timeLeft' | 'lastKnown' | 'wake'>
+  /** The other nodes; absent for a bridge alone. */
+  readonly elsewhere?: Elsewhere
   readonly events: FleetEmitter
   readonly register: SessionRegister
   readonly now: () => number
@@ -39,21 +47,27 @@ export interface SessionOpenerOptions {
  */
 const REFUSED_CHANNEL_RETRY = 100
 
+/** How the last link of a device ended. */
+type Lost = NonNullable<FleetEntry['lastDetached']>
+
 /** A client that has asked for a session and has not got it yet. */
-interface Asking extends SessionRequest {
+interface Asking extends Omit<SessionRequest, 'sessionId'> {
+  sessionId?: string
   readonly entry: FleetEntry
   /** When it asked, in milliseconds since 1970. */
   readonly began: number
   readonly signal: AbortSignal | undefined
   /** Links on which the device has just refused it a channel. */
   readonly refusedBy: Set<Attachment>
+  /** When the node that has the device was first found out of reach: as if its link had ended then. */
+  outOfReach?: Lost
   /** That the device refused a channel for it, as the last thing that happened. */
   lastRefusal: Extract<SessionLimit, { readonly whose: 'device' }> | undefined
 }
 
 /** Longer than most functions, because it is one path: from a client's request to its session or its refusal. */
 export function createSessionOpener(options: SessionOpenerOptions): SessionOpener {
-  const { find, admissionOf, limits, state, waits, events, register, now } = options
+  const { find, admissionOf, limits, serves, waits, events, register, elsewhere, now } = options
   const openPort = createPortOpener(options)
 
   const open: Fleet['openSession'] = async (asked, signal) => {
@@ -75,23 +89,70 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
   }
 
   /** Why the client gets no session whatever its device does. */
-  const noSession = ({ deviceId, entry, signal }: Asking): SessionOpening | undefined => {
+  const noSession = ({ deviceId, client, entry, signal }: Asking): SessionOpening | undefined => {
     if (signal?.aborted) return refused(sessionRefusal('cancelled'))
-    if (state() !== 'open') return refused(sessionRefusal('shutting-down'))
+    if (!serves(client)) return refused(sessionRefusal('shutting-down'))
     return find(deviceId) === entry ? undefined : refused(sessionRefusal('unknown-device', deviceId))
   }
 
   const tryOnce = (asking: Asking): Promise<SessionOpening | 'again'> => {
     const [first] = asking.entry.attachments
-    return first === undefined ? waitForLink(asking) : tryOn(first.link, asking)
+    if (first !== undefined) return tryOn(first.link, asking)
+    // What came from another node goes to no third one, and waits at its own.
+    if (elsewhere === undefined || asking.client.node !== undefined) return waitForLink(asking)
+    return tryElsewhere(elsewhere, asking)
   }
 
-  const waitForLink = async ({ deviceId, entry, began, signal }: Asking): Promise<SessionOpening | 'again'> => {
-    const left = waits.timeLeft(entry, began)
+  const waitForLink = async ({ deviceId, entry, began, client, signal }: Asking): Promise<SessionOpening | 'again'> => {
+    const left = client.node === undefined ? waits.timeLeft(entry, began) : 0
     if (left <= 0 || (entry.waiting?.size ?? 0) >= limits().maxQueuedSessions)
       return refused(sessionRefusal('not-connected', deviceId, await waits.lastKnown(entry), now()))
     await waits.forLink(entry, left, signal)
     return 'again'
+  }
+
+  const tryElsewhere = async (nodes: Elsewhere, asking: Asking): Promise<SessionOpening | 'again'> => {
+    const { deviceId, request, client, account, keyExchange, entry, began, signal } = asking
+    asking.sessionId ??= register.freeId()
+    const wanted = {
+      deviceId,
+      request,
+      client,
+      ...(account === undefined ? {} : { account }),
+      ...(keyExchange === undefined ? {} : { keyExchange }),
+      sessionId: asking.sessionId,
+      wait: Math.max(began + limits().sessionWait - now(), 0),
+    }
+    const opening = await nodes.openSession(wanted, signal)
+    if (opening.ok) return openElsewhere(asking, opening)
+    if (opening.cause === 'refused') return refused(opening.refusal)
+    // It may have called here meanwhile.
+    if (entry.attachments.length > 0) return 'again'
+    const lost = opening.cause === 'nowhere' ? opening.lost : (asking.outOfReach ??= lostWith(opening))
+    const left = waits.timeLeft(entry, began, lost)
+    if (left <= 0 || (entry.waiting?.size ?? 0) >= limits().maxQueuedSessions)
+      return refused(
+        opening.cause === 'unreachable'
+          ? sessionRefusal('node-unreachable', deviceId, opening.node)
+          : sessionRefusal('not-connected', deviceId, await waits.lastKnown(entry, lost), now()),
+      )
+    const stopWatching = nodes.watch(deviceId, () => waits.wake(entry))
+    await waits.forLink(entry, left, signal)
+    stopWatching()
+    return 'again'
+  }
+
+  /** The session at another node, unless its client went away, or the bridge began to stop, while it was opened. */
+  const openElsewhere = (
+    asking: Asking,
+    { channel, node }: Extract<OpeningElsewhere, { readonly ok: true }>,
+  ): SessionOpening | 'again' => {
+    const { client, signal } = asking
+    if (signal?.aborted === true || !serves(client)) {
+      letGoOfChannel(channel)
+      return 'again'
+    }
+    return { ok: true, channel, session: register.open({ ...registered(asking), link: 0, node }, channel) }
   }
 
   /** The links of the device on which the session may be opened now. */
@@ -135,7 +196,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     if (!answer.ok) return notPlaced(first, asking, answer.cause)
     const { attachment, release, spare } = answer.place
     if (spare !== undefined) return stillWanted(asking, attachment, spare)
-    if (state() !== 'open') {
+    if (!serves(asking.client)) {
       release()
       return 'again'
     }
@@ -174,7 +235,7 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 
   /** The session, unless its client went away, or the bridge began to stop, while it was opened. */
   const stillWanted = (asking: Asking, attachment: Attachment, place: SpareChannel): SessionOpening | 'again' => {
-    if (!asking.signal?.aborted && state() === 'open') return admitted(asking, attachment, place)
+    if (!asking.signal?.aborted && serves(asking.client)) return admitted(asking, attachment, place)
     abandon(place)
     return asking.signal?.aborted ? refused(sessionRefusal('cancelled')) : 'again'
   }
@@ -213,15 +274,10 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
     return 'again'
   }
 
-  const admitted = (
-    { entry, deviceId, client, request, keyExchange }: Asking,
-    attachment: Attachment,
-    { channel, release }: SpareChannel,
-  ): SessionOpening => {
-    const { spares } = admissionOf(entry, attachment)
+  const admitted = (asking: Asking, attachment: Attachment, { channel, release }: SpareChannel): SessionOpening => {
+    const { spares } = admissionOf(asking.entry, attachment)
     spares.fill()
-    const asked = { deviceId, client, request, ...(keyExchange === undefined ? {} : { keyExchange }) }
-    const session = register.open({ ...asked, link: attachment.number }, channel)
+    const session = register.open({ ...registered(asking), link: attachment.number }, channel)
     const free = (): void => {
       release()
       spares.fill()
@@ -236,6 +292,11 @@ export function createSessionOpener(options: SessionOpenerOptions): SessionOpene
 }
 
 const refused = (refusal: FleetSessionRefusal): SessionOpening => ({ ok: false, refusal })
+
+/** A node that cannot be reached is as good as a link that was lost: the device may call another one. */
+function lostWith({ node, seen }: Extract<OpeningElsewhere, { readonly cause: 'unreachable' }>): Lost {
+  return { at: seen, end: { reason: 'lost', message: `node ${node}, which has it, cannot be reached` } }
+}
 
 const isOn = (link: Link, account: string | undefined): boolean => account === undefined || link.account === account
 

@@ -31,8 +31,10 @@ export interface SessionHandle {
  * nobody may kill those.
  */
 export interface SessionRegister {
-  /** Registers a session until its channel is closed. */
+  /** Registers a session until its channel is closed, by the id that it has elsewhere, or by one of its own. */
   readonly open: (session: SessionOnLink, channel: DeviceChannel) => SessionHandle
+  /** An id that nobody has here. */
+  readonly freeId: () => string
   /** The oldest first. */
   readonly list: () => readonly LiveSession[]
   /** Closes a session's channel on the device and tells whoever carries it. False when there is none of this id. */
@@ -50,6 +52,18 @@ export interface SessionRegister {
 /** The session that was asked for, and the number of the link that carries it. */
 export interface SessionOnLink extends SessionRequest {
   readonly link: number
+  readonly node?: string
+}
+
+/** What the register keeps of what was asked for. */
+export function registered({ deviceId, client, request, keyExchange, sessionId }: SessionRequest): SessionRequest {
+  return {
+    deviceId,
+    client,
+    request,
+    ...(keyExchange === undefined ? {} : { keyExchange }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+  }
 }
 
 interface Entry {
@@ -71,11 +85,11 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
   const bytes = { fromClient: 0, fromDevice: 0 }
   const whenEmpty = new Set<() => void>()
 
-  const open: SessionRegister['open'] = (asked, channel) => {
+  const open: SessionRegister['open'] = ({ sessionId, ...asked }, channel) => {
     const own = { fromClient: 0, fromDevice: 0 }
     const session: LiveSession = {
       ...asked,
-      id: freeId(entries),
+      id: sessionId === undefined || entries.has(sessionId) ? freeId(entries) : sessionId,
       request: purposeOf(asked.request),
       openedAt: new Date(now()),
       bytes: own,
@@ -150,6 +164,7 @@ export function createSessionRegister(events: FleetEmitter, now: () => number): 
 
   return {
     open,
+    freeId: () => freeId(entries),
     endIdle,
     list: () => [...entries.values()].map(({ session }) => ({ ...session, bytes: { ...session.bytes } })),
     kill: (id, by) => {

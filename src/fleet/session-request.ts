@@ -9,6 +9,8 @@ export interface SessionRequest {
   readonly client: SessionClient
   /** The account that the session has to be on, by the name of its credentials; any where absent. */
   readonly account?: string
+  /** By which another node has it in its register already; this one makes one where it is absent. */
+  readonly sessionId?: string
   /** How the keys of the client's connection were exchanged; absent where that is not SSH. */
   readonly keyExchange?: AgreedKeyExchange
 }

@@ -2,16 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ClusterEngine, EngineFailure, type NodeRecord } from '../../src/cluster/engine.js'
 import type { NodeLife } from '../../src/cluster/peer-messages.js'
 import { createPostgresClusterEngine } from '../../src/cluster/postgres-cluster-engine.js'
-import { LINK_TABLE } from '../../src/store/postgres/link-table.js'
 import { type PostgresServer, startPostgresServer } from '../e2e/parts/postgres-server.js'
+import { createTables, nameOf } from './support/create-tables.js'
 import { failureOf, openPool, type PoolDatabase } from './support/pool-database.js'
-
-/** As the schema of the store has it. */
-const NODE_TABLE = `CREATE TABLE node (
-  id TEXT COLLATE "C" PRIMARY KEY CHECK (id <> ''), incarnation TEXT NOT NULL, address TEXT, endpoints TEXT,
-  state TEXT NOT NULL CHECK (state IN ('up', 'draining')), versions TEXT, config_hash TEXT, host_key_fp TEXT,
-  seen_at TIMESTAMPTZ NOT NULL
-);`
 
 const LEASE = 6_000
 const source = '192.0.2.1:40000'
@@ -40,14 +33,13 @@ const recordOf = (node: string): NodeRecord => ({
 /** A database of its own, and engines on it, each with connections of its own, as nodes have them. */
 async function makeDatabase() {
   const url = await server.createDatabase()
-  const name = new URL(url).pathname.slice(1)
-  await server.sql(`SET ROLE homeport; ${NODE_TABLE} ${LINK_TABLE}`, name)
+  await createTables(server, url)
   const open = (lease = LEASE): ClusterEngine => {
     const database = openPool(url)
     pools.push(database)
     return createPostgresClusterEngine({ database, lease, failureOf })
   }
-  return { open, sql: (statements: string) => server.sql(statements, name) }
+  return { open, sql: (statements: string) => server.sql(statements, nameOf(url)) }
 }
 
 const want = (deviceId: string, provenAt: number, known = 0) => ({ deviceId, provenAt, source, known })

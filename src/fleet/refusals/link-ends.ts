@@ -1,5 +1,7 @@
 import { type ReasonOf, reasonsOf, type RefusalEntries, refusalsBy } from '../../lib/refusal.js'
 
+const said = (word: string, what: string | undefined): string => (what === undefined ? '' : ` ${word} ${what}`)
+
 /** Why a link ends. A client whose session was on it reads the message. */
 export const LINK_ENDS = {
   /** The device or the path closed it. */
@@ -11,7 +13,9 @@ export const LINK_ENDS = {
   },
   replaced: {
     told: 'peer',
-    text: (newSource: string) => ({ message: `the device dialled in again from ${newSource}` }),
+    text: (newSource: string | undefined, where?: string) => ({
+      message: `the device dialled in again${said('from', newSource)}${said('at', where)}`,
+    }),
   },
   'keepalive-timeout': {
     told: 'peer',

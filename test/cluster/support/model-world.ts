@@ -346,6 +346,7 @@ export function createWorld({ logic, random, nodes, devices }: WorldOptions): Wo
       record: () => recordOf(host.id),
       clock: {
         now: () => now,
+        wall: () => now,
         after: (milliseconds, then) => {
           let wanted = true
           at(milliseconds, () => inProcess(process, () => wanted && then()))
@@ -355,7 +356,8 @@ export function createWorld({ logic, random, nodes, devices }: WorldOptions): Wo
         },
         random: () => random.below(1_000) / 1_000,
       },
-      limits: { heartbeat: HEARTBEAT, lease: LEASE },
+      // What is verified for no reason would hide that a reason is missing.
+      limits: { heartbeat: HEARTBEAT, lease: LEASE, verify: Number.POSITIVE_INFINITY },
       time: { now: () => now, answered: () => undefined, error: () => 0 },
     })
   }
