@@ -2,15 +2,13 @@
 export interface EngineTime {
   /** Milliseconds since 1970. */
   readonly now: () => number
-  /**
-   * Takes in an answer of the engine.
-   * @param asked when it was asked, and `answered` when the answer was there, by the clock of this node that never steps
-   */
+  /** Takes in an answer of the engine. */
   readonly answered: (sample: ClockSample) => void
   /** So many milliseconds `now` is wrong at most. */
   readonly error: () => number
 }
 
+/** An answer, and when it was asked for and there, by the clock of this node that never steps. */
 export interface ClockSample {
   readonly asked: number
   readonly answered: number
@@ -18,7 +16,7 @@ export interface ClockSample {
   readonly engineNow: number
 }
 
-/** So many answers are kept; the quickest of them counts, because it is wrong by half its way there and back at most. */
+/** So many answers are kept; the quickest of them counts: it is wrong by half its way there and back at most. */
 const KEPT = 8
 
 interface Estimate {

@@ -63,14 +63,14 @@ export interface ClaimWant {
   readonly provenAt: number
   /** `address:port` that the device dialled from. */
   readonly source: string
-  /** The greatest epoch that this node knows of the device: it is given a greater one, also by an engine that lost it. */
+  /** The greatest epoch that this node knows of the device: it is given a greater one. */
   readonly known: number
 }
 
 export interface GivenClaim {
   readonly deviceId: string
   readonly epoch: number
-  /** Who had it. It may leave out one that claimed it in the same instant, so it says whom to tell and decides nothing. */
+  /** Who had it, but for one that claimed it in the same instant: it says whom to tell, and decides nothing. */
   readonly before?: NodeLife
 }
 

@@ -37,7 +37,7 @@ export interface NodeLife {
  * addressed with it is carried out there or refused (`not-here`), never on something else.
  */
 export interface Holder extends NodeLife {
-  /** Grows with each claim of the device in the engine. 0 is what nobody has claimed yet, because no engine was there. */
+  /** Grows with each claim of the device in the engine. 0 is what nobody has claimed yet. */
   readonly epoch: number
 }
 
@@ -45,7 +45,7 @@ export interface Holder extends NodeLife {
 export interface HeldDevice {
   readonly deviceId: string
   readonly epoch: number
-  /** When the newest of its links was proven, in milliseconds since 1970 by the clock of the engine. It orders links. */
+  /** When the newest of its links was proven, in milliseconds since 1970 by the engine's clock. It orders links. */
   readonly provenAt: number
 }
 

@@ -43,8 +43,8 @@ export interface PostgresClusterEngineOptions {
 }
 
 /**
- * The engine on PostgreSQL, in the tables `node` and `link`. Plain SQL, and nothing that outlives a transaction: it goes
- * through pgbouncer as well. Everything that locks several rows locks them in the order of their device ids.
+ * The engine on PostgreSQL, in the tables `node` and `link`: plain SQL, and nothing that outlives a transaction, so
+ * that it goes through pgbouncer as well. What locks several rows locks them in the order of their device ids.
  */
 export function createPostgresClusterEngine(options: PostgresClusterEngineOptions): ClusterEngine {
   const { database, lease, failureOf } = options
@@ -104,9 +104,9 @@ const PUT_NODE = `INSERT INTO node (id, incarnation, address, state, versions, c
 const RELEASE_OLDER_LIVES = `WITH old AS (
     SELECT device_id FROM link WHERE node = $1 AND incarnation <> $2 ORDER BY device_id FOR UPDATE
   )
-  UPDATE link SET node = NULL, incarnation = NULL, ended_at = ${MILLISECONDS_NOW}::bigint, end_reason = $3,
+  UPDATE link AS l SET node = NULL, incarnation = NULL, ended_at = ${MILLISECONDS_NOW}::bigint, end_reason = $3,
     end_message = $4
-  FROM old WHERE link.device_id = old.device_id AND link.node = $1 AND link.incarnation <> $2`
+  FROM old WHERE l.device_id = old.device_id AND l.node = $1 AND l.incarnation <> $2`
 
 function nodeValues({ node, incarnation }: NodeLife, record: NodeRecord): readonly unknown[] {
   const { address, state, version, configHash, hostKeyFingerprint } = record
@@ -240,10 +240,10 @@ const RELEASE = `WITH done AS (
     SELECT l.device_id FROM link l JOIN done d ON d.device_id = l.device_id
     WHERE l.node = $6 AND l.epoch = d.epoch ORDER BY l.device_id FOR UPDATE OF l
   )
-  UPDATE link SET node = NULL, incarnation = NULL, ended_at = d.ended_at, end_reason = d.reason,
+  UPDATE link AS l SET node = NULL, incarnation = NULL, ended_at = d.ended_at, end_reason = d.reason,
     end_message = d.message
   FROM done d JOIN mine m ON m.device_id = d.device_id
-  WHERE link.device_id = d.device_id AND link.node = $6 AND link.epoch = d.epoch`
+  WHERE l.device_id = d.device_id AND l.node = $6 AND l.epoch = d.epoch`
 
 async function release(sql: ClusterSql, { node }: NodeLife, releases: readonly ClaimRelease[]): Promise<void> {
   await sql(RELEASE, [
