@@ -23,7 +23,7 @@ afterEach(async () => {
 afterAll(() => server.remove())
 
 /** Three nodes on a database of their own. */
-async function makeNodes() {
+async function makeNodes(options: { readonly asksForTime?: boolean } = {}) {
   const url = await server.createDatabase()
   await createTables(server, url)
   const engineFor = (): ClusterEngine => {
@@ -31,7 +31,7 @@ async function makeNodes() {
     pools.push(database)
     return createPostgresClusterEngine({ database, lease: LEASE, failureOf })
   }
-  cluster = await makeCluster(['a', 'b', 'c'], { engineFor })
+  cluster = await makeCluster(['a', 'b', 'c'], { engineFor, ...options })
   const { node } = cluster
   const engine = engineFor()
   /** Settles once the row of a device names this node, by the epoch that the node has itself. */
@@ -106,10 +106,12 @@ describe('nodes on PostgreSQL', () => {
   })
 
   it('free what they have lost, and remember how it ended', async () => {
-    const { a, b, engine, namesHolder } = await makeNodes()
+    const { a, b, engine, namesHolder } = await makeNodes({ asksForTime: true })
     const link = makeLink()
     a.fleet.attach(link)
     await namesHolder('router1', 'a')
+    const { provenAt = 0 } = (await engine.find(['router1']))[0] ?? {}
+    expect(Math.abs(provenAt - Date.now())).toBeLessThan(15_000)
     link.end({ reason: 'keepalive-timeout', message: 'the device answered no keepalive probe' })
     await vi.waitFor(
       async () => {

@@ -1,7 +1,8 @@
-import type { ClusterNode } from '../../../src/cluster/cluster-node.js'
+import { type ClusterNode, type ClusterNodeOptions, createClusterNode } from '../../../src/cluster/cluster-node.js'
 import { SYSTEM_CLOCK } from '../../../src/cluster/cluster-clock.js'
 import { startClusterNode } from '../../../src/cluster/start-cluster-node.js'
 import { askedRequest } from '../../../src/cluster/asked-request.js'
+import type { EngineTime } from '../../../src/cluster/engine-time.js'
 import type { ClusterEngine, NodeRecord } from '../../../src/cluster/engine.js'
 import type { MembershipLimits } from '../../../src/cluster/membership.js'
 import type { PeerMessage } from '../../../src/cluster/peer-messages.js'
@@ -9,6 +10,9 @@ import type { Peers } from '../../../src/cluster/peers.js'
 import { createLocalFleet, type FleetLimits, type LocalFleet } from '../../../src/fleet/local-fleet.js'
 import { limits as usual, router } from '../../fleet/support/test-fleet.js'
 import { createModelEngine, type ModelEngine } from './model-engine.js'
+
+/** One clock for all, of which nobody is in doubt. */
+const OF_ALL: EngineTime = { now: Date.now, answered: () => undefined, error: () => 0 }
 
 export const LEASE = 6_000
 
@@ -57,11 +61,14 @@ export async function makeCluster(
     engineFor,
     changed = {},
     limits = {},
+    asksForTime = false,
     devices = ['router1', 'router2'],
   }: {
     readonly engineFor?: (node: string) => ClusterEngine
     readonly changed?: Partial<FleetLimits>
     readonly limits?: Partial<MembershipLimits>
+    /** Nodes ask the engine what time it is, as they do; else they know, so that a device may call quickly. */
+    readonly asksForTime?: boolean
     readonly devices?: readonly string[]
   } = {},
 ): Promise<TestCluster> {
@@ -132,7 +139,7 @@ export async function makeCluster(
       if (fleet === undefined) throw new Error('the fleet is made in a moment')
       return fleet
     }
-    const cluster = await startClusterNode({
+    const options: Omit<ClusterNodeOptions, 'life' | 'time'> = {
       engine,
       peers: peersOf(id),
       here: {
@@ -142,7 +149,10 @@ export async function makeCluster(
       record: () => record,
       clock: SYSTEM_CLOCK,
       limits: { heartbeat: 200, lease: LEASE, verify: 60_000, ...limits },
-    })
+    }
+    const cluster = asksForTime
+      ? await startClusterNode(options)
+      : createClusterNode({ ...options, life: await engine.join(record), time: OF_ALL })
     fleet = createLocalFleet({
       devices: devices.map((device) => router(device)),
       limits: { ...usual, ...changed },
