@@ -29,6 +29,8 @@ export interface Claims {
   readonly detached: (deviceId: string, end: LinkEnd) => void
   /** Another node says that it has a device. */
   readonly heard: (deviceId: string, there: ProvenThere, source?: string) => void
+  /** Another node says that it has a device no longer, whose last link there was proven then. */
+  readonly freed: (deviceId: string, there: ProvenThere) => void
   /** Compares what this node has with what the engine says, soon: after every gap in what this node could hear. */
   readonly verify: () => void
   readonly held: (deviceId: string) => HeldDevice | undefined
@@ -47,8 +49,11 @@ export interface ClaimsOptions {
   readonly engineNow: () => number
   /** Tells all peers. */
   readonly tell: (message: PeerMessage) => void
-  /** Ends the links of a device here, because another node has proven a newer one. */
-  readonly replaced: (deviceId: string, by: { readonly node?: string; readonly source?: string }) => void
+  /**
+   * Another node has proven a newer link of a device: ends those here, unless it is one that may have several at a time.
+   * Says which: one that keeps them has its row at the other node for as long as that has it.
+   */
+  readonly handOver: (deviceId: string, to: HandedTo) => 'ended' | 'kept'
   /** The greatest epoch that was ever heard of a device. */
   readonly knownEpoch: (deviceId: string) => number
   /** What the engine said of a device. */
@@ -57,6 +62,12 @@ export interface ClaimsOptions {
   readonly verified: (outcome: 'verified' | 'failed') => void
   /** Claims are counted by what became of them. */
   readonly count?: (outcome: ClaimOutcome, claims: number) => void
+}
+
+/** The node that has the newer link, and where the device dialled from, as far as they were told. */
+export interface HandedTo {
+  readonly node?: string
+  readonly source?: string
 }
 
 export type ClaimOutcome = 'given' | 'newer-elsewhere' | 'failed'
@@ -118,15 +129,24 @@ export function createClaims(options: ClaimsOptions): Claims {
     giveUp(deviceId, { node: there.node, ...(source === undefined ? {} : { source }) })
   }
 
+  const freed: Claims['freed'] = (deviceId, there) => {
+    const before = held.get(deviceId)
+    heard(deviceId, there)
+    const kept = held.get(deviceId)
+    // Of a device that may have several links, those here are the newest now that the other ones have ended.
+    if (kept !== undefined && kept === before && there.provenAt > kept.provenAt) attached(deviceId, kept.source)
+  }
+
   const letGo = (deviceId: string): void => {
     held.delete(deviceId)
     unclaimed.delete(deviceId)
   }
 
   /** Ends what is here for a newer link elsewhere, whose row it is: nothing is released. */
-  const giveUp = (deviceId: string, by: { readonly node?: string; readonly source?: string }): void => {
+  const giveUp = (deviceId: string, to: HandedTo): void => {
+    const holding = held.get(deviceId)
     letGo(deviceId)
-    options.replaced(deviceId, by)
+    if (options.handOver(deviceId, to) === 'kept' && holding !== undefined) held.set(deviceId, holding)
   }
 
   const unseenEnd = (): ClaimRelease['ended'] => ({
@@ -257,7 +277,8 @@ export function createClaims(options: ClaimsOptions): Claims {
     }
     if (isMine && holder.incarnation === life.incarnation && epoch === holding.epoch && provenAt === holding.provenAt)
       return
-    if (holder !== undefined && !isMine) heard(deviceId, { node: holder.node, provenAt })
+    if (holder === undefined) freed(deviceId, { node: '', provenAt })
+    else if (!isMine) heard(deviceId, { node: holder.node, provenAt })
     if (held.has(deviceId)) unclaimed.add(deviceId)
   }
 
@@ -267,6 +288,7 @@ export function createClaims(options: ClaimsOptions): Claims {
     attached,
     detached,
     heard,
+    freed,
     verify: () => {
       verifyWanted = true
       work()

@@ -3,7 +3,8 @@ import type { SessionOpening } from '../fleet/fleet.js'
 import type { LinkEnd } from '../fleet/link.js'
 import { LINK_END_REASONS } from '../fleet/refusals/link-ends.js'
 import { requestOf } from './asked-request.js'
-import { type ClaimOutcome, type Claims, createClaims } from './claims.js'
+import { type ClaimOutcome, type Claims, createClaims, type HandedTo } from './claims.js'
+import { createContestCounter } from './contest-counter.js'
 import type { ClusterClock } from './cluster-clock.js'
 import { createDirectory, type Directory, type Whereabouts } from './directory.js'
 import type { ClusterEngine, EndedLink, EngineFailure, NodeRecord, SeenNode } from './engine.js'
@@ -75,8 +76,8 @@ export interface ClusterNodeOptions {
 
 /** The fleet of this node, as its cluster uses it. */
 export interface ThisNode {
-  /** Ends the links of a device here, because it has a newer one at another node. */
-  readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => void
+  /** A device has a newer link at another node: ends those here, unless it may have several. */
+  readonly handOver: (deviceId: string, to: HandedTo) => 'ended' | 'kept'
   /** Opens a session on a link that is here, and nowhere else. */
   readonly openSession: (asked: SessionElsewhere, signal?: AbortSignal) => Promise<SessionOpening>
 }
@@ -88,6 +89,11 @@ export interface ClusterReport {
   /** Another process has begun a later life of this node: this one has to stop. */
   readonly superseded?: () => void
   readonly gap?: (kind: Gap | 'peer-back') => void
+  /**
+   * Links of a device have ended here three times within a minute, because it had a newer one at another node: it has
+   * two clients that call home, each with a node of its own, or two devices have one identity.
+   */
+  readonly contested?: (deviceId: string, node: string | undefined) => void
   readonly claimed?: (outcome: ClaimOutcome, claims: number) => void
 }
 
@@ -100,13 +106,19 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
   let mayServe = true
 
   const directory: Directory = createDirectory({ life, engine, clock, reached: peers.reached })
+  const contests = createContestCounter(clock.now)
+  const handOver: ThisNode['handOver'] = (deviceId, to) => {
+    const outcome = here.handOver(deviceId, to)
+    if (outcome === 'ended' && contests.note(deviceId)) report.contested?.(deviceId, to.node)
+    return outcome
+  }
   const claims: Claims = createClaims({
     life,
     engine,
     clock,
     engineNow: time.now,
     tell: peers.tellAll,
-    replaced: here.handOver,
+    handOver,
     knownEpoch: directory.knownEpoch,
     learn: directory.learn,
     // Where there is no engine, the hellos of peers that come back have to do.
@@ -157,6 +169,7 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     else if (message.type === 'detached') {
       const { deviceId, epoch, provenAt, endedAt, end } = message
       directory.learn({ deviceId, epoch, provenAt, ended: { ...end, at: endedAt } })
+      claims.freed(deviceId, { node: peer.node, provenAt })
     } else options.passOn?.(peer, message)
   }
 

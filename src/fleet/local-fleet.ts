@@ -25,8 +25,11 @@ export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
   readonly change: (device: Device) => void
   /** Applies a new configuration. A device that is still in it, and still proven, keeps its link and its sessions. */
   readonly configure: (devices: readonly Device[], limits: FleetLimits) => void
-  /** Ends the links of a device here, because it has a newer one at another node. */
-  readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => void
+  /**
+   * A device has a newer link at another node: ends those here. Those of a device that may have several stay, because
+   * they would end each other wherever it calls two nodes.
+   */
+  readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => 'ended' | 'kept'
   /**
    * Opens no more sessions but for clients of other nodes, and settles once the last one has ended. Links stay.
    */
@@ -242,8 +245,11 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     counts: async () => counts(),
     attach: places.attach,
     handOver: (deviceId, { node, source }) => {
+      const entry = find(deviceId)
+      if (entry !== undefined && mostLinks(entry) > 1) return 'kept'
       const end = linkEnd('replaced', source, node === undefined ? 'another node' : `node ${node}`)
-      for (const { link } of find(deviceId)?.attachments ?? []) link.end(end)
+      for (const { link } of entry?.attachments ?? []) link.end(end)
+      return 'ended'
     },
     refuse,
     add,

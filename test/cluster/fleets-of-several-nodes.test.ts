@@ -4,7 +4,7 @@ import type { SessionOpening } from '../../src/fleet/fleet.js'
 import type { LocalFleet } from '../../src/fleet/local-fleet.js'
 import { makeLink } from '../fleet/support/hand-made-link.js'
 import { nextEvent } from '../fleet/support/next-event.js'
-import { answerOf, client, netconf } from '../fleet/support/test-fleet.js'
+import { answerOf, client, netconf, router } from '../fleet/support/test-fleet.js'
 import { engineInMemory, makeCluster, type TestCluster } from './support/nodes-in-memory.js'
 
 const lost = { reason: 'lost', message: 'the device closed the connection' } as const
@@ -181,6 +181,41 @@ describe('fleets of several nodes', () => {
     await b.fleet.endSession(session.id, 'op')
     await b.fleet.endSession(other.session.id, 'op')
     await drained
+  })
+
+  it('keep the links of a device that may have several, and go on where the newest of them ends', async () => {
+    const devices = [{ ...router('router1'), maxConnections: 2 }]
+    const { made, a, b } = await makeNodes({ devices }, ['a', 'b', 'c'])
+    const [first, second] = [makeLink(), makeLink({ source: '192.0.2.7:2000' })]
+    a.fleet.attach(first)
+    b.fleet.attach(second)
+    const c = made.node('c').fleet
+    await opened(open(c))
+    expect(second.requests).toHaveLength(1)
+    expect(first.endedBy()).toBeUndefined()
+    const detached = nextEvent(b.fleet, 'detached')
+    second.end(lost)
+    await detached
+    // Whatever they have told each other of it is heard by now.
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    await opened(open(c))
+    expect(first.requests).toHaveLength(1)
+  })
+
+  it('tell of a device whose links end each other at two nodes again and again', async () => {
+    const told: string[] = []
+    const { a, b } = await makeNodes({
+      reportOf: (id) => ({ contested: (deviceId, node) => told.push(`${id}: ${deviceId} moves to ${node}`) }),
+    })
+    for (let round = 0; round < 3; round += 1)
+      for (const { fleet } of [a, b]) {
+        const link = makeLink()
+        fleet.attach(link)
+        const other = fleet === a.fleet ? b.fleet : a.fleet
+        await vi.waitFor(async () => expect((await other.counts()).links).toBe(0))
+      }
+    expect(told).toEqual(['a: router1 moves to b'])
   })
 
   it('compare what they have with what the engine says now and then, although nothing was missed', async () => {

@@ -58,7 +58,7 @@ function makeClaims() {
     clock,
     engineNow: () => 1_000,
     tell: (message) => told.push(message),
-    replaced: () => undefined,
+    handOver: () => 'ended',
     knownEpoch: () => 0,
     learn: () => undefined,
     verified: () => undefined,

@@ -335,7 +335,10 @@ export function createWorld({ logic, random, nodes, devices }: WorldOptions): Wo
       engine: engineFor(process),
       peers: peersFor(process),
       here: {
-        handOver: (deviceId) => handOver(process, deviceId),
+        handOver: (deviceId) => {
+          handOver(process, deviceId)
+          return 'ended'
+        },
         openSession: async ({ deviceId }) => {
           const link = process.links.get(deviceId)
           if (link === undefined) return { ok: false, refusal: sessionRefusal('unknown-device', deviceId) }

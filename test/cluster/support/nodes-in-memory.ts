@@ -1,4 +1,9 @@
-import { type ClusterNode, type ClusterNodeOptions, createClusterNode } from '../../../src/cluster/cluster-node.js'
+import {
+  type ClusterNode,
+  type ClusterNodeOptions,
+  type ClusterReport,
+  createClusterNode,
+} from '../../../src/cluster/cluster-node.js'
 import { SYSTEM_CLOCK } from '../../../src/cluster/cluster-clock.js'
 import { startClusterNode } from '../../../src/cluster/start-cluster-node.js'
 import { askedRequest } from '../../../src/cluster/asked-request.js'
@@ -7,6 +12,7 @@ import type { ClusterEngine, NodeRecord } from '../../../src/cluster/engine.js'
 import type { MembershipLimits } from '../../../src/cluster/membership.js'
 import type { PeerMessage } from '../../../src/cluster/peer-messages.js'
 import type { Peers } from '../../../src/cluster/peers.js'
+import type { Device } from '../../../src/fleet/device.js'
 import { createLocalFleet, type FleetLimits, type LocalFleet } from '../../../src/fleet/local-fleet.js'
 import { limits as usual, router } from '../../fleet/support/test-fleet.js'
 import { createModelEngine, type ModelEngine } from './model-engine.js'
@@ -62,14 +68,16 @@ export async function makeCluster(
     changed = {},
     limits = {},
     asksForTime = false,
-    devices = ['router1', 'router2'],
+    devices = [router('router1'), router('router2')],
+    reportOf,
   }: {
     readonly engineFor?: (node: string) => ClusterEngine
     readonly changed?: Partial<FleetLimits>
     readonly limits?: Partial<MembershipLimits>
     /** Nodes ask the engine what time it is, as they do; else they know, so that a device may call quickly. */
     readonly asksForTime?: boolean
-    readonly devices?: readonly string[]
+    readonly devices?: readonly Device[]
+    readonly reportOf?: (node: string) => ClusterReport
   } = {},
 ): Promise<TestCluster> {
   const shared = engineInMemory()
@@ -148,13 +156,14 @@ export async function makeCluster(
       },
       record: () => record,
       clock: SYSTEM_CLOCK,
+      ...(reportOf === undefined ? {} : { report: reportOf(id) }),
       limits: { heartbeat: 200, lease: LEASE, verify: 60_000, ...limits },
     }
     const cluster = asksForTime
       ? await startClusterNode(options)
       : createClusterNode({ ...options, life: await engine.join(record), time: OF_ALL })
     fleet = createLocalFleet({
-      devices: devices.map((device) => router(device)),
+      devices,
       limits: { ...usual, ...changed },
       elsewhere: cluster.elsewhere,
     })
