@@ -141,7 +141,11 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     limits: options.limits,
     gap,
     nodes: (others) => peers.setNodes(others),
-    superseded: () => report.superseded?.(),
+    // What it still has, it may serve until somebody stops it; but it takes nothing away from the later life.
+    superseded: () => {
+      claims.close()
+      report.superseded?.()
+    },
     engineChanged: (failure) => report.engineChanged?.(failure),
   })
 

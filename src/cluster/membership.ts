@@ -34,6 +34,7 @@ export interface MembershipOptions {
   /** This node may not have heard what others did: it has to compare. `asleep`: it may not even have served. */
   readonly gap: (kind: Gap) => void
   readonly nodes: (others: readonly SeenNode[]) => void
+  /** Another process has begun a later life of this node; told once. */
   readonly superseded: () => void
   /** The engine answers again, or does not; told once each. Undefined where it answers. */
   readonly engineChanged: (failure: EngineFailure | undefined) => void
@@ -77,13 +78,22 @@ export function createMembership(options: MembershipOptions): Membership {
     }
   }
 
+  const close = (): void => {
+    closed = true
+    stopBeat()
+    stopLook()
+  }
+
   const took = (asked: number, answer: Beat): void => {
     const answered = clock.now()
     if (closed) return
     time.answered({ asked, answered, engineNow: answer.now })
     const since = answered - lastBeat
     lastBeat = answered
-    if (answer.superseded) return options.superseded()
+    if (answer.superseded) {
+      close()
+      return options.superseded()
+    }
     const isAnother = engineLife !== undefined && answer.engine !== engineLife
     engineLife = answer.engine
     if (!up) {
@@ -135,10 +145,6 @@ export function createMembership(options: MembershipOptions): Membership {
     },
     engineIsUp: () => up,
     notice,
-    close: () => {
-      closed = true
-      stopBeat()
-      stopLook()
-    },
+    close,
   }
 }
