@@ -31,6 +31,14 @@ const NODE_REFUSALS = {
       retry: false,
     }),
   },
+  'ask-too-long': {
+    told: 'peer',
+    text: (most: number) => ({
+      message: `the device is at another node, and what is asked for takes more than the ${most} bytes that nodes tell`,
+      hint: 'ask for less at once: send a long command by standard input',
+      retry: false,
+    }),
+  },
 } as const satisfies RefusalEntries
 
 export type NodeRefusalReason = ReasonOf<typeof NODE_REFUSALS>

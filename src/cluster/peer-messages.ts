@@ -1,6 +1,7 @@
 import type { FleetEvents } from '../fleet/events.js'
 import type { LinkEnd } from '../fleet/link.js'
 import type { SessionClient } from '../fleet/session-client.js'
+import type { AgreedKeyExchange } from '../ssh/post-quantum.js'
 import type { Terminal } from '../ssh/session-channel.js'
 
 /**
@@ -138,6 +139,8 @@ export interface SessionAsk {
   readonly client: SessionClient
   /** The account that the session has to be on; any where absent. */
   readonly account?: string
+  /** How the keys of the client's connection were exchanged; absent where that is not SSH. */
+  readonly keyExchange?: AgreedKeyExchange
   /** By which the client's node has the session in its register; the owner has it by the same. */
   readonly sessionId: string
   /** W3C trace context of the client's request. */
