@@ -37,6 +37,8 @@ export interface Claims {
   readonly list: () => readonly HeldDevice[]
   /** Whether a claim or a verification has failed, and none has succeeded since. */
   readonly engineFails: () => boolean
+  /** Settles when all is told to the engine that there is to tell now, or when it fails. */
+  readonly settled: () => Promise<void>
   /** Claims nothing from now on. */
   readonly close: () => void
 }
@@ -100,6 +102,7 @@ export function createClaims(options: ClaimsOptions): Claims {
   let failing = false
   let closed = false
   let stopRetry: (() => void) | undefined
+  const whenSettled = new Set<() => void>()
 
   const attached: Claims['attached'] = (deviceId, source) => {
     const before = held.get(deviceId)
@@ -163,9 +166,12 @@ export function createClaims(options: ClaimsOptions): Claims {
 
   /** One statement at a time, so that a verification sees all that was claimed before it. */
   const work = (): void => {
-    if (working || closed || stopRetry !== undefined) return
-    const task = nextTask()
-    if (task === undefined) return
+    if (working) return
+    const task = closed || stopRetry !== undefined ? undefined : nextTask()
+    if (task === undefined) {
+      for (const settle of whenSettled) settle()
+      return whenSettled.clear()
+    }
     working = true
     const done = task().then(
       () => {
@@ -299,6 +305,11 @@ export function createClaims(options: ClaimsOptions): Claims {
     },
     list: () => [...held].map(([deviceId, holding]) => describe(deviceId, holding)),
     engineFails: () => failing,
+    settled: () =>
+      new Promise((resolve) => {
+        whenSettled.add(resolve)
+        work()
+      }),
     close: () => {
       closed = true
       stopRetry?.()

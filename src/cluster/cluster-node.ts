@@ -46,6 +46,14 @@ export interface ClusterNode extends Pick<PeerListener, 'connected' | 'disconnec
   readonly others: () => readonly SeenNode[]
   readonly engineIsUp: () => boolean
   readonly status: () => ClusterStatus
+  /**
+   * Has the devices of this node call others: tells that it is draining, and lets go of the links that nobody uses, a
+   * few at a time, the others as their last session ends. Settles when none is left; clients of other nodes have
+   * sessions on those that are here until then. Its own clients get theirs where the devices are now.
+   */
+  readonly drain: () => Promise<void>
+  /** Ends the life of this node in the engine, when it holds nothing any more; what was not told by then is not told. */
+  readonly leave: () => Promise<void>
   readonly close: () => void
 }
 
@@ -78,6 +86,8 @@ export interface ClusterNodeOptions {
 export interface ThisNode {
   /** A device has a newer link at another node: ends those here, unless it may have several. */
   readonly handOver: (deviceId: string, to: HandedTo) => 'ended' | 'kept'
+  /** Ends links that nobody uses, at most so many; says how many are left. */
+  readonly letLinksGo: (most: number) => number
   /** Opens a session on a link that is here, and nowhere else. */
   readonly openSession: (asked: SessionElsewhere, signal?: AbortSignal) => Promise<SessionOpening>
 }
@@ -97,11 +107,18 @@ export interface ClusterReport {
   readonly claimed?: (outcome: ClaimOutcome, claims: number) => void
 }
 
+/** So many links are let go at a time while a node is draining, and so many milliseconds apart. */
+const LET_GO_AT_ONCE = 50
+const LET_GO_INTERVAL = 50
+
 /** So often another holder is looked up, where one says that it has not the device. */
 const MAX_LOOKS = 3
 
 export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
   const { life, engine, peers, here, clock, time, report = {} } = options
+  let draining = false
+  let closed = false
+  const recordNow = (): NodeRecord => ({ ...options.record(), ...(draining ? { state: 'draining' } : {}) })
   /** False after this process has slept, until it has compared what it has with what others did meanwhile. */
   let mayServe = true
 
@@ -134,7 +151,7 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
   }
   const membership: Membership = createMembership({
     life,
-    record: options.record,
+    record: recordNow,
     engine,
     clock,
     time,
@@ -180,7 +197,7 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
   const hello = (): readonly Hello[] => {
     const links = claims.list()
     const parts = Math.max(1, Math.ceil(links.length / MAX_HELD_IN_HELLO))
-    const { state, version } = options.record()
+    const { state, version } = recordNow()
     return Array.from({ length: parts }, (_, part) => ({
       ...life,
       type: 'hello',
@@ -291,7 +308,25 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       known: directory.size(),
       clockError: time.error(),
     }),
+    drain: () =>
+      new Promise((resolve) => {
+        draining = true
+        peers.tellAll({ type: 'draining' })
+        const letGo = (hadNone: boolean): void => {
+          const hasNone = here.letLinksGo(LET_GO_AT_ONCE) === 0
+          // At two looks, because a link that was let go just now has yet to say that it has ended.
+          if (closed || (hadNone && hasNone)) resolve()
+          else clock.after(LET_GO_INTERVAL, () => letGo(hasNone))
+        }
+        letGo(false)
+      }),
+    leave: async () => {
+      membership.close()
+      await claims.settled()
+      await engine.leave(life)
+    },
     close: () => {
+      closed = true
       stopVerifying()
       membership.close()
       claims.close()

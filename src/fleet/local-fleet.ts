@@ -31,6 +31,11 @@ export interface LocalFleet extends Fleet, Pick<LinkPlaces, 'attach'> {
    */
   readonly handOver: (deviceId: string, to: { readonly node?: string; readonly source?: string }) => 'ended' | 'kept'
   /**
+   * Ends links that nobody uses, at most so many, so that their devices call other nodes; sessions at rest end from now
+   * on. Says how many links are left.
+   */
+  readonly letLinksGo: (most: number) => number
+  /**
    * Opens no more sessions but for clients of other nodes, and settles once the last one has ended. Links stay.
    */
   readonly drain: () => Promise<void>
@@ -89,7 +94,10 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
   const lostAtStart = new Set(before.deviceIds)
   let limits = options.limits
   let state: 'open' | 'draining' | 'closed' = 'open'
-  let stopEndingIdle = (): void => undefined
+  let stopEndingIdle: (() => void) | undefined
+  const endIdleSessions = (): void => {
+    stopEndingIdle ??= register.endIdle()
+  }
   const { elsewhere } = options
   const find = (deviceId: string): FleetEntry | undefined => entries.get(deviceId)
   const serves = ({ node }: SessionClient): boolean => state === 'open' || (state === 'draining' && node !== undefined)
@@ -258,17 +266,31 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
       if (entry !== undefined) adapt(entry, device)
     },
     configure,
+    letLinksGo: (most) => {
+      endIdleSessions()
+      let left = 0
+      let ended = 0
+      for (const { attachments, ports } of entries.values())
+        for (const { link, admission } of attachments) {
+          const sessions = (admission?.slots.taken() ?? 0) - (admission?.spares.ready() ?? 0)
+          left += 1
+          if (ended === most || sessions > 0 || (ports?.taken ?? 0) > 0) continue
+          ended += 1
+          link.end(linkEnd('draining'))
+        }
+      return left - ended
+    },
     drain: async () => {
       state = 'draining'
       for (const entry of entries.values()) waits.wake(entry)
-      stopEndingIdle = register.endIdle()
+      endIdleSessions()
       await register.empty()
-      stopEndingIdle()
+      stopEndingIdle?.()
     },
     close: () => {
       state = 'closed'
       places.close()
-      stopEndingIdle()
+      stopEndingIdle?.()
       for (const entry of entries.values()) {
         for (const { link } of entry.attachments) link.end(linkEnd('shutdown'))
         entry.guard?.vacant()

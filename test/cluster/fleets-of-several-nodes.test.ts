@@ -218,6 +218,35 @@ describe('fleets of several nodes', () => {
     expect(told).toEqual(['a: router1 moves to b'])
   })
 
+  it('drain one of them: links that nobody uses go first, the others with their last session', async () => {
+    const engine = engineInMemory()
+    const { a, b } = await makeNodes({ engineFor: () => engine })
+    const [busy, idle] = [makeLink(), makeLink({ deviceId: 'router2' })]
+    b.fleet.attach(busy)
+    b.fleet.attach(idle)
+    const { session } = await opened(open(a.fleet))
+    let isDrained = false
+    const drained = b.cluster.drain().then(() => {
+      isDrained = true
+    })
+    expect((await idle.ended).reason).toBe('draining')
+    // Clients of both nodes still get sessions on the link that is there; the device that was let go calls the other.
+    a.fleet.attach(makeLink({ deviceId: 'router2', source: '192.0.2.7:2000' }))
+    const other = await opened(open(a.fleet))
+    await opened(b.fleet.openSession({ deviceId: 'router2', request: netconf, client }))
+    expect(isDrained).toBe(false)
+    await a.fleet.endSession(session.id, 'op')
+    await a.fleet.endSession(other.session.id, 'op')
+    busy.closeChannel(0)
+    busy.closeChannel(1)
+    expect((await busy.ended).reason).toBe('draining')
+    await drained
+    await b.cluster.leave()
+    const [row] = await engine.find(['router1'])
+    expect(row?.holder).toBeUndefined()
+    expect(row?.ended?.reason).toBe('draining')
+  })
+
   it('compare what they have with what the engine says now and then, although nothing was missed', async () => {
     const engine = engineInMemory()
     const { a } = await makeNodes({ engineFor: () => engine, limits: { verify: 50 } })

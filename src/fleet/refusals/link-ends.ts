@@ -43,6 +43,8 @@ export const LINK_ENDS = {
     }),
   },
   removed: { told: 'peer', text: { message: 'the device was removed from the configuration' } },
+  /** Of a node of a cluster, while the others go on. */
+  draining: { told: 'peer', text: { message: 'this node is stopping, and the device calls another one' } },
   shutdown: { told: 'peer', text: { message: 'the bridge is stopping' } },
 } as const satisfies RefusalEntries
 

@@ -339,6 +339,7 @@ export function createWorld({ logic, random, nodes, devices }: WorldOptions): Wo
           handOver(process, deviceId)
           return 'ended'
         },
+        letLinksGo: () => process.links.size,
         openSession: async ({ deviceId }) => {
           const link = process.links.get(deviceId)
           if (link === undefined) return { ok: false, refusal: sessionRefusal('unknown-device', deviceId) }

@@ -152,6 +152,7 @@ export async function makeCluster(
       peers: peersOf(id),
       here: {
         handOver: (...given) => here().handOver(...given),
+        letLinksGo: (...given) => here().letLinksGo(...given),
         openSession: (...given) => here().openSession(...given),
       },
       record: () => record,
