@@ -52,7 +52,7 @@ export interface ClaimsOptions {
   /** Tells all peers. */
   readonly tell: (message: PeerMessage) => void
   /**
-   * Another node has proven a newer link of a device: ends those here, unless it is one that may have several at a time.
+   * Another node has proven a newer link of a device: ends those here, unless the device may have several at a time.
    * Says which: one that keeps them has its row at the other node for as long as that has it.
    */
   readonly handOver: (deviceId: string, to: HandedTo) => 'ended' | 'kept'

@@ -52,7 +52,7 @@ export interface ClusterNode extends Pick<PeerListener, 'connected' | 'disconnec
    * sessions on those that are here until then. Its own clients get theirs where the devices are now.
    */
   readonly drain: () => Promise<void>
-  /** Ends the life of this node in the engine, when it holds nothing any more; what was not told by then is not told. */
+  /** Ends the life of this node in the engine, when it holds nothing any more. */
   readonly leave: () => Promise<void>
   readonly close: () => void
 }
