@@ -111,6 +111,9 @@ export interface ClusterReport {
 const LET_GO_AT_ONCE = 50
 const LET_GO_INTERVAL = 50
 
+/** Milliseconds without a beat after which a node is not dialled any more, unless it is reached. */
+const LONG_GONE = 24 * 60 * 60_000
+
 /** So often another holder is looked up, where one says that it has not the device. */
 const MAX_LOOKS = 3
 
@@ -157,7 +160,8 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     time,
     limits: options.limits,
     gap,
-    nodes: (others) => peers.setNodes(others),
+    nodes: (others) =>
+      peers.setNodes(others.filter(({ node, seenAgo }) => seenAgo < LONG_GONE || peers.reached(node) !== undefined)),
     // What it still has, it may serve until somebody stops it; but it takes nothing away from the later life.
     superseded: () => {
       claims.close()

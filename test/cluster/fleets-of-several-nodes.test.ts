@@ -247,6 +247,18 @@ describe('fleets of several nodes', () => {
     expect(row?.ended?.reason).toBe('draining')
   })
 
+  it('dial all that the engine knows, but for those that were not seen for a day', async () => {
+    const engine = engineInMemory()
+    const beat: ClusterEngine['beat'] = async (life, record) => {
+      const answer = await engine.beat(life, record)
+      const gone = { ...record, node: 'gone', incarnation: 1, seenAgo: 25 * 3_600_000 }
+      const restarting = { ...gone, node: 'restarting', seenAgo: 3_600_000 }
+      return { ...answer, nodes: [...answer.nodes, gone, restarting] }
+    }
+    const { made } = await makeNodes({ engineFor: () => ({ ...engine, beat }) })
+    await vi.waitFor(() => expect(made.dialledBy('a')).toEqual(['b', 'restarting']), { timeout: 5_000 })
+  })
+
   it('compare what they have with what the engine says now and then, although nothing was missed', async () => {
     const engine = engineInMemory()
     const { a } = await makeNodes({ engineFor: () => engine, limits: { verify: 50 } })

@@ -35,6 +35,8 @@ export interface TestCluster {
   /** These two do not reach each other from now on. */
   readonly part: (one: string, other: string) => void
   readonly join: (one: string, other: string) => void
+  /** The peers that a node was last told to dial. */
+  readonly dialledBy: (id: string) => readonly string[]
   readonly close: () => void
 }
 
@@ -83,6 +85,7 @@ export async function makeCluster(
   const shared = engineInMemory()
   const nodes = new Map<string, TestNode>()
   const parted = new Set<string>()
+  const dialled = new Map<string, readonly string[]>()
   let losing = false
   const way = (one: string, other: string): string => [one, other].toSorted().join(' ')
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -102,7 +105,11 @@ export async function makeCluster(
       },
       tell,
       reached,
-      setNodes: () => undefined,
+      setNodes: (listed) =>
+        void dialled.set(
+          from,
+          listed.map(({ node }) => node),
+        ),
       openSession: async ({ holder, request, ...asked }, signal = new AbortController().signal) => {
         await turn()
         const life = nodes.get(from)?.cluster.life
@@ -192,6 +199,7 @@ export async function makeCluster(
       }
     },
     join,
+    dialledBy: (id) => dialled.get(id) ?? [],
     close: () => {
       for (const { fleet, cluster } of nodes.values()) {
         fleet.close()
