@@ -19,7 +19,8 @@ import type { HeldDevice, NodeLife, PeerMessage } from './peer-messages.js'
  *     proven here ──▶ held ──claim──▶ given: it has an epoch now
  *                      │ │ └────────▶ not given: a newer link is elsewhere ──▶ the link here ends
  *                      │ └──────────▶ the engine fails ──▶ verify, once it is back
- *                      ├── a peer says that it proved it later ──▶ the link here ends; the row is the peer's
+ *                      ├── a peer says that it proved it later ──▶ the link here ends ──▶ released, unless the row
+ *                      │                                                                is the peer's already
  *                      └── its last link ends ──▶ released
  */
 export interface Claims {
@@ -130,6 +131,14 @@ export function createClaims(options: ClaimsOptions): Claims {
     const holding = held.get(deviceId)
     if (holding === undefined || !isNewer(there, { node: life.node, provenAt: holding.provenAt })) return
     giveUp(deviceId, { node: there.node, ...(source === undefined ? {} : { source }) })
+    if (held.has(deviceId)) return
+    // The row is the peer's as a rule by now, and stays. But the peer may lose the device before it could claim it.
+    const ended = {
+      at: options.engineNow(),
+      reason: 'replaced',
+      message: `the device dialled in again at ${there.node}`,
+    }
+    release(deviceId, holding.epoch, ended)
   }
 
   const freed: Claims['freed'] = (deviceId, there) => {
@@ -145,7 +154,7 @@ export function createClaims(options: ClaimsOptions): Claims {
     unclaimed.delete(deviceId)
   }
 
-  /** Ends what is here for a newer link elsewhere, whose row it is: nothing is released. */
+  /** Ends what is here for a newer link elsewhere. */
   const giveUp = (deviceId: string, to: HandedTo): void => {
     const holding = held.get(deviceId)
     letGo(deviceId)

@@ -259,6 +259,20 @@ describe('fleets of several nodes', () => {
     await vi.waitFor(() => expect(made.dialledBy('a')).toEqual(['b', 'restarting']), { timeout: 5_000 })
   })
 
+  it('have a device nowhere that calls another node, and leaves that before it could be claimed there', async () => {
+    const engine = engineInMemory()
+    const claim: ClusterEngine['claim'] = () => Promise.reject(new EngineFailure('the engine is away', 'wait'))
+    const { a, b } = await makeNodes({ engineFor: (id) => (id === 'b' ? { ...engine, claim } : engine) })
+    a.fleet.attach(makeLink())
+    await claimedBy(engine, 'a')
+    const newer = makeLink({ source: '192.0.2.7:2000' })
+    b.fleet.attach(newer)
+    await vi.waitFor(async () => expect((await a.fleet.counts()).links).toBe(0))
+    newer.end(lost)
+    await vi.waitFor(async () => expect((await engine.find(['router1']))[0]?.holder).toBeUndefined())
+    expect((await engine.find(['router1']))[0]?.ended?.reason).toBe('replaced')
+  })
+
   it('compare what they have with what the engine says now and then, although nothing was missed', async () => {
     const engine = engineInMemory()
     const { a } = await makeNodes({ engineFor: () => engine, limits: { verify: 50 } })

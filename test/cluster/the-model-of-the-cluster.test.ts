@@ -39,13 +39,13 @@ const MUTATIONS: Readonly<Record<string, readonly [number, readonly Mutation[]]>
     ],
   ],
   'nothing is verified': [100, [{ file: 'claims.ts', from: 'if (verifyWanted) return verifyAll', to: '' }]],
-  'a claim that is not given ends the newer link that came meanwhile': [
+  'the cache of where devices are orders by epoch': [
     600,
     [
       {
-        file: 'claims.ts',
-        from: 'if (holding?.provenAt === provenAt) giveUp(deviceId, {})',
-        to: 'if (holding !== undefined) giveUp(deviceId, {})',
+        file: 'directory.ts',
+        from: 'if (row.provenAt !== before.provenAt) return row.provenAt > before.provenAt',
+        to: 'if (row.epoch !== before.epoch) return row.epoch > before.epoch',
       },
     ],
   ],
