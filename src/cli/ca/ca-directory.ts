@@ -10,8 +10,12 @@ import type { CommandIo } from '../command-io.js'
 import { fileHint } from '../not-permitted.js'
 import type { FailureText } from '../command-failure.js'
 
-/** The two CAs of an operator: one signs keys of devices, the other keys of whoever logs in to them. */
-export type CaRole = 'host' | 'user'
+/**
+ * The CAs of an operator: one signs keys of devices, another keys of whoever logs in to them, and that of a cluster
+ * the keys by which its nodes know each other.
+ */
+export type CaRole = 'host' | 'user' | 'cluster'
+/** Those that there are without a cluster. */
 export const CA_ROLES: readonly CaRole[] = ['host', 'user']
 
 export interface CaPlace {
@@ -62,9 +66,13 @@ export async function readCaPublicKey(directory: string, role: CaRole): Promise<
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     return code === 'ENOENT'
-      ? failed('there is no such file', 'make the CA with `homeport ca init`, or name its directory with --dir', true)
+      ? failed('there is no such file', `make the CA with ${initCommand(role)}, or name its directory with --dir`, true)
       : failed(`it cannot be read (${code ?? String(error)})`, fileHint(code, 'check its permissions'))
   }
+}
+
+function initCommand(role: CaRole): string {
+  return role === 'cluster' ? '`homeport ca init --cluster`' : '`homeport ca init`'
 }
 
 export type CaPrivateKey =
@@ -81,7 +89,7 @@ export async function loadCaPrivateKey(directory: string, role: CaRole, env: Com
   const hints: Readonly<Partial<Record<typeof cause, string>>> = {
     'unreadable-file': fileHint(
       code,
-      'make the CA with `homeport ca init`, or name its directory with --dir; its owner alone may read it',
+      `make the CA with ${initCommand(role)}, or name its directory with --dir; its owner alone may read it`,
     ),
     'passphrase-needed': 'give its passphrase in the environment variable HOMEPORT_CA_PASSPHRASE',
   }

@@ -4,27 +4,36 @@ import { type GeneratedKeyType, generatePrivateKey } from '../../ssh/generate-pr
 import { parsePrivateKey } from '../../ssh/private-key.js'
 import { fingerprintOf, parsePublicKeyLine, publicKeyLine } from '../../ssh/public-key.js'
 import { giveToOwnerOf } from '../give-to-owner.js'
-import { caFile, type CaRole, CA_ROLES } from './ca-directory.js'
+import { caFile, type CaRole } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
 import { reportFailure } from '../command-failure.js'
 import { fileHint } from '../not-permitted.js'
+
+/** The CAs that are wanted in a directory. */
+export interface WantedCas {
+  readonly directory: string
+  readonly roles: readonly CaRole[]
+  readonly type: GeneratedKeyType
+}
 
 /**
  * Makes the CAs that are not there yet. Nothing is ever overwritten: a CA that was lost has to be distrusted
  * everywhere. What root makes belongs to whom the directory around it belongs to, so that a bridge can read its CA.
  */
-export async function initCa(directory: string, type: GeneratedKeyType, io: CommandIo): Promise<void> {
+export async function initCa({ directory, roles, type }: WantedCas, io: CommandIo): Promise<void> {
   try {
     const first = await mkdir(directory, { recursive: true, mode: 0o700 })
     if (first !== undefined) await giveToOwnerOf(dirname(first), first, directory)
     const outcomes = []
-    for (const role of CA_ROLES) outcomes.push(await makeCa({ directory, role, type }, io))
+    // The other types are for old devices, which see nothing of a cluster.
+    const typeOf = (role: CaRole): GeneratedKeyType => (role === 'cluster' ? 'ed25519' : type)
+    for (const role of roles) outcomes.push(await makeCa({ directory, role, type: typeOf(role) }, io))
     if (outcomes.includes('made')) {
       io.stdout.write('Keep the private halves (the files without .pub) where nobody else reads them.\n')
       io.exit(0)
     } else
       reportFailure(io, {
-        message: `${directory}: both CAs are there already, nothing was made`,
+        message: `${directory}: ${roles.length === 2 ? 'both' : 'all'} CAs are there already, nothing was made`,
         hint: '`homeport ca show` shows them; for new ones name another directory with --dir',
       })
   } catch (error) {
@@ -36,10 +45,8 @@ export async function initCa(directory: string, type: GeneratedKeyType, io: Comm
   }
 }
 
-interface WantedCa {
-  readonly directory: string
+interface WantedCa extends Pick<WantedCas, 'directory' | 'type'> {
   readonly role: CaRole
-  readonly type: GeneratedKeyType
 }
 
 async function makeCa({ directory, role, type }: WantedCa, io: CommandIo): Promise<'made' | 'there'> {

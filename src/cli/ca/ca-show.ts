@@ -4,11 +4,13 @@ import { caFile, readCaPublicKey } from './ca-directory.js'
 import type { CommandIo } from '../command-io.js'
 import { reportFailure } from '../command-failure.js'
 
-/** Prints what others need to trust the two CAs. Their private halves may be elsewhere. */
+/** Prints what others need to trust the CAs. Their private halves may be elsewhere. */
 export async function showCa(directory: string, json: boolean, io: CommandIo): Promise<void> {
   const [host, user] = [await readCaPublicKey(directory, 'host'), await readCaPublicKey(directory, 'user')]
   if (!host.ok) return reportFailure(io, host.problem)
   if (!user.ok) return reportFailure(io, user.problem)
+  const cluster = await readCaPublicKey(directory, 'cluster')
+  if (!cluster.ok && !cluster.problem.missing) return reportFailure(io, cluster.problem)
   const shown = {
     directory,
     host: {
@@ -21,6 +23,7 @@ export async function showCa(directory: string, json: boolean, io: CommandIo): P
       fingerprint: fingerprintOf(user.key.blob),
       trustedUserCaKeyFile: publicKeyLine(user.key),
     },
+    ...(cluster.ok ? { cluster: { publicKey: cluster.line, fingerprint: fingerprintOf(cluster.key.blob) } } : {}),
   }
   if (json) io.stdout.write(`${JSON.stringify(shown)}\n`)
   else
@@ -35,6 +38,14 @@ User CA, which signs the keys that log in: ${caFile(directory, 'user')}.pub
 In the file that Junos trusted-user-ca-key-file or sshd TrustedUserCAKeys names:
 
 ${shown.user.trustedUserCaKeyFile}
+`)
+  if (!json && cluster.ok)
+    io.stdout.write(`
+Cluster CA, by which nodes know each other: ${caFile(directory, 'cluster')}.pub
+  ${cluster.key.type} ${fingerprintOf(cluster.key.blob)}
+In the file that cluster.ca of every node names:
+
+${cluster.line}
 `)
   io.exit(0)
 }

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { certificateFileBeside } from '../../ssh/certificate-file.js'
-import { type Certificate, certificateLine, FOREVER } from '../../ssh/certificate.js'
+import { type Certificate, certificateLine, type CertificateRole, FOREVER } from '../../ssh/certificate.js'
 import { fingerprintOf, parsePublicKeyLine, type PublicKey } from '../../ssh/public-key.js'
-import { signCertificate } from '../../ssh/sign-certificate.js'
+import { type CertificateRequest, signCertificate } from '../../ssh/sign-certificate.js'
 import { type CaRole, loadCaPrivateKey } from './ca-directory.js'
 import { type CertificateValidity, periodOf } from './certificate-validity.js'
 import type { CommandIo } from '../command-io.js'
@@ -12,7 +12,10 @@ import { type FailureText, reportFailure } from '../command-failure.js'
 import { fileHint } from '../not-permitted.js'
 
 export interface SignOrder {
-  readonly role: CaRole
+  /** Which CA signs. */
+  readonly ca: CaRole
+  /** What certificates are made: one file has them all, a line each. */
+  readonly roles: readonly CertificateRole[]
   /** Where the CAs are. */
   readonly directory: string
   /** The time that the validity counts from. */
@@ -26,44 +29,60 @@ export interface SignOrder {
   /** Drawn by lot when not given, so that it can be revoked alone. */
   readonly serial?: bigint
   readonly criticalOptions?: Readonly<Record<string, string>>
+  /** Of a user certificate; those of ssh-keygen when not given. */
+  readonly extensions?: readonly string[]
+  /** What is wrong with signing this key, if anything. */
+  readonly objectTo?: (key: PublicKey) => FailureText | undefined
   /** Where the certificate goes; beside the key as ssh-keygen names it when not given. */
   readonly out?: string
 }
 
 /** Signs a public key with one of the CAs and writes the certificate as `ssh-keygen -s` does. */
 export async function signWithCa(order: SignOrder, io: CommandIo): Promise<void> {
-  const { directory, now } = order
+  const { directory } = order
+  const failed = ({ message, hint }: FailureText): void =>
+    reportFailure(io, { message: `${order.file}: ${message}`, hint })
   const subject = await readSubject(resolve(io.cwd, order.file), order.file)
   if (!subject.ok) return reportFailure(io, subject.problem)
-  const ca = await loadCaPrivateKey(directory, order.role, io.env)
+  const objection = order.objectTo?.(subject.key)
+  if (objection !== undefined) return failed(objection)
+  const ca = await loadCaPrivateKey(directory, order.ca, io.env)
   if (!ca.ok) return reportFailure(io, ca.problem)
-  const principals = order.role === 'host' ? lowerCased(order.principals, io) : order.principals
-  const { criticalOptions } = order
-  const signed = signCertificate(ca.key, {
-    role: order.role,
-    key: subject.key.blob,
-    keyId: order.keyId ?? principals[0] ?? '',
-    principals,
-    validity: periodOf(order.validity, now),
-    serial: order.serial ?? randomSerial(),
-    ...(criticalOptions === undefined ? {} : { criticalOptions }),
-  })
-  if (!signed.ok) {
-    const { message, hint } = signed.failure
-    return reportFailure(io, { message: `${order.file}: ${message}`, hint })
+  const certificates: Certificate[] = []
+  for (const role of order.roles) {
+    const signed = signCertificate(ca.key, requestOf(order, { role, key: subject.key }, io))
+    if (!signed.ok) return failed(signed.failure)
+    certificates.push(signed.certificate)
   }
   const out = order.out ?? certificateFileBeside(order.file.replace(/\.pub$/, ''))
-  const written = await replaceFile(
-    resolve(io.cwd, out),
-    `${certificateLine(signed.certificate, subject.key.comment)}\n`,
-  )
+  const lines = certificates.map((certificate) => `${certificateLine(certificate, subject.key.comment)}\n`)
+  const written = await replaceFile(resolve(io.cwd, out), lines.join(''))
   if (written !== undefined)
     return reportFailure(io, {
       message: `${out}: cannot be written (${written})`,
       hint: fileHint(written, 'name another file with --out'),
     })
-  io.stdout.write(summary(out, signed.certificate))
+  io.stdout.write(certificates.map((certificate) => summary(out, certificate)).join(''))
   io.exit(0)
+}
+
+function requestOf(
+  order: SignOrder,
+  { role, key }: { readonly role: CertificateRole; readonly key: PublicKey },
+  io: CommandIo,
+): CertificateRequest {
+  const principals = role === 'host' ? lowerCased(order.principals, io) : order.principals
+  const { criticalOptions, extensions } = order
+  return {
+    role,
+    key: key.blob,
+    keyId: order.keyId ?? principals[0] ?? '',
+    principals,
+    validity: periodOf(order.validity, order.now),
+    serial: order.serial ?? randomSerial(),
+    ...(criticalOptions === undefined ? {} : { criticalOptions }),
+    ...(extensions === undefined || role === 'host' ? {} : { extensions }),
+  }
 }
 
 type Subject = { readonly ok: true; readonly key: PublicKey } | { readonly ok: false; readonly problem: FailureText }

@@ -140,6 +140,86 @@ describe('ca init', () => {
   })
 })
 
+describe('ca init --cluster', () => {
+  it('makes the CA of a cluster beside the two others, an Ed25519 one whatever type those are', async () => {
+    const made = await ca(['init', '--cluster', '--dir', 'ca', '--type', 'ecdsa'])
+    expect(made).toMatchObject({ status: 0, stderr: '' })
+    const names = ['cluster_ca', 'cluster_ca.pub', 'host_ca', 'host_ca.pub', 'user_ca', 'user_ca.pub']
+    expect((await readdir(join(cwd, 'ca'))).toSorted()).toEqual(names)
+    expect(await readFile(join(cwd, 'ca/cluster_ca.pub'), 'utf8')).toMatch(/^ssh-ed25519 \S+ homeport cluster CA\n$/)
+    expect((await stat(join(cwd, 'ca/cluster_ca'))).mode & 0o777).toBe(0o600)
+  })
+
+  it('is shown by ca show, where there is one', async () => {
+    await ca(['init', '--dir', 'ca'])
+    expect((await ca(['show', '--dir', 'ca'])).stdout).not.toContain('Cluster CA')
+    await ca(['init', '--cluster', '--dir', 'ca'])
+    const line = (await readFile(join(cwd, 'ca/cluster_ca.pub'), 'utf8')).trim()
+    expect((await ca(['show', '--dir', 'ca'])).stdout).toContain(`cluster.ca of every node names:\n\n${line}\n`)
+    const json = JSON.parse((await ca(['show', '--dir', 'ca', '--json'])).stdout) as { cluster: { publicKey: string } }
+    expect(json.cluster.publicKey).toBe(line)
+  })
+
+  it('adds it to those that are there, and keeps it', async () => {
+    await ca(['init', '--dir', 'ca'])
+    const added = await ca(['init', '--cluster', '--dir', 'ca'])
+    expect(added.status).toBe(0)
+    expect(added.stdout).toMatch(/host CA {2}kept[^]*user CA {2}kept[^]*cluster CA {2}made/)
+    const again = await ca(['init', '--cluster', '--dir', 'ca'])
+    expect(again.status).toBe(1)
+    expect(again.stderr).toContain('all CAs are there already')
+  })
+})
+
+describe('ca sign-node', () => {
+  it('certifies one key for both ends of connections between nodes, as ssh-keygen reads it', async () => {
+    await ca(['init', '--cluster', '--dir', 'ca'])
+    const pair = await room.key('node')
+    const file = await subject(pair, 'node.pub')
+    const signed = await ca(['sign-node', file, '--dir', 'ca', '--node', 'node-a.1', '--validity', '4w'])
+    expect(signed).toMatchObject({ status: 0, stderr: '' })
+    expect(signed.stdout).toMatch(/^node-cert\.pub: host certificate\n[^]*node-cert\.pub: user certificate\n/)
+    const lines = (await readFile(join(cwd, 'node-cert.pub'), 'utf8')).trimEnd().split('\n')
+    const certificates = lines.map((line) => {
+      const parsed = parseCertificateLine(line)
+      if (!parsed.ok) throw new Error(parsed.failure.message)
+      return parsed.certificate
+    })
+    expect(certificates.map(({ role }) => role)).toEqual(['host', 'user'])
+    const caLine = await readFile(join(cwd, 'ca/cluster_ca.pub'), 'utf8')
+    for (const { principals, key, extensions, ca: by } of certificates) {
+      expect(principals).toEqual(['node:node-a.1'])
+      expect(key.blob).toEqual(pair.publicKey.blob)
+      expect([...extensions.keys()]).toEqual([])
+      expect(caLine).toContain(by.blob.toString('base64'))
+    }
+    const shown = await room.run('-L', '-f', join(cwd, 'node-cert.pub'))
+    expect(shown).toMatch(/host certificate[^]*node:node-a\.1[^]*user certificate[^]*node:node-a\.1/)
+  })
+
+  it('refuses a key that nodes do not use, and an id that is none', async () => {
+    await ca(['init', '--cluster', '--dir', 'ca'])
+    const file = await subject(await room.key('node', 'ecdsa-256'), 'node.pub')
+    const wrongKey = await ca(['sign-node', file, '--dir', 'ca', '--node', 'a'])
+    expect(wrongKey.status).toBe(1)
+    expect(wrongKey.stderr).toMatch(/node\.pub: .*ecdsa-sha2-nistp256.*Ed25519.*\n.*ssh-keygen -t ed25519/)
+    for (const id of ['', 'A', '-a', 'a b', 'a'.repeat(64)]) {
+      const { status, stderr } = await ca(['sign-node', file, '--dir', 'ca', '--node', id])
+      expect(status).toBe(2)
+      expect(stderr).toContain('1 to 63 lower-case letters')
+    }
+    expect(await readdir(cwd)).toEqual(['ca', 'node.pub'])
+  })
+
+  it('says how the CA is made where there is none', async () => {
+    await ca(['init', '--dir', 'ca'])
+    const file = await subject(await room.key('node'), 'node.pub')
+    const { status, stderr } = await ca(['sign-node', file, '--dir', 'ca', '--node', 'a'])
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/ca\/cluster_ca: there is no such file\n.*`homeport ca init --cluster`/)
+  })
+})
+
 describe('ca show', () => {
   it('prints what known_hosts and devices need', async () => {
     await ca(['init', '--dir', 'ca'])
