@@ -5,7 +5,8 @@ const NODE_ID = /^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/
 export function faultOfNodeId(text: string): string | undefined {
   return NODE_ID.test(text)
     ? undefined
-    : 'The id of a node has 1 to 63 lower-case letters, digits, dots, dashes and underscores, a letter or digit first and last'
+    : 'The id of a node has 1 to 63 lower-case letters, digits, dots, dashes and underscores, ' +
+        'and a letter or digit first and last'
 }
 
 const PREFIX = 'node:'

@@ -20,7 +20,7 @@ import type { Accounts, Authorisation } from '../authorise.js'
 import type { Authenticated } from './authentication.js'
 import { keyForNetconf } from './channel-refusal.js'
 import type { RefusalLines } from './refusal-lines.js'
-import { type PortRelayEnd, relayPort } from './relay-port.js'
+import { type PortRelayEnd, relayPort } from '../../relay/relay-port.js'
 
 /** Whom connections to own ports of devices are for, and what they are served with. */
 export interface OwnPortServices {

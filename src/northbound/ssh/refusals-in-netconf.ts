@@ -12,7 +12,7 @@ import { parseRootTag } from '../../netconf/xml/xml-parse.js'
 import { serialiseXml } from '../../netconf/xml/xml-serialise.js'
 import { createUserPlaces } from '../../net/user-places.js'
 import { within } from '../../lib/deadline.js'
-import { flushed } from './flushed.js'
+import { flushed } from '../../relay/flushed.js'
 import { refusalReply } from './guard/refusal-reply.js'
 
 /** A client's NETCONF channel that gets no session, and why. Its request was answered, and nothing was read of it. */

@@ -28,10 +28,10 @@ import type { Authenticated } from './authentication.js'
 import { keyForNetconf, channelNotAllowed, REPLACEMENT_CHARACTER, unknownSubsystem } from './channel-refusal.js'
 import { type ChannelUse, channelUse } from './channel-request.js'
 import type { LoginRestriction } from './login-restriction.js'
-import { relay, type RelayEnd, type RelayMessages } from './relay.js'
+import { type CutShort, type Farewell, relay, type RelayEnd } from '../../relay/relay.js'
 import type { RefusalLines } from './refusal-lines.js'
 import type { RefusalsInNetconf } from './refusals-in-netconf.js'
-import type { StartGuard } from './guard/request-guard.js'
+import type { StartGuard } from '../../relay/relay-guard.js'
 import { type GuardContext, guardOf } from './guard/session-guard.js'
 import { gatherEnvironment, type SessionEnvironment } from './terminal.js'
 
@@ -259,20 +259,24 @@ function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): P
     session: { ...session, rightEnded },
     audit,
     clientGone,
-    messages: messagesTo(request, context.deviceId),
+    farewell: farewellTo(request, context.deviceId),
     startGuard: guard,
   }).finally(release)
 }
 
 /** What a client is told at the end of a session that neither it nor its device has ended. */
-function messagesTo(request: SessionChannelRequest, deviceId: string): RelayMessages {
-  const line = (text: string): string => `homeport: ${text}${lineEnd(request)}`
-  return {
-    linkEnded: ({ message }) => line(`the link to ${JSON.stringify(deviceId)} ended: ${message}`),
-    killed: (by) => line(by === STOPPING_BRIDGE ? 'session ended: the bridge is stopping' : `session killed by ${by}`),
-    rightEnded: ({ message, hint }) => line(`session ended: ${message}; ${hint}`),
-    violated: ({ message, hint }) => line(`session ended: ${message}; ${hint}`),
-  }
+function farewellTo(request: SessionChannelRequest, deviceId: string): (cut: CutShort) => Farewell {
+  return (cut) => ({ words: `homeport: ${whyCutShort(cut, deviceId)}${lineEnd(request)}`, exit: { status: 1 } })
+}
+
+function whyCutShort(cut: CutShort, deviceId: string): string {
+  if (cut.by === 'link') return `the link to ${JSON.stringify(deviceId)} ended: ${cut.linkEnd.message}`
+  if (cut.by === 'operator')
+    return cut.killedBy === STOPPING_BRIDGE
+      ? 'session ended: the bridge is stopping'
+      : `session killed by ${cut.killedBy}`
+  const { message, hint } = cut.by === 'rights' ? cut.why : cut.violation
+  return `session ended: ${message}; ${hint}`
 }
 
 /** The fields that name a session in log and trace. */

@@ -1,15 +1,14 @@
 import type { Socket } from 'node:net'
 import type { Client, ClientChannel } from 'ssh2'
-import type { ChannelLoss, ChannelOpening, DeviceChannel, Link, LinkEnd } from '../../fleet/link.js'
-import type { ChannelRequest, Exit, PortPurpose, SessionChannelRequest } from '../../ssh/session-channel.js'
-import { inBackground } from '../../lib/background.js'
+import type { ChannelLoss, ChannelOpening, DeviceChannel, Link } from '../../fleet/link.js'
+import { type LinkOfChannels, sshDeviceChannel } from '../../relay/ssh-device-channel.js'
+import type { ChannelRequest, PortPurpose, SessionChannelRequest } from '../../ssh/session-channel.js'
 import { socketOverChannel } from '../../ssh/ssh2/channel-socket.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
-import { controlsOf } from '../../ssh/ssh2/session-requests.js'
 import { peerHasClosed, peerHasEnded } from '../../ssh/ssh2/channels.js'
 import { probe, socketOf } from '../../ssh/ssh2/connections.js'
 import { openPortChannel, type PortOfDevice, type PortRefusal } from '../../ssh/ssh2/open-port.js'
-import { type OpenedSession, openSessionChannel } from '../../ssh/ssh2/open-session.js'
+import { openSessionChannel } from '../../ssh/ssh2/open-session.js'
 import type { ChannelLimits } from '../transport.js'
 
 /** The channels of one link. */
@@ -31,14 +30,6 @@ export type Dialled = { readonly ok: true; readonly socket: Socket } | Extract<C
  * data.
  */
 const MOST_ROUNDS = 10
-
-/** What the channels need of their link. */
-export interface LinkOfChannels {
-  /** What tells of each channel whether somebody waits for a reply on it. */
-  readonly awaited: Set<() => boolean>
-  /** Why the link ended, once it did. */
-  readonly over: () => LinkEnd | undefined
-}
 
 /** Whether a session of the link waits for its reply. */
 export function someoneWaits(awaited: LinkOfChannels['awaited']): boolean {
@@ -111,7 +102,7 @@ export function createDeviceChannels(
       const giveUp = openSessionChannel(client, request, (refusal, opened) => {
         answered = true
         clearTimeout(timer)
-        if (opened !== undefined) return resolve({ ok: true, channel: deviceChannel(opened, linkOf, watchClose) })
+        if (opened !== undefined) return resolve({ ok: true, channel: sshDeviceChannel(opened, linkOf, watchClose) })
         // The end of a link answers every pending request as if the device had refused it.
         if (linkOf.over() !== undefined) return resolve({ ok: false, cause: 'link-closed', message: 'the link ended' })
         if (refusal?.step === 'request') watchClose(refusal.channel, () => undefined)
@@ -134,69 +125,6 @@ export function createDeviceChannels(
       tell = listener
     },
     mayBeBusy: () => wasSilent && someoneWaits(linkOf.awaited),
-  }
-}
-
-function deviceChannel(
-  { channel, terminalRefused }: OpenedSession,
-  { awaited, over }: LinkOfChannels,
-  watchClose: (channel: ClientChannel, gaveUp: () => void) => void,
-): DeviceChannel {
-  governFlow(channel)
-  let exit: Exit | undefined
-  let waitsHere: (() => boolean) | undefined
-  const waitNoMore = (): void => {
-    if (waitsHere !== undefined) awaited.delete(waitsHere)
-  }
-  const exited = new Promise<Exit>((resolve) => {
-    channel.once('exit', (status: number | null, signal?: string, coreDumped?: unknown, description?: string) => {
-      if (typeof status === 'number') exit = { status }
-      else if (signal !== undefined)
-        exit = {
-          signal: signal.replace(/^SIG/, ''),
-          message: description ?? '',
-          ...(coreDumped === true ? { coreDumped } : {}),
-        }
-      if (exit !== undefined) resolve(exit)
-    })
-  })
-  // ssh2 tells of the close of each of the two once all of it was read, and a slow reader of standard error may come
-  // last.
-  const closeOf = (stream: NodeJS.ReadableStream) => new Promise((resolve) => stream.once('close', resolve))
-  const closed = new Promise<{ readonly exit?: Exit }>((resolve) => {
-    const settle = (): void => resolve(exit === undefined ? {} : { exit })
-    inBackground('link', Promise.all([closeOf(channel), closeOf(channel.stderr)]).then(settle))
-    const close = channel.close.bind(channel)
-    let closing = false
-    channel.close = (...rest: Parameters<typeof close>) => {
-      waitNoMore()
-      close(...rest)
-      if (closing || peerHasClosed(channel)) return
-      closing = true
-      watchClose(channel, () => {
-        // Nobody reads what the device still sends on this channel.
-        channel.resume()
-        channel.stderr.resume()
-        settle()
-      })
-    }
-  })
-  return {
-    stream: channel,
-    standardError: channel.stderr,
-    closed,
-    exited,
-    ended: () => peerHasEnded(channel),
-    terminalRefused,
-    ...controlsOf(channel),
-    linkEnd: over,
-    awaitReply: (waits) => {
-      if (waitsHere === undefined) channel.once('close', waitNoMore)
-      waitNoMore()
-      waitsHere = waits
-      awaited.add(waits)
-    },
-    close: () => channel.close(),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Framing } from '../../../netconf/framing/framing.js'
 import { createMessageScanner } from '../../../netconf/framing/message-scanner.js'
 import { peekRoot } from '../../../netconf/peek-root.js'
-import type { ByteSink } from '../byte-sink.js'
+import type { ByteSink } from '../../../relay/byte-sink.js'
 import type { ReplyOrder } from './reply-order.js'
 
 /** A device's bytes on their way to the client, untouched, with replies of our own between its messages. */

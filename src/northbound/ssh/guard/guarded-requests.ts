@@ -9,9 +9,10 @@ import { createFramePartDecoder, type FramePart } from '../../../netconf/framing
 import { END_OF_MESSAGE, type Framing } from '../../../netconf/framing/framing.js'
 import type { RequestCache } from '../../../netconf/request-cache.js'
 import type { RequestRoot } from '../../../netconf/request-reader.js'
-import { type ByteSink, roomIn } from '../byte-sink.js'
+import { type ByteSink, roomIn } from '../../../relay/byte-sink.js'
 import { HeldRequest, type HeldRequestBounds } from './held-request.js'
-import type { FoundViolation, ProtocolViolation, ViolationCause } from './protocol-violation.js'
+import type { ProtocolViolation } from '../../../relay/relay-guard.js'
+import type { FoundViolation, ViolationCause } from './protocol-violation.js'
 import { createWorkInOrder } from './work-in-order.js'
 
 /**

@@ -9,7 +9,8 @@ import {
   type RequestRoot,
 } from '../../../netconf/request-reader.js'
 import type { InspectionBudget } from './inspection-budget.js'
-import type { FoundViolation, ProtocolViolation } from './protocol-violation.js'
+import type { ProtocolViolation } from '../../../relay/relay-guard.js'
+import type { FoundViolation } from './protocol-violation.js'
 
 export interface HeldRequestBounds {
   /** Bytes of one request. */

@@ -7,41 +7,12 @@ import type { RequestCache } from '../../../netconf/request-cache.js'
 import type { RequestRoot } from '../../../netconf/request-reader.js'
 import { createGuardedReplies } from './guarded-replies.js'
 import { createGuardedRequests, type DeniedRequest } from './guarded-requests.js'
-import type { ProtocolViolation, ViolationCause } from './protocol-violation.js'
+import type { ViolationCause } from './protocol-violation.js'
 import type { InspectionBudget } from './inspection-budget.js'
-import { type ByteSink, roomIn } from '../byte-sink.js'
+import { roomIn } from '../../../relay/byte-sink.js'
+import type { GuardedSinks, ProtocolViolation, RelayGuard } from '../../../relay/relay-guard.js'
 import { refusalReply, type RequestRefusal } from './refusal-reply.js'
 import { createReplyOrder } from './reply-order.js'
-
-/**
- * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here,
- * in the device's order of replies and in the session's framing; of them the device gets no byte. Replies pass unread:
- * only where a message ends is looked for.
- */
-export interface RequestGuard {
-  readonly fromClient: ByteSink
-  readonly fromDevice: ByteSink
-  /** Settles when the session must end, once the client was told why as far as NETCONF can. */
-  readonly violated: Promise<ProtocolViolation>
-  /**
-   * Why the session will end, from when it is known: the client is told in the order of replies, and the device may end
-   * before that.
-   */
-  readonly found: () => ProtocolViolation | undefined
-  /** The client is gone: what it had sent may still go to the device, and nobody reads refusals. */
-  readonly clientGone: () => void
-  /** Gives up what is held. */
-  readonly stop: () => void
-}
-
-/** What passes a guard. */
-export interface GuardedSinks {
-  readonly toDevice: ByteSink
-  readonly toClient: ByteSink
-}
-
-/** Puts the guard of one session where its bytes pass. */
-export type StartGuard = (sinks: GuardedSinks) => RequestGuard
 
 /** Bounds of a guard. */
 export interface RequestGuardLimits {
@@ -70,10 +41,15 @@ export interface Denial {
   readonly reason: string
 }
 
+/**
+ * Stands between a client and a device where rules on operations apply. Requests that no rule allows are answered here,
+ * in the device's order of replies and in the session's framing; of them the device gets no byte. Replies pass unread:
+ * only where a message ends is looked for.
+ */
 export function createRequestGuard(
   { limits, held, known, decide, roles, onDenied }: RequestGuardOptions,
   { toDevice, toClient }: GuardedSinks,
-): RequestGuard {
+): RelayGuard {
   const order = createReplyOrder()
   const claims: { client?: ChunksClaim; server?: ChunksClaim } = {}
   let framing: Framing | undefined

@@ -5,13 +5,8 @@ import type { Permission, PermissionDecision } from '../../../access/authz/permi
 import type { Log } from '../../../telemetry/log.js'
 import type { RequestCache } from '../../../netconf/request-cache.js'
 import type { InspectionBudget } from './inspection-budget.js'
-import {
-  createRequestGuard,
-  type Denial,
-  type RequestGuardLimits,
-  type RequestGuardOptions,
-  type StartGuard,
-} from './request-guard.js'
+import { createRequestGuard, type Denial, type RequestGuardLimits, type RequestGuardOptions } from './request-guard.js'
+import type { StartGuard } from '../../../relay/relay-guard.js'
 
 /** What the guards of all sessions share. */
 export interface GuardContext {

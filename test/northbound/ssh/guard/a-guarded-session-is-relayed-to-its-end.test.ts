@@ -8,7 +8,7 @@ import { sendEof, sendExit } from '../../../../src/ssh/ssh2/channels.js'
 import { endAfterEach } from '../../../e2e/support/resources.js'
 import { grant } from '../../../ssh/support/ssh-pair.js'
 import { guardStart, helloFor, inEndOfMessage, repliesIn, serverHello } from '../support/guarded-conversation.js'
-import { openRelayedSession, readToClose, type RelayedSessionOptions } from '../support/relayed-session.js'
+import { openRelayedSession, readToClose, type RelayedSessionOptions } from '../../../relay/support/relayed-session.js'
 
 const own = endAfterEach()
 const MiB = 1024 * 1024

@@ -10,15 +10,14 @@ import { parseXml } from '../../../../src/netconf/xml/xml-parse.js'
 import { attributeOf, elementsOf } from '../../../../src/netconf/xml/xml-tree.js'
 import { createRequestCache } from '../../../../src/netconf/request-cache.js'
 import { createInspectionBudget } from '../../../../src/northbound/ssh/guard/inspection-budget.js'
-import { sinkInto } from '../../../../src/northbound/ssh/byte-sink.js'
-import { pipeToSink } from '../../../../src/northbound/ssh/pipe-to-sink.js'
+import { sinkInto } from '../../../../src/relay/byte-sink.js'
+import { pipeToSink } from '../../../../src/relay/pipe-to-sink.js'
 import {
   createRequestGuard,
   type Denial,
-  type RequestGuard,
   type RequestGuardOptions,
-  type StartGuard,
 } from '../../../../src/northbound/ssh/guard/request-guard.js'
+import type { RelayGuard, StartGuard } from '../../../../src/relay/relay-guard.js'
 
 const base = (version: '1.0' | '1.1'): string => `<capability>urn:ietf:params:netconf:base:${version}</capability>`
 
@@ -51,7 +50,7 @@ const HIGH_WATER_MARK = 16 * 1024
 const pipe = (): PassThrough => new PassThrough({ highWaterMark: HIGH_WATER_MARK })
 
 /** A guard between streams: what is written to the first and the third comes out of the second and the fourth. */
-export interface GuardBetweenStreams extends Pick<RequestGuard, 'violated' | 'clientGone' | 'stop'> {
+export interface GuardBetweenStreams extends Pick<RelayGuard, 'violated' | 'clientGone' | 'stop'> {
   readonly fromClient: PassThrough
   readonly toDevice: PassThrough
   readonly fromDevice: PassThrough

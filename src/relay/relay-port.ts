@@ -1,15 +1,15 @@
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
-import type { RightEnd } from '../../access/authz/right-end.js'
-import type { SessionAudit } from '../../audit/session-audit.js'
-import type { DeviceChannel, LinkEnd } from '../../fleet/link.js'
-import type { SessionHandle } from '../../fleet/session-register.js'
-import { inBackground } from '../../lib/background.js'
-import { within } from '../../lib/deadline.js'
-import { sendEof } from '../../ssh/ssh2/channels.js'
+import type { RightEnd } from '../access/authz/right-end.js'
+import type { DeviceChannel, LinkEnd } from '../fleet/link.js'
+import type { SessionHandle } from '../fleet/session-register.js'
+import { inBackground } from '../lib/background.js'
+import { within } from '../lib/deadline.js'
+import { sendEof } from '../ssh/ssh2/channels.js'
 import { sinkInto } from './byte-sink.js'
 import { flushed } from './flushed.js'
 import { pipeToSink } from './pipe-to-sink.js'
+import type { SessionTap } from './relay.js'
 
 /** How a connection to a port of a device's own ended. */
 export interface PortRelayEnd {
@@ -23,8 +23,8 @@ export interface PortRelayEnd {
 export interface PortRelayOptions {
   readonly client: ServerChannel
   readonly device: DeviceChannel
-  readonly session: Pick<SessionHandle, 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> }
-  readonly audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>
+  readonly session: Pick<SessionHandle, 'carried' | 'killed'> & { readonly rightEnded?: Promise<RightEnd> }
+  readonly audit?: SessionTap
   /** Settles when the client has closed its channel, or its connection was lost. */
   readonly clientGone: Promise<void>
 }
@@ -51,21 +51,21 @@ export async function relayPort(options: PortRelayOptions): Promise<PortRelayEnd
   const stopDevice = pipeToSink(stream, toClient)
   client.on('data', (bytes: Buffer) => {
     session.carried('fromClient', bytes.length)
-    audit.fromClient(bytes)
+    audit?.fromClient(bytes)
   })
   stream.on('data', (bytes: Buffer) => {
     session.carried('fromDevice', bytes.length)
-    audit.fromDevice(bytes)
+    audit?.fromDevice(bytes)
   })
 
   const first = await Promise.race([
     device.closed.then(() => ({ by: 'device' as const })),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
-    session.rightEnded.then((why) => ({ by: 'rights' as const, why })),
+    ...(session.rightEnded === undefined ? [] : [session.rightEnded.then((why) => ({ by: 'rights' as const, why }))]),
   ])
 
-  const cut = Promise.race([session.killed, session.rightEnded])
+  const cut = Promise.race([session.killed, ...(session.rightEnded === undefined ? [] : [session.rightEnded])])
   if (first.by === 'client') {
     // Nobody reads what the device still sends; what the client sent last is the device's to have.
     toClient.abandon()

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { sinkInto } from '../../../src/northbound/ssh/byte-sink.js'
-import { pipeToSink } from '../../../src/northbound/ssh/pipe-to-sink.js'
+import { sinkInto } from '../../src/relay/byte-sink.js'
+import { pipeToSink } from '../../src/relay/pipe-to-sink.js'
 
 /** A stream that takes a piece only when told. */
 function slowStream() {

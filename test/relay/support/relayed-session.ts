@@ -1,17 +1,17 @@
-import type { RightEnd } from '../../../../src/access/authz/right-end.js'
+import type { RightEnd } from '../../../src/access/authz/right-end.js'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import ssh2, { type ClientChannel, type Connection, type ServerChannel } from 'ssh2'
-import { createFleetEmitter } from '../../../../src/fleet/fleet-emitter.js'
-import type { Link } from '../../../../src/fleet/link.js'
-import { createSessionRegister } from '../../../../src/fleet/session-register.js'
-import { relay, type RelayEnd } from '../../../../src/northbound/ssh/relay.js'
-import type { StartGuard } from '../../../../src/northbound/ssh/guard/request-guard.js'
-import { openTrustedLink } from '../../../southbound/support/trusted-link.js'
-import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
-import { governFlow } from '../../../../src/ssh/ssh2/flow-control.js'
-import { openSocketPair } from '../../../southbound/support/socket-pair.js'
-import { openSshPair, type SshPair } from '../../../ssh/support/ssh-pair.js'
+import { createFleetEmitter } from '../../../src/fleet/fleet-emitter.js'
+import type { Link } from '../../../src/fleet/link.js'
+import { createSessionRegister } from '../../../src/fleet/session-register.js'
+import { type CutShort, relay, type RelayEnd } from '../../../src/relay/relay.js'
+import type { StartGuard } from '../../../src/relay/relay-guard.js'
+import { openTrustedLink } from '../../southbound/support/trusted-link.js'
+import { generatePrivateKey } from '../../../src/ssh/generate-private-key.js'
+import { governFlow } from '../../../src/ssh/ssh2/flow-control.js'
+import { openSocketPair } from '../../southbound/support/socket-pair.js'
+import { openSshPair, type SshPair } from '../../ssh/support/ssh-pair.js'
 
 /** A relay with a real client at its one end and a real device at its other. */
 export interface RelayedSession {
@@ -68,12 +68,7 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
       session: { ...session, rightEnded: new Promise((resolve) => void (endRight = resolve)) },
       audit: notAudited,
       clientGone: gone,
-      messages: {
-        linkEnded: ({ message }) => `the link ended: ${message}\n`,
-        killed: (by) => `killed by ${by}\n`,
-        rightEnded: ({ reason }) => `right ended: ${reason}\n`,
-        violated: ({ reason }) => `breached: ${reason}\n`,
-      },
+      farewell: (cut) => ({ words: `${wordsOf(cut)}\n`, exit: { status: 1 } }),
       startGuard: guard,
     }),
     endRight: (why) => endRight(why),
@@ -83,6 +78,12 @@ export async function openRelayedSession({ clientWindow, guard }: RelayedSession
       sockets.stop()
     },
   }
+}
+
+function wordsOf(cut: CutShort): string {
+  if (cut.by === 'link') return `the link ended: ${cut.linkEnd.message}`
+  if (cut.by === 'operator') return `killed by ${cut.killedBy}`
+  return cut.by === 'rights' ? `right ended: ${cut.why.reason}` : `breached: ${cut.violation.reason}`
 }
 
 const notAudited = { fromClient: () => undefined, fromDevice: () => undefined }

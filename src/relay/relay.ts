@@ -1,18 +1,16 @@
-import { inBackground } from '../../lib/background.js'
-import { within } from '../../lib/deadline.js'
+import { inBackground } from '../lib/background.js'
+import { within } from '../lib/deadline.js'
 import { finished } from 'node:stream/promises'
 import type { ServerChannel } from 'ssh2'
-import type { RightEnd } from '../../access/authz/right-end.js'
-import type { SessionAudit } from '../../audit/session-audit.js'
-import type { DeviceChannel, LinkEnd } from '../../fleet/link.js'
-import type { Exit } from '../../ssh/session-channel.js'
-import type { SessionHandle } from '../../fleet/session-register.js'
-import { sendEof, sendExit } from '../../ssh/ssh2/channels.js'
-import type { ProtocolViolation } from './guard/protocol-violation.js'
+import type { RightEnd } from '../access/authz/right-end.js'
+import type { DeviceChannel, LinkEnd } from '../fleet/link.js'
+import type { Exit } from '../ssh/session-channel.js'
+import type { SessionHandle } from '../fleet/session-register.js'
+import { sendEof, sendExit } from '../ssh/ssh2/channels.js'
+import type { ProtocolViolation, StartGuard } from './relay-guard.js'
 import { type ByteSink, sinkInto } from './byte-sink.js'
 import { pipeToSink } from './pipe-to-sink.js'
 import { flushed } from './flushed.js'
-import type { StartGuard } from './guard/request-guard.js'
 
 /** How a relay ended, and the bytes it carried each way. */
 export interface RelayEnd {
@@ -28,12 +26,19 @@ export interface RelayEnd {
   readonly fromDevice: number
 }
 
-/** What the bridge writes to the client on standard error, when neither device nor client has ended the session. */
-export interface RelayMessages {
-  readonly linkEnded: (end: LinkEnd) => string
-  readonly killed: (by: string) => string
-  readonly violated: (violation: ProtocolViolation) => string
-  readonly rightEnded: (why: RightEnd) => string
+/** What ended a session that neither its client nor its device has ended. */
+export type CutShort = Cut | { readonly by: 'link'; readonly linkEnd: LinkEnd }
+
+type Cut =
+  | { readonly by: 'operator'; readonly killedBy: string }
+  | { readonly by: 'guard'; readonly violation: ProtocolViolation }
+  | { readonly by: 'rights'; readonly why: RightEnd }
+
+/** How a client is told that its session was cut short. */
+export interface Farewell {
+  /** What it reads on standard error; empty for nothing. */
+  readonly words: string
+  readonly exit: Exit
 }
 
 /**
@@ -51,16 +56,25 @@ const LAST_MESSAGE_TIMEOUT = 1_000
  */
 const EXIT_TIMEOUT = 1_000
 
+/** Whoever sees what passes. */
+export interface SessionTap {
+  readonly fromClient: (bytes: Buffer) => void
+  readonly fromDevice: (bytes: Buffer) => void
+}
+
 export interface RelayOptions {
   readonly client: ServerChannel
   readonly device: DeviceChannel
   /** Counts the bytes. Reports when an operator kills the session, or when the client loses its right to it. */
-  readonly session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & { readonly rightEnded: Promise<RightEnd> }
-  /** Gets every byte that the client sends and every byte that it is sent. */
-  readonly audit: Pick<SessionAudit, 'fromClient' | 'fromDevice'>
+  readonly session: Pick<SessionHandle, 'bytes' | 'carried' | 'killed'> & {
+    /** Absent where somebody else looks after the client's rights. */
+    readonly rightEnded?: Promise<RightEnd>
+  }
+  /** Gets every byte that the client sends and every byte that it is sent; absent where somebody else does. */
+  readonly audit?: SessionTap
   /** Settles when the client closed its channel or its connection was lost. */
   readonly clientGone: Promise<void>
-  readonly messages: RelayMessages
+  readonly farewell: (cut: CutShort) => Farewell
   /** Checks the client's requests, where rules on operations apply to the client. */
   readonly startGuard?: StartGuard | undefined
 }
@@ -70,7 +84,7 @@ export interface RelayOptions {
  * both ways, the device's standard error, EOF each way on its own, exit status or signal, close.
  */
 export async function relay(options: RelayOptions): Promise<RelayEnd> {
-  const { client, device, session, audit, clientGone, messages, startGuard } = options
+  const { client, device, session, audit, clientGone, farewell, startGuard } = options
   const toDevice = sinkInto(device.stream, () => void device.stream.end())
   // The client is told of the end only when the device's standard error has ended too.
   const toClient = sinkInto(client, () => undefined)
@@ -78,14 +92,14 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     ...toClient,
     take: (bytes) => {
       toClient.take(bytes)
-      audit.fromDevice(bytes)
+      audit?.fromDevice(bytes)
     },
   }
   const guard = startGuard?.({ toDevice, toClient: audited })
   const stopRequests = pipeToSink(client, guard?.fromClient ?? toDevice)
   client.on('data', (bytes: Buffer) => {
     session.carried('fromClient', bytes.length)
-    audit.fromClient(bytes)
+    audit?.fromClient(bytes)
   })
   const stopReplies = pipeToSink(device.stream, guard?.fromDevice ?? audited)
   device.stream.on('data', (bytes: Buffer) => session.carried('fromDevice', bytes.length))
@@ -129,7 +143,7 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     }),
     clientGone.then(() => ({ by: 'client' as const })),
     session.killed.then((killedBy) => ({ by: 'operator' as const, killedBy })),
-    session.rightEnded.then((why) => ({ by: 'rights' as const, why })),
+    ...(session.rightEnded === undefined ? [] : [session.rightEnded.then((why) => ({ by: 'rights' as const, why }))]),
     ...(guard === undefined ? [] : [guard.violated.then((violation) => ({ by: 'guard' as const, violation }))]),
   ])
 
@@ -157,11 +171,12 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     leave()
     // At once: bytes of a client without the right must not reach the device.
     if (first.by === 'rights') device.close()
-    client.stderr.write(lastMessage(first, messages))
+    const { words, exit: toldExit } = farewell(first)
+    if (words !== '') client.stderr.write(words)
     // The session ends also when the client reads nothing.
     await within(LAST_MESSAGE_TIMEOUT, Promise.race([allFlushed(client), clientGone]))
     if (first.by === 'guard') device.close()
-    tellExit({ status: 1 })
+    tellExit(toldExit)
     sendEof(client)
     client.close()
     return { ...first, ...session.bytes }
@@ -171,9 +186,10 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
   await Promise.race([allFlushed(client), clientGone])
   const lost = device.linkEnd()
   if (lost !== undefined && first.exit === undefined) {
-    client.stderr.write(messages.linkEnded(lost))
+    const { words, exit: toldExit } = farewell({ by: 'link', linkEnd: lost })
+    if (words !== '') client.stderr.write(words)
     await Promise.race([allFlushed(client), clientGone])
-    tellExit({ status: 1 })
+    tellExit(toldExit)
   } else if (first.exit !== undefined) tellExit(first.exit)
   sendEof(client)
   client.close()
@@ -183,16 +199,6 @@ export async function relay(options: RelayOptions): Promise<RelayEnd> {
     ...(lost === undefined ? {} : { linkEnd: lost }),
     ...session.bytes,
   }
-}
-
-type Cut =
-  | { readonly by: 'operator'; readonly killedBy: string }
-  | { readonly by: 'guard'; readonly violation: ProtocolViolation }
-  | { readonly by: 'rights'; readonly why: RightEnd }
-
-function lastMessage(cut: Cut, messages: RelayMessages): string {
-  if (cut.by === 'operator') return messages.killed(cut.killedBy)
-  return cut.by === 'guard' ? messages.violated(cut.violation) : messages.rightEnded(cut.why)
 }
 
 /** Settles once a stream has ended and all of it was read. */
