@@ -1,14 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { PEER_REFUSALS } from '../../src/cluster/peer-refusals.js'
 import { COUNTED_REASONS, REFUSALS } from '../../src/fleet/refusals/catalogue.js'
 import { reasonsOf, type RefusalEntries } from '../../src/lib/refusal.js'
 
 const root = join(import.meta.dirname, '../..')
 const page = (name: string): string => readFileSync(join(root, 'docs', name), 'utf8')
 
+/** With what has nothing to do with devices or clients. */
+const CATALOGUE = { ...REFUSALS, peers: PEER_REFUSALS }
+
 /** The heading in docs/troubleshooting.md below which the reasons of each part of the catalogue have their table. */
-const HEADINGS: Readonly<Record<keyof typeof REFUSALS, string>> = {
+const HEADINGS: Readonly<Record<keyof typeof CATALOGUE, string>> = {
   callHome: 'A device does not attach: `call refused`',
   linkEnds: 'A link ends: `link detached`, `link replaced`',
   sessions: 'A client gets no session: `session refused`',
@@ -17,8 +21,9 @@ const HEADINGS: Readonly<Record<keyof typeof REFUSALS, string>> = {
   httpClients: 'A client of the HTTP API is not served: `client refused`',
   jumps: 'A client reaches no device through its connection: `jump refused`',
   logins: 'Logins',
+  peers: 'A node has no connection with another: `peer not reached`, `peer refused`, `peer lost`',
 }
-const parts = Object.entries(HEADINGS) as [keyof typeof REFUSALS, string][]
+const parts = Object.entries(HEADINGS) as [keyof typeof CATALOGUE, string][]
 
 /** The words in backticks in the first cells of the tables below a heading. */
 function listedBelow(heading: string): readonly string[] {
@@ -45,11 +50,11 @@ const source = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8
 describe('the catalogue of refusals', () => {
   it.each(parts)('has in docs/troubleshooting.md a row for each reason, and no other: %s', (part, heading) => {
     const listed = listedBelow(heading)
-    expect(listed.toSorted()).toEqual(reasonsOf<RefusalEntries>(REFUSALS[part]).toSorted())
+    expect(listed.toSorted()).toEqual(reasonsOf<RefusalEntries>(CATALOGUE[part]).toSorted())
   })
 
   it('has no reason that the code does not give', () => {
-    const reasons = parts.flatMap(([part]) => reasonsOf<RefusalEntries>(REFUSALS[part]))
+    const reasons = parts.flatMap(([part]) => reasonsOf<RefusalEntries>(CATALOGUE[part]))
     // Those of a host certificate are made of the words for any certificate.
     const given = (reason: string): boolean =>
       [reason, reason.replace(/^certificate-/, '')].some((word) => source.includes(`'${word}'`))

@@ -45,6 +45,11 @@ export const LINK_ENDS = {
   removed: { told: 'peer', text: { message: 'the device was removed from the configuration' } },
   /** Of a node of a cluster, while the others go on. */
   draining: { told: 'peer', text: { message: 'this node is stopping, and the device calls another one' } },
+  /** Of a session on a device whose link another node has. */
+  'node-lost': {
+    told: 'peer',
+    text: (node: string, why: string) => ({ message: `node ${node}, which has the link, went away: ${why}` }),
+  },
   shutdown: { told: 'peer', text: { message: 'the bridge is stopping' } },
 } as const satisfies RefusalEntries
 

@@ -103,6 +103,14 @@ export function peerHasEnded(channel: ClientChannel): boolean {
   return insideChannel(channel).incoming.state !== 'open'
 }
 
+/** How the command of a channel has ended, as far as it was told, whoever listened then; undefined before. */
+export function exitOf(channel: ClientChannel): Exit | undefined {
+  const { code, signal, dump, desc } = insideChannel(channel)._exit ?? {}
+  if (typeof code === 'number') return { status: code }
+  if (signal === undefined) return undefined
+  return { signal: signal.replace(/^SIG/, ''), message: desc ?? '', ...(dump === true ? { coreDumped: true } : {}) }
+}
+
 /** Sends exit-status or exit-signal, also after EOF, which ssh2's own `exit()` does not. */
 export function sendExit(channel: ServerChannel, exit: Exit): void {
   const { outgoing, _client: connection } = insideChannel(channel)

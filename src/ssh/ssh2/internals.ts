@@ -167,7 +167,13 @@ export interface ChannelInsides {
   readonly _writableState: { highWaterMark: number }
   subtype: string | undefined
   /** How the command of a client's channel ended. */
-  readonly _exit?: { readonly code?: number | null }
+  readonly _exit?: {
+    readonly code?: number | null
+    /** With `SIG` before it. */
+    readonly signal?: string
+    readonly dump?: boolean
+    readonly desc?: string
+  }
 }
 
 /** A session that a client has opened; its channel comes with the request that it is for. */

@@ -6,7 +6,7 @@ import { generatePrivateKey } from '../../../../src/ssh/generate-private-key.js'
 /** A client's connection on which every session is served in this way. */
 export async function connectedTo(
   context: SessionContext,
-): Promise<{ readonly client: ssh2.Client; readonly stop: () => void }> {
+): Promise<{ readonly client: ssh2.Client; readonly port: number; readonly stop: () => void }> {
   const server = new ssh2.Server({ hostKeys: [generatePrivateKey('ed25519', 'test')] })
   server.on('connection', (connection) => {
     connection.setMaxListeners(0)
@@ -23,6 +23,7 @@ export async function connectedTo(
   await ready
   return {
     client,
+    port,
     stop: () => {
       client.end()
       server.close()
