@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { promisify } from 'node:util'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { loadNodeIdentity } from '../../src/cluster/node-identity.js'
 import { parseCertificateLine } from '../../src/ssh/certificate.js'
 import { loadPrivateKey } from '../../src/ssh/host-keys.js'
@@ -12,6 +12,7 @@ import { endAfterEach } from '../e2e/support/resources.js'
 import { makeKeyRoom } from '../ssh/ssh-keygen.js'
 import { type CertifiedOtherwise, FROM_NOW, makeClusterKeys, newKey } from './support/cluster-keys.js'
 import { loggedLines, startNode, type TestNode } from './support/test-node.js'
+import { eventually } from './support/eventually.js'
 
 const own = endAfterEach()
 
@@ -46,7 +47,7 @@ const refusals = (node: TestNode, msg: RegExp) =>
   loggedLines(node).filter((line) => msg.test(String(line['msg'])) && line['reason'] !== undefined)
 
 async function refusalOf(node: TestNode, msg: RegExp) {
-  await vi.waitFor(() => expect(refusals(node, msg).length).toBeGreaterThan(0))
+  await eventually(() => expect(refusals(node, msg).length).toBeGreaterThan(0))
   return refusals(node, msg)[0] ?? {}
 }
 
@@ -55,7 +56,7 @@ describe('two nodes of a cluster', () => {
     const { a, b } = await twoNodes()
     b.links = [{ deviceId: 'router1', epoch: 1, provenAt: 1000 }]
     for (const node of [a, b]) node.peers.setNodes([a.listed, b.listed])
-    await vi.waitFor(() => expect([a.seen, b.seen]).toEqual([['+b'], ['+a']]))
+    await eventually(() => expect([a.seen, b.seen]).toEqual([['+b'], ['+a']]))
     expect(a.peers.reached('b')).toEqual({ node: 'b', incarnation: 7 })
     expect(a.told).toEqual([
       [b.life, { ...b.life, type: 'hello', part: 0, last: true, version: 'test', state: 'up', links: b.links }],
@@ -127,7 +128,7 @@ describe('a node that is dialled', () => {
     expect(refused).toMatchObject({ reason: 'unreachable', address: `127.0.0.1:${b.port}` })
     expect(refused['msg']).toContain('ECONNREFUSED')
     const again = own(await startNode({ identity: b.identity, incarnation: 8, port: b.port }))
-    await vi.waitFor(() => expect(again.seen).toEqual(['+a']))
+    await eventually(() => expect(again.seen).toEqual(['+a']))
     expect(refusals(a, /^peer not reached/)).toHaveLength(1)
   })
 
@@ -208,7 +209,7 @@ describe('a stranger on the port of nodes', () => {
     const [ca, user] = [await room.key('user_ca'), await room.key('operator')]
     await room.certify(ca, user, ['-n', 'node:a', '-V', '-1m:+1h'])
     await dialAs(b, `IdentityFile=${user.path}`, `CertificateFile=${user.path}-cert.pub`, 'IdentitiesOnly=yes')
-    await vi.waitFor(() => expect(refusals(b, /^peer refused/).map(({ reason }) => reason)).toContain('untrusted-ca'))
+    await eventually(() => expect(refusals(b, /^peer refused/).map(({ reason }) => reason)).toContain('untrusted-ca'))
   })
 
   it('that sends nothing, or garbage, is let go', async () => {
@@ -221,7 +222,7 @@ describe('a stranger on the port of nodes', () => {
     garbage.on('error', () => undefined)
     garbage.write('GET / HTTP/1.1\r\n\r\n'.repeat(100))
     await once(garbage.resume(), 'close')
-    await vi.waitFor(() => expect(b.peers.counts().accepted).toBe(0))
+    await eventually(() => expect(b.peers.counts().accepted).toBe(0))
   })
 
   it('is turned away where there are too many, and nodes still come in', async () => {
@@ -240,7 +241,7 @@ describe('a stranger on the port of nodes', () => {
     for (const socket of strangers) socket.destroy()
     const a = own(await startNode({ identity: await keys.identity('a') }))
     a.peers.setNodes([b.listed])
-    await vi.waitFor(() => expect(b.seen).toEqual(['+a']))
+    await eventually(() => expect(b.seen).toEqual(['+a']))
   })
 })
 

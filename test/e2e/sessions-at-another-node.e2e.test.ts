@@ -13,6 +13,7 @@ import { makeSshKey, type SshKey } from './parts/ssh-keys.js'
 import { prepareSshd, type Sshd } from './parts/sshd.js'
 import { makeTempDir, type TempDir } from './parts/temp-dir.js'
 import { runOnTerminal } from './parts/terminal.js'
+import { eventually } from '../cluster/support/eventually.js'
 
 const MB = 1_000_000
 
@@ -47,7 +48,7 @@ beforeEach(async () => {
   sshd.spawn(sockets.device)
   sockets.device.destroy()
   link = await openTrustedLink(sockets.bridge, {
-    channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 10_000 },
+    channels: { channelOpenTimeout: 10_000, channelCloseTimeout: 2_000 },
     login: () => Promise.resolve({ username: 'netconf', keys: [], password: 'secret' }),
   })
   two = await twoFleets(link)
@@ -124,7 +125,7 @@ describe('a session on a real sshd at another node', () => {
   it('is refused in the words of the device', async () => {
     const opening = await two.open({ kind: 'subsystem', name: 'nonsense' })
     expect(opening).toMatchObject({ ok: false, cause: 'refused', no: { reason: 'refused-by-device', retry: false } })
-    await vi.waitFor(async () => expect((await two.b.fleet.counts()).sessions).toEqual({ ssh: 0, http: 0 }))
+    await eventually(async () => expect((await two.b.fleet.counts()).sessions).toEqual({ ssh: 0, http: 0 }))
   })
 
   it('reaches a port of the device, and is told where nothing listens', async () => {
@@ -163,6 +164,61 @@ describe('a session on a real sshd at another node', () => {
     expect(JSON.parse((await report).output)).toEqual({ bytes: 30 * MB, sha256: expectedHash(30 * MB), eof: true })
   })
 
+  it('holds back a device of which nobody reads, and a client to which the device does not listen', async () => {
+    const unread = await two.channel(exec('exec cat /dev/zero'))
+    const deaf = await two.channel(exec('exec sleep 1000'))
+    let sent = 0
+    while (deaf.stream.write(Buffer.alloc(65_536))) sent += 65_536
+    const fill = (): void => {
+      while (deaf.stream.write(Buffer.alloc(65_536))) sent += 65_536
+    }
+    deaf.stream.on('drain', fill)
+    const carried = async () => (await two.b.fleet.sessions()).map(({ bytes }) => bytes)
+    // Nothing moves any more, and what others do on the same connection still does.
+    let before = ''
+    await vi.waitFor(
+      async () => {
+        const now = JSON.stringify([await carried(), sent])
+        const isStill = now === before
+        before = now
+        expect(isStill).toBe(true)
+      },
+      { interval: 500, timeout: 20_000 },
+    )
+    const [ofUnread, ofDeaf] = await carried()
+    expect(ofUnread?.fromDevice).toBeLessThan(16 * MB)
+    expect(ofUnread?.fromDevice).toBeGreaterThan(0)
+    expect(sent).toBeLessThan(16 * MB)
+    expect(ofDeaf?.fromClient).toBeLessThan(16 * MB)
+    expect(await readAll(await two.channel(exec('echo free')))).toMatchObject({ output: 'free\n' })
+    // A channel that is closed takes whatever is written, and drops it.
+    deaf.stream.off('drain', fill)
+    for (const channel of [unread, deaf]) {
+      channel.stream.on('error', () => undefined).resume()
+      channel.standardError.resume()
+      channel.close()
+    }
+    // The device has five seconds to read what was on its way, and sshd closes no channel while something does not read.
+    await eventually(async () => expect(await two.b.fleet.sessions()).toEqual([]))
+  })
+
+  it('is apart from others on the same connection', async () => {
+    const each = await Promise.all(
+      Array.from({ length: 8 }, async (_, at) => {
+        const channel = await two.channel(exec(`cat; echo err${at} >&2; exit ${at}`))
+        const read = readAll(channel)
+        for (let part = 0; part < 50; part += 1)
+          if (!channel.stream.write(`${at}`.repeat(10_000))) await once(channel.stream, 'drain')
+        channel.stream.end()
+        return read
+      }),
+    )
+    for (const [at, { output, errors, end }] of each.entries()) {
+      expect(output === `${at}`.repeat(500_000)).toBe(true)
+      expect([errors, end]).toEqual([`err${at}\n`, { exit: { status: at } }])
+    }
+  })
+
   it('leaves no session on the device: 64 one after another, where ten are allowed', async () => {
     for (let time = 0; time < 64; time += 1) {
       const channel = await two.channel({ kind: 'subsystem', name: 'netconf' })
@@ -181,8 +237,8 @@ describe('a session on a real sshd at another node', () => {
         channel.close()
       }
     }
-    await vi.waitFor(async () => expect(await two.b.fleet.sessions()).toEqual([]))
-    await vi.waitFor(() => expect(two.a.peers.counts().sessions).toBe(0))
+    await eventually(async () => expect(await two.b.fleet.sessions()).toEqual([]))
+    await eventually(() => expect(two.a.peers.counts().sessions).toBe(0))
   })
 })
 
@@ -216,7 +272,7 @@ describe('a client of one node, with OpenSSH, on a device of the other', () => {
 
   it('reads why its session ended where the device is gone', async () => {
     const ended = run('exec sleep 100')
-    await vi.waitFor(async () => expect((await two.b.fleet.sessions()).length).toBe(1))
+    await eventually(async () => expect((await two.b.fleet.sessions()).length).toBe(1))
     sockets.bridge.destroy()
     const { stderr, status } = await ended
     expect(stderr).toMatch(

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { vi } from 'vitest'
 import type ssh2 from 'ssh2'
 import { createLiveRights } from '../../../src/access/authz/live-rights.js'
 import type { PeerLimits } from '../../../src/cluster/peer-limits.js'
@@ -14,6 +13,7 @@ import { recordedLog } from '../../northbound/http/recorded-log.js'
 import { connectedTo } from '../../northbound/ssh/support/served-sessions.js'
 import { type ClusterKeys, makeClusterKeys } from './cluster-keys.js'
 import { startNode, type TestNode } from './test-node.js'
+import { eventually } from './eventually.js'
 
 /** Two nodes with a real fleet each: the device is at b, and its clients are at a. */
 export interface TwoFleets {
@@ -46,7 +46,7 @@ export async function twoFleets(
   const b = await startNode({ identity: await keys.identity('b'), limits, devices })
   if (link !== undefined) b.fleet.attach(link)
   for (const node of [a, b]) node.peers.setNodes([a.listed, b.listed])
-  await vi.waitFor(() => {
+  await eventually(() => {
     if (a.peers.reached('b') === undefined || b.peers.reached('a') === undefined) throw new Error('not yet')
     if (a.peers.counts().reached === 0) throw new Error('not yet')
   })
