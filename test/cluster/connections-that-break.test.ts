@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer, type Server, type Socket, connect } from 'node:net'
-import { PassThrough } from 'node:stream'
 import { describe, expect, it, vi } from 'vitest'
 import type { AskAnswer, PeerListener } from '../../src/cluster/peers.js'
 import { createFleetEmitter } from '../../src/fleet/fleet-emitter.js'
@@ -9,6 +8,7 @@ import { createSessionRegister } from '../../src/fleet/session-register.js'
 import { endAfterEach } from '../e2e/support/resources.js'
 import { FROM_NOW, makeClusterKeys } from './support/cluster-keys.js'
 import { loggedLines, startNode, type TestNode } from './support/test-node.js'
+import { echoingChannel } from './support/echoing-channel.js'
 import { eventually } from './support/eventually.js'
 
 const own = endAfterEach()
@@ -52,36 +52,14 @@ async function startWay(port: number) {
   }
 }
 
-/** A device that writes back what it is sent. */
-function echoing(): { readonly answer: AskAnswer; readonly channel: DeviceChannel; readonly isClosed: () => boolean } {
-  let close: () => void = () => undefined
-  let isClosed = false
-  const closed = new Promise<object>((resolve) => {
-    close = () => {
-      isClosed = true
-      resolve({})
-    }
-  })
-  const nothing = (): void => undefined
-  const stream = new PassThrough()
-  const standardError = new PassThrough()
-  const channel: DeviceChannel = {
-    stream,
-    standardError,
-    closed,
-    ended: () => false,
-    terminalRefused: false,
-    resize: nothing,
-    signal: nothing,
-    sendBreak: nothing,
-    linkEnd: () => undefined,
-    close,
-  }
+/** A session on a device that writes back what it is sent. */
+function echoing(): { readonly answer: AskAnswer; readonly isClosed: () => boolean } {
+  const { channel, isClosed } = echoingChannel()
   const register = createSessionRegister(createFleetEmitter(), Date.now)
   const request = { kind: 'shell' } as const
   const client = { user: 'ops', source: 'test', via: 'ssh' } as const
   const session = register.open({ deviceId: 'router1', link: 1, client, request }, channel)
-  return { answer: { ok: true, channel, session }, channel, isClosed: () => isClosed }
+  return { answer: { ok: true, channel, session }, isClosed }
 }
 
 const QUICK = {
