@@ -1,11 +1,14 @@
 /** Takes lines off bytes as they come, up to a length. */
 export interface LineReader {
-  /** @returns false where a line is longer than it may be: nothing after it is read */
+  /** @returns false where a line is longer than it may be, or was the last: nothing after it is read */
   readonly take: (bytes: Buffer) => boolean
 }
 
-/** @param onLine gets each line without its end; an unfinished one at the end of the bytes is nobody's */
-export function createLineReader(maxLength: number, onLine: (line: string) => void): LineReader {
+/**
+ * @param onLine gets each line without its end, and says whether more are wanted; an unfinished one at the end of the
+ *   bytes is nobody's
+ */
+export function createLineReader(maxLength: number, onLine: (line: string) => boolean): LineReader {
   let parts: Buffer[] = []
   let length = 0
   let broken = false
@@ -27,7 +30,7 @@ export function createLineReader(maxLength: number, onLine: (line: string) => vo
         const line = Buffer.concat(parts, length).toString('utf8')
         parts = []
         length = 0
-        onLine(line)
+        broken = !onLine(line)
         rest = rest.subarray(end + 1)
       }
       return !broken

@@ -61,14 +61,22 @@ export function servePeer(peer: AcceptedPeer, options: ServePeerOptions): void {
     if (next.node !== node || life !== undefined) return end(peerRefusal('malformed-line', 'the life of another node'))
     if (!begun(next)) return end(peerRefusal('too-many-of-node'))
     life = next
+    let isMalformed = false
     const lines = createLineReader(MAX_LINE_LENGTH, (line) => {
       const read = readPeerMessage(line)
-      if (!read.ok) return end(peerRefusal('malformed-line', JSON.stringify(strangerText(line, 100))))
-      if (read.message !== undefined && socket.writable) told(next, read.message)
+      if (!read.ok) {
+        isMalformed = true
+        end(peerRefusal('malformed-line', JSON.stringify(strangerText(line, 100))))
+      } else if (read.message !== undefined) told(next, read.message)
+      return read.ok && socket.writable
     })
-    channel.on('data', (bytes: Buffer) => {
-      if (!lines.take(bytes)) end(peerRefusal('line-too-long', MAX_LINE_LENGTH))
-    })
+    const read = (bytes: Buffer): void => {
+      if (lines.take(bytes)) return
+      // What still comes is nobody's.
+      channel.off('data', read).resume()
+      if (!isMalformed && socket.writable) end(peerRefusal('line-too-long', MAX_LINE_LENGTH))
+    }
+    channel.on('data', read)
   }
 
   const serve = (session: Session, held: HeldChannel, command: string): void => {
@@ -78,8 +86,8 @@ export function servePeer(peer: AcceptedPeer, options: ServePeerOptions): void {
     if (read.kind === 'control') return control(held, read.life)
     held.channel.on('error', (error: Error) => log.debug({ err: error }, 'channel of a peer failed'))
     const isUnderstood = read.kind === 'ask' && life !== undefined
-    if (!isUnderstood)
-      log.warn({ node, source, why: read.kind === 'neither' ? read.why : 'no life' }, 'peer not understood')
+    const why = read.kind === 'neither' ? read.why : 'an ask before it said which life it is'
+    if (!isUnderstood) log.warn({ node, source, why }, 'peer not understood')
     const served =
       isUnderstood && life !== undefined
         ? serveAsk({ connection, session, held, controls }, { peer: life, ask: read.ask, asked, log })

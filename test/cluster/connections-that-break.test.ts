@@ -30,6 +30,7 @@ async function startWay(port: number) {
   await once(server, 'listening')
   return {
     address: `127.0.0.1:${(server.address() as { port: number }).port}`,
+    connections: () => pairs.size,
     cut: () => {
       for (const [socket] of pairs) socket.resetAndDestroy()
     },
@@ -231,6 +232,16 @@ describe('a peer that is dialled anew', () => {
       source: expect.any(String) as string,
     })
     await eventually(() => expect(loggedLines(a).some(({ reason }) => reason === 'turned-away')).toBe(true))
+  })
+
+  it('at its new address, while the old one still answers', async () => {
+    const { a, b, way } = await nodesWithWay(async () => echoing().answer)
+    const other = own(await startWay(b.port))
+    a.peers.setNodes([{ ...b.listed, address: other.address }])
+    // The new one is there before nothing is left of the old one, on which no session is.
+    await eventually(() => expect([way.connections(), other.connections()]).toEqual([0, 1]))
+    await open(a)
+    expect(other.connections()).toBe(1)
   })
 
   it('after it was started again is heard of as another life', async () => {

@@ -98,17 +98,25 @@ describe('lines of a peer', () => {
     const text = 'one\ntwo käthe 龍\n\nlast\nrest'
     for (let size = 1; size <= Buffer.byteLength(text); size += 1) {
       const lines: string[] = []
-      const reader = createLineReader(100, (line) => lines.push(line))
+      const reader = createLineReader(100, (line) => lines.push(line) > 0)
       for (let at = 0; at < Buffer.byteLength(text); at += size)
         expect(reader.take(Buffer.from(text).subarray(at, at + size))).toBe(true)
       expect(lines).toEqual(['one', 'two käthe 龍', '', 'last'])
     }
   })
 
+  it('are read no further once nobody wants more', () => {
+    const lines: string[] = []
+    const reader = createLineReader(10, (line) => lines.push(line) < 2)
+    expect(reader.take(Buffer.from('one\ntwo\nthree\n'))).toBe(false)
+    expect(reader.take(Buffer.from('four\n'))).toBe(false)
+    expect(lines).toEqual(['one', 'two'])
+  })
+
   it('are at most so long, and nothing is read behind one that is longer', () => {
     for (const size of [1, 7, 200]) {
       const lines: string[] = []
-      const reader = createLineReader(10, (line) => lines.push(line))
+      const reader = createLineReader(10, (line) => lines.push(line) > 0)
       const text = Buffer.from(`${'x'.repeat(10)}\n${'y'.repeat(11)}\nz\n`)
       let taken = true
       for (let at = 0; at < text.length; at += size) taken = reader.take(text.subarray(at, at + size))

@@ -225,6 +225,18 @@ describe('a stranger on the port of nodes', () => {
     await eventually(() => expect(b.peers.counts().accepted).toBe(0))
   })
 
+  it('is turned away where all connections are in use', async () => {
+    const keys = own(makeClusterKeys())
+    const b = own(await startNode({ identity: await keys.identity('b'), limits: { maxConnections: 2 } }))
+    const first = [connect(b.port, '127.0.0.1'), connect(b.port, '127.0.0.1')]
+    for (const socket of first) socket.on('error', () => undefined).resume()
+    await eventually(() => expect(b.peers.counts().accepted).toBe(2))
+    const third = connect(b.port, '127.0.0.1').on('error', () => undefined)
+    await once(third.resume(), 'close')
+    expect(await refusalOf(b, /^peer refused/)).toMatchObject({ reason: 'too-many-connections' })
+    for (const socket of first) socket.destroy()
+  })
+
   it('is turned away where there are too many, and nodes still come in', async () => {
     const keys = own(makeClusterKeys())
     const b = own(

@@ -7,6 +7,7 @@ import { sshOfClients } from './targets/ssh-of-clients.js'
 import { hostileDevices, sshOfStrangers } from './targets/ssh-of-devices.js'
 import { guard } from './targets/guard.js'
 import { initiation } from './targets/initiation.js'
+import { linesOfPeers } from './targets/lines-of-peers.js'
 import { proxyHeader } from './targets/proxy-header.js'
 import { authorizedKeys, certificates, knownHosts, revocations } from './targets/ssh-files.js'
 import { xmlAndJson } from './targets/xml-and-json.js'
@@ -14,6 +15,7 @@ import { xmlAndJson } from './targets/xml-and-json.js'
 export const targets: readonly Target[] = [
   initiation,
   proxyHeader,
+  linesOfPeers,
   certificates,
   revocations,
   knownHosts,
