@@ -27,8 +27,9 @@ export interface PeerLimits {
 export const PEER_LIMITS: PeerLimits = {
   loginTimeout: 5_000,
   connectTimeout: 1_000,
+  // Of a peer that says nothing from one moment on, this is known 3 to 4 seconds later.
   probeInterval: 1_000,
-  probeCountMax: 3,
+  probeCountMax: 2,
   redialFrom: 100,
   redialTo: 500,
   reachWait: 2_000,
