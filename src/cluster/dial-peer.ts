@@ -15,6 +15,7 @@ import { closeOnceFailed, probe } from '../ssh/ssh2/connections.js'
 import { boundUnreadAnswers, nameWork } from '../ssh/ssh2/flow-control.js'
 import { ssh2 } from '../ssh/ssh2/load.js'
 import { forgetKeyExchange, forgetLogin } from '../ssh/ssh2/memory.js'
+import { watchOffer } from '../ssh/first-bytes.js'
 import { watchNegotiation } from '../ssh/ssh2/negotiation.js'
 import { answerAfterExit } from '../ssh/ssh2/session-requests.js'
 import { judgeNodeKey } from './judge-node.js'
@@ -158,6 +159,7 @@ function logIn(socket: Socket, { node, identity, limits, keepalive, signal }: Di
     client.on('error', fail)
     client.on('close', refuse)
     client.on('ready', ready)
+    const offered = watchOffer(socket)
     connectClient(client, {
       sock: socket,
       username,
@@ -167,7 +169,7 @@ function logIn(socket: Socket, { node, identity, limits, keepalive, signal }: Di
       algorithms: { ...peerAlgorithms('client'), serverHostKey: hostCertificateAlgorithmsFor(['ssh-ed25519']) },
       hostVerifier: hostVerifier.call,
     })
-    const negotiation = watchNegotiation(client)
+    const negotiation = watchNegotiation(client, offered)
     client.setMaxListeners(0)
     boundUnreadAnswers(client)
     answerAfterExit(client)

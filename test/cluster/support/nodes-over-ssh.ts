@@ -77,6 +77,7 @@ export function clusterOverSsh({ changed = {} }: { readonly changed?: Partial<Fl
       here: {
         handOver: (...given) => fleet().handOver(...given),
         openSession: (...given) => fleet().openSession(...given),
+        letLinksGo: (...given) => fleet().letLinksGo(...given),
       },
       record: () => record,
       clock: SYSTEM_CLOCK,
