@@ -48,6 +48,7 @@ export const GROUPS: readonly { readonly text: string; readonly pages: readonly 
       ['docs/backup.md', 'Backup and restore'],
       ['docs/upgrade.md', 'Upgrade and roll-back'],
       ['docs/postgresql.md', 'A database, and a bridge that stands by'],
+      ['docs/cluster.md', 'Several bridges that are one'],
       ['docs/sizing.md', 'Sizing'],
     ],
   },

@@ -40,6 +40,7 @@ export function filesNamedIn(value: unknown): readonly NamedFile[] {
   const trust = mappingAt(value, 'trust')
   const ssh = mappingAt(mappingAt(value, 'endpoint'), 'ssh')
   const http = mappingAt(mappingAt(value, 'endpoint'), 'http')
+  const cluster = mappingAt(value, 'cluster')
   return [
     { path: ['users-file'], file: textAt(value, 'users-file') },
     {
@@ -68,6 +69,7 @@ export function filesNamedIn(value: unknown): readonly NamedFile[] {
       path: ['endpoint', 'http', key],
       file: textAt(http, key),
     })),
+    ...['certificate', 'key', 'ca'].map((key) => ({ path: ['cluster', key], file: textAt(cluster, key) })),
   ]
 }
 

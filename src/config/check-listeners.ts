@@ -16,7 +16,7 @@ export function checkListeners(config: Config): readonly ConfigError[] {
   return [...checkShared(config), ...checkDevices(config)]
 }
 
-function checkShared({ callHome, endpoint }: Config): readonly ConfigError[] {
+function checkShared({ callHome, endpoint, cluster }: Config): readonly ConfigError[] {
   const clients = { key: 'endpoint.ssh', what: 'clients log in over SSH', address: endpoint.ssh.address }
   const listeners: readonly Listener[] = [
     { key: 'call-home.ssh', path: ['call-home', 'ssh', 'port'], what: 'devices call home', ...callHome.ssh },
@@ -38,6 +38,16 @@ function checkShared({ callHome, endpoint }: Config): readonly ConfigError[] {
           },
         ]),
     { key: 'endpoint.http', path: ['endpoint', 'http', 'port'], what: 'the HTTP API answers', ...endpoint.http },
+    ...(cluster?.listen === undefined
+      ? []
+      : [
+          {
+            key: 'cluster.listen',
+            path: ['cluster', 'listen'],
+            what: 'other nodes are listened to',
+            ...cluster.listen,
+          },
+        ]),
   ]
   return listeners.flatMap((ours, at): readonly ConfigError[] => {
     const theirs = listeners.slice(0, at).find((other) => clash(ours, other))

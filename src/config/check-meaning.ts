@@ -1,3 +1,4 @@
+import { clusterFaults } from './cluster-faults.js'
 import { algorithmFaults } from './algorithm-faults.js'
 import { readOwnAddress } from './address-prefix.js'
 import type { ConfigError } from './config-error.js'
@@ -29,6 +30,7 @@ export function checkMeaning(tree: LocatedTree): readonly ConfigError[] {
     ...roleCredentialsFaults(tree),
     ...httpFaults(tree),
     ...traceFaults(tree),
+    ...clusterFaults(tree),
     ...algorithmFaults(tree),
   ]
 }

@@ -1,21 +1,29 @@
 import { readPostgresUrl } from '../lib/postgres-url.js'
 import { accepted, type ParseResult } from './parse-result.js'
-import { duration } from './scalars.js'
+import { duration, listenPlace, path } from './scalars.js'
 import { scalar, section } from './section.js'
 
 /**
- * The database that a bridge shares with another one, and who it is there. A lease is three heartbeats at least, so
- * that one that is late takes nobody's place from it.
+ * The database that a bridge shares with others, and who it is there. A lease is three heartbeats at least, so that one
+ * that is late takes nobody's place from it. With `listen` all of them serve at a time, else one after another.
  */
-export function clusterSection() {
+export function clusterSection(directory: string) {
   return section({
     database: databaseUrl(),
     node: nodeId(),
     'secret-key': secretKeys(),
+    listen: listenPlace(DEFAULT_PORT).optional(),
+    advertise: listenPlace(DEFAULT_PORT).optional(),
+    certificate: path(directory).optional(),
+    key: path(directory).optional(),
+    ca: path(directory).optional(),
     lease: duration('3s', '10m').default(6_000),
     heartbeat: duration('100ms', '1s').default(1_000),
   })
 }
+
+/** Where nodes listen for each other; no registered port, and not that of clients or devices. */
+const DEFAULT_PORT = 4350
 
 function databaseUrl() {
   return scalar((written): ParseResult<string> => {

@@ -59,6 +59,29 @@ export function listenAddress() {
   })
 }
 
+/** An address or host name with a port, such as `10.0.0.1:4350`. */
+export interface ListenPlace {
+  readonly address: string
+  readonly port: number
+}
+
+/** An address or host name, with or without a port, to listen on or to be dialled at; port 0 is a free one. */
+export function listenPlace(defaultPort: number) {
+  return scalar((written): ParseResult<ListenPlace> => {
+    const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(written) ?? []
+    const address = isIP(written) === 6 ? written : (bracketed ?? plain ?? '')
+    const port = digits === undefined || isIP(written) === 6 ? defaultPort : Number(digits)
+    const isName = isHostName(address) && !/^\d+$/.test(address)
+    const isAddress = bracketed === undefined ? isIP(address) !== 0 || isName : isIP(address) === 6
+    if (isAddress && port <= 65_535) return accepted({ address, port })
+    return {
+      ok: false,
+      message: 'expected an address with a port',
+      hint: `such as \`10.0.0.1:${defaultPort}\` or \`[2001:db8::1]:${defaultPort}\``,
+    }
+  })
+}
+
 /** A port to listen on, 0 for a free one, or `none` for not listening at all. */
 export function portOrNone() {
   return scalar((written): ParseResult<number | 'none'> => {

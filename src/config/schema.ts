@@ -80,7 +80,7 @@ export function configSchema(directory: string, environment: Environment) {
     audit: auditSection(directory).prefault({}),
     webhooks: list(webhookSection()),
     traces: tracesSection().optional(),
-    cluster: atNextStart(clusterSection().optional()),
+    cluster: atNextStart(clusterSection(directory).optional()),
     'data-dir': atNextStart(path(directory).prefault(DEFAULT_DATA_DIR)),
     'drain-timeout': duration('0s').default(30_000),
     log: section({

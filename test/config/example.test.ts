@@ -47,6 +47,9 @@ describe('config/homeport.example.yaml', () => {
       'credentials.fresh.user-ca: /srv/config/keys/user_ca cannot be read (ENOENT)',
       'users-file: /srv/config/users.yaml cannot be read (ENOENT)',
       'authentication-hook.ca-file: /srv/config/keys/aaa_ca.pem cannot be read (ENOENT)',
+      'cluster.certificate: /srv/config/keys/node-cert.pub cannot be read (ENOENT)',
+      'cluster.key: /srv/config/keys/node cannot be read (ENOENT)',
+      'cluster.ca: /srv/config/keys/cluster_ca.pub cannot be read (ENOENT)',
     ])
   })
 
