@@ -9,6 +9,7 @@ import type { StoreFailure } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
 import type { ReadConfig } from './about-the-bridge.js'
 import { openStores } from './open-stores.js'
+import { startCluster } from './start-cluster.js'
 import { settingsFrom, usersFrom } from './settings.js'
 import { startHttp } from './start-http.js'
 import { type NorthboundAddresses, startNorthbound } from './start-northbound.js'
@@ -67,9 +68,10 @@ export async function startBridge(config: Config, log: Log, record?: ReadConfig)
     const foundation = await startTelemetry({ settings, readConfig: record, log, shutdown })
     watchCertificates(foundation)
     const stores = await openStores(foundation)
-    const southbound = startSouthbound(foundation, stores)
+    const cluster = await startCluster(foundation, stores)
+    const southbound = startSouthbound(foundation, stores, cluster)
     const northbound = startNorthbound(foundation, stores, southbound)
-    const http = await startHttp(foundation, { stores, southbound, northbound })
+    const http = await startHttp(foundation, { stores, southbound, northbound, cluster })
 
     const endpoints = await northbound.listen()
     const callHome = await southbound.listen()
@@ -95,7 +97,7 @@ export async function startBridge(config: Config, log: Log, record?: ReadConfig)
         await shutdown.stop({ drainTimeout, force, onCutOff: () => logCutOff(fleet, log) })
       },
       drainTimeout: () => settings.current.drainTimeout,
-      replaced: stores.replaced,
+      replaced: cluster === undefined ? stores.replaced : cluster.replaced,
     }
   } catch (error) {
     await shutdown.stop({ drainTimeout: 0, force: AbortSignal.abort() })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ParsedKey } from 'ssh2'
 import type { Config } from '../config/schema.js'
@@ -15,6 +16,14 @@ export interface BridgeHostKeys {
   readonly presented: HostKeysOfBridge
   /** The plain keys, as `known_hosts` holds them. */
   readonly lines: readonly string[]
+  /** The fingerprint of the CA that certifies them, by which alone clients may know the bridge. */
+  readonly ca?: string
+}
+
+/** Tells the host keys of nodes from each other: the same for all that clients may take for one bridge. */
+export function hostKeyMark({ lines, ca }: BridgeHostKeys): string {
+  const mark = ca === undefined ? lines.toSorted((one, other) => (one < other ? -1 : 1)).join('\n') : `ca ${ca}`
+  return `SHA256:${createHash('sha256').update(mark).digest('base64').replace(/=+$/, '')}`
 }
 
 type KeysConfig = Pick<Config, 'endpoint' | 'dataDir'>
@@ -40,7 +49,8 @@ export function namesOfBridge({ endpoint }: Pick<Config, 'endpoint'>): readonly 
 export async function hostKeysOf(config: KeysConfig, log: Log): Promise<BridgeHostKeys> {
   const { keys, lines } = await keysOf(config, log)
   const certificates = await certificatesOf(config, keys, log)
-  return { presented: await presentedBy({ config, keys, certificates, log }), lines }
+  const { presented, ca } = await presentedBy({ config, keys, certificates, log })
+  return { presented, lines, ...(ca === undefined ? {} : { ca }) }
 }
 
 async function keysOf(
@@ -92,7 +102,7 @@ async function presentedBy(options: {
   readonly keys: readonly ParsedKey[]
   readonly certificates: readonly Certificate[]
   readonly log: Log
-}): Promise<HostKeysOfBridge> {
+}): Promise<Pick<BridgeHostKeys, 'presented' | 'ca'>> {
   const { config, keys, certificates, log } = options
   const { hostCa: file, hostCaPassphrase, hostCertificateLifetime: lifetime } = config.endpoint.ssh
   const fixed = serverHostKeys(
@@ -102,7 +112,7 @@ async function presentedBy(options: {
     })),
   )
   if (!fixed.ok) throw new StartError(`endpoint.ssh.host-keys: ${fixed.failure.message}`, fixed.failure.hint)
-  if (file === undefined) return { shared: () => fixed.hostKeys, forNames: () => fixed.hostKeys }
+  if (file === undefined) return { presented: { shared: () => fixed.hostKeys, forNames: () => fixed.hostKeys } }
   const ca = await loadPrivateKey(file, hostCaPassphrase)
   if (!ca.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${ca.failure.message}`, ca.failure.hint)
   const shared = createCertifiedHostKeys({ keys, ca: ca.key, lifetime, certificates })
@@ -111,6 +121,11 @@ async function presentedBy(options: {
     if (!made.ok) throw new StartError(`endpoint.ssh.host-ca: ${file}: ${made.failure.message}`, made.failure.hint)
   if (!shared.ok || !own.ok) throw new TypeError('unreachable: what is not ok has thrown')
   const names = namesOfBridge(config)
-  log.info({ fingerprint: fingerprintOf(ca.key.getPublicSSH()), names }, 'host CA: clients may trust it alone')
-  return { shared: () => shared.certified.forNames(names), forNames: (given) => own.certified.forNames(given) }
+  const fingerprint = fingerprintOf(ca.key.getPublicSSH())
+  log.info({ fingerprint, names }, 'host CA: clients may trust it alone')
+  const presented: HostKeysOfBridge = {
+    shared: () => shared.certified.forNames(names),
+    forNames: (given) => own.certified.forNames(given),
+  }
+  return { presented, ca: fingerprint }
 }

@@ -6,6 +6,7 @@ import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { OpenedStore, Store, StoreFailure } from '../store/store.js'
 import type { Log } from '../telemetry/log.js'
+import { ofNode, type WrittenRow } from './store-of-node.js'
 import { type RunningAuditLog, startAuditLog } from './audit-log.js'
 import { type BridgeHostKeys, hostKeysOf } from './host-keys.js'
 import { tellOfBadDeviceIds, toldAsLeft } from './report-enrolments.js'
@@ -16,6 +17,10 @@ import type { Foundation } from './start-telemetry.js'
 export interface Stores {
   readonly hostKeys: BridgeHostKeys
   readonly store: Store
+  /** This node has written something that others follow; never told where no others serve at the same time. */
+  readonly written: Signal<WrittenRow>
+  /** Another node has written the token of this id. */
+  readonly tokenChanged: Signal<string>
   /** Resolves when another node has taken over the store, so that this one has to end. */
   readonly replaced: Promise<StoreFailure>
   /** Who is enrolled. */
@@ -43,7 +48,8 @@ const NAMED_AT_MOST = 8
 export async function openStores(foundation: Foundation): Promise<Stores> {
   const { settings, log, shutdown, metrics, measure } = foundation
   const hostKeys = await hostKeysOf(settings.current.config, log)
-  const { store, replaced } = await openStore(settings.current.config, log)
+  const [written, tokenChanged] = [createSignal<WrittenRow>(), createSignal<string>()]
+  const { store, replaced } = await openStore(settings.current.config, log, written.emit)
   shutdown.close(() => closeStore(store, log))
 
   const [endpointsMoved, devicesChanged] = [createSignal(), createSignal()]
@@ -72,6 +78,8 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
   return {
     hostKeys,
     store,
+    written,
+    tokenChanged,
     replaced,
     enrolments,
     deviceAdded,
@@ -86,6 +94,7 @@ export async function openStores(foundation: Foundation): Promise<Stores> {
 async function openStore(
   { dataDir, cluster }: Pick<Config, 'dataDir' | 'cluster'>,
   log: Log,
+  written: (row: WrittenRow) => void,
 ): Promise<Pick<Stores, 'store' | 'replaced'>> {
   const onProblem = ({ message, hint }: StoreFailure): void =>
     log.error({ hint }, `not written to the store: ${message}`)
@@ -101,12 +110,16 @@ async function openStore(
     const key = cluster === undefined ? 'data-dir' : 'cluster.database'
     throw new StartError(`${key}: ${opened.failure.message}`, opened.failure.hint)
   }
-  return { store: opened.store, replaced }
+  const { store } = opened
+  return { store: cluster?.listen === undefined ? store : ofNode(store, { node: cluster.node, written }), replaced }
 }
 
-/** The store in a database that other bridges may use after this one, which alone uses it now. */
+/**
+ * The store in a database that other bridges may use after this one, which alone uses it now; or at the same time,
+ * where they listen for each other.
+ */
 async function openSharedStore(
-  { database, node, secretKey, lease, heartbeat }: ClusterConfig,
+  { database, node, secretKey, lease, heartbeat, listen }: ClusterConfig,
   listeners: {
     readonly onProblem: (failure: StoreFailure) => void
     readonly onReplaced: (failure: StoreFailure) => void
@@ -117,7 +130,7 @@ async function openSharedStore(
   return openPostgresStore({
     url: database,
     keys: secretKey,
-    alone: { id: node, lease, heartbeat, onReplaced: listeners.onReplaced },
+    ...(listen === undefined ? { alone: { id: node, lease, heartbeat, onReplaced: listeners.onReplaced } } : {}),
     touchInterval: TOUCH_INTERVAL,
     onProblem: listeners.onProblem,
   })

@@ -22,6 +22,7 @@ import { createHttpEndpoint, type HttpEndpoint } from './http-endpoint.js'
 import { jobQueueOn } from './jobs.js'
 import { listen, logFailedAccepts } from './listen.js'
 import type { Stores } from './open-stores.js'
+import type { Cluster } from './start-cluster.js'
 import { StartError } from './start-error.js'
 import type { Northbound } from './start-northbound.js'
 import type { Southbound } from './start-southbound.js'
@@ -44,6 +45,8 @@ export interface EarlierStages {
   readonly stores: Stores
   readonly southbound: Southbound
   readonly northbound: Northbound
+  /** Undefined for a bridge alone. */
+  readonly cluster: Cluster | undefined
 }
 
 /** Fleet events that are kept for clients of `/api/v1/events` that come again. */
@@ -66,6 +69,9 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
   const idempotency = createIdempotencyCache(() => settings.current.callLimits)
   const conversions = startConversions(foundation)
   const tokens = tokenServiceOn(stores.store.tokens, { settings, log, onRevoked: rights.noteChange })
+  stores.tokenChanged.on((id) => {
+    tokens.reread(id).catch((error: unknown) => log.warn({ err: error }, 'a token that another node changed not read'))
+  })
   const events = startEvents(foundation, fleet)
   const jobs = await startJobs(foundation, stages, { tokens, rpc, conversions })
 
@@ -90,6 +96,7 @@ export async function startHttp(foundation: Foundation, stages: EarlierStages): 
     streams,
     live: access.live,
     enrolments: stores.enrolments,
+    nodes: () => stages.cluster?.nodes() ?? [],
     clientPort: northbound.clientPort,
     rpc,
     idempotency,

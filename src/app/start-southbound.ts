@@ -8,6 +8,7 @@ import type { Transport } from '../southbound/transport.js'
 import { listen, logFailedAccepts } from './listen.js'
 import { noteAttached } from './note-attached.js'
 import type { Stores } from './open-stores.js'
+import type { Cluster } from './start-cluster.js'
 import { accountsOf, credentialsFor } from './settings.js'
 import { createSources, type Sources } from './sources.js'
 import type { Foundation } from './start-telemetry.js'
@@ -27,7 +28,7 @@ export interface Southbound {
 }
 
 /** Second stage of the start: everything that devices meet. Nothing listens yet. */
-export function startSouthbound(foundation: Foundation, stores: Stores): Southbound {
+export function startSouthbound(foundation: Foundation, stores: Stores, cluster?: Cluster): Southbound {
   const { settings, log, shutdown, metrics, measure } = foundation
   const sources = createSources(settings, log, metrics.clients)
   const listeners: CallHomeListener[] = []
@@ -36,7 +37,9 @@ export function startSouthbound(foundation: Foundation, stores: Stores): Southbo
   const fleet = startFleet(foundation, stores, {
     hasWork: async (deviceId) => (await Promise.all(workers.map((has) => has(deviceId)))).includes(true),
     crowdAtStart: () => listeners.some(isCrowded),
+    ...(cluster === undefined ? {} : { elsewhere: cluster.elsewhere }),
   })
+  cluster?.serve(fleet)
   const callHome = startCallHome(foundation, { fleet, enrolments: stores.enrolments, sources })
   const callHomeServer = callHome.take(sshTransport(foundation, stores))
   listeners.push(callHome)
@@ -66,7 +69,7 @@ function isCrowded({ handshakes: { arriving, queued, running, waiting } }: CallH
 function startFleet(
   { settings, shutdown, events }: Foundation,
   { store, enrolments, ownEndpoints, deviceAdded, deviceRelabelled, devicesChanged }: Stores,
-  answers: Pick<LocalFleetOptions, 'hasWork' | 'crowdAtStart'>,
+  answers: Pick<LocalFleetOptions, 'hasWork' | 'crowdAtStart' | 'elsewhere'>,
 ): LocalFleet {
   const fleet = createLocalFleet({
     devices: enrolments.devices(),

@@ -50,6 +50,7 @@ const NOTHING_YET: Readings = {
   devices: {},
   certificateSeconds: {},
   deviceCertificateSeconds: undefined,
+  cluster: undefined,
 }
 
 /** Starts what tells how the bridge is: log lines of what happens, metrics, traces. */

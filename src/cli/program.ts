@@ -25,6 +25,7 @@ const GROUPS: Readonly<Record<string, Readonly<Record<string, LoadCommand>>>> = 
   'Ask a running bridge:': {
     devices: async () => (await others()).devicesCommand(),
     sessions: async () => (await others()).sessionsCommand(),
+    nodes: async () => (await others()).nodesCommand(),
     audit: async () => (await others()).auditCommand(),
     token: async () => (await others()).tokenCommand(),
   },

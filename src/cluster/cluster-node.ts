@@ -1,13 +1,13 @@
 import type { Elsewhere, OpeningElsewhere, SessionElsewhere } from '../fleet/elsewhere.js'
 import type { SessionOpening } from '../fleet/fleet.js'
 import type { LinkEnd } from '../fleet/link.js'
-import { LINK_END_REASONS } from '../fleet/refusals/link-ends.js'
+import { LINK_END_REASONS, linkEnd } from '../fleet/refusals/link-ends.js'
 import { requestOf } from './asked-request.js'
 import { type ClaimOutcome, type Claims, createClaims, type HandedTo } from './claims.js'
 import { createContestCounter } from './contest-counter.js'
 import type { ClusterClock } from './cluster-clock.js'
 import { createDirectory, type Directory, type Whereabouts } from './directory.js'
-import type { ClusterEngine, EndedLink, EngineFailure, NodeRecord, SeenNode } from './engine.js'
+import { type ClusterEngine, type EndedLink, EngineFailure, type NodeRecord, type SeenNode } from './engine.js'
 import type { EngineTime } from './engine-time.js'
 import { createMembership, type Gap, type Membership, type MembershipLimits } from './membership.js'
 import { fleetRefusal, nodeRefusal } from './node-refusals.js'
@@ -46,14 +46,21 @@ export interface ClusterNode extends Pick<PeerListener, 'connected' | 'disconnec
   readonly others: () => readonly SeenNode[]
   readonly engineIsUp: () => boolean
   readonly status: () => ClusterStatus
+  /** Milliseconds since the engine answered last: so old is what is known of other nodes. */
+  readonly staleFor: () => number
+  /** How many devices each node has, as far as this one has heard. */
+  readonly devicesByNode: () => ReadonlyMap<string, number>
   /**
    * Has the devices of this node call others: tells that it is draining, and lets go of the links that nobody uses, a
    * few at a time, the others as their last session ends. Settles when none is left; clients of other nodes have
    * sessions on those that are here until then. Its own clients get theirs where the devices are now.
    */
   readonly drain: () => Promise<void>
-  /** Ends the life of this node in the engine, when it holds nothing any more. */
+  /**
+   * Ends the life of this node in order: what it has had is free for others at once, as far as the engine answers.
+   */
   readonly leave: () => Promise<void>
+  /** Stops at once, as a process that is killed does. */
   readonly close: () => void
 }
 
@@ -288,12 +295,21 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
     return 'not-here'
   }
 
+  const close = (): void => {
+    closed = true
+    stopVerifying()
+    membership.close()
+    claims.close()
+    directory.close()
+  }
+
   return {
     life,
     elsewhere: {
       attached: ({ deviceId, source }) => claims.attached(deviceId, source),
       detached: claims.detached,
       openSession,
+      nodeOf: (deviceId) => directory.holderOf(deviceId)?.node,
       watch: directory.watch,
     },
     connected: () => {
@@ -312,6 +328,8 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       known: directory.size(),
       clockError: time.error(),
     }),
+    staleFor: membership.staleFor,
+    devicesByNode: () => new Map([...directory.countByNode(), [life.node, claims.list().length]]),
     drain: () =>
       new Promise((resolve) => {
         draining = true
@@ -326,16 +344,15 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       }),
     leave: async () => {
       membership.close()
+      for (const { deviceId } of claims.list()) claims.detached(deviceId, linkEnd('shutdown'))
       await claims.settled()
-      await engine.leave(life)
+      close()
+      await engine.leave(life).catch((error: unknown) => {
+        // Then others pass it over once its lease is over.
+        if (!(error instanceof EngineFailure)) throw error
+      })
     },
-    close: () => {
-      closed = true
-      stopVerifying()
-      membership.close()
-      claims.close()
-      directory.close()
-    },
+    close,
   }
 }
 

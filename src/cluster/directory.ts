@@ -21,6 +21,10 @@ export interface Directory {
   readonly watch: (deviceId: string, wake: () => void) => () => void
   /** Lets everybody who waits look again: a peer is reached that was not. */
   readonly wakeAll: () => void
+  /** The node that has a device and is reached, as far as anybody has told; nobody is asked. */
+  readonly holderOf: (deviceId: string) => Holder | undefined
+  /** How many devices are known of each other node. */
+  readonly countByNode: () => ReadonlyMap<string, number>
   /** How many devices are known. */
   readonly size: () => number
   readonly close: () => void
@@ -169,6 +173,17 @@ export function createDirectory(options: DirectoryOptions): Directory {
     },
     wakeAll: () => {
       for (const deviceId of watchers.keys()) wake(deviceId)
+    },
+    holderOf: (deviceId) => {
+      const where = whereIs(known.get(deviceId)?.row)
+      return where.kind === 'at' ? where.holder : undefined
+    },
+    countByNode: () => {
+      const counts = new Map<string, number>()
+      for (const { row } of known.values())
+        if (row.holder !== undefined && isElsewhere(row.holder))
+          counts.set(row.holder.node, (counts.get(row.holder.node) ?? 0) + 1)
+      return counts
     },
     size: () => known.size,
     close: () => {

@@ -13,6 +13,8 @@ export interface Membership {
   readonly others: () => readonly SeenNode[]
   /** Milliseconds since a node was last seen by the engine, as far as this node knows. */
   readonly seenAgo: (node: string) => number | undefined
+  /** Milliseconds since the engine answered last. */
+  readonly staleFor: () => number
   /** Whether the engine answered last. */
   readonly engineIsUp: () => boolean
   /**
@@ -143,6 +145,7 @@ export function createMembership(options: MembershipOptions): Membership {
       // While the engine is away, nobody is seen, and nobody is therefore gone.
       return seen === undefined || !up ? undefined : seen.seenAgo + clock.now() - lastBeat
     },
+    staleFor: () => clock.now() - lastBeat,
     engineIsUp: () => up,
     notice,
     close,

@@ -66,7 +66,11 @@ export async function loadNodeIdentity(files: IdentityFiles, now = new Date()): 
       )
     const verdict = judgeNode(certificate, { role, cas: cas.cas, now, self: undefined, expected: node })
     if (!verdict.ok) {
-      const { message, hint } = verdict.refusal
+      const { reason, message } = verdict.refusal
+      const hint =
+        reason === 'wrong-principal'
+          ? `cluster.node is ${node}: have the key signed for it, ${signCommand(node)}, or name the certificate that is`
+          : verdict.refusal.hint
       return failed(files.certificate, `the ${role} certificate would be refused: ${message}`, hint)
     }
     if (verdict.until !== undefined && (until === undefined || verdict.until < until)) until = verdict.until

@@ -16,6 +16,8 @@ export interface DeviceStatus extends Device {
   readonly link?: LinkStatus
   /** All its links, the oldest first; absent where it has none. */
   readonly links?: readonly LinkStatus[]
+  /** Another node that has it, where it has no link here. */
+  readonly node?: string
   /** When the oldest of its links began; where it has none, when its last one ended, also one of the process before. */
   readonly lastSeen?: Date
   readonly lastDetached?: { readonly at: Date; readonly end: LinkEnd }
@@ -42,10 +44,12 @@ interface KnownBesides {
   readonly endpoint: DeviceEndpoint | undefined
   /** When the bridge was last alive with the device attached to it, before this process. */
   readonly attachedBefore: Date | undefined
+  /** Another node that has the device. */
+  readonly node: string | undefined
 }
 
 /** A device as it is now, with where it is reached by itself. */
-export function describeStatus(entry: FleetEntry, { endpoint, attachedBefore }: KnownBesides): DeviceStatus {
+export function describeStatus(entry: FleetEntry, { endpoint, attachedBefore, node }: KnownBesides): DeviceStatus {
   const { device, attachments, guard, lastDetached, lastRefusal } = entry
   const links = attachments.map((attachment) => linkStatus(attachment, entry))
   const [oldest] = links
@@ -56,6 +60,7 @@ export function describeStatus(entry: FleetEntry, { endpoint, attachedBefore }: 
     ...configured,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(oldest === undefined ? {} : { link: oldest, links }),
+    ...(oldest !== undefined || node === undefined ? {} : { node }),
     ...(contest === undefined ? {} : { contest }),
     ...(lastSeen === undefined ? {} : { lastSeen }),
     ...(lastDetached === undefined ? {} : { lastDetached }),

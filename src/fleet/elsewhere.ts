@@ -16,6 +16,8 @@ export interface Elsewhere {
   readonly detached: (deviceId: string, end: LinkEnd) => void
   /** Opens a session at the node that has the device, where one has it. */
   readonly openSession: (asked: SessionElsewhere, signal?: AbortSignal) => Promise<OpeningElsewhere>
+  /** The node that has a device and is reached, as far as anybody has told; nobody is asked. */
+  readonly nodeOf: (deviceId: string) => string | undefined
   /**
    * Calls `wake`, perhaps more than once, when a device may have a link at a node that is reached.
    * @returns what ends that

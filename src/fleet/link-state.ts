@@ -5,7 +5,7 @@ export const LINK_STATES = ['attached', 'refused', 'pending', 'away', 'never'] a
 
 /**
  * How a device stands to the bridge at this moment, in one word:
- * - `attached`: it has a link;
+ * - `attached`: it has a link, here or at another node;
  * - `pending`: its calls are held, or turned away, until an operator decides on it;
  * - `refused`: the last that was heard of its id is a call that was refused, whoever made it;
  * - `away`: it was here before, and nothing was heard of it since;
@@ -34,13 +34,14 @@ export interface RefusedCall {
 }
 
 type Seen = {
-  readonly status: Pick<DeviceStatus, 'link' | 'lastDetached' | 'lastRefusal' | 'lastSeen'> | undefined
+  readonly status: Pick<DeviceStatus, 'link' | 'node' | 'lastDetached' | 'lastRefusal' | 'lastSeen'> | undefined
   readonly enrolment: Pick<EnrolmentView, 'standing' | 'firstSeen' | 'lastSeen' | 'lastRefusal'> | undefined
 }
 
 /** The link state of a device, from its place in the fleet and its enrolment; either may be missing. */
 export function linkStandingOf({ status, enrolment }: Seen): LinkStanding {
   if (status?.link !== undefined) return { state: 'attached', since: status.link.attachedAt }
+  if (status?.node !== undefined) return { state: 'attached', message: `at node ${status.node}` }
   if (enrolment?.standing === 'pending')
     return { state: 'pending', ...(enrolment.firstSeen === undefined ? {} : { since: enrolment.firstSeen }) }
   const lastSeen = lastSeenOf({ status, enrolment })

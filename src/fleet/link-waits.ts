@@ -1,4 +1,5 @@
 import { onAbort } from '../lib/on-abort.js'
+import type { Elsewhere } from './elsewhere.js'
 import type { FleetEntry } from './fleet-entry.js'
 import type { LastKnown } from './refusals/sessions.js'
 
@@ -48,6 +49,7 @@ export function createLinkWaits({
   limits,
   state,
   start,
+  elsewhere,
   now,
 }: {
   readonly find: (deviceId: string) => FleetEntry | undefined
@@ -58,6 +60,8 @@ export function createLinkWaits({
   }
   readonly state: () => 'open' | 'draining' | 'closed'
   readonly start: StartOfProcess
+  /** The other nodes; absent for a bridge alone. */
+  readonly elsewhere?: Pick<Elsewhere, 'nodeOf' | 'watch'>
   readonly now: () => number
 }): LinkWaits {
   const forLink: LinkWaits['forLink'] = (entry, wait, signal) =>
@@ -75,15 +79,21 @@ export function createLinkWaits({
       stopListening = onAbort(signal, wake)
     })
 
+  const wakeAll: LinkWaits['wake'] = ({ waiting }) => {
+    for (const wake of waiting ?? []) wake()
+  }
+
   const whenAttached: LinkWaits['whenAttached'] = async (deviceId, wait, signal) => {
     const until = now() + wait
     for (;;) {
       const entry = find(deviceId)
       if (entry === undefined || state() === 'closed' || signal?.aborted) return false
-      if (entry.attachments.length > 0) return true
+      if (entry.attachments.length > 0 || elsewhere?.nodeOf(deviceId) !== undefined) return true
       const left = until - now()
       if (left <= 0) return false
+      const stopWatching = elsewhere?.watch(deviceId, () => wakeAll(entry))
       await forLink(entry, left, signal)
+      stopWatching?.()
     }
   }
 
@@ -106,8 +116,6 @@ export function createLinkWaits({
       startedAt: start.at,
       seen: await start.lastSeen(id),
     }),
-    wake: ({ waiting }) => {
-      for (const wake of waiting ?? []) wake()
-    },
+    wake: wakeAll,
   }
 }

@@ -132,6 +132,7 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
       lastSeen: async (deviceId) => (lostAtStart.has(deviceId) ? before.lastAlive : options.lastSeen?.(deviceId)),
       crowd: () => options.crowdAtStart?.() ?? false,
     },
+    ...(elsewhere === undefined ? {} : { elsewhere }),
     now,
   })
   const places = createLinkPlaces({
@@ -202,6 +203,7 @@ export function createLocalFleet(options: LocalFleetOptions): LocalFleet {
     describeStatus(entry, {
       endpoint: endpointOf(entry.device.id),
       attachedBefore: lostAtStart.has(entry.device.id) ? before.lastAlive : undefined,
+      node: entry.attachments.length > 0 ? undefined : elsewhere?.nodeOf(entry.device.id),
     })
 
   const counts = (): FleetCounts => {

@@ -50,6 +50,11 @@ export interface Enrolments {
    */
   readonly subscribe: (listener: (written: WrittenEnrolment) => void) => () => void
   /**
+   * Has the enrolment told as it is stored now, because another process says that it has written it: sooner than it
+   * would be found. Absent in a store that no other process writes to at the same time.
+   */
+  readonly reread?: (deviceId: string) => Promise<void>
+  /**
    * Notes that a device was seen. Reads know at once; it is written later, with all others of the interval, and a
    * process that is killed before loses it. A device id without enrolment is passed over.
    */

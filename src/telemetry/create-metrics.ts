@@ -43,6 +43,7 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
     label: 'outcome',
     values: ['delivered', 'given-up'],
   })
+  const claims = counter('cluster_claims_total', 'Claims of devices, by what became of them.', 'outcome')
   const spansDropped = counter('trace_spans_dropped_total', 'Spans of traces that were lost, by reason.', 'reason')
   const faults = counter('faults_total', 'Faults of the bridge itself, by where they came up.', 'where')
   const eventLoop = eventLoopMetrics(instruments)
@@ -54,6 +55,7 @@ export function createMetrics({ version, readings, reasons }: MetricsOptions): M
     operations: operationMetrics(instruments),
     audit: { linesLost: (lines) => linesLost.inc(lines) },
     webhooks: { eventEnded: (outcome) => webhookEvents.inc({ outcome }) },
+    cluster: { claimed: (outcome, some) => claims.inc({ outcome }, some) },
     traces: { spansDropped: (reason, spans) => spansDropped.inc({ reason }, spans) },
     eventLoop,
     faults: { faultFound: (where) => faults.inc({ where }) },

@@ -47,6 +47,7 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
       'once it has; it is no Unix time.',
   )
   const relayed = counter('relayed_bytes_total', 'Octets carried between clients and devices.', 'direction')
+  const setCluster = clusterGauges({ gauge, setAll })
   const carried = { fromClient: 0, fromDevice: 0 }
   return (now) => {
     ready.set(Number(now.ready))
@@ -69,9 +70,33 @@ export function createReadingGauges({ gauge, counter, setAll }: Instruments): (n
     setAll(certificates, 'what', now.certificateSeconds)
     if (now.deviceCertificateSeconds === undefined) deviceCertificates.remove()
     else deviceCertificates.set(now.deviceCertificateSeconds)
+    setCluster(now.cluster)
     relayed.inc({ direction: 'from-client' }, now.bytes.fromClient - carried.fromClient)
     relayed.inc({ direction: 'from-device' }, now.bytes.fromDevice - carried.fromDevice)
     Object.assign(carried, now.bytes)
+  }
+}
+
+/** A node among others; a bridge alone has no series of these. */
+function clusterGauges({ gauge, setAll }: Pick<Instruments, 'gauge' | 'setAll'>): (now: Readings['cluster']) => void {
+  const engineUp = gauge('cluster_engine_up', 'Whether the database of the cluster answers: 1 or 0.')
+  const peers = gauge('cluster_peers', 'Other nodes of the cluster, by whether this one reaches them.', 'state')
+  const remote = gauge('cluster_remote_sessions', 'Sessions of clients here on devices that other nodes have.')
+  const stale = gauge('cluster_stale_seconds', 'Seconds since the database of the cluster answered last.')
+  const offset = gauge(
+    'cluster_clock_offset_seconds',
+    'Seconds by which the clock of this machine is ahead of that of the database.',
+  )
+  return (now) => {
+    if (now === undefined) {
+      for (const single of [engineUp, remote, stale, offset]) single.remove()
+      return
+    }
+    engineUp.set(Number(now.engineIsUp))
+    setAll(peers, 'state', now.peers)
+    remote.set(now.remoteSessions)
+    stale.set(now.staleSeconds)
+    offset.set(now.clockOffsetSeconds)
   }
 }
 

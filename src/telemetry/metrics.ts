@@ -66,6 +66,11 @@ export interface WebhookMetrics {
   readonly eventEnded: (outcome: 'delivered' | 'given-up') => void
 }
 
+/** What becomes of claims on devices among the nodes of a cluster. */
+export interface ClusterMetrics {
+  readonly claimed: (outcome: 'given' | 'newer-elsewhere' | 'failed', claims: number) => void
+}
+
 /** What happens to spans of traces, where they are switched on. */
 export interface TraceMetrics {
   readonly spansDropped: (reason: string, spans: number) => void
@@ -119,6 +124,22 @@ export interface Readings {
   readonly certificateSeconds: Readonly<Record<string, number>>
   /** Seconds until the first certificate ends that vouched for a device's link; undefined where none ever does. */
   readonly deviceCertificateSeconds: number | undefined
+  /** This node among others; undefined for a bridge alone. */
+  readonly cluster: ClusterReadings | undefined
+}
+
+/** How a node is among the others of its cluster. */
+export interface ClusterReadings {
+  /** Whether the database that all nodes share answers. */
+  readonly engineIsUp: boolean
+  /** The other nodes, by whether this one reaches them. */
+  readonly peers: Readonly<Record<'reached' | 'unreached', number>>
+  /** Sessions of clients here on devices that other nodes have. */
+  readonly remoteSessions: number
+  /** Seconds since the database answered last. */
+  readonly staleSeconds: number
+  /** Seconds by which the clock of this machine is ahead of the database's. */
+  readonly clockOffsetSeconds: number
 }
 
 export interface Exposition {
@@ -133,6 +154,7 @@ export interface Metrics {
   readonly operations: OperationMetrics
   readonly audit: AuditMetrics
   readonly webhooks: WebhookMetrics
+  readonly cluster: ClusterMetrics
   readonly traces: TraceMetrics
   readonly eventLoop: EventLoopMetrics
   readonly faults: FaultMetrics

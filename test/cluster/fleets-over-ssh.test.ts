@@ -107,6 +107,21 @@ describe('two nodes, each with its fleet, over SSH', () => {
     await opened(waiting)
   })
 
+  it('say which of them has a device, and who waits for it hears so', async () => {
+    const { node } = await nodes('a', 'b')
+    const { fleet } = node('a')
+    expect((await fleet.device('router1'))?.node).toBeUndefined()
+    const waiting = fleet.whenAttached('router1', 20_000)
+    node('b').fleet.attach(echoingLink())
+    expect(await waiting).toBe(true)
+    expect(await fleet.device('router1')).toMatchObject({ node: 'b' })
+    expect((await node('b').fleet.device('router1'))?.node).toBeUndefined()
+    expect(await fleet.whenAttached('router1', 0)).toBe(true)
+    node('b').kill()
+    await eventually(async () => expect((await fleet.device('router1'))?.node).toBeUndefined())
+    expect(await fleet.whenAttached('router1', 0)).toBe(false)
+  })
+
   it('of which the one with the device is killed: the session ends, and the device is found where it calls next', async () => {
     const { node } = await nodes('a', 'b', 'c')
     node('b').fleet.attach(echoingLink())

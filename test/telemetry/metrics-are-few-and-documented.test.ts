@@ -24,6 +24,13 @@ const readings: Readings = {
   devices: { configured: 1, approved: 2, pending: 3, rejected: 4 },
   certificateSeconds: { login: 86_400, http: -5 },
   deviceCertificateSeconds: 86_400,
+  cluster: {
+    engineIsUp: true,
+    peers: { reached: 2, unreached: 1 },
+    remoteSessions: 9,
+    staleSeconds: 0.5,
+    clockOffsetSeconds: -0.25,
+  },
 }
 let now = readings
 const metrics = createMetrics({ version: '1.2.3', readings: async () => now, reasons: COUNTED_REASONS })
@@ -31,7 +38,7 @@ afterAll(() => metrics.stop())
 
 /** Tells of everything that can happen, so that every metric has a sample with all its labels. */
 function tellOfEverything(): void {
-  const { fleet, callHome, clients, operations, audit, webhooks, traces, eventLoop, faults } = metrics
+  const { fleet, callHome, clients, operations, audit, webhooks, cluster, traces, eventLoop, faults } = metrics
   fleet.linkAttached(['ssh-rsa'])
   fleet.linkEnded('lost')
   fleet.callRefused('wrong-hmac')
@@ -57,6 +64,7 @@ function tellOfEverything(): void {
   operations.rpcsSummed(100)
   audit.linesLost(3)
   webhooks.eventEnded('delivered')
+  cluster.claimed('given', 1)
   traces.spansDropped('queue-full', 1)
   eventLoop.stalled('handshake', 0.2)
   faults.faultFound('session')
@@ -138,8 +146,19 @@ describe('metrics', () => {
     expect(samples.get('homeport_certificate_expiry_seconds{what="http"}')).toBe(-5)
     expect(samples.get('homeport_device_certificate_expiry_seconds')).toBe(86_400)
     expect(samples.get('homeport_relayed_bytes_total{direction="from-device"}')).toBe(20)
-    now = { ...readings, links: 0, bytes: { fromClient: 10, fromDevice: 25 }, certificateSeconds: { login: 1 } }
+    expect(samples.get('homeport_cluster_engine_up')).toBe(1)
+    expect(samples.get('homeport_cluster_peers{state="unreached"}')).toBe(1)
+    expect(samples.get('homeport_cluster_remote_sessions')).toBe(9)
+    expect(samples.get('homeport_cluster_clock_offset_seconds')).toBe(-0.25)
+    now = {
+      ...readings,
+      links: 0,
+      bytes: { fromClient: 10, fromDevice: 25 },
+      certificateSeconds: { login: 1 },
+      cluster: undefined,
+    }
     const later = await read()
+    expect(later.samples.has('homeport_cluster_engine_up')).toBe(false)
     expect(later.samples.get('homeport_links')).toBe(0)
     expect(later.samples.get('homeport_certificate_expiry_seconds{what="login"}')).toBe(1)
     expect(later.samples.has('homeport_certificate_expiry_seconds{what="http"}')).toBe(false)

@@ -46,6 +46,8 @@ export interface TokenService {
   readonly list: () => Promise<readonly ApiToken[]>
   /** From now on it is refused; one that is revoked already stays as it is. */
   readonly revoke: (id: string, by: string) => Promise<TokenRevoked>
+  /** Learns that another node has revoked a token, where it has. */
+  readonly reread: (id: string) => Promise<void>
   /** Why a token that was good is not so any more; from memory, so that it may be asked at every step. */
   readonly faultOf: (token: Pick<ApiToken, 'id' | 'expiresAt'>) => TokenFault | undefined
   /** Why the token of this id is not good; undefined where it is. */
@@ -131,6 +133,12 @@ export function createTokenService({
       revoked.add(id)
       onRevoked?.()
       return { ok: true, token: written.value }
+    },
+    reread: async (id) => {
+      const token = await shelf.get(id)
+      if (token?.revocation === undefined || revoked.has(id)) return
+      revoked.add(id)
+      onRevoked?.()
     },
     faultOf,
     standing: async (id) => {

@@ -30,6 +30,7 @@ const anyDevice = deviceSchema.extend({
     .nullable(),
   link: anyLink.nullable(),
   links: z.array(anyLink).optional(),
+  node: shape.node.default(null),
 })
 
 /** What is shown of a device. */

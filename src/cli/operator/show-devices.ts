@@ -36,7 +36,8 @@ export function deviceTable(
 }
 
 /** The same, with how many links where there are several: `attached 3 h, 2 links`. */
-function linksInShort({ linkState, links }: ShownDevice, now: number): string {
+function linksInShort({ linkState, links, node }: ShownDevice, now: number): string {
+  if (node !== null) return `attached at node ${strangerText(node)}`
   return `${linkInShort(linkState, now)}${links.length > 1 ? `, ${counted(links.length, 'link')}` : ''}`
 }
 
@@ -92,7 +93,8 @@ export function deviceSheet(device: ShownDevice, now = Date.now()): string {
 type Lines = readonly (readonly [string, string])[]
 
 /** Of several links, each has its number before what is told of it. */
-function linkLines({ links }: ShownDevice): Lines {
+function linkLines({ links, node }: ShownDevice): Lines {
+  if (node !== null) return [['link', `at node ${strangerText(node)}, which is asked for more`]]
   if (links.length === 0) return [['link', 'none']]
   return links.flatMap((link) => {
     const lines = linesOfLink(link)

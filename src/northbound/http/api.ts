@@ -11,6 +11,7 @@ import type { FleetEventLog } from '../../fleet/event-log.js'
 import type { UserPlaces } from '../../net/user-places.js'
 import type { RpcService } from '../../rpc/rpc-service.js'
 import type { ApiEnv } from './api-env.js'
+import type { NodeView } from './routes/nodes/node-view.js'
 
 export type { ApiEnv, Identified, Identify } from './api-env.js'
 
@@ -21,6 +22,8 @@ export interface HttpServices {
     'device' | 'devices' | 'openSession' | 'whenAttached' | 'sessions' | 'disconnect' | 'endSession'
   >
   readonly enrolments: Enrolments
+  /** The bridges that are one together; none where this one is alone. */
+  readonly nodes: () => readonly NodeView[]
   /** The port where clients reach all devices over SSH, as it is bound. */
   readonly clientPort: () => number
   readonly findAuditEvents: FindAuditEvents

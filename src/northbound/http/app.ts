@@ -34,6 +34,7 @@ import { registerEvents } from './routes/events.js'
 import { registerHealth } from './routes/health.js'
 import { registerJobs } from './routes/jobs/jobs.js'
 import { registerMetrics } from './routes/metrics.js'
+import { registerListNodes } from './routes/nodes/list.js'
 import { registerNotifications } from './routes/notifications.js'
 import { registerOpenApi, registerSharedSchemas } from './routes/openapi.js'
 import { registerOperations } from './routes/operations/register.js'
@@ -139,6 +140,7 @@ export function createApp(options: AppOptions): Api {
   registerRepinDevice(app, services)
   registerListSessions(app, services)
   registerKillSession(app, services)
+  registerListNodes(app, services)
   registerFindAuditLines(app, services)
   registerListTokens(app, services)
   registerCreateToken(app, services)

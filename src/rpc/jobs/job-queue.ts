@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { samePrincipal } from '../../access/authz/principal.js'
 import type { RightEnd, RightEndReason } from '../../access/authz/right-end.js'
+import type { DeviceStatus } from '../../fleet/device-status.js'
 import type { Fleet } from '../../fleet/fleet.js'
 import { inBackground } from '../../lib/background.js'
 import type { JobAnswer, JobOwner } from '../../store/job.js'
@@ -83,7 +84,7 @@ export async function createJobQueue(options: JobQueueOptions): Promise<JobQueue
   const tryAgain = async (): Promise<void> => {
     const waiting = shelf.all().filter(({ state }) => state === 'queued')
     for (const deviceId of new Set(waiting.map((job) => job.deviceId)))
-      if (!turns.isBusy(deviceId) && (await fleet.device(deviceId))?.link !== undefined) attached({ deviceId })
+      if (!turns.isBusy(deviceId) && isThere(await fleet.device(deviceId))) attached({ deviceId })
   }
 
   await interruptRunning(parts)
@@ -107,7 +108,7 @@ export async function createJobQueue(options: JobQueueOptions): Promise<JobQueue
         await shelf.remove(id)
         return NOT_WRITTEN
       }
-      if ((await fleet.device(job.deviceId))?.link !== undefined) attached(job)
+      if (isThere(await fleet.device(job.deviceId))) attached(job)
       return { ok: true, job }
     },
     recheck: async () => {
@@ -142,6 +143,11 @@ export async function createJobQueue(options: JobQueueOptions): Promise<JobQueue
       stopListening()
     },
   }
+}
+
+/** Whether a device has a link, here or at another node. */
+function isThere(device: DeviceStatus | undefined): boolean {
+  return device?.link !== undefined || device?.node !== undefined
 }
 
 interface Parts extends Pick<JobQueueOptions, 'run' | 'ended' | 'denied' | 'limits' | 'log'> {

@@ -1,3 +1,4 @@
+import { LINK_TABLE } from './link-table.js'
 import { EngineError, isInTheWay } from './postgres-failure.js'
 import type { PostgresEngine, Sql } from './postgres-engine.js'
 
@@ -138,6 +139,7 @@ export const MIGRATIONS: readonly Migration[] = [
   CREATE TABLE sealing_key (id TEXT PRIMARY KEY, first_used_at TIMESTAMPTZ NOT NULL DEFAULT now());
   `,
   },
+  { minReader: 1, sql: LINK_TABLE },
 ]
 
 /** What became of the schema; one that a newer Homeport has changed too much is left as it is. */

@@ -131,6 +131,11 @@ export async function storedEnrolments(
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    reread: async (deviceId) => {
+      if (listeners.size === 0 || !calls.isOpen()) return
+      // Where it fails it is found again by the next look.
+      await tellOf({ deviceId }).catch((error: unknown) => failureIn(error, engine.name))
+    },
     touch: (deviceId, lastSeen) => {
       if (calls.isOpen()) buffer.note(deviceId, lastSeen)
     },

@@ -127,6 +127,7 @@ describe('GET /api/v1/devices/{id}', () => {
       endpoint: { port: 20001, address: null },
       link: SHOWN_LINK,
       links: [SHOWN_LINK],
+      node: null,
       contest: null,
       lastDetached: { at: '2025-06-01T02:00:00.000Z', reason: 'lost', message: 'the device closed it' },
     })

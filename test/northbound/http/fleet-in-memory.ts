@@ -209,6 +209,7 @@ export function fleetInMemory(given: {
     tokens,
     added,
     enrolments,
+    nodes: () => [],
     clientPort: () => 830,
     fleet,
     findAuditEvents: given.findAuditEvents ?? (async () => ({ lines: [] })),

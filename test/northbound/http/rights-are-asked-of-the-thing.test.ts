@@ -158,6 +158,19 @@ beforeEach(async () => {
     ...inMemory,
     enrolments,
     jobs,
+    nodes: () => [
+      {
+        id: 'a',
+        incarnation: 7,
+        state: 'up',
+        address: '10.0.0.1:4350',
+        version: '1.2.3',
+        seen: new Date(1_000),
+        devices: 2,
+        reached: true,
+        self: true,
+      },
+    ],
     log: recordedLog().log,
     identify: (c) => {
       const caller = callers.get(c.req.header('x-caller') as Person)
@@ -402,6 +415,7 @@ const onThings: Readonly<Record<string, Scope | 'nobody in particular'>> = {
   'POST /api/v1/devices': 'admin',
   'GET /api/v1/sessions': 'read',
   'DELETE /api/v1/sessions/{sid}': 'admin',
+  'GET /api/v1/nodes': 'admin',
   'GET /api/v1/audit': 'admin',
   'GET /api/v1/tokens': 'admin',
   'POST /api/v1/tokens': 'admin',
@@ -506,6 +520,17 @@ describe('lists hold what is the caller’s to see', () => {
     for (const name of names.filter((each) => !(withScope.admin.core as readonly Person[]).includes(each)))
       expect([403, 404]).toContain((await ask(name, '/api/v1/sessions/on-core-1', { method: 'DELETE' })).status)
     expect(calls.filter(([call]) => call === 'endSession')).toEqual([])
+  })
+
+  it('nodes of the cluster, for who administers all', async () => {
+    const seen = await listed('/api/v1/nodes', ({ nodes }: { nodes: { id: string; seen: string }[] }) =>
+      nodes.map((node) => `${node.id} ${node.seen}`),
+    )
+    const all = ['a 1970-01-01T00:00:01.000Z']
+    expect(seen).toEqual({
+      operator: all,
+      root: all,
+    })
   })
 
   it('lines of the audit, of which those about no device are for who administers all', async () => {

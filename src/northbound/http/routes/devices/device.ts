@@ -85,7 +85,8 @@ export const deviceSchema = z
       })
       .openapi('LinkState', {
         description:
-          '`attached`: it has a link; `pending`: it waits for an operator; `refused`: the last call that claimed the ' +
+          '`attached`: it has a link, or another node has one (`message` says which); `pending`: it waits for an ' +
+          'operator; `refused`: the last call that claimed the ' +
           'id was refused; `away`: it was here before; `never`: no call has claimed the id',
       }),
     pins: z
@@ -123,6 +124,10 @@ export const deviceSchema = z
     link: linkSchema.nullable().openapi({ description: 'the oldest of its links' }),
     links: z.array(linkSchema).openapi({
       description: 'all its links, the oldest first; more than one where `max-connections` allows it',
+    }),
+    node: z.string().nullable().openapi({
+      description: 'in a cluster, the other node that has its links; null where the node that answers has them',
+      example: 'a',
     }),
     contest: z
       .object({ turnedAway: z.int(), sources: z.array(z.string()), since: time, last: time })
@@ -168,6 +173,7 @@ export function describeDevice(
     endpoint: status?.endpoint === undefined ? null : endpointOf(status.endpoint),
     link: status?.link === undefined ? null : linkOf(status.link),
     links: (status?.links ?? []).map(linkOf),
+    node: status?.node ?? null,
     contest: status?.contest === undefined ? null : contestOf(status.contest),
     lastDetached: status?.lastDetached === undefined ? null : detachedOf(status.lastDetached),
   }
