@@ -92,6 +92,7 @@ export async function startCluster(foundation: Foundation, stores: Stores): Prom
     report: reportTo(log, {
       superseded: () => tellReplaced(superseded(node)),
       claimed: metrics.cluster.claimed,
+      missed: () => inBackground('cluster', stores.ownEndpoints.follow()),
     }),
     passOn: (_peer, message) => follow(message, stores),
   })
@@ -238,7 +239,11 @@ function superseded(node: string): StoreFailure {
 /** What happens in the cluster, in the log and the metrics. */
 function reportTo(
   log: Log,
-  { superseded: tell, claimed }: Required<Pick<ClusterReport, 'superseded' | 'claimed'>>,
+  {
+    superseded: tell,
+    claimed,
+    missed,
+  }: Required<Pick<ClusterReport, 'superseded' | 'claimed'>> & { readonly missed: () => void },
 ): ClusterReport {
   return {
     engineChanged: (failure) => {
@@ -250,7 +255,10 @@ function reportTo(
         )
     },
     superseded: tell,
-    gap: (kind) => log.debug({ kind }, 'what is here is compared with the database'),
+    gap: (kind) => {
+      log.debug({ kind }, 'what is here is compared with the database')
+      missed()
+    },
     contested: (deviceId, node) =>
       log.warn(
         {
@@ -267,10 +275,11 @@ function reportTo(
 }
 
 /** What another node has written is read here at once; what is not heard of an enrolment is found later. */
-function follow(message: PeerMessage, { store, tokenChanged }: Pick<Stores, 'store' | 'tokenChanged'>): void {
+function follow(message: PeerMessage, { store, tokenChanged, ownEndpoints }: Stores): void {
   if (message.type !== 'changed') return
   const { table, key } = message
   if (table === 'token') tokenChanged.emit(key)
+  if (table === 'endpoint') inBackground('cluster', ownEndpoints.follow())
   if (table === 'enrolment' && store.enrolments.reread !== undefined)
     inBackground('cluster', store.enrolments.reread(key))
 }

@@ -2,7 +2,7 @@ import type { Jobs, Store } from '../store/store.js'
 
 /** What a node has written that others keep something of in memory: by device id, or by the id of a token. */
 export interface WrittenRow {
-  readonly table: 'enrolment' | 'token'
+  readonly table: 'enrolment' | 'token' | 'endpoint'
   readonly key: string
 }
 
@@ -15,7 +15,7 @@ export function ofNode(
   store: Store,
   { node, written }: { readonly node: string; readonly written: (row: WrittenRow) => void },
 ): Store {
-  const { enrolments, tokens } = store
+  const { enrolments, tokens, endpoints } = store
   return {
     ...store,
     enrolments: {
@@ -31,6 +31,15 @@ export function ofNode(
       update: async (id, change) => {
         const result = await tokens.update(id, change)
         if (result.ok) written({ table: 'token', key: id })
+        return result
+      },
+    },
+    endpoints: {
+      ...endpoints,
+      change: async (change) => {
+        const result = await endpoints.change(change)
+        // All of them are read at once.
+        if (result.ok) written({ table: 'endpoint', key: '' })
         return result
       },
     },

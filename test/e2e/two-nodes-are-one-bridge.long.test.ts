@@ -73,10 +73,12 @@ describe('two nodes with one database', () => {
   it('tell where it is, and each of the other', async () => {
     const { nodes, a, b } = await twoNodes()
     await deviceAtA({ nodes, a })
-    expect(await nodesOf(b)).toMatchObject([
-      { id: 'b', self: true, state: 'up', devices: 0, reached: true },
-      { id: 'a', self: false, state: 'up', devices: 1, reached: true },
-    ])
+    await expect
+      .poll(() => nodesOf(b))
+      .toMatchObject([
+        { id: 'b', self: true, state: 'up', devices: 0, reached: true },
+        { id: 'a', self: false, state: 'up', devices: 1, reached: true },
+      ])
     const list = await operate(b, 'nodes', 'list')
     expect(list.stdout).toMatch(/^b +up +reached +0 .*\n^a +up +reached +1 /m)
     expect(JSON.parse((await operate(b, 'nodes', 'list', '--json')).stdout)).toMatchObject({

@@ -1,3 +1,4 @@
+import { inBackground } from '../../lib/background.js'
 import { counted } from '../../lib/counted.js'
 import { createHash } from 'node:crypto'
 import type { Store, StoreFailure } from '../../store/store.js'
@@ -37,6 +38,8 @@ export interface EndpointAssignments extends DeviceEndpoints {
   readonly add: (device: Device) => void
   /** Lets go of what was given to a device that was forgotten; it may be given to another one. */
   readonly release: (deviceId: string) => void
+  /** Takes in what other nodes have given. Settles once all is read that was there when it was called. */
+  readonly follow: () => Promise<void>
   /** Gives a device another port, because its own is taken by somebody else on this machine. */
   readonly replacePort: (deviceId: string, port: number) => void
 }
@@ -68,6 +71,7 @@ export async function createEndpointAssignments(options: {
   const leases = await openEndpointLeases({
     store,
     onNotWritten: (failure, deviceIds) => onProblem(notWritten(failure, deviceIds)),
+    onTaken: () => inBackground('store', follow()),
   })
   const unusablePorts = new Set<number>()
   let devices = new Map<string, Device>()
@@ -135,6 +139,42 @@ export async function createEndpointAssignments(options: {
     changed()
   }
 
+  const adopt = (deviceId: string): void => {
+    const device = devices.get(deviceId)
+    if (device === undefined) return
+    const { endpoint = {} } = device
+    const { port, address } = leases.of(deviceId) ?? {}
+    const given = endpointOf(
+      pools.port === undefined || endpoint.port !== undefined ? undefined : port,
+      pools.address === undefined || endpoint.address !== undefined ? undefined : address,
+    )
+    inUse.set(deviceId, { fixed: endpoint, given })
+  }
+
+  const followOnce = async (): Promise<void> => {
+    // The store tells of itself where it cannot be read; it is followed again with the next change.
+    const followed = await leases.follow().catch(() => undefined)
+    if (followed === undefined) return
+    const { moved, taken } = followed
+    // What another node gave is taken as it is, although this one would have given something else: two nodes with
+    // different ranges would otherwise change it back and forth for ever.
+    for (const id of moved) adopt(id)
+    assign(taken.flatMap((id) => devices.get(id) ?? []))
+    if (moved.length > 0 || taken.length > 0) done()
+  }
+  /** The one that has yet to begin, behind the one that reads: all who ask meanwhile wait for it together. */
+  let last = Promise.resolve()
+  let waiting: Promise<void> | undefined
+  const follow = (): Promise<void> => {
+    const before = last.catch(() => undefined)
+    waiting ??= before.then(() => {
+      waiting = undefined
+      last = followOnce()
+      return last
+    })
+    return waiting
+  }
+
   return {
     of: (deviceId) => {
       const endpoint = inUse.of(deviceId)
@@ -169,6 +209,7 @@ export async function createEndpointAssignments(options: {
       leases.set(deviceId, {})
       leases.write()
     },
+    follow,
     replacePort: (deviceId, port) => {
       unusablePorts.add(port)
       const device = devices.get(deviceId)

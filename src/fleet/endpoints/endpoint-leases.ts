@@ -26,14 +26,31 @@ export interface EndpointLeases {
   ) => EndpointValue<K> | undefined
   /** Writes what was changed since this was called last. */
   readonly write: () => void
+  /**
+   * Takes in what other nodes have written. What this one has changed and not written yet stays, unless it was taken:
+   * another device has it there. Rejects where the store cannot be read.
+   */
+  readonly follow: () => Promise<FollowedLeases>
 }
 
-/** @param options.onNotWritten hears of changes that the store did not take; they are written with the next ones */
+/** What became of leases, by device. */
+export interface FollowedLeases {
+  /** They have what another node gave them, or nothing, because it took that back. */
+  readonly moved: readonly string[]
+  /** They have nothing, because another device has what they were given: they need another one. */
+  readonly taken: readonly string[]
+}
+
+/**
+ * @param options.onNotWritten hears of changes that the store did not take; they are written with the next ones
+ * @param options.onTaken hears that another node has given to another device what was given here
+ */
 export async function openEndpointLeases(options: {
   readonly store: Pick<Store, 'endpoints'>
   readonly onNotWritten: (failure: StoreFailure, deviceIds: readonly string[]) => void
+  readonly onTaken: () => void
 }): Promise<EndpointLeases> {
-  const { store, onNotWritten } = options
+  const { store, onNotWritten, onTaken } = options
   const given = new Map((await store.endpoints.list()).map((endpoint) => [endpoint.deviceId, endpoint]))
   const ports = heldBy(given, 'port')
   const addresses = heldBy(given, 'address')
@@ -77,8 +94,35 @@ export async function openEndpointLeases(options: {
         const result = await store.endpoints.change({ give, release })
         if (result.ok) return
         for (const id of ids) unwritten.add(id)
-        onNotWritten(result.failure, ids)
+        if (result.failure.reason === 'conflict') onTaken()
+        else onNotWritten(result.failure, ids)
       })
+    },
+    follow: async () => {
+      // Behind what is on its way, so that what is read has it.
+      await writing
+      const stored = new Map((await store.endpoints.list()).map((endpoint) => [endpoint.deviceId, endpoint]))
+      const [storedPorts, storedAddresses] = [heldBy(stored, 'port'), heldBy(stored, 'address')]
+      const [moved, taken]: [string[], string[]] = [[], []]
+      for (const deviceId of new Set([...given.keys(), ...stored.keys()])) {
+        const { port, address } = given.get(deviceId) ?? {}
+        if (unwritten.has(deviceId)) {
+          const isTaken =
+            (port !== undefined && (storedPorts.get(port) ?? deviceId) !== deviceId) ||
+            (address !== undefined && (storedAddresses.get(address) ?? deviceId) !== deviceId)
+          if (isTaken) {
+            set(deviceId, {})
+            taken.push(deviceId)
+          }
+          continue
+        }
+        const { deviceId: _id, ...next }: EndpointLease = stored.get(deviceId) ?? { deviceId }
+        if (next.port === port && next.address === address) continue
+        set(deviceId, next)
+        unwritten.delete(deviceId)
+        moved.push(deviceId)
+      }
+      return { moved, taken }
     },
   }
 }
