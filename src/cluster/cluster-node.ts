@@ -347,6 +347,7 @@ export function createClusterNode(options: ClusterNodeOptions): ClusterNode {
       for (const { deviceId } of claims.list()) claims.detached(deviceId, linkEnd('shutdown'))
       await claims.settled()
       close()
+      await membership.quiet()
       await engine.leave(life).catch((error: unknown) => {
         // Then others pass it over once its lease is over.
         if (!(error instanceof EngineFailure)) throw error

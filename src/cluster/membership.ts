@@ -23,6 +23,8 @@ export interface Membership {
    */
   readonly notice: () => void
   readonly close: () => void
+  /** Settles when no beat is under way, which would enter a node anew whose row was taken out. */
+  readonly quiet: () => Promise<void>
 }
 
 export interface MembershipOptions {
@@ -68,6 +70,7 @@ export function createMembership(options: MembershipOptions): Membership {
   let up = true
   let engineLife: string | undefined
   let closed = false
+  let underWay: Promise<void> = Promise.resolve()
   let stopBeat = (): void => undefined
   let stopLook = (): void => undefined
 
@@ -119,10 +122,10 @@ export function createMembership(options: MembershipOptions): Membership {
   }
 
   const beatOn = (): void => {
-    const beaten = beat().finally(() => {
+    underWay = beat().finally(() => {
       if (!closed) stopBeat = clock.after(limits.heartbeat, beatOn)
     })
-    inBackground('cluster', beaten)
+    inBackground('cluster', underWay)
   }
 
   const notice = (): void => {
@@ -149,5 +152,6 @@ export function createMembership(options: MembershipOptions): Membership {
     engineIsUp: () => up,
     notice,
     close,
+    quiet: () => underWay.catch(() => undefined),
   }
 }
