@@ -83,7 +83,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          include: ['test/e2e/**/*.long.test.ts', 'test/cluster/**/*.long.test.ts'],
+          include: ['test/e2e/**/*.long.test.ts', 'test/cluster/**/*.long.test.ts', 'test/store/**/*.long.test.ts'],
           exclude: [BUILT, ...ALONE],
           // They wait for programs more than they work.
           maxWorkers: 2,
