@@ -38,6 +38,7 @@ async function taste(open: (signal: AbortSignal) => Promise<{ readonly data?: un
 async function operations(): Promise<void> {
   for (const path of ['/livez', '/healthz', '/readyz', '/startupz'] as const) good(await client.GET(path))
   good(await client.GET('/api/v1/bridge'))
+  good(await client.GET('/api/v1/nodes'))
   const metrics = good(await client.GET('/metrics', { parseAs: 'text', headers: { Accept: 'text/plain' } }))
   if (!metrics.includes('homeport_')) throw new Error('no metrics')
   good(await client.GET('/api/v1/audit', {}))
