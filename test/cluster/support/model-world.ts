@@ -202,7 +202,8 @@ export function createWorld({ logic, random, nodes, devices }: WorldOptions): Wo
       inProcess(from, () => {
         const hello = from.node?.hello() ?? []
         at(1 + way(), () => {
-          if (!connections.has(connection)) return
+          // What was said on a connection before this one is lost with the life that said it.
+          if (!connections.has(connection) || from.host.process !== from || to.host.process !== to) return
           inProcess(to, () => {
             to.reached.set(from.host.id, from.life)
             for (const part of hello) to.node?.told(from.life, structuredClone(part))
