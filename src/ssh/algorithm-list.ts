@@ -30,8 +30,7 @@ const NEVER: readonly { readonly names: readonly string[]; readonly why: string 
  * taken out.
  */
 export function changeAlgorithms(kind: AlgorithmKind, base: readonly string[], written: string): ReadAlgorithmList {
-  const [, sign = '', rest = ''] = /^\s*([-+^]?)(.*)$/s.exec(written) ?? []
-  const names = namesIn(rest)
+  const { sign, names } = readChange(written)
   const known = knownAlgorithms(kind)
   const unknown = names.filter((name) => !known.includes(name) && !(sign === '-' && /[*?]/.test(name)))
   if (unknown.length > 0) return { ok: false, unknown: unknown.map((name) => describe(name, known)) }
@@ -44,12 +43,13 @@ export function changeAlgorithms(kind: AlgorithmKind, base: readonly string[], w
 
 /** The names that a change of a list adds, or the list itself, without those that it takes out. */
 export function namesWritten(written: string): readonly string[] {
-  const [, sign = '', rest = ''] = /^\s*([-+^]?)(.*)$/s.exec(written) ?? []
-  return sign === '-' ? [] : namesIn(rest).filter((name) => name !== '')
+  const { sign, names } = readChange(written)
+  return sign === '-' ? [] : names.filter((name) => name !== '')
 }
 
-function namesIn(list: string): readonly string[] {
-  return [...new Set(list.split(',').map((name) => name.trim()))]
+function readChange(written: string): { readonly sign: string; readonly names: readonly string[] } {
+  const [, sign = '', rest = ''] = /^\s*([-+^]?)(.*)$/s.exec(written) ?? []
+  return { sign, names: [...new Set(rest.split(',').map((name) => name.trim()))] }
 }
 
 function describe(name: string, known: readonly string[]): UnknownAlgorithm {
