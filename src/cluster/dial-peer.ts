@@ -58,8 +58,7 @@ export async function dialPeer(options: DialOptions): Promise<PeerDial> {
   const { address, limits, signal } = options
   const to = parseAddress(address)
   if (to === undefined) return { ok: false, refusal: peerRefusal('no-address', address) }
-  const how = { ...to, ...sshListenerOptions }
-  const socket = connect(how)
+  const socket = connect({ ...to, ...sshListenerOptions })
   const failure = await connected(socket, limits.connectTimeout, signal)
   if (failure === undefined) return logIn(socket, options)
   socket.destroy()
@@ -117,11 +116,11 @@ function logIn(socket: Socket, { node, identity, limits, keepalive, signal }: Di
   }
   const hostVerifier = swappable(verify)
   const username = nodePrincipal(identity.node)
-  let offered = false
+  let hasKeyGone = false
   const authHandler: AuthHandlerMiddleware = (_methods, _partial, next) => {
     // ssh2 takes `false` for the end of what there is; its types know it in the answer to an array alone.
-    if (offered) return next(false as never)
-    offered = true
+    if (hasKeyGone) return next(false as never)
+    hasKeyGone = true
     next({ type: 'publickey', username, key: identity.loginKey })
   }
 
