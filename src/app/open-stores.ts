@@ -2,6 +2,7 @@ import type { ClusterConfig, Config } from '../config/schema.js'
 import type { Device } from '../fleet/device.js'
 import { createEndpointAssignments, type EndpointAssignments } from '../fleet/endpoints/endpoint-assignments.js'
 import { createEnrolmentService, type EnrolmentService } from '../fleet/enrolment/enrolment-service.js'
+import { settled } from '../lib/settled.js'
 import { createSignal, type Signal } from '../lib/signal.js'
 import { openSqliteStore } from '../store/sqlite/sqlite-store.js'
 import type { OpenedStore, Store, StoreFailure } from '../store/store.js'
@@ -98,20 +99,20 @@ async function openStore(
 ): Promise<Pick<Stores, 'store' | 'replaced'>> {
   const onProblem = ({ message, hint }: StoreFailure): void =>
     log.error({ hint }, `not written to the store: ${message}`)
-  let tellReplaced: (failure: StoreFailure) => void = () => undefined
-  const replaced = new Promise<StoreFailure>((resolve) => {
-    tellReplaced = resolve
-  })
+  const replaced = settled<StoreFailure>()
   const opened =
     cluster === undefined
       ? await openSqliteStore({ directory: dataDir, touchInterval: TOUCH_INTERVAL, onProblem })
-      : await openSharedStore(cluster, { onProblem, onReplaced: tellReplaced })
+      : await openSharedStore(cluster, { onProblem, onReplaced: replaced.settle })
   if (!opened.ok) {
     const key = cluster === undefined ? 'data-dir' : 'cluster.database'
     throw new StartError(`${key}: ${opened.failure.message}`, opened.failure.hint)
   }
   const { store } = opened
-  return { store: cluster?.listen === undefined ? store : ofNode(store, { node: cluster.node, written }), replaced }
+  return {
+    store: cluster?.listen === undefined ? store : ofNode(store, { node: cluster.node, written }),
+    replaced: replaced.promise,
+  }
 }
 
 /**

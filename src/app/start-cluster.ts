@@ -11,6 +11,7 @@ import { createSshPeers, type SshPeers } from '../cluster/ssh-peers.js'
 import type { ClusterConfig } from '../config/schema.js'
 import type { Elsewhere } from '../fleet/elsewhere.js'
 import { inBackground } from '../lib/background.js'
+import { settled } from '../lib/settled.js'
 import { hostAndPort } from '../net/source.js'
 import type { NodeView } from '../northbound/http/routes/nodes/node-view.js'
 import type { StoreFailure } from '../store/store.js'
@@ -72,10 +73,7 @@ export async function startCluster(foundation: Foundation, stores: Stores): Prom
   const bound = await listen(peers.server, { key: 'cluster.listen', socketName: 'cluster', ...cluster.listen })
   if (cluster.advertise === undefined) address = bound
 
-  let tellReplaced: (failure: StoreFailure) => void = () => undefined
-  const replaced = new Promise<StoreFailure>((resolve) => {
-    tellReplaced = resolve
-  })
+  const replaced = settled<StoreFailure>()
   const clusterNode = createClusterNode({
     life,
     engine,
@@ -90,7 +88,7 @@ export async function startCluster(foundation: Foundation, stores: Stores): Prom
     clock: SYSTEM_CLOCK,
     limits: { heartbeat, lease, verify: VERIFY },
     report: reportTo(log, {
-      superseded: () => tellReplaced(superseded(node)),
+      superseded: () => replaced.settle(superseded(node)),
       claimed: metrics.cluster.claimed,
       missed: () => inBackground('cluster', stores.ownEndpoints.follow()),
     }),
@@ -110,7 +108,7 @@ export async function startCluster(foundation: Foundation, stores: Stores): Prom
       made.fleet = served
     },
     nodes: () => viewsOf({ node: clusterNode, peers, record }),
-    replaced,
+    replaced: replaced.promise,
   }
 }
 

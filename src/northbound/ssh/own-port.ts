@@ -11,6 +11,7 @@ import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessio
 import type { SessionClient } from '../../fleet/session-client.js'
 import { onFirstClose } from '../../lib/first-close.js'
 import type { Refusal } from '../../lib/refusal.js'
+import { settled } from '../../lib/settled.js'
 import type { AgreedKeyExchange } from '../../ssh/post-quantum.js'
 import { type OpenFailure, whenClosing } from '../../ssh/ssh2/channels.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
@@ -170,10 +171,7 @@ async function carry(
   const shown = { sessionId: session.id, deviceId, channel: 'tcp', port }
   const began = Date.now()
   services.log.info(shown, 'session opened')
-  let endRight: (why: RightEnd) => void = () => undefined
-  const rightEnded = new Promise<RightEnd>((resolve) => {
-    endRight = resolve
-  })
+  const rightEnded = settled<RightEnd>()
   const release = live.watch({
     check: async () => {
       const decision = await decide({ deviceId, port }, services)
@@ -183,15 +181,19 @@ async function carry(
       return login.ended() ?? rightEnd('no-rights', message, hint)
     },
     until: login.until,
-    end: endRight,
+    end: rightEnded.settle,
   })
   const clientGone = Promise.race([
     whenClosing(client),
     new Promise<void>((resolve) => onFirstClose([client, connection], resolve)),
   ])
-  const end = await relayPort({ client, device, session: { ...session, rightEnded }, audit, clientGone }).finally(
-    release,
-  )
+  const end = await relayPort({
+    client,
+    device,
+    session: { ...session, rightEnded: rightEnded.promise },
+    audit,
+    clientGone,
+  }).finally(release)
   audit.end(end.by)
   logEnd(services.log, { ...shown, began, bytes: session.bytes }, end)
 }

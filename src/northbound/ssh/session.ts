@@ -14,6 +14,7 @@ import { type SessionRefusal, sessionRefusal } from '../../fleet/refusals/sessio
 import { type SessionHandle, STOPPING_BRIDGE } from '../../fleet/session-register.js'
 import { describeRequest } from '../../fleet/describe-request.js'
 import { onFirstClose } from '../../lib/first-close.js'
+import { settled } from '../../lib/settled.js'
 import type { AgreedKeyExchange } from '../../ssh/post-quantum.js'
 import { governFlow } from '../../ssh/ssh2/flow-control.js'
 import { type HeldChannel, holdAnswer, sendEof, sendExit } from '../../ssh/ssh2/channels.js'
@@ -244,19 +245,16 @@ function relayUntilEnd(asked: Asked, opened: Opened, context: SessionContext): P
   channel.stream.on('error', (error: Error) => context.log.debug({ err: error }, 'device channel failed'))
   if (use.kind !== 'netconf' || request.terminal !== undefined) sessionEnvironment.follow(channel)
   if (channel.terminalRefused) held.channel.stderr.write('homeport: the device gave no terminal\r\n')
-  let endRight: (why: RightEnd) => void = () => undefined
-  const rightEnded = new Promise<RightEnd>((resolve) => {
-    endRight = resolve
-  })
+  const rightEnded = settled<RightEnd>()
   const release = context.live.watch({
     check: () => rightTo({ request, use, guard, account }, context),
     until: context.until,
-    end: endRight,
+    end: rightEnded.settle,
   })
   return relay({
     client: held.channel,
     device: channel,
-    session: { ...session, rightEnded },
+    session: { ...session, rightEnded: rightEnded.promise },
     audit,
     clientGone,
     farewell: farewellTo(request, context.deviceId),

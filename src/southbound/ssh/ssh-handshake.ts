@@ -5,6 +5,7 @@ import { callHomeRefusal, type CallHomeRefusal } from '../../fleet/refusals/call
 import { swappable } from '../../lib/swappable.js'
 import { type AlgorithmLists, offeredAlgorithms, SSH_SOFTWARE } from '../../ssh/algorithms.js'
 import { earlyGoodbye } from '../../ssh/early-goodbye.js'
+import { settled } from '../../lib/settled.js'
 import { watchFirstBytes, watchOffer, WORD_OF } from '../../ssh/first-bytes.js'
 import { connectClient } from '../../ssh/ssh2/certificates.js'
 import { governWork } from '../../ssh/ssh2/connections.js'
@@ -196,19 +197,6 @@ export function proveHostKey(socket: Socket, options: SshHandshakeOptions): Prom
   boundPromptRounds(client)
   answerAfterExit(client)
   return proof.promise
-}
-
-interface Settled<T> {
-  readonly promise: Promise<T>
-  readonly settle: (value: T) => void
-}
-
-function settled<T>(): Settled<T> {
-  let settle: Settled<T>['settle'] = () => undefined
-  const promise = new Promise<T>((resolve) => {
-    settle = resolve
-  })
-  return { promise, settle }
 }
 
 /** To sign is work, too. */
